@@ -1,0 +1,1 @@
+"""The ground: each port of the platform with its adapters and its conformance suite."""

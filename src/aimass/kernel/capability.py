@@ -1,0 +1,139 @@
+"""The record by which a room announces itself; faces are named by strings, never imported."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from graphlib import CycleError, TopologicalSorter
+from importlib import import_module
+from typing import Any
+
+from aimass.kernel.errors import Failed
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JobKind:
+    """A kind of job: what runs in the child, and what control does with its result.
+
+    Attributes
+    ----------
+    run
+        ``module:function`` called in the child with the job's context; returns a JSON object.
+    done
+        ``module:function(registry, job)`` called in control when the child succeeded; must be idempotent. Optional.
+    failed
+        The same for a job that failed or was cancelled. Optional.
+    """
+
+    run: str
+    done: str | None = None
+    failed: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Loop:
+    """A reconcile loop in control: ``module:function(registry)`` every so many seconds."""
+
+    run: str
+    every_s: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Place:
+    """A page of the console in the menu: address, title and icon (lucide), below one of the eight places."""
+
+    path: str
+    title: str
+    place: str
+    icon: str
+    permission: str
+    order: int = 50
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Capability:
+    """What a room is, provides and needs.
+
+    Every face is ``module:name``; reading a capability imports none of them.
+
+    Attributes
+    ----------
+    tables
+        Module that declares the tables of the room (its store).
+    build
+        ``module:function(registry) -> service``.
+    service
+        ``module:Class`` that carries the use cases.
+    api, console
+        ``module:router`` of hand-written REST routes and of console pages.
+    events
+        Event type (or ``prefix.*``) to ``module:function(registry, event)``.
+    jobs, checks
+        Jobs and review checks by name.
+    loops
+        Reconcile loops by name.
+    attention, panels, search, erase, backup, doctor, metrics, lineage
+        Hooks: ``module:function(registry, ...)``; see ``docs/explanation/capabilities.md``.
+    """
+
+    name: str
+    title: str
+    requires: tuple[str, ...] = ()
+    permissions: tuple[str, ...] = ()
+    tables: str | None = None
+    build: str | None = None
+    service: str | None = None
+    api: str | None = None
+    console: str | None = None
+    settings: str | None = None
+    events: Mapping[str, str] = field(default_factory=dict[str, str])
+    jobs: Mapping[str, JobKind] = field(default_factory=dict[str, JobKind])
+    checks: Mapping[str, str] = field(default_factory=dict[str, str])
+    loops: Mapping[str, Loop] = field(default_factory=dict[str, Loop])
+    pages: tuple[Place, ...] = ()
+    kinds: Mapping[str, str] = field(default_factory=dict[str, str])
+    emits: tuple[str, ...] = ()
+    attention: str | None = None
+    panels: Mapping[str, str] = field(default_factory=dict[str, str])
+    search: str | None = None
+    erase: str | None = None
+    backup: str | None = None
+    doctor: str | None = None
+    metrics: str | None = None
+    lineage: str | None = None
+
+
+def load(face: str) -> Any:
+    """Import ``module:name`` and return the object.
+
+    Examples
+    --------
+    >>> load("aimass.kernel.ids:new_id").__name__
+    'new_id'
+    """
+    module, _, name = face.partition(":")
+    return getattr(import_module(module), name)
+
+
+def in_start_order(capabilities: Iterable[Capability]) -> list[Capability]:
+    """Sort capabilities so that each comes after what it requires; refuse missing, doubled and mutual ones.
+
+    Examples
+    --------
+    >>> [c.name for c in in_start_order([Capability(name="b", title="B", requires=("a",)), Capability(name="a", title="A")])]
+    ['a', 'b']
+    """
+    by_name: dict[str, Capability] = {}
+    for capability in capabilities:
+        if capability.name in by_name:
+            raise Failed(f"two capabilities are called {capability.name!r}")
+        by_name[capability.name] = capability
+    for capability in by_name.values():
+        missing = [name for name in capability.requires if name not in by_name]
+        if missing:
+            raise Failed(f"{capability.name!r} requires {missing[0]!r}, which nobody provides")
+    try:
+        order = TopologicalSorter({c.name: c.requires for c in by_name.values()}).static_order()
+        return [by_name[name] for name in order]
+    except CycleError as reason:
+        raise Failed(f"capabilities require each other: {reason.args[1]}") from reason

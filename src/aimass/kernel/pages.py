@@ -1,0 +1,63 @@
+"""Pages of a list, by cursor: stable while rows are added."""
+
+from __future__ import annotations
+
+from base64 import urlsafe_b64decode, urlsafe_b64encode
+from binascii import Error as BadBase64
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Generic, TypeVar
+
+from aimass.kernel.errors import Invalid
+
+T = TypeVar("T")
+MAX_LIMIT = 500
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Page(Generic[T]):
+    """Some items of a list, and the cursor that continues it (None at the end)."""
+
+    items: list[T] = field(default_factory=list[T])
+    next: str | None = None
+
+
+def encode_cursor(key: str) -> str:
+    """Hide a sort key in an opaque cursor."""
+    return urlsafe_b64encode(key.encode()).decode().rstrip("=")
+
+
+def decode_cursor(cursor: str) -> str:
+    """Read a cursor back.
+
+    Examples
+    --------
+    >>> decode_cursor(encode_cursor("01ABC"))
+    '01ABC'
+    """
+    try:
+        return urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)).decode()
+    except (BadBase64, UnicodeDecodeError) as reason:
+        raise Invalid("the cursor is damaged", field="cursor", value=cursor, hint="start again without it") from reason
+
+
+def page_of(rows: Sequence[T], limit: int, key: Callable[[T], str]) -> Page[T]:
+    """Cut a page out of ``limit + 1`` fetched rows.
+
+    Parameters
+    ----------
+    rows
+        At most ``limit + 1`` rows in list order; the extra one only tells that more follow.
+    limit
+        Rows wanted.
+    key
+        Gives the sort key of a row, which becomes the cursor.
+
+    Examples
+    --------
+    >>> page_of(["a", "b", "c"], 2, str).items
+    ['a', 'b']
+    """
+    items = list(rows[:limit])
+    more = len(rows) > limit
+    return Page(items=items, next=encode_cursor(key(items[-1])) if more and items else None)

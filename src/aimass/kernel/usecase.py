@@ -1,0 +1,130 @@
+"""A use case is declared once, on the service method; REST route, SDK method and CLI verb come from it."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any, TypeVar, get_type_hints
+
+from aimass.kernel.principal import Principal
+
+F = TypeVar("F", bound=Callable[..., Any])
+PUBLIC = "public"
+SIGNED_IN = "signed-in"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UseCase:
+    """The declaration of one use case.
+
+    Attributes
+    ----------
+    name
+        Operation id, ``<room>.<method>``.
+    method, path
+        HTTP method, and path below ``/api/v1`` with ``{fields}`` of the command.
+    permission
+        ``<room>.<verb>``, or ``signed-in`` or ``public``.
+    on
+        Kind of the object whose slug is in the command field of the same name; grants on one object then count.
+    cli
+        The words after ``aimass``; empty when there is no command.
+    progress
+        True when the result is a job or a pipeline run to wait for.
+    """
+
+    name: str
+    method: str
+    path: str
+    permission: str
+    on: str | None
+    cli: str
+    status: int
+    summary: str
+    help: str
+    function: Callable[..., Any]
+    progress: bool = False
+
+    @property
+    def hints(self) -> dict[str, Any]:
+        """Return the resolved types of the method."""
+        return get_type_hints(self.function, include_extras=True)
+
+    @property
+    def command(self) -> type | None:
+        """Return the class of the command, or None for a use case without input."""
+        return self.hints.get("command")
+
+    @property
+    def result(self) -> Any:
+        """Return the type of the result."""
+        return self.hints.get("return", type(None))
+
+
+def use_case(
+    route: str,
+    *,
+    permission: str,
+    cli: str = "",
+    on: str | None = None,
+    status: int = 200,
+    progress: bool = False,
+) -> Callable[[F], F]:
+    """Declare a service method ``(self, who, command)`` as a use case, and guard it by its permission.
+
+    Parameters
+    ----------
+    route
+        ``"<METHOD> <path>"`` below ``/api/v1``, for example ``"GET /workspaces/{workspace}/datasets"``.
+    permission, cli, on, status, progress
+        See :class:`UseCase`. With a room permission the command needs a field ``workspace``.
+    """
+    method, _, path = route.partition(" ")
+
+    def declare(function: F) -> F:
+        room = function.__module__.removeprefix("aimass.").removesuffix(".service").partition(".service")[0]
+        text = (function.__doc__ or "").strip()
+        case = UseCase(
+            name=f"{room}.{function.__name__}",
+            method=method,
+            path=path,
+            permission=permission,
+            on=on,
+            cli=cli,
+            status=status,
+            summary=text.partition("\n")[0],
+            help=text,
+            function=function,
+            progress=progress,
+        )
+
+        @functools.wraps(function)
+        def guarded(self: Any, who: Principal, *command: Any) -> Any:
+            guard(case, who, command[0] if command else None)
+            return function(self, who, *command)
+
+        guarded.__use_case__ = case  # pyright: ignore[reportAttributeAccessIssue]
+        return guarded  # pyright: ignore[reportReturnType]
+
+    return declare
+
+
+def guard(case: UseCase, who: Principal, command: Any) -> None:
+    """Refuse a principal who may not run this use case with this command."""
+    if case.permission == PUBLIC:
+        return
+    if case.permission == SIGNED_IN:
+        if who.kind == "anonymous":
+            who.need("access.read", "")
+        return
+    object_ = f"{case.on}:{getattr(command, case.on)}" if case.on else None
+    who.need(case.permission, getattr(command, "workspace", "*"), object_)
+
+
+def use_cases(service: object) -> Iterator[UseCase]:
+    """Yield the use cases that a service (class or object) declares, by name."""
+    for name in sorted(dir(service)):
+        case = getattr(getattr(service, name, None), "__use_case__", None)
+        if case is not None:
+            yield case
