@@ -1,0 +1,57 @@
+"""Compute: jobs as child processes under one protocol on disk, and one warm child for short calls."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from aimass.kernel.doors import door
+
+if TYPE_CHECKING:
+    from aimass.infra.compute.context import Cancelled, JobContext
+    from aimass.infra.compute.contract import ComputeContract
+    from aimass.infra.compute.port import (
+        Capabilities,
+        Compute,
+        JobEvent,
+        JobHandle,
+        JobSpec,
+        JobState,
+        LogLine,
+    )
+    from aimass.infra.compute.process import ProcessCompute
+    from aimass.infra.compute.settings import child_environment
+    from aimass.infra.compute.warm import WarmChild
+
+__getattr__, __dir__ = door(
+    __name__,
+    {
+        "Cancelled": "aimass.infra.compute.context",
+        "Capabilities": "aimass.infra.compute.port",
+        "Compute": "aimass.infra.compute.port",
+        "ComputeContract": "aimass.infra.compute.contract",
+        "JobContext": "aimass.infra.compute.context",
+        "JobEvent": "aimass.infra.compute.port",
+        "JobHandle": "aimass.infra.compute.port",
+        "JobSpec": "aimass.infra.compute.port",
+        "JobState": "aimass.infra.compute.port",
+        "LogLine": "aimass.infra.compute.port",
+        "ProcessCompute": "aimass.infra.compute.process",
+        "WarmChild": "aimass.infra.compute.warm",
+        "child_environment": "aimass.infra.compute.settings",
+    },
+)
+__all__ = [
+    "Cancelled",
+    "Capabilities",
+    "Compute",
+    "ComputeContract",
+    "JobContext",
+    "JobEvent",
+    "JobHandle",
+    "JobSpec",
+    "JobState",
+    "LogLine",
+    "ProcessCompute",
+    "WarmChild",
+    "child_environment",
+]
