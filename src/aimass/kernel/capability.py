@@ -72,6 +72,8 @@ class Capability:
         Jobs and review checks by name.
     loops
         Reconcile loops by name.
+    flows
+        Durable workflows by name: ``module:function(registry, flow, args)``.
     attention, panels, search, erase, backup, doctor, metrics, lineage
         Hooks: ``module:function(registry, ...)``; see ``docs/explanation/capabilities.md``.
     """
@@ -90,6 +92,7 @@ class Capability:
     jobs: Mapping[str, JobKind] = field(default_factory=dict[str, JobKind])
     checks: Mapping[str, str] = field(default_factory=dict[str, str])
     loops: Mapping[str, Loop] = field(default_factory=dict[str, Loop])
+    flows: Mapping[str, str] = field(default_factory=dict[str, str])
     pages: tuple[Place, ...] = ()
     kinds: Mapping[str, str] = field(default_factory=dict[str, str])
     emits: tuple[str, ...] = ()

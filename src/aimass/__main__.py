@@ -1,0 +1,28 @@
+"""``python -m aimass`` and the ``aimass`` command."""
+
+from __future__ import annotations
+
+import sys
+
+from aimass.cli import run
+
+LOCAL = {
+    "up": "aimass.bootstrap.commands:up",
+    "run": "aimass.bootstrap.commands:run",
+    "demo": "aimass.bootstrap.commands:demo",
+    "doctor": "aimass.bootstrap.commands:doctor",
+    "backup": "aimass.bootstrap.commands:backup",
+    "restore": "aimass.bootstrap.commands:restore",
+    "login": "aimass.cli.login:login",
+    "data collect": "aimass.cli.collect:collect",
+    "predict": "aimass.cli.predict:predict",
+}
+
+
+def main() -> None:
+    """Run the command line."""
+    sys.exit(run(LOCAL))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,88 @@
+"""The control process: REST, console, workflows and reconcile loops behind one Unix socket.
+
+It never loads a model, never runs user code and never runs a query on the lake: children do.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import uvicorn
+from fastapi import FastAPI
+
+from aimass.bootstrap.identity import Identity
+from aimass.bootstrap.logs import set_up_logs
+from aimass.bootstrap.loops import Loops
+from aimass.bootstrap.platform import Platform, open_platform
+from aimass.bootstrap.settings import read_settings
+from aimass.infra.workflows import Runs
+from aimass.kernel.capability import load
+from aimass.kernel.clock import SystemClock
+from aimass.web.api import AppParts, create_app
+from aimass.web.console import Console, ConsoleSetup
+
+
+def create_control(platform: Platform) -> FastAPI:
+    """Build the application of control; its loops and workflows run while it is served."""
+    identity = Identity(platform.registry)
+    loops = Loops(platform.registry, platform.capabilities)
+    ready: list[bool] = []
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        del app
+        platform.registry.get(Runs).launch()
+        loops.start()
+        ready.append(True)
+        yield
+        ready.clear()
+        loops.stop()
+        platform.close()
+
+    parts = AppParts(
+        registry=platform.registry,
+        authenticate=identity.authenticate,
+        cases=list(platform.cases()),
+        apis=[load(c.api) for c in platform.capabilities if c.api],
+        ready=lambda: bool(ready),
+        lifespan=lifespan,
+    )
+    app = create_app(parts)
+    setup = ConsoleSetup(
+        capabilities=platform.capabilities,
+        authenticate=identity.authenticate,
+        workspaces=identity.workspaces,
+        registry=platform.registry,
+        secret=identity.secret,
+        badges=partial(identity.badges, platform.capabilities),
+        clock=SystemClock(),
+    )
+    Console(setup).install(app)
+    return app
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Serve control until SIGTERM."""
+    parser = argparse.ArgumentParser(prog="aimass-control")
+    parser.add_argument("--data-dir", type=Path, required=True)
+    parser.add_argument("--socket", type=Path, required=True)
+    given = parser.parse_args(arguments)
+    set_up_logs()
+    platform = open_platform(read_settings(given.data_dir))
+    app = create_control(platform)
+    given.socket.unlink(missing_ok=True)
+    os.umask(0o077)
+    config: dict[str, Any] = {"uds": str(given.socket), "log_level": "warning", "access_log": False, "timeout_graceful_shutdown": 5}
+    uvicorn.run(app, proxy_headers=True, forwarded_allow_ips="*", **config)
+    sys.exit(0)
+
+
+if __name__ == "__main__":
+    main()

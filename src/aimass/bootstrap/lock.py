@@ -1,0 +1,39 @@
+"""One platform per data directory: the lock that the supervisor holds."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+from pathlib import Path
+from typing import TextIO
+
+from aimass.kernel.errors import Conflict
+
+
+def lock_data_dir(data_dir: Path) -> TextIO:
+    """Hold the data directory for this process; keep the returned file open.
+
+    Raises
+    ------
+    Conflict
+        Another platform runs on it.
+    """
+    run = data_dir / "run"
+    run.mkdir(parents=True, exist_ok=True)
+    lock = (run / "platform.lock").open("a+")
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError as reason:
+        lock.seek(0)
+        owner = lock.read().strip() or "unknown"
+        lock.close()
+        raise Conflict(
+            f"another platform (process {owner}) runs on {str(data_dir)!r}",
+            value=str(data_dir),
+            hint="stop it, or choose another --data-dir",
+        ) from reason
+    lock.seek(0)
+    lock.truncate()
+    lock.write(str(os.getpid()))
+    lock.flush()
+    return lock

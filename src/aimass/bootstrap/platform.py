@@ -1,0 +1,84 @@
+"""Build one platform: ports first, then each room's service in start order."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from aimass.bootstrap.capabilities import capabilities
+from aimass.bootstrap.settings import PlatformSettings
+from aimass.bootstrap.upgrade import upgrade
+from aimass.infra.blobs import Blobs, FolderBlobs
+from aimass.infra.database import Database
+from aimass.infra.events import Dispatcher, EventLog
+from aimass.infra.live import LiveHub
+from aimass.kernel.capability import Capability, load
+from aimass.kernel.clock import Clock
+from aimass.kernel.layout import DataDir
+from aimass.kernel.registry import Registry
+from aimass.kernel.usecase import UseCase, use_cases
+
+
+@dataclass(slots=True)
+class Platform:
+    """A built platform: its registry, and the capabilities it was built from."""
+
+    settings: PlatformSettings
+    registry: Registry
+    capabilities: list[Capability]
+    services: dict[str, object]
+
+    def cases(self) -> Iterator[tuple[UseCase, object]]:
+        """Yield each use case with the service that carries it."""
+        for service in self.services.values():
+            for case in use_cases(service):
+                yield case, service
+
+    def close(self) -> None:
+        """Close what was opened, in reverse order."""
+        for thing in reversed(self.registry.all()):
+            close = getattr(thing, "close", None)
+            if callable(close):
+                close()
+
+
+def open_platform(settings: PlatformSettings, clock: Clock | None = None) -> Platform:
+    """Open the data directory, bring the schema up to date and build every room.
+
+    Raises
+    ------
+    Conflict
+        The data directory belongs to a newer version.
+    """
+    found = capabilities()
+    layout = DataDir(settings.data_dir)
+    for folder in layout.folders():
+        folder.mkdir(parents=True, exist_ok=True)
+    layout.keys.chmod(0o700)
+    for capability in found:
+        if capability.tables:
+            load(capability.tables + ":__name__")
+    database = Database(settings.database or f"sqlite:///{layout.database}", clock)
+    upgrade(database, layout)
+    registry = _ports(settings, layout, database)
+    services: dict[str, object] = {}
+    for capability in found:
+        if capability.build:
+            service: Any = load(capability.build)(registry)
+            registry.put(type(service), service)
+            services[capability.name] = service
+    return Platform(settings, registry, found, services)
+
+
+def _ports(settings: PlatformSettings, layout: DataDir, database: Database) -> Registry:
+    registry = Registry()
+    log = EventLog(database)
+    registry.put(PlatformSettings, settings)
+    registry.put(DataDir, layout)
+    registry.put(Database, database)
+    registry.put(EventLog, log)
+    registry.put(Dispatcher, Dispatcher(database, log))
+    registry.put(LiveHub, LiveHub())
+    registry.put(Blobs, FolderBlobs(layout.blobs))
+    return registry

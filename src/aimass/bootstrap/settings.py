@@ -1,0 +1,66 @@
+"""Settings of the platform: arguments of the command line over ``AIMASS_*`` of the environment over the defaults."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+DEFAULT_HOST = "127.0.0.1"
+DEFAULT_PORT = 8800
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlatformSettings:
+    """How one platform runs.
+
+    Attributes
+    ----------
+    data_dir
+        Folder with all data of the platform; ``AIMASS_DATA_DIR``.
+    host, port
+        Public address; ``AIMASS_HOST``, ``AIMASS_PORT``. Loopback unless told otherwise.
+    database
+        SQLAlchemy URL; empty means SQLite in the data directory; ``AIMASS_DB``.
+    gateways
+        Number of gateway workers; ``AIMASS_GATEWAYS``.
+    segment_age_s, flush_s
+        Seconds after which records are handed to the lake, and between two flushes of the series.
+    """
+
+    data_dir: Path
+    host: str = DEFAULT_HOST
+    port: int = DEFAULT_PORT
+    database: str = ""
+    gateways: int = 1
+    segment_age_s: float = 10.0
+    flush_s: float = 10.0
+
+
+def read_settings(data_dir: Path | None = None, host: str | None = None, port: int | None = None) -> PlatformSettings:
+    """Read the settings; arguments win."""
+    env = os.environ
+    root = data_dir or Path(env.get("AIMASS_DATA_DIR", Path.home() / ".local" / "share" / "aimass"))
+    return PlatformSettings(
+        data_dir=root.expanduser().absolute(),
+        host=host or env.get("AIMASS_HOST", DEFAULT_HOST),
+        port=port if port is not None else int(env.get("AIMASS_PORT", DEFAULT_PORT)),
+        database=env.get("AIMASS_DB", ""),
+        gateways=int(env.get("AIMASS_GATEWAYS", "1")),
+        segment_age_s=float(env.get("AIMASS_SEGMENT_AGE_S", "10")),
+        flush_s=float(env.get("AIMASS_FLUSH_S", "10")),
+    )
+
+
+def child_environment(settings: PlatformSettings) -> dict[str, str]:
+    """Return the environment of the processes that the supervisor starts."""
+    return {
+        **os.environ,
+        "AIMASS_DATA_DIR": str(settings.data_dir),
+        "AIMASS_HOST": settings.host,
+        "AIMASS_PORT": str(settings.port),
+        "AIMASS_SEGMENT_AGE_S": str(settings.segment_age_s),
+        "AIMASS_FLUSH_S": str(settings.flush_s),
+        "AIMASS_GATEWAY_SEGMENT_AGE_S": str(settings.segment_age_s),
+        "AIMASS_GATEWAY_FLUSH_S": str(settings.flush_s),
+    }

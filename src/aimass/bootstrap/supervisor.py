@@ -1,0 +1,158 @@
+"""The supervisor: starts gateway and control, starts them again when they die, and takes them along when it ends."""
+
+from __future__ import annotations
+
+import ctypes
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+from aimass.bootstrap.lock import lock_data_dir
+from aimass.bootstrap.settings import PlatformSettings, child_environment
+from aimass.kernel.errors import Conflict
+from aimass.kernel.layout import DataDir
+
+_PR_SET_PDEATHSIG = 1
+_GRACE_S = 10.0
+_BACKOFF_S = (0.1, 0.5, 1.0, 2.0, 5.0)
+_STEADY_S = 30.0
+
+
+def die_with_parent() -> None:
+    """Ask the kernel to end this process when its parent dies."""
+    ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
+
+
+def check_port(host: str, port: int) -> None:
+    """Refuse a port that somebody else holds.
+
+    Raises
+    ------
+    Conflict
+        The port is taken.
+    """
+    with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((host, port))
+        except OSError as reason:
+            raise Conflict(f"port {port} on {host} is taken", value=port, hint="choose another one with --port") from reason
+
+
+def short_socket(layout: DataDir) -> Path:
+    """Return the path of control's socket; Unix sockets allow about 100 letters, so a long one moves to /tmp."""
+    path = layout.run / "control.sock"
+    if len(str(path)) < 100:  # noqa: PLR2004 sockaddr_un holds 108 bytes
+        return path
+    digest = sha256(str(layout.root).encode()).hexdigest()[:16]
+    return Path("/tmp") / f"aimass-{digest}.sock"  # noqa: S108 the socket's own rights guard it
+
+
+@dataclass(slots=True)
+class Child:
+    """One process that has to live."""
+
+    name: str
+    command: list[str]
+    process: subprocess.Popen[bytes] | None = None
+    started: float = 0.0
+    falls: int = 0
+    next_start: float = 0.0
+
+
+@dataclass(slots=True)
+class Supervisor:
+    """Keeps the processes of one platform alive.
+
+    Parameters
+    ----------
+    settings
+        How the platform runs.
+    """
+
+    settings: PlatformSettings
+    children: list[Child] = field(default_factory=list[Child])
+    _stopping: bool = False
+    _lock: Any = None
+
+    def prepare(self) -> None:
+        """Take the data directory and check the port, before anything is started."""
+        self._lock = lock_data_dir(self.settings.data_dir)
+        check_port(self.settings.host, self.settings.port)
+        layout = DataDir(self.settings.data_dir)
+        layout.logs.mkdir(parents=True, exist_ok=True)
+        python, data = sys.executable, str(self.settings.data_dir)
+        control = [python, "-m", "aimass.bootstrap.control", "--data-dir", data, "--socket", str(short_socket(layout))]
+        self.children = [Child("control", control)]
+        for worker in range(self.settings.gateways):
+            address = ["--host", self.settings.host, "--port", str(self.settings.port), "--worker", str(worker)]
+            self.children.append(Child(f"gateway-{worker}", [python, "-m", "aimass.gateway.plane", "--data-dir", data, *address]))
+
+    def start(self) -> None:
+        """Start every child."""
+        for child in self.children:
+            self._spawn(child)
+
+    def _spawn(self, child: Child) -> None:
+        log = (self.settings.data_dir / "logs" / f"{child.name}.log").open("ab")
+        child.process = subprocess.Popen(
+            child.command,
+            stdout=log,
+            stderr=log,
+            stdin=subprocess.DEVNULL,
+            env=child_environment(self.settings),
+            preexec_fn=die_with_parent,
+            start_new_session=True,
+        )
+        log.close()
+        child.started = time.monotonic()
+
+    def watch(self) -> None:
+        """Start again what died; called a few times a second."""
+        now = time.monotonic()
+        for child in self.children:
+            if child.process is not None and child.process.poll() is not None:
+                steady = now - child.started > _STEADY_S
+                child.falls = 0 if steady else child.falls + 1
+                child.next_start = now + _BACKOFF_S[min(child.falls, len(_BACKOFF_S) - 1)]
+                child.process = None
+            if child.process is None and now >= child.next_start and not self._stopping:
+                self._spawn(child)
+
+    def run(self, until: Callable[[], bool] = lambda: False) -> None:
+        """Watch until told to stop by a signal, or by ``until``."""
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, self._on_signal)
+        while not self._stopping and not until():
+            self.watch()
+            time.sleep(0.2)
+        self.stop()
+
+    def _on_signal(self, *_: object) -> None:
+        self._stopping = True
+
+    def stop(self) -> None:
+        """End the gateway first, so that its requests are answered, then control."""
+        self._stopping = True
+        for child in reversed(self.children):
+            _end(child.process)
+        if self._lock is not None:
+            self._lock.close()
+
+
+def _end(process: subprocess.Popen[bytes] | None) -> None:
+    if process is None or process.poll() is not None:
+        return
+    process.terminate()
+    try:
+        process.wait(_GRACE_S)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()

@@ -1,0 +1,96 @@
+"""The ``aimass`` command: groups are made when they are asked for, so that ``--help`` is quick."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping
+
+import click
+
+from aimass._version import __version__
+from aimass.kernel.capability import load
+from aimass.kernel.errors import AimassError
+
+
+class Tree(click.Group):
+    """A group of commands whose words come from the catalogue, below a prefix.
+
+    Parameters
+    ----------
+    prefix
+        Words before this group, ``"data "``.
+    local
+        Commands that are written by hand: words to ``module:command``.
+    """
+
+    def __init__(self, prefix: str, local: Mapping[str, str], **options: object) -> None:
+        super().__init__(name=prefix.strip() or "aimass", **options)  # pyright: ignore[reportArgumentType]
+        self.prefix = prefix
+        self.local = local
+
+    def _words(self) -> list[str]:
+        from aimass.cli.derived import words
+
+        return [w for w in [*words(), *self.local] if w.startswith(self.prefix)]
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Return the next words."""
+        del ctx
+        return sorted({w.removeprefix(self.prefix).split(" ")[0] for w in self._words()})
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Return a command or a deeper group."""
+        del ctx
+        full = self.prefix + cmd_name
+        if full in self.local:
+            return load(self.local[full])
+        from aimass.cli.derived import command_of, words
+
+        known = words()
+        if full in known:
+            return command_of(known[full], cmd_name)
+        if any(w.startswith(full + " ") for w in self._words()):
+            return Tree(full + " ", self.local, short_help=f"Commands of {full}.")
+        return None
+
+
+def run(local: Mapping[str, str], arguments: list[str] | None = None) -> int:
+    """Run the command line and return its exit code: 0 only for success.
+
+    Parameters
+    ----------
+    local
+        Commands beside the derived ones: words to ``module:command``.
+    """
+    tree = Tree("", local, help="AI Mass: build, train, deploy, manage and scale AI models and AI services.")
+    tree.params.append(click.Option(["--version"], is_flag=True, expose_value=False, is_eager=True, callback=_version))
+    try:
+        tree.main(arguments, prog_name="aimass", standalone_mode=False)
+    except click.ClickException as wrong:
+        wrong.show()
+        return wrong.exit_code
+    except click.Abort:
+        return 130
+    except click.exceptions.Exit as end:
+        return end.exit_code
+    except AimassError as error:
+        _complain(error)
+        return 1
+    except KeyboardInterrupt:
+        return 130
+    return 0
+
+
+def _version(ctx: click.Context, param: click.Parameter, value: object) -> None:
+    del param
+    if value:
+        click.echo(f"aimass {__version__}")
+        ctx.exit()
+
+
+def _complain(error: AimassError) -> None:
+    print(f"error: {error.message}", file=sys.stderr)  # noqa: T201 the terminal is where errors belong
+    for name in ("allowed", "hint"):
+        text = getattr(error, name)
+        if text:
+            print(f"  {name}: {text}", file=sys.stderr)  # noqa: T201

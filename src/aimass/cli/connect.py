@@ -1,0 +1,48 @@
+"""The options that every command shares: where the platform is, who calls, how to print."""
+
+from __future__ import annotations
+
+import functools
+from dataclasses import dataclass
+from typing import Any
+
+import click
+
+from aimass.client import Client
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Connection:
+    """How a command reaches the platform."""
+
+    url: str | None
+    key: str | None
+    workspace: str | None
+    as_json: bool
+
+    def open(self) -> Client:
+        """Connect."""
+        return Client(self.url, key=self.key, workspace=self.workspace)
+
+
+def connection_options(command: click.Command) -> click.Command:
+    """Add ``--url``, ``--key``, ``--workspace`` and ``--json`` to a command."""
+    inner = command.callback
+    if inner is None:
+        return command
+
+    @functools.wraps(inner)
+    def callback(**values: Any) -> Any:
+        connection = Connection(
+            url=values.pop("url"), key=values.pop("key"), workspace=values.pop("workspace"), as_json=values.pop("json")
+        )
+        return inner(connection=connection, **values)
+
+    command.callback = callback
+    command.params += [
+        click.Option(["--url"], help="Address of the platform [env AIMASS_URL]."),
+        click.Option(["--key"], help="API key [env AIMASS_KEY]."),
+        click.Option(["--workspace", "-w"], help="Workspace [env AIMASS_WORKSPACE]."),
+        click.Option(["--json"], is_flag=True, help="Print JSON for programs."),
+    ]
+    return command

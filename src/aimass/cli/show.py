@@ -1,0 +1,99 @@
+"""Show results: tables and facts for people, JSON for programs."""
+
+from __future__ import annotations
+
+import dataclasses
+from datetime import datetime
+from typing import Any
+
+import orjson
+from rich.console import Console
+from rich.table import Table
+
+from aimass.kernel.clock import instant
+
+console = Console(highlight=False)
+_HIDDEN = frozenset({"version", "workspace"})
+_MAX_COLUMNS = 8
+_MAX_CELL = 60
+
+
+def plain(value: Any) -> Any:
+    """Turn objects into JSON values.
+
+    Examples
+    --------
+    >>> plain({"a": (1, 2)})
+    {'a': [1, 2]}
+    """
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        return {f.name: plain(getattr(value, f.name)) for f in dataclasses.fields(value)}
+    if isinstance(value, dict):
+        return {str(k): plain(v) for k, v in value.items()}
+    if isinstance(value, list | tuple):
+        return [plain(v) for v in value]
+    return instant(value) if isinstance(value, datetime) else value
+
+
+def cell(value: Any) -> str:
+    """Write a value into a table cell.
+
+    Examples
+    --------
+    >>> cell(None), cell(0.123456), cell([1, 2])
+    ('-', '0.1235', '1, 2')
+    """
+    if value is None or value == "":
+        return "-"
+    if isinstance(value, float):
+        return f"{value:.4g}"
+    if isinstance(value, list):
+        text = ", ".join(cell(v) for v in value)
+    elif isinstance(value, dict):
+        text = " ".join(f"{k}={cell(v)}" for k, v in value.items())
+    else:
+        text = str(value)
+    return text if len(text) <= _MAX_CELL else text[: _MAX_CELL - 1] + "…"
+
+
+def show(result: Any, *, as_json: bool) -> None:
+    """Print a result."""
+    value = plain(result)
+    if as_json:
+        print(orjson.dumps(value, option=orjson.OPT_INDENT_2).decode())  # noqa: T201 this is the output of the command
+    elif isinstance(value, dict) and isinstance(value.get("items"), list):
+        _rows(value["items"])
+        if value.get("next"):
+            console.print(f"[dim]more: --cursor {value['next']}[/dim]")
+    elif isinstance(value, list):
+        _rows(value)
+    elif isinstance(value, dict):
+        _facts(value)
+    elif value is not None:
+        console.print(cell(value), markup=False)
+
+
+def _rows(items: list[Any]) -> None:
+    if not items:
+        console.print("[dim]nothing here yet[/dim]")
+        return
+    if not isinstance(items[0], dict):
+        for item in items:
+            console.print(cell(item), markup=False)
+        return
+    names = [n for n in items[0] if n not in _HIDDEN and any(not isinstance(i.get(n), dict | list) for i in items)]
+    table = Table(box=None, header_style="bold", pad_edge=False)
+    for name in names[:_MAX_COLUMNS]:
+        table.add_column(name, overflow="fold")
+    for item in items:
+        table.add_row(*[cell(item.get(n)) for n in names[:_MAX_COLUMNS]])
+    console.print(table)
+
+
+def _facts(value: dict[str, Any]) -> None:
+    table = Table(box=None, show_header=False, pad_edge=False)
+    table.add_column(style="dim")
+    table.add_column(overflow="fold")
+    for name, item in value.items():
+        table.add_row(name, cell(item))
+    console.print(table)

@@ -1,0 +1,28 @@
+"""The SDK: the same verbs as the command line, typed, sync and async."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from aimass.kernel.doors import door
+
+if TYPE_CHECKING:
+    from aimass.client.client import AsyncClient, Client
+    from aimass.client.catalog import OPERATIONS
+    from aimass.client.operations import Operation, Param
+    from aimass.client.request import build
+    from aimass.client.transport import Transport
+
+__getattr__, __dir__ = door(
+    __name__,
+    {
+        "AsyncClient": "aimass.client.client",
+        "Client": "aimass.client.client",
+        "OPERATIONS": "aimass.client.catalog",
+        "Operation": "aimass.client.operations",
+        "Param": "aimass.client.operations",
+        "Transport": "aimass.client.transport",
+        "build": "aimass.client.request",
+    },
+)
+__all__ = ["OPERATIONS", "AsyncClient", "Client", "Operation", "Param", "Transport", "build"]

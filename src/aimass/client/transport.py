@@ -1,0 +1,119 @@
+"""HTTP to the platform: keys, problems back into errors, retries of what is safe to repeat."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import httpx2
+
+from aimass.kernel import errors
+from aimass.kernel.errors import AimassError, Failed, Unavailable
+
+_KINDS = {kind.code: kind for kind in vars(errors).values() if isinstance(kind, type) and issubclass(kind, AimassError)}
+_TRIES = 4
+_REPEATABLE = frozenset({"GET", "PUT", "DELETE"})
+_CLIENT_ERROR = 400
+
+
+def error_of(response: httpx2.Response) -> AimassError:
+    """Turn a problem reply into the error it was."""
+    try:
+        body: dict[str, Any] = response.json()
+    except ValueError:
+        body = {"detail": response.text[:300]}
+    if "error" in body:
+        body = {"detail": body["error"], **body}
+    kind = _KINDS.get(str(body.get("code")), Failed)
+    message = str(body.get("detail") or f"the platform answered {response.status_code}")
+    if kind is errors.MissingExtra:
+        return errors.MissingExtra(str(body.get("value")))
+    error = kind(message, hint=str(body.get("hint", "")), field=body.get("field"), value=body.get("value"), allowed=body.get("allowed"))
+    error.http_status = response.status_code  # pyright: ignore[reportAttributeAccessIssue]
+    return error
+
+
+class Transport:
+    """One HTTP connection pool to one platform.
+
+    Parameters
+    ----------
+    url
+        Address of the platform, for example ``http://127.0.0.1:8800``.
+    key
+        API key or session token; sent as ``Authorization: Bearer``.
+    timeout_s
+        Longest wait for one reply.
+    """
+
+    def __init__(self, url: str, key: str | None = None, *, timeout_s: float = 60.0, verify: bool = True) -> None:
+        headers = {"Accept": "application/json"}
+        if key:
+            headers["Authorization"] = f"Bearer {key}"
+        self.url = url.rstrip("/")
+        self.http = httpx2.Client(base_url=self.url, headers=headers, timeout=timeout_s, verify=verify)
+
+    def send(self, method: str, path: str, **options: Any) -> httpx2.Response:
+        """Send a request; repeat it while the platform is away, when repeating is safe."""
+        for attempt in range(_TRIES):
+            try:
+                response = self.http.request(method, path, **options)
+            except httpx2.TransportError as reason:
+                if attempt + 1 == _TRIES or method not in _REPEATABLE:
+                    raise Unavailable(
+                        f"no platform answers at {self.url}", hint="start it with 'aimass up', or give another --url"
+                    ) from reason
+            else:
+                if response.status_code < _CLIENT_ERROR:
+                    return response
+                if not _worth_repeating(response, method, attempt):
+                    raise error_of(response)
+            time.sleep(0.2 * 2**attempt)
+        raise Unavailable(f"no platform answers at {self.url}")
+
+    def json(self, method: str, path: str, *, query: Mapping[str, Any], body: Any, headers: Mapping[str, str]) -> Any:
+        """Send JSON and return the decoded reply; None for an empty one."""
+        response = self.send(method, path, params=_query(query), json=body, headers=dict(headers))
+        return response.json() if response.content else None
+
+    def upload(self, path: str, chunks: bytes | Iterable[bytes], headers: Mapping[str, str]) -> Any:
+        """Send a body as a stream."""
+        return self.send("PUT", path, content=chunks, headers=dict(headers)).json()
+
+    def close(self) -> None:
+        """Close the connections."""
+        self.http.close()
+
+
+def _worth_repeating(response: httpx2.Response, method: str, attempt: int) -> bool:
+    return response.status_code in (502, 503) and method in _REPEATABLE and attempt + 1 < _TRIES
+
+
+def _query(values: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in values.items() if value is not None}
+
+
+class AsyncTransport:
+    """The same for asyncio."""
+
+    def __init__(self, url: str, key: str | None = None, *, timeout_s: float = 60.0, verify: bool = True) -> None:
+        headers = {"Accept": "application/json"}
+        if key:
+            headers["Authorization"] = f"Bearer {key}"
+        self.url = url.rstrip("/")
+        self.http = httpx2.AsyncClient(base_url=self.url, headers=headers, timeout=timeout_s, verify=verify)
+
+    async def json(self, method: str, path: str, *, query: Mapping[str, Any], body: Any, headers: Mapping[str, str]) -> Any:
+        """Send JSON and return the decoded reply; None for an empty one."""
+        try:
+            response = await self.http.request(method, path, params=_query(query), json=body, headers=dict(headers))
+        except httpx2.TransportError as reason:
+            raise Unavailable(f"no platform answers at {self.url}", hint="start it with 'aimass up'") from reason
+        if response.status_code >= _CLIENT_ERROR:
+            raise error_of(response)
+        return response.json() if response.content else None
+
+    async def close(self) -> None:
+        """Close the connections."""
+        await self.http.aclose()

@@ -1,0 +1,99 @@
+"""The names of the folders and files of a data directory; nothing here touches the disk."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True, slots=True)
+class DataDir:
+    """Where everything of one platform lies.
+
+    Examples
+    --------
+    >>> DataDir(Path("/srv/aimass")).lake.name
+    'lake'
+    """
+
+    root: Path
+
+    @property
+    def database(self) -> Path:
+        """The SQLite file of the platform."""
+        return self.root / "aimass.db"
+
+    @property
+    def workflows(self) -> Path:
+        """The SQLite file of the durable workflows."""
+        return self.root / "workflows.db"
+
+    @property
+    def blobs(self) -> Path:
+        """Content-addressed files."""
+        return self.root / "blobs"
+
+    @property
+    def lake(self) -> Path:
+        """Delta tables, ``<workspace>/<dataset>``."""
+        return self.root / "lake"
+
+    @property
+    def jobs(self) -> Path:
+        """One folder per job."""
+        return self.root / "jobs"
+
+    @property
+    def packages(self) -> Path:
+        """Model packages as they are served, by digest."""
+        return self.root / "packages"
+
+    @property
+    def records(self) -> Path:
+        """Inference records that wait for the lake."""
+        return self.root / "records"
+
+    @property
+    def series(self) -> Path:
+        """Counters and histograms that wait for the database."""
+        return self.root / "series"
+
+    @property
+    def gateway(self) -> Path:
+        """What control and gateway tell each other."""
+        return self.root / "gateway"
+
+    @property
+    def run(self) -> Path:
+        """Locks, process ids and sockets of the running platform."""
+        return self.root / "run"
+
+    @property
+    def logs(self) -> Path:
+        """Logs of the processes."""
+        return self.root / "logs"
+
+    @property
+    def keys(self) -> Path:
+        """Secret keys, readable by the owner alone."""
+        return self.root / "keys"
+
+    @property
+    def stamp(self) -> Path:
+        """What made this directory, and its schema version."""
+        return self.root / "platform.json"
+
+    def folders(self) -> tuple[Path, ...]:
+        """Return every folder that has to exist."""
+        return (
+            self.blobs,
+            self.lake,
+            self.jobs,
+            self.packages,
+            self.records,
+            self.series,
+            self.gateway,
+            self.run,
+            self.logs,
+            self.keys,
+        )

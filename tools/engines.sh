@@ -1,0 +1,19 @@
+#!/usr/bin/env bash
+# Install the engines that tests use, where apt and the rights are there; name what is missing.
+set -uo pipefail
+missing=()
+command -v chromium >/dev/null || missing+=(chromium)
+ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 || missing+=(postgresql)
+fc-list 2>/dev/null | grep -qi "noto.*cjk" || missing+=(fonts-noto-cjk)
+if [ ${#missing[@]} -gt 0 ] && [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
+  echo "installing ${missing[*]} ..."
+  (apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "${missing[@]}" fontconfig) >/tmp/aimass-engines.log 2>&1 \
+    || echo "could not install ${missing[*]} (see /tmp/aimass-engines.log)"
+fi
+for engine in chromium:chromium postgresql:initdb; do
+  name=${engine%%:*}
+  case $name in
+    chromium) command -v chromium >/dev/null || { echo "ENGINE MISSING: chromium (browser tests are skipped)"; [ -z "${CI:-}" ] || exit 1; } ;;
+    postgresql) ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 || { echo "ENGINE MISSING: postgresql (its tests are skipped)"; [ -z "${CI:-}" ] || exit 1; } ;;
+  esac
+done

@@ -1,0 +1,1 @@
+"""Generation of what the use cases determine."""

@@ -1,0 +1,6 @@
+#!/usr/bin/env bash
+# Faults, browsers and outside clients.
+set -uo pipefail
+cd "$(dirname "$0")/.."
+bash tools/engines.sh || exit 1
+.venv/bin/pytest -q -m long --timeout 1200 tests "$@"
