@@ -1,0 +1,94 @@
+"""Look into an ONNX file without running it: files it wants, operators it uses, inputs and outputs it has."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import onnx
+
+from aimass.models.errors import BrokenPackage
+from aimass.models.package import Package, Signature, check_path
+
+OPERATORS = frozenset({"", "ai.onnx", "ai.onnx.ml"})
+_ELEMENTS = {"string": {onnx.TensorProto.STRING}, "float": {onnx.TensorProto.FLOAT}}
+
+
+def check_graph(package: Package, file: str) -> str:
+    """Refuse a graph that reads outside its folder, brings own operators, or does not fit the signature.
+
+    Returns
+    -------
+    str
+        One sentence on what was found.
+    """
+    model = _read(package.folder / file)
+    for path in external_paths(model):
+        name = check_path(path)
+        if name not in package.manifest.files:
+            raise BrokenPackage(f"the graph reads {name!r}, which is not in the manifest", field="files", value=name)
+    foreign = sorted(set(domains(model)) - OPERATORS)
+    if foreign:
+        raise BrokenPackage(
+            f"the graph uses operators of {foreign[0]!r}",
+            field="operators",
+            value=foreign[0],
+            allowed=sorted(OPERATORS - {""}),
+            hint="export with standard ONNX operators",
+        )
+    check_signature(model, package.manifest.signature)
+    return f"{len(model.graph.node)} standard operators, no file outside the package"
+
+
+def _read(path: Path) -> onnx.ModelProto:
+    try:
+        model = onnx.load(str(path), load_external_data=False)
+    except Exception as reason:
+        raise BrokenPackage(f"{path.name!r} is no ONNX file", field="files", value=path.name) from reason
+    if not model.graph.node:
+        raise BrokenPackage(f"{path.name!r} holds no operators", field="files", value=path.name)
+    return model
+
+
+def messages(message: Any) -> Iterator[Any]:
+    """Yield a protobuf message and every message inside it."""
+    pending = [message]
+    while pending:
+        current = pending.pop()
+        yield current
+        for field, value in current.ListFields():
+            if field.message_type is not None:
+                pending.extend(value if field.is_repeated else [value])
+
+
+def external_paths(model: onnx.ModelProto) -> list[str]:
+    """Return the paths of all external data, wherever in the graph the tensor hides."""
+    tensors = (part for part in messages(model) if isinstance(part, onnx.TensorProto))
+    entries = (entry for tensor in tensors for entry in tensor.external_data)
+    return [entry.value for entry in entries if entry.key == "location"]
+
+
+def domains(model: onnx.ModelProto) -> Iterator[str]:
+    """Yield the domain of every operator, function and operator set."""
+    for part in messages(model):
+        if isinstance(part, onnx.NodeProto | onnx.OperatorSetIdProto | onnx.FunctionProto):
+            yield part.domain
+
+
+def check_signature(model: onnx.ModelProto, signature: Signature) -> None:
+    """Refuse a graph whose inputs and outputs are not those of the signature."""
+    constants = {tensor.name for tensor in model.graph.initializer}
+    inputs = {i.name: i.type.tensor_type.elem_type for i in model.graph.input if i.name not in constants}
+    wanted = {column.name for column in signature.inputs}
+    if set(inputs) != wanted:
+        odd = min(set(inputs) ^ wanted)
+        raise BrokenPackage(f"input {odd!r} is not in both signature and graph", field="signature.inputs", value=odd)
+    for column in signature.inputs:
+        if inputs[column.name] not in _ELEMENTS["string" if column.type == "string" else "float"]:
+            raise BrokenPackage(
+                f"input {column.name!r} has another type in the graph", field=f"signature.inputs.{column.name}"
+            )
+    missing = {output.name for output in signature.outputs} - {output.name for output in model.graph.output}
+    if missing:
+        raise BrokenPackage(f"the graph has no output {min(missing)!r}", field="signature.outputs")

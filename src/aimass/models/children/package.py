@@ -1,0 +1,163 @@
+"""Build packages: ONNX when the exported file answers like the trained model, else Python with the reason."""
+
+from __future__ import annotations
+
+import json
+import platform
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from aimass.kernel.errors import Failed, Invalid
+from aimass.models.package import SAMPLES, Environment, Manifest, Package, Signature, write_package
+from aimass.models.runtimes import load_model
+
+TOLERANCE = 1e-4
+SAMPLE_ROWS = 20
+_RUNTIME_PACKAGES = {
+    "onnx": ("onnxruntime", "numpy"),
+    "python": ("scikit-learn", "lightgbm", "numpy", "polars", "skops"),
+}
+_FILES = {"onnx": "model.onnx", "python": "model.skops"}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Candidate:
+    """A trained model on its way into a package.
+
+    Attributes
+    ----------
+    to_onnx
+        Returns the bytes of the exported graph, or None for a model that is known not to convert.
+    why_not_onnx
+        The reason for that.
+    to_python
+        Returns the bytes of the skops file.
+    """
+
+    signature: Signature
+    to_python: Callable[[], bytes]
+    to_onnx: Callable[[], bytes] | None = None
+    why_not_onnx: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rows:
+    """Rows to replay, and the probabilities that the trained model itself gave them."""
+
+    columns: Mapping[str, list[Any]]
+    probabilities: Any
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Parity:
+    """How a packaged model compares with the answers expected of it."""
+
+    rows: int
+    labels_differ: int
+    max_difference: float
+    tolerance: float = TOLERANCE
+
+    @property
+    def passed(self) -> bool:
+        """Tell whether labels agree and probabilities are within the tolerance."""
+        return self.labels_differ == 0 and self.max_difference <= self.tolerance
+
+    def sentence(self) -> str:
+        """Say it in one sentence."""
+        return (
+            f"{self.rows} rows replayed: {self.labels_differ} labels differ, "
+            f"largest difference of a probability {self.max_difference:.2g} (allowed {self.tolerance:g})"
+        )
+
+
+def build_package(folder: Path, candidate: Candidate, rows: Rows) -> tuple[Package, Parity]:
+    """Write the package of a trained model; every row is replayed through the exported file first."""
+    why = candidate.why_not_onnx
+    if candidate.to_onnx is not None:
+        try:
+            package = _write(folder, "onnx", candidate.signature, candidate.to_onnx(), rows)
+            parity = replay(package, rows)
+        except Exception as reason:  # noqa: BLE001 converters raise anything; the reason goes into the manifest
+            why = f"the conversion to ONNX failed: {type(reason).__name__}: {str(reason)[:300]}"
+        else:
+            if parity.passed:
+                return package, parity
+            why = f"the exported ONNX file answers differently: {parity.sentence()}"
+    package = _write(folder, "python", candidate.signature, candidate.to_python(), rows, why)
+    parity = replay(package, rows)
+    if not parity.passed:
+        raise Failed(f"the packaged model answers differently: {parity.sentence()}")
+    return package, parity
+
+
+def _write(
+    folder: Path, runtime: str, signature: Signature, model: bytes, rows: Rows, why: str | None = None
+) -> Package:
+    packages = {name: version(name) for name in _RUNTIME_PACKAGES[runtime]}
+    manifest = Manifest(
+        runtime=runtime,
+        signature=signature,
+        files={},
+        environment=Environment(python=platform.python_version(), packages=packages),
+        why_python=why,
+    )
+    return write_package(folder, manifest, {_FILES[runtime]: model, SAMPLES: _samples(rows, signature)})
+
+
+def _samples(rows: Rows, signature: Signature) -> bytes:
+    expected = np.asarray(rows.probabilities, dtype=float)
+    if not len(expected):
+        raise Invalid("a package needs sample rows", field="samples", hint="the validation part of the split is empty")
+    clear = np.flatnonzero(_margin(expected) > TOLERANCE)
+    pool = clear if len(clear) else np.arange(len(expected))
+    chosen = pool[np.unique(np.linspace(0, len(pool) - 1, SAMPLE_ROWS).round().astype(int))]
+    classes = np.array(signature.classes, dtype=object)
+    body = {
+        "inputs": {c.name: [_plain(rows.columns[c.name][i]) for i in chosen] for c in signature.inputs},
+        "outputs": {
+            "label": classes[expected[chosen].argmax(axis=1)].tolist(),
+            "probabilities": expected[chosen].tolist(),
+        },
+    }
+    return json.dumps(body, ensure_ascii=False, allow_nan=False).encode()
+
+
+def _plain(value: Any) -> Any:
+    return None if isinstance(value, float) and np.isnan(value) else value
+
+
+def _margin(probabilities: Any) -> Any:
+    top = np.sort(probabilities, axis=1)
+    return top[:, -1] - top[:, -2]
+
+
+def replay(package: Package, rows: Rows) -> Parity:
+    """Load the package as serving does, answer the rows, and compare."""
+    answers = load_model(package).predict(rows.columns)
+    return compare(package.manifest.signature, rows.probabilities, answers)
+
+
+def compare(signature: Signature, expected: Any, answers: Mapping[str, list[Any]]) -> Parity:
+    """Compare answers with expected probabilities; a tie within the tolerance may fall either way."""
+    wanted = np.asarray(expected, dtype=float)
+    found = np.asarray(answers["probabilities"], dtype=float).reshape(wanted.shape)
+    classes = np.array(signature.classes, dtype=object)
+    differ = classes[wanted.argmax(axis=1)] != np.array(answers["label"], dtype=object)
+    return Parity(
+        rows=len(wanted),
+        labels_differ=int((differ & (_margin(wanted) > TOLERANCE)).sum()),
+        max_difference=float(np.nan_to_num(np.abs(found - wanted), nan=1.0).max(initial=0.0)),
+    )
+
+
+def replay_samples(package: Package) -> dict[str, Any]:
+    """Replay the samples that the package carries; the job's answer as plain JSON."""
+    samples = package.samples()
+    rows = Rows(columns=samples["inputs"], probabilities=np.asarray(samples["outputs"]["probabilities"]))
+    parity = replay(package, rows)
+    return {**asdict(parity), "passed": parity.passed, "evidence": parity.sentence()}

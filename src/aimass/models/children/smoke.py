@@ -1,0 +1,38 @@
+"""Load a package in a process of its own, answer its samples, and print how that went; a crash stays here."""
+
+from __future__ import annotations
+
+import json
+import resource
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+from aimass.models.children.package import replay_samples
+from aimass.models.package import verify_package
+from aimass.models.runtimes import load_model
+
+MEMORY_BYTES = 8 * 1024**3
+
+
+def smoke(folder: Path) -> dict[str, Any]:
+    """Answer one row, then all samples; measure the time of the one row."""
+    package = verify_package(folder)
+    model = load_model(package)
+    inputs = package.samples()["inputs"]
+    one = {name: values[:1] for name, values in inputs.items()}
+    model.predict(one)
+    start = time.perf_counter()
+    model.predict(one)
+    return {"row_us": round((time.perf_counter() - start) * 1e6), "parity": replay_samples(package)}
+
+
+def main() -> None:
+    """Run with the package's folder as only argument."""
+    resource.setrlimit(resource.RLIMIT_AS, (MEMORY_BYTES, MEMORY_BYTES))
+    sys.stdout.write(json.dumps(smoke(Path(sys.argv[1]))))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,310 @@
+"""Packages: what is served. A folder with a manifest, files by hash, and samples with their expected answers.
+
+Standard library only: the gateway reads packages too.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from hashlib import file_digest, sha256
+from pathlib import Path, PurePosixPath
+from typing import Any, Literal, cast
+
+from aimass.kernel.ids import new_id
+from aimass.models.errors import BrokenPackage
+
+FORMAT = 1
+MANIFEST = "manifest.json"
+SAMPLES = "samples.json"
+MAX_MANIFEST_BYTES = 16 * 1024 * 1024
+Kind = Literal["string", "float", "integer", "boolean"]
+Unseen = Literal["serve", "refuse"]
+KINDS = ("string", "float", "integer", "boolean")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Column:
+    """One input of a model: its type, whether it may be null, and which categories it knows.
+
+    Attributes
+    ----------
+    categories
+        The values seen in training, or None when the column is open (numbers, or too many values).
+    unseen
+        What serving does with a category that training never saw: answer and count it, or refuse.
+    """
+
+    name: str
+    type: Kind
+    nullable: bool = False
+    categories: tuple[str, ...] | None = None
+    unseen: Unseen = "serve"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Output:
+    """One output of a model; ``classes`` names the columns of probabilities."""
+
+    name: str
+    type: Kind
+    shape: tuple[int, ...] | None = None
+    classes: tuple[str, ...] | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Signature:
+    """The typed inputs and outputs of a model."""
+
+    inputs: tuple[Column, ...]
+    outputs: tuple[Output, ...]
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """Return the classes in the order of the probabilities; empty without probabilities."""
+        return next((output.classes for output in self.outputs if output.classes), ())
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PackageFile:
+    """Hash and size of one file."""
+
+    sha256: str
+    size: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Environment:
+    """The Python and the packages that the model was built with."""
+
+    python: str
+    packages: Mapping[str, str] = field(default_factory=dict[str, str])
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Manifest:
+    """What a package says of itself; the SHA-256 of its text is the identity of the package."""
+
+    runtime: str
+    signature: Signature
+    files: Mapping[str, PackageFile]
+    environment: Environment
+    why_python: str | None = None
+    format: int = FORMAT
+
+    def text(self) -> bytes:
+        """Return the manifest as it is written: the same manifest always gives the same bytes."""
+        return (json.dumps(asdict(self), sort_keys=True, indent=1, ensure_ascii=False) + "\n").encode()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Package:
+    """A package that lies in a folder."""
+
+    folder: Path
+    manifest: Manifest
+    digest: str
+
+    def samples(self) -> dict[str, Any]:
+        """Return the sample inputs and the answers that the trained model gave."""
+        if SAMPLES not in self.manifest.files:
+            raise BrokenPackage("the package holds no samples.json", field="files", hint="package the model again")
+        return json.loads((self.folder / SAMPLES).read_bytes())
+
+    @property
+    def size(self) -> int:
+        """Return the bytes of all files."""
+        return sum(file.size for file in self.manifest.files.values())
+
+
+def write_package(folder: Path, manifest: Manifest, files: Mapping[str, bytes]) -> Package:
+    """Write a package; ``manifest.files`` is filled from the files. The folder appears whole or not at all."""
+    listed = {
+        name: PackageFile(sha256=sha256(data).hexdigest(), size=len(data)) for name, data in sorted(files.items())
+    }
+    whole = Manifest(
+        runtime=manifest.runtime,
+        signature=manifest.signature,
+        files=listed,
+        environment=manifest.environment,
+        why_python=manifest.why_python,
+    )
+    text = whole.text()
+    building = folder.with_name(f".{folder.name}.{new_id()}")
+    building.mkdir(parents=True)
+    for name, data in {**files, MANIFEST: text}.items():
+        _write(building / check_path(name), data)
+    if folder.exists():
+        shutil.rmtree(folder)
+    building.rename(folder)
+    return Package(folder=folder, manifest=whole, digest=sha256(text).hexdigest())
+
+
+def _write(path: Path, data: bytes) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("wb") as file:
+        file.write(data)
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def read_package(folder: Path) -> Package:
+    """Read a package's manifest without looking at its files; see :func:`verify_package`."""
+    path = folder / MANIFEST
+    if not path.is_file():
+        raise BrokenPackage(
+            f"there is no {MANIFEST} in {folder.name!r}", field=MANIFEST, hint="package the model again"
+        )
+    if path.stat().st_size > MAX_MANIFEST_BYTES:
+        raise BrokenPackage(f"{MANIFEST} is larger than {MAX_MANIFEST_BYTES} bytes", field=MANIFEST)
+    text = path.read_bytes()
+    return Package(folder=folder, manifest=parse_manifest(text), digest=sha256(text).hexdigest())
+
+
+def verify_package(folder: Path) -> Package:
+    """Read a package and refuse it when a file is missing, changed, unlisted, or lies outside the folder."""
+    package = read_package(folder)
+    for name, file in package.manifest.files.items():
+        _verify_file(folder, name, file)
+    present = {path.relative_to(folder).as_posix() for path in folder.rglob("*") if not path.is_dir()}
+    extra = sorted(present - {MANIFEST, *package.manifest.files})
+    if extra:
+        raise BrokenPackage(
+            f"file {extra[0]!r} is not in the manifest", field="files", value=extra[0], hint="list it, or remove it"
+        )
+    return package
+
+
+def _verify_file(folder: Path, name: str, file: PackageFile) -> None:
+    path = folder / check_path(name)
+    if any(part.is_symlink() for part in (path, *path.parents) if part.is_relative_to(folder) and part != folder):
+        raise BrokenPackage(f"file {name!r} is a link", field="files", value=name, allowed="plain files")
+    if not path.is_file():
+        raise BrokenPackage(f"file {name!r} of the manifest is missing", field="files", value=name)
+    with path.open("rb") as stream:
+        found = file_digest(stream, "sha256").hexdigest()
+    if found != file.sha256 or path.stat().st_size != file.size:
+        raise BrokenPackage(
+            f"file {name!r} does not match its manifest",
+            field="files",
+            value=found,
+            allowed=file.sha256,
+            hint="the file changed after packaging: package the model again",
+        )
+
+
+def check_path(name: str) -> str:
+    """Return a file name of a package, or refuse one that could leave the folder.
+
+    Examples
+    --------
+    >>> check_path("weights/part-1.bin")
+    'weights/part-1.bin'
+    """
+    path = PurePosixPath(name)
+    bad = not name or path.is_absolute() or ".." in path.parts or "\\" in name or "\0" in name or str(path) != name
+    if bad or path.parts[0].startswith("."):
+        raise BrokenPackage(
+            f"path {name[:200]!r} may not be in a package",
+            field="files",
+            value=name[:200],
+            allowed="relative paths inside the package",
+        )
+    return name
+
+
+def parse_manifest(text: bytes) -> Manifest:
+    """Read a manifest; each fault is named with its field."""
+    try:
+        raw = json.loads(text)
+    except ValueError as reason:
+        raise BrokenPackage(f"{MANIFEST} is not JSON: {reason}", field=MANIFEST) from reason
+    body = _mapping(raw, MANIFEST)
+    if body.get("format") != FORMAT:
+        raise BrokenPackage(
+            f"package format {body.get('format')!r} is not known",
+            field="format",
+            value=body.get("format"),
+            allowed=FORMAT,
+        )
+    signature = _mapping(body.get("signature"), "signature")
+    environment = _mapping(body.get("environment"), "environment")
+    return Manifest(
+        runtime=_text(body.get("runtime"), "runtime"),
+        signature=Signature(
+            inputs=tuple(_column(item) for item in _list(signature.get("inputs"), "signature.inputs")),
+            outputs=tuple(_output(item) for item in _list(signature.get("outputs"), "signature.outputs")),
+        ),
+        files={check_path(name): _file(item, name) for name, item in _mapping(body.get("files"), "files").items()},
+        environment=Environment(
+            python=_text(environment.get("python"), "environment.python"),
+            packages={str(k): str(v) for k, v in _mapping(environment.get("packages"), "environment.packages").items()},
+        ),
+        why_python=body.get("why_python"),
+    )
+
+
+def _column(raw: Any) -> Column:
+    item = _mapping(raw, "signature.inputs")
+    unseen = item.get("unseen", "serve")
+    if unseen not in ("serve", "refuse"):
+        raise BrokenPackage(
+            f"unseen {unseen!r} is not allowed", field="unseen", value=unseen, allowed=["serve", "refuse"]
+        )
+    return Column(
+        name=_text(item.get("name"), "signature.inputs.name"),
+        type=_kind(item.get("type")),
+        nullable=bool(item.get("nullable", False)),
+        categories=_texts(item.get("categories")),
+        unseen=unseen,
+    )
+
+
+def _output(raw: Any) -> Output:
+    item = _mapping(raw, "signature.outputs")
+    shape = item.get("shape")
+    return Output(
+        name=_text(item.get("name"), "signature.outputs.name"),
+        type=_kind(item.get("type")),
+        shape=None if shape is None else tuple(int(size) for size in _list(shape, "signature.outputs.shape")),
+        classes=_texts(item.get("classes")),
+    )
+
+
+def _file(raw: Any, name: str) -> PackageFile:
+    item = _mapping(raw, f"files.{name}")
+    size = item.get("size")
+    if not isinstance(size, int) or size < 0:
+        raise BrokenPackage(f"size {size!r} of {name!r} is no number of bytes", field=f"files.{name}.size", value=size)
+    return PackageFile(sha256=_text(item.get("sha256"), f"files.{name}.sha256"), size=size)
+
+
+def _kind(raw: Any) -> Kind:
+    if raw not in KINDS:
+        raise BrokenPackage(f"type {raw!r} is not known", field="type", value=raw, allowed=list(KINDS))
+    return cast("Kind", raw)
+
+
+def _texts(raw: Any) -> tuple[str, ...] | None:
+    return None if raw is None else tuple(str(item) for item in _list(raw, "categories"))
+
+
+def _mapping(raw: Any, at: str) -> dict[str, Any]:
+    if not isinstance(raw, dict):
+        raise BrokenPackage(f"{at} must be an object, not {type(raw).__name__}", field=at)
+    return cast("dict[str, Any]", raw)
+
+
+def _list(raw: Any, at: str) -> list[Any]:
+    if not isinstance(raw, list):
+        raise BrokenPackage(f"{at} must be a list, not {type(raw).__name__}", field=at)
+    return cast("list[Any]", raw)
+
+
+def _text(raw: Any, at: str) -> str:
+    if not isinstance(raw, str) or not raw:
+        raise BrokenPackage(f"{at} must be a text", field=at, value=raw)
+    return raw

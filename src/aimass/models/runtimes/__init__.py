@@ -1,0 +1,68 @@
+"""Runtimes load a package and answer; each is a plug-in of the entry-point group ``aimass.runtimes``.
+
+A runtime is a package with a light ``manifest`` (``RUNTIME``) and a ``run`` part (``load(package, threads=...)``).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+from importlib import import_module
+from importlib.metadata import entry_points
+from typing import Any, Protocol
+
+from aimass.kernel.errors import Invalid
+from aimass.models.package import Package
+
+GROUP = "aimass.runtimes"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Runtime:
+    """The light side of a runtime.
+
+    Attributes
+    ----------
+    is_inline
+        True when a package only describes a computation and runs no code of its own, so that the gateway may run it.
+    uploads
+        True when a stranger's package of this runtime may be reviewed at all.
+    suffixes
+        The files it allows in a package, besides the samples.
+    """
+
+    name: str
+    title: str
+    is_inline: bool
+    uploads: bool
+    suffixes: tuple[str, ...]
+
+
+class LoadedModel(Protocol):
+    """A model in memory."""
+
+    def predict(self, columns: Mapping[str, list[Any]]) -> dict[str, list[Any]]:
+        """Answer columns of inputs with columns of outputs, row by row."""
+        ...
+
+
+@cache
+def runtimes() -> dict[str, Runtime]:
+    """Return every installed runtime by name; reads manifests only."""
+    found = sorted(entry_points(group=GROUP), key=lambda point: point.name)
+    return {point.name: import_module(f"{point.value}.manifest").RUNTIME for point in found}
+
+
+def find_runtime(name: str) -> Runtime:
+    """Return a runtime by name, or say which there are."""
+    if name not in runtimes():
+        raise Invalid(f"there is no runtime {name!r}", field="runtime", value=name, allowed=sorted(runtimes()))
+    return runtimes()[name]
+
+
+def load_model(package: Package, *, threads: int = 1) -> LoadedModel:
+    """Load a package with its runtime; heavy, never called in control."""
+    find_runtime(package.manifest.runtime)
+    (point,) = entry_points(group=GROUP, name=package.manifest.runtime)
+    return import_module(f"{point.value}.run").load(package, threads=threads)

@@ -1,0 +1,1 @@
+"""The ONNX runtime: trusted graphs, run inline."""

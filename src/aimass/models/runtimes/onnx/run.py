@@ -1,0 +1,61 @@
+"""Load an ONNX package and answer columns with columns."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+import onnxruntime as ort
+
+from aimass.models.package import Column, Package
+
+FILE = "model.onnx"
+_QUIET = 3
+
+
+class OnnxModel:
+    """An ONNX graph in memory: one named input per column, shape ``[None, 1]``."""
+
+    def __init__(self, package: Package, *, threads: int = 1) -> None:
+        options = ort.SessionOptions()
+        options.intra_op_num_threads = threads
+        options.inter_op_num_threads = 1
+        options.log_severity_level = _QUIET
+        options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+        self._session = ort.InferenceSession(
+            str(package.folder / FILE), sess_options=options, providers=["CPUExecutionProvider"]
+        )
+        self._columns = package.manifest.signature.inputs
+        self._outputs = [output.name for output in package.manifest.signature.outputs]
+
+    def predict(self, columns: Mapping[str, list[Any]]) -> dict[str, list[Any]]:
+        """Answer columns of inputs with columns of outputs, row by row."""
+        feeds = {column.name: _tensor(column, columns[column.name]) for column in self._columns}
+        answers = self._session.run(self._outputs, feeds)
+        return {name: np.asarray(answer).tolist() for name, answer in zip(self._outputs, answers, strict=True)}
+
+
+def _tensor(column: Column, values: list[Any]) -> Any:
+    return _TENSORS[column.type](values).reshape(-1, 1)
+
+
+def _strings(values: list[Any]) -> Any:
+    return np.array(["" if value is None else value for value in values], dtype=object)
+
+
+def _numbers(values: list[Any]) -> Any:
+    return np.array([np.nan if value is None else value for value in values], dtype=np.float32)
+
+
+_TENSORS: dict[str, Callable[[list[Any]], Any]] = {
+    "string": _strings,
+    "float": _numbers,
+    "integer": _numbers,
+    "boolean": _numbers,
+}
+
+
+def load(package: Package, *, threads: int = 1) -> OnnxModel:
+    """Load a package."""
+    return OnnxModel(package, threads=threads)

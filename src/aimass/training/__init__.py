@@ -1,0 +1,1 @@
+"""Training: recipes, splits, experiments and runs."""

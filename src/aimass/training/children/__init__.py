@@ -1,0 +1,1 @@
+"""Code of the room that runs in child processes."""

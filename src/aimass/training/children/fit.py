@@ -1,0 +1,225 @@
+"""The job ``training.fit``: cross-validate, fit, measure on the validation part, and package."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from hashlib import sha256
+from typing import Any
+
+import numpy as np
+from sklearn.model_selection import StratifiedKFold
+
+from aimass.models import Package, Parity, Rows, Signature, build_package
+from aimass.training.children.table import Prepared, Source, columns_of, prepare
+from aimass.training.errors import NotFinite, Unlearnable
+from aimass.training.measures.curves import curves
+from aimass.training.recipes import find_recipe, load_recipe
+from aimass.training.recipes.protocol import Recipe, Table, parameters_of
+
+FOLDS = 5
+REPLAYED = 2000
+STATE = "folds"
+
+
+@dataclass(slots=True, kw_only=True)
+class FitContext:
+    """What the recipe gets, for one fold or for the final fit.
+
+    ``start`` and ``share`` place the progress of this fit in the progress of the job.
+    """
+
+    job: Any
+    params: Any
+    signature: Signature
+    seed: int
+    threads: int
+    stage: str
+    start: float
+    share: float
+    tables: Mapping[str, Table]
+    history: dict[str, list[tuple[int, float]]] = field(default_factory=dict)
+
+    def data(self, part: str) -> Table:
+        """Return the rows of ``train`` or ``validation``."""
+        return self.tables[part]
+
+    def report(self, step: int, total: int, **metrics: float) -> None:
+        """Tell the progress of this fit."""
+        for name, value in metrics.items():
+            if not np.isfinite(value):
+                raise NotFinite(
+                    f"{name} became {value!r} at step {step}",
+                    field=name,
+                    hint="lower the learning rate, or look for extreme values in the data",
+                )
+            self.history.setdefault(name, []).append((step, float(value)))
+        self.job.report(self.start + self.share * step / max(total, 1), stage=self.stage, **metrics)
+
+    def save(self, state: bytes, name: str = "recipe") -> None:
+        """Commit a checkpoint of this fit."""
+        self.job.save(state, f"{name}-{self.stage.replace(' ', '-')}")
+
+    def restore(self, name: str = "recipe") -> bytes | None:
+        """Return the checkpoint of an earlier attempt of the same fit, or None."""
+        return self.job.restore(f"{name}-{self.stage.replace(' ', '-')}")
+
+
+def fit(ctx: Any) -> dict[str, Any]:
+    """Run a recipe; write ``package/`` and ``report.json``; return the numbers of the run.
+
+    The payload has ``recipe``, ``params``, ``dataset`` (``path``, ``version``), ``split`` (``file``, ``sha256``),
+    ``target``, ``key``, ``features``, ``seed``, ``folds`` and ``unseen`` by column. An attempt after a kill repeats
+    no finished fold.
+    """
+    started = time.perf_counter()
+    ctx.report(0.01, stage="read")
+    manifest = find_recipe(ctx.params["recipe"])
+    params = parameters_of(manifest.check(ctx.params.get("params", {})), manifest.parameters)
+    data = prepare(Source.of(ctx.params), ctx.params["split"], ctx.params.get("unseen"))
+    for note in data.notes:
+        ctx.log(note)
+    job = Fit(ctx, load_recipe(manifest.name), params, data)
+    folds = job.cross_validate(int(ctx.params.get("folds", FOLDS)))
+    model, context, fit_s = job.final()
+    report = job.report_of(model, context, folds)
+    ctx.report(0.85, stage="package")
+    package, parity = job.package(model, context)
+    metrics = {**report["metrics"], "fit_s": fit_s, "training_s": time.perf_counter() - started}
+    report |= {"metrics": metrics, "recipe": {"name": manifest.name, "version": manifest.version}}
+    (ctx.out / "report.json").write_text(json.dumps(report, ensure_ascii=False, allow_nan=False))
+    ctx.report(1.0, stage="done", **metrics)
+    return {
+        "metrics": metrics,
+        "params": params.model_dump(),
+        "report": "report.json",
+        "package": described(package, parity),
+        "notes": list(data.notes),
+    }
+
+
+def described(package: Package, parity: Parity) -> dict[str, Any]:
+    """Return what control keeps of a package."""
+    return {
+        "folder": package.folder.name,
+        "digest": package.digest,
+        "runtime": package.manifest.runtime,
+        "why_python": package.manifest.why_python,
+        "size": package.size,
+        "parity": parity.sentence(),
+    }
+
+
+class Fit:
+    """One run of a recipe on prepared data."""
+
+    def __init__(self, ctx: Any, recipe: Recipe, params: Any, data: Prepared) -> None:
+        self._ctx = ctx
+        self._recipe = recipe
+        self._params = params
+        self._data = data
+        self._seed = int(ctx.params.get("seed", 0))
+
+    def _context(self, stage: str, start: float, share: float, tables: Mapping[str, Table]) -> FitContext:
+        return FitContext(
+            job=self._ctx,
+            params=self._params,
+            signature=self._data.signature,
+            seed=self._seed,
+            threads=int(getattr(self._ctx, "slots", 1)),
+            stage=stage,
+            start=start,
+            share=share,
+            tables=tables,
+        )
+
+    def cross_validate(self, folds: int) -> list[dict[str, float]]:
+        """Return the scores of each fold of the training part; folds of an earlier attempt are taken over."""
+        train = self._data.table("train")
+        smallest = int(np.bincount(train.truth).min())
+        if smallest < folds:
+            name = self._data.signature.classes[int(np.bincount(train.truth).argmin())]
+            raise Unlearnable(
+                f"class {name!r} has {smallest} training rows, {folds} folds need {folds}",
+                field="folds",
+                value=folds,
+                hint="collect more rows of this class, or take fewer folds",
+            )
+        done = self._finished()
+        cuts = StratifiedKFold(folds, shuffle=True, random_state=self._seed).split(train.truth, train.truth)
+        for number, (inside, outside) in enumerate(cuts):
+            if number < len(done):
+                continue
+            tables = {"train": _rows(train, inside), "validation": _rows(train, outside)}
+            context = self._context(f"fold {number + 1}", 0.05 + 0.6 * number / folds, 0.6 / folds, tables)
+            model = self._recipe.fit(context)
+            done.append(self._scores(context, model, tables["validation"]))
+            self._ctx.save(json.dumps({"spec": self._spec(), "folds": done}).encode(), STATE)
+            self._ctx.report(0.05 + 0.6 * (number + 1) / folds, stage=context.stage, fold_roc_auc=done[-1]["roc_auc"])
+        return done
+
+    def _finished(self) -> list[dict[str, float]]:
+        state = self._ctx.restore(STATE)
+        saved = json.loads(state) if state else {}
+        return list(saved["folds"]) if saved.get("spec") == self._spec() else []
+
+    def _spec(self) -> str:
+        return sha256(json.dumps(self._ctx.params, sort_keys=True).encode()).hexdigest()
+
+    def _scores(self, context: FitContext, model: Any, table: Table) -> dict[str, float]:
+        scores = {name: float(value) for name, value in self._recipe.evaluate(context, model, table).items()}
+        odd = [name for name, value in scores.items() if not np.isfinite(value)]
+        if odd:
+            raise NotFinite(
+                f"{odd[0]} of {context.stage} is not finite", field=odd[0], hint="check the data for extremes"
+            )
+        return scores
+
+    def final(self) -> tuple[Any, FitContext, float]:
+        """Fit on the whole training part."""
+        tables = {part: self._data.table(part) for part in ("train", "validation")}
+        context = self._context("fit", 0.65, 0.15, tables)
+        start = time.perf_counter()
+        model = self._recipe.fit(context)
+        return model, context, time.perf_counter() - start
+
+    def report_of(self, model: Any, context: FitContext, folds: list[dict[str, float]]) -> dict[str, Any]:
+        """Return everything that a page about the run shows."""
+        self._ctx.report(0.8, stage="measure")
+        table = self._data.table("validation")
+        areas = [fold["roc_auc"] for fold in folds]
+        metrics = self._scores(context, model, table)
+        metrics |= {"cv_roc_auc": float(np.mean(areas)), "cv_roc_auc_sd": float(np.std(areas, ddof=1))}
+        importance = self._recipe.importance(context, model)
+        return {
+            "metrics": metrics,
+            "folds": folds,
+            "classes": list(self._data.signature.classes),
+            "curves": curves(
+                table.truth, self._recipe.predict(context, model, table.features), context.signature.classes
+            ),
+            "history": context.history,
+            "importance": dict(sorted(importance.items(), key=lambda item: -item[1])) if importance else None,
+            "rows": {part: int(count) for part, count in self._data.parts.value_counts().iter_rows()},
+            "notes": list(self._data.notes),
+        }
+
+    def package(self, model: Any, context: FitContext) -> tuple[Package, Parity]:
+        """Build the package and replay validation rows through the exported file."""
+        table = self._data.table("validation")
+        rows = np.unique(np.linspace(0, table.features.height - 1, REPLAYED).round().astype(int))
+        features = table.features[rows]
+        candidate = self._recipe.package(context, model)
+        expected = self._recipe.predict(context, model, features)
+        replayed = Rows(columns=columns_of(features), probabilities=expected)
+        package, parity = build_package(self._ctx.out / "package", candidate, replayed)
+        self._ctx.log(f"package {package.digest[:12]}, runtime {package.manifest.runtime}: {parity.sentence()}")
+        if package.manifest.why_python:
+            self._ctx.log(f"not ONNX: {package.manifest.why_python}", level="warning")
+        return package, parity
+
+
+def _rows(table: Table, where: Any) -> Table:
+    return Table(features=table.features[where], truth=table.truth[where])

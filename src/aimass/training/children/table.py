@@ -1,0 +1,275 @@
+"""Read a dataset version for training: rows in an order that never changes, columns of known types, clear refusals."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from hashlib import file_digest, sha256
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import polars as pl
+from deltalake import DeltaTable
+
+from aimass.kernel.errors import Conflict, Invalid, NotFound
+from aimass.models import Column, Output, Signature
+from aimass.training.errors import Unlearnable
+from aimass.training.recipes.protocol import Table
+
+MAX_COLUMNS = 2000
+MAX_CLASSES = 100
+MAX_CATEGORIES = 1000
+SPLIT_FILE = "split.parquet"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Source:
+    """Which rows and columns to read.
+
+    Attributes
+    ----------
+    path, version
+        The Delta table and its version.
+    target
+        The column to predict.
+    key
+        The column that names a row, or None; never a feature.
+    features
+        The columns to learn from, or None for all but target, key and those that start with an underscore.
+    """
+
+    path: str
+    version: int
+    target: str
+    key: str | None = None
+    features: tuple[str, ...] | None = None
+
+    @classmethod
+    def of(cls, payload: Mapping[str, Any]) -> Source:
+        """Read the part of a job's payload that names the data."""
+        features = payload.get("features")
+        return cls(
+            path=payload["dataset"]["path"],
+            version=payload["dataset"]["version"],
+            target=payload["target"],
+            key=payload.get("key"),
+            features=None if features is None else tuple(features),
+        )
+
+
+def read_rows(source: Source) -> pl.DataFrame:
+    """Return all rows of the dataset version in canonical order: by key, or by content where no key names a row."""
+    if not DeltaTable.is_deltatable(source.path):
+        raise NotFound(f"there is no dataset in {Path(source.path).name!r}", field="dataset")
+    newest = DeltaTable(source.path).version()
+    if not 0 <= source.version <= newest:
+        raise NotFound(
+            f"the dataset has no version {source.version}",
+            field="version",
+            value=source.version,
+            allowed=f"0 to {newest}",
+        )
+    frame = pl.read_delta(source.path, version=source.version)
+    if not frame.height:
+        raise Unlearnable("the dataset has no rows", field="dataset", hint="collect data into it first")
+    for field, column in (("target", source.target), ("key", source.key)):
+        if column is not None and column not in frame.columns:
+            raise Invalid(
+                f"there is no column {column!r}",
+                field=field,
+                value=column,
+                allowed=frame.columns[:50],
+                hint="check the name",
+            )
+    if source.key is not None and frame[source.key].is_unique().all():
+        return frame.sort(source.key)
+    return frame.sort(frame.columns)
+
+
+def labels(frame: pl.DataFrame, target: str) -> pl.Series:
+    """Return the target as text, or refuse one that holds no classes."""
+    column = frame[target]
+    if column.dtype.is_float() and not (column.drop_nulls() == column.drop_nulls().round()).all():
+        raise Unlearnable(
+            f"target {target!r} holds fractions", field="target", value=target, hint="these recipes predict classes"
+        )
+    if column.dtype.is_float():
+        column = column.cast(pl.Int64, strict=False)
+    text = column.cast(pl.String)
+    classes = text.drop_nulls().n_unique()
+    if classes < 2:  # noqa: PLR2004 two classes
+        raise Unlearnable(
+            f"target {target!r} has {classes} class" + ("es" if classes == 0 else ""),
+            field="target",
+            value=text.drop_nulls().unique().to_list(),
+            allowed=f"2 to {MAX_CLASSES} classes",
+        )
+    if classes > MAX_CLASSES:
+        raise Unlearnable(
+            f"target {target!r} has {classes} classes",
+            field="target",
+            value=classes,
+            allowed=f"2 to {MAX_CLASSES} classes",
+        )
+    return text
+
+
+def identities(frame: pl.DataFrame, key: str | None) -> pl.Series:
+    """Return what names each row in every version of the dataset: its key, or the hash of its content."""
+    if key is not None:
+        return frame[key].cast(pl.String).fill_null("").alias("identity")
+    content = frame.select(pl.struct(sorted(frame.columns)).struct.json_encode()).to_series()
+    return pl.Series("identity", [sha256(text.encode()).hexdigest()[:32] for text in content])
+
+
+def read_split(file: str, digest: str | None, rows: int) -> pl.Series:
+    """Return the part of each row in canonical order; refuse a split that was changed or belongs to other data."""
+    with Path(file).open("rb") as stream:
+        found = file_digest(stream, "sha256").hexdigest()
+    if digest is not None and found != digest:
+        raise Conflict(
+            "the split file changed", field="split", value=found, allowed=digest, hint="make the split again"
+        )
+    parts = pl.read_parquet(file)["part"]
+    if len(parts) != rows:
+        raise Conflict(
+            f"the split has {len(parts)} rows, the dataset version {rows}", field="split", hint="make the split again"
+        )
+    return parts
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Prepared:
+    """The data of one run: its signature, the parts as tables, and notes for people."""
+
+    signature: Signature
+    frame: pl.DataFrame
+    truth: Any
+    parts: pl.Series
+    notes: tuple[str, ...]
+
+    def table(self, part: str) -> Table:
+        """Return the rows of one part."""
+        return self.rows(np.flatnonzero((self.parts == part).to_numpy()))
+
+    def rows(self, where: Any) -> Table:
+        """Return chosen rows."""
+        return Table(features=self.frame[where], truth=self.truth[where])
+
+
+def prepare(source: Source, split: Mapping[str, Any], unseen: Mapping[str, Any] | None = None) -> Prepared:
+    """Read rows and split, and derive the signature from the training rows."""
+    rows = read_rows(source)
+    parts = read_split(split["file"], split.get("sha256"), rows.height)
+    target = labels(rows, source.target)
+    kept = target.is_not_null() & (parts != "none")
+    train = rows.filter(kept & (parts == "train"))
+    names, notes = choose_columns(train, source)
+    classes = tuple(sorted(target.filter(kept & (parts == "train")).unique().to_list()))
+    codes = {name: code for code, name in enumerate(classes)}
+    known = kept & target.is_in(list(classes))
+    if known.sum() < kept.sum():
+        notes.append(f"{kept.sum() - known.sum()} rows left out: their class does not occur in training")
+    signature = signature_of(train.select(names), classes, unseen or {})
+    return Prepared(
+        signature=signature,
+        frame=plain(rows.filter(known), signature),
+        truth=np.array([codes[name] for name in target.filter(known)], dtype=np.int64),
+        parts=parts.filter(known),
+        notes=tuple(notes),
+    )
+
+
+def choose_columns(train: pl.DataFrame, source: Source) -> tuple[list[str], list[str]]:
+    """Return the columns to learn from, and why others were left out."""
+    wanted = source.features or [c for c in train.columns if not c.startswith("_")]
+    missing = [name for name in wanted if name not in train.columns]
+    if missing:
+        raise Invalid(
+            f"there is no column {missing[0]!r}", field="features", value=missing[0], allowed=train.columns[:50]
+        )
+    names: list[str] = []
+    notes: list[str] = []
+    for name in wanted:
+        if name in (source.target, source.key):
+            continue
+        why = _unfit(train[name], is_chosen=source.features is not None)
+        if why:
+            notes.append(f"column {name!r} left out: {why}")
+        else:
+            names.append(name)
+    _check_width(names, notes)
+    return names, notes
+
+
+def _check_width(names: list[str], notes: list[str]) -> None:
+    if not names:
+        raise Unlearnable("no column is left to learn from", field="features", value=notes[:20], hint="add columns")
+    if len(names) > MAX_COLUMNS:
+        raise Unlearnable(
+            f"there are {len(names)} columns to learn from",
+            field="features",
+            value=len(names),
+            allowed=f"at most {MAX_COLUMNS}",
+            hint="name the columns that matter in 'features'",
+        )
+
+
+def _unfit(column: pl.Series, *, is_chosen: bool) -> str | None:
+    if column.null_count() == len(column):
+        return "it holds no values in the training part"
+    dtype = column.dtype
+    if not (dtype.is_numeric() or dtype in (pl.String, pl.Boolean, pl.Categorical)):
+        return f"type {dtype} is not supported by these recipes"
+    if dtype == pl.String and not is_chosen and len(column) > MAX_CLASSES and column.n_unique() == len(column):
+        return "every row has a value of its own, so it looks like a key"
+    if dtype.is_float() and column.is_infinite().any():
+        raise Unlearnable(
+            f"column {column.name!r} holds infinite values",
+            field="features",
+            value=column.name,
+            hint="repair the rows, or leave the column out",
+        )
+    return None
+
+
+def signature_of(train: pl.DataFrame, classes: tuple[str, ...], unseen: Mapping[str, Any]) -> Signature:
+    """Describe the inputs as training saw them: types, nulls, categories."""
+    inputs = tuple(_column(train[name], unseen.get(name, "serve")) for name in train.columns)
+    shape = (-1, len(classes))
+    return Signature(
+        inputs=inputs,
+        outputs=(
+            Output(name="label", type="string", shape=(-1,)),
+            Output(name="probabilities", type="float", shape=shape, classes=classes),
+        ),
+    )
+
+
+def _column(column: pl.Series, unseen: Any) -> Column:
+    dtype = column.dtype
+    nullable = column.null_count() > 0
+    if dtype == pl.Boolean:
+        return Column(name=column.name, type="boolean", nullable=nullable)
+    if dtype.is_integer():
+        return Column(name=column.name, type="integer", nullable=nullable)
+    if dtype.is_numeric():
+        return Column(name=column.name, type="float", nullable=nullable or bool(column.cast(pl.Float64).is_nan().any()))
+    values = column.cast(pl.String).drop_nulls().unique().sort()
+    known = tuple(values.to_list()) if len(values) <= MAX_CATEGORIES else None
+    return Column(name=column.name, type="string", nullable=nullable, categories=known, unseen=unseen)
+
+
+_DTYPES: dict[str, Any] = {"string": pl.String, "float": pl.Float64, "integer": pl.Int64, "boolean": pl.Boolean}
+
+
+def plain(frame: pl.DataFrame, signature: Signature) -> pl.DataFrame:
+    """Return the columns of the signature in its types, NaN as null."""
+    chosen = frame.select(pl.col(c.name).cast(_DTYPES[c.type]) for c in signature.inputs)
+    return chosen.with_columns(pl.col(pl.Float64).fill_nan(None))
+
+
+def columns_of(features: pl.DataFrame) -> dict[str, list[Any]]:
+    """Return the columns as the lists that a runtime takes."""
+    return features.to_dict(as_series=False)

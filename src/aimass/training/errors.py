@@ -1,0 +1,17 @@
+"""What can go wrong with data and training."""
+
+from __future__ import annotations
+
+from aimass.kernel.errors import Failed, Invalid
+
+
+class Unlearnable(Invalid):
+    """Nothing can be learned from this data."""
+
+    code = "data_unlearnable"
+
+
+class NotFinite(Failed):
+    """The training left the finite numbers."""
+
+    code = "loss_not_finite"

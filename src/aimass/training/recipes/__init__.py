@@ -1,0 +1,99 @@
+"""Recipes: named, versioned algorithms. Each is a plug-in of the entry-point group ``aimass.recipes``.
+
+A recipe is a package with a light ``manifest`` (``RECIPE``: name, parameters, needs) and a ``run`` part (``RUN``, see
+:class:`aimass.training.recipes.protocol.Recipe`). A stranger's wheel uses the same door.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cache
+from importlib import import_module
+from importlib.metadata import EntryPoint, entry_points
+from typing import Any, Literal
+
+from pydantic import BaseModel, ValidationError
+
+from aimass.kernel.errors import Failed, Invalid
+
+GROUP = "aimass.recipes"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Needs:
+    """What one run takes: job slots (each one processor), and memory as a first guess."""
+
+    slots: int = 1
+    memory_mb: int = 1024
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RecipeManifest:
+    """The light side of a recipe: readable in control, imports nothing heavy.
+
+    Attributes
+    ----------
+    parameters
+        A pydantic model; its defaults are the ones to start with, its ranges and descriptions make form and CLI help.
+    capabilities
+        Of ``resumable``, ``incremental``, ``distributed``, ``federated``, ``prunable``, ``exportable:onnx``.
+    """
+
+    name: str
+    version: str
+    title: str
+    summary: str
+    parameters: type[BaseModel]
+    task: Literal["classification"] = "classification"
+    needs: Needs = field(default_factory=Needs)
+    capabilities: frozenset[str] = frozenset()
+
+    def schema(self) -> dict[str, Any]:
+        """Return the JSON schema of the parameters."""
+        return self.parameters.model_json_schema()
+
+    def check(self, values: Mapping[str, Any]) -> dict[str, Any]:
+        """Return all parameters, defaults filled in, or name the first one that is wrong."""
+        try:
+            return self.parameters.model_validate(dict(values)).model_dump()
+        except ValidationError as reason:
+            fault = reason.errors(include_url=False)[0]
+            name = ".".join(str(part) for part in fault["loc"])
+            known = self.parameters.model_fields
+            allowed = known[name].metadata if name in known else sorted(known)
+            raise Invalid(
+                f"parameter {name!r} of recipe {self.name!r}: {fault['msg']}",
+                field=f"params.{name}",
+                value=fault["input"],
+                allowed=[str(limit) for limit in allowed] or None,
+            ) from reason
+
+
+@cache
+def _points() -> dict[str, EntryPoint]:
+    found: dict[str, EntryPoint] = {}
+    for point in entry_points(group=GROUP):
+        if point.name in found and found[point.name].value != point.value:
+            raise Failed(f"two installed packages bring a recipe {point.name!r}", hint="remove one of them")
+        found[point.name] = point
+    return dict(sorted(found.items()))
+
+
+@cache
+def recipes() -> dict[str, RecipeManifest]:
+    """Return every installed recipe by name; reads manifests only."""
+    return {name: import_module(f"{point.value}.manifest").RECIPE for name, point in _points().items()}
+
+
+def find_recipe(name: str) -> RecipeManifest:
+    """Return a recipe by name, or say which there are."""
+    if name not in recipes():
+        raise Invalid(f"there is no recipe {name!r}", field="recipe", value=name, allowed=sorted(recipes()))
+    return recipes()[name]
+
+
+def load_recipe(name: str) -> Any:
+    """Import the run part of a recipe; heavy, for children only."""
+    find_recipe(name)
+    return import_module(f"{_points()[name].value}.run").RUN

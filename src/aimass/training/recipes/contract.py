@@ -1,0 +1,192 @@
+# ruff: noqa: D102 the names of the tests are sentences
+"""The conformance suite of recipes: a recipe's test inherits :class:`RecipeContract` and names the recipe."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, ClassVar
+
+import numpy as np
+import polars as pl
+import pytest
+
+from aimass.kernel.errors import Invalid
+from aimass.models import Column, Output, Parity, Rows, Signature, build_package
+from aimass.training.measures.scores import macro_auc
+from aimass.training.recipes import find_recipe, load_recipe
+from aimass.training.recipes.protocol import Table, parameters_of
+
+
+@dataclass(slots=True, kw_only=True)
+class Bench:
+    """A recipe context without a job."""
+
+    params: Any
+    signature: Signature
+    tables: Mapping[str, Table]
+    seed: int = 0
+    threads: int = 1
+    reports: list[tuple[int, int]] = field(default_factory=list[tuple[int, int]])
+    saved: dict[str, bytes] = field(default_factory=dict[str, bytes])
+
+    def data(self, part: str) -> Table:
+        """Return the rows of a part."""
+        return self.tables[part]
+
+    def report(self, step: int, total: int, **metrics: float) -> None:
+        """Keep the report."""
+        assert all(np.isfinite(value) for value in metrics.values())
+        self.reports.append((step, total))
+
+    def save(self, state: bytes, name: str = "recipe") -> None:
+        """Keep the checkpoint."""
+        self.saved[name] = state
+
+    def restore(self, name: str = "recipe") -> bytes | None:
+        """Return the checkpoint."""
+        return self.saved.get(name)
+
+
+def rows(count: int, classes: int, seed: int) -> Table:
+    """Make rows with every type, nulls, and a column name that no identifier may have."""
+    rng = np.random.default_rng(seed)
+    plan = rng.choice(["basic", "plus", "高级 😀"], count)
+    charge, months = rng.gamma(2.0, 30.0, count), rng.integers(0, 72, count)
+    paperless = rng.random(count) < 0.5  # noqa: PLR2004 half
+    pull = charge / 40 - months / 24 + (plan == "basic") + rng.normal(0, 0.7, count)
+    truth = np.searchsorted(np.quantile(pull, np.arange(1, classes) / classes), pull).astype(np.int64)
+    frame = pl.DataFrame(
+        {"plan": plan.tolist(), "monthly charge (€)": charge, "months": months, "paperless": paperless}
+    )
+    gaps = pl.Series(rng.random(count) < 0.05)  # noqa: PLR2004 some
+    hole = pl.when(gaps).then(None)
+    frame = frame.with_columns(
+        hole.otherwise(pl.col("plan")).alias("plan"),
+        hole.otherwise(pl.col("monthly charge (€)")).alias("monthly charge (€)"),
+    )
+    return Table(features=frame, truth=truth)
+
+
+def signature(classes: int) -> Signature:
+    """Describe :func:`rows`."""
+    names = ("No", "Yes") if classes == 2 else tuple(f"class {k}" for k in range(classes))  # noqa: PLR2004 two
+    return Signature(
+        inputs=(
+            Column(name="plan", type="string", nullable=True, categories=("basic", "plus", "高级 😀")),
+            Column(name="monthly charge (€)", type="float", nullable=True),
+            Column(name="months", type="integer"),
+            Column(name="paperless", type="boolean"),
+        ),
+        outputs=(
+            Output(name="label", type="string", shape=(-1,)),
+            Output(name="probabilities", type="float", shape=(-1, classes), classes=names),
+        ),
+    )
+
+
+class RecipeContract:
+    """What every recipe keeps.
+
+    Attributes
+    ----------
+    recipe
+        Its name, as registered.
+    runtime
+        The runtime of its packages.
+    quick
+        Parameters that make it fast.
+    """
+
+    __test__ = False
+    recipe: ClassVar[str]
+    runtime: ClassVar[str] = "onnx"
+    quick: ClassVar[Mapping[str, Any]] = {}
+    least_auc: ClassVar[float] = 0.75
+
+    def bench(self, classes: int = 2, **changes: Any) -> Bench:
+        """Make a context for the recipe."""
+        manifest = find_recipe(self.recipe)
+        params = parameters_of(manifest.check({**self.quick, **changes}), manifest.parameters)
+        tables = {"train": rows(600, classes, 1), "validation": rows(300, classes, 2)}
+        return Bench(params=params, signature=signature(classes), tables=tables)
+
+    def packaged(self, bench: Bench, folder: Path) -> tuple[Any, Parity]:
+        """Fit and package."""
+        recipe = load_recipe(self.recipe)
+        model = recipe.fit(bench)
+        features = bench.data("validation").features
+        columns = {name: features[name].to_list() for name in features.columns}
+        expected = Rows(columns=columns, probabilities=recipe.predict(bench, model, features))
+        return build_package(folder, recipe.package(bench, model), expected)
+
+    def test_its_manifest_tells_name_version_and_help_for_every_parameter(self) -> None:
+        manifest = find_recipe(self.recipe)
+        assert manifest.name == self.recipe
+        assert manifest.version
+        assert manifest.summary
+        assert all(part.get("description") for part in manifest.schema()["properties"].values())
+
+    def test_its_defaults_are_allowed_values(self) -> None:
+        manifest = find_recipe(self.recipe)
+        assert manifest.check(manifest.check({})) == manifest.check({})
+
+    def test_an_unknown_parameter_is_refused_with_its_name(self) -> None:
+        with pytest.raises(Invalid, match="no_such_thing"):
+            find_recipe(self.recipe).check({"no_such_thing": 1})
+
+    def test_it_learns_two_classes(self) -> None:
+        bench, recipe = self.bench(), load_recipe(self.recipe)
+        scores = recipe.evaluate(bench, recipe.fit(bench), bench.data("validation"))
+        assert scores["roc_auc"] > self.least_auc
+        assert 0 < scores["brier"] < 0.25  # noqa: PLR2004 a coin
+
+    def test_it_learns_four_classes(self) -> None:
+        bench, recipe = self.bench(classes=4), load_recipe(self.recipe)
+        table = bench.data("validation")
+        given = recipe.predict(bench, recipe.fit(bench), table.features)
+        assert given.shape == (300, 4)
+        assert np.allclose(given.sum(axis=1), 1, atol=1e-5)
+        assert macro_auc(table.truth, given) > self.least_auc
+
+    def test_the_same_seed_gives_the_same_answers(self) -> None:
+        recipe = load_recipe(self.recipe)
+        benches = (self.bench(), self.bench())
+        first, second = (recipe.predict(b, recipe.fit(b), b.data("validation").features) for b in benches)
+        assert np.array_equal(first, second)
+
+    @pytest.mark.parametrize("classes", [2, 4])
+    def test_its_package_answers_like_the_model(self, classes: int, tmp_path: Path) -> None:
+        package, parity = self.packaged(self.bench(classes=classes), tmp_path / "package")
+        assert parity.passed, parity.sentence()
+        assert package.manifest.runtime == self.runtime, package.manifest.why_python
+        assert bool(package.manifest.why_python) == (self.runtime == "python")
+
+    def test_nulls_and_categories_never_seen_are_answered_alike(self, tmp_path: Path) -> None:
+        bench = self.bench()
+        odd = pl.DataFrame(
+            {
+                "plan": ["never seen", None, "", "basic"],
+                "monthly charge (€)": [None, 1e9, 0.1, None],
+                "months": [0, 1, 2**31, -5],
+                "paperless": [True, False, None, True],
+            }
+        )
+        bench.tables = {**bench.tables, "validation": Table(features=odd, truth=np.array([0, 1, 0, 1]))}
+        _, parity = self.packaged(bench, tmp_path / "package")
+        assert parity.passed, parity.sentence()
+
+    def test_importance_is_a_share_per_input(self) -> None:
+        bench, recipe = self.bench(), load_recipe(self.recipe)
+        found = recipe.importance(bench, recipe.fit(bench))
+        if found is not None:
+            assert set(found) == {column.name for column in bench.signature.inputs}
+            assert sum(found.values()) == pytest.approx(1)
+
+    def test_it_warns_about_nothing(self) -> None:
+        bench, recipe = self.bench(), load_recipe(self.recipe)
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")
+            recipe.predict(bench, recipe.fit(bench), bench.data("validation").features)

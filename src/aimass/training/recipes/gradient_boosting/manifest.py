@@ -1,0 +1,30 @@
+"""What the recipe is."""
+
+from __future__ import annotations
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from aimass.training.recipes import RecipeManifest
+
+
+class Parameters(BaseModel):
+    """The parameters of gradient boosting."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    trees: int = Field(default=150, ge=1, le=5000, description="Trees, one after the other")
+    learning_rate: float = Field(default=0.05, gt=0, le=1, description="Weight of each tree")
+    max_depth: int = Field(default=3, ge=1, le=32, description="Depth of a tree at most")
+    min_rows_per_leaf: int = Field(default=20, ge=1, le=10_000, description="Rows that a leaf holds at least")
+    subsample: float = Field(default=0.8, gt=0, le=1, description="Share of the rows that each tree sees")
+    max_categories: int = Field(default=100, ge=2, le=1000, description="Most frequent values kept per text column")
+
+
+RECIPE = RecipeManifest(
+    name="gradient_boosting",
+    version="1.0",
+    title="Gradient boosting",
+    summary="Trees that correct each other, by scikit-learn: strong on small tables, exact splits, slower to train.",
+    parameters=Parameters,
+    capabilities=frozenset({"resumable", "exportable:onnx"}),
+)

@@ -1,0 +1,29 @@
+"""What the recipe is."""
+
+from __future__ import annotations
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from aimass.training.recipes import RecipeManifest
+
+
+class Parameters(BaseModel):
+    """The parameters of histogram gradient boosting."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    trees: int = Field(default=150, ge=1, le=5000, description="Trees, one after the other")
+    learning_rate: float = Field(default=0.05, gt=0, le=1, description="Weight of each tree")
+    max_leaves: int = Field(default=8, ge=2, le=1024, description="Leaves of a tree at most")
+    min_rows_per_leaf: int = Field(default=20, ge=1, le=10_000, description="Rows that a leaf holds at least")
+    max_categories: int = Field(default=100, ge=2, le=1000, description="Most frequent values kept per text column")
+
+
+RECIPE = RecipeManifest(
+    name="hist_gradient_boosting",
+    version="1.0",
+    title="Histogram gradient boosting",
+    summary="Trees on binned values, by scikit-learn: fast on big tables; does not convert to ONNX, served by Python.",
+    parameters=Parameters,
+    capabilities=frozenset({"resumable"}),
+)

@@ -1,0 +1,33 @@
+"""What the recipe is."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from aimass.training.recipes import RecipeManifest
+
+
+class Parameters(BaseModel):
+    """The parameters of LightGBM."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    trees: int = Field(default=150, ge=1, le=5000, description="Trees, one after the other")
+    learning_rate: float = Field(default=0.04, gt=0, le=1, description="Weight of each tree")
+    max_leaves: int = Field(default=8, ge=2, le=1024, description="Leaves of a tree at most")
+    min_rows_per_leaf: int = Field(default=20, ge=1, le=10_000, description="Rows that a leaf holds at least")
+    column_share: float = Field(default=0.8, gt=0, le=1, description="Share of the columns that each tree sees")
+    class_weight: Literal["none", "balanced"] = Field(default="none", description="Weight rare classes up")
+    max_categories: int = Field(default=100, ge=2, le=1000, description="Most frequent values kept per text column")
+
+
+RECIPE = RecipeManifest(
+    name="lightgbm",
+    version="1.0",
+    title="LightGBM",
+    summary="Gradient boosting on binned values with leaf-wise trees: fast to train, small to serve.",
+    parameters=Parameters,
+    capabilities=frozenset({"resumable", "exportable:onnx"}),
+)

@@ -1,0 +1,67 @@
+"""Gradient boosting by LightGBM."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import lightgbm as lgb
+import numpy as np
+from onnxmltools.convert.lightgbm.operator_converters.LightGbm import convert_lightgbm
+from skl2onnx import update_registered_converter
+from skl2onnx.common.shape_calculator import calculate_linear_classifier_output_shapes
+from sklearn.pipeline import Pipeline
+
+from aimass.training.recipes.protocol import RecipeContext
+from aimass.training.recipes.tabular import TabularRecipe
+
+update_registered_converter(
+    lgb.LGBMClassifier,
+    "LightGbmLGBMClassifier",
+    calculate_linear_classifier_output_shapes,
+    convert_lightgbm,
+    options={"nocl": [True, False], "zipmap": [True, False, "columns"]},
+)
+
+
+def _estimator(ctx: RecipeContext) -> lgb.LGBMClassifier:
+    return lgb.LGBMClassifier(
+        n_estimators=ctx.params.trees,
+        learning_rate=ctx.params.learning_rate,
+        num_leaves=ctx.params.max_leaves,
+        min_child_samples=ctx.params.min_rows_per_leaf,
+        colsample_bytree=ctx.params.column_share,
+        class_weight=None if ctx.params.class_weight == "none" else ctx.params.class_weight,
+        n_jobs=ctx.threads,
+        random_state=ctx.seed,
+        deterministic=True,
+        force_row_wise=True,
+        verbosity=-1,
+    )
+
+
+def _options(ctx: RecipeContext) -> dict[str, Any]:
+    def tell(moment: Any) -> None:
+        ctx.report(moment.iteration + 1, moment.end_iteration)
+
+    return {"callbacks": [tell]}
+
+
+def snap_thresholds(pipeline: Pipeline) -> None:
+    """Move each threshold to the largest ``float32`` not above it: rows are ``float32``, so none goes another way."""
+    classifier: Any = pipeline["classifier"]
+    lines = classifier.booster_.model_to_string().splitlines()
+    kept = [_snapped(line) for line in lines if not line.startswith("tree_sizes=")]
+    classifier._Booster = lgb.Booster(model_str="\n".join(kept) + "\n")  # noqa: SLF001 there is no public way back
+
+
+def _snapped(line: str) -> str:
+    name, _, values = line.partition("=")
+    if name != "threshold":
+        return line
+    exact = np.array(values.split(), dtype=np.float64)
+    near = exact.astype(np.float32)
+    down = np.where(near > exact, np.nextafter(near, np.float32(-np.inf)), near)
+    return "threshold=" + " ".join(repr(float(value)) for value in down)
+
+
+RUN = TabularRecipe(estimator=_estimator, options=_options, before_export=snap_thresholds)

@@ -1,0 +1,30 @@
+"""What the recipe is."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from aimass.training.recipes import RecipeManifest
+
+
+class Parameters(BaseModel):
+    """The parameters of logistic regression."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    strength: float = Field(default=1.0, gt=0, le=1e6, description="Inverse of the regularisation: smaller is simpler")
+    max_iterations: int = Field(default=500, ge=10, le=100_000, description="Iterations of the solver at most")
+    class_weight: Literal["none", "balanced"] = Field(default="none", description="Weight rare classes up")
+    max_categories: int = Field(default=100, ge=2, le=1000, description="Most frequent values kept per text column")
+
+
+RECIPE = RecipeManifest(
+    name="logistic_regression",
+    version="1.0",
+    title="Logistic regression",
+    summary="A linear model on scaled numbers and one-hot text: small, fast, easy to explain.",
+    parameters=Parameters,
+    capabilities=frozenset({"resumable", "exportable:onnx"}),
+)

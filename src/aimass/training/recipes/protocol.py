@@ -1,0 +1,82 @@
+"""What a recipe's run part does, and what it gets to do it with."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import polars as pl
+from pydantic import BaseModel
+
+from aimass.models import Candidate, Signature
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Table:
+    """Rows to learn from or to answer.
+
+    Attributes
+    ----------
+    features
+        One column per input of the signature: strings, 64-bit numbers, booleans; nulls as they came.
+    truth
+        Index of the true class per row (numpy, ``int64``), in the order of the signature's classes.
+    """
+
+    features: pl.DataFrame
+    truth: Any
+
+
+class RecipeContext(Protocol):
+    """What a recipe gets."""
+
+    params: Any
+    signature: Signature
+    seed: int
+    threads: int
+
+    def data(self, part: str) -> Table:
+        """Return the rows of ``train`` or ``validation``."""
+        ...
+
+    def report(self, step: int, total: int, **metrics: float) -> None:
+        """Tell the progress; refuses numbers that are not finite, and raises ``Cancelled``."""
+        ...
+
+    def save(self, state: bytes, name: str = "recipe") -> None:
+        """Commit a checkpoint of this fit."""
+        ...
+
+    def restore(self, name: str = "recipe") -> bytes | None:
+        """Return the checkpoint of an earlier attempt of the same fit, or None."""
+        ...
+
+
+class Recipe(Protocol):
+    """An algorithm. The model is whatever the recipe makes of it; only the recipe looks inside."""
+
+    def fit(self, ctx: RecipeContext) -> Any:
+        """Learn from ``ctx.data("train")``; deterministic for a seed."""
+        ...
+
+    def predict(self, ctx: RecipeContext, model: Any, features: pl.DataFrame) -> Any:
+        """Return probabilities, shape ``(rows, classes)``, in the order of the signature's classes."""
+        ...
+
+    def evaluate(self, ctx: RecipeContext, model: Any, table: Table) -> Mapping[str, float]:
+        """Return the numbers by which runs are compared."""
+        ...
+
+    def importance(self, ctx: RecipeContext, model: Any) -> Mapping[str, float] | None:
+        """Return the weight of each input, summing to 1, or None when the model has no such notion."""
+        ...
+
+    def package(self, ctx: RecipeContext, model: Any) -> Candidate:
+        """Return the ways to write the model down."""
+        ...
+
+
+def parameters_of(values: Mapping[str, Any], model: type[BaseModel]) -> BaseModel:
+    """Return checked parameters as the object that ``ctx.params`` is."""
+    return model.model_validate(dict(values))

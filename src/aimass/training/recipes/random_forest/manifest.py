@@ -1,0 +1,31 @@
+"""What the recipe is."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from aimass.training.recipes import RecipeManifest
+
+
+class Parameters(BaseModel):
+    """The parameters of a random forest."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    trees: int = Field(default=200, ge=1, le=5000, description="Trees in the forest")
+    min_rows_per_leaf: int = Field(default=8, ge=1, le=10_000, description="Rows that a leaf holds at least")
+    max_depth: int | None = Field(default=None, ge=1, le=64, description="Depth of a tree at most; empty for no limit")
+    class_weight: Literal["none", "balanced"] = Field(default="none", description="Weight rare classes up")
+    max_categories: int = Field(default=100, ge=2, le=1000, description="Most frequent values kept per text column")
+
+
+RECIPE = RecipeManifest(
+    name="random_forest",
+    version="1.0",
+    title="Random forest",
+    summary="Many decision trees on random parts of the data: robust without tuning, larger to serve.",
+    parameters=Parameters,
+    capabilities=frozenset({"resumable", "exportable:onnx"}),
+)

@@ -1,0 +1,180 @@
+"""An adapter from any scikit-learn classifier to a recipe for tables, with the preprocessing inside.
+
+Strings become one column per known category (unseen ones become zeros, a null is a category of its own); numbers get
+the median where they are null, and are scaled for linear models only. Everything is ``float32`` before a tree: a graph
+computes in ``float32``, and a threshold between two ``float64`` values would send rows the other way.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import polars as pl
+import skops.io
+from skl2onnx import convert_sklearn
+from skl2onnx.common.data_types import FloatTensorType, StringTensorType
+from sklearn.compose import ColumnTransformer
+from sklearn.impute import SimpleImputer
+from sklearn.pipeline import Pipeline, make_pipeline
+from sklearn.preprocessing import FunctionTransformer, OneHotEncoder, StandardScaler
+
+from aimass.models import Candidate, Signature
+from aimass.training.measures.scores import scores
+from aimass.training.recipes.protocol import RecipeContext, Table
+
+OPSET = {"": 18, "ai.onnx.ml": 3}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TabularRecipe:
+    """A recipe made of an estimator.
+
+    Attributes
+    ----------
+    estimator
+        Makes the unfitted classifier from the context.
+    options
+        Extra arguments of its ``fit``, for example callbacks that report.
+    scales, imputes
+        Whether numbers are scaled, and whether nulls get the median (else the estimator takes NaN).
+    before_export
+        Called with the fitted pipeline once before it is written down.
+    why_not_onnx
+        Set for an estimator that is known not to convert.
+    """
+
+    estimator: Callable[[RecipeContext], Any]
+    options: Callable[[RecipeContext], dict[str, Any]] | None = None
+    scales: bool = False
+    imputes: bool = True
+    before_export: Callable[[Pipeline], None] | None = None
+    why_not_onnx: str | None = None
+
+    def fit(self, ctx: RecipeContext) -> Pipeline:
+        """Learn preprocessing and classifier from the training rows."""
+        table = ctx.data("train")
+        frame = prepared(table.features, ctx.signature)
+        pipeline = Pipeline(
+            [("columns", self._columns(frame, ctx)), ("classifier", self.estimator(ctx))],
+        )
+        options = {f"classifier__{name}": value for name, value in (self.options(ctx) if self.options else {}).items()}
+        classes = np.array(ctx.signature.classes, dtype=object)
+        pipeline.fit(frame, classes[table.truth], **options)
+        return pipeline
+
+    def _columns(self, frame: pl.DataFrame, ctx: RecipeContext) -> ColumnTransformer:
+        strings = [name_at(i) for i, c in enumerate(ctx.signature.inputs) if c.type == "string"]
+        numbers = [name_at(i) for i, c in enumerate(ctx.signature.inputs) if c.type != "string"]
+        parts: list[tuple[str, Any, list[str]]] = []
+        if strings:
+            known = [categories(frame[name], ctx.params.max_categories) for name in strings]
+            encoder = OneHotEncoder(categories=known, handle_unknown="ignore", sparse_output=False, dtype=np.float32)
+            parts.append(("strings", encoder, strings))
+        if numbers:
+            parts.append(("numbers", self._numbers(), numbers))
+        return ColumnTransformer(parts, sparse_threshold=0.0)
+
+    def _numbers(self) -> Any:
+        steps: list[Any] = [SimpleImputer(strategy="median", keep_empty_features=True)] if self.imputes else []
+        steps += [StandardScaler()] if self.scales else []
+        return make_pipeline(*(steps or [FunctionTransformer()]))
+
+    def predict(self, ctx: RecipeContext, model: Pipeline, features: pl.DataFrame) -> Any:
+        """Return probabilities in the order of the signature's classes."""
+        order = [list(model.classes_).index(name) for name in ctx.signature.classes]
+        return model.predict_proba(prepared(features, ctx.signature))[:, order]
+
+    def evaluate(self, ctx: RecipeContext, model: Pipeline, table: Table) -> Mapping[str, float]:
+        """Return the numbers by which runs are compared."""
+        return scores(table.truth, self.predict(ctx, model, table.features))
+
+    def importance(self, ctx: RecipeContext, model: Pipeline) -> Mapping[str, float] | None:
+        """Return the weight of each input: the sum over the columns that it became."""
+        classifier = model["classifier"]
+        if hasattr(classifier, "coef_"):
+            weights = np.abs(classifier.coef_).mean(axis=0)
+        elif hasattr(classifier, "feature_importances_"):
+            weights = np.asarray(classifier.feature_importances_, dtype=float)
+        else:
+            return None
+        owners = _owners(model["columns"], ctx.signature)
+        total = float(weights.sum()) or 1.0
+        return {
+            column.name: float(weights[[owner == column.name for owner in owners]].sum()) / total
+            for column in ctx.signature.inputs
+        }
+
+    def package(self, ctx: RecipeContext, model: Pipeline) -> Candidate:
+        """Return the ways to write the pipeline down."""
+        if self.before_export is not None:
+            self.before_export(model)
+        return Candidate(
+            signature=ctx.signature,
+            to_python=lambda: skops.io.dumps(model),
+            to_onnx=None if self.why_not_onnx else lambda: to_onnx(model, ctx.signature),
+            why_not_onnx=self.why_not_onnx,
+        )
+
+
+def name_at(position: int) -> str:
+    """Return the name of an input inside the pipeline: the converter does not take every name that a column may have."""
+    return f"c{position}"
+
+
+def prepared(frame: pl.DataFrame, signature: Signature) -> pl.DataFrame:
+    """Return the columns as a graph sees them: text with "" for null, ``float32`` with NaN for null."""
+    return frame.select(
+        (
+            pl.col(c.name).cast(pl.String).fill_null("")
+            if c.type == "string"
+            else pl.col(c.name).cast(pl.Float32).fill_null(float("nan"))
+        ).alias(name_at(i))
+        for i, c in enumerate(signature.inputs)
+    )
+
+
+def categories(column: pl.Series, limit: int) -> Any:
+    """Return the most frequent values of a column, sorted; rarer ones are treated as unseen."""
+    counts = column.value_counts().sort(["count", column.name], descending=[True, False])
+    return np.array(sorted(counts[column.name].head(limit).to_list()), dtype=object)
+
+
+def _owners(columns: ColumnTransformer, signature: Signature) -> list[str]:
+    """Return, per column after preprocessing, the input it comes from."""
+    owners: list[str] = []
+    if "strings" in columns.named_transformers_:
+        strings = [c.name for c in signature.inputs if c.type == "string"]
+        for name, known in zip(strings, columns.named_transformers_["strings"].categories_, strict=True):
+            owners += [name] * len(known)
+    return owners + [c.name for c in signature.inputs if c.type != "string"]
+
+
+def to_onnx(pipeline: Pipeline, signature: Signature) -> bytes:
+    """Export a pipeline: one named input per column, label and probabilities as outputs."""
+    types = {"string": StringTensorType}
+    inputs = [(name_at(i), types.get(c.type, FloatTensorType)([None, 1])) for i, c in enumerate(signature.inputs)]
+    options = {id(pipeline): {"zipmap": False}}
+    model: Any = convert_sklearn(pipeline, name="aimass", initial_types=inputs, options=options, target_opset=OPSET)
+    names = {name_at(i): column.name for i, column in enumerate(signature.inputs)}
+    names |= {old.name: new.name for old, new in zip(model.graph.output, signature.outputs, strict=True)}
+    _rename(model.graph, names)
+    return model.SerializeToString()
+
+
+def _rename(graph: Any, names: Mapping[str, str]) -> None:
+    """Give inputs and outputs their names; a name inside that would clash gets a mark first."""
+    taken = set(names.values()) - set(names)
+    for value in (*graph.input, *graph.output):
+        value.name = names.get(value.name, value.name)
+    for tensor in graph.initializer:
+        tensor.name = _name(tensor.name, names, taken)
+    for node in graph.node:
+        node.output[:] = [_name(name, names, taken) for name in node.output]
+        node.input[:] = [_name(name, names, taken) for name in node.input]
+
+
+def _name(name: str, names: Mapping[str, str], taken: set[str]) -> str:
+    return f"inner/{name}" if name in taken else names.get(name, name)

@@ -1,0 +1,77 @@
+from __future__ import annotations
+
+import sys
+from importlib.metadata import entry_points
+from subprocess import run
+from typing import ClassVar
+
+import pytest
+
+from aimass.kernel.errors import Invalid
+from aimass.training.recipes import GROUP, find_recipe, recipes
+from aimass.training.recipes.contract import RecipeContract
+
+
+class TestLogisticRegression(RecipeContract):
+    __test__ = True
+    recipe = "logistic_regression"
+
+
+class TestRandomForest(RecipeContract):
+    __test__ = True
+    recipe = "random_forest"
+    quick: ClassVar = {"trees": 40}
+
+
+class TestLightGbm(RecipeContract):
+    __test__ = True
+    recipe = "lightgbm"
+    quick: ClassVar = {"trees": 40}
+
+
+class TestGradientBoosting(RecipeContract):
+    __test__ = True
+    recipe = "gradient_boosting"
+    quick: ClassVar = {"trees": 40}
+
+
+class TestHistGradientBoosting(RecipeContract):
+    __test__ = True
+    recipe = "hist_gradient_boosting"
+    runtime = "python"
+    quick: ClassVar = {"trees": 40}
+
+
+def test_the_built_in_recipes_come_through_the_door_of_a_strangers_wheel() -> None:
+    names = {point.name for point in entry_points(group=GROUP)}
+    assert set(recipes()) == names
+    assert names >= {
+        "logistic_regression",
+        "random_forest",
+        "lightgbm",
+        "gradient_boosting",
+        "hist_gradient_boosting",
+    }
+
+
+def test_a_recipe_that_is_not_there_is_refused_with_those_that_are() -> None:
+    with pytest.raises(Invalid, match="alchemy") as caught:
+        find_recipe("alchemy")
+    assert "lightgbm" in caught.value.allowed
+
+
+def test_a_parameter_out_of_range_is_refused_with_its_range() -> None:
+    with pytest.raises(Invalid) as caught:
+        find_recipe("lightgbm").check({"trees": 0})
+    assert caught.value.field == "params.trees"
+    assert caught.value.value == 0
+    assert "Ge(ge=1)" in caught.value.allowed
+
+
+def test_reading_manifests_loads_nothing_heavy() -> None:
+    code = (
+        "import sys; from aimass.training.recipes import recipes; recipes();"
+        "print([m for m in ('sklearn','lightgbm','polars','onnx','numpy','skl2onnx') if m in sys.modules])"
+    )
+    done = run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
