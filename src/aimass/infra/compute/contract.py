@@ -1,5 +1,5 @@
 """The conformance suite of the port: a test class inherits it and gives a fixture ``compute``."""
-# ruff: noqa: D102, PLR2004, S101 it is a test, shipped so that any adapter can pass it
+# ruff: noqa: D102, PLR2004 it is a test, shipped so that any adapter can pass it
 
 from __future__ import annotations
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, Literal, Protocol
 
 State = Literal["running", "succeeded", "failed", "cancelled", "killed", "timed_out"]
@@ -132,6 +133,10 @@ class Compute(Protocol):
 
     def events(self, job: str, after: int = 0) -> tuple[list[JobEvent], int]:
         """Return the reports behind position ``after``, and the position to go on from."""
+        ...
+
+    def outputs(self, job: str) -> Path:
+        """Return the folder that holds what a job left in ``ctx.out``."""
         ...
 
     def recover(self) -> list[JobHandle]:

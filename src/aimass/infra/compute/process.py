@@ -169,6 +169,10 @@ class ProcessCompute:
             return [], after
         return list(_events(lines)), after + sum(map(len, lines))
 
+    def outputs(self, job: str) -> Path:
+        """Return the folder that holds what a job left in ``ctx.out``."""
+        return self._directory(job).out
+
     def recover(self) -> list[JobHandle]:
         """Kill what earlier platforms left behind and return the attempts that have no end."""
         directories = [JobDirectory(path) for path in sorted(self._root.iterdir()) if (path / "job.json").exists()]

@@ -1,0 +1,45 @@
+"""The room cluster announces itself."""
+
+from __future__ import annotations
+
+from aimass.cluster.domain import JobKinds
+from aimass.cluster.events import ALL
+from aimass.cluster.jobs import Runner
+from aimass.cluster.service import Ground, Jobs
+from aimass.cluster.settings import ClusterSettings
+from aimass.infra.compute import Compute
+from aimass.infra.database import Database
+from aimass.infra.live import LiveHub
+from aimass.kernel.capability import Capability, Loop
+from aimass.kernel.registry import Registry
+
+CAPABILITY = Capability(
+    name="cluster",
+    title="Jobs and nodes",
+    requires=("access",),
+    permissions=("cluster.read", "cluster.use", "cluster.edit", "cluster.manage"),
+    tables="aimass.cluster.store",
+    build="aimass.cluster.capability:build",
+    service="aimass.cluster.service:Jobs",
+    api="aimass.cluster.api:router",
+    settings="aimass.cluster.settings:ClusterSettings",
+    loops={
+        "cluster.run": Loop(run="aimass.cluster.jobs:run_once", every_s=0.1),
+        "cluster.retain": Loop(run="aimass.cluster.jobs:retain", every_s=600),
+    },
+    emits=ALL,
+)
+
+
+def build(registry: Registry) -> Jobs:
+    """Build the service, and the runner that moves the jobs."""
+    ground = Ground(
+        database=registry.get(Database),
+        compute=registry.get(Compute),
+        kinds=registry.get(JobKinds),
+        live=registry.get(LiveHub),
+        settings=ClusterSettings(),
+    )
+    ground.kinds.check()
+    registry.put(Runner, Runner(registry, ground))
+    return Jobs(ground)
