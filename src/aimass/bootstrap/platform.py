@@ -4,15 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from aimass.bootstrap.capabilities import capabilities
 from aimass.bootstrap.settings import PlatformSettings
 from aimass.bootstrap.upgrade import upgrade
+from aimass.cluster import JobKinds
 from aimass.infra.blobs import Blobs, FolderBlobs
+from aimass.infra.compute import Compute, ProcessCompute, WarmChild, child_environment
 from aimass.infra.database import Database
 from aimass.infra.events import Dispatcher, EventLog
 from aimass.infra.live import LiveHub
+from aimass.infra.secrets import Secrets, SecretsSettings, open_secrets
+from aimass.infra.workflows import Runs, RunsConfig, executor_identity
 from aimass.kernel.capability import Capability, load
 from aimass.kernel.clock import Clock
 from aimass.kernel.layout import DataDir
@@ -62,6 +67,7 @@ def open_platform(settings: PlatformSettings, clock: Clock | None = None) -> Pla
     database = Database(settings.database or f"sqlite:///{layout.database}", clock)
     upgrade(database, layout)
     registry = _ports(settings, layout, database)
+    _engines(registry, layout, settings, found)
     services: dict[str, object] = {}
     for capability in found:
         if capability.build:
@@ -81,4 +87,21 @@ def _ports(settings: PlatformSettings, layout: DataDir, database: Database) -> R
     registry.put(Dispatcher, Dispatcher(database, log))
     registry.put(LiveHub, LiveHub())
     registry.put(Blobs, FolderBlobs(layout.blobs))
+    registry.put(Secrets, open_secrets(SecretsSettings(), layout.keys))
     return registry
+
+
+def _engines(registry: Registry, layout: DataDir, settings: PlatformSettings, found: list[Capability]) -> None:
+    """Add what executes: jobs in child processes, short calls in a warm child, durable workflows."""
+    environment = child_environment()
+    kinds = JobKinds()
+    for capability in found:
+        kinds.update(capability.jobs)
+    identity = executor_identity(layout.run, "control")
+    flows = {name: partial(load(face), registry) for c in found for name, face in c.flows.items()}
+    url = settings.database or f"sqlite:///{layout.workflows}"
+    registry.put(JobKinds, kinds)
+    registry.put(Compute, ProcessCompute(layout.jobs, environment=environment))
+    registry.put(WarmChild, WarmChild(layout.logs / "data.log", environment=environment))
+    registry.put(type(identity), identity)
+    registry.put(Runs, Runs(RunsConfig(url=url, executor_id=identity.name), flows))

@@ -88,12 +88,18 @@ class Supervisor:
         check_port(self.settings.host, self.settings.port)
         layout = DataDir(self.settings.data_dir)
         layout.logs.mkdir(parents=True, exist_ok=True)
+        self.children = [Child(name, command) for name, command in self.commands().items()]
+
+    def commands(self) -> dict[str, list[str]]:
+        """Return the command of each process."""
         python, data = sys.executable, str(self.settings.data_dir)
+        layout = DataDir(self.settings.data_dir)
         control = [python, "-m", "aimass.bootstrap.control", "--data-dir", data, "--socket", str(short_socket(layout))]
-        self.children = [Child("control", control)]
+        found = {"control": control}
         for worker in range(self.settings.gateways):
             address = ["--host", self.settings.host, "--port", str(self.settings.port), "--worker", str(worker)]
-            self.children.append(Child(f"gateway-{worker}", [python, "-m", "aimass.gateway.plane", "--data-dir", data, *address]))
+            found[f"gateway-{worker}"] = [python, "-m", "aimass.gateway.plane", "--data-dir", data, *address]
+        return found
 
     def start(self) -> None:
         """Start every child."""

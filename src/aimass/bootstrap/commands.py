@@ -1,0 +1,124 @@
+"""The commands that act on this machine and not through the SDK: up, run, demo, doctor, backup, restore."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import click
+import orjson
+
+from aimass.bootstrap.settings import PlatformSettings, read_settings
+from aimass.bootstrap.supervisor import Supervisor
+from aimass.bootstrap.waiting import wait_until_ready
+from aimass.kernel.layout import DataDir
+
+_DATA = click.option("--data-dir", type=click.Path(path_type=Path), help="Folder of the platform [env AIMASS_DATA_DIR].")
+_PORT = click.option("--port", type=int, help="Public port [default 8800, env AIMASS_PORT].")
+_HOST = click.option("--host", help="Address to listen on [default 127.0.0.1].")
+
+
+def first_administrator(settings: PlatformSettings) -> dict[str, str] | None:
+    """Create the administrator of a new platform in a process of its own; None when there is one already."""
+    if (DataDir(settings.data_dir).run / "administrator").exists():
+        return None
+    command = [sys.executable, "-m", "aimass.bootstrap.first", "--data-dir", str(settings.data_dir)]
+    done = subprocess.run(command, capture_output=True, check=False)
+    if done.returncode:
+        raise click.ClickException(done.stderr.decode().strip().splitlines()[-1] if done.stderr else "the first start failed")
+    return orjson.loads(done.stdout) or None
+
+
+def start(settings: PlatformSettings) -> tuple[Supervisor, dict[str, str] | None]:
+    """Start a platform and wait until it answers."""
+    supervisor = Supervisor(settings)
+    supervisor.prepare()
+    administrator = first_administrator(settings)
+    supervisor.start()
+    wait_until_ready(supervisor, settings)
+    return supervisor, administrator
+
+
+@click.command(help="Start the platform on this machine, in the foreground.")
+@_DATA
+@_PORT
+@_HOST
+@click.option("--quiet", is_flag=True, help="Say nothing.")
+def up(data_dir: Path | None, port: int | None, host: str | None, *, quiet: bool) -> None:
+    """Start the platform and keep it alive until Ctrl-C."""
+    settings = read_settings(data_dir, host, port)
+    began = time.monotonic()
+    supervisor, administrator = start(settings)
+    if not quiet:
+        click.echo(f"AI Mass is ready after {time.monotonic() - began:.1f} s: http://{settings.host}:{settings.port}")
+        click.echo(f"data directory: {settings.data_dir}")
+        if administrator:
+            click.echo(f"sign in as {administrator['name']!r} with the password {administrator['password']} (shown only now)")
+        click.echo("stop with Ctrl-C")
+    supervisor.run()
+
+
+@click.command(help="Run one role alone, for scale-out: gateway or control.")
+@click.argument("role", type=click.Choice(["gateway", "control"]))
+@_DATA
+@_PORT
+@_HOST
+@click.option("--worker", type=int, default=0, help="Number of this gateway worker.")
+def run(role: str, data_dir: Path | None, port: int | None, host: str | None, worker: int) -> None:
+    """Replace this process by the role."""
+    supervisor = Supervisor(read_settings(data_dir, host, port))
+    commands = supervisor.commands()
+    name = "control" if role == "control" else f"gateway-{worker}"
+    command = commands[name] if name in commands else [*commands["gateway-0"][:-1], str(worker)]
+    os.execv(command[0], command)  # noqa: S606 our own role
+
+
+@click.command(help="Run the whole main job on the Telco churn data, with progress on screen.")
+@_DATA
+@_PORT
+@click.option("--exit", "leave", is_flag=True, help="Stop the platform at the end.")
+@click.option("--browser/--no-browser", default=True, help="Open the console at the end.")
+def demo(data_dir: Path | None, port: int | None, *, leave: bool, browser: bool) -> None:
+    """Tell the story from a CSV to a retrained service."""
+    from importlib import import_module
+
+    tell: Any = import_module("aimass.bootstrap.demo").tell  # the demo's program is loaded only when it is wanted
+    raise click.exceptions.Exit(tell(data_dir, port, leave=leave, browser=browser))
+
+
+@click.command(help="Say what is wrong with this installation.")
+@_DATA
+@_PORT
+@click.option("--json", "as_json", is_flag=True, help="Print JSON for programs.")
+def doctor(data_dir: Path | None, port: int | None, *, as_json: bool) -> None:
+    """Check the installation and the data directory."""
+    from importlib import import_module
+
+    module: Any = import_module("aimass.bootstrap.doctor")
+    raise click.exceptions.Exit(module.report(read_settings(data_dir, None, port), as_json=as_json))
+
+
+@click.command(help="Write a backup of the platform into a folder; it may go on running.")
+@click.argument("target", type=click.Path(path_type=Path))
+@_DATA
+def backup(target: Path, data_dir: Path | None) -> None:
+    """Back up the database, then the blobs and dataset versions that it names."""
+    from importlib import import_module
+
+    module: Any = import_module("aimass.bootstrap.backup")
+    click.echo(module.backup(read_settings(data_dir), target))
+
+
+@click.command(help="Restore a backup into an empty data directory, and verify the audit log.")
+@click.argument("source", type=click.Path(path_type=Path, exists=True))
+@_DATA
+def restore(source: Path, data_dir: Path | None) -> None:
+    """Restore and verify."""
+    from importlib import import_module
+
+    module: Any = import_module("aimass.bootstrap.backup")
+    click.echo(module.restore(source, read_settings(data_dir)))

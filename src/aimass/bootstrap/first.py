@@ -1,0 +1,37 @@
+"""Create the first administrator: ``python -m aimass.bootstrap.first``; prints name and password as JSON, once."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+
+import orjson
+
+from aimass.access import Access
+from aimass.bootstrap.platform import open_platform
+from aimass.bootstrap.settings import read_settings
+from aimass.kernel.errors import AimassError
+from aimass.kernel.layout import DataDir
+
+
+def main() -> int:
+    """Create the administrator unless there is one."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--data-dir", type=Path, required=True)
+    settings = read_settings(parser.parse_args().data_dir)
+    try:
+        platform = open_platform(settings)
+    except AimassError as error:
+        print(f"{error.message}. {error.hint}", file=sys.stderr)  # noqa: T201 the caller reads it
+        return 1
+    made = platform.registry.get(Access).bootstrap_admin("admin")
+    platform.close()
+    (DataDir(settings.data_dir).run / "administrator").touch()
+    answer = None if made is None else {"name": "admin", "password": made}
+    print(orjson.dumps(answer).decode())  # noqa: T201 the caller reads it
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

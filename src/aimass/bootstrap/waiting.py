@@ -1,0 +1,48 @@
+"""Wait until a started platform answers."""
+
+from __future__ import annotations
+
+import http.client
+import time
+
+from aimass.bootstrap.settings import PlatformSettings
+from aimass.bootstrap.supervisor import Supervisor
+from aimass.kernel.errors import Unavailable
+
+_LIMIT_S = 60.0
+_OK = 200
+
+
+def answers(host: str, port: int, path: str) -> bool:
+    """Tell whether an address answers 200."""
+    connection = http.client.HTTPConnection(host, port, timeout=5)
+    try:
+        connection.request("GET", path)
+        return connection.getresponse().status == _OK
+    except OSError:
+        return False
+    finally:
+        connection.close()
+
+
+def wait_until_ready(supervisor: Supervisor, settings: PlatformSettings, limit_s: float = _LIMIT_S) -> None:
+    """Wait for gateway and control.
+
+    Raises
+    ------
+    Unavailable
+        It did not become ready; the message carries the last line of the log.
+    """
+    end = time.monotonic() + limit_s
+    while not answers(settings.host, settings.port, "/readyz"):
+        supervisor.watch()
+        if time.monotonic() > end:
+            supervisor.stop()
+            raise Unavailable(f"the platform did not become ready: {_last_words(settings)}", hint="aimass doctor")
+        time.sleep(0.05)
+
+
+def _last_words(settings: PlatformSettings) -> str:
+    log = settings.data_dir / "logs" / "control.log"
+    lines = log.read_text(errors="replace").strip().splitlines() if log.exists() else []
+    return lines[-1][:300] if lines else "no log"

@@ -1,0 +1,28 @@
+"""The room lifecycle announces itself."""
+
+from __future__ import annotations
+
+from aimass.kernel.capability import Capability, Loop
+
+CAPABILITY = Capability(
+    name="lifecycle",
+    title="Pipelines and releases",
+    requires=("access", "cluster", "lake", "models", "training", "serving", "monitoring"),
+    permissions=("lifecycle.read", "lifecycle.use", "lifecycle.edit", "lifecycle.manage"),
+    tables="aimass.lifecycle.store",
+    build="aimass.lifecycle.service:build",
+    service="aimass.lifecycle.service:Lifecycle",
+    events={"*": "aimass.lifecycle.jobs:on_event"},
+    loops={"lifecycle.recover": Loop(run="aimass.lifecycle.jobs:recover", every_s=5.0)},
+    flows={"lifecycle.pipeline": "aimass.lifecycle.flow:run_pipeline"},
+    emits=(
+        "lifecycle.pipeline.created",
+        "lifecycle.pipeline.changed",
+        "lifecycle.pipeline.deleted",
+        "lifecycle.run.started",
+        "lifecycle.run.succeeded",
+        "lifecycle.run.failed",
+        "lifecycle.run.cancelled",
+        "lifecycle.step.succeeded",
+    ),
+)

@@ -1,0 +1,7 @@
+"""The use cases of the service orchestrator."""
+
+from __future__ import annotations
+
+from aimass.lifecycle.service.pipelines import Lifecycle, build
+
+__all__ = ["Lifecycle", "build"]

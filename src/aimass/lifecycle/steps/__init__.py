@@ -1,0 +1,1 @@
+"""The steps of the templates, grouped by what they are about."""
