@@ -63,12 +63,13 @@ class Principal:
             raise Unauthenticated("nobody is signed in", hint="send 'Authorization: Bearer <api key>' or sign in")
         if self.allows(permission, workspace, object_):
             return
-        if not self.knows(workspace):
+        if workspace != ANYWHERE and not self.knows(workspace):
             raise NotFound(f"there is no workspace {workspace!r}", field="workspace", value=workspace)
+        place = "the platform" if workspace == ANYWHERE else f"workspace {workspace!r}"
         raise Forbidden(
-            f"{self.name!r} has no {permission!r} in workspace {workspace!r}",
+            f"{self.name!r} has no {permission!r} in {place}",
             value=permission,
-            hint=f"ask an administrator of {workspace!r} for a role with {permission!r}",
+            hint=f"ask an administrator of {place} for a role with {permission!r}",
         )
 
 

@@ -9,6 +9,7 @@ from aimass.kernel.doors import door
 if TYPE_CHECKING:
     from aimass.infra.secrets.adapters import EnvironmentSecrets, KeyFileSecrets, open_secrets
     from aimass.infra.secrets.contract import SecretsContract
+    from aimass.infra.secrets.keyfile import read_private, write_private
     from aimass.infra.secrets.port import Secrets
     from aimass.infra.secrets.settings import SecretsSettings
     from aimass.infra.secrets.signing import Signature, SigningKeys
@@ -24,6 +25,8 @@ __getattr__, __dir__ = door(
         "Signature": "aimass.infra.secrets.signing",
         "SigningKeys": "aimass.infra.secrets.signing",
         "open_secrets": "aimass.infra.secrets.adapters",
+        "read_private": "aimass.infra.secrets.keyfile",
+        "write_private": "aimass.infra.secrets.keyfile",
     },
 )
 __all__ = [
@@ -35,4 +38,6 @@ __all__ = [
     "Signature",
     "SigningKeys",
     "open_secrets",
+    "read_private",
+    "write_private",
 ]

@@ -1,0 +1,49 @@
+"""People, service accounts, keys, roles, approvals, tokens, and the verification of the audit log."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from aimass.kernel.doors import door
+
+if TYPE_CHECKING:
+    from aimass.access.domain.approvals import Approval, RequestApproval
+    from aimass.access.domain.keys import CreateKey, CreateService, GatewayKey, NewKey
+    from aimass.access.domain.members import CreateWorkspace, GiveRole, OneWorkspace, Workspace
+    from aimass.access.domain.people import SignIn
+    from aimass.access.service.access import Access
+    from aimass.access.settings import AccessSettings
+
+__getattr__, __dir__ = door(
+    __name__,
+    {
+        "Access": "aimass.access.service.access",
+        "AccessSettings": "aimass.access.settings",
+        "Approval": "aimass.access.domain.approvals",
+        "CreateKey": "aimass.access.domain.keys",
+        "CreateService": "aimass.access.domain.keys",
+        "CreateWorkspace": "aimass.access.domain.members",
+        "GatewayKey": "aimass.access.domain.keys",
+        "GiveRole": "aimass.access.domain.members",
+        "NewKey": "aimass.access.domain.keys",
+        "OneWorkspace": "aimass.access.domain.members",
+        "RequestApproval": "aimass.access.domain.approvals",
+        "SignIn": "aimass.access.domain.people",
+        "Workspace": "aimass.access.domain.members",
+    },
+)
+__all__ = [
+    "Access",
+    "AccessSettings",
+    "Approval",
+    "CreateKey",
+    "CreateService",
+    "CreateWorkspace",
+    "GatewayKey",
+    "GiveRole",
+    "NewKey",
+    "OneWorkspace",
+    "RequestApproval",
+    "SignIn",
+    "Workspace",
+]

@@ -1,0 +1,61 @@
+"""The room access announces itself."""
+
+from __future__ import annotations
+
+from aimass.access.service.access import Access
+from aimass.infra.database import Database
+from aimass.infra.notify import Notify
+from aimass.infra.secrets import Secrets, SecretsSettings, open_secrets
+from aimass.kernel.capability import Capability, Loop
+from aimass.kernel.layout import DataDir
+from aimass.kernel.registry import Registry
+
+CAPABILITY = Capability(
+    name="access",
+    title="People and permissions",
+    permissions=("access.read", "access.use", "access.edit", "access.manage"),
+    tables="aimass.access.store.tables",
+    build="aimass.access.capability:build",
+    service="aimass.access.service.access:Access",
+    settings="aimass.access.settings:AccessSettings",
+    loops={
+        "access.seal": Loop(run="aimass.access.service.hooks:seal", every_s=1.0),
+        "access.letters": Loop(run="aimass.access.service.hooks:letters", every_s=1.0),
+        "access.tidy": Loop(run="aimass.access.service.hooks:tidy", every_s=600.0),
+    },
+    emits=(
+        "access.approval.decided",
+        "access.approval.requested",
+        "access.grant.given",
+        "access.grant.taken",
+        "access.group.changed",
+        "access.group.removed",
+        "access.key.created",
+        "access.key.revoked",
+        "access.password.forgotten",
+        "access.password.reset",
+        "access.service.disabled",
+        "access.service.enabled",
+        "access.service.removed",
+        "access.user.accepted",
+        "access.user.disabled",
+        "access.user.enabled",
+        "access.user.erased",
+        "access.user.invited",
+        "access.workspace.changed",
+        "access.workspace.created",
+        "access.workspace.deleted",
+    ),
+    attention="aimass.access.service.hooks:attention",
+    erase="aimass.access.service.hooks:erase",
+)
+
+
+def build(registry: Registry) -> Access:
+    """Build the service, and the secrets and notifications that other rooms use too."""
+    keys, database = registry.get(DataDir).keys, registry.get(Database)
+    if not registry.has(Secrets):
+        registry.put(Secrets, open_secrets(SecretsSettings(), keys))
+    if not registry.has(Notify):
+        registry.put(Notify, Notify(database, registry.get(Secrets)))
+    return Access(database, registry.get(Secrets), keys, notify=registry.get(Notify))

@@ -1,0 +1,63 @@
+"""Errors of the room access."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from aimass.kernel.errors import Conflict, Forbidden, TooMany, Unauthenticated
+
+
+class WrongCredentials(Unauthenticated):
+    """Name, password or code is wrong."""
+
+    code = "access_wrong_credentials"
+
+
+class SecondFactorNeeded(Unauthenticated):
+    """The account also wants the code of its authenticator."""
+
+    code = "access_second_factor"
+
+
+class LockedOut(TooMany):
+    """Too many wrong attempts: wait and try again."""
+
+    code = "access_locked_out"
+
+    def __init__(self, retry_after_s: int) -> None:
+        super().__init__("too many wrong attempts", hint=f"wait {retry_after_s} seconds and try again")
+        self.retry_after_s = retry_after_s
+
+    def problem(self) -> dict[str, Any]:
+        """Return the problem document, with the seconds to wait."""
+        return {**super().problem(), "retry_after_s": self.retry_after_s}
+
+
+class LinkSpent(Unauthenticated):
+    """The link was used already, has expired, or never existed."""
+
+    code = "access_link_spent"
+
+
+class LastAdministrator(Conflict):
+    """The last administrator cannot go: name another one first."""
+
+    code = "access_last_administrator"
+
+
+class OwnApproval(Forbidden):
+    """Nobody approves his own request."""
+
+    code = "access_own_approval"
+
+
+class MoreThanYouHave(Forbidden):
+    """Nobody gives away what he does not have."""
+
+    code = "access_more_than_you_have"
+
+
+class AuditBroken(Conflict):
+    """The audit log was changed after it was written."""
+
+    code = "access_audit_broken"

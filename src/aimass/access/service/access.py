@@ -1,0 +1,137 @@
+"""The service of the room: all parts in one object."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+from aimass.access.service.approvals import Approvals
+from aimass.access.service.audit import Audit
+from aimass.access.service.ground import Ground, name_key
+from aimass.access.service.hashing import HashCost, Passwords
+from aimass.access.service.keys import Keys, Services
+from aimass.access.service.members import Groups, Members
+from aimass.access.service.memory import Memory
+from aimass.access.service.passwords import PasswordCases
+from aimass.access.service.people import People
+from aimass.access.service.principals import Principals
+from aimass.access.service.sealer import Sealer
+from aimass.access.service.second_factor import SecondFactor
+from aimass.access.service.sessions import Sessions
+from aimass.access.service.workspaces import Workspaces
+from aimass.access.settings import AccessSettings
+from aimass.access.store import queries, rows
+from aimass.access.store.tables import users
+from aimass.infra.database import Database
+from aimass.infra.notify import Notify
+from aimass.infra.secrets import Secrets, SigningKeys
+from aimass.kernel.principal import ANYWHERE, SYSTEM, Principal
+
+
+class Access(
+    Workspaces,
+    People,
+    PasswordCases,
+    Sessions,
+    SecondFactor,
+    Services,
+    Keys,
+    Members,
+    Groups,
+    Approvals,
+    Principals,
+    Audit,
+    Sealer,
+):
+    """People, service accounts, keys, roles, approvals, and the verification of the audit log.
+
+    Parameters
+    ----------
+    database
+        Where everything lives.
+    secrets
+        Seals the seeds of authenticators.
+    keys
+        Folder with mode 0700 for the platform's signing keys and the signed head of the audit log.
+    settings
+        How long things live; read from the environment when absent.
+    notify
+        Sends invitations and reset links, where it is set up.
+    """
+
+    def __init__(
+        self,
+        database: Database,
+        secrets: Secrets,
+        keys: Path,
+        settings: AccessSettings | None = None,
+        notify: Notify | None = None,
+    ) -> None:
+        settings = settings or AccessSettings()
+        super().__init__(
+            Ground(
+                database=database,
+                settings=settings,
+                secrets=secrets,
+                token_keys=SigningKeys(keys / "tokens.json", database.clock),
+                audit_keys=SigningKeys(keys / "audit.json", database.clock),
+                anchor=keys / "audit-head.json",
+                passwords=Passwords(_cost(settings)),
+                memory=Memory(settings.cache_s),
+                notify=notify,
+            )
+        )
+
+    def tidy(self) -> int:
+        """Forget what has expired: sessions, links, counters of attempts; return how many rows went."""
+        now = self._now()
+        attempts_before = now - timedelta(seconds=8 * self._settings.lock_most_s)
+        with self._database.change(SYSTEM, ANYWHERE) as change:
+            return queries.forget_expired(change.conn, now, self._idle_since(now), attempts_before)
+
+    def rotate_token_keys(self) -> str:
+        """Sign new tokens with a new key; tokens signed by the old one still verify."""
+        key = self._ground.token_keys.rotate()
+        with self._database.change(SYSTEM, ANYWHERE) as change:
+            change.audit("access.token_key.rotate", object_=f"signing_key:{key}")
+        return key
+
+    def has_user(self, ref: str) -> bool:
+        """Tell whether there is an account of this name, id or mail address."""
+        with self._database.read() as conn:
+            return (
+                rows.find(conn, users, id=ref) is not None or rows.find(conn, users, name_key=name_key(ref)) is not None
+            )
+
+    def waiting_people(self, who: Principal) -> list[dict[str, Any]]:
+        """Return invitations that nobody accepted and people who lost their password, for who manages access."""
+        who.need("access.manage", ANYWHERE)
+        now = self._now()
+        with self._database.read() as conn:
+            found = [
+                (kind, row)
+                for kind in ("forgotten", "invitation")
+                for row in queries.waiting_links(conn, kind, None, now)
+            ]
+        return [
+            {
+                "kind": kind,
+                "title": row.name,
+                "subject": f"user:{row.user_id}",
+                "workspace": row.workspace,
+                "since": row.created_at,
+                "path": f"/settings/users/{row.user_id}",
+            }
+            for kind, row in found
+        ]
+
+
+def _cost(settings: AccessSettings) -> HashCost:
+    return HashCost(
+        memory_kib=settings.password_memory_kib,
+        rounds=settings.password_rounds,
+        lanes=settings.password_lanes,
+        at_once=settings.hashes_at_once,
+        wait_s=settings.hash_wait_s,
+    )

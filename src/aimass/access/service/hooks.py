@@ -1,0 +1,52 @@
+"""What the platform calls: the sealer's loop, tidying, what waits for a person, erasing."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from aimass.access.domain.people import OneUser
+from aimass.access.service.access import Access
+from aimass.infra.notify import Notify
+from aimass.kernel.principal import ANYWHERE, SYSTEM, Principal
+from aimass.kernel.registry import Registry
+
+
+def seal(registry: Registry) -> None:
+    """Seal the audit log."""
+    registry.get(Access).seal_audit()
+
+
+def letters(registry: Registry) -> None:
+    """Deliver mail and webhooks that are due."""
+    registry.get(Notify).deliver_due()
+
+
+def tidy(registry: Registry) -> None:
+    """Forget sessions, links and counters that mean nothing any more."""
+    registry.get(Access).tidy()
+
+
+def attention(registry: Registry, who: Principal) -> list[dict[str, Any]]:
+    """Return what waits for this principal: decisions, invitations nobody accepted, lost passwords."""
+    access = registry.get(Access)
+    found = [
+        {
+            "kind": "approval",
+            "title": approval.reason,
+            "subject": approval.subject,
+            "workspace": approval.workspace,
+            "since": approval.created_at,
+            "path": f"/w/{approval.workspace}/approvals/{approval.id}",
+        }
+        for approval in access.pending_for(who)
+    ]
+    return found + access.waiting_people(who) if who.allows("access.manage", ANYWHERE) else found
+
+
+def erase(registry: Registry, subject: str) -> int:
+    """Erase the account of a data subject; return how many accounts that were."""
+    access = registry.get(Access)
+    if not access.has_user(subject):
+        return 0
+    access.erase_user(SYSTEM, OneUser(user=subject))
+    return 1

@@ -1,0 +1,176 @@
+"""From a credential to a principal: API keys, sessions, signed tokens."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import suppress
+from datetime import timedelta
+from typing import Any
+
+from joserfc import jwt
+from joserfc.errors import JoseError
+from joserfc.jwk import KeySet, OKPKey
+
+from aimass.access.domain.credentials import KEY, SESSION, fingerprint
+from aimass.access.domain.people import IssueToken, MyWorkspace, Token, WhoAmI
+from aimass.access.domain.roles import BUILT_IN, bounded, expand, merge
+from aimass.access.service.ground import Part
+from aimass.access.store import queries, rows
+from aimass.access.store.tables import keys, sessions, users
+from aimass.kernel.errors import Unauthenticated, Unavailable
+from aimass.kernel.ids import new_id
+from aimass.kernel.principal import ANYWHERE, SYSTEM, Grant, Principal
+from aimass.kernel.usecase import PUBLIC, SIGNED_IN, use_case
+
+_SEEN_EVERY = timedelta(seconds=60)
+_ALGORITHM = "Ed25519"
+_DOTS = 2
+
+
+class Principals(Part):
+    """Tell who sends a credential."""
+
+    def authenticate(self, credential: str) -> Principal:
+        """Return the principal of an API key, a session or a signed token; raise ``Unauthenticated``."""
+        if credential.startswith(KEY):
+            return self.authenticate_key(credential)
+        if credential.startswith(SESSION):
+            return self.authenticate_session(credential)
+        if credential.count(".") == _DOTS:
+            return self.authenticate_token(credential)
+        raise Unauthenticated("this is no API key, session or token", hint="API keys start with 'aim_'")
+
+    def authenticate_key(self, text: str) -> Principal:
+        """Return the principal of an API key, with the grants of its owner cut down to workspace and scopes."""
+        mark = fingerprint(text)
+        return self._remembered(mark, lambda conn: self._by_key(conn, sha256=mark))
+
+    def authenticate_session(self, token: str) -> Principal:
+        """Return the principal of a session."""
+        mark = fingerprint(token)
+        return self._remembered(mark, lambda conn: self._by_session(conn, sha256=mark))
+
+    def authenticate_token(self, text: str) -> Principal:
+        """Return the principal of a signed token; it lives no longer than the session or key behind it."""
+        kind, _, behind = self._claims(text).get("via", "").partition(":")
+        mark = fingerprint(f"{kind}:{behind}")
+        find = self._by_key if kind == "key" else self._by_session
+        return self._remembered(mark, lambda conn: find(conn, id=behind))
+
+    @use_case("POST /access/token", permission=PUBLIC)
+    def issue_token(self, who: Principal, command: IssueToken) -> Token:
+        """Exchange a session or an API key for a short-lived signed token."""
+        del who
+        with self._database.read() as conn:
+            mark = fingerprint(command.credential)
+            is_key = command.credential.startswith(KEY)
+            owner = (self._by_key if is_key else self._by_session)(conn, sha256=mark)
+            row = rows.find(conn, keys if is_key else sessions, sha256=mark)
+        now = int(self._now().timestamp())
+        claims = {
+            "iss": self._settings.issuer,
+            "sub": owner.id,
+            "via": f"{'key' if is_key else 'session'}:{row.id if row else ''}",
+            "iat": now,
+            "exp": now + self._settings.token_s,
+            "jti": new_id(),
+        }
+        private = OKPKey.import_key(self._ground.token_keys.jwk())
+        text = jwt.encode({"alg": _ALGORITHM, "kid": private.kid}, claims, private, algorithms=[_ALGORITHM])
+        return Token(access_token=text, expires_in_s=self._settings.token_s)
+
+    @use_case("GET /access/jwks", permission=PUBLIC)
+    def jwks(self, who: Principal) -> dict[str, Any]:
+        """Return the public keys that verify our tokens, as a JWK set."""
+        del who
+        return self._ground.token_keys.jwks()
+
+    @use_case("GET /access/me", permission=SIGNED_IN, cli="whoami")
+    def who_am_i(self, who: Principal) -> WhoAmI:
+        """Tell who is signed in, and what he may do where."""
+        with self._database.read() as conn:
+            row = rows.find(conn, users, id=who.id)
+            known = None if who.knows(ANYWHERE) else {grant.workspace for grant in who.grants}
+            places = queries.workspace_page(conn, known, "", 500)
+        return WhoAmI(
+            id=who.id,
+            name=who.name,
+            kind=who.kind,
+            administrator=who.allows("access.manage", ANYWHERE),
+            second_factor=bool(row and row.totp_confirmed),
+            workspaces=[MyWorkspace(slug=p.slug, name=p.name, permissions=_permissions(who, p.slug)) for p in places],
+        )
+
+    def user_principal(self, conn: Any, row: Any) -> Principal:
+        """Return a person with all his grants."""
+        return Principal(id=row.id, name=row.name, kind="user", grants=_grants(conn, "user", row.id))
+
+    def _remembered(self, mark: str, find: Callable[[Any], Principal]) -> Principal:
+        memory = self._ground.memory
+        known = memory.get(mark)
+        if known is not None:
+            return known
+        generation = memory.generation
+        with self._database.read() as conn:
+            who = find(conn)
+        memory.keep(mark, who, generation)
+        return who
+
+    def _by_key(self, conn: Any, **where: str) -> Principal:
+        row = queries.key_by(conn, **where)
+        now = self._now()
+        if row is None or row.workspace_deleted_at is not None:
+            raise Unauthenticated("the API key is not known", hint="make one with 'aimass keys create'")
+        if row.revoked_at is not None and row.revoked_at <= now:
+            raise Unauthenticated(f"the API key {row.prefix!r} was revoked", hint="make a new one")
+        if row.expires_at is not None and row.expires_at <= now:
+            raise Unauthenticated(f"the API key {row.prefix!r} has expired", hint="make a new one")
+        if row.user_state != "active" and not row.service_enabled:
+            raise Unauthenticated(f"the owner of the API key {row.prefix!r} is disabled")
+        self._seen(conn, keys, row.id, row.last_used_at)
+        grants = bounded(_grants(conn, row.owner_kind, row.owner_id), row.workspace, row.scopes)
+        return Principal(id=row.owner_id, name=row.owner, kind=row.owner_kind, grants=grants)
+
+    def _by_session(self, conn: Any, **where: str) -> Principal:
+        now = self._now()
+        row = queries.live_session(conn, now, self._idle_since(now), **where)
+        if row is None or row.user_state != "active":
+            raise Unauthenticated("the session has ended", hint="sign in again")
+        self._seen(conn, sessions, row.id, row.last_seen_at)
+        return Principal(id=row.user_id, name=row.user_name, kind="user", grants=_grants(conn, "user", row.user_id))
+
+    def _seen(self, conn: Any, table: Any, id_: str, before: Any) -> None:
+        """Note the use, once a minute; a busy or full disk must not keep anybody out."""
+        now = self._now()
+        if before is not None and now - before < _SEEN_EVERY:
+            return
+        conn.rollback()  # the snapshot of a reader must not hold up the writer
+        column = "last_used_at" if table is keys else "last_seen_at"
+        with suppress(Unavailable), self._database.change(SYSTEM, ANYWHERE) as change:
+            rows.change(change.conn, table, {"id": id_}, **{column: now})
+
+    def _claims(self, text: str) -> dict[str, Any]:
+        try:
+            public = KeySet.import_key_set(self._ground.token_keys.jwks())  # pyright: ignore[reportArgumentType]
+            claims = jwt.decode(text, public, algorithms=[_ALGORITHM]).claims
+        except (JoseError, ValueError, KeyError) as reason:
+            raise Unauthenticated("the token is not ours", hint="sign in again") from reason
+        if claims.get("iss") != self._settings.issuer or claims.get("exp", 0) <= self._now().timestamp():
+            raise Unauthenticated("the token has expired", hint="sign in again")
+        return claims
+
+
+def _grants(conn: Any, kind: str, id_: str) -> tuple[Grant, ...]:
+    return merge(grant_of(row) for row in queries.grants_of(conn, kind, id_))
+
+
+def grant_of(row: Any) -> Grant:
+    """Turn a row of the store, which names a role, into permissions."""
+    role = BUILT_IN.get(row.role)
+    permissions = role.permissions if role else expand(row.permissions or ())
+    return Grant(workspace=row.workspace, object=row.object or None, permissions=permissions)
+
+
+def _permissions(who: Principal, workspace: str) -> list[str]:
+    held = [g.permissions for g in who.grants if g.workspace in (workspace, ANYWHERE) and g.object is None]
+    return sorted(frozenset[str]().union(*held))

@@ -1,0 +1,35 @@
+"""Settings of the room access, prefix ``AIMASS_ACCESS_``."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+
+class AccessSettings(BaseSettings):
+    """How long things live, how hard passwords are, and when a guesser is locked out."""
+
+    model_config = SettingsConfigDict(env_prefix="AIMASS_ACCESS_")
+
+    session_idle_s: int = Field(12 * 3600, gt=0, description="A session ends after this long without a request")
+    session_s: int = Field(7 * 86400, gt=0, description="A session ends after this long in any case")
+    token_s: int = Field(900, gt=0, description="Life of a signed token for SDK and CLI")
+    invitation_s: int = Field(7 * 86400, gt=0, description="Life of an invitation link")
+    reset_s: int = Field(86400, gt=0, description="Life of a link that sets a lost password anew")
+    password_min: int = Field(10, ge=8, description="Fewest characters of a password")
+    password_memory_kib: int = Field(65536, ge=1024, description="argon2id memory of one hash")
+    password_rounds: int = Field(3, ge=1, description="argon2id passes")
+    password_lanes: int = Field(4, ge=1, description="argon2id lanes")
+    hashes_at_once: int = Field(2, ge=1, description="Passwords hashed at the same time in one process")
+    hash_wait_s: float = Field(20.0, gt=0, description="Longest wait for a turn to hash")
+    lock_after: int = Field(5, ge=1, description="Wrong attempts before a name is locked")
+    lock_s: int = Field(30, ge=1, description="First lock; it doubles with each further wrong attempt")
+    lock_most_s: int = Field(900, ge=1, description="Longest lock")
+    cache_s: float = Field(1.0, ge=0, description="How long a checked key or session is believed without a look")
+    workspaces_by: Literal["users", "administrators"] = Field("users", description="Who may create workspaces")
+    head_every_s: int = Field(60, ge=1, description="The head of the audit log is signed at least this often")
+    head_every_rows: int = Field(1000, ge=1, description="... or after so many rows")
+    issuer: str = Field("aimass", min_length=1, description="Issuer written into tokens and authenticator names")
+    public_url: str = Field("http://127.0.0.1:8800", description="Address of the platform in letters and links")

@@ -1,0 +1,1 @@
+"""Tables and queries of the room access; private to it."""
