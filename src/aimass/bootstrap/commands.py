@@ -7,7 +7,6 @@ import subprocess
 import sys
 import time
 from pathlib import Path
-from typing import Any
 
 import click
 import orjson
@@ -15,9 +14,12 @@ import orjson
 from aimass.bootstrap.settings import PlatformSettings, read_settings
 from aimass.bootstrap.supervisor import Supervisor
 from aimass.bootstrap.waiting import wait_until_ready
+from aimass.kernel.capability import load
 from aimass.kernel.layout import DataDir
 
-_DATA = click.option("--data-dir", type=click.Path(path_type=Path), help="Folder of the platform [env AIMASS_DATA_DIR].")
+_DATA = click.option(
+    "--data-dir", type=click.Path(path_type=Path), help="Folder of the platform [env AIMASS_DATA_DIR]."
+)
 _PORT = click.option("--port", type=int, help="Public port [default 8800, env AIMASS_PORT].")
 _HOST = click.option("--host", help="Address to listen on [default 127.0.0.1].")
 
@@ -29,7 +31,9 @@ def first_administrator(settings: PlatformSettings) -> dict[str, str] | None:
     command = [sys.executable, "-m", "aimass.bootstrap.first", "--data-dir", str(settings.data_dir)]
     done = subprocess.run(command, capture_output=True, check=False)
     if done.returncode:
-        raise click.ClickException(done.stderr.decode().strip().splitlines()[-1] if done.stderr else "the first start failed")
+        raise click.ClickException(
+            done.stderr.decode().strip().splitlines()[-1] if done.stderr else "the first start failed"
+        )
     return orjson.loads(done.stdout) or None
 
 
@@ -57,7 +61,9 @@ def up(data_dir: Path | None, port: int | None, host: str | None, *, quiet: bool
         click.echo(f"AI Mass is ready after {time.monotonic() - began:.1f} s: http://{settings.host}:{settings.port}")
         click.echo(f"data directory: {settings.data_dir}")
         if administrator:
-            click.echo(f"sign in as {administrator['name']!r} with the password {administrator['password']} (shown only now)")
+            click.echo(
+                f"sign in as {administrator['name']!r} with the password {administrator['password']} (shown only now)"
+            )
         click.echo("stop with Ctrl-C")
     supervisor.run()
 
@@ -84,10 +90,7 @@ def run(role: str, data_dir: Path | None, port: int | None, host: str | None, wo
 @click.option("--browser/--no-browser", default=True, help="Open the console at the end.")
 def demo(data_dir: Path | None, port: int | None, *, leave: bool, browser: bool) -> None:
     """Tell the story from a CSV to a retrained service."""
-    from importlib import import_module
-
-    tell: Any = import_module("aimass.bootstrap.demo").tell  # the demo's program is loaded only when it is wanted
-    raise click.exceptions.Exit(tell(data_dir, port, leave=leave, browser=browser))
+    raise click.exceptions.Exit(load("aimass.bootstrap.demo:tell")(data_dir, port, leave=leave, browser=browser))
 
 
 @click.command(help="Say what is wrong with this installation.")
@@ -96,10 +99,9 @@ def demo(data_dir: Path | None, port: int | None, *, leave: bool, browser: bool)
 @click.option("--json", "as_json", is_flag=True, help="Print JSON for programs.")
 def doctor(data_dir: Path | None, port: int | None, *, as_json: bool) -> None:
     """Check the installation and the data directory."""
-    from importlib import import_module
-
-    module: Any = import_module("aimass.bootstrap.doctor")
-    raise click.exceptions.Exit(module.report(read_settings(data_dir, None, port), as_json=as_json))
+    raise click.exceptions.Exit(
+        load("aimass.bootstrap.doctor:report")(read_settings(data_dir, None, port), as_json=as_json)
+    )
 
 
 @click.command(help="Write a backup of the platform into a folder; it may go on running.")
@@ -107,10 +109,7 @@ def doctor(data_dir: Path | None, port: int | None, *, as_json: bool) -> None:
 @_DATA
 def backup(target: Path, data_dir: Path | None) -> None:
     """Back up the database, then the blobs and dataset versions that it names."""
-    from importlib import import_module
-
-    module: Any = import_module("aimass.bootstrap.backup")
-    click.echo(module.backup(read_settings(data_dir), target))
+    click.echo(load("aimass.bootstrap.backup:backup")(read_settings(data_dir), target))
 
 
 @click.command(help="Restore a backup into an empty data directory, and verify the audit log.")
@@ -118,7 +117,4 @@ def backup(target: Path, data_dir: Path | None) -> None:
 @_DATA
 def restore(source: Path, data_dir: Path | None) -> None:
     """Restore and verify."""
-    from importlib import import_module
-
-    module: Any = import_module("aimass.bootstrap.backup")
-    click.echo(module.restore(source, read_settings(data_dir)))
+    click.echo(load("aimass.bootstrap.backup:restore")(source, read_settings(data_dir)))

@@ -20,6 +20,7 @@ from fastapi import FastAPI
 from aimass.bootstrap.identity import Identity
 from aimass.bootstrap.logs import set_up_logs
 from aimass.bootstrap.loops import Loops
+from aimass.bootstrap.parent import die_with_parent
 from aimass.bootstrap.platform import Platform, open_platform
 from aimass.bootstrap.settings import read_settings
 from aimass.infra.workflows import Runs
@@ -73,13 +74,21 @@ def main(arguments: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(prog="aimass-control")
     parser.add_argument("--data-dir", type=Path, required=True)
     parser.add_argument("--socket", type=Path, required=True)
+    parser.add_argument("--parent", type=int, help="process to die with")
     given = parser.parse_args(arguments)
+    if given.parent:
+        die_with_parent(given.parent)
     set_up_logs()
     platform = open_platform(read_settings(given.data_dir))
     app = create_control(platform)
     given.socket.unlink(missing_ok=True)
     os.umask(0o077)
-    config: dict[str, Any] = {"uds": str(given.socket), "log_level": "warning", "access_log": False, "timeout_graceful_shutdown": 5}
+    config: dict[str, Any] = {
+        "uds": str(given.socket),
+        "log_level": "warning",
+        "access_log": False,
+        "timeout_graceful_shutdown": 5,
+    }
     uvicorn.run(app, proxy_headers=True, forwarded_allow_ips="*", **config)
     sys.exit(0)
 

@@ -76,7 +76,13 @@ class Identity:
             wanted = ListJobs(workspace=workspace, state="RUNNING", limit=_MOST)
             count = len(self._registry.get(Jobs).list_jobs(who, wanted).items)
             badges.append(
-                Badge(icon="loader", label="Running jobs", count=count, href=f"/{workspace}/work/jobs", topic=f"{workspace}/jobs")
+                Badge(
+                    icon="loader",
+                    label="Running jobs",
+                    count=count,
+                    href=f"/{workspace}/work/jobs",
+                    topic=f"{workspace}/jobs",
+                )
             )
         needs = sum(len(load(c.attention)(self._registry, who, workspace)) for c in capabilities if c.attention)
         badges.append(Badge(icon="bell", label="Needs you", count=needs, href="/", tone="warn" if needs else "mute"))

@@ -29,7 +29,9 @@ def hide_secrets(logger: Any, method: str, event: MutableMapping[str, Any]) -> M
 
 def set_up_logs(level: int = logging.INFO) -> None:
     """Write structured logs, and warnings of libraries, as JSON lines."""
-    logging.basicConfig(stream=sys.stderr, level=logging.WARNING, format="%(asctime)s %(name)s %(levelname)s %(message)s")
+    logging.basicConfig(
+        stream=sys.stderr, level=logging.WARNING, format="%(asctime)s %(name)s %(levelname)s %(message)s"
+    )
     structlog.configure(
         processors=[
             structlog.processors.add_log_level,

@@ -49,7 +49,9 @@ class Loops:
         for capability in capabilities:
             for pattern, face in capability.events.items():
                 handler = load(face)
-                dispatcher.subscribe(f"{capability.name}:{pattern}", pattern, lambda event, h=handler: h(registry, event))
+                dispatcher.subscribe(
+                    f"{capability.name}:{pattern}", pattern, lambda event, h=handler: h(registry, event)
+                )
         seen = [0]
 
         def once() -> None:

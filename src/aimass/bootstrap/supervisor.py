@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import ctypes
+import os
 import signal
 import socket
 import subprocess
@@ -19,15 +19,9 @@ from aimass.bootstrap.settings import PlatformSettings, child_environment
 from aimass.kernel.errors import Conflict
 from aimass.kernel.layout import DataDir
 
-_PR_SET_PDEATHSIG = 1
 _GRACE_S = 10.0
 _BACKOFF_S = (0.1, 0.5, 1.0, 2.0, 5.0)
 _STEADY_S = 30.0
-
-
-def die_with_parent() -> None:
-    """Ask the kernel to end this process when its parent dies."""
-    ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
 
 
 def check_port(host: str, port: int) -> None:
@@ -43,7 +37,9 @@ def check_port(host: str, port: int) -> None:
         try:
             probe.bind((host, port))
         except OSError as reason:
-            raise Conflict(f"port {port} on {host} is taken", value=port, hint="choose another one with --port") from reason
+            raise Conflict(
+                f"port {port} on {host} is taken", value=port, hint="choose another one with --port"
+            ) from reason
 
 
 def short_socket(layout: DataDir) -> Path:
@@ -95,6 +91,7 @@ class Supervisor:
         python, data = sys.executable, str(self.settings.data_dir)
         layout = DataDir(self.settings.data_dir)
         control = [python, "-m", "aimass.bootstrap.control", "--data-dir", data, "--socket", str(short_socket(layout))]
+        control += ["--parent", str(os.getpid())]
         found = {"control": control}
         for worker in range(self.settings.gateways):
             address = ["--host", self.settings.host, "--port", str(self.settings.port), "--worker", str(worker)]
@@ -114,7 +111,6 @@ class Supervisor:
             stderr=log,
             stdin=subprocess.DEVNULL,
             env=child_environment(self.settings),
-            preexec_fn=die_with_parent,
             start_new_session=True,
         )
         log.close()

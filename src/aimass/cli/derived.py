@@ -43,7 +43,9 @@ def command_of(operation: Operation, name: str) -> click.Command:
     params = [_parameter(p, positional=p is subject) for p in operation.params if p.name != "workspace"]
     if operation.progress:
         params.append(click.Option(["--wait/--no-wait"], default=True, help="Follow until the end, or only start it."))
-    command = click.Command(name, params=params, help=operation.help, short_help=operation.summary, callback=_run(operation))
+    command = click.Command(
+        name, params=params, help=operation.help, short_help=operation.summary, callback=_run(operation)
+    )
     return connection_options(command)
 
 
@@ -62,7 +64,9 @@ def _parameter(param: Param, *, positional: bool) -> click.Parameter:
     option = "--" + param.name.replace("_", "-")
     note = param.help + (f" [default: {param.default}]" if param.default not in (None, "") else "")
     if param.kind == "bool" and not param.many:
-        return click.Option([f"{option}/--no-{option[2:]}", param.name], default=None, required=param.required, help=note)
+        return click.Option(
+            [f"{option}/--no-{option[2:]}", param.name], default=None, required=param.required, help=note
+        )
     return click.Option([option, param.name], type=kind, required=param.required, multiple=param.many, help=note)
 
 

@@ -39,5 +39,7 @@ def follow(client: Client, started: dict[str, Any], *, quiet: bool) -> dict[str,
                 break
             time.sleep(_POLL_S)
     if now["state"] in _BAD:
-        raise Failed(f"{now['title']}: {now['state']}: {now.get('error') or 'no reason given'}", hint=f"aimass jobs log {job}")
+        raise Failed(
+            f"{now['title']}: {now['state']}: {now.get('error') or 'no reason given'}", hint=f"aimass jobs log {job}"
+        )
     return started | {"job_state": now["state"]}

@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING
 from aimass.kernel.doors import door
 
 if TYPE_CHECKING:
-    from aimass.client.client import AsyncClient, Client
     from aimass.client.catalog import OPERATIONS
+    from aimass.client.client import AsyncClient, Client
     from aimass.client.operations import Operation, Param
     from aimass.client.request import build
+    from aimass.client.settings import ClientSettings, save_settings
     from aimass.client.transport import Transport
 
 __getattr__, __dir__ = door(
@@ -18,11 +19,23 @@ __getattr__, __dir__ = door(
     {
         "AsyncClient": "aimass.client.client",
         "Client": "aimass.client.client",
+        "ClientSettings": "aimass.client.settings",
         "OPERATIONS": "aimass.client.catalog",
         "Operation": "aimass.client.operations",
         "Param": "aimass.client.operations",
         "Transport": "aimass.client.transport",
         "build": "aimass.client.request",
+        "save_settings": "aimass.client.settings",
     },
 )
-__all__ = ["OPERATIONS", "AsyncClient", "Client", "Operation", "Param", "Transport", "build"]
+__all__ = [
+    "OPERATIONS",
+    "AsyncClient",
+    "Client",
+    "ClientSettings",
+    "Operation",
+    "Param",
+    "Transport",
+    "build",
+    "save_settings",
+]

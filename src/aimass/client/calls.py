@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from aimass.client.decode import decode
 from aimass.client.catalog import OPERATIONS
+from aimass.client.decode import decode
 from aimass.client.request import build
 from aimass.client.transport import AsyncTransport, Transport
 
@@ -20,7 +20,9 @@ class Calls:
     def _call(self, name: str, values: dict[str, Any], kind: Any) -> Any:
         request = build(OPERATIONS[name], values, self._workspace)
         method = OPERATIONS[name].method
-        reply = self._transport.json(method, request.path, query=request.query, body=request.body, headers=request.headers)
+        reply = self._transport.json(
+            method, request.path, query=request.query, body=request.body, headers=request.headers
+        )
         return decode(kind, reply)
 
 
@@ -34,5 +36,7 @@ class AsyncCalls:
     async def _call(self, name: str, values: dict[str, Any], kind: Any) -> Any:
         request = build(OPERATIONS[name], values, self._workspace)
         method = OPERATIONS[name].method
-        reply = await self._transport.json(method, request.path, query=request.query, body=request.body, headers=request.headers)
+        reply = await self._transport.json(
+            method, request.path, query=request.query, body=request.body, headers=request.headers
+        )
         return decode(kind, reply)

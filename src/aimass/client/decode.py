@@ -24,9 +24,9 @@ def decode(kind: Any, value: Any) -> Any:
     >>> decode(list[datetime], ["2026-05-01T12:00:00.000Z"])[0].year
     2026
     """
-    if value is None or kind is Any or kind is None:
-        return value
     origin = get_origin(kind)
+    if value is None or kind in (Any, None) or origin is Literal:
+        return value
     if origin is None:
         return _decode_plain(kind, value)
     if origin in (Union, types.UnionType):
@@ -35,8 +35,6 @@ def decode(kind: Any, value: Any) -> Any:
         return origin(decode(get_args(kind)[0], item) for item in value)
     if origin is dict:
         return {key: decode(get_args(kind)[1], item) for key, item in value.items()}
-    if origin is Literal:
-        return value
     return _decode_generic(origin, get_args(kind), value)
 
 

@@ -29,7 +29,13 @@ def error_of(response: httpx2.Response) -> AimassError:
     message = str(body.get("detail") or f"the platform answered {response.status_code}")
     if kind is errors.MissingExtra:
         return errors.MissingExtra(str(body.get("value")))
-    error = kind(message, hint=str(body.get("hint", "")), field=body.get("field"), value=body.get("value"), allowed=body.get("allowed"))
+    error = kind(
+        message,
+        hint=str(body.get("hint", "")),
+        field=body.get("field"),
+        value=body.get("value"),
+        allowed=body.get("allowed"),
+    )
     error.http_status = response.status_code  # pyright: ignore[reportAttributeAccessIssue]
     return error
 
@@ -104,7 +110,9 @@ class AsyncTransport:
         self.url = url.rstrip("/")
         self.http = httpx2.AsyncClient(base_url=self.url, headers=headers, timeout=timeout_s, verify=verify)
 
-    async def json(self, method: str, path: str, *, query: Mapping[str, Any], body: Any, headers: Mapping[str, str]) -> Any:
+    async def json(
+        self, method: str, path: str, *, query: Mapping[str, Any], body: Any, headers: Mapping[str, str]
+    ) -> Any:
         """Send JSON and return the decoded reply; None for an empty one."""
         try:
             response = await self.http.request(method, path, params=_query(query), json=body, headers=dict(headers))
