@@ -1,0 +1,42 @@
+"""The toolkit of HTTP API and console."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from aimass.kernel.doors import door
+
+if TYPE_CHECKING:
+    from aimass.web.console import Badge, Console, ConsoleSetup, Workspace
+    from aimass.web.session import end_session, require_csrf, session_of, start_session
+    from aimass.web.visit import PageVisit, Visit, page_router
+
+__getattr__, __dir__ = door(
+    __name__,
+    {
+        "Badge": "aimass.web.console",
+        "Console": "aimass.web.console",
+        "ConsoleSetup": "aimass.web.console",
+        "PageVisit": "aimass.web.visit",
+        "Visit": "aimass.web.visit",
+        "Workspace": "aimass.web.console",
+        "end_session": "aimass.web.session",
+        "page_router": "aimass.web.visit",
+        "require_csrf": "aimass.web.session",
+        "session_of": "aimass.web.session",
+        "start_session": "aimass.web.session",
+    },
+)
+__all__ = [
+    "Badge",
+    "Console",
+    "ConsoleSetup",
+    "PageVisit",
+    "Visit",
+    "Workspace",
+    "end_session",
+    "page_router",
+    "require_csrf",
+    "session_of",
+    "start_session",
+]

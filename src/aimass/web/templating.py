@@ -1,0 +1,77 @@
+"""The template environments: one per language, with the components of the toolkit at hand as ``ui``."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+from jinja2 import ChoiceLoader, Environment, FileSystemLoader, PrefixLoader, StrictUndefined
+
+from aimass.kernel.clock import Clock
+from aimass.web.bundle import Bundle, attributes
+from aimass.web.filters import PLAIN, time_filters
+from aimass.web.i18n import LANGUAGES, TOOLKIT, translations
+from aimass.web.plots import bar_shapes, spark_points
+from aimass.web.words import word
+
+
+def environments(rooms: Mapping[str, Path], bundle: Bundle, clock: Clock) -> dict[str, Environment]:
+    """Return the environment of each language.
+
+    Parameters
+    ----------
+    rooms
+        Name of a room, which prefixes its templates (``lake/datasets.html``), to the folder of its package.
+    bundle
+        The built assets.
+    clock
+        Tells the time against which ages are written.
+    """
+    return {language: _environment(language, rooms, bundle, clock) for language in LANGUAGES}
+
+
+def _environment(language: str, rooms: Mapping[str, Path], bundle: Bundle, clock: Clock) -> Environment:
+    own = {name: FileSystemLoader(folder / "templates") for name, folder in rooms.items()}
+    env = Environment(
+        loader=ChoiceLoader([FileSystemLoader(TOOLKIT / "templates"), PrefixLoader(own)]),
+        extensions=["jinja2.ext.i18n", "jinja2.ext.do", "jinja2.ext.loopcontrols"],
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        auto_reload=False,
+    )
+    catalogue = translations(language, rooms.values())
+    env.install_gettext_translations(catalogue, newstyle=True)  # pyright: ignore[reportAttributeAccessIssue] of the extension
+    say = env.globals["gettext"]
+    env.filters.update({**PLAIN, **time_filters(clock, lambda text, **values: catalogue.gettext(text) % values)})
+    env.globals.update(
+        lang=language,
+        languages=LANGUAGES,
+        icon=bundle.icon,
+        asset=bundle.url,
+        attrs=attributes,
+        word=word,
+        spark_points=spark_points,
+        bar_shapes=bar_shapes,
+    )
+    env.globals.setdefault("_", say)
+    env.globals["ui"] = _components(env)
+    return env
+
+
+def _components(env: Environment) -> SimpleNamespace:
+    """Collect every macro of ``macros/*.html`` under its own name."""
+    ui = SimpleNamespace()
+    env.globals["ui"] = ui
+    for name in _names(TOOLKIT / "templates" / "macros"):
+        module = env.get_template(f"macros/{name}").module
+        macros: dict[str, Any] = {key: value for key, value in vars(module).items() if not key.startswith("_")}
+        vars(ui).update(macros)
+    return ui
+
+
+def _names(folder: Path) -> Iterable[str]:
+    return sorted(path.name for path in folder.glob("*.html"))

@@ -1,0 +1,133 @@
+"""What a page function gets and gives: the visit, and a router that turns every error into an answer for people."""
+
+from __future__ import annotations
+
+import json
+from base64 import urlsafe_b64encode
+from collections.abc import Callable, Coroutine, Mapping
+from dataclasses import dataclass
+from typing import Annotated, Any, TypeAlias, TypeVar
+
+import structlog
+from fastapi import APIRouter, Depends, Request, Response
+from fastapi.concurrency import run_in_threadpool
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import HTMLResponse, RedirectResponse
+from fastapi.routing import APIRoute
+
+from aimass.kernel.errors import AimassError, Failed, Invalid, NotFound, Unauthenticated
+from aimass.kernel.ids import new_id
+from aimass.kernel.principal import Principal
+from aimass.web.console import Console
+from aimass.web.session import require_csrf
+
+T = TypeVar("T")
+_log = structlog.get_logger("aimass.web")
+TOAST_COOKIE = "aimass_toast"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PageVisit:
+    """One visit of one page by somebody who is signed in.
+
+    Attributes
+    ----------
+    who, workspace
+        The visitor, and the workspace (slug) of the page.
+    """
+
+    request: Request
+    console: Console
+    who: Principal
+    workspace: str
+
+    def get(self, kind: type[T]) -> T:
+        """Return a service."""
+        return self.console.setup.registry.get(kind)
+
+    def allows(self, permission: str, object_: str | None = None) -> bool:
+        """Tell whether the visitor has a permission in this workspace."""
+        return self.who.allows(permission, self.workspace, object_)
+
+    def say(self, text: str, **values: Any) -> str:
+        """Translate a text into the visitor's language."""
+        return self.console.say(self.request, text, **values)
+
+    def render(self, template: str, *, parts: Mapping[str, str] | None = None, **context: Any) -> HTMLResponse:
+        """Render a page, or the part of it that was asked for; see :meth:`Console.render`."""
+        return self.console.render(self.request, template, parts=parts, **context)
+
+    def go(self, address: str, toast: str = "") -> Response:
+        """Send the visitor to another page, where the toast is shown."""
+        by_htmx = self.request.headers.get("HX-Request") == "true"
+        response = (
+            Response(status_code=204, headers={"HX-Redirect": address}) if by_htmx else RedirectResponse(address, 303)
+        )
+        if toast:
+            text = urlsafe_b64encode(json.dumps({"text": toast}).encode()).decode().rstrip("=")
+            response.set_cookie(TOAST_COOKIE, text, max_age=30, samesite="lax", path="/")
+        return response
+
+    def done(self, toast: str = "", *, refresh: bool = True) -> Response:
+        """Stay on the page after an action: show a toast, and let the parts that depend on it refresh themselves."""
+        events: dict[str, Any] = {"toast": {"text": toast}} if toast else {}
+        if refresh:
+            events["refresh"] = {}
+        return Response(status_code=204, headers={"HX-Trigger": json.dumps(events)})
+
+
+def visit(request: Request) -> PageVisit:
+    """Return the visit of a signed-in visitor; anybody else is sent to sign in."""
+    console: Console = request.app.state.console
+    who = console.who(request)
+    if who.kind == "anonymous":
+        raise Unauthenticated
+    workspace = console.workspace(request)
+    if request.path_params.get("workspace") and not who.knows(workspace):
+        raise NotFound(f"there is no workspace {workspace!r}", field="workspace", value=workspace)
+    return PageVisit(request=request, console=console, who=who, workspace=workspace)
+
+
+Visit: TypeAlias = Annotated[PageVisit, Depends(visit)]
+
+
+class PageRoute(APIRoute):
+    """A route whose errors become pages, sign-in redirects or problem documents, and which is safe from forgery."""
+
+    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+        """Return the handler with both around it."""
+        handle = super().get_route_handler()
+
+        async def guarded(request: Request) -> Response:
+            console: Console = request.app.state.console
+            try:
+                require_csrf(request, console.signer)
+                return await handle(request)
+            except AimassError as error:
+                return await run_in_threadpool(console.refuse, request, error)
+            except RequestValidationError as error:
+                return await run_in_threadpool(console.refuse, request, invalid(error))
+            except Exception as error:  # noqa: BLE001 the last net: people get a page, the log gets the trace
+                return await run_in_threadpool(console.refuse, request, _logged(request, error))
+
+        return guarded
+
+
+def invalid(error: RequestValidationError) -> Invalid:
+    """Return the first complaint about a request as an error of ours."""
+    first = error.errors()[0]
+    field = str(first["loc"][-1])
+    return Invalid(f"{field}: {first['msg']}", field=field, value=first.get("input"))
+
+
+def _logged(request: Request, error: Exception) -> Failed:
+    number = new_id()
+    _log.error("page failed", request_id=number, path=request.url.path, exc_info=error)
+    return Failed(
+        "something inside AI Mass failed", hint=f"the log of control has the details under {number}", value=number
+    )
+
+
+def page_router() -> APIRouter:
+    """Return a router for the pages of a room."""
+    return APIRouter(route_class=PageRoute, default_response_class=HTMLResponse)

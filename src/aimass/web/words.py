@@ -1,0 +1,77 @@
+"""State words: one table gives each state of each thing its tone, and the text that is translated."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+Tone = Literal["ok", "warn", "bad", "info", "mute"]
+
+
+@dataclass(frozen=True, slots=True)
+class Word:
+    """How a state is shown."""
+
+    tone: Tone
+    text: str
+
+
+STATES: dict[str, Word] = {
+    "ACKED": Word("warn", "Acknowledged"),
+    "ACTIVE": Word("ok", "Active"),
+    "APPROVED": Word("ok", "Approved"),
+    "ARCHIVED": Word("mute", "Archived"),
+    "ASKED": Word("warn", "Waiting"),
+    "CANCELLED": Word("mute", "Cancelled"),
+    "CANARY": Word("info", "Canary"),
+    "COMPLETE": Word("ok", "Complete"),
+    "CORDONED": Word("warn", "Cordoned"),
+    "DEGRADED": Word("warn", "Degraded"),
+    "DISABLED": Word("mute", "Disabled"),
+    "DRAINING": Word("warn", "Draining"),
+    "DRIFT": Word("bad", "Drift"),
+    "EXPIRED": Word("mute", "Expired"),
+    "FAIL": Word("bad", "Failed"),
+    "FAILED": Word("bad", "Failed"),
+    "FINISHED": Word("ok", "Finished"),
+    "FIRING": Word("bad", "Firing"),
+    "HEALTHY": Word("ok", "Healthy"),
+    "INVITED": Word("info", "Invited"),
+    "KILLED": Word("mute", "Stopped"),
+    "LOST": Word("bad", "Lost"),
+    "OFFLINE": Word("bad", "Offline"),
+    "PASSED": Word("ok", "Passed"),
+    "PAUSED": Word("warn", "Paused"),
+    "PENDING": Word("mute", "Pending"),
+    "PRUNED": Word("mute", "Pruned"),
+    "QUARANTINED": Word("bad", "Quarantined"),
+    "QUEUED": Word("mute", "Queued"),
+    "READY": Word("ok", "Ready"),
+    "REJECTED": Word("bad", "Rejected"),
+    "RESOLVED": Word("ok", "Resolved"),
+    "REVOKED": Word("mute", "Revoked"),
+    "ROLLED_BACK": Word("warn", "Rolled back"),
+    "RUNNING": Word("info", "Running"),
+    "SCANNING": Word("info", "Scanning"),
+    "SCHEDULED": Word("mute", "Scheduled"),
+    "SERVING": Word("ok", "Serving"),
+    "SKIPPED": Word("mute", "Skipped"),
+    "STABLE": Word("ok", "Stable"),
+    "STARTING": Word("info", "Starting"),
+    "STOPPED": Word("mute", "Stopped"),
+    "SUBMITTED": Word("info", "Submitted"),
+    "SUCCEEDED": Word("ok", "Succeeded"),
+    "WAITING": Word("warn", "Waiting"),
+    "WARNING": Word("warn", "Warning"),
+}
+
+
+def word(state: str) -> Word:
+    """Return how a state is shown; a state nobody listed is shown as it is, without a tone.
+
+    Examples
+    --------
+    >>> word("running"), word("odd_one")
+    (Word(tone='info', text='Running'), Word(tone='mute', text='Odd one'))
+    """
+    return STATES.get(state.upper()) or Word("mute", state.replace("_", " ").capitalize())
