@@ -1,0 +1,1 @@
+"""Connectors: each a folder with a light manifest and a part that runs in child processes."""

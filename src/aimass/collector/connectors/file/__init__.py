@@ -1,0 +1,1 @@
+"""Files: CSV, Parquet and NDJSON."""

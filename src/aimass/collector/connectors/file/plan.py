@@ -1,0 +1,111 @@
+"""How a file is to be read: pinned once, then never guessed again."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from aimass.kernel.errors import Invalid
+
+FORMATS = ("csv", "parquet", "ndjson")
+TYPES = ("string", "integer", "float", "boolean", "timestamp", "date")
+MAX_COLUMNS = 20_000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pinned:
+    """One column: its name, type, and whether a value may be missing."""
+
+    name: str
+    type: str
+    nullable: bool = True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """A format with its dialect, and the columns in the order in which they are stored."""
+
+    format: str
+    columns: tuple[Pinned, ...]
+    delimiter: str = ","
+    quote: str = '"'
+    encoding: str = "utf-8"
+    header: bool = True
+    null_values: tuple[str, ...] = ()
+
+    @property
+    def names(self) -> list[str]:
+        """Return the column names."""
+        return [column.name for column in self.columns]
+
+
+def plan_of(settings: Mapping[str, Any]) -> Plan:
+    """Read a plan from JSON, or say what is wrong with it.
+
+    Examples
+    --------
+    >>> plan_of({"format": "csv", "columns": [{"name": "a", "type": "integer"}]}).names
+    ['a']
+    """
+    kind = str(settings.get("format", "csv"))
+    if kind not in FORMATS:
+        raise Invalid(f"format {kind!r} is unknown", field="format", value=kind, allowed=list(FORMATS))
+    columns = tuple(_column(column) for column in settings.get("columns") or [])
+    if not columns:
+        raise Invalid(
+            "there are no pinned columns", field="columns", hint="propose the types of the file and confirm them"
+        )
+    _check_names([column.name for column in columns])
+    delimiter = str(settings.get("delimiter", ","))
+    if len(delimiter) != 1:
+        raise Invalid(f"delimiter {delimiter!r} is not one character", field="delimiter", value=delimiter)
+    return Plan(
+        format=kind,
+        columns=columns,
+        delimiter=delimiter,
+        quote=str(settings.get("quote", '"')),
+        encoding=str(settings.get("encoding", "utf-8")),
+        header=bool(settings.get("header", True)),
+        null_values=tuple(str(text) for text in settings.get("null_values") or ()),
+    )
+
+
+def _column(column: Mapping[str, Any]) -> Pinned:
+    kind = str(column.get("type"))
+    if kind not in TYPES:
+        raise Invalid(f"column type {kind!r} is unknown", field="type", value=kind, allowed=list(TYPES))
+    return Pinned(name=str(column["name"]), type=kind, nullable=bool(column.get("nullable", True)))
+
+
+def _check_names(names: list[str]) -> None:
+    if len(names) > MAX_COLUMNS:
+        raise Invalid(f"{len(names)} columns", field="columns", value=len(names), allowed=f"at most {MAX_COLUMNS}")
+    seen: set[str] = set()
+    for name in names:
+        if not name or name.lower() in seen:
+            raise Invalid(
+                f"column name {name!r} is empty or appears twice", field="columns", value=name, hint="rename it"
+            )
+        seen.add(name.lower())
+
+
+def unique_names(raw: list[str]) -> list[str]:
+    """Give each column of a header its own name, blind to case: blanks are numbered, repeated ones counted.
+
+    Examples
+    --------
+    >>> unique_names(["a", "A", "", "a", "客户", "😀"])
+    ['a', 'A_2', 'column_3', 'a_3', '客户', '😀']
+    """
+    taken: set[str] = set()
+    names: list[str] = []
+    for position, text in enumerate(raw, start=1):
+        plain = text.replace("\x00", "").strip() or f"column_{position}"
+        name, count = plain, 1
+        while name.lower() in taken:
+            count += 1
+            name = f"{plain}_{count}"
+        taken.add(name.lower())
+        names.append(name)
+    return names

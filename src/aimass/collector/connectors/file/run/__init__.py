@@ -1,0 +1,1 @@
+"""The part of the file connector that runs in child processes."""

@@ -1,0 +1,84 @@
+"""Rows that could not be taken: raw text, where they stood, and why; kept on disk until they are committed."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
+from hashlib import sha256
+from pathlib import Path
+
+import polars as pl
+
+SPOOL_ROWS = 20_000
+LONGEST_RAW = 1_000_000
+SCHEMA: dict[str, type[pl.DataType]] = {
+    "id": pl.String,
+    "raw": pl.String,
+    "line": pl.Int64,
+    "column": pl.String,
+    "reason": pl.String,
+    "source": pl.String,
+    "run": pl.String,
+    "batch": pl.Int64,
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Origin:
+    """Where rejected rows come from."""
+
+    source: str
+    run: str
+    batch: int
+
+
+class Quarantine:
+    """Takes rejected rows with flat memory.
+
+    Attributes
+    ----------
+    count
+        Rows so far.
+    reasons
+        Rows per (column, kind of reason).
+    """
+
+    def __init__(self, work: Path, origin: Origin) -> None:
+        self.count = 0
+        self.reasons: Counter[tuple[str, str]] = Counter()
+        self.first: list[dict[str, object]] = []
+        self._work = work
+        self._origin = origin
+        self._rows: list[tuple[object, ...]] = []
+        self._spooled: list[Path] = []
+
+    def add(self, raw: str, line: int, column: str, reason: str, kind: str) -> None:
+        """Keep one rejected row; ``line`` is 0 when it could not be found again in the file."""
+        o = self._origin
+        identity = sha256(
+            f"{o.source}\x1f{o.batch}\x1f{line}\x1f{self.count if not line else 0}\x1f{raw}".encode()
+        ).hexdigest()[:26]
+        self._rows.append((identity, raw[:LONGEST_RAW], line, column, reason[:500], o.source, o.run, o.batch))
+        self.count += 1
+        self.reasons[column, kind] += 1
+        if len(self.first) < 3:  # noqa: PLR2004 a few examples for the error message
+            self.first.append({"line": line, "column": column, "reason": reason[:200]})
+        if len(self._rows) >= SPOOL_ROWS:
+            self._spool()
+
+    def _spool(self) -> None:
+        target = self._work / f"quarantine-{len(self._spooled)}.parquet"
+        target.parent.mkdir(parents=True, exist_ok=True)
+        self._frame().write_parquet(target)
+        self._spooled.append(target)
+        self._rows.clear()
+
+    def _frame(self) -> pl.DataFrame:
+        return pl.DataFrame(self._rows, SCHEMA, orient="row")
+
+    def frames(self) -> Iterator[pl.DataFrame]:
+        """Yield everything that was kept."""
+        for file in self._spooled:
+            yield pl.read_parquet(file)
+        yield self._frame()

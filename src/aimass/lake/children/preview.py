@@ -1,0 +1,77 @@
+"""A look at rows, and files to take away."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+
+from aimass.kernel.errors import Invalid
+from aimass.lake.children.tables import scan
+from aimass.lake.children.values import columns_of, plain, type_name
+
+MAX_ROWS = 1_000
+MAX_COLUMNS = 200
+FORMATS = ("csv", "parquet", "ndjson")
+
+
+def preview(args: dict[str, Any]) -> dict[str, Any]:
+    """Show some rows of a version.
+
+    Parameters
+    ----------
+    args
+        ``path, version``; ``offset`` and ``limit`` (at most 1,000 rows); ``columns`` (None: the first 200); ``masked``: columns
+        whose values are hidden.
+
+    Returns
+    -------
+    dict
+        ``columns``, ``rows`` (lists) and ``total_columns``.
+    """
+    frame = scan(args["path"], args.get("version"))
+    schema = frame.collect_schema()
+    wanted = args.get("columns") or schema.names()[:MAX_COLUMNS]
+    unknown = [name for name in wanted if name not in schema]
+    if unknown:
+        raise Invalid(
+            f"column {unknown[0]!r} is not in the dataset",
+            field="columns",
+            value=unknown[0],
+            allowed=schema.names()[:50],
+        )
+    limit = max(1, min(int(args.get("limit") or 50), MAX_ROWS))
+    rows = frame.select(wanted).slice(int(args.get("offset") or 0), limit).collect()
+    masked = [rows.columns.index(name) for name in args.get("masked") or [] if name in rows.columns]
+    told = [[plain(cell) for cell in row] for row in rows.iter_rows()]
+    for row in told:
+        for index in masked:
+            row[index] = None if row[index] is None else "•••"
+    return {"columns": columns_of(dict(rows.schema)), "rows": told, "total_columns": len(schema)}
+
+
+def export(args: dict[str, Any]) -> dict[str, Any]:
+    """Write a version to one file, streamed.
+
+    Parameters
+    ----------
+    args
+        ``path, version``; ``format``: csv, parquet or ndjson; ``target``: the file to write.
+    """
+    kind = args["format"]
+    if kind not in FORMATS:
+        raise Invalid(f"format {kind!r} is unknown", field="format", value=kind, allowed=list(FORMATS))
+    frame = scan(args["path"], args.get("version"))
+    target = Path(args["target"])
+    target.parent.mkdir(parents=True, exist_ok=True)
+    if kind == "parquet":
+        frame.sink_parquet(target)
+    elif kind == "csv":
+        nested = [name for name, dtype in frame.collect_schema().items() if type_name(dtype) == "json"]
+        frame.with_columns(pl.col(name).map_elements(lambda v: str(plain(v)), pl.String) for name in nested).sink_csv(
+            target
+        )
+    else:
+        frame.sink_ndjson(target)
+    return {"target": str(target), "bytes": target.stat().st_size}

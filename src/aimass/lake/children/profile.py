@@ -1,0 +1,134 @@
+"""What is in a dataset: exact counts, ranges, quantiles, histograms and top values of each column."""
+
+from __future__ import annotations
+
+import math
+import sys
+from typing import Any
+
+import polars as pl
+
+from aimass.lake.children.tables import scan
+from aimass.lake.children.values import plain, type_name
+
+CELLS_AT_ONCE = 20_000_000
+BINS = 20
+TOP = 10
+QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
+DETAILED_COLUMNS = 500
+
+
+def profile(args: dict[str, Any]) -> dict[str, Any]:
+    """Profile one version of a dataset.
+
+    Parameters
+    ----------
+    args
+        ``path``; ``version`` (Delta version, None: newest); ``columns`` (None: all); ``masked``: columns with personal
+        data, of which only counts are told.
+
+    Returns
+    -------
+    dict
+        ``rows`` and ``columns``: per column name, type, nulls, distinct and what its type allows.
+    """
+    frame = scan(args["path"], args.get("version"), args.get("columns"))
+    schema = frame.collect_schema()
+    rows = int(frame.select(pl.len()).collect().item())
+    masked = set(args.get("masked") or ())
+    told: list[dict[str, Any]] = []
+    step = max(1, CELLS_AT_ONCE // max(rows, 1))
+    names = schema.names()
+    for start in range(0, len(names), step):
+        part = frame.select(names[start : start + step]).collect()
+        told += [
+            describe(part[name], masked=name in masked, detailed=len(names) <= DETAILED_COLUMNS)
+            for name in part.columns
+        ]
+    return {"rows": rows, "columns": told}
+
+
+def describe(column: pl.Series, *, masked: bool = False, detailed: bool = True) -> dict[str, Any]:
+    """Describe one column.
+
+    Examples
+    --------
+    >>> told = describe(pl.Series("age", [20, 30, None]))
+    >>> told["nulls"], told["distinct"], told["mean"]
+    (1, 2, 25.0)
+    """
+    kind = type_name(column.dtype)
+    told: dict[str, Any] = {
+        "name": column.name,
+        "type": kind,
+        "count": len(column),
+        "nulls": column.null_count(),
+        "masked": masked,
+    }
+    present = column.drop_nulls()
+    if kind == "json":
+        return {**told, "distinct": None}
+    told["distinct"] = int(present.n_unique())
+    if masked:
+        return told
+    if kind in {"integer", "float"}:
+        told |= _numbers(present.cast(pl.Float64) if column.dtype.is_decimal() else present, detailed=detailed)
+    elif kind in {"timestamp", "date"}:
+        told |= {"min": plain(present.min()), "max": plain(present.max())}
+    elif kind == "string":
+        told |= _lengths(present.cast(pl.String))
+    if detailed:
+        told["top"] = _top(present)
+    return told
+
+
+def _numbers(values: pl.Series, *, detailed: bool) -> dict[str, Any]:
+    """Describe numbers; what is not finite is counted and left out."""
+    finite = values.filter(values.is_finite()) if values.dtype.is_float() else values
+    told: dict[str, Any] = {"not_finite": len(values) - len(finite), "zeros": int((finite == 0).sum())}
+    if not len(finite):
+        return {**told, "min": None, "max": None, "mean": None, "std": None}
+    told |= {
+        "min": plain(finite.min()),
+        "max": plain(finite.max()),
+        "mean": plain(finite.mean()),
+        "std": plain(finite.std()),
+    }
+    told["quantiles"] = {str(q): plain(finite.quantile(q, "linear")) for q in QUANTILES}
+    if detailed:
+        told["histogram"] = histogram(finite)
+    return told
+
+
+def histogram(values: pl.Series, bins: int = BINS) -> dict[str, Any]:
+    """Count numbers in bins of equal width between the smallest and the largest.
+
+    Examples
+    --------
+    >>> histogram(pl.Series([0.0, 1.0, 9.0, 10.0]), bins=2)
+    {'edges': [0.0, 5.0, 10.0], 'counts': [2, 2]}
+    """
+    numbers = values.cast(pl.Float64)
+    low, high = float(numbers.min()), float(numbers.max())  # pyright: ignore[reportArgumentType]
+    width = (high - low) / bins
+    if width < sys.float_info.min or low + width == low or not math.isfinite(width):
+        return {"edges": [low, high], "counts": [len(values)]}
+    index = ((numbers - low) / width).floor().clip(0, bins - 1).cast(pl.Int64)
+    counts = dict(index.value_counts().iter_rows())
+    return {
+        "edges": [low + width * i for i in range(bins)] + [high],
+        "counts": [int(counts.get(i, 0)) for i in range(bins)],
+    }
+
+
+def _lengths(texts: pl.Series) -> dict[str, Any]:
+    size = texts.str.len_chars()
+    blank = int((texts.str.strip_chars() == "").sum())
+    return {"min_length": size.min(), "max_length": size.max(), "blank": blank}
+
+
+def _top(values: pl.Series) -> list[dict[str, Any]]:
+    """List the most frequent values, ties in the order of the values."""
+    name = values.name or "value"
+    counted = values.rename(name).value_counts(name="n§").sort(["n§", name], descending=[True, False]).head(TOP)
+    return [{"value": plain(value), "count": int(count)} for value, count in counted.iter_rows()]

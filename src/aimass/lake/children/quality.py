@@ -1,0 +1,207 @@
+"""Rules on a dataset: proposed from its profile, checked in one pass, told as a report with a score."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import polars as pl
+
+from aimass.kernel.errors import Invalid
+from aimass.lake.children.tables import scan
+from aimass.lake.children.values import plain, type_name
+
+SAMPLES = 10
+_FEW = 20
+_MANY_ROWS = 100
+_WEIGHT = {"error": 1.0, "warning": 0.5}
+TABLE_RULES = frozenset({"row_count", "freshness"})
+
+
+def propose_rules(profile: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Propose rules that the profiled version keeps and that later versions should keep too.
+
+    Examples
+    --------
+    >>> column = {"name": "age", "type": "integer", "count": 9, "nulls": 0, "distinct": 5, "min": 3, "masked": False}
+    >>> [rule["kind"] for rule in propose_rules({"rows": 9, "columns": [column]})]
+    ['not_null', 'range', 'row_count']
+    """
+    rows = int(profile["rows"])
+    rules = [rule for column in profile["columns"] for rule in _for_column(column, rows)]
+    if rows:
+        rules.append(_rule("row_count", None, severity="error", min=1, max=None))
+    return rules
+
+
+def _for_column(column: Mapping[str, Any], rows: int) -> list[dict[str, Any]]:
+    name, kind, distinct = column["name"], column["type"], column.get("distinct") or 0
+    rules: list[dict[str, Any]] = []
+    if rows and not column["nulls"]:
+        rules.append(_rule("not_null", name, severity="error", max_share=0.0))
+    if kind == "string" and rows > 1 and distinct == rows:
+        rules.append(_rule("unique", name, severity="error"))
+    top = column.get("top") or []
+    if kind == "string" and rows >= _MANY_ROWS and 0 < distinct <= min(_FEW, len(top)):
+        rules.append(_rule("in_set", name, severity="warning", values=sorted(item["value"] for item in top)))
+    if kind in {"integer", "float"} and (column.get("min") is not None) and column["min"] >= 0:
+        rules.append(_rule("range", name, severity="warning", min=0, max=None))
+    return rules
+
+
+def _rule(kind: str, column: str | None, *, severity: str, **params: Any) -> dict[str, Any]:
+    identity = kind if column is None else f"{kind}:{column}"
+    return {"id": identity, "kind": kind, "column": column, "severity": severity, "params": params}
+
+
+def _not_null(rule: Mapping[str, Any]) -> pl.Expr:
+    return pl.col(rule["column"]).is_null()
+
+
+def _unique(rule: Mapping[str, Any]) -> pl.Expr:
+    columns = rule["params"].get("columns") or [rule["column"]]
+    return pl.struct(columns).is_duplicated() & pl.all_horizontal(pl.col(c).is_not_null() for c in columns)
+
+
+def _range(rule: Mapping[str, Any]) -> pl.Expr:
+    column, low, high = pl.col(rule["column"]), rule["params"].get("min"), rule["params"].get("max")
+    bad = pl.lit(value=False)
+    if low is not None:
+        bad = bad | (column < _bound(low))
+    if high is not None:
+        bad = bad | (column > _bound(high))
+    return bad.fill_null(value=False)
+
+
+def _bound(value: Any) -> Any:
+    """Read a limit: numbers as they are, texts as moments."""
+    if not isinstance(value, str):
+        return value
+    try:
+        moment = datetime.fromisoformat(value)
+    except ValueError as reason:
+        raise Invalid(
+            f"limit {value!r} is no number and no moment", field="min", value=value, allowed="2026-05-01"
+        ) from reason
+    return pl.lit(moment if moment.tzinfo else moment.replace(tzinfo=UTC)).dt.convert_time_zone("UTC")
+
+
+def _in_set(rule: Mapping[str, Any]) -> pl.Expr:
+    return pl.col(rule["column"]).is_in(rule["params"]["values"]).not_().fill_null(value=False)
+
+
+def _regex(rule: Mapping[str, Any]) -> pl.Expr:
+    pattern = rule["params"]["pattern"]
+    try:
+        re.compile(pattern)
+    except re.error as reason:
+        raise Invalid(
+            f"pattern {pattern!r} is no regular expression: {reason}", field="pattern", value=pattern
+        ) from reason
+    return pl.col(rule["column"]).cast(pl.String).str.contains(f"^(?:{pattern})$").not_().fill_null(value=False)
+
+
+ROW_RULES: Mapping[str, Callable[[Mapping[str, Any]], pl.Expr]] = {
+    "not_null": _not_null,
+    "unique": _unique,
+    "range": _range,
+    "in_set": _in_set,
+    "regex": _regex,
+}
+
+
+def quality(args: dict[str, Any]) -> dict[str, Any]:
+    """Check rules on one version of a dataset.
+
+    Parameters
+    ----------
+    args
+        ``path``, ``version``; ``rules``: as proposed; ``keys``: columns that name a row in the samples; ``masked``: columns
+        whose values are never told; ``now``: the moment against which freshness is measured (ISO 8601).
+
+    Returns
+    -------
+    dict
+        ``score`` (0 to 100, the weighted share of what was kept), ``passed``, ``rows`` and ``rules``: per rule ``passed``,
+        ``failed`` (rows), ``share`` kept, ``samples`` (row numbers and keys).
+    """
+    frame = scan(args["path"], args.get("version"))
+    schema = dict(frame.collect_schema())
+    rules = [rule for rule in args.get("rules") or [] if rule.get("enabled", True)]
+    usable = {rule["id"]: problem for rule in rules if (problem := _problem(rule, schema))}
+    rows, counts = _count(frame, [r for r in rules if r["id"] not in usable and r["kind"] in ROW_RULES])
+    told = [_told(rule, rows, counts, usable, args, frame) for rule in rules]
+    weight = sum(_WEIGHT.get(r["severity"], 1.0) for r in told)
+    score = 100.0 if not weight else 100 * sum(r["share"] * _WEIGHT.get(r["severity"], 1.0) for r in told) / weight
+    passed = all(r["passed"] for r in told if r["severity"] == "error")
+    return {"score": round(score, 2), "passed": passed, "rows": rows, "rules": told}
+
+
+def _problem(rule: Mapping[str, Any], schema: Mapping[str, pl.DataType]) -> str | None:
+    """Say why a rule cannot be checked at all."""
+    kind = rule["kind"]
+    if kind not in ROW_RULES and kind not in TABLE_RULES:
+        return f"rule kind {kind!r} is unknown"
+    columns = [c for c in [rule.get("column"), *(rule["params"].get("columns") or [])] if c]
+    missing = [c for c in columns if c not in schema]
+    if missing:
+        return f"column {missing[0]!r} is missing"
+    if kind == "range" and type_name(schema[columns[0]]) not in {"integer", "float", "timestamp", "date"}:
+        return f"column {columns[0]!r} is no number and no moment"
+    return None
+
+
+def _count(frame: pl.LazyFrame, rules: list[dict[str, Any]]) -> tuple[int, dict[str, int]]:
+    """Count rows and the rows that break each rule, in one pass."""
+    wanted = [ROW_RULES[rule["kind"]](rule).sum().alias(f"rule{i}") for i, rule in enumerate(rules)]
+    row = frame.select(pl.len().alias("rows"), *wanted).collect().row(0, named=True)
+    return int(row["rows"]), {rule["id"]: int(row[f"rule{i}"] or 0) for i, rule in enumerate(rules)}
+
+
+def _told(
+    rule: dict[str, Any],
+    rows: int,
+    counts: Mapping[str, int],
+    problems: Mapping[str, str],
+    args: Mapping[str, Any],
+    frame: pl.LazyFrame,
+) -> dict[str, Any]:
+    base = {key: rule[key] for key in ("id", "kind", "column", "severity", "params") if key in rule}
+    if rule["id"] in problems:
+        return {**base, "passed": False, "failed": rows, "share": 0.0, "note": problems[rule["id"]], "samples": []}
+    if rule["kind"] in TABLE_RULES:
+        note = _row_count(rule["params"], rows) if rule["kind"] == "row_count" else _freshness(rule, frame, args)
+        return {**base, "passed": not note, "failed": 0, "share": 0.0 if note else 1.0, "note": note, "samples": []}
+    failed = counts[rule["id"]]
+    share = 1.0 - failed / rows if rows else 1.0
+    passed = failed <= float(rule["params"].get("max_share") or 0.0) * rows
+    samples = _samples(rule, frame, args) if failed else []
+    return {**base, "passed": passed, "failed": failed, "share": round(share, 6), "note": "", "samples": samples}
+
+
+def _row_count(params: Mapping[str, Any], rows: int) -> str:
+    low, high = params.get("min"), params.get("max")
+    if low is not None and rows < low:
+        return f"{rows} rows, at least {low} wanted"
+    return f"{rows} rows, at most {high} wanted" if high is not None and rows > high else ""
+
+
+def _freshness(rule: Mapping[str, Any], frame: pl.LazyFrame, args: Mapping[str, Any]) -> str:
+    newest = frame.select(pl.col(rule["column"]).cast(pl.Datetime("us", "UTC")).max()).collect().item()
+    if newest is None:
+        return "no moment at all"
+    age = datetime.fromisoformat(str(args["now"])) - newest
+    limit = timedelta(seconds=float(rule["params"]["max_age_s"]))
+    return f"the newest row is {age} old, at most {limit} wanted" if age > limit else ""
+
+
+def _samples(rule: Mapping[str, Any], frame: pl.LazyFrame, args: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Name the first rows that break a rule by number and key; never a masked value."""
+    masked = set(args.get("masked") or ())
+    keys = [key for key in args.get("keys") or [] if key not in masked]
+    found = (
+        frame.with_row_index("row§").filter(ROW_RULES[rule["kind"]](rule)).select("row§", *keys).head(SAMPLES).collect()
+    )
+    return [{"row": row["row§"], "key": {key: plain(row[key]) for key in keys}} for row in found.iter_rows(named=True)]

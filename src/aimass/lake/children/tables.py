@@ -1,0 +1,224 @@
+"""Delta tables on disk: open, scan, and commit exactly once."""
+
+from __future__ import annotations
+
+import fcntl
+import shutil
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal
+
+import polars as pl
+from arro3.core import RecordBatch, RecordBatchReader, Schema
+from deltalake import CommitProperties, DeltaTable, Transaction, write_deltalake
+from deltalake.exceptions import CommitFailedError, DeltaError, TableNotFoundError
+
+from aimass.kernel.errors import Conflict, NotFound
+
+STATS_COLUMNS = "delta.dataSkippingStatsColumns"
+MAX_STATS_COLUMNS = 32
+RECENT = 20
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Commit:
+    """What one Delta commit carries besides its rows.
+
+    Attributes
+    ----------
+    app_id, batch
+        The transaction: a commit with this ``app_id`` and a ``batch`` not above the last one is not made again.
+    metadata
+        Kept in the commit (``aimass.run``, ``aimass.state``).
+    private
+        Columns with personal data: the log never gets their smallest and largest values. Counts at creation only.
+    """
+
+    app_id: str
+    batch: int
+    metadata: Mapping[str, str] = field(default_factory=dict[str, str])
+    mode: Literal["append", "overwrite"] = "append"
+    private: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Committed:
+    """The Delta version of a commit, and whether it had been made before."""
+
+    version: int
+    already: bool
+
+
+class Stream:
+    """Arrow batches on their way into a table; remembers why it broke."""
+
+    def __init__(self, schema: Schema, batches: Iterator[RecordBatch]) -> None:
+        self.error: BaseException | None = None
+        self.columns: list[str] = schema.names
+        self._reader = RecordBatchReader.from_batches(schema, self._watched(batches))
+
+    def _watched(self, batches: Iterator[RecordBatch]) -> Iterator[RecordBatch]:
+        try:
+            yield from batches
+        except BaseException as reason:
+            self.error = reason
+            raise
+
+    def __arrow_c_stream__(self, requested_schema: object | None = None) -> object:
+        return self._reader.__arrow_c_stream__(requested_schema)
+
+
+def open_table(path: str | Path, version: int | None = None) -> DeltaTable:
+    """Open a table, at one of its versions if asked."""
+    try:
+        return DeltaTable(str(path), version=version)
+    except (TableNotFoundError, DeltaError) as reason:
+        at = "" if version is None else f" at Delta version {version}"
+        raise NotFound(
+            f"there is no readable table {Path(path).name!r}{at}",
+            value=str(path),
+            hint="collect data into the dataset first, or choose a version that was not vacuumed",
+        ) from reason
+
+
+def exists(path: str | Path) -> bool:
+    """Tell whether there is a Delta table."""
+    return DeltaTable.is_deltatable(str(path))
+
+
+def scan(path: str | Path, version: int | None = None, columns: list[str] | None = None) -> pl.LazyFrame:
+    """Read a table lazily.
+
+    Parameters
+    ----------
+    path, version
+        The table, and the Delta version (None: the newest).
+    columns
+        Only these, in this order.
+    """
+    frame = pl.scan_delta(open_table(path, version))
+    return frame.select(columns) if columns is not None else frame
+
+
+def files(table: DeltaTable) -> list[str]:
+    """List the Parquet files of a version; right as long as tables carry no deletion vectors, which we never write."""
+    return [uri.removeprefix("file://") for uri in table.file_uris()]
+
+
+def commit(path: str | Path, data: pl.DataFrame | Stream, order: Commit) -> Committed:
+    """Write rows in ONE commit, exactly once per transaction.
+
+    Parameters
+    ----------
+    path
+        The table; created when it does not exist.
+    data
+        A frame, or a :class:`Stream`, which may break off: then nothing is committed and its own error is raised.
+    order
+        Transaction, metadata and mode.
+
+    Returns
+    -------
+    Committed
+        The version with these rows, now or from an earlier attempt.
+    """
+    with lease(path):
+        return commit_held(path, data, order)
+
+
+def commit_held(path: str | Path, data: pl.DataFrame | Stream, order: Commit) -> Committed:
+    """Do what :func:`commit` does, for a caller who holds the lease."""
+    done = committed_before(path, order)
+    if done is not None:
+        return done
+    fresh = not exists(path)
+    try:
+        _write(path, data, order, fresh=fresh)
+    except CommitFailedError as reason:
+        raise Conflict(
+            f"another writer changed table {Path(path).name!r} in the same moment", hint="repeat; nothing was written"
+        ) from reason
+    except DeltaError:
+        if fresh and not exists(path):
+            shutil.rmtree(path, ignore_errors=True)
+        error = data.error if isinstance(data, Stream) else None
+        if error is None:
+            raise
+        raise error from None
+    return Committed(version=_find(open_table(path), order), already=False)
+
+
+def _write(path: str | Path, data: pl.DataFrame | Stream, order: Commit, *, fresh: bool) -> None:
+    Path(path).parent.mkdir(parents=True, exist_ok=True)
+    merge: Literal["merge", "overwrite"] = "merge" if order.mode == "append" else "overwrite"
+    write_deltalake(
+        str(path),
+        data,
+        mode=order.mode,
+        schema_mode=None if fresh else merge,
+        configuration={STATS_COLUMNS: stats_columns(data.columns, order.private)} if fresh else None,
+        commit_properties=CommitProperties(
+            custom_metadata={**order.metadata, "aimass.transaction": f"{order.app_id}/{order.batch}"},
+            app_transactions=[Transaction(app_id=order.app_id, version=order.batch)],
+        ),
+    )
+
+
+def stats_columns(names: list[str], private: frozenset[str]) -> str:
+    """Name the columns whose smallest and largest values may stand in the log: none with personal data.
+
+    Examples
+    --------
+    >>> stats_columns(["mail", "age"], frozenset({"mail"}))
+    'age'
+    """
+    kept = [name for name in names if name not in private and name.isidentifier() and name.isascii()]
+    return ",".join(kept[:MAX_STATS_COLUMNS])
+
+
+def committed_before(path: str | Path, order: Commit) -> Committed | None:
+    """Return the commit of this transaction if it was made."""
+    if not exists(path):
+        return None
+    table = open_table(path)
+    last = table.transaction_version(order.app_id)
+    if last is None or last < order.batch:
+        return None
+    return Committed(version=_find(table, order), already=True)
+
+
+def _find(table: DeltaTable, order: Commit) -> int:
+    """Find the version of a transaction in the history, newest first."""
+    wanted = f"{order.app_id}/{order.batch}"
+    for limit in (RECENT, None):
+        for entry in table.history(limit):
+            if entry.get("aimass.transaction") == wanted:
+                return int(entry["version"])
+    return table.version()
+
+
+@contextmanager
+def lease(path: str | Path) -> Iterator[None]:
+    """Hold the one write lease of a table; released by the kernel when the process dies."""
+    lock = Path(f"{path}.lock")
+    lock.parent.mkdir(parents=True, exist_ok=True)
+    with lock.open("ab") as handle:
+        fcntl.flock(handle, fcntl.LOCK_EX)
+        yield
+
+
+def batches_of(frame: pl.DataFrame, size: int = 50_000) -> Iterator[RecordBatch]:
+    """Cut a frame into Arrow batches."""
+    for part in frame.iter_slices(size):
+        yield from RecordBatchReader.from_arrow(part)
+
+
+def watched(batches: Iterator[RecordBatch], seen: Callable[[int], None]) -> Iterator[RecordBatch]:
+    """Pass batches on and tell how many rows went by."""
+    rows = 0
+    for batch in batches:
+        rows += batch.num_rows
+        seen(rows)
+        yield batch

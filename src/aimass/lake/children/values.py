@@ -1,0 +1,144 @@
+"""From cells to JSON and from our six column types to those of the engines."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping
+from datetime import UTC, date, datetime, time, timedelta
+from decimal import Decimal
+from hashlib import sha256
+from typing import Any
+
+import orjson
+import polars as pl
+
+from aimass.kernel.clock import instant
+from aimass.kernel.errors import Invalid
+
+TYPES: Mapping[str, pl.DataType | type[pl.DataType]] = {
+    "string": pl.String,
+    "integer": pl.Int64,
+    "float": pl.Float64,
+    "boolean": pl.Boolean,
+    "timestamp": pl.Datetime("us", "UTC"),
+    "date": pl.Date,
+}
+
+
+def plain(value: Any) -> Any:
+    """Turn one cell into something JSON can say; what is not a number becomes None.
+
+    Examples
+    --------
+    >>> plain(float("nan")), plain(date(2026, 5, 1)), plain([1, b"a"])
+    (None, '2026-05-01', [1, '61'])
+    """
+    if value is None or isinstance(value, bool | int | str):
+        return value
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if isinstance(value, Mapping):
+        return {str(key): plain(item) for key, item in value.items()}
+    if isinstance(value, list | tuple | pl.Series):
+        return [plain(item) for item in value]
+    return _written(value)
+
+
+def _written(value: object) -> Any:
+    """Write moments, dates, times and bytes as text, decimals as numbers."""
+    if isinstance(value, Decimal):
+        return int(value) if value == value.to_integral_value() else float(value)
+    if isinstance(value, datetime):
+        return instant(value) if value.tzinfo else value.isoformat()
+    if isinstance(value, bytes):
+        return value.hex()
+    if isinstance(value, date | time):
+        return value.isoformat()
+    if isinstance(value, timedelta):
+        return f"{value.total_seconds()} s"
+    return str(value)
+
+
+def type_name(dtype: pl.DataType) -> str:
+    """Name the column type of a polars type; nested types are read as ``json``.
+
+    Examples
+    --------
+    >>> type_name(pl.Int16()), type_name(pl.Decimal(10, 2)), type_name(pl.List(pl.Int8))
+    ('integer', 'float', 'json')
+    """
+    if dtype.is_integer():
+        return "integer"
+    if dtype.is_float() or dtype.is_decimal():
+        return "float"
+    if isinstance(dtype, pl.Datetime):
+        return "timestamp"
+    names: list[tuple[type[pl.DataType], str]] = [(pl.Boolean, "boolean"), (pl.Date, "date"), (pl.String, "string")]
+    for kind, name in [
+        *names,
+        (pl.Categorical, "string"),
+        (pl.Enum, "string"),
+        (pl.Null, "string"),
+        (pl.Time, "string"),
+    ]:
+        if isinstance(dtype, kind):
+            return name
+    return "json"
+
+
+def columns_of(schema: Mapping[str, pl.DataType]) -> list[dict[str, Any]]:
+    """Describe the columns of a frame."""
+    return [{"name": name, "type": type_name(dtype)} for name, dtype in schema.items()]
+
+
+def schema_hash(columns: Iterable[Mapping[str, Any]]) -> str:
+    """Digest names and types in order, so that two versions with the same shape are recognised.
+
+    Examples
+    --------
+    >>> len(schema_hash([{"name": "a", "type": "float"}]))
+    64
+    """
+    return sha256(orjson.dumps([[column["name"], column["type"]] for column in columns])).hexdigest()
+
+
+def polars_type(name: str, *, field: str = "type") -> pl.DataType | type[pl.DataType]:
+    """Return the polars type of one of our column types."""
+    if name not in TYPES:
+        raise Invalid(f"column type {name!r} is unknown", field=field, value=name, allowed=sorted(TYPES))
+    return TYPES[name]
+
+
+def frame_of(rows: list[dict[str, Any]], columns: Iterable[Mapping[str, Any]] | None = None) -> pl.DataFrame:
+    """Build a typed frame from JSON rows; texts become dates and moments where the schema says so.
+
+    Examples
+    --------
+    >>> frame_of([{"a": "2026-05-01"}], [{"name": "a", "type": "date"}]).dtypes
+    [Date]
+    """
+    if columns is None:
+        return pl.DataFrame(rows, infer_schema_length=None)
+    wanted = {str(c["name"]): polars_type(str(c["type"])) for c in columns}
+    unknown = sorted({key for row in rows for key in row} - set(wanted))
+    if unknown:
+        raise Invalid(
+            f"column {unknown[0]!r} is not in the schema", field="rows", value=unknown[0], allowed=list(wanted)[:50]
+        )
+    return pl.DataFrame([_series(name, dtype, [row.get(name) for row in rows]) for name, dtype in wanted.items()])
+
+
+def _series(name: str, dtype: pl.DataType | type[pl.DataType], values: list[Any]) -> pl.Series:
+    try:
+        if dtype in (pl.Date, TYPES["timestamp"]):
+            return pl.Series(name, [None if v is None else _moment(str(v)) for v in values], TYPES["timestamp"]).cast(
+                dtype
+            )
+        return pl.Series(name, values, dtype, strict=True)
+    except (TypeError, ValueError, pl.exceptions.PolarsError) as reason:
+        raise Invalid(f"a value of column {name!r} is not of type {dtype}: {reason}", field=name) from reason
+
+
+def _moment(text: str) -> datetime:
+    moment = datetime.fromisoformat(text)
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)

@@ -1,0 +1,32 @@
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+import pytest
+
+from aimass.lake.children.append import append
+
+
+class Table:
+    """A Delta table to try things on."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = str(path)
+        self.batch = 0
+
+    def append(self, rows: list[dict[str, Any]], **more: Any) -> dict[str, Any]:
+        self.batch += 1
+        return append({"path": self.path, "rows": rows, "app_id": "test", "batch": self.batch, **more})
+
+    def rows(self, version: int | None = None) -> list[tuple[Any, ...]]:
+        return pl.read_delta(self.path, version=version).rows()
+
+    def log(self) -> str:
+        return "".join(file.read_text() for file in Path(self.path, "_delta_log").glob("*.json"))
+
+
+@pytest.fixture
+def table(tmp_path: Path) -> Table:
+    return Table(tmp_path / "lake" / "t")
