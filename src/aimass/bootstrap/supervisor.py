@@ -10,7 +10,6 @@ import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -40,15 +39,6 @@ def check_port(host: str, port: int) -> None:
             raise Conflict(
                 f"port {port} on {host} is taken", value=port, hint="choose another one with --port"
             ) from reason
-
-
-def short_socket(layout: DataDir) -> Path:
-    """Return the path of control's socket; Unix sockets allow about 100 letters, so a long one moves to /tmp."""
-    path = layout.run / "control.sock"
-    if len(str(path)) < 100:  # noqa: PLR2004 sockaddr_un holds 108 bytes
-        return path
-    digest = sha256(str(layout.root).encode()).hexdigest()[:16]
-    return Path("/tmp") / f"aimass-{digest}.sock"  # noqa: S108 the socket's own rights guard it
 
 
 @dataclass(slots=True)
@@ -90,7 +80,15 @@ class Supervisor:
         """Return the command of each process."""
         python, data = sys.executable, str(self.settings.data_dir)
         layout = DataDir(self.settings.data_dir)
-        control = [python, "-m", "aimass.bootstrap.control", "--data-dir", data, "--socket", str(short_socket(layout))]
+        control = [
+            python,
+            "-m",
+            "aimass.bootstrap.control",
+            "--data-dir",
+            data,
+            "--socket",
+            str(layout.socket("control.sock")),
+        ]
         control += ["--parent", str(os.getpid())]
         found = {"control": control}
         for worker in range(self.settings.gateways):

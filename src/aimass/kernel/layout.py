@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from hashlib import sha256
 from pathlib import Path
+
+_MAX_SOCKET = 100  # a Unix address holds 108 bytes on Linux and 104 on macOS
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +85,20 @@ class DataDir:
     def stamp(self) -> Path:
         """What made this directory, and its schema version."""
         return self.root / "platform.json"
+
+    def socket(self, name: str) -> Path:
+        """Return where a Unix socket lies: in ``run``, or in the folder for temporary files when that is too long.
+
+        Examples
+        --------
+        >>> str(DataDir(Path("/srv/aimass")).socket("control.sock"))
+        '/srv/aimass/run/control.sock'
+        """
+        path = self.run / name
+        if len(str(path)) < _MAX_SOCKET:
+            return path
+        digest = sha256(str(self.root).encode()).hexdigest()[:16]
+        return Path("/tmp") / f"aimass-{digest}-{name}"  # noqa: S108 the socket's own rights guard it
 
     def folders(self) -> tuple[Path, ...]:
         """Return every folder that has to exist."""
