@@ -1,0 +1,1 @@
+"""The one public door: the data plane, its settings and what control publishes to it."""

@@ -1,0 +1,108 @@
+"""API keys: looked up by SHA-256 in the snapshot, with an optional rate per second."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from hashlib import sha256
+from typing import Any
+
+from aimass.gateway.plane.errors import RateLimited, UnknownKey
+from aimass.gateway.plane.http import Headers
+
+_BEARER = b"bearer "
+
+
+class Bucket:
+    """A token bucket that holds one second of its rate (at least one token).
+
+    Examples
+    --------
+    >>> bucket = Bucket(2.0, now=0.0)
+    >>> [bucket.take(0.0) for _ in range(3)], bucket.take(1.0)
+    ([0.0, 0.0, 0.5], 0.0)
+    """
+
+    __slots__ = ("_at", "_tokens", "rate")
+
+    def __init__(self, rate: float, now: float) -> None:
+        self.rate = rate
+        self._tokens = max(1.0, rate)
+        self._at = now
+
+    def take(self, now: float) -> float:
+        """Take a token; return 0, or the seconds until there is one."""
+        self._tokens = min(max(1.0, self.rate), self._tokens + (now - self._at) * self.rate)
+        self._at = now
+        if self._tokens >= 1.0:
+            self._tokens -= 1.0
+            return 0.0
+        return (1.0 - self._tokens) / self.rate
+
+
+class Key:
+    """What the snapshot says about one API key."""
+
+    __slots__ = ("bucket", "consumer", "expires_at", "id", "use", "uses_all", "workspace")
+
+    def __init__(self, spec: dict[str, Any], bucket: Bucket | None) -> None:
+        self.id: str = spec["id"]
+        self.consumer: str = spec["consumer"]
+        self.workspace: str = spec["workspace"]
+        self.use = frozenset(spec.get("use") or ())
+        self.uses_all = "*" in self.use
+        expires_at = spec.get("expires_at")
+        self.expires_at: float = math.inf if expires_at is None else float(expires_at)
+        self.bucket = bucket
+
+    def may_use(self, endpoint: str) -> bool:
+        """Tell whether this key may use the endpoint."""
+        return self.uses_all or endpoint in self.use
+
+    def admit(self, now: float) -> None:
+        """Refuse an expired key, and one over its rate."""
+        if now >= self.expires_at:
+            raise UnknownKey("the API key has expired", hint="ask for a new key")
+        if self.bucket is not None:
+            wait = self.bucket.take(now)
+            if wait:
+                raise RateLimited(
+                    f"the key of {self.consumer!r} is over its rate",
+                    retry_after_s=max(1, math.ceil(wait)),
+                    allowed=f"{self.bucket.rate:g} requests a second",
+                )
+
+
+def read_keys(specs: dict[str, Any], old: dict[str, Key], now: float, workers: int) -> dict[str, Key]:
+    """Read the keys of a snapshot; a bucket whose rate did not change keeps its level."""
+    keys: dict[str, Key] = {}
+    for digest, spec in specs.items():
+        rate = spec.get("rate_per_s")
+        bucket = None
+        if rate:
+            share = float(rate) / workers
+            before = old.get(digest)
+            kept = before.bucket if before is not None else None
+            bucket = kept if kept is not None and kept.rate == share else Bucket(share, now)
+        keys[digest] = Key(spec, bucket)
+    return keys
+
+
+def find_key(headers: Headers, get: Callable[[str], Key | None]) -> Key:
+    """Return the key that a request carries, or refuse it."""
+    text = _presented(headers)
+    if not text:
+        raise UnknownKey("no API key was sent", hint="send 'Authorization: Bearer <key>' or 'X-API-Key: <key>'")
+    key = get(sha256(text).hexdigest())
+    if key is None:
+        raise UnknownKey("the API key is not known", hint="check the key, or ask for a new one")
+    return key
+
+
+def _presented(headers: Headers) -> bytes:
+    for name, value in headers:
+        if name == b"authorization" and value[: len(_BEARER)].lower() == _BEARER:
+            return value[len(_BEARER) :].strip()
+        if name == b"x-api-key":
+            return value
+    return b""

@@ -1,0 +1,389 @@
+"""One client connection: cuts requests out of the stream, one after the other, and keeps the order of the replies."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass
+from typing import Protocol, cast
+
+from aimass.gateway.plane.calls import Call
+from aimass.gateway.plane.errors import BadRequest, HeadTooLarge, Overloaded, TooSlow
+from aimass.gateway.plane.framing import BodyReader, body_reader
+from aimass.gateway.plane.http import RequestHead, error_reply, parse_request
+from aimass.kernel.errors import AimassError
+
+_END = b"\r\n\r\n"
+_CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
+_HIGH_WATER = 64 * 1024
+BY_BUFFER, BY_WRITING, BY_UPSTREAM = 1, 2, 4
+
+
+class Sink(Protocol):
+    """Takes the body of one request, and hears when the client is gone or slow.
+
+    ``ends_with_client`` says that the work is for nothing when the client closes its side.
+    """
+
+    ends_with_client: bool
+
+    def piece(self, data: bytes) -> None:
+        """Take a part of the body."""
+        ...
+
+    def end(self) -> None:
+        """Hear that the body is complete."""
+        ...
+
+    def lost(self) -> None:
+        """Hear that the client is gone."""
+        ...
+
+    def writable(self, *, is_open: bool) -> None:
+        """Hear that the client reads slowly, or reads again."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    """What a client may take: bytes of a head, and seconds for a head, a pause in a body, idling, and reading."""
+
+    head_bytes: int
+    head_s: float
+    body_s: float
+    idle_s: float
+    write_s: float
+
+
+class Host(Protocol):
+    """What a connection needs from the worker it belongs to."""
+
+    calls: dict[bytes, Call]
+    limits: Limits
+    now: float
+    is_draining: bool
+
+    def admit(self, connection: Connection) -> bool:
+        """Take a new connection, unless there are too many."""
+        ...
+
+    def leave(self, connection: Connection) -> None:
+        """Forget a connection."""
+        ...
+
+    def will_write(self, connection: Connection) -> None:
+        """Write what the connection has to say at the end of this turn, after the records."""
+        ...
+
+    def open(self, connection: Connection, head: RequestHead, raw: bytes) -> Sink:
+        """Decide who answers a request."""
+        ...
+
+    def infer(self, connection: Connection, call: Call, body: bytes) -> None:
+        """Answer an inference request whose head is known."""
+        ...
+
+
+class Connection(asyncio.Protocol):
+    """The protocol of one client.
+
+    Requests of one connection are answered one at a time: while one is under way, later ones wait in the buffer, and
+    the client is not read any further when the buffer is full. Nothing is written to the client before the turn of the
+    loop ends; the worker writes the records of the turn first.
+    """
+
+    __slots__ = (
+        "_body", "_buffer", "_held", "_is_advancing", "_is_busy", "_is_closing", "_sink", "_started", "_tunnel",
+        "deadline", "host", "is_head", "is_lost", "is_replying", "keep", "limits", "out", "peer", "transport",
+    )  # fmt: skip
+
+    def __init__(self, host: Host) -> None:
+        self.host = host
+        self.limits = host.limits
+        self.transport: asyncio.Transport = cast("asyncio.Transport", None)
+        self.out: list[bytes] = []
+        self.peer = ""
+        self.deadline = 0.0
+        self.keep = True
+        self.is_lost = False
+        self.is_head = False
+        self.is_replying = False
+        self._buffer = b""
+        self._body: BodyReader | None = None
+        self._sink: Sink | None = None
+        self._tunnel: Sink | None = None
+        self._is_busy = False
+        self._is_closing = False
+        self._is_advancing = False
+        self._held = 0
+        self._started = False
+
+    # -- asyncio.Protocol
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Greet a client, or refuse it when there are too many."""
+        self.transport = cast("asyncio.Transport", transport)
+        peer = transport.get_extra_info("peername")
+        self.peer = peer[0] if isinstance(peer, tuple) else "unix"
+        self.deadline = self.host.now + self.limits.idle_s
+        if not self.host.admit(self):
+            self.refuse(Overloaded())
+
+    def data_received(self, data: bytes) -> None:
+        """Take bytes; a request that arrives whole, with a head seen before, takes the short way."""
+        if not self._buffer and not self._is_busy and self._body is None and not self._held and not self._is_closing:
+            end = data.find(_END) + 4
+            call = self.host.calls.get(data[:end])
+            if call is not None and len(data) == end + call.length:
+                self.keep = True
+                self.is_head = False
+                self._is_busy = True
+                self.host.infer(self, call, data[end:])
+                return
+        if self._tunnel is not None:
+            self._tunnel.piece(data)
+            return
+        self._buffer = self._buffer + data if self._buffer else data
+        self._advance()
+
+    def eof_received(self) -> bool:
+        """Close, but deliver what was answered in this turn or is being worked out."""
+        sink = self._sink
+        is_waiting = self._is_busy and self._body is None and (sink is None or not sink.ends_with_client)
+        if not self.out and not is_waiting:
+            return False
+        self.keep = False
+        self._is_closing = not self._is_busy
+        return True
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Tell whoever works for this client."""
+        self.is_lost = True
+        self.host.leave(self)
+        sink, self._sink = self._tunnel or self._sink, None
+        self._tunnel = None
+        self._buffer = b""
+        if sink is not None:
+            sink.lost()
+
+    def pause_writing(self) -> None:
+        """Stop taking requests while the client reads slowly, and tell the source."""
+        self.deadline = self.host.now + self.limits.write_s
+        self.hold(BY_WRITING)
+        self._tell(is_open=False)
+
+    def resume_writing(self) -> None:
+        """Go on when the client reads again."""
+        self.deadline = 0.0 if self._is_busy else self.host.now + self.limits.idle_s
+        self._tell(is_open=True)
+        self.release(BY_WRITING)
+
+    def _tell(self, *, is_open: bool) -> None:
+        sink = self._tunnel or self._sink
+        if sink is not None:
+            sink.writable(is_open=is_open)
+
+    # -- for those who answer
+
+    def send(self, data: bytes) -> None:
+        """Write to the client at the end of this turn."""
+        if not self.is_lost:
+            if not self.out:
+                self.host.will_write(self)
+            self.out.append(data)
+
+    def reply(self, data: bytes) -> None:
+        """Send a whole reply; one to a HEAD request loses its body."""
+        self.send(data[: data.find(_END) + 4] if self.is_head else data)
+
+    def finish(self) -> None:
+        """Go on with the next request after a complete reply, or close."""
+        self._is_busy = False
+        self.is_replying = False
+        if self._body is None:
+            self._sink = None
+        self._started = False
+        self.deadline = self.host.now + self.limits.idle_s
+        if not self.keep or self.host.is_draining:
+            self.close()
+        elif self._buffer:
+            self._advance()
+
+    def close(self) -> None:
+        """Close after everything was written; a body under way is read to its end first, within a short time."""
+        self._is_closing = True
+        self._buffer = b"" if self._body is None else self._buffer
+        if self._body is not None:
+            self.keep = False
+            self.deadline = self.host.now + self.limits.body_s / 10
+            return
+        self.host.will_write(self)
+
+    def written(self) -> None:
+        """Hand everything to the socket; called by the worker at the end of a turn."""
+        out, self.out = self.out, []
+        if self.is_lost:
+            return
+        if out:
+            self.transport.write(out[0] if len(out) == 1 else b"".join(out))
+        if self._is_closing and not self._is_busy and self._body is None:
+            self.transport.close()
+
+    def refuse(self, error: AimassError) -> None:
+        """Answer with an error and close: the stream cannot be understood any further."""
+        self.keep = False
+        self._body = None
+        self._is_busy = False
+        self._sink = None
+        self.send(error_reply(error, keep=False))
+        self.close()
+
+    def abort(self) -> None:
+        """Cut the connection."""
+        if not self.is_lost:
+            self.transport.abort()
+
+    def tunnel(self, sink: Sink) -> bytes:
+        """Pass raw bytes to a sink from now on; return the bytes that are here already."""
+        self._tunnel = sink
+        self.deadline = 0.0
+        rest, self._buffer = self._buffer, b""
+        return rest
+
+    def hold(self, reason: int) -> None:
+        """Stop reading for this reason."""
+        if not self._held and not self.is_lost:
+            self.transport.pause_reading()
+        self._held |= reason
+        if reason == BY_UPSTREAM:
+            self.deadline = 0.0
+
+    def release(self, reason: int) -> None:
+        """Read again when this was the last reason."""
+        if self._held & reason:
+            self._held &= ~reason
+            if reason == BY_UPSTREAM and self._body is not None:
+                self.deadline = self.host.now + self.limits.body_s
+            if not self._held and not self.is_lost:
+                self.transport.resume_reading()
+                self._advance()
+
+    @property
+    def is_idle(self) -> bool:
+        """Tell whether nothing is under way."""
+        return not (self._is_busy or self._body or self._buffer or self.out)
+
+    @property
+    def is_tunnel(self) -> bool:
+        """Tell whether this connection carries raw bytes."""
+        return self._tunnel is not None
+
+    def timed_out(self) -> None:
+        """Say why, where the client can still understand it, and close."""
+        if self._is_closing or self._held & BY_WRITING:
+            self.abort()
+        elif self.is_idle:
+            self.close()
+        else:
+            self._fail(TooSlow("the request did not arrive in time"))
+
+    def _fail(self, error: AimassError) -> None:
+        """End a stream that cannot be understood any further; the client hears why when no reply has begun."""
+        sink, self._sink = self._sink, None
+        if sink is not None:
+            sink.lost()
+        if self.is_replying:
+            self.abort()
+        elif self._body is not None and not self._is_busy:
+            self._body = None
+            self.close()
+        else:
+            self.refuse(error)
+
+    # -- the stream
+
+    def _advance(self) -> None:
+        if self._is_advancing:
+            return
+        self._is_advancing = True
+        try:
+            while self._buffer and not self.is_lost and self._step():
+                pass
+        except AimassError as error:
+            self._fail(error)
+        finally:
+            self._is_advancing = False
+        if len(self._buffer) > _HIGH_WATER:
+            self.hold(BY_BUFFER)
+        else:
+            self.release(BY_BUFFER)
+
+    def _step(self) -> bool:
+        """Do one thing with the buffer; say whether there may be more to do."""
+        if self._body is not None:
+            return self._read_body(self._body)
+        if self._tunnel is not None:
+            data, self._buffer = self._buffer, b""
+            self._tunnel.piece(data)
+            return False
+        if self._is_busy or self._is_closing or self._held & BY_WRITING:
+            return False
+        return self._read_head()
+
+    def _read_head(self) -> bool:
+        data = self._buffer.lstrip(b"\r\n") if self._buffer[:1] in b"\r\n" else self._buffer
+        end = data.find(_END) + 4
+        self._buffer = data
+        if end < len(_END):
+            if data and not data[:1].isalpha():
+                raise BadRequest("this is not HTTP")
+            if len(data) > self.limits.head_bytes:
+                raise HeadTooLarge(allowed=f"at most {self.limits.head_bytes} bytes")
+            if data and not self._started:
+                self._started = True
+                self.deadline = self.host.now + self.limits.head_s
+            return False
+        if end > self.limits.head_bytes:
+            raise HeadTooLarge(allowed=f"at most {self.limits.head_bytes} bytes")
+        raw, self._buffer = data[:end], data[end:]
+        self._open(parse_request(raw), raw)
+        return True
+
+    def _open(self, head: RequestHead, raw: bytes) -> None:
+        self.keep = head.keep_alive and not self.host.is_draining
+        self.is_head = head.method == b"HEAD"
+        self._is_busy = True
+        self._started = True
+        self.deadline = 0.0
+        if head.has_body:
+            self._body = body_reader(head.length, is_chunked=head.is_chunked)
+            self.deadline = self.host.now + self.limits.body_s
+        sink = self._sink = self.host.open(self, head, raw)
+        if not head.has_body:
+            sink.end()
+        elif head.expects and not self._buffer and self._is_busy:
+            self.send(_CONTINUE)
+
+    def _read_body(self, body: BodyReader) -> bool:
+        if self._held & BY_UPSTREAM:
+            return False
+        piece, self._buffer = body.feed(self._buffer)
+        sink = self._sink
+        if piece:
+            self.deadline = self.deadline if self._is_closing else self.host.now + self.limits.body_s
+            if sink is not None:
+                sink.piece(piece)
+        if body.done:
+            self._body = None
+            self._body_ended(sink)
+        return True
+
+    def _body_ended(self, sink: Sink | None) -> None:
+        self.deadline = 0.0
+        if self._is_busy:
+            if sink is not None:
+                sink.end()
+            return
+        self._sink = None
+        self.deadline = self.host.now + self.limits.idle_s
+        if self._is_closing:
+            self.close()

@@ -1,0 +1,201 @@
+"""Open Inference Protocol requests: from bytes to checked columns."""
+
+from __future__ import annotations
+
+import zlib
+from dataclasses import dataclass
+from typing import Any
+
+import orjson
+
+from aimass.gateway.plane.binary import read_tensor
+from aimass.gateway.plane.columns import Column
+from aimass.gateway.plane.errors import (
+    BodyTooLarge,
+    DoubledInput,
+    InvalidJson,
+    MissingInput,
+    UnknownInput,
+    UnknownOutput,
+    UnsupportedCoding,
+    WrongShape,
+)
+
+_MAX_ID = 255
+_WINDOW = {b"gzip": 31, b"x-gzip": 31, b"deflate": 15}
+
+
+@dataclass(slots=True, kw_only=True)
+class Wanted:
+    """One output that the caller wants, and whether as bytes."""
+
+    name: str
+    is_binary: bool
+
+
+@dataclass(slots=True, kw_only=True)
+class Decoded:
+    """A request that keeps to the signature."""
+
+    rows: int
+    values: dict[str, Any]
+    unseen: list[str]
+
+
+def decompress(body: bytes, coding: bytes, max_bytes: int) -> bytes:
+    """Undo gzip or deflate, but never to more than the limit."""
+    if coding == b"identity":
+        return body
+    if coding not in _WINDOW:
+        text = coding.decode("latin-1")
+        raise UnsupportedCoding(
+            f"Content-Encoding {text!r} is not known", field="Content-Encoding", value=text, allowed=["gzip", "deflate"]
+        )
+    machine = zlib.decompressobj(_WINDOW[coding])
+    try:
+        data = machine.decompress(body, max_bytes + 1)
+    except zlib.error as reason:
+        raise InvalidJson(f"the body is not {coding.decode()}: {reason}", field="Content-Encoding") from reason
+    if len(data) > max_bytes:
+        raise BodyTooLarge("the unpacked body is over its limit", allowed=f"at most {max_bytes} bytes")
+    if not machine.eof:
+        raise InvalidJson(f"the {coding.decode()} body is cut off", field="Content-Encoding")
+    return data
+
+
+def read_document(body: bytes) -> dict[str, Any]:
+    """Parse the JSON part of a request."""
+    try:
+        document = orjson.loads(body)
+    except orjson.JSONDecodeError as reason:
+        raise InvalidJson(f"the body is not JSON: {reason}") from reason
+    if not isinstance(document, dict):
+        raise InvalidJson("the body is not a JSON object", allowed='{"inputs": [...]}')
+    return document
+
+
+def request_id(document: dict[str, Any]) -> str:
+    """Return the caller's id of the request, or an empty text."""
+    given = document.get("id", "")
+    if not isinstance(given, str) or len(given) > _MAX_ID:
+        raise InvalidJson(
+            "the id is not a short text", field="id", value=given, allowed=f"text, at most {_MAX_ID} letters"
+        )
+    return given
+
+
+def decode(document: dict[str, Any], tail: memoryview | None, columns: dict[str, Column]) -> Decoded:
+    """Check the inputs of a request against the signature; ``tail`` are the bytes after the JSON part."""
+    tensors = _tensors(document, columns)
+    rows = _rows(next(iter(tensors.values())), next(iter(tensors))) if tensors else 0
+    offset = 0
+    values: dict[str, Any] = {}
+    unseen: list[str] = []
+    for name, tensor in tensors.items():
+        column = columns[name]
+        datatype = column.check_datatype(tensor.get("datatype"))
+        if _rows(tensor, name) != rows:
+            raise WrongShape(f"input {name!r} has not {rows} rows like the first", field=name, value=tensor["shape"])
+        size = _binary_size(tensor, name)
+        if size is None:
+            values[name] = _listed(tensor, name, rows)
+        else:
+            values[name] = _taken(tail, offset, size, (name, datatype, rows))
+            offset += size
+        if column.check(values[name], datatype):
+            unseen.append(name)
+    if offset != (len(tail) if tail is not None else 0):
+        raise WrongShape("there are bytes after the last tensor", value=len(tail or b"") - offset)
+    return Decoded(rows=rows, values=values, unseen=unseen)
+
+
+def _tensors(document: dict[str, Any], columns: dict[str, Column]) -> dict[str, dict[str, Any]]:
+    inputs = document.get("inputs")
+    if not isinstance(inputs, list) or not all(isinstance(item, dict) for item in inputs):
+        raise InvalidJson("'inputs' is not a list of tensors", field="inputs", allowed=sorted(columns))
+    found: dict[str, dict[str, Any]] = {}
+    for item in inputs:
+        name = item.get("name")
+        if not isinstance(name, str) or name not in columns:
+            raise UnknownInput(
+                f"input {name!r} is not in the signature", field=str(name), value=name, allowed=list(columns)
+            )
+        if name in found:
+            raise DoubledInput(f"input {name!r} is given twice", field=name)
+        found[name] = item
+    for name, column in columns.items():
+        if name not in found:
+            raise MissingInput(f"input {name!r} is missing", field=name, allowed=column.kind)
+    return found
+
+
+def _rows(tensor: dict[str, Any], name: str) -> int:
+    shape = tensor.get("shape")
+    if (
+        isinstance(shape, list)
+        and len(shape) in {1, 2}
+        and all(type(size) is int for size in shape)
+        and shape[0] >= 1
+        and shape[1:] in ([], [1])
+    ):
+        return shape[0]
+    raise WrongShape(f"input {name!r} has shape {str(shape)[:80]}", field=name, value=shape, allowed="[n] or [n, 1]")
+
+
+def _binary_size(tensor: dict[str, Any], name: str) -> int | None:
+    parameters = tensor.get("parameters")
+    if parameters is None:
+        return None
+    if not isinstance(parameters, dict):
+        raise InvalidJson(f"the parameters of input {name!r} are no object", field=name, value=parameters)
+    size = parameters.get("binary_data_size")
+    if size is not None and (type(size) is not int or size < 0):
+        raise InvalidJson(f"binary_data_size of input {name!r} is no size", field=name, value=size)
+    return size
+
+
+def _taken(tail: memoryview | None, offset: int, size: int, tensor: tuple[str, str, int]) -> Any:
+    name, datatype, rows = tensor
+    if tail is None or offset + size > len(tail):
+        raise WrongShape(f"the bytes of input {name!r} are missing", field=name, value=size)
+    return read_tensor(name, datatype, tail[offset : offset + size], rows)
+
+
+def _listed(tensor: dict[str, Any], name: str, rows: int) -> list[Any]:
+    data = tensor.get("data")
+    if not isinstance(data, list):
+        raise WrongShape(f"input {name!r} has no list of data", field=name, value=data, allowed=f"{rows} values")
+    if data and isinstance(data[0], list):
+        if not all(isinstance(row, list) and len(row) == 1 for row in data):
+            raise WrongShape(f"input {name!r}: each row must hold one value", field=name)
+        data = [row[0] for row in data]
+    if len(data) != rows:
+        raise WrongShape(
+            f"input {name!r} has {len(data)} values for {rows} rows", field=name, value=len(data), allowed=rows
+        )
+    return data
+
+
+def wanted_outputs(document: dict[str, Any], names: list[str]) -> list[Wanted]:
+    """Return the outputs that the request asks for, all of them when it names none."""
+    default = bool(_parameters(document, "request").get("binary_data_output", False))
+    outputs = document.get("outputs")
+    if outputs is None or outputs == []:
+        return [Wanted(name=name, is_binary=default) for name in names]
+    if not isinstance(outputs, list) or not all(isinstance(item, dict) for item in outputs):
+        raise InvalidJson("'outputs' is not a list of objects", field="outputs", allowed=names)
+    found: list[Wanted] = []
+    for item in outputs:
+        name = item.get("name")
+        if name not in names:
+            raise UnknownOutput(f"there is no output {name!r}", field="outputs", value=name, allowed=names)
+        is_binary = _parameters(item, f"output {name!r}").get("binary_data", default)
+        found.append(Wanted(name=name, is_binary=bool(is_binary)))
+    return found
+
+
+def _parameters(document: dict[str, Any], what: str) -> dict[str, Any]:
+    parameters = document.get("parameters") or {}
+    if not isinstance(parameters, dict):
+        raise InvalidJson(f"the parameters of the {what} are no object", field="parameters", value=parameters)
+    return parameters

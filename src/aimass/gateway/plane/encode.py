@@ -1,0 +1,65 @@
+"""Open Inference Protocol answers: metadata and inference results, as JSON or with binary tensors."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import orjson
+
+from aimass.gateway.plane.binary import write_tensor
+from aimass.gateway.plane.columns import OFFERED
+from aimass.gateway.plane.decode import Wanted
+
+_NUMPY = orjson.OPT_SERIALIZE_NUMPY
+NAMES = {"b": "BOOL", "i": "INT64", "f": "FP32", "O": "BYTES", "U": "BYTES"}
+ARRAYS: dict[str, Any] = {"string": object, "float": np.float32, "integer": np.int64, "boolean": np.bool_}
+
+
+def encode(head: dict[str, Any], outputs: dict[str, Any], wanted: list[Wanted]) -> tuple[bytes, bytes | None]:
+    """Return the JSON part and, when a binary output is wanted, the bytes that follow it."""
+    described: list[dict[str, Any]] = []
+    tail: list[bytes] = []
+    for want in wanted:
+        array = outputs[want.name]
+        entry = {"name": want.name, "datatype": NAMES[array.dtype.kind], "shape": list(array.shape)}
+        if want.is_binary:
+            raw = write_tensor(array)
+            entry["parameters"] = {"binary_data_size": len(raw)}
+            tail.append(raw)
+        else:
+            entry["data"] = array.ravel().tolist() if array.dtype == object else np.ascontiguousarray(array.ravel())
+        described.append(entry)
+    body = orjson.dumps({**head, "outputs": described}, option=_NUMPY)
+    return body, (b"".join(tail) if tail else None)
+
+
+def as_arrays(outputs: dict[str, Any], signature: list[dict[str, Any]]) -> dict[str, Any]:
+    """Turn the lists of an isolated worker into arrays of the types that the signature names."""
+    return {spec["name"]: np.asarray(outputs[spec["name"]], dtype=ARRAYS[spec["type"]]) for spec in signature}
+
+
+def metadata(name: str, versions: list[str], platform: str, signature: dict[str, Any]) -> dict[str, Any]:
+    """Describe a model: typed inputs with what they allow, and outputs."""
+    inputs = [
+        {
+            "name": spec["name"],
+            "datatype": OFFERED[spec["type"]],
+            "shape": [-1, 1],
+            "parameters": {
+                "nullable": bool(spec.get("nullable", False)),
+                "categories": spec.get("categories"),
+                "unseen": spec.get("unseen", "refuse"),
+            },
+        }
+        for spec in signature["inputs"]
+    ]
+    outputs = [
+        {"name": spec["name"], "datatype": OFFERED[spec["type"]], "shape": spec.get("shape", [-1]), **_classes(spec)}
+        for spec in signature["outputs"]
+    ]
+    return {"name": name, "versions": versions, "platform": platform, "inputs": inputs, "outputs": outputs}
+
+
+def _classes(spec: dict[str, Any]) -> dict[str, Any]:
+    return {"parameters": {"classes": spec["classes"]}} if spec.get("classes") else {}

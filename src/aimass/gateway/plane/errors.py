@@ -1,0 +1,234 @@
+"""What the data plane refuses, one class per situation; the codes are stable."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from aimass.kernel.errors import (
+    AimassError,
+    Failed,
+    Forbidden,
+    Invalid,
+    NotFound,
+    TooLarge,
+    TooMany,
+    Unauthenticated,
+    Unavailable,
+)
+
+
+class BadRequest(Invalid):
+    """The request is not valid HTTP."""
+
+    code = "bad_request"
+
+
+class HeadTooLarge(TooLarge):
+    """The request head is over its limit."""
+
+    code = "head_too_large"
+    status = 431
+
+
+class BodyTooLarge(TooLarge):
+    """The body is over its limit."""
+
+    code = "body_too_large"
+
+
+class UnsupportedCoding(Invalid):
+    """The body has an encoding that is not known."""
+
+    code = "unsupported_encoding"
+    status = 415
+
+
+class TooSlow(AimassError):
+    """The request took too long to arrive."""
+
+    code = "request_timeout"
+    status = 408
+
+
+class MethodNotAllowed(Invalid):
+    """The method is not allowed here."""
+
+    code = "method_not_allowed"
+    status = 405
+
+
+class UnknownKey(Unauthenticated):
+    """The API key is missing, unknown or expired."""
+
+    code = "unknown_key"
+
+
+class NoUse(Forbidden):
+    """The API key may not use this endpoint."""
+
+    code = "no_use"
+
+
+class UnknownEndpoint(NotFound):
+    """There is no such endpoint in the workspace of this key."""
+
+    code = "unknown_endpoint"
+
+
+class UnknownVersion(NotFound):
+    """The endpoint has no deployment of this model version."""
+
+    code = "unknown_version"
+
+
+class UnknownPath(NotFound):
+    """The Open Inference Protocol has no such address here."""
+
+    code = "unknown_path"
+
+
+class RateLimited(TooMany):
+    """The API key is over its rate."""
+
+    code = "rate_limited"
+
+    def __init__(self, message: str, *, retry_after_s: int, **details: Any) -> None:
+        super().__init__(message, **details)
+        self.retry_after_s = retry_after_s
+
+
+class InvalidJson(Invalid):
+    """The body is not the JSON document that is expected."""
+
+    code = "invalid_json"
+
+
+class MissingInput(Invalid):
+    """An input of the signature is missing."""
+
+    code = "missing_input"
+
+
+class UnknownInput(Invalid):
+    """An input is not in the signature."""
+
+    code = "unknown_input"
+
+
+class DoubledInput(Invalid):
+    """An input is given twice."""
+
+    code = "doubled_input"
+
+
+class UnknownDatatype(Invalid):
+    """The datatype is not known, or does not fit the input."""
+
+    code = "unknown_datatype"
+
+
+class WrongShape(Invalid):
+    """The shape does not fit the data or the other inputs."""
+
+    code = "wrong_shape"
+
+
+class WrongType(Invalid):
+    """A value has the wrong type."""
+
+    code = "wrong_type"
+
+
+class NullRefused(Invalid):
+    """A value is null, and the signature says it may not be."""
+
+    code = "null_refused"
+
+
+class UnseenCategory(Invalid):
+    """A value is none of the categories that the model knows."""
+
+    code = "unseen_category"
+
+
+class UnknownOutput(Invalid):
+    """A requested output does not exist."""
+
+    code = "unknown_output"
+
+
+class NotReady(Unavailable):
+    """The endpoint has no deployment that is loaded."""
+
+    code = "not_ready"
+
+
+class WorkerGone(Unavailable):
+    """The isolated worker of the model is not there."""
+
+    code = "worker_gone"
+
+
+class WorkerFailed(Failed):
+    """The model failed on this request."""
+
+    code = "model_failed"
+
+
+class WorkerSlow(AimassError):
+    """The model did not answer in time."""
+
+    code = "model_timeout"
+    status = 504
+
+
+class ControlGone(Unavailable):
+    """The control part of the platform does not answer: inference goes on, the console and the API wait for it."""
+
+    code = "control_gone"
+
+
+class Overloaded(Unavailable):
+    """The gateway has as many connections as it may have."""
+
+    code = "too_many_connections"
+
+
+_MAX_SHOWN = 200
+_MAX_ALLOWED = 100
+
+
+def oip_body(error: AimassError) -> dict[str, Any]:
+    """Return the error in the shape of the Open Inference Protocol, with our stable code and details.
+
+    Examples
+    --------
+    >>> oip_body(MissingInput("input 'tenure' is missing", field="tenure"))
+    {'error': "input 'tenure' is missing", 'code': 'missing_input', 'field': 'tenure'}
+    """
+    body: dict[str, Any] = {"error": error.message, "code": error.code}
+    if error.field is not None:
+        body["field"] = error.field
+    if error.value is not None:
+        body["value"] = shown(error.value)
+    if error.allowed is not None:
+        body["allowed"] = error.allowed[:_MAX_ALLOWED] if isinstance(error.allowed, list) else error.allowed
+    if error.hint:
+        body["hint"] = error.hint
+    return body
+
+
+def shown(value: Any) -> Any:
+    """Return a value in the form in which an error may show it: short, and writable as JSON."""
+    if isinstance(value, str):
+        return value[:_MAX_SHOWN]
+    if isinstance(value, bool | int | float):
+        return value if abs(value) < 2**53 else repr(value)[:_MAX_SHOWN]
+    return repr(value)[:_MAX_SHOWN]
+
+
+class BadReply(Unavailable):
+    """Control answered with what is not valid HTTP."""
+
+    code = "bad_reply"
+    status = 502

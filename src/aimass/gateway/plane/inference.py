@@ -1,0 +1,308 @@
+"""Answer inference requests: key, choice of the deployment, checked inputs, model, reply, record, series."""
+
+from __future__ import annotations
+
+import logging
+import random
+from collections.abc import Callable
+from dataclasses import dataclass
+from time import perf_counter
+from typing import Any, Protocol
+from urllib.parse import quote
+
+import orjson
+
+from aimass.gateway.plane.calls import Call
+from aimass.gateway.plane.connection import Connection
+from aimass.gateway.plane.decode import Decoded, Wanted, decode, decompress, read_document, request_id, wanted_outputs
+from aimass.gateway.plane.encode import encode
+from aimass.gateway.plane.errors import InvalidJson, WorkerFailed
+from aimass.gateway.plane.http import error_reply, reply
+from aimass.gateway.plane.metrics import Metrics
+from aimass.gateway.plane.moments import RequestIds, wall
+from aimass.gateway.plane.records import SafeSegments
+from aimass.gateway.plane.runtimes.isolated import IsolatedRuntime
+from aimass.gateway.plane.runtimes.single import SingleRow
+from aimass.gateway.plane.snapshot import Deployment, Served
+from aimass.infra.segments import frame
+from aimass.kernel.errors import AimassError
+
+_LOG = logging.getLogger(__name__)
+_NUMPY = orjson.OPT_SERIALIZE_NUMPY
+_PLAIN = frozenset({"id", "inputs"})
+_MAX_HEADER = 200
+_NULL = b"null"
+_REPLY = b"HTTP/1.1 200 OK\r\n%bContent-Type: application/json\r\n%bX-Request-Id: %b\r\nContent-Length: %d\r\n\r\n%b"
+_RECORD = b'{"id":%b,"t":%.6f,%b,"latency_us":%d,"rows":1,"inputs":%b,"outputs":%b,"unseen":[]}'
+
+
+class Worker(Protocol):
+    """What inference needs from the worker it runs in."""
+
+    metrics: Metrics
+    records: SafeSegments
+    is_draining: bool
+
+    def later(self, shadow: Callable[[], None]) -> None:
+        """Do this after the replies of the turn have left."""
+        ...
+
+
+class _Row:
+    """One request of one row that takes the cheap path."""
+
+    __slots__ = ("deployment", "id", "kept", "now", "single", "started")
+
+    def __init__(
+        self, deployment: Deployment, single: SingleRow, kept: dict[str, Any], times: tuple[float, float]
+    ) -> None:
+        self.deployment = deployment
+        self.single = single
+        self.id = ""
+        self.kept = kept
+        self.now, self.started = times
+
+
+@dataclass(slots=True, kw_only=True)
+class _Work:
+    """One request that takes the general path; a shadow has no connection."""
+
+    connection: Connection | None
+    call: Call
+    deployment: Deployment
+    id: str
+    decoded: Decoded
+    wanted: list[Wanted]
+    now: float
+    started: float
+
+
+class Inference:
+    """The inference door of one worker."""
+
+    def __init__(self, worker: Worker) -> None:
+        self._worker = worker
+        self._new_id = RequestIds().new
+        self._share = random.Random(random.SystemRandom().getrandbits(64)).random  # noqa: S311 a share of traffic
+
+    def answer(self, connection: Connection, call: Call, body: bytes) -> None:
+        """Answer one request; nothing that it holds can raise."""
+        started = perf_counter()
+        try:
+            self._answer(connection, call, body, started)
+        except AimassError as error:
+            self._refuse(connection, call, error)
+        except Exception:  # noqa: BLE001 one request must never end the worker; the log has the trace
+            _LOG.exception("an inference request on %r failed", call.endpoint.name)
+            self._refuse(connection, call, WorkerFailed("the model failed on this request"))
+
+    def _answer(self, connection: Connection, call: Call, body: bytes, started: float) -> None:
+        now = wall()
+        call.key.admit(now)
+        endpoint = call.endpoint
+        deployment = endpoint.of_version(call.version) if call.version else endpoint.choose(self._share())
+        single = deployment.loaded.runtime.single
+        if single is not None and call.json_bytes is None and not call.coding:
+            document = read_document(body)
+            if _PLAIN.issuperset(document):
+                kept = single.take(document.get("inputs"))
+                if kept is not None:
+                    row = _Row(deployment, single, kept, (now, started))
+                    row.id = request_id(document) or self._new_id(now)
+                    self._single(connection, call, row)
+                    return
+        self._general(connection, call, deployment, body, (now, started))
+
+    # -- one row, the cheap way
+
+    def _single(self, connection: Connection, call: Call, row: _Row) -> None:
+        deployment, single, now = row.deployment, row.single, row.now
+        label, array = single.run()
+        probabilities = orjson.dumps(array[0], option=_NUMPY)
+        label_json = orjson.dumps(label)
+        id_json = orjson.dumps(row.id)
+        body = b'{"model_name":"%b","model_version":"%b",%b' % (
+            call.endpoint.name.encode(),
+            deployment.version.encode(),
+            single.reply % (id_json, label_json, probabilities),
+        )
+        close = b"" if connection.keep else b"Connection: close\r\n"
+        connection.send(_REPLY % (deployment.head_lines, close, _header_text(row.id), len(body), body))
+        connection.finish()
+        served = self._served(call, deployment)
+        counts = self._worker.metrics.counts
+        counts[served.counter] = counts.get(served.counter, 0) + 1
+        seconds = perf_counter() - row.started
+        deployment.latency.observe(seconds)
+        endpoint = call.endpoint
+        if endpoint.sample >= 1.0 or self._share() < endpoint.sample:
+            inputs, outputs = _NULL, _NULL
+            if endpoint.payload:
+                inputs, outputs = orjson.dumps(row.kept), single.record % (label_json, probabilities)
+            record = _RECORD % (id_json, now, served.record, seconds * 1e6, inputs, outputs)
+            self._worker.records.pending.append(frame(record))
+        if endpoint.shadow is not None:
+            self._shadow(call, endpoint.shadow, Decoded(rows=1, values=row.kept, unseen=[]), (row.id, now))
+
+    def _served(self, call: Call, deployment: Deployment) -> Served:
+        consumer = call.key.consumer
+        served = deployment.served.get(consumer)
+        if served is None:
+            counter = deployment.count_key(call.endpoint.workspace, call.endpoint.name, consumer, 200)
+            record = b'%b,"consumer":%b,"status":200' % (deployment.record_head, orjson.dumps(consumer))
+            served = deployment.served[consumer] = Served(counter=counter, record=record)
+        return served
+
+    # -- any request
+
+    def _general(
+        self, connection: Connection, call: Call, deployment: Deployment, body: bytes, times: tuple[float, float]
+    ) -> None:
+        document, tail = _parts(call, body)
+        package = deployment.loaded.package
+        given = request_id(document) or self._new_id(times[0])
+        wanted = wanted_outputs(document, [spec["name"] for spec in package.signature["outputs"]])
+        decoded = decode(document, tail, package.columns)
+        work = _Work(
+            connection=connection,
+            call=call,
+            deployment=deployment,
+            id=given,
+            decoded=decoded,
+            wanted=wanted,
+            now=times[0],
+            started=times[1],
+        )
+        runtime = deployment.loaded.runtime
+        if isinstance(runtime, IsolatedRuntime):
+            runtime.call(
+                decoded.values, call.endpoint.timeout_s, lambda outputs, error: self._done(work, outputs, error)
+            )
+            return
+        try:
+            outputs = runtime.run(decoded.values)
+        except Exception as reason:  # noqa: BLE001 onnxruntime raises what it likes; the request gets it as one error
+            self._done(work, None, WorkerFailed(f"the model failed on this request: {str(reason)[:200]}"))
+        else:
+            self._done(work, outputs, None)
+
+    def _done(self, work: _Work, outputs: dict[str, Any] | None, error: AimassError | None) -> None:
+        connection, call, deployment = work.connection, work.call, work.deployment
+        if connection is None:
+            return
+        if outputs is None or error is not None:
+            error = error or WorkerFailed()
+            self._record(work, None, error.status)
+            self._refuse(connection, call, error, deployment)
+            return
+        head = {"model_name": call.endpoint.name, "model_version": deployment.version, "id": work.id}
+        body, tail = encode(head, outputs, work.wanted)
+        extra = b"%bX-Request-Id: %b\r\n" % (deployment.head_lines, _header_text(work.id))
+        kind = b"application/json"
+        if tail is not None:
+            kind = b"application/octet-stream"
+            extra += b"Inference-Header-Content-Length: %d\r\n" % len(body)
+            body += tail
+        connection.send(reply(200, body, kind=kind, extra=extra, keep=connection.keep))
+        connection.finish()
+        self._record(work, outputs, 200)
+        self._count(call, deployment, 200)
+        deployment.latency.observe(perf_counter() - work.started)
+        for column in work.decoded.unseen:
+            labels = (("column", column), ("endpoint", call.endpoint.name), ("workspace", call.endpoint.workspace))
+            self._worker.metrics.count("gateway_unseen", labels)
+        if call.endpoint.shadow is not None:
+            self._shadow(call, call.endpoint.shadow, work.decoded, (work.id, work.now))
+
+    def _record(self, work: _Work, outputs: dict[str, Any] | None, status: int) -> None:
+        endpoint = work.call.endpoint
+        if endpoint.sample < 1.0 and self._share() >= endpoint.sample:
+            return
+        self._worker.records.put(
+            {
+                "id": work.id,
+                "t": work.now,
+                **orjson.loads(b"{%b}" % work.deployment.record_head),
+                "consumer": work.call.key.consumer,
+                "status": status,
+                "latency_us": int((perf_counter() - work.started) * 1e6),
+                "rows": work.decoded.rows,
+                "inputs": work.decoded.values if endpoint.payload else None,
+                "outputs": _listed(outputs) if endpoint.payload and outputs is not None else None,
+                "unseen": work.decoded.unseen,
+            }
+        )
+
+    def _count(self, call: Call, deployment: Deployment, status: int) -> None:
+        name, labels = deployment.count_key(call.endpoint.workspace, call.endpoint.name, call.key.consumer, status)
+        self._worker.metrics.count(name, labels)
+
+    def _refuse(
+        self, connection: Connection, call: Call, error: AimassError, deployment: Deployment | None = None
+    ) -> None:
+        endpoint = call.endpoint
+        labels = (("code", str(error.status)), ("consumer", call.key.consumer), ("endpoint", endpoint.name))
+        revision = deployment.revision if deployment is not None else ""
+        labels = (*labels, ("revision", revision), ("workspace", endpoint.workspace))
+        self._worker.metrics.count("gateway_requests", labels)
+        extra = deployment.head_lines if deployment is not None else b""
+        connection.send(error_reply(error, extra=extra, keep=connection.keep))
+        connection.finish()
+
+    # -- shadows
+
+    def _shadow(self, call: Call, deployment: Deployment, decoded: Decoded, given: tuple[str, float]) -> None:
+        self._worker.later(lambda: self._run_shadow(call, deployment, decoded, given))
+
+    def _run_shadow(self, call: Call, deployment: Deployment, decoded: Decoded, given: tuple[str, float]) -> None:
+        started = perf_counter()
+        work = _Work(
+            connection=None,
+            call=call,
+            deployment=deployment,
+            id=given[0],
+            decoded=decoded,
+            wanted=[],
+            now=given[1],
+            started=started,
+        )
+        runtime = deployment.loaded.runtime
+        if isinstance(runtime, IsolatedRuntime):
+            timeout_s = call.endpoint.timeout_s
+            runtime.call(decoded.values, timeout_s, lambda outputs, error: self._shadow_done(work, outputs, error))
+            return
+        try:
+            outputs = runtime.run(decoded.values)
+        except Exception as reason:  # noqa: BLE001 a shadow may fail in any way; its record says so
+            self._shadow_done(work, None, WorkerFailed(str(reason)[:200]))
+        else:
+            self._shadow_done(work, outputs, None)
+
+    def _shadow_done(self, work: _Work, outputs: dict[str, Any] | None, error: AimassError | None) -> None:
+        work.deployment.latency.observe(perf_counter() - work.started)
+        self._record(work, outputs, 200 if error is None else error.status)
+
+
+def _parts(call: Call, body: bytes) -> tuple[dict[str, Any], memoryview | None]:
+    """Return the JSON document of a body, and the bytes of the binary tensors after it."""
+    if call.coding:
+        body = decompress(body, call.coding, call.endpoint.max_body_bytes)
+    size = call.json_bytes
+    if size is None:
+        return read_document(body), None
+    if size > len(body):
+        raise InvalidJson(
+            "Inference-Header-Content-Length is longer than the body", value=size, allowed=f"at most {len(body)}"
+        )
+    return read_document(body[:size]), memoryview(body)[size:]
+
+
+def _header_text(text: str) -> bytes:
+    """Return a caller's id in the form in which a header can carry it."""
+    if text.isascii() and text.isprintable():
+        return text.encode()
+    return quote(text)[:_MAX_HEADER].encode()
+
+
+def _listed(outputs: dict[str, Any]) -> dict[str, Any]:
+    return {name: array.tolist() if array.dtype == object else array for name, array in outputs.items()}

@@ -1,0 +1,138 @@
+"""Counters and latency histograms of one worker: live for Prometheus, and as increments for the series segments."""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from collections.abc import Iterator
+from typing import Any
+
+Labels = tuple[tuple[str, str], ...]
+BOUNDS = (
+    0.00005, 0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0
+)  # fmt: skip
+_HELP = {
+    "gateway_requests": "Inference requests by endpoint, revision, consumer and status code.",
+    "gateway_latency_seconds": "Time from the whole request to its answer.",
+    "gateway_refused": "Requests refused before an endpoint was found, by status code.",
+    "gateway_passthrough": "Requests passed through to control, by status code.",
+    "gateway_records_lost": "Inference records that could not be written.",
+    "gateway_unseen": "Values that the model has never seen and that were served, by column.",
+    "gateway_shadow_dropped": "Shadow requests that were not run because too many were waiting.",
+}
+
+
+class Histogram:
+    """Counts observations into fixed buckets."""
+
+    __slots__ = ("counts", "flushed", "flushed_sum", "sum")
+
+    def __init__(self) -> None:
+        self.counts = [0] * (len(BOUNDS) + 1)
+        self.sum = 0.0
+        self.flushed = list(self.counts)
+        self.flushed_sum = 0.0
+
+    def observe(self, seconds: float) -> None:
+        """Add one observation.
+
+        Examples
+        --------
+        >>> h = Histogram()
+        >>> h.observe(0.002)
+        >>> sum(h.counts)
+        1
+        """
+        self.counts[bisect_left(BOUNDS, seconds)] += 1
+        self.sum += seconds
+
+
+class Metrics:
+    """All series of a worker.
+
+    Examples
+    --------
+    >>> m = Metrics()
+    >>> m.count("gateway_refused", (("code", "401"),))
+    >>> m.increments()
+    [{'name': 'gateway_refused', 'labels': {'code': '401'}, 'value': 1}]
+    >>> m.increments()
+    []
+    """
+
+    def __init__(self) -> None:
+        self.counts: dict[tuple[str, Labels], int] = {}
+        self._flushed: dict[tuple[str, Labels], int] = {}
+        self._latencies: dict[Labels, Histogram] = {}
+
+    def count(self, name: str, labels: Labels, by: int = 1) -> None:
+        """Raise a counter."""
+        key = (name, labels)
+        self.counts[key] = self.counts.get(key, 0) + by
+
+    def latency(self, labels: Labels) -> Histogram:
+        """Return the latency histogram for these labels; keep it to observe."""
+        return self._latencies.setdefault(labels, Histogram())
+
+    def increments(self) -> list[dict[str, Any]]:
+        """Return what changed since the last call, in the shape of a series segment."""
+        points: list[dict[str, Any]] = []
+        for (name, labels), value in self.counts.items():
+            delta = value - self._flushed.get((name, labels), 0)
+            if delta:
+                points.append({"name": name, "labels": dict(labels), "value": delta})
+        self._flushed = dict(self.counts)
+        for labels, histogram in self._latencies.items():
+            counts = [now - before for now, before in zip(histogram.counts, histogram.flushed, strict=True)]
+            if any(counts):
+                points.append(
+                    {
+                        "name": "gateway_latency_seconds",
+                        "labels": dict(labels),
+                        "count": sum(counts),
+                        "sum": histogram.sum - histogram.flushed_sum,
+                        "buckets": [[le, n] for le, n in zip((*BOUNDS, None), counts, strict=True) if n],
+                    }
+                )
+            histogram.flushed, histogram.flushed_sum = list(histogram.counts), histogram.sum
+        return points
+
+    def text(self, gauges: dict[str, float]) -> str:
+        """Return everything in the text format of Prometheus."""
+        lines: list[str] = []
+        for name, value in gauges.items():
+            lines += [f"# TYPE aimass_{name} gauge", f"aimass_{name} {value:g}"]
+        last = ""
+        for (name, labels), value in sorted(self.counts.items()):
+            if name != last:
+                lines += _head(name + "_total", name, "counter")
+                last = name
+            lines.append(f"aimass_{name}_total{_labels(labels)} {value}")
+        if self._latencies:
+            lines += _head("gateway_latency_seconds", "gateway_latency_seconds", "histogram")
+        for labels, histogram in sorted(self._latencies.items()):
+            lines += _buckets(labels, histogram)
+        return "\n".join(lines) + "\n"
+
+
+def _head(shown: str, name: str, kind: str) -> list[str]:
+    return [f"# HELP aimass_{shown} {_HELP.get(name, name)}", f"# TYPE aimass_{shown} {kind}"]
+
+
+def _buckets(labels: Labels, histogram: Histogram) -> Iterator[str]:
+    name = "aimass_gateway_latency_seconds"
+    total = 0
+    for bound, count in zip((*BOUNDS, None), histogram.counts, strict=True):
+        total += count
+        le = "+Inf" if bound is None else f"{bound:g}"
+        yield f"{name}_bucket{_labels((*labels, ('le', le)))} {total}"
+    yield f"{name}_sum{_labels(labels)} {histogram.sum:.9g}"
+    yield f"{name}_count{_labels(labels)} {total}"
+
+
+def _labels(labels: Labels) -> str:
+    inner = ",".join(f'{name}="{_escaped(value)}"' for name, value in labels)
+    return f"{{{inner}}}" if inner else ""
+
+
+def _escaped(value: str) -> str:
+    return value.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")

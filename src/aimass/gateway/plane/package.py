@@ -1,0 +1,88 @@
+"""Read a package from its directory, and refuse one that is not what its manifest says."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+import orjson
+
+from aimass.gateway.plane.columns import DATATYPES, Column
+from aimass.kernel.errors import Invalid
+
+_RUNTIMES = ("onnx", "python")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Package:
+    """A package whose files match its manifest.
+
+    Attributes
+    ----------
+    model
+        The bytes of ``model.onnx`` as they were checked; None for a Python package.
+    """
+
+    folder: Path
+    runtime: str
+    signature: dict[str, Any]
+    columns: dict[str, Column]
+    model: bytes | None
+
+
+def read_package(folder: Path) -> Package:
+    """Read and check a package; every listed file must be there with its hash."""
+    manifest = _manifest(folder)
+    model: bytes | None = None
+    for name, spec in manifest["files"].items():
+        data = _file(folder, name, spec["sha256"])
+        if name == "model.onnx":
+            model = data
+    signature = manifest["signature"]
+    for spec in (*signature["inputs"], *signature["outputs"]):
+        if spec["type"] not in DATATYPES:
+            raise Invalid(f"type {spec['type']!r} of {spec['name']!r} is not known", allowed=sorted(DATATYPES))
+    runtime = manifest["runtime"]
+    if runtime == "onnx" and model is None:
+        raise Invalid(f"the package {folder} lists no model.onnx", field="files")
+    columns = {spec["name"]: Column.from_manifest(spec) for spec in signature["inputs"]}
+    return Package(folder=folder, runtime=runtime, signature=signature, columns=columns, model=model)
+
+
+def _manifest(folder: Path) -> dict[str, Any]:
+    path = folder / "manifest.json"
+    try:
+        manifest = orjson.loads(path.read_bytes())
+    except FileNotFoundError as reason:
+        raise Invalid(f"there is no {path}", field="package", value=str(folder)) from reason
+    except orjson.JSONDecodeError as reason:
+        raise Invalid(f"{path} is not JSON: {reason}", field="package") from reason
+    for field in ("runtime", "signature", "files"):
+        if not isinstance(manifest, dict) or field not in manifest:
+            raise Invalid(f"{path} has no {field!r}", field=field)
+    if manifest["runtime"] not in _RUNTIMES:
+        raise Invalid(f"runtime {manifest['runtime']!r} is not known", field="runtime", allowed=list(_RUNTIMES))
+    return manifest
+
+
+def _file(folder: Path, name: str, expected: str) -> bytes:
+    path = folder / name
+    if not path.resolve().is_relative_to(folder.resolve()):
+        raise Invalid(f"file {name!r} leaves the package", field="files", value=name)
+    try:
+        data = path.read_bytes()
+    except OSError as reason:
+        raise Invalid(
+            f"file {name!r} of the package cannot be read: {reason.strerror}", field="files", value=name
+        ) from reason
+    actual = sha256(data).hexdigest()
+    if actual != expected:
+        raise Invalid(
+            f"file {name!r} does not match the manifest: it has SHA-256 {actual[:12]}, the manifest says {expected[:12]}",
+            field="files",
+            value=name,
+            hint="the package was changed after its registration: register it again",
+        )
+    return data

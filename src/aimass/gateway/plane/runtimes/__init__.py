@@ -1,0 +1,1 @@
+"""How a package is run: inline (ONNX), or in an isolated worker behind a socket (Python)."""

@@ -1,0 +1,90 @@
+"""The inline runtime: an ONNX graph in this process, one thread, no spinning."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import onnxruntime
+
+from aimass.gateway.plane.columns import Column
+from aimass.gateway.plane.encode import ARRAYS
+from aimass.gateway.plane.package import Package
+from aimass.gateway.plane.runtimes.single import SingleRow
+from aimass.kernel.errors import Invalid
+
+_NUMBERS: dict[str, Any] = {
+    "tensor(float)": np.float32,
+    "tensor(double)": np.float64,
+    "tensor(int64)": np.int64,
+    "tensor(int32)": np.int32,
+    "tensor(bool)": np.bool_,
+}
+_FLOATS = frozenset({"tensor(float)", "tensor(double)"})
+
+
+def new_session(model: bytes, folder: str) -> onnxruntime.InferenceSession:
+    """Load a graph; data it keeps outside must lie in the folder of its package."""
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = 1
+    options.inter_op_num_threads = 1
+    options.log_severity_level = 3
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    options.add_session_config_entry("session.model_external_initializers_file_folder_path", folder)
+    try:
+        return onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
+    except Exception as reason:
+        raise Invalid(
+            f"onnxruntime cannot load the model: {str(reason)[:300]}", field="package", value=folder
+        ) from reason
+
+
+class OnnxRuntime:
+    """A loaded package; :meth:`run` takes checked columns and returns arrays by output name."""
+
+    platform = "onnxruntime_onnx"
+
+    def __init__(self, package: Package) -> None:
+        self.session = new_session(package.model or b"", str(package.folder))
+        ports = {port.name: port.type for port in self.session.get_inputs()}
+        if set(ports) != set(package.columns):
+            wrong = sorted(set(ports) ^ set(package.columns))
+            raise Invalid(f"the graph and the signature differ in the inputs {wrong}", field="signature", value=wrong)
+        present = [port.name for port in self.session.get_outputs()]
+        self._outputs = [spec["name"] for spec in package.signature["outputs"]]
+        missing = [name for name in self._outputs if name not in present]
+        if missing:
+            raise Invalid(f"the graph has no outputs {missing}", field="signature", value=missing, allowed=present)
+        self._kinds = {name: _kind(package.columns[name], port) for name, port in ports.items()}
+        self._types = [ARRAYS[spec["type"]] for spec in package.signature["outputs"]]
+        self.single = SingleRow.of(self.session, package.columns, package.signature["outputs"])
+
+    def run(self, values: dict[str, Any]) -> dict[str, Any]:
+        """Run the graph on any number of rows."""
+        feeds = {name: _array(values[name], kind) for name, kind in self._kinds.items()}
+        arrays = self.session.run(self._outputs, feeds)
+        return {
+            name: np.asarray(array).astype(dtype, copy=False)
+            for name, array, dtype in zip(self._outputs, arrays, self._types, strict=True)
+        }
+
+    def close(self) -> None:
+        """Nothing to close: the memory goes with the last reference."""
+
+
+def _kind(column: Column, port: str) -> Any:
+    if column.kind == "string" and port == "tensor(string)":
+        return object
+    if column.kind == "string" or port not in _NUMBERS:
+        raise Invalid(
+            f"input {column.name!r} is {column.kind} in the signature and {port} in the graph", field="signature"
+        )
+    if column.nullable and port not in _FLOATS:
+        raise Invalid(f"input {column.name!r} may be null, and {port} knows no null", field="signature")
+    return _NUMBERS[port]
+
+
+def _array(values: Any, kind: Any) -> Any:
+    if kind is object:
+        values = ["" if value is None else value for value in values]
+    return np.asarray(values, dtype=kind).reshape(-1, 1)

@@ -1,0 +1,233 @@
+"""What control publishes: keys, endpoints, deployments. Read as a whole, loaded as a whole, swapped at once."""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+import orjson
+
+from aimass.gateway.plane.auth import Key
+from aimass.gateway.plane.errors import NotReady, UnknownVersion
+from aimass.gateway.plane.metrics import Histogram, Labels, Metrics
+from aimass.gateway.plane.package import Package, read_package
+from aimass.gateway.plane.runtimes.isolated import IsolatedRuntime
+from aimass.gateway.plane.runtimes.onnx import OnnxRuntime
+
+Runtime = OnnxRuntime | IsolatedRuntime
+Identity = tuple[str, str, str]
+
+
+@dataclass(slots=True, kw_only=True)
+class Model:
+    """A package with the runtime that runs it; shared by all deployments of the same revision."""
+
+    package: Package
+    runtime: Runtime
+
+
+@dataclass(slots=True, kw_only=True)
+class Served:
+    """What is written for each successful request of one consumer, made once."""
+
+    counter: tuple[str, Labels]
+    record: bytes
+
+
+@dataclass(slots=True, kw_only=True)
+class Deployment:
+    """A loaded deployment of an endpoint."""
+
+    id: str
+    name: str
+    revision: str
+    weight: float
+    model: str
+    version: str
+    loaded: Model
+    is_shadow: bool
+    latency: Histogram
+    head_lines: bytes
+    record_head: bytes
+    served: dict[str, Served] = field(default_factory=dict)
+
+    @property
+    def is_ready(self) -> bool:
+        """Tell whether a request can be answered now."""
+        runtime = self.loaded.runtime
+        return not isinstance(runtime, IsolatedRuntime) or runtime.is_connected
+
+    def count_key(self, workspace: str, endpoint: str, consumer: str, status: int) -> tuple[str, Labels]:
+        """Return the counter for one status."""
+        labels = (("code", str(status)), ("consumer", consumer), ("endpoint", endpoint), ("revision", self.revision))
+        return "gateway_requests", (*labels, ("workspace", workspace))
+
+
+@dataclass(slots=True, kw_only=True)
+class Endpoint:
+    """A stable name with the deployments that share its traffic."""
+
+    id: str
+    name: str
+    workspace: str
+    timeout_s: float
+    max_body_bytes: int
+    sample: float
+    payload: bool
+    deployments: list[Deployment]
+    shadow: Deployment | None
+    fallback: Deployment | None
+    bounds: list[float] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        total = 0.0
+        self.bounds = []
+        for deployment in self.deployments:
+            total += max(0.0, deployment.weight)
+            self.bounds.append(total)
+
+    def choose(self, share: float) -> Deployment:
+        """Return the deployment for a random share in [0, 1)."""
+        deployments = self.deployments
+        if len(deployments) == 1:
+            chosen = deployments[0]
+        elif not deployments or not self.bounds[-1]:
+            raise NotReady(f"endpoint {self.name!r} has no deployment that is loaded", value=self.name)
+        else:
+            chosen = deployments[bisect_right(self.bounds, share * self.bounds[-1])]
+        if self.fallback is not None and not chosen.is_ready:
+            return self.fallback
+        return chosen
+
+    def of_version(self, version: str) -> Deployment:
+        """Return the deployment of a model version."""
+        for deployment in self.deployments:
+            if deployment.version == version:
+                return deployment
+        present = sorted({d.version for d in self.deployments})
+        raise UnknownVersion(
+            f"endpoint {self.name!r} has no deployment of version {version!r}",
+            field="version",
+            value=version,
+            allowed=present,
+        )
+
+
+@dataclass(slots=True, kw_only=True)
+class Snapshot:
+    """One applied snapshot."""
+
+    version: int = 0
+    control_socket: str = ""
+    keys: dict[str, Key] = field(default_factory=dict)
+    endpoints: dict[tuple[str, str], Endpoint] = field(default_factory=dict)
+    models: dict[Identity, Model] = field(default_factory=dict)
+    loaded: dict[str, str] = field(default_factory=dict)
+    errors: dict[str, str] = field(default_factory=dict)
+
+
+def identity(spec: dict[str, Any]) -> Identity:
+    """Return what makes two deployments share one loaded model."""
+    return (spec["revision"], str(spec["package"]), str(spec.get("socket") or ""))
+
+
+def load_model(spec: dict[str, Any]) -> Model:
+    """Load the package of a deployment; blocking, meant for a thread."""
+    package = read_package(Path(spec["package"]))
+    if package.runtime == "python":
+        return Model(
+            package=package, runtime=IsolatedRuntime(str(spec.get("socket") or ""), package.signature["outputs"])
+        )
+    return Model(package=package, runtime=OnnxRuntime(package))
+
+
+class Builder:
+    """Builds the next snapshot from the published document, the models that were loaded, and the snapshot before."""
+
+    def __init__(self, before: Snapshot, models: dict[Identity, Model], metrics: Metrics) -> None:
+        self._before = before
+        self._models = models
+        self._metrics = metrics
+        self.loaded: dict[str, str] = {}
+
+    def endpoint(self, path: str, spec: dict[str, Any]) -> Endpoint:
+        """Build one endpoint; what could not be loaded is replaced by what served before."""
+        workspace = spec.get("workspace") or path.partition("/")[0]
+        old = self._before.endpoints.get((workspace, spec["name"]))
+        record = spec.get("record") or {}
+        deployments = [d for d in (self._deployment(spec, d, old) for d in spec["deployments"]) if d is not None]
+        if old is not None and spec["deployments"] and not any(d.weight > 0 for d in deployments):
+            deployments = old.deployments
+        for deployment in deployments:
+            self.loaded[deployment.id] = deployment.revision
+        return Endpoint(
+            id=spec["id"],
+            name=spec["name"],
+            workspace=workspace,
+            timeout_s=float(spec.get("timeout_s") or 30),
+            max_body_bytes=int(spec.get("max_body_bytes") or 16 * 1024 * 1024),
+            sample=float(record.get("sample", 1.0)),
+            payload=bool(record.get("payload", True)),
+            deployments=deployments,
+            shadow=self._beside(spec, "shadow", old.shadow if old else None),
+            fallback=self._beside(spec, "fallback", old.fallback if old else None),
+        )
+
+    def _beside(self, spec: dict[str, Any], role: str, old: Deployment | None) -> Deployment | None:
+        beside = spec.get(role)
+        if not isinstance(beside, dict):
+            return None
+        model = self._models.get(identity(beside))
+        if model is None:
+            return old
+        self.loaded[beside["id"]] = beside["revision"]
+        return self._made(spec, beside, model, is_shadow=role == "shadow")
+
+    def _deployment(self, spec: dict[str, Any], wanted: dict[str, Any], old: Endpoint | None) -> Deployment | None:
+        model = self._models.get(identity(wanted))
+        if model is not None:
+            return self._made(spec, wanted, model, is_shadow=False)
+        before = next((d for d in (old.deployments if old else []) if d.id == wanted["id"]), None)
+        if before is None:
+            return None
+        kept = {name: getattr(before, name) for name in Deployment.__slots__}
+        return Deployment(**{**kept, "weight": float(wanted.get("weight", 0))})
+
+    def _made(self, spec: dict[str, Any], wanted: dict[str, Any], model: Model, *, is_shadow: bool) -> Deployment:
+        labels = (("endpoint", spec["name"]), ("revision", wanted["revision"]), ("workspace", spec["workspace"]))
+        shown = quote(f"{wanted['model']}/{wanted['version']}", safe="/")
+        record = {
+            "workspace": spec["workspace"],
+            "endpoint": spec["name"],
+            "deployment": wanted["id"],
+            "revision": wanted["revision"],
+            "model": wanted["model"],
+            "version": wanted["version"],
+        }
+        if is_shadow:
+            record["shadow"] = True
+        return Deployment(
+            id=wanted["id"],
+            name=wanted.get("name", ""),
+            revision=wanted["revision"],
+            weight=float(wanted.get("weight", 0)),
+            model=wanted["model"],
+            version=str(wanted["version"]),
+            loaded=model,
+            is_shadow=is_shadow,
+            latency=self._metrics.latency(labels if not is_shadow else (*labels, ("shadow", "true"))),
+            head_lines=f"X-Aimass-Model: {shown}\r\nX-Aimass-Revision: {quote(wanted['revision'])}\r\n".encode(),
+            record_head=orjson.dumps(record)[1:-1],
+        )
+
+
+def wanted_deployments(document: dict[str, Any]) -> list[dict[str, Any]]:
+    """Return every deployment that a published document names, shadows and fallbacks with them."""
+    found: list[dict[str, Any]] = []
+    for spec in document.get("endpoints", {}).values():
+        found += spec["deployments"]
+        found += [spec[role] for role in ("shadow", "fallback") if isinstance(spec.get(role), dict)]
+    return found

@@ -1,0 +1,168 @@
+"""Watches the snapshot that control publishes, loads what is new beside what serves, and swaps at once."""
+
+from __future__ import annotations
+
+import asyncio
+import ctypes
+import logging
+import os
+import sys
+from pathlib import Path
+from typing import Any
+
+import orjson
+
+from aimass.gateway.plane.auth import read_keys
+from aimass.gateway.plane.moments import wall
+from aimass.gateway.plane.runtimes.isolated import IsolatedRuntime
+from aimass.gateway.plane.snapshot import Builder, Identity, Model, Snapshot, identity, load_model, wanted_deployments
+from aimass.gateway.plane.worker import Worker
+from aimass.kernel.errors import AimassError, Invalid
+
+_LOG = logging.getLogger(__name__)
+_FREE_AFTER_S = 1.0
+
+
+class Watcher:
+    """Follows ``<data>/gateway/snapshot.json`` and reports in ``status-<worker>.json`` beside it."""
+
+    def __init__(self, worker: Worker) -> None:
+        folder = worker.settings.data_dir / "gateway"
+        folder.mkdir(parents=True, exist_ok=True)
+        self._worker = worker
+        self._path = folder / "snapshot.json"
+        self._status = folder / f"status-{worker.settings.worker}.json"
+        self._seen: tuple[int, int, int] | None = None
+        self._reported: dict[str, Any] = {}
+        self._error: str | None = None
+        self.port = 0
+
+    async def run(self) -> None:
+        """Look again and again."""
+        while True:
+            await self.look()
+            await asyncio.sleep(self._worker.settings.poll_s)
+
+    async def look(self) -> None:
+        """Look once; apply what changed, reach for isolated workers, report."""
+        stamp = _stamp(self._path)
+        if stamp is not None and stamp != self._seen:
+            self._seen = stamp
+            try:
+                await self._take()
+                self._error = None
+            except (AimassError, OSError, KeyError, TypeError, ValueError, AttributeError) as reason:
+                self._error = f"the snapshot cannot be used: {reason!r}"
+                _LOG.error("%s; the one before keeps serving", self._error)
+        for model in self._worker.snapshot.models.values():
+            if isinstance(model.runtime, IsolatedRuntime):
+                model.runtime.connect(self._worker.loop)
+        self._report()
+
+    async def _take(self) -> None:
+        worker = self._worker
+        loop = worker.loop
+        document = await loop.run_in_executor(None, _read, self._path)
+        before = worker.snapshot
+        models, errors = await loop.run_in_executor(None, _load, document, before.models)
+        builder = Builder(before, models, worker.metrics)
+        endpoints = {
+            (e.workspace, e.name): e for e in (builder.endpoint(*item) for item in document["endpoints"].items())
+        }
+        kept = _in_use(endpoints.values(), models)
+        worker.apply(
+            Snapshot(
+                version=int(document["version"]),
+                control_socket=document.get("control_socket") or "",
+                keys=read_keys(document["keys"], before.keys, wall(), worker.settings.workers),
+                endpoints=endpoints,
+                models=kept,
+                loaded=builder.loaded,
+                errors=errors,
+            )
+        )
+        gone = [model for key, model in before.models.items() if kept.get(key) is not model]
+        for model in gone:
+            model.runtime.close()
+        if gone:
+            loop.call_later(_FREE_AFTER_S, lambda: loop.run_in_executor(None, _give_memory_back))
+
+    def _report(self) -> None:
+        snapshot = self._worker.snapshot
+        errors = dict(snapshot.errors)
+        for endpoint in snapshot.endpoints.values():
+            for deployment in (*endpoint.deployments, endpoint.shadow, endpoint.fallback):
+                if deployment is not None and not deployment.is_ready:
+                    errors.setdefault(deployment.id, "its worker does not answer on the socket")
+        status = {
+            "worker": self._worker.settings.worker,
+            "pid": os.getpid(),
+            "port": self.port,
+            "snapshot": snapshot.version,
+            "loaded": snapshot.loaded,
+            "errors": errors,
+            "error": self._error,
+        }
+        if status == self._reported:
+            return
+        draft = self._status.with_suffix(".tmp")
+        try:
+            draft.write_bytes(orjson.dumps({**status, "at": wall()}))
+            draft.rename(self._status)
+            self._reported = status
+        except OSError as reason:
+            _LOG.warning("cannot write %s: %s", self._status, reason)
+
+
+def _stamp(path: Path) -> tuple[int, int, int] | None:
+    try:
+        stat = path.stat()
+    except OSError:
+        return None
+    return stat.st_mtime_ns, stat.st_ino, stat.st_size
+
+
+def _read(path: Path) -> dict[str, Any]:
+    document = orjson.loads(path.read_bytes())
+    if not isinstance(document, dict):
+        raise Invalid("the snapshot is not a JSON object")
+    return document
+
+
+def _load(document: dict[str, Any], present: dict[Identity, Model]) -> tuple[dict[Identity, Model], dict[str, str]]:
+    """Load every model that is not there yet; return all, and why some deployments have none."""
+    models: dict[Identity, Model] = {}
+    failed: dict[Identity, str] = {}
+    errors: dict[str, str] = {}
+    for spec in wanted_deployments(document):
+        key = identity(spec)
+        if key in present:
+            models[key] = present[key]
+        elif key not in models and key not in failed:
+            try:
+                models[key] = load_model(spec)
+            except Exception as reason:  # noqa: BLE001 whatever is wrong with one package must not stop the others
+                message = reason.message if isinstance(reason, AimassError) else repr(reason)
+                failed[key] = message
+                _LOG.error("deployment %s cannot be loaded: %s", spec["id"], message)
+        if key in failed:
+            errors[spec["id"]] = failed[key]
+    return models, errors
+
+
+def _in_use(endpoints: Any, models: dict[Identity, Model]) -> dict[Identity, Model]:
+    """Return the loaded models with those that go on serving because their successor failed."""
+    known = {id(model) for model in models.values()}
+    kept = dict(models)
+    for endpoint in endpoints:
+        for deployment in (*endpoint.deployments, endpoint.shadow, endpoint.fallback):
+            if deployment is not None and id(deployment.loaded) not in known:
+                package = deployment.loaded.package
+                socket = getattr(deployment.loaded.runtime, "path", "")
+                kept[(deployment.revision, str(package.folder), socket)] = deployment.loaded
+    return kept
+
+
+def _give_memory_back() -> None:
+    if sys.platform == "linux":
+        ctypes.CDLL(None).malloc_trim(0)

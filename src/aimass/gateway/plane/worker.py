@@ -1,0 +1,226 @@
+"""One gateway worker: its connections, and the end of each turn of the loop, where records go before replies."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections import deque
+from collections.abc import Callable
+
+from aimass.gateway.plane.calls import Call
+from aimass.gateway.plane.connection import Connection, Limits, Sink
+from aimass.gateway.plane.errors import BadRequest, MethodNotAllowed, NotReady
+from aimass.gateway.plane.http import RequestHead, dump, error_reply, reply
+from aimass.gateway.plane.inference import Inference
+from aimass.gateway.plane.metrics import Metrics
+from aimass.gateway.plane.moments import wall
+from aimass.gateway.plane.oip import Door
+from aimass.gateway.plane.passthrough import Relay
+from aimass.gateway.plane.records import SafeSegments, flush_series
+from aimass.gateway.plane.sinks import Answer, Drop
+from aimass.gateway.plane.snapshot import Snapshot
+from aimass.gateway.plane.upstream import Control
+from aimass.gateway.settings import GatewaySettings
+from aimass.infra.segments import sync
+from aimass.kernel.errors import AimassError
+
+_LOG = logging.getLogger(__name__)
+_MAX_SHADOWS = 1000
+_LOCAL = frozenset({b"/metrics", b"/healthz"})
+
+
+class Worker:
+    """Everything that one gateway process holds."""
+
+    def __init__(self, settings: GatewaySettings, loop: asyncio.AbstractEventLoop) -> None:
+        self.settings = settings
+        self.loop = loop
+        self.limits = Limits(
+            head_bytes=settings.max_head_bytes,
+            head_s=settings.head_timeout_s,
+            body_s=settings.body_timeout_s,
+            idle_s=settings.idle_timeout_s,
+            write_s=settings.write_timeout_s,
+        )
+        self.now = loop.time()
+        self.is_draining = False
+        self.snapshot = Snapshot()
+        self.calls: dict[bytes, Call] = {}
+        self.metrics = Metrics()
+        self.control = Control(str(settings.data_dir / "run" / "control.sock"), settings.upstream_idle_s)
+        self.records = self._segments("records", "inference records")
+        self.series = self._segments("series", "series")
+        self.connections: set[Connection] = set()
+        self._door = Door(self)
+        self._inference = Inference(self)
+        self.infer = self._inference.answer
+        self._dirty: list[Connection] = []
+        self._shadows: deque[Callable[[], None]] = deque()
+        self._is_running_shadows = False
+
+    def _segments(self, name: str, what: str) -> SafeSegments:
+        settings = self.settings
+        folder = settings.data_dir / name / str(settings.worker)
+        return SafeSegments(folder, what, max_bytes=settings.segment_bytes, max_age_s=settings.segment_age_s)
+
+    # -- connections
+
+    def admit(self, connection: Connection) -> bool:
+        """Take a new connection, unless there are too many."""
+        self.connections.add(connection)
+        return len(self.connections) <= self.settings.max_connections and not self.is_draining
+
+    def leave(self, connection: Connection) -> None:
+        """Forget a connection."""
+        self.connections.discard(connection)
+
+    def open(self, connection: Connection, head: RequestHead, raw: bytes) -> Sink:
+        """Decide who answers a request; a refusal is an answer too."""
+        try:
+            return self._route(connection, head, raw)
+        except AimassError as error:
+            return self._refuse(connection, head, error)
+
+    def _route(self, connection: Connection, head: RequestHead, raw: bytes) -> Sink:
+        path = head.path
+        if head.method == b"CONNECT":
+            raise MethodNotAllowed("this is no forward proxy", value="CONNECT")
+        if path == b"/v2" or path.startswith(b"/v2/"):
+            return self._door.open(connection, head, raw)
+        if path in _LOCAL:
+            return self._local(connection, head)
+        if path == b"/readyz" and not self.snapshot.version:
+            raise NotReady("no snapshot has been applied yet")
+        if path == b"*":
+            raise BadRequest("'*' is not served here")
+        return Relay(self, connection, head)
+
+    def _refuse(self, connection: Connection, head: RequestHead, error: AimassError) -> Sink:
+        """Answer with an error; the body is read and dropped, and a long one ends the connection."""
+        is_short = head.length is not None and head.length <= self.settings.max_refused_bytes
+        connection.keep = connection.keep and not head.expects and (not head.has_body or is_short)
+        self.metrics.count("gateway_refused", (("code", str(error.status)),))
+        answer = error_reply(error, keep=connection.keep)
+        if not head.has_body:
+            return Answer(connection, answer)
+        connection.reply(answer)
+        connection.finish()
+        return Drop()
+
+    def _local(self, connection: Connection, head: RequestHead) -> Sink:
+        if head.method not in (b"GET", b"HEAD"):
+            raise MethodNotAllowed(value=head.method.decode("latin-1"), allowed=["GET", "HEAD"])
+        if head.path == b"/metrics":
+            text = self.metrics.text(self._gauges()).encode()
+            return Answer(
+                connection, reply(200, text, kind=b"text/plain; version=0.0.4; charset=utf-8", keep=connection.keep)
+            )
+        body = {"status": "ok", "role": "gateway", "worker": self.settings.worker, "snapshot": self.snapshot.version}
+        return Answer(connection, reply(200, dump(body), keep=connection.keep))
+
+    def _gauges(self) -> dict[str, float]:
+        return {
+            "gateway_connections": len(self.connections),
+            "gateway_snapshot_version": self.snapshot.version,
+            "gateway_deployments_loaded": len(self.snapshot.loaded),
+            "gateway_deployments_failed": len(self.snapshot.errors),
+        }
+
+    # -- the end of a turn
+
+    def will_write(self, connection: Connection) -> None:
+        """Write what the connection has to say at the end of this turn, after the records."""
+        if not self._dirty:
+            self.loop.call_soon(self._end_turn)
+        self._dirty.append(connection)
+
+    def _end_turn(self) -> None:
+        self._write_records()
+        dirty, self._dirty = self._dirty, []
+        for connection in dirty:
+            connection.written()
+        if self._shadows and not self._is_running_shadows:
+            self._is_running_shadows = True
+            self.loop.call_soon(self._next_shadow)
+
+    def _write_records(self) -> None:
+        records = self.records
+        if records.pending:
+            lost = records.lost
+            records.flush()
+            if records.lost != lost:
+                self.metrics.count("gateway_records_lost", (), records.lost - lost)
+
+    def later(self, shadow: Callable[[], None]) -> None:
+        """Do this after the replies of the turn have left."""
+        if len(self._shadows) >= _MAX_SHADOWS:
+            self.metrics.count("gateway_shadow_dropped", ())
+        else:
+            self._shadows.append(shadow)
+
+    def _next_shadow(self) -> None:
+        self._shadows.popleft()()
+        self._write_records()
+        if self._shadows:
+            self.loop.call_soon(self._next_shadow)
+        else:
+            self._is_running_shadows = False
+
+    # -- housekeeping
+
+    def apply(self, snapshot: Snapshot) -> None:
+        """Serve by this snapshot from now on."""
+        self.snapshot = snapshot
+        self.calls = {}
+        self.control.use(snapshot.control_socket)
+
+    async def sweep(self) -> None:
+        """Look at time limits, twice a second."""
+        while True:
+            await asyncio.sleep(0.5)
+            self.now = now = self.loop.time()
+            for connection in [c for c in self.connections if c.deadline and c.deadline < now]:
+                connection.timed_out()
+            self.control.sweep(now)
+            self._write_records()
+
+    async def sync(self) -> None:
+        """Bring records to the disk and close old segments."""
+        while True:
+            await asyncio.sleep(self.settings.sync_s)
+            self.records.rotate_if_due()
+            self.series.rotate_if_due()
+            descriptors = self.records.unsynced() + self.series.unsynced()
+            if descriptors:
+                try:
+                    await self.loop.run_in_executor(None, sync, descriptors)
+                except OSError as reason:
+                    _LOG.warning("cannot bring records to the disk: %s", reason)
+
+    async def flush_series(self) -> None:
+        """Write series, each so many seconds."""
+        while True:
+            await asyncio.sleep(self.settings.series_flush_s)
+            flush_series(self.series, self.metrics, wall())
+
+    async def drain(self) -> None:
+        """Finish the requests that are under way, and let everybody go."""
+        self.is_draining = True
+        self.calls = {}
+        for connection in list(self.connections):
+            connection.keep = False
+            if connection.is_idle or connection.is_tunnel:
+                connection.close()
+                connection.written()
+        end = self.loop.time() + self.settings.drain_timeout_s
+        while self.connections and self.loop.time() < end:  # noqa: ASYNC110 a few looks at the end of a life
+            await asyncio.sleep(0.02)
+        for connection in list(self.connections):
+            connection.abort()
+
+    def close(self) -> None:
+        """Write everything that is left."""
+        self.control.close()
+        flush_series(self.series, self.metrics, wall())
+        self.records.close()
+        self.series.close()

@@ -1,0 +1,79 @@
+"""Settings of a gateway worker; the environment prefix is ``AIMASS_GATEWAY_``."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Any
+
+from aimass.kernel.errors import Invalid
+
+_PREFIX = "AIMASS_GATEWAY_"
+_MIB = 1024 * 1024
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GatewaySettings:
+    """What a gateway worker needs to know at its start; everything else comes with the snapshot.
+
+    Attributes
+    ----------
+    data_dir
+        The data directory of the platform.
+    host, port
+        The public address; port 0 lets the system choose.
+    worker, workers
+        Number of this worker, and how many share the port; rate limits are divided by the latter.
+    poll_s
+        How often the snapshot file is looked at.
+    segment_bytes, segment_age_s
+        When a segment of records or series is closed and handed to monitoring.
+    series_flush_s, sync_s
+        How often series are written, and how often written records are brought to the disk.
+    max_head_bytes, max_connections, max_refused_bytes
+        Limits; a body that nobody wants is read to its end up to the last one, so that the client sees the answer.
+    head_timeout_s, body_timeout_s, idle_timeout_s, write_timeout_s, drain_timeout_s
+        How long a client may take for a request head, between two pieces of a body, between two requests and for
+        reading an answer; how long a stopping worker waits for the requests it has.
+    upstream_idle_s
+        How long a connection to control is kept; must be shorter than control's own keep-alive.
+    """
+
+    data_dir: Path
+    host: str = "127.0.0.1"
+    port: int = 8800
+    worker: int = 0
+    workers: int = 1
+    poll_s: float = 0.1
+    segment_bytes: int = 8 * _MIB
+    segment_age_s: float = 10.0
+    series_flush_s: float = 10.0
+    sync_s: float = 1.0
+    max_head_bytes: int = 32 * 1024
+    max_connections: int = 10_000
+    max_refused_bytes: int = 64 * 1024
+    head_timeout_s: float = 10.0
+    body_timeout_s: float = 30.0
+    idle_timeout_s: float = 75.0
+    write_timeout_s: float = 120.0
+    drain_timeout_s: float = 20.0
+    upstream_idle_s: float = 2.0
+
+    @classmethod
+    def from_environment(cls, **given: Any) -> GatewaySettings:
+        """Read settings from the environment; what is given by name wins, and None means not given."""
+        values = {name: value for name, value in given.items() if value is not None}
+        for field in fields(cls):
+            text = os.environ.get(_PREFIX + field.name.upper())
+            if text is not None and field.name not in values:
+                values[field.name] = _convert(field.name, str(field.type), text)
+        return cls(**values)
+
+
+def _convert(name: str, kind: str, text: str) -> Any:
+    converters = {"int": int, "float": float, "Path": Path, "str": str}
+    try:
+        return converters[kind](text)
+    except ValueError as reason:
+        raise Invalid(f"{_PREFIX}{name.upper()} is {text!r}", field=name, value=text, allowed=kind) from reason
