@@ -1,0 +1,113 @@
+"""Feedback in the lake: the truth beside the records, joined by request id and row."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+
+from aimass.monitoring.children.records import select
+from aimass.monitoring.children.rows import INPUT
+from aimass.monitoring.children.tables import Order, append, committed, exists, lease, scan
+
+_KEYS = ["request_id", "row"]
+_SCHEMA = {"seq": pl.Int64, "request_id": pl.String, "row": pl.Int32, "label": pl.String, "t": pl.Datetime("us", "UTC")}
+
+
+def push(args: dict[str, Any]) -> dict[str, Any]:
+    """Append feedback to its table, once per ``batch`` (the highest ``seq`` of the rows).
+
+    Parameters
+    ----------
+    args
+        ``feedback`` (table), ``rows``: lists ``[seq, request_id, row, label, microseconds]``, ``batch``.
+    """
+    order = Order(app_id="feedback", batch=int(args["batch"]))
+    with lease(args["feedback"]):
+        if committed(args["feedback"], order) is not None:
+            return {"rows": 0, "already": True}
+        append(args["feedback"], pl.DataFrame(args["rows"], schema=_SCHEMA, orient="row"), order)
+    return {"rows": len(args["rows"]), "already": False}
+
+
+def newest(path: str | Path) -> pl.LazyFrame:
+    """Return the last label of each request and row."""
+    ranked = scan(path).sort("seq").unique(_KEYS, keep="last", maintain_order=True)
+    return ranked.select("request_id", "row", pl.col("label").alias("truth"), pl.col("t").alias("told_at"))
+
+
+def match(args: dict[str, Any]) -> dict[str, Any]:
+    """Tell which of the asked ``[request_id, row]`` have a record.
+
+    Parameters
+    ----------
+    args
+        ``records`` (table), ``asked``: pairs of request id and row.
+
+    Returns
+    -------
+    dict
+        ``found``: those pairs that have one.
+    """
+    if not exists(args["records"]) or not args["asked"]:
+        return {"found": []}
+    asked = pl.DataFrame(args["asked"], schema={"id": pl.String, "row": pl.Int32}, orient="row")
+    low, high = asked["id"].min(), asked["id"].max()
+    known = scan(args["records"]).select("id", "row").filter(pl.col("id").is_between(pl.lit(low), pl.lit(high)))
+    found = asked.lazy().join(known, on=["id", "row"], how="semi").collect()
+    return {"found": [list(pair) for pair in found.iter_rows()]}
+
+
+def joined(args: dict[str, Any]) -> pl.LazyFrame | None:
+    """Return answered rows with their ``truth``; None when there is no record or no feedback yet."""
+    if not exists(args["records"]) or not exists(args["feedback"]):
+        return None
+    truth = newest(args["feedback"])
+    if args.get("told_since"):
+        truth = truth.filter(
+            pl.col("told_at") >= pl.lit(args["told_since"]).str.to_datetime(time_unit="us", time_zone="UTC")
+        )
+    answered = select(args).filter(pl.col("status") < 400)  # noqa: PLR2004 answered
+    return answered.join(truth, left_on=["id", "row"], right_on=_KEYS, how="inner")
+
+
+def labelled(args: dict[str, Any]) -> dict[str, Any]:
+    """Write inputs with their true label as Parquet, for training: no request ids, times or predictions.
+
+    Parameters
+    ----------
+    args
+        ``records``, ``feedback`` (tables), ``out`` (file), ``target`` (name of the label's column), filters as in ``select``.
+
+    Returns
+    -------
+    dict
+        ``rows``, ``columns`` (name, type), ``path``, ``without_inputs`` (rows left out because payloads were not kept),
+        ``labels`` (count by label) and ``until`` (time of the newest feedback in it).
+    """
+    frame = joined(args)
+    rows = pl.DataFrame() if frame is None else frame.sort("t", "id", "row").collect()
+    inputs = [name for name in rows.columns if name.startswith(INPUT)]
+    kept = rows.filter(pl.any_horizontal(pl.col(inputs).is_not_null())) if inputs else rows.clear()
+    target = str(args["target"])
+    table = kept.select(
+        *[pl.col(name).alias(name.removeprefix(INPUT)) for name in inputs if name != INPUT + target],
+        *([pl.col("truth").alias(target)] if inputs else []),
+    )
+    out = Path(args["out"])
+    out.parent.mkdir(parents=True, exist_ok=True)
+    table.write_parquet(out)
+    counted = kept["truth"].value_counts().sort("truth") if inputs else pl.DataFrame()
+    return {
+        "path": str(out),
+        "rows": table.height,
+        "columns": [{"name": name, "type": _type(dtype)} for name, dtype in table.schema.items()],
+        "without_inputs": rows.height - kept.height,
+        "labels": dict(counted.iter_rows()),
+        "until": None if not kept.height else kept["told_at"].max().isoformat(),  # pyright: ignore[reportOptionalMemberAccess, reportAttributeAccessIssue]
+    }
+
+
+def _type(dtype: Any) -> str:
+    return {pl.Float64: "float", pl.Boolean: "boolean"}.get(type(dtype), "string")
