@@ -9,7 +9,7 @@ from aimass.kernel.doors import door
 if TYPE_CHECKING:
     from aimass.access.domain.approvals import Approval, RequestApproval
     from aimass.access.domain.keys import CreateKey, CreateService, GatewayKey, NewKey
-    from aimass.access.domain.members import CreateWorkspace, GiveRole, OneWorkspace, Workspace
+    from aimass.access.domain.members import CreateWorkspace, GiveRole, ListWorkspaces, OneWorkspace, Workspace
     from aimass.access.domain.people import SignIn
     from aimass.access.service.access import Access
     from aimass.access.settings import AccessSettings
@@ -25,6 +25,7 @@ __getattr__, __dir__ = door(
         "CreateWorkspace": "aimass.access.domain.members",
         "GatewayKey": "aimass.access.domain.keys",
         "GiveRole": "aimass.access.domain.members",
+        "ListWorkspaces": "aimass.access.domain.members",
         "NewKey": "aimass.access.domain.keys",
         "OneWorkspace": "aimass.access.domain.members",
         "RequestApproval": "aimass.access.domain.approvals",
@@ -41,6 +42,7 @@ __all__ = [
     "CreateWorkspace",
     "GatewayKey",
     "GiveRole",
+    "ListWorkspaces",
     "NewKey",
     "OneWorkspace",
     "RequestApproval",

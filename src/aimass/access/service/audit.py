@@ -14,6 +14,7 @@ from aimass.access.store import audit, rows
 from aimass.access.store.tables import audit_heads
 from aimass.infra.secrets import Signature, read_private
 from aimass.kernel.clock import parse_instant
+from aimass.kernel.errors import Invalid
 from aimass.kernel.pages import Page, decode_cursor, page_of
 from aimass.kernel.principal import Principal
 from aimass.kernel.usecase import use_case
@@ -26,7 +27,7 @@ class Audit(Part):
     def list_audit(self, who: Principal, command: ListAudit) -> Page[AuditEntry]:
         """List the audit log, the newest entry first."""
         del who
-        before = int(decode_cursor(command.cursor)) if command.cursor else None
+        before = _number(command.cursor) if command.cursor else None
         with self._database.read() as conn:
             found = audit.entries(conn, command, before)
         page = page_of(found, command.limit, lambda row: str(row.seq))
@@ -146,6 +147,13 @@ class _Checked:
             head=self.head.hash if self.head else START,
             head_time=self.head.time if self.head else None,
         )
+
+
+def _number(cursor: str) -> int:
+    text = decode_cursor(cursor)
+    if not text.isdecimal():
+        raise Invalid("the cursor is damaged", field="cursor", value=cursor, hint="start again without it")
+    return int(text)
 
 
 def _head(row: Any) -> Head:

@@ -42,33 +42,36 @@ def entries(conn: Connection, wanted: ListAudit, before: int | None) -> Sequence
     return conn.execute(query.order_by(log.seq.desc()).limit(wanted.limit + 1)).all()
 
 
-def texts(conn: Connection, after: int, limit: int) -> list[tuple[int, str]]:
-    """Return rows behind a sequence number in their canonical text, made of the stored bytes."""
-    rows = conn.execute(_RAW.where(audit_log.c.seq > after).order_by(audit_log.c.seq).limit(limit)).mappings()
-    return [(row["seq"], canonical(row)) for row in rows]
+def texts(conn: Connection, after: int | None, limit: int) -> list[tuple[int, str]]:
+    """Return rows behind a sequence number (None: from the lowest) in canonical text, made of the stored bytes."""
+    found = conn.execute(_behind(_RAW, after, limit)).mappings()
+    return [(row["seq"], canonical(row)) for row in found]
 
 
 def all_texts(conn: Connection) -> Iterator[tuple[int, str | None]]:
     """Yield every row of the log in its canonical text; None for a row that cannot be read any more."""
-    after = 0
+    after = None
     while batch := _batch(conn, after):
         yield from batch
         after = batch[-1][0]
 
 
-def _batch(conn: Connection, after: int) -> list[tuple[int, str | None]]:
+def _behind(query: Any, after: int | None, limit: int) -> Any:
+    query = query.order_by(audit_log.c.seq).limit(limit)
+    return query if after is None else query.where(audit_log.c.seq > after)
+
+
+def _batch(conn: Connection, after: int | None) -> list[tuple[int, str | None]]:
     try:
         return [*texts(conn, after, _BATCH)]
     except (SQLAlchemyError, ValueError):
-        numbers = conn.execute(
-            select(audit_log.c.seq).where(audit_log.c.seq > after).order_by(audit_log.c.seq).limit(_BATCH)
-        )
-        return [(seq, _text(conn, seq)) for seq in numbers.scalars().all()]
+        numbers = conn.execute(_behind(select(audit_log.c.seq), after, _BATCH)).scalars().all()
+        return [(seq, _text(conn, seq)) for seq in numbers]
 
 
 def _text(conn: Connection, seq: int) -> str | None:
     try:
-        return texts(conn, seq - 1, 1)[0][1]
+        return canonical(conn.execute(_RAW.where(audit_log.c.seq == seq)).mappings().one())
     except (SQLAlchemyError, ValueError):
         return None
 
