@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from sqlalchemy import select
 
-from aimass.cluster import ClusterSettings, JobKinds, SubmitJob
+from aimass.cluster import ClusterSettings, JobKinds, Jobs, SubmitJob
 from aimass.cluster.domain import (
     CancelJob,
     ChangeNode,
@@ -19,10 +19,13 @@ from aimass.cluster.domain import (
     WaitJob,
 )
 from aimass.cluster.errors import JobEnded
+from aimass.cluster.jobs import start_scheduled
 from aimass.infra.database import audit_log, events_log
 from aimass.kernel.capability import JobKind
 from aimass.kernel.errors import Conflict, Failed, Forbidden, Invalid, NotFound, Stale, TooMany
+from aimass.kernel.events import Event
 from aimass.kernel.principal import SYSTEM, Grant, Principal
+from aimass.kernel.registry import Registry
 
 
 def calls() -> list[tuple[Any, ...]]:
@@ -289,3 +292,27 @@ def test_open_pages_hear_of_every_change(stage) -> None:
     job = stage.run(stage.submit(payload={"steps": 2}))
     last = stage.live._last[f"demo/job:{job.id}"]["data"]
     assert (last["state"], last["fraction"]) == ("SUCCEEDED", 1.0)
+
+
+def test_a_schedule_that_fired_starts_its_job_once(stage) -> None:
+    registry = Registry()
+    registry.put(Jobs, stage.jobs)
+    wish = {"kind": "test.work", "title": "Nightly", "payload": {"steps": 2, "workspace": "spoofed"}}
+    data = {"schedule": "nightly", "due": "2026-05-01T13:00:00.000Z", "key": "schedule:1:x", "job": wish}
+    now = stage.database.clock.now()
+    event = Event(
+        id="e",
+        seq=1,
+        type="messaging.schedule.fired",
+        subject="schedule:nightly",
+        workspace="demo",
+        actor="p",
+        time=now,
+        data=data,
+    )
+    start_scheduled(registry, event)
+    start_scheduled(registry, event)
+    job = stage.jobs.list_jobs(SYSTEM, ListJobs(workspace="demo")).items[0]
+    assert stage.run(job).result == {"from": 0, "steps": 2}
+    assert (job.payload["workspace"], job.created_by) == ("demo", "policy:schedule:nightly")
+    assert len(stage.jobs.list_jobs(SYSTEM, ListJobs(workspace="demo")).items) == 1

@@ -13,7 +13,6 @@ if TYPE_CHECKING:
         GetJob,
         GetJobLog,
         Job,
-        JobKinds,
         JobLog,
         ListJobs,
         Node,
@@ -27,6 +26,7 @@ if TYPE_CHECKING:
     from aimass.cluster.jobs import Runner
     from aimass.cluster.service import Jobs
     from aimass.cluster.settings import ClusterSettings
+    from aimass.kernel.capability import JobKinds
 
 __getattr__, __dir__ = door(
     __name__,
@@ -38,7 +38,7 @@ __getattr__, __dir__ = door(
         "GetJobLog": "aimass.cluster.domain",
         "Job": "aimass.cluster.domain",
         "JobEnded": "aimass.cluster.errors",
-        "JobKinds": "aimass.cluster.domain",
+        "JobKinds": "aimass.kernel.capability",
         "JobLog": "aimass.cluster.domain",
         "Jobs": "aimass.cluster.service",
         "ListJobs": "aimass.cluster.domain",

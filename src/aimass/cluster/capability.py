@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from aimass.cluster.domain import JobKinds
 from aimass.cluster.events import ALL
 from aimass.cluster.jobs import Runner
 from aimass.cluster.service import Ground, Jobs
@@ -10,7 +9,7 @@ from aimass.cluster.settings import ClusterSettings
 from aimass.infra.compute import Compute
 from aimass.infra.database import Database
 from aimass.infra.live import LiveHub
-from aimass.kernel.capability import Capability, Loop
+from aimass.kernel.capability import Capability, JobKinds, Loop
 from aimass.kernel.registry import Registry
 
 CAPABILITY = Capability(
@@ -23,6 +22,7 @@ CAPABILITY = Capability(
     service="aimass.cluster.service:Jobs",
     api="aimass.cluster.api:router",
     settings="aimass.cluster.settings:ClusterSettings",
+    events={"messaging.schedule.fired": "aimass.cluster.jobs:start_scheduled"},
     loops={
         "cluster.run": Loop(run="aimass.cluster.jobs:run_once", every_s=0.1),
         "cluster.retain": Loop(run="aimass.cluster.jobs:retain", every_s=600),

@@ -9,8 +9,7 @@ from typing import Annotated, Any, Literal
 
 from annotated_types import Ge, Le, MaxLen, doc
 
-from aimass.kernel.capability import JobKind, load
-from aimass.kernel.errors import Failed, Invalid
+from aimass.kernel.errors import Invalid
 from aimass.kernel.pages import MAX_LIMIT
 
 JobStatus = Literal["QUEUED", "RUNNING", "SUCCEEDED", "FAILED", "CANCELLED"]
@@ -18,26 +17,6 @@ NodeStatus = Literal["READY", "CORDONED", "DRAINING", "LOST"]
 ENDED: tuple[JobStatus, ...] = ("SUCCEEDED", "FAILED", "CANCELLED")
 _MAX_PRIORITY = 1000
 _LATER_S = (0, 2, 5, 15, 30, 60)
-
-
-class JobKinds(dict[str, JobKind]):
-    """Every kind of job that the rooms provide, by name; filled at start from the capabilities."""
-
-    def kind(self, name: str) -> JobKind:
-        """Return a kind, or refuse a name that nobody provides."""
-        if name not in self:
-            raise Invalid(f"there is no kind of job {name!r}", field="kind", value=name, allowed=sorted(self))
-        return self[name]
-
-    def check(self) -> None:
-        """Stop the start when a function that control has to call does not exist."""
-        for name, kind in self.items():
-            for face in (kind.done, kind.failed):
-                try:
-                    if face is not None:
-                        load(face)
-                except (ImportError, AttributeError) as reason:
-                    raise Failed(f"job kind {name!r} names {face!r}, which does not exist: {reason}") from reason
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

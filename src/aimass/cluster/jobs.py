@@ -10,9 +10,9 @@ from typing import Any
 
 import structlog
 
-from aimass.cluster.domain import Job, JobStatus, Progress, Room, later
+from aimass.cluster.domain import Job, Progress, Room, SubmitJob, later
 from aimass.cluster.events import ENDS, fact, tell
-from aimass.cluster.service import LOCAL, Ground
+from aimass.cluster.service import LOCAL, Ground, Jobs
 from aimass.cluster.store import (
     find_job,
     find_node,
@@ -28,7 +28,8 @@ from aimass.cluster.store import (
 from aimass.infra.compute import JobEvent, JobHandle, JobSpec, JobState
 from aimass.kernel.capability import load
 from aimass.kernel.errors import AimassError, Failed, NotFound, Unavailable
-from aimass.kernel.principal import SYSTEM
+from aimass.kernel.events import Event
+from aimass.kernel.principal import SYSTEM, policy
 from aimass.kernel.registry import Registry
 
 _LOOK_S = 0.5
@@ -335,9 +336,23 @@ def run_once(registry: Registry) -> None:
     registry.get(Runner).step()
 
 
+def start_scheduled(registry: Registry, event: Event) -> None:
+    """Submit the job of a schedule that fired; hearing of it twice is one job."""
+    wish = event.data.get("job")
+    if wish is None:
+        return
+    payload = {**wish["payload"], "workspace": event.workspace, "schedule": event.data["schedule"]}
+    command = SubmitJob(
+        workspace=event.workspace,
+        kind=wish["kind"],
+        title=wish["title"],
+        payload={**payload, "due": event.data["due"]},
+        key=event.data["key"],
+        subject=event.subject,
+    )
+    registry.get(Jobs).submit(policy(event.subject), command)
+
+
 def retain(registry: Registry) -> None:
     """Delete what is left of jobs that have had their time."""
     registry.get(Runner).retain()
-
-
-__all__ = ["JobStatus", "Runner", "retain", "run_once"]

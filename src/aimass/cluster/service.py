@@ -18,7 +18,6 @@ from aimass.cluster.domain import (
     GetJobLog,
     GetQuota,
     Job,
-    JobKinds,
     JobLog,
     ListJobs,
     LogEntry,
@@ -50,6 +49,7 @@ from aimass.cluster.store import (
 from aimass.infra.compute import Compute
 from aimass.infra.database import Change, Database
 from aimass.infra.live import LiveHub
+from aimass.kernel.capability import JobKinds
 from aimass.kernel.errors import Conflict, NotFound, Stale, TooMany
 from aimass.kernel.ids import new_id
 from aimass.kernel.names import check_slug

@@ -8,7 +8,7 @@ from graphlib import CycleError, TopologicalSorter
 from importlib import import_module
 from typing import Any
 
-from aimass.kernel.errors import Failed
+from aimass.kernel.errors import Failed, Invalid
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -23,11 +23,35 @@ class JobKind:
         ``module:function(registry, job)`` called in control when the child succeeded; must be idempotent. Optional.
     failed
         The same for a job that failed or was cancelled. Optional.
+    by_schedule
+        True when a person's schedule may start it; its payload is then what that person wrote, beside ``workspace``,
+        ``schedule`` and ``due``.
     """
 
     run: str
     done: str | None = None
     failed: str | None = None
+    by_schedule: bool = False
+
+
+class JobKinds(dict[str, JobKind]):
+    """Every kind of job that the rooms provide, by name; filled at start from the capabilities."""
+
+    def kind(self, name: str) -> JobKind:
+        """Return a kind, or refuse a name that nobody provides."""
+        if name not in self:
+            raise Invalid(f"there is no kind of job {name!r}", field="kind", value=name, allowed=sorted(self))
+        return self[name]
+
+    def check(self) -> None:
+        """Stop the start when a function that control has to call does not exist."""
+        for name, kind in self.items():
+            for face in (kind.done, kind.failed):
+                try:
+                    if face is not None:
+                        load(face)
+                except (ImportError, AttributeError) as reason:
+                    raise Failed(f"job kind {name!r} names {face!r}, which does not exist: {reason}") from reason
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -104,6 +128,12 @@ class Capability:
     doctor: str | None = None
     metrics: str | None = None
     lineage: str | None = None
+
+
+class Capabilities(tuple[Capability, ...]):
+    """Every capability of a platform, in start order; what hooks are called through."""
+
+    __slots__ = ()
 
 
 def load(face: str) -> Any:

@@ -1,0 +1,131 @@
+"""Topics, subscriptions, dead letters and schedules: the queue as a product."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from aimass.kernel.doors import door
+
+if TYPE_CHECKING:
+    from aimass.messaging.capability import CAPABILITY
+    from aimass.messaging.domain.schedules import (
+        ChangeSchedule,
+        CreateSchedule,
+        JobAction,
+        ListSchedules,
+        MessageAction,
+        PreviewCron,
+        Schedule,
+        ScheduleName,
+    )
+    from aimass.messaging.domain.subscriptions import (
+        AckMessages,
+        CreateSubscription,
+        DeadLetter,
+        DeadLetterId,
+        Delivery,
+        ListDeadLetters,
+        ListSubscriptions,
+        NackMessages,
+        PullMessages,
+        SeekSubscription,
+        Settled,
+        SettleDeadLetters,
+        Subscription,
+        SubscriptionName,
+    )
+    from aimass.messaging.domain.topics import (
+        ChangeTopic,
+        CreateTopic,
+        ListMessages,
+        ListTopics,
+        Message,
+        NewMessage,
+        Published,
+        PublishMessages,
+        Topic,
+        TopicName,
+    )
+    from aimass.messaging.errors import TopicInUse
+    from aimass.messaging.service import Messaging
+    from aimass.messaging.settings import MessagingSettings
+
+__getattr__, __dir__ = door(
+    __name__,
+    {
+        "AckMessages": "aimass.messaging.domain.subscriptions",
+        "CAPABILITY": "aimass.messaging.capability",
+        "ChangeSchedule": "aimass.messaging.domain.schedules",
+        "ChangeTopic": "aimass.messaging.domain.topics",
+        "CreateSchedule": "aimass.messaging.domain.schedules",
+        "CreateSubscription": "aimass.messaging.domain.subscriptions",
+        "CreateTopic": "aimass.messaging.domain.topics",
+        "DeadLetter": "aimass.messaging.domain.subscriptions",
+        "DeadLetterId": "aimass.messaging.domain.subscriptions",
+        "Delivery": "aimass.messaging.domain.subscriptions",
+        "JobAction": "aimass.messaging.domain.schedules",
+        "ListDeadLetters": "aimass.messaging.domain.subscriptions",
+        "ListMessages": "aimass.messaging.domain.topics",
+        "ListSchedules": "aimass.messaging.domain.schedules",
+        "ListSubscriptions": "aimass.messaging.domain.subscriptions",
+        "ListTopics": "aimass.messaging.domain.topics",
+        "Message": "aimass.messaging.domain.topics",
+        "MessageAction": "aimass.messaging.domain.schedules",
+        "Messaging": "aimass.messaging.service",
+        "MessagingSettings": "aimass.messaging.settings",
+        "NackMessages": "aimass.messaging.domain.subscriptions",
+        "NewMessage": "aimass.messaging.domain.topics",
+        "PreviewCron": "aimass.messaging.domain.schedules",
+        "PublishMessages": "aimass.messaging.domain.topics",
+        "Published": "aimass.messaging.domain.topics",
+        "PullMessages": "aimass.messaging.domain.subscriptions",
+        "Schedule": "aimass.messaging.domain.schedules",
+        "ScheduleName": "aimass.messaging.domain.schedules",
+        "SeekSubscription": "aimass.messaging.domain.subscriptions",
+        "SettleDeadLetters": "aimass.messaging.domain.subscriptions",
+        "Settled": "aimass.messaging.domain.subscriptions",
+        "Subscription": "aimass.messaging.domain.subscriptions",
+        "SubscriptionName": "aimass.messaging.domain.subscriptions",
+        "Topic": "aimass.messaging.domain.topics",
+        "TopicInUse": "aimass.messaging.errors",
+        "TopicName": "aimass.messaging.domain.topics",
+    },
+)
+__all__ = [
+    "CAPABILITY",
+    "AckMessages",
+    "ChangeSchedule",
+    "ChangeTopic",
+    "CreateSchedule",
+    "CreateSubscription",
+    "CreateTopic",
+    "DeadLetter",
+    "DeadLetterId",
+    "Delivery",
+    "JobAction",
+    "ListDeadLetters",
+    "ListMessages",
+    "ListSchedules",
+    "ListSubscriptions",
+    "ListTopics",
+    "Message",
+    "MessageAction",
+    "Messaging",
+    "MessagingSettings",
+    "NackMessages",
+    "NewMessage",
+    "PreviewCron",
+    "PublishMessages",
+    "Published",
+    "PullMessages",
+    "Schedule",
+    "ScheduleName",
+    "SeekSubscription",
+    "SettleDeadLetters",
+    "Settled",
+    "Subscription",
+    "SubscriptionName",
+    "Topic",
+    "TopicInUse",
+    "TopicName",
+]

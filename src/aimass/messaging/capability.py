@@ -1,0 +1,32 @@
+"""The room messaging announces itself."""
+
+from __future__ import annotations
+
+from aimass.infra.database import Database
+from aimass.kernel.capability import Capability, JobKinds, Loop
+from aimass.kernel.registry import Registry
+from aimass.messaging.events import ALL
+from aimass.messaging.service import Ground, Messaging
+from aimass.messaging.settings import MessagingSettings
+
+CAPABILITY = Capability(
+    name="messaging",
+    title="Topics and schedules",
+    requires=("access",),
+    permissions=("messaging.read", "messaging.use", "messaging.edit", "messaging.manage"),
+    tables="aimass.messaging.store",
+    build="aimass.messaging.capability:build",
+    service="aimass.messaging.service:Messaging",
+    settings="aimass.messaging.settings:MessagingSettings",
+    loops={
+        "messaging.schedules": Loop(run="aimass.messaging.jobs:fire_schedules", every_s=0.5),
+        "messaging.retain": Loop(run="aimass.messaging.jobs:retain", every_s=60),
+    },
+    emits=ALL,
+)
+
+
+def build(registry: Registry) -> Messaging:
+    """Build the service."""
+    kinds = {name for name, kind in registry.get(JobKinds).items() if kind.by_schedule}
+    return Messaging(Ground(database=registry.get(Database), settings=MessagingSettings(), kinds=kinds))

@@ -1,0 +1,1 @@
+"""Words and rules of messaging: topics, subscriptions, dead letters and schedules."""
