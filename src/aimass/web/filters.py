@@ -85,8 +85,8 @@ def duration(seconds: float | None) -> str:
     >>> [duration(s) for s in (0.00042, 0.031, 12.44, 72, 4320, 273_600)]
     ['420 µs', '31 ms', '12.4 s', '1 m 12 s', '1 h 12 m', '3 d 4 h']
     """
-    if seconds is None:
-        return NONE
+    if not seconds:
+        return NONE if seconds is None else "0"
     for limit, factor, unit in ((1e-3, 1e6, "µs"), (1, 1e3, "ms"), (60, 1, "s")):
         if seconds < limit:
             return f"{seconds * factor:.3g} {unit}"

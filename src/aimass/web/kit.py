@@ -81,7 +81,7 @@ def charts(now: datetime) -> list[dict[str, Any]]:
     day = 86_400
     return [
         {"kind": "line", "title": "Loss", "unit": "", "data": {"x": "epoch", "series": [{"name": "train", "points": fall}, {"name": "validation", "points": seen, "dashed": True}], "best": seen[27]}},
-        {"kind": "latency", "title": "Latency", "unit": "s", "data": {"series": [{"name": k, "points": v} for k, v in waves.items()], "objective": 0.025, "marks": [{"x": start + 1_500, "text": "v2", "tone": "info"}]}},
+        {"kind": "latency", "title": "Latency", "unit": "", "data": {"series": [{"name": k, "points": v} for k, v in waves.items()], "objective": 0.025, "marks": [{"x": start + 1_500, "text": "v2", "tone": "info"}]}},
         {"kind": "roc", "title": "ROC", "unit": "", "data": {"curves": [{"name": "test", "points": curve, "auc": 0.8471, "threshold": curve[9]}]}},
         {"kind": "pr", "title": "Precision and recall", "unit": "", "data": {"curves": [{"name": "test", "points": recall, "ap": 0.6612}], "base": 0.2654}},
         {"kind": "calibration", "title": "Calibration", "unit": "", "data": {"curves": [{"name": "test", "points": [[p / 10, min(1, (p / 10) ** 1.12)] for p in range(1, 10)]}]}},

@@ -3,6 +3,9 @@ import { duration, number, percent } from "./numbers.js";
 import { say } from "./page.js";
 
 const MAX_LINES = 5;
+const DARK_TEXT_UP_TO = 0.68;
+const BOUNDS = { outerBoundsMode: "same", outerBoundsContain: "all" };
+const CLOCK = { year: "{yyyy}", month: "{yyyy}-{MM}", day: "{MM}-{dd}", hour: "{HH}:{mm}", minute: "{HH}:{mm}", second: "{HH}:{mm}:{ss}", millisecond: "{HH}:{mm}:{ss}" };
 
 function axis(colour, more = {}) {
   return {
@@ -40,7 +43,7 @@ function legend(colour, names) {
 }
 
 function grid(hasLegend, more = {}) {
-  return { left: 8, right: 16, top: hasLegend ? 32 : 12, bottom: 8, containLabel: true, outerBoundsMode: "same", ...more };
+  return { left: 0, right: 12, top: hasLegend ? 32 : 12, bottom: 4, ...BOUNDS, ...more };
 }
 
 function stroke(colour, at, dashed) {
@@ -82,13 +85,14 @@ function line(data, colour) {
   }
   return {
     option: {
-      grid: grid(names.length > 1, data.objective === undefined ? {} : { right: 40 }),
+      grid: grid(names.length > 1, { top: (names.length > 1 ? 32 : 12) + (data.marks?.length ? 14 : 0) }),
       legend: legend(colour, names),
       tooltip: tooltip(colour, { valueFormatter: write }),
       xAxis: axis(colour, {
         type: time ? "time" : "value", min: "dataMin", max: "dataMax", splitLine: { show: false },
         axisLine: { show: true, lineStyle: { color: colour.line2 } },
         minInterval: time ? undefined : 1,
+        axisLabel: { color: colour.fg2, fontSize: 11, hideOverlap: true, formatter: time ? CLOCK : undefined },
         name: time ? undefined : say(data.x === "epoch" ? "Epoch" : "Step"), nameGap: 24,
       }),
       yAxis: axis(colour, { type: data.log ? "log" : "value", scale: !data.from_zero, splitNumber: 4, axisLabel: { color: colour.fg2, fontSize: 11, formatter: write } }),
@@ -101,7 +105,7 @@ function line(data, colour) {
 function lines(data, colour, time) {
   const marks = (data.marks ?? []).map(({ x, text, tone }) => ({
     xAxis: time ? x * 1000 : x,
-    label: { formatter: text, position: "insideEndTop", color: colour.fg2, fontSize: 11 },
+    label: { formatter: text, position: "end", rotate: 0, distance: 2, color: colour.fg2, fontSize: 11 },
     lineStyle: { color: colour[tone] ?? colour.fg3, type: "dashed", width: 1 },
   }));
   if (data.objective !== undefined && data.objective !== null) {
@@ -119,7 +123,7 @@ function curves(data, colour, { x, y, score, extra = [], square = true }) {
   const range = { type: "value", min: 0, max: 1, interval: 0.25 };
   return {
     option: {
-      grid: grid(names.length > 0, { right: 24 }),
+      grid: grid(names.length > 0),
       legend: { ...legend(colour, [...names, "-"]), data: names },
       tooltip: tooltip(colour, { trigger: "axis", valueFormatter: (value) => number(value) }),
       xAxis: axis(colour, { ...range, name: x, nameGap: 24, axisPointer: { label: { show: false } } }),
@@ -166,7 +170,7 @@ function confusion(data, colour) {
   const labels = { color: colour.fg, fontSize: 12 };
   return {
     option: {
-      grid: { left: 8, right: 16, top: 8, bottom: 26, containLabel: true, outerBoundsMode: "same" },
+      grid: { left: 0, right: 4, top: 8, bottom: 4, ...BOUNDS },
       tooltip: tooltip(colour, { trigger: "item", formatter: ({ value: [x, y, share, count] }) => `${say("Actual")} ${data.labels[y]}, ${say("Predicted")} ${data.labels[x]}: ${number(count)} (${percent(share, 3)})` }),
       xAxis: axis(colour, { type: "category", data: data.labels, name: say("Predicted"), nameGap: 24, splitLine: { show: false }, axisLabel: labels }),
       yAxis: axis(colour, { type: "category", data: data.labels, inverse: true, name: say("Actual"), nameGap: 34, splitLine: { show: false }, axisLabel: labels }),
@@ -177,7 +181,7 @@ function confusion(data, colour) {
           show: true, formatter: ({ value }) => `{n|${number(value[3])}}\n{p|${percent(value[2], 3)}}`,
           rich: { n: { fontSize: 16, fontWeight: 600, lineHeight: 22 }, p: { fontSize: 11 } },
         },
-      }].map((series) => ({ ...series, data: cells.map((cell) => ({ value: cell, label: { color: cell[2] > 0.5 ? colour.surface : colour.fg } })) })),
+      }].map((series) => ({ ...series, data: cells.map((cell) => ({ value: cell, label: { color: cell[2] > DARK_TEXT_UP_TO ? colour.surface : colour.fg } })) })),
     },
     summary: cells.map(([x, y, , count]) => `${say("Actual")} ${data.labels[y]}, ${say("Predicted")} ${data.labels[x]}: ${number(count)}`).join("; "),
   };
@@ -186,13 +190,13 @@ function confusion(data, colour) {
 function sideBars(items, colour, paint, more = {}) {
   const write = more.write ?? ((value) => number(value));
   return {
-    grid: grid(false, { right: 52, left: 4, top: 4 }),
+    grid: grid(false, { right: 48, top: 4 }),
     tooltip: tooltip(colour, { trigger: "item", formatter: ({ name, value }) => `${name}: ${write(value)}` }),
     xAxis: axis(colour, { type: "value", splitNumber: 4, ...more.xAxis }),
     yAxis: axis(colour, { type: "category", inverse: true, data: items.map((item) => item.name), splitLine: { show: false }, axisLabel: { color: colour.fg, fontSize: 12, width: 140, overflow: "truncate" } }),
     series: [{
       type: "bar", barMaxWidth: 14, barMinHeight: 2, emphasis: { disabled: true },
-      data: items.map((item) => ({ name: item.name, value: item.value, itemStyle: { color: paint(item.value), borderRadius: item.value < 0 ? [3, 0, 0, 3] : [0, 3, 3, 0] }, label: { position: item.value < 0 ? "left" : "right" } })),
+      data: items.map((item) => ({ name: item.name, value: item.value, itemStyle: { color: paint(item.value), borderRadius: item.value < 0 ? [3, 0, 0, 3] : [0, 3, 3, 0] }, label: { position: "right" } })),
       label: { show: true, color: colour.fg2, fontSize: 11, formatter: ({ value }) => write(value) },
       markLine: more.markLine,
     }],
@@ -207,11 +211,11 @@ function bars(data, colour) {
 
 function psi(data, colour) {
   const items = [...data.items].sort((a, b) => b.value - a.value).slice(0, 20);
-  const paint = (value) => (value >= 0.2 ? colour.bad : value >= 0.1 ? colour.warn : colour.c1);
-  const mark = (at, text, tone) => ({ xAxis: at, lineStyle: { color: colour[tone], type: [4, 3], width: 1 }, label: { formatter: `${text} ${at}`, color: colour[tone], fontSize: 11, position: "end" } });
+  const paint = (value) => (value >= 0.2 ? colour["bad-fill"] : value >= 0.1 ? colour["warn-fill"] : colour.c1);
+  const mark = (at, text, tone, align) => ({ xAxis: at, lineStyle: { color: colour[tone], type: [4, 3], width: 1 }, label: { formatter: `${text} ${at}`, color: colour[tone], fontSize: 11, position: "start", align, padding: [0, 3] } });
   const option = sideBars(items, colour, paint, {
     xAxis: { max: ({ max }) => Math.max(0.25, max * 1.05), min: 0 },
-    markLine: { symbol: "none", silent: true, animation: false, data: [mark(0.1, say("Watch"), "warn"), mark(0.2, say("Drift"), "bad")] },
+    markLine: { symbol: "none", silent: true, animation: false, data: [mark(0.1, say("Watch"), "warn", "right"), mark(0.2, say("Drift"), "bad", "left")] },
   });
   option.grid = { ...option.grid, top: 24 };
   return { option, summary: items.filter((item) => item.value >= 0.1).map((item) => `${item.name} ${number(item.value)}`).join("; ") };
@@ -236,24 +240,33 @@ function histograms(data, colour) {
   };
 }
 
-// Who ran what when: rows of spans in time, coloured by tone.
+// Who ran what when: rows of spans in time, tinted by tone, with a text where there is room.
 function status(data, colour) {
-  const tone = (name) => colour[name] ?? colour["c-rest"];
-  const spans = data.rows.flatMap((row, y) => row.spans.map((span) => ({ value: [y, span.from * 1000, span.to * 1000, span.text ?? ""], itemStyle: { color: tone(span.tone), opacity: 0.85 } })));
+  const spans = data.rows.flatMap((row, y) => row.spans.map((span) => [y, span.from * 1000, span.to * 1000, span.text ?? "", colour[span.tone] ?? colour["c-rest"]]));
   const shape = (params, api) => {
-    const [y, from, to] = [api.value(0), api.coord([api.value(1), api.value(0)]), api.coord([api.value(2), api.value(0)])];
-    const tall = Math.min(18, api.size([0, 1])[1] * 0.6);
-    return y === undefined ? undefined : { type: "rect", shape: { x: from[0], y: from[1] - tall / 2, width: Math.max(2, to[0] - from[0] - 1), height: tall, r: 3 }, style: api.style() };
+    const [from, to] = [api.coord([api.value(1), api.value(0)]), api.coord([api.value(2), api.value(0)])];
+    const tall = Math.min(26, api.size([0, 1])[1] * 0.7);
+    const box = { x: from[0], y: from[1] - tall / 2, width: Math.max(3, to[0] - from[0] - 2), height: tall };
+    const [, , , text, tint] = spans[params.dataIndex];
+    return {
+      type: "group",
+      children: [
+        { type: "rect", shape: { ...box, r: 4 }, style: { fill: tint, opacity: 0.16 } },
+        { type: "rect", shape: { ...box, width: 3, r: [4, 0, 0, 4] }, style: { fill: tint } },
+        { type: "text", style: { x: box.x + 10, y: from[1], text, fill: colour.fg, fontSize: 12, fontWeight: 500, verticalAlign: "middle", width: box.width - 14, overflow: "truncate" } },
+      ],
+    };
   };
+  const when = (value) => new Date(value).toLocaleString(document.documentElement.lang, { dateStyle: "medium", timeStyle: "short" });
   return {
     option: {
-      grid: grid(false),
-      tooltip: tooltip(colour, { trigger: "item", formatter: ({ value }) => `${data.rows[value[0]].name}${value[3] ? `: ${value[3]}` : ""}<br>${new Date(value[1]).toLocaleString()} – ${new Date(value[2]).toLocaleString()}` }),
-      xAxis: axis(colour, { type: "time", splitLine: { show: false }, axisLine: { show: true, lineStyle: { color: colour.line2 } } }),
+      grid: grid(false, { top: 4 }),
+      tooltip: tooltip(colour, { trigger: "item", formatter: ({ value: [y, from, to, text] }) => `${data.rows[y].name}${text ? `: ${text}` : ""}<br>${when(from)} – ${when(to)}` }),
+      xAxis: axis(colour, { type: "time", splitLine: { show: false }, axisLine: { show: true, lineStyle: { color: colour.line2 } }, axisLabel: { color: colour.fg2, fontSize: 11, hideOverlap: true, formatter: CLOCK } }),
       yAxis: axis(colour, { type: "category", inverse: true, data: data.rows.map((row) => row.name), splitLine: { show: false }, axisLabel: { color: colour.fg, fontSize: 12 } }),
       series: [{ type: "custom", renderItem: shape, encode: { x: [1, 2], y: 0 }, data: spans }],
     },
-    summary: data.rows.map((row) => `${row.name}: ${row.spans.length}`).join("; "),
+    summary: data.rows.map((row) => `${row.name}: ${row.spans.map((span) => span.text ?? "").join(", ")}`).join("; "),
   };
 }
 
@@ -262,7 +275,7 @@ function heat(data, colour) {
   const top = Math.max(...cells.map((cell) => cell[2] ?? 0), 0) || 1;
   return {
     option: {
-      grid: { left: 8, right: 16, top: 8, bottom: 8, containLabel: true, outerBoundsMode: "same" },
+      grid: { left: 0, right: 4, top: 8, bottom: 4, ...BOUNDS },
       tooltip: tooltip(colour, { trigger: "item", formatter: ({ value: [x, y, n] }) => `${data.y[y]}, ${data.x[x]}: ${number(n)}` }),
       xAxis: axis(colour, { type: "category", data: data.x, splitLine: { show: false } }),
       yAxis: axis(colour, { type: "category", data: data.y, inverse: true, splitLine: { show: false } }),

@@ -14,7 +14,7 @@ echarts.use([
   MarkPointComponent, TooltipComponent, VisualMapContinuousComponent, CanvasRenderer,
 ]);
 
-const NAMES = ["fg", "fg2", "fg3", "line", "line2", "surface", "raised", "accent", "accent-bg", "ok", "warn", "bad", "info", "mute-bg", "c1", "c2", "c3", "c4", "c5", "c-rest"];
+const NAMES = ["fg", "fg2", "fg3", "line", "line2", "surface", "raised", "accent", "accent-bg", "ok", "warn", "bad", "info", "mute-bg", "ok-fill", "warn-fill", "bad-fill", "c1", "c2", "c3", "c4", "c5", "c-rest"];
 const charts = new Map();
 let palette;
 

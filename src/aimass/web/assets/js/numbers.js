@@ -19,6 +19,7 @@ export function percent(value, digits = 2) {
 }
 
 export function duration(seconds) {
+  if (seconds === 0) return "0";
   if (seconds < 1e-3) return `${Number((seconds * 1e6).toPrecision(3))} µs`;
   if (seconds < 1) return `${Number((seconds * 1e3).toPrecision(3))} ms`;
   if (seconds < 60) return `${Number(seconds.toPrecision(3))} s`;

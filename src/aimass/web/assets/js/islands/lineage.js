@@ -116,5 +116,6 @@ export function start(root) {
   picture.addEventListener("keydown", (event) => walk(event, found));
   root.append(picture);
   const middle = at.get(focus);
-  if (middle) root.scrollLeft = middle.x - root.clientWidth / 2 + NODE.width / 2;
+  const hidden = middle ? middle.x + NODE.width + NODE.gapX - root.clientWidth : 0;
+  if (hidden > 0) root.scrollLeft = hidden;
 }

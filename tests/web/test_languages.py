@@ -1,0 +1,41 @@
+from __future__ import annotations
+
+import re
+
+import pytest
+from babel.messages.pofile import read_po
+
+from aimass.web.i18n import preferred, translations
+from tests.fixtures.messages import SOURCE, messages, translated
+
+
+def test_every_text_of_the_console_has_a_chinese_translation():
+    done = translated("zh")
+    missing = {text: where for text, where in messages().items() if text not in done}
+    entries = "\n".join(f'#: {where}\nmsgid "{_quoted(text)}"\nmsgstr ""\n' for text, where in missing.items())
+    assert not missing, f"add to the room's i18n/zh.po:\n\n{entries}"
+
+
+def _quoted(text: str) -> str:
+    return text.replace("\\", "\\\\").replace('"', '\\"')
+
+
+@pytest.mark.parametrize("path", sorted(SOURCE.glob("**/i18n/*.po")), ids=lambda path: f"{path.parts[-3]}/{path.name}")
+def test_a_translation_keeps_the_named_values_of_its_text(path):
+    with path.open("rb") as file:
+        for message in read_po(file, locale=path.stem):
+            if message.id:
+                named = re.findall(r"%\(\w+\)\w", str(message.id))
+                assert sorted(re.findall(r"%\(\w+\)\w", str(message.string))) == sorted(named), message.id
+
+
+def test_the_toolkit_speaks_chinese_and_leaves_unknown_texts_in_english():
+    catalogue = translations("zh", [])
+    assert catalogue.gettext("Overview") == "总览"
+    assert catalogue.gettext("a text nobody wrote") == "a text nobody wrote"
+
+
+def test_the_language_is_the_best_known_one_that_the_browser_accepts():
+    assert preferred("fr-FR, zh-TW;q=0.9, en;q=0.3") == "zh"
+    assert preferred("en;q=0, zh;q=0.1") == "zh"
+    assert preferred("not a header;q=x") == "en"
