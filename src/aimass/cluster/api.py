@@ -13,7 +13,7 @@ from starlette.responses import StreamingResponse
 from aimass.cluster.domain import GetJobLog, JobLog
 from aimass.cluster.service import Jobs
 from aimass.kernel.principal import Principal
-from aimass.web.api import caller, registry_of
+from aimass.web import caller, registry_of
 
 router = APIRouter(tags=["cluster"])
 _PAUSE_S = 0.5

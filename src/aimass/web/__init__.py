@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from aimass.kernel.doors import door
 
 if TYPE_CHECKING:
+    from aimass.web.api.callers import caller, registry_of
     from aimass.web.console import Badge, Console, ConsoleSetup, Workspace
     from aimass.web.session import end_session, require_csrf, session_of, start_session
     from aimass.web.visit import PageVisit, Visit, page_router
@@ -20,8 +21,10 @@ __getattr__, __dir__ = door(
         "PageVisit": "aimass.web.visit",
         "Visit": "aimass.web.visit",
         "Workspace": "aimass.web.console",
+        "caller": "aimass.web.api.callers",
         "end_session": "aimass.web.session",
         "page_router": "aimass.web.visit",
+        "registry_of": "aimass.web.api.callers",
         "require_csrf": "aimass.web.session",
         "session_of": "aimass.web.session",
         "start_session": "aimass.web.session",
@@ -34,8 +37,10 @@ __all__ = [
     "PageVisit",
     "Visit",
     "Workspace",
+    "caller",
     "end_session",
     "page_router",
+    "registry_of",
     "require_csrf",
     "session_of",
     "start_session",

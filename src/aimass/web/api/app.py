@@ -14,7 +14,7 @@ from aimass._version import __version__
 from aimass.kernel.errors import NotFound
 from aimass.kernel.registry import Registry
 from aimass.kernel.usecase import UseCase
-from aimass.web.api.caller import Authenticate
+from aimass.web.api.callers import Authenticate
 from aimass.web.api.derive import derive_router
 from aimass.web.api.live import router as live_router
 from aimass.web.api.problems import error_response, install_problems

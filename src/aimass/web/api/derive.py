@@ -18,7 +18,7 @@ from starlette.responses import Response
 
 from aimass.kernel.errors import Invalid
 from aimass.kernel.usecase import UseCase
-from aimass.web.api.caller import caller
+from aimass.web.api.callers import caller
 
 _PATH_FIELD = re.compile(r"\{(\w+)\}")
 _IF_MATCH = "expected_version"

@@ -11,7 +11,7 @@ from fastapi import APIRouter, WebSocket, WebSocketDisconnect
 
 from aimass.infra.live import Listener, LiveHub
 from aimass.kernel.principal import Principal
-from aimass.web.api.caller import caller, registry_of
+from aimass.web.api.callers import caller, registry_of
 
 router = APIRouter()
 _MAX_TOPICS = 200
