@@ -117,18 +117,11 @@ class Inference:
 
     def _single(self, connection: Connection, call: Call, row: _Row) -> None:
         deployment, single, now = row.deployment, row.single, row.now
-        label, array = single.run()
-        probabilities = orjson.dumps(array[0], option=_NUMPY)
-        label_json = orjson.dumps(label)
+        label = single.run()
+        probabilities = orjson.dumps(single.row[0], option=_NUMPY)
+        label_json = single.labels.get(label) or orjson.dumps(label)
         id_json = orjson.dumps(row.id)
-        body = b'{"model_name":"%b","model_version":"%b",%b' % (
-            call.endpoint.name.encode(),
-            deployment.version.encode(),
-            single.reply % (id_json, label_json, probabilities),
-        )
-        close = b"" if connection.keep else b"Connection: close\r\n"
-        connection.send(_REPLY % (deployment.head_lines, close, _header_text(row.id), len(body), body))
-        connection.finish()
+        body = deployment.reply_head + single.reply % (id_json, label_json, probabilities)
         served = self._served(call, deployment)
         counts = self._worker.metrics.counts
         counts[served.counter] = counts.get(served.counter, 0) + 1
@@ -143,6 +136,9 @@ class Inference:
             self._worker.records.pending.append(frame(record))
         if endpoint.shadow is not None:
             self._shadow(call, endpoint.shadow, Decoded(rows=1, values=row.kept, unseen=[]), (row.id, now))
+        close = b"" if connection.keep else b"Connection: close\r\n"
+        connection.send(_REPLY % (deployment.head_lines, close, _header_text(row.id), len(body), body))
+        connection.finish()
 
     def _served(self, call: Call, deployment: Deployment) -> Served:
         consumer = call.key.consumer
@@ -203,8 +199,6 @@ class Inference:
             kind = b"application/octet-stream"
             extra += b"Inference-Header-Content-Length: %d\r\n" % len(body)
             body += tail
-        connection.send(reply(200, body, kind=kind, extra=extra, keep=connection.keep))
-        connection.finish()
         self._record(work, outputs, 200)
         self._count(call, deployment, 200)
         deployment.latency.observe(perf_counter() - work.started)
@@ -213,6 +207,8 @@ class Inference:
             self._worker.metrics.count("gateway_unseen", labels)
         if call.endpoint.shadow is not None:
             self._shadow(call, call.endpoint.shadow, work.decoded, (work.id, work.now))
+        connection.send(reply(200, body, kind=kind, extra=extra, keep=connection.keep))
+        connection.finish()
 
     def _record(self, work: _Work, outputs: dict[str, Any] | None, status: int) -> None:
         endpoint = work.call.endpoint

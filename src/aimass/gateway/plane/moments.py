@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import random
 import time
-from email.utils import formatdate
 
 _LETTERS = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 _PAIRS = [a + b for a in _LETTERS for b in _LETTERS]
@@ -13,33 +12,29 @@ wall = time.time  # noqa: TID251 a record carries the machine's time; the object
 
 
 class RequestIds:
-    """Makes ULIDs fast: the time part is kept for a millisecond, the rest comes from a seeded generator.
+    """Makes ULIDs fast: within a millisecond only the last letters count up, as the specification's monotonic ids do.
 
     Examples
     --------
-    >>> len(RequestIds().new(1_700_000_000.0))
-    26
+    >>> ids = RequestIds()
+    >>> first, second = ids.new(1_700_000_000.0), ids.new(1_700_000_000.0)
+    >>> len(first), first < second
+    (26, True)
     """
 
     def __init__(self) -> None:
         self._bits = random.Random(random.SystemRandom().getrandbits(256)).getrandbits  # noqa: S311 ids are no secrets
         self._stamp = -1
         self._prefix = ""
+        self._count = 0
 
     def new(self, now: float) -> str:
         """Return a new id for this moment (seconds since the epoch)."""
         stamp = int(now * 1000)
         if stamp != self._stamp:
             self._stamp = stamp
-            self._prefix = "".join(_PAIRS[(stamp >> shift) & 1023] for shift in (40, 30, 20, 10, 0))
-        bits = self._bits(80)
-        p = _PAIRS
-        return (
-            f"{self._prefix}{p[bits >> 70]}{p[(bits >> 60) & 1023]}{p[(bits >> 50) & 1023]}{p[(bits >> 40) & 1023]}"
-            f"{p[(bits >> 30) & 1023]}{p[(bits >> 20) & 1023]}{p[(bits >> 10) & 1023]}{p[bits & 1023]}"
-        )
-
-
-def date_line() -> bytes:
-    """Return the ``Date`` header for now."""
-    return b"Date: " + formatdate(usegmt=True).encode() + b"\r\n"
+            head = (stamp << 60) | self._bits(60)
+            self._prefix = "".join(_PAIRS[(head >> shift) & 1023] for shift in range(100, -10, -10))
+            self._count = 0
+        count = self._count = self._count + 1
+        return f"{self._prefix}{_PAIRS[count >> 10]}{_PAIRS[count & 1023]}"

@@ -51,6 +51,7 @@ class Deployment:
     is_shadow: bool
     latency: Histogram
     head_lines: bytes
+    reply_head: bytes
     record_head: bytes
     served: dict[str, Served] = field(default_factory=dict)
 
@@ -220,6 +221,7 @@ class Builder:
             is_shadow=is_shadow,
             latency=self._metrics.latency(labels if not is_shadow else (*labels, ("shadow", "true"))),
             head_lines=f"X-Aimass-Model: {shown}\r\nX-Aimass-Revision: {quote(wanted['revision'])}\r\n".encode(),
+            reply_head=orjson.dumps({"model_name": spec["name"], "model_version": str(wanted["version"])})[:-1] + b",",
             record_head=orjson.dumps(record)[1:-1],
         )
 

@@ -13,28 +13,31 @@ import numpy as np
 import onnxruntime
 import orjson
 
-from aimass.gateway.plane.columns import DATATYPES, Column
+from aimass.gateway.plane.columns import Column
 from aimass.gateway.plane.runtimes.strings import words_graph
 
 _NAN = float("nan")
-_ONE, _ONE_BY_ONE = [1], [1, 1]
+_UNTOUCHED = "\x00untouched"
+_ROUNDING = 0.01
 _UNUSUAL = (KeyError, TypeError, ValueError, OverflowError, struct.error)
+_DATATYPES = {"string": ("BYTES",), "float": ("FP32", "FP64"), "integer": ("INT64",), "boolean": ("BOOL",)}
 _TYPES = {"float": (float, int), "integer": (int,), "boolean": (bool,)}
 
 
 class _Slot:
-    """Where one input goes: a table of ready tensors, or a place among the numbers."""
+    """Where one input goes: a table of ready tensors, or a place among the numbers.
 
-    __slots__ = ("bit", "bound", "datatypes", "index", "name", "nullable", "table", "types")
+    ``square`` is the usual description of its tensor without the data, ``others`` are the less usual ones.
+    """
+
+    __slots__ = ("bit", "bound", "index", "name", "nullable", "others", "square", "table", "types")
 
     def __init__(self, column: Column, bit: int) -> None:
         self.name = column.name
         self.bit = bit
-        self.datatypes = frozenset(DATATYPES[column.kind])
-        if column.kind == "float":
-            self.datatypes &= {"FP32", "FP64"}
-        if column.kind == "integer":
-            self.datatypes = frozenset({"INT64"})
+        datatypes = _DATATYPES[column.kind]
+        described = [{"name": column.name, "datatype": d, "shape": s} for d in datatypes for s in ([1, 1], [1])]
+        self.square, self.others = described[0], described[1:]
         self.nullable = column.nullable
         self.types = _TYPES.get(column.kind, ())
         self.table: dict[Any, Any] | None = None
@@ -52,34 +55,37 @@ class SingleRow:
     """A session with its inputs and outputs bound once."""
 
     def __init__(
-        self, session: onnxruntime.InferenceSession, slots: list[_Slot], outputs: tuple[str, str, int]
+        self, session: onnxruntime.InferenceSession, slots: list[_Slot], outputs: tuple[str, str, list[str]]
     ) -> None:
         label, probabilities, classes = outputs
-        self._session = session
         self._slots = {slot.name: slot for slot in slots}
         self._full = (1 << len(slots)) - 1
         self._numbers: list[Any] = [0.0] * sum(slot.table is None for slot in slots)
         self._block = np.zeros(len(self._numbers), dtype=np.float32)
         self._view = self._block.data.cast("B")
         self._pack = struct.Struct(f"{len(self._numbers)}f").pack_into
+        self._session = session
         self._binding = session.io_binding()
-        self._bind = self._binding.bind_ortvalue_input
-        self._row = np.zeros((1, classes), dtype=np.float32)
+        self._bind = _inner(self._binding, "_iobinding").bind_ortvalue_input
+        self.row = np.zeros((1, len(classes)), dtype=np.float32)
+        self._label = _tensors([_UNTOUCHED], shape=(1,))[_UNTOUCHED]
+        self._binding.bind_ortvalue_output(label, self._label)
+        self._binding.bind_ortvalue_output(probabilities, onnxruntime.OrtValue.ortvalue_from_numpy(self.row))
+        self.labels = {name: orjson.dumps(name) for name in classes}
         self.record = b"{%b:[%%b],%b:[%%b]}" % (_name(label), _name(probabilities))
         self.reply = (
             b'"id":%%b,"outputs":[{"name":%b,"datatype":"BYTES","shape":[1],"data":[%%b]},'
             b'{"name":%b,"datatype":"FP32","shape":[1,%d],"data":%%b}]}'
-        ) % (_name(label), _name(probabilities), classes)
-        self._binding.bind_output(label, "cpu")
-        self._binding.bind_ortvalue_output(probabilities, onnxruntime.OrtValue.ortvalue_from_numpy(self._row))
+        ) % (_name(label), _name(probabilities), len(classes))
         for slot in slots:
             self._bind_first(slot)
 
     def _bind_first(self, slot: _Slot) -> None:
         if slot.table is None:
             place = self._block[slot.index : slot.index + 1].reshape(1, 1)
-            slot.bound = onnxruntime.OrtValue.ortvalue_from_numpy(place)
+            slot.bound = _inner(onnxruntime.OrtValue.ortvalue_from_numpy(place), "_ortvalue")
         else:
+            slot.table = {word: _inner(tensor, "_ortvalue") for word, tensor in slot.table.items()}
             slot.bound = next(iter(slot.table.values()))
         self._bind(slot.name, slot.bound)
 
@@ -88,7 +94,7 @@ class SingleRow:
         cls, session: onnxruntime.InferenceSession, columns: dict[str, Column], outputs: list[dict[str, Any]]
     ) -> SingleRow | None:
         """Return the cheap path for a graph, or None where its shape does not allow one."""
-        names = _binary_outputs(outputs)
+        names = _two_outputs(outputs)
         ports = {port.name: port.type for port in session.get_inputs()}
         if names is None or not all(_fits(column, ports[name]) for name, column in columns.items()):
             return None
@@ -108,26 +114,27 @@ class SingleRow:
         return path if path.is_right() else None
 
     def is_right(self) -> bool:
-        """Run once and see whether the bound memory was written: the rows of probabilities add up to one."""
-        self._row[:] = -1.0
+        """Run once and see whether the bound memory was written: a label of the classes, shares that add up to one."""
+        self.row[:] = -1.0
         try:
-            self.run()
+            label = self.run()
         except Exception:  # noqa: BLE001 a graph whose outputs cannot be bound is served by the general path
             return False
-        return bool(abs(float(self._row.sum()) - 1.0) < 0.01)  # noqa: PLR2004 any probability passes, untouched memory not
+        return label in self.labels and bool(abs(float(self.row.sum()) - 1.0) < _ROUNDING)
 
     def take(self, inputs: Any) -> dict[str, Any] | None:
-        """Bind one row; return its values by column, or None when the general path must look at it."""
+        """Bind one row; return its values by column, or None when the general path must look at it.
+
+        The tensors are used up: who goes on with the request must read its body again.
+        """
         slots, numbers, seen = self._slots, self._numbers, 0
         kept: dict[str, Any] = {}
         try:
             for item in inputs:
                 slot = slots[item["name"]]
-                shape = item["shape"]
-                if item["datatype"] not in slot.datatypes or (shape != _ONE_BY_ONE and shape != _ONE) or len(item) != 4:  # noqa: PLR1714, PLR2004 two comparisons are cheaper than a search
+                (value,) = kept[slot.name] = item.pop("data")
+                if item != slot.square and item not in slot.others:
                     return None
-                kept[slot.name] = data = item["data"]
-                (value,) = data
                 seen |= slot.bit
                 table = slot.table
                 if table is not None:
@@ -144,10 +151,15 @@ class SingleRow:
             return None
         return kept
 
-    def run(self) -> tuple[str, Any]:
-        """Run the bound row; the probabilities (one row) are overwritten by the next run."""
+    def run(self) -> str:
+        """Run the bound row; return its label, and leave the probabilities in :attr:`row`."""
         self._session.run_with_iobinding(self._binding)
-        return self._binding.get_outputs()[0].numpy()[0], self._row
+        return self._label.numpy()[0]
+
+
+def _inner(wrapper: Any, name: str) -> Any:
+    """Return the object inside a thin wrapper of onnxruntime: calling through the wrapper costs as much as the call."""
+    return getattr(wrapper, name)
 
 
 def _name(name: str) -> bytes:
@@ -161,20 +173,20 @@ def _fits(column: Column, port: str) -> bool:
     return column.categories is None and port == "tensor(float)"
 
 
-def _binary_outputs(outputs: list[dict[str, Any]]) -> tuple[str, str, int] | None:
-    """Return (label, probabilities, number of classes) when the outputs are exactly these."""
+def _two_outputs(outputs: list[dict[str, Any]]) -> tuple[str, str, list[str]] | None:
+    """Return (label, probabilities, classes) when the outputs are exactly these."""
     if [spec["type"] for spec in outputs] != ["string", "float"] or not outputs[1].get("classes"):
         return None
-    return outputs[0]["name"], outputs[1]["name"], len(outputs[1]["classes"])
+    return outputs[0]["name"], outputs[1]["name"], outputs[1]["classes"]
 
 
-def _tensors(words: list[str]) -> dict[str, Any]:
+def _tensors(words: list[str], shape: tuple[int, ...] = (1, 1)) -> dict[str, Any]:
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = 1
     options.log_severity_level = 3
     session = onnxruntime.InferenceSession(words_graph(words), options, providers=["CPUExecutionProvider"])
     found: dict[str, Any] = {}
     for index, word in enumerate(words):
-        place = onnxruntime.OrtValue.ortvalue_from_numpy(np.array([[index]], dtype=np.int64))
+        place = onnxruntime.OrtValue.ortvalue_from_numpy(np.full(shape, index, dtype=np.int64))
         (found[word],) = session.run_with_ort_values(["y"], {"i": place})
     return found
