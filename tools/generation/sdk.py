@@ -34,7 +34,7 @@ def _file(room: str) -> str:
 
 def _home(kind: type) -> str:
     parts = kind.__module__.split(".")
-    return "_".join(parts[1:3]) if parts[1] in ("apps", "protocols", "infra") else parts[1]
+    return parts[2] if parts[1] in ("apps", "protocols", "infra") else parts[1]
 
 
 def _format(text: str) -> str:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from aimass.kernel.doors import door
 
 if TYPE_CHECKING:
+    from aimass.access.capability import CAPABILITY
     from aimass.access.domain.approvals import Approval, RequestApproval
     from aimass.access.domain.keys import CreateKey, CreateService, GatewayKey, NewKey
     from aimass.access.domain.members import CreateWorkspace, GiveRole, ListWorkspaces, OneWorkspace, Workspace
@@ -20,6 +21,7 @@ __getattr__, __dir__ = door(
         "Access": "aimass.access.service.access",
         "AccessSettings": "aimass.access.settings",
         "Approval": "aimass.access.domain.approvals",
+        "CAPABILITY": "aimass.access.capability",
         "CreateKey": "aimass.access.domain.keys",
         "CreateService": "aimass.access.domain.keys",
         "CreateWorkspace": "aimass.access.domain.members",
@@ -34,6 +36,7 @@ __getattr__, __dir__ = door(
     },
 )
 __all__ = [
+    "CAPABILITY",
     "Access",
     "AccessSettings",
     "Approval",

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import uvicorn
+from anyio import to_thread
 from fastapi import FastAPI
 
 from aimass.bootstrap.identity import Identity
@@ -39,13 +40,13 @@ def create_control(platform: Platform) -> FastAPI:
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         del app
-        platform.registry.get(Runs).launch()
+        await to_thread.run_sync(platform.registry.get(Runs).launch)
         loops.start()
         ready.append(True)
         yield
         ready.clear()
-        loops.stop()
-        platform.close()
+        await to_thread.run_sync(loops.stop)
+        await to_thread.run_sync(platform.close)
 
     parts = AppParts(
         registry=platform.registry,

@@ -15,7 +15,7 @@ from aimass.cluster import Jobs, ListJobs
 from aimass.kernel.capability import Capability, load
 from aimass.kernel.errors import Unauthenticated
 from aimass.kernel.layout import DataDir
-from aimass.kernel.principal import ANONYMOUS, Principal
+from aimass.kernel.principal import ANONYMOUS, ANYWHERE, Principal
 from aimass.kernel.registry import Registry
 from aimass.web.console import Badge, Workspace
 from aimass.web.session import SESSION_COOKIE, Signer, require_csrf
@@ -84,7 +84,8 @@ class Identity:
                     topic=f"{workspace}/jobs",
                 )
             )
-        needs = sum(len(load(c.attention)(self._registry, who, workspace)) for c in capabilities if c.attention)
+        found = [need for c in capabilities if c.attention for need in load(c.attention)(self._registry, who)]
+        needs = sum(need["workspace"] in (workspace, ANYWHERE) for need in found)
         badges.append(Badge(icon="bell", label="Needs you", count=needs, href="/", tone="warn" if needs else "mute"))
         return badges
 

@@ -16,9 +16,10 @@ from aimass.infra.compute import Compute, ProcessCompute, WarmChild, child_envir
 from aimass.infra.database import Database
 from aimass.infra.events import Dispatcher, EventLog
 from aimass.infra.live import LiveHub
+from aimass.infra.search import Search
 from aimass.infra.secrets import Secrets, SecretsSettings, open_secrets
 from aimass.infra.workflows import Runs, RunsConfig, executor_identity
-from aimass.kernel.capability import Capability, load
+from aimass.kernel.capability import Capabilities, Capability, load
 from aimass.kernel.clock import Clock
 from aimass.kernel.layout import DataDir
 from aimass.kernel.registry import Registry
@@ -87,6 +88,7 @@ def _ports(settings: PlatformSettings, layout: DataDir, database: Database) -> R
     registry.put(Dispatcher, Dispatcher(database, log))
     registry.put(LiveHub, LiveHub())
     registry.put(Blobs, FolderBlobs(layout.blobs))
+    registry.put(Search, Search(database))
     registry.put(Secrets, open_secrets(SecretsSettings(), layout.keys))
     return registry
 
@@ -100,6 +102,7 @@ def _engines(registry: Registry, layout: DataDir, settings: PlatformSettings, fo
     identity = executor_identity(layout.run, "control")
     flows = {name: partial(load(face), registry) for c in found for name, face in c.flows.items()}
     url = settings.database or f"sqlite:///{layout.workflows}"
+    registry.put(Capabilities, Capabilities(found))
     registry.put(JobKinds, kinds)
     registry.put(Compute, ProcessCompute(layout.jobs, environment=environment))
     registry.put(WarmChild, WarmChild(layout.logs / "data.log", environment=environment))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from aimass.client import Client, ClientSettings
+from aimass.client import Client, ClientSettings, save_settings
 
 
 @click.command(help="Sign in, and keep address and key for later commands.")

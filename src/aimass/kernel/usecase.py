@@ -83,7 +83,7 @@ def use_case(
     method, _, path = route.partition(" ")
 
     def declare(function: F) -> F:
-        room = function.__module__.removeprefix("aimass.").removesuffix(".service").partition(".service")[0]
+        room = function.__module__.removeprefix("aimass.").removeprefix("apps.").partition(".service")[0]
         text = (function.__doc__ or "").strip()
         case = UseCase(
             name=f"{room}.{function.__name__}",

@@ -1,0 +1,1 @@
+"""Applications: what people came for, each a room of its own."""

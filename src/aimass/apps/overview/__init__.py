@@ -1,0 +1,16 @@
+"""The overview: health, what runs now, what needs somebody, search, lineage, storage, and specs in and out."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from aimass.kernel.doors import door
+
+if TYPE_CHECKING:
+    from aimass.apps.overview.capability import CAPABILITY
+    from aimass.apps.overview.service import Overview
+
+__getattr__, __dir__ = door(
+    __name__, {"CAPABILITY": "aimass.apps.overview.capability", "Overview": "aimass.apps.overview.service"}
+)
+__all__ = ["CAPABILITY", "Overview"]

@@ -1,0 +1,168 @@
+"""Search, needs, activity, lineage, storage, and specs in and out."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import or_, select
+
+from aimass.apps.overview.domain import (
+    Activity,
+    ApplySpecs,
+    Find,
+    Finding,
+    InWorkspace,
+    Lineage,
+    LineageEdge,
+    LineageNode,
+    ListActivity,
+    Need,
+    SpecChange,
+    StorageUse,
+    TraceLineage,
+)
+from aimass.infra.database import Database, events_log, lineage_edges
+from aimass.infra.search import Search
+from aimass.kernel.capability import Capabilities, load
+from aimass.kernel.errors import Invalid
+from aimass.kernel.layout import DataDir
+from aimass.kernel.principal import ANYWHERE, Principal
+from aimass.kernel.registry import Registry
+from aimass.kernel.usecase import SIGNED_IN, use_case
+
+_KEPT = {
+    "blobs": "as long as a model version or dataset names them",
+    "lake": "every version until compaction, pinned versions for ever",
+    "jobs": "files of finished jobs 24 hours, of failed ones 7 days",
+    "packages": "as long as a revision serves them",
+    "records": "until they are in the lake",
+    "series": "until they are in the database",
+    "logs": "rotated by size",
+}
+
+
+def build(registry: Registry) -> Overview:
+    """Build the service."""
+    return Overview(registry)
+
+
+class Overview:
+    """What looks across all rooms."""
+
+    def __init__(self, registry: Registry) -> None:
+        self._registry = registry
+        self._database = registry.get(Database)
+
+    @use_case("GET /search", permission=SIGNED_IN, cli="search")
+    def search(self, who: Principal, command: Find) -> list[Finding]:
+        """Find datasets, models, services, jobs, people and pages by their words."""
+        hits = self._registry.get(Search).find(who, command.q, kind=command.kind, limit=command.limit)
+        return [Finding(kind=h.kind, key=h.key, workspace=h.workspace, title=h.title, href=h.href) for h in hits]
+
+    @use_case("GET /workspaces/{workspace}/attention", permission="access.read", cli="attention")
+    def list_needs(self, who: Principal, command: InWorkspace) -> list[Need]:
+        """List what needs somebody: alerts, failed jobs, reviews and approvals, newest first."""
+        hooks = [load(c.attention) for c in self._registry.get(Capabilities) if c.attention]
+        found = [Need(**need) for hook in hooks for need in hook(self._registry, who)]
+        mine = [need for need in found if need.workspace in (command.workspace, ANYWHERE)]
+        return sorted(mine, key=lambda need: need.since, reverse=True)
+
+    @use_case("GET /workspaces/{workspace}/activity", permission="access.read", cli="activity")
+    def list_activity(self, who: Principal, command: ListActivity) -> list[Activity]:
+        """List the latest facts of the event log."""
+        query = select(events_log).where(events_log.c.workspace == command.workspace).order_by(events_log.c.seq.desc())
+        with self._database.read() as conn:
+            rows = conn.execute(query.limit(command.limit)).all()
+        names = Activity.__slots__
+        return [Activity(**{name: getattr(row, name) for name in names}) for row in rows]
+
+    @use_case("GET /workspaces/{workspace}/lineage", permission="lake.read", cli="lineage")
+    def trace_lineage(self, who: Principal, command: TraceLineage) -> Lineage:
+        """Follow where an object came from and what came of it."""
+        start = (command.kind, command.id)
+        levels, edges = {start: 0}, dict[str, LineageEdge]()
+        for direction in (-1, 1):
+            front = [start]
+            for level in range(1, command.hops + 1):
+                front = self._next(command.workspace, front, direction, level, levels, edges)
+        nodes = [LineageNode(kind=kind, id=id_, level=level) for (kind, id_), level in levels.items()]
+        return Lineage(nodes=nodes, edges=list(edges.values()))
+
+    def _next(
+        self,
+        workspace: str,
+        front: list[tuple[str, str]],
+        direction: int,
+        level: int,
+        levels: dict[tuple[str, str], int],
+        edges: dict[str, LineageEdge],
+    ) -> list[tuple[str, str]]:
+        if not front:
+            return []
+        near, far = ("dst", "src") if direction < 0 else ("src", "dst")
+        columns = lineage_edges.c
+        match = [(columns[f"{near}_kind"] == kind) & (columns[f"{near}_id"] == id_) for kind, id_ in front]
+        with self._database.read() as conn:
+            rows = conn.execute(select(lineage_edges).where(columns.workspace == workspace, or_(*match))).all()
+        found: list[tuple[str, str]] = []
+        for row in rows:
+            edges[row.id] = LineageEdge(
+                source=f"{row.src_kind}:{row.src_id}", target=f"{row.dst_kind}:{row.dst_id}", via=row.via, time=row.time
+            )
+            other = (getattr(row, f"{far}_kind"), getattr(row, f"{far}_id"))
+            if other not in levels:
+                levels[other] = direction * level
+                found.append(other)
+        return found
+
+    @use_case("GET /storage", permission="access.manage", cli="storage")
+    def show_storage(self, who: Principal) -> list[StorageUse]:
+        """Show what the data directory holds, and how long it is kept."""
+        layout = self._registry.get(DataDir)
+        uses = [_use(folder, _KEPT[folder.name]) for folder in layout.folders() if folder.name in _KEPT]
+        return [*uses, _use(layout.database, "all of the platform's own facts", name="database")]
+
+    @use_case("GET /workspaces/{workspace}/specs", permission="access.read", cli="export")
+    def export_specs(self, who: Principal, command: InWorkspace) -> list[dict[str, Any]]:
+        """Write everything that has a spec as documents; applying them again changes nothing."""
+        documents: list[dict[str, Any]] = []
+        for kind in self._kinds().values():
+            documents += kind.export(self._registry, who, command.workspace)
+        return documents
+
+    @use_case("POST /workspaces/{workspace}/specs", permission="access.read")
+    def apply_specs(self, who: Principal, command: ApplySpecs) -> list[SpecChange]:
+        """Create or change what the documents describe; each kind asks for its own permission."""
+        kinds = self._kinds()
+        for document in command.documents:
+            if document.get("kind") not in kinds:
+                raise Invalid(
+                    f"there is no kind {document.get('kind')!r}",
+                    field="kind",
+                    value=document.get("kind"),
+                    allowed=sorted(kinds),
+                )
+            if not isinstance(document.get("name"), str):
+                raise Invalid("a document needs a name", field="name", value=document.get("name"))
+        changes = []
+        order = {name: number for number, name in enumerate(kinds)}
+        for document in sorted(command.documents, key=lambda d: order[d["kind"]]):
+            kind = kinds[document["kind"]]
+            action, fields = kind.apply(self._registry, who, command.workspace, document, dry_run=command.dry_run)
+            changes.append(SpecChange(kind=document["kind"], name=document["name"], action=action, fields=fields))
+        return changes
+
+    def _kinds(self) -> dict[str, Any]:
+        return {name: load(face) for c in self._registry.get(Capabilities) for name, face in c.kinds.items()}
+
+
+def _use(path: Path, retention: str, *, name: str = "") -> StorageUse:
+    files = [path] if path.is_file() else [file for file in path.rglob("*") if file.is_file()]
+    sizes = []
+    for file in files:
+        try:
+            sizes.append(file.stat().st_size)
+        except FileNotFoundError:
+            continue
+    return StorageUse(part=name or path.name, size_bytes=sum(sizes), files=len(sizes), retention=retention)

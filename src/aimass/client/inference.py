@@ -1,0 +1,114 @@
+"""Inference over the Open Inference Protocol v2, with plain Python values."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+from urllib.parse import quote
+
+from aimass.client.transport import Transport
+from aimass.kernel.errors import Invalid
+
+Row = Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Prediction:
+    """What a model says of one row.
+
+    Attributes
+    ----------
+    outputs
+        Every output of the model by name, for example ``label`` and ``probabilities``.
+    request_id
+        Id of the request; feedback refers to it.
+    revision, model
+        What answered: the deployment's revision, and ``<model>/<version>``.
+    """
+
+    outputs: dict[str, Any]
+    request_id: str
+    revision: str = ""
+    model: str = ""
+
+    @property
+    def label(self) -> Any:
+        """The predicted class or value."""
+        return self.outputs.get("label")
+
+
+@dataclass(slots=True)
+class Endpoint:
+    """An endpoint as a client sees it; its inputs are asked for once."""
+
+    transport: Transport
+    name: str
+    _inputs: list[dict[str, Any]] = field(default_factory=list[dict[str, Any]])
+
+    @property
+    def path(self) -> str:
+        """The address below ``/v2``."""
+        return f"/v2/models/{quote(self.name, safe='')}"
+
+    def inputs(self) -> list[dict[str, Any]]:
+        """Return name and datatype of each input."""
+        if not self._inputs:
+            self._inputs = self.transport.send("GET", self.path).json()["inputs"]
+        return self._inputs
+
+    def predict(self, rows: Sequence[Row], request_id: str | None = None) -> list[Prediction]:
+        """Score rows in one request."""
+        body: dict[str, Any] = {"inputs": tensors(self.inputs(), rows)}
+        if request_id:
+            body["id"] = request_id
+        response = self.transport.send("POST", f"{self.path}/infer", json=body)
+        reply, head = response.json(), response.headers
+        columns = {output["name"]: _by_row(output, len(rows)) for output in reply["outputs"]}
+        return [
+            Prediction(
+                outputs={name: values[number] for name, values in columns.items()},
+                request_id=str(reply.get("id", "")),
+                revision=head.get("x-aimass-revision", ""),
+                model=head.get("x-aimass-model", ""),
+            )
+            for number in range(len(rows))
+        ]
+
+
+def tensors(inputs: Sequence[Mapping[str, Any]], rows: Sequence[Row]) -> list[dict[str, Any]]:
+    """Build one tensor per input column.
+
+    Examples
+    --------
+    >>> tensors([{"name": "age", "datatype": "FP32"}], [{"age": 7}, {"age": None}])
+    [{'name': 'age', 'datatype': 'FP32', 'shape': [2, 1], 'data': [7, None]}]
+    """
+    if not rows:
+        raise Invalid("there are no rows to score", field="rows", allowed="at least one row")
+    known = {entry["name"] for entry in inputs}
+    for row in rows:
+        extra = sorted(set(row) - known)
+        if extra:
+            raise Invalid(f"the model has no input {extra[0]!r}", field=extra[0], allowed=sorted(known))
+    return [
+        {
+            "name": entry["name"],
+            "datatype": entry["datatype"],
+            "shape": [len(rows), 1],
+            "data": [row.get(entry["name"]) for row in rows],
+        }
+        for entry in inputs
+    ]
+
+
+def _by_row(output: Mapping[str, Any], rows: int) -> list[Any]:
+    """Cut the flat data of an output into one value per row."""
+    data, width = output["data"], 1
+    for size in output["shape"][1:]:
+        width *= size
+    if data and isinstance(data[0], list):
+        return list(data)
+    if len(output["shape"]) == 1:
+        return list(data)
+    return [data[i * width : (i + 1) * width] for i in range(rows)]

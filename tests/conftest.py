@@ -1,0 +1,48 @@
+"""For the whole suite: with ``AIMASS_TEST_ENGINE=postgres`` every test that opens a database file gets a PostgreSQL one."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from aimass.infra.database import Database
+from aimass.kernel.clock import Clock
+
+from tests.fixtures.postgres import PostgresServer, postgres_server, programs
+
+ON_POSTGRES = os.environ.get("AIMASS_TEST_ENGINE") == "postgres"
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    if ON_POSTGRES and item.get_closest_marker("sqlite"):
+        pytest.skip("looks into the SQLite file itself")
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[PostgresServer]:
+    """One PostgreSQL server for the session."""
+    if programs() is None:
+        pytest.skip("ENGINE MISSING: postgresql")
+    with postgres_server() as server:
+        yield server
+
+
+@pytest.fixture(autouse=ON_POSTGRES)
+def _files_are_postgres(postgres: PostgresServer, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Open a PostgreSQL database wherever a test opens a SQLite file; the same path is the same database."""
+    urls: dict[Path, str] = {}
+    opened: list[Database] = []
+
+    def file(path: Path, clock: Clock | None = None) -> Database:
+        path = Path(path)
+        if path not in urls:
+            urls[path] = postgres.create()
+        opened.append(Database(urls[path], clock))
+        return opened[-1]
+
+    monkeypatch.setattr(Database, "file", file)
+    yield
+    for database in opened:
+        database.close()
