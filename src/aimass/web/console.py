@@ -18,12 +18,12 @@ from aimass.kernel.clock import Clock, SystemClock
 from aimass.kernel.errors import AimassError, Failed
 from aimass.kernel.principal import ANONYMOUS, Principal
 from aimass.kernel.registry import Registry
-from aimass.web import session
 from aimass.web.address import Address
 from aimass.web.bundle import AssetFiles, Bundle
 from aimass.web.i18n import language_of
 from aimass.web.menu import menu
-from aimass.web.templating import environments
+from aimass.web.session import CSRF_COOKIE, Signer, csrf_token
+from aimass.web.templating import Environments
 
 THEME_COOKIE = "theme"
 WORKSPACE_COOKIE = "workspace"
@@ -111,8 +111,8 @@ class Console:
 
     def __init__(self, setup: ConsoleSetup) -> None:
         self.setup = setup
-        self.signer = session.Signer(secret=setup.secret)
-        self.environments = environments(_rooms(setup.capabilities), setup.bundle, setup.clock)
+        self.signer = Signer(secret=setup.secret)
+        self.environments = Environments(_rooms(setup.capabilities), setup.bundle, setup.clock)
 
     def install(self, app: FastAPI) -> None:
         """Add the assets, the pages of the toolkit and those of all rooms; the last router takes unknown addresses."""
@@ -141,7 +141,7 @@ class Console:
 
     def say(self, request: Request, text: str, **values: Any) -> str:
         """Translate a text into the language of the request."""
-        said: str = self.environments[language_of(request)].globals["gettext"](text, **values)  # pyright: ignore[reportCallIssue]
+        said: str = self.environments[language_of(request)].globals["say"](text, **values)
         return said
 
     def render(
@@ -201,7 +201,7 @@ class Console:
             "base": f"/{workspace}",
             "here": Address.of(request),
             "allows": lambda permission, object_=None: who.allows(permission, workspace, object_),
-            "csrf": session.csrf_token(request, self.signer),
+            "csrf": csrf_token(request, self.signer),
         }
 
     def _shell(self, request: Request) -> dict[str, Any]:
@@ -220,12 +220,12 @@ class Console:
         }
 
     def _keep(self, request: Request, response: Response, shell: Mapping[str, Any]) -> None:
-        cookies = {session.CSRF_COOKIE: shell["csrf"]}
+        cookies = {CSRF_COOKIE: shell["csrf"]}
         if shell["workspace"] in {w.slug for w in shell.get("workspaces", ())}:
             cookies[WORKSPACE_COOKIE] = shell["workspace"]
         for name, value in cookies.items():
             if request.cookies.get(name) != value:
-                secret = name == session.CSRF_COOKIE
+                secret = name == CSRF_COOKIE
                 response.set_cookie(name, value, httponly=secret, samesite="lax", secure=self.setup.secure, path="/")
 
 
@@ -256,12 +256,17 @@ def _local(request: Request) -> str:
 
 def _rooms(capabilities: Sequence[Capability]) -> dict[str, Path]:
     """Return the folder of each room that has pages."""
-    rooms: dict[str, Path] = {}
-    for capability in capabilities:
-        if capability.console:
-            package = capability.console.partition(":")[0].rpartition(".")[0]
-            spec = find_spec(package)
-            if spec is None or not spec.submodule_search_locations:
-                raise Failed(f"{package!r}, which should hold the pages of {capability.name!r}, is no package")
-            rooms[capability.name] = Path(next(iter(spec.submodule_search_locations)))
-    return rooms
+    return {c.name: _folder(c) for c in capabilities if c.console}
+
+
+def _folder(capability: Capability) -> Path:
+    """Return the nearest package around the pages that has templates."""
+    package = (capability.console or "").partition(":")[0].rpartition(".")[0]
+    while package:
+        spec = find_spec(package)
+        places = spec.submodule_search_locations if spec else None
+        folder = next((Path(p) for p in places or () if (Path(p) / "templates").is_dir()), None)
+        if folder:
+            return folder
+        package = package.rpartition(".")[0]
+    raise Failed(f"no folder 'templates' is beside {capability.console!r}, the pages of {capability.name!r}")

@@ -69,7 +69,8 @@ def menu(capabilities: Iterable[Capability], who: Principal, workspace: str, pat
         Path of the page, to mark where the visitor is: the longest menu address that it starts with.
     """
     allowed = [place for c in capabilities for place in c.pages if _allowed(place, who, workspace)]
-    here = max((h for p in allowed if _within(path, h := _href(p, workspace))), key=len, default="")
+    above = [href for href in (_href(place, workspace) for place in allowed) if _within(path, href)]
+    here = max(above, key=len) if above else ""
     areas: list[MenuArea] = []
     for area in AREAS:
         mine = sorted((p for p in allowed if p.place == area.id), key=lambda p: (p.order, p.title))

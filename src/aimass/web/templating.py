@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -17,8 +18,8 @@ from aimass.web.plots import bar_shapes, spark_points
 from aimass.web.words import word
 
 
-def environments(rooms: Mapping[str, Path], bundle: Bundle, clock: Clock) -> dict[str, Environment]:
-    """Return the environment of each language.
+class Environments(dict[str, Environment]):
+    """The environment of each language, made when it is first asked for.
 
     Parameters
     ----------
@@ -29,7 +30,15 @@ def environments(rooms: Mapping[str, Path], bundle: Bundle, clock: Clock) -> dic
     clock
         Tells the time against which ages are written.
     """
-    return {language: _environment(language, rooms, bundle, clock) for language in LANGUAGES}
+
+    def __init__(self, rooms: Mapping[str, Path], bundle: Bundle, clock: Clock) -> None:
+        super().__init__()
+        self._make = partial(_environment, rooms=rooms, bundle=bundle, clock=clock)
+
+    def __missing__(self, language: str) -> Environment:
+        """Make the environment of a language."""
+        self[language] = self._make(language)
+        return self[language]
 
 
 def _environment(language: str, rooms: Mapping[str, Path], bundle: Bundle, clock: Clock) -> Environment:
@@ -45,9 +54,13 @@ def _environment(language: str, rooms: Mapping[str, Path], bundle: Bundle, clock
     )
     catalogue = translations(language, rooms.values())
     env.install_gettext_translations(catalogue, newstyle=True)  # pyright: ignore[reportAttributeAccessIssue] of the extension
-    say = env.globals["gettext"]
-    env.filters.update({**PLAIN, **time_filters(clock, lambda text, **values: catalogue.gettext(text) % values)})
+
+    def say(text: str, **values: Any) -> str:
+        return catalogue.gettext(text) % values
+
+    env.filters.update({**PLAIN, **time_filters(clock, say)})
     env.globals.update(
+        say=say,
         lang=language,
         languages=LANGUAGES,
         icon=bundle.icon,
@@ -57,7 +70,6 @@ def _environment(language: str, rooms: Mapping[str, Path], bundle: Bundle, clock
         spark_points=spark_points,
         bar_shapes=bar_shapes,
     )
-    env.globals.setdefault("_", say)
     env.globals["ui"] = _components(env)
     return env
 
