@@ -26,7 +26,7 @@ def tidy(registry: Registry) -> None:
     registry.get(Access).tidy()
 
 
-def attention(registry: Registry, who: Principal) -> list[dict[str, Any]]:
+def attention(registry: Registry, who: Principal, workspace: str = ANYWHERE) -> list[dict[str, Any]]:
     """Return what waits for this principal: decisions, invitations nobody accepted, lost passwords."""
     access = registry.get(Access)
     found = [
@@ -36,9 +36,10 @@ def attention(registry: Registry, who: Principal) -> list[dict[str, Any]]:
             "subject": approval.subject,
             "workspace": approval.workspace,
             "since": approval.created_at,
-            "path": f"/w/{approval.workspace}/approvals/{approval.id}",
+            "path": f"/{approval.workspace}/approvals/{approval.id}",
         }
         for approval in access.pending_for(who)
+        if workspace in (ANYWHERE, approval.workspace)
     ]
     return found + access.waiting_people(who) if who.allows("access.manage", ANYWHERE) else found
 

@@ -29,8 +29,8 @@ class Attempts(Part):
             row = rows.find(change.conn, attempts, sha256=mark)
             if row is not None and row.locked_until is not None and row.locked_until > change.now:
                 raise LockedOut(math.ceil((row.locked_until - change.now).total_seconds()))
-            fresh = row is None or change.now - row.last_at > timedelta(seconds=4 * self._settings.lock_most_s)
-            failures = 1 if fresh else row.failures + 1
+            oldest = change.now - timedelta(seconds=4 * self._settings.lock_most_s)
+            failures = row.failures + 1 if row is not None and row.last_at > oldest else 1
             values = {"failures": failures, "last_at": change.now, "locked_until": self._lock(failures, change.now)}
             if row is None:
                 rows.add(change.conn, attempts, sha256=mark, **values)
@@ -79,8 +79,8 @@ class Sessions(Attempts):
         self._take_attempt(name)
         with self._database.read() as conn:
             row = rows.find(conn, users, name_key=name)
-        usable = row is not None and row.state == "active"
-        good = self._ground.passwords.verify(command.password, row.password if usable else None)
+        stored = row.password if row is not None and row.state == "active" else None
+        good = self._ground.passwords.verify(command.password, stored)
         if row is None or not good:
             self._note_failure(row)
             raise WrongCredentials("name or password is wrong", hint="names do not care about capital letters")

@@ -45,7 +45,7 @@ def entries(conn: Connection, wanted: ListAudit, before: int | None) -> Sequence
 def texts(conn: Connection, after: int | None, limit: int) -> list[tuple[int, str]]:
     """Return rows behind a sequence number (None: from the lowest) in canonical text, made of the stored bytes."""
     found = conn.execute(_behind(_RAW, after, limit)).mappings()
-    return [(row["seq"], canonical(row)) for row in found]
+    return [(row["seq"], canonical({**row})) for row in found]
 
 
 def all_texts(conn: Connection) -> Iterator[tuple[int, str | None]]:
@@ -71,7 +71,7 @@ def _batch(conn: Connection, after: int | None) -> list[tuple[int, str | None]]:
 
 def _text(conn: Connection, seq: int) -> str | None:
     try:
-        return canonical(conn.execute(_RAW.where(audit_log.c.seq == seq)).mappings().one())
+        return canonical({**conn.execute(_RAW.where(audit_log.c.seq == seq)).mappings().one()})
     except (SQLAlchemyError, ValueError):
         return None
 

@@ -8,8 +8,7 @@ from binascii import Error as BadBase64
 from pathlib import Path
 from threading import Lock
 
-from aimass.infra.secrets import envelope
-from aimass.infra.secrets.envelope import KEY_BYTES, KeyRing, key_id
+from aimass.infra.secrets.envelope import KEY_BYTES, KeyRing, header_key, key_id, reseal, seal, unseal
 from aimass.infra.secrets.keyfile import read_private, write_private
 from aimass.infra.secrets.port import Secrets
 from aimass.infra.secrets.settings import SecretsSettings
@@ -24,15 +23,15 @@ class _Enveloped:
 
     def seal(self, plain: bytes, *, about: str) -> bytes:
         """Return the sealed value."""
-        return envelope.seal(self._ring(), plain, about)
+        return seal(self._ring(), plain, about)
 
     def unseal(self, sealed: bytes, *, about: str) -> bytes:
         """Return the value."""
-        return envelope.unseal(self._ring(), sealed, about)
+        return unseal(self._ring(), sealed, about)
 
     def key_of(self, sealed: bytes) -> str:
         """Return the id of the master key in the header."""
-        return envelope.header_key(sealed)
+        return header_key(sealed)
 
     def current_key(self) -> str:
         """Return the id of the master key that seals new values."""
@@ -40,7 +39,7 @@ class _Enveloped:
 
     def reseal(self, sealed: bytes, *, about: str) -> bytes:
         """Move a value below the current master key."""
-        return envelope.reseal(self._ring(), sealed, about)
+        return reseal(self._ring(), sealed, about)
 
 
 class KeyFileSecrets(_Enveloped):
