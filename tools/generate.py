@@ -19,7 +19,11 @@ def main() -> int:
     platform = gather()
     files = sdk.files(platform) | reference.files(platform)
     stale = [name for name, text in files.items() if _old(name) != text]
-    gone = [path for path in sorted((ROOT / "src/aimass/client/generated").glob("*.py")) if str(path.relative_to(ROOT)) not in files]
+    gone = [
+        path
+        for path in sorted((ROOT / "src/aimass/client/generated").glob("*.py"))
+        if str(path.relative_to(ROOT)) not in files
+    ]
     if "--check" in sys.argv:
         for name in stale:
             print(f"stale: {name} (run python tools/generate.py)")

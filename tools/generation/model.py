@@ -109,7 +109,11 @@ def _params(case: UseCase) -> tuple[Param, ...]:
 
 
 def _param(case: UseCase, field_: dataclasses.Field[Any], hint: Any) -> Param:
-    notes = [m for m in get_args(hint)[1:] if isinstance(m, annotated_types.DocInfo)] if get_origin(hint) is Annotated else []
+    notes = (
+        [m for m in get_args(hint)[1:] if isinstance(m, annotated_types.DocInfo)]
+        if get_origin(hint) is Annotated
+        else []
+    )
     bare = get_args(hint)[0] if get_origin(hint) is Annotated else hint
     required = field_.default is MISSING and field_.default_factory is MISSING
     default = field_.default if field_.default is not MISSING and not required else None
@@ -119,7 +123,9 @@ def _param(case: UseCase, field_: dataclasses.Field[Any], hint: Any) -> Param:
         where=_where(case, field_.name),
         kind=kind,
         required=required,
-        default=default.value if isinstance(default, enum.Enum) else (default if isinstance(default, str | int | float | bool) else None),
+        default=default.value
+        if isinstance(default, enum.Enum)
+        else (default if isinstance(default, str | int | float | bool) else None),
         many=many,
         choices=choices,
         help=notes[0].documentation if notes else "",

@@ -37,8 +37,13 @@ def _page(title: str, intro: str, body: str) -> str:
 def _rest(platform: Platform) -> str:
     rooms: dict[str, list[list[str]]] = {}
     for case in platform.cases:
-        rooms.setdefault(case.name.rpartition(".")[0], []).append([f"`{case.method}`", f"`/api/v1{case.path}`", case.summary, f"`{case.permission}`", f"`{case.name}`"])
-    body = "\n".join(f"## {room}\n\n{_table(['method', 'path', 'what it does', 'permission', 'operation'], rows)}" for room, rows in rooms.items())
+        rooms.setdefault(case.name.rpartition(".")[0], []).append(
+            [f"`{case.method}`", f"`/api/v1{case.path}`", case.summary, f"`{case.permission}`", f"`{case.name}`"]
+        )
+    body = "\n".join(
+        f"## {room}\n\n{_table(['method', 'path', 'what it does', 'permission', 'operation'], rows)}"
+        for room, rows in rooms.items()
+    )
     intro = "Every operation; the full schema is served at `/openapi.json`. Lists are paged by `limit` and `cursor`; changes take `If-Match`; errors are RFC 9457 problems."
     return _page("REST reference", intro, body)
 
@@ -47,30 +52,62 @@ def _cli(platform: Platform) -> str:
     parts = []
     for case in sorted((c for c in platform.cases if c.cli), key=lambda c: c.cli):
         operation = operation_of(case)
-        options = "".join(f"- `--{p.name.replace('_', '-')}`{' (required)' if p.required and p.name != 'workspace' else ''} {p.help}\n" for p in operation.params)
+        options = "".join(
+            f"- `--{p.name.replace('_', '-')}`{' (required)' if p.required and p.name != 'workspace' else ''} {p.help}\n"
+            for p in operation.params
+        )
         parts.append(f"## aimass {case.cli}\n\n{case.summary}\n\n{options}")
-    return _page("Command reference", "Commands speak HTTP through the SDK; each takes `--json`, `--url`, `--key` and `--workspace`.", "\n".join(parts))
+    return _page(
+        "Command reference",
+        "Commands speak HTTP through the SDK; each takes `--json`, `--url`, `--key` and `--workspace`.",
+        "\n".join(parts),
+    )
 
 
 def _errors() -> str:
-    kinds = sorted((k for k in vars(errors).values() if isinstance(k, type) and issubclass(k, AimassError) and k is not AimassError), key=lambda k: k.status)
+    kinds = sorted(
+        (
+            k
+            for k in vars(errors).values()
+            if isinstance(k, type) and issubclass(k, AimassError) and k is not AimassError
+        ),
+        key=lambda k: k.status,
+    )
     rows = [[f"`{k.code}`", str(k.status), (k.__doc__ or "").strip().splitlines()[0]] for k in kinds]
-    return _page("Error codes", "Every error has a stable code, a sentence, the offending value and the way out.", _table(["code", "status", "meaning"], rows))
+    return _page(
+        "Error codes",
+        "Every error has a stable code, a sentence, the offending value and the way out.",
+        _table(["code", "status", "meaning"], rows),
+    )
 
 
 def _events(platform: Platform) -> str:
-    rows = [[f"`{name}`", capability.title] for capability in platform.capabilities for name in sorted(capability.emits)]
-    return _page("Events", "Facts in the event log, CloudEvents in shape; they carry ids, counts and hashes only.", _table(["type", "room"], rows))
+    rows = [
+        [f"`{name}`", capability.title] for capability in platform.capabilities for name in sorted(capability.emits)
+    ]
+    return _page(
+        "Events",
+        "Facts in the event log, CloudEvents in shape; they carry ids, counts and hashes only.",
+        _table(["type", "room"], rows),
+    )
 
 
 def _permissions(platform: Platform) -> str:
     rows = sorted({(case.permission, case.name) for case in platform.cases})
-    return _page("Permissions", "What each operation needs.", _table(["permission", "operation"], [[f"`{p}`", f"`{n}`"] for p, n in rows]))
+    return _page(
+        "Permissions",
+        "What each operation needs.",
+        _table(["permission", "operation"], [[f"`{p}`", f"`{n}`"] for p, n in rows]),
+    )
 
 
 def _rooms(platform: Platform) -> str:
     rows = [[f"`{c.name}`", c.title, ", ".join(f"`{r}`" for r in c.requires)] for c in platform.capabilities]
-    return _page("Rooms", "The rooms of this installation, from their capability records.", _table(["room", "what it is", "requires"], rows))
+    return _page(
+        "Rooms",
+        "The rooms of this installation, from their capability records.",
+        _table(["room", "what it is", "requires"], rows),
+    )
 
 
 def existing(root: Path) -> list[Path]:

@@ -20,7 +20,11 @@ NOTE = "Written by tools/generate.py from the use cases; do not edit."
 def files(platform: Platform) -> dict[str, str]:
     """Return path to text of everything generated."""
     rooms = sorted({case.name.rpartition(".")[0] for case in platform.cases})
-    out = {f"{FOLDER}/__init__.py": f'"""{NOTE}"""\n', "src/aimass/client/catalog.py": _catalog(platform), f"{FOLDER}/groups.py": _groups(rooms)}
+    out = {
+        f"{FOLDER}/__init__.py": f'"""{NOTE}"""\n',
+        "src/aimass/client/catalog.py": _catalog(platform),
+        f"{FOLDER}/groups.py": _groups(rooms),
+    }
     for home in sorted({_home(kind) for kind in platform.types.values()}):
         out[f"{FOLDER}/{home}_types.py"] = _types(platform, home)
     for room in rooms:
@@ -43,7 +47,14 @@ def _format(text: str) -> str:
 
 
 def _catalog(platform: Platform) -> str:
-    lines = [f'"""Every operation of the platform. {NOTE}"""', "", HEAD, "from aimass.client.operations import Operation, Param", "", "OPERATIONS: dict[str, Operation] = {"]
+    lines = [
+        f'"""Every operation of the platform. {NOTE}"""',
+        "",
+        HEAD,
+        "from aimass.client.operations import Operation, Param",
+        "",
+        "OPERATIONS: dict[str, Operation] = {",
+    ]
     for case in platform.cases:
         operation = operation_of(case)
         lines.append(f"    {case.name!r}: {_literal(operation)},")
@@ -79,7 +90,14 @@ def _types(platform: Platform, home: str) -> str:
     body = []
     for kind in [k for k in platform.types.values() if _home(k) == home]:
         summary = (kind.__doc__ or kind.__name__).strip().splitlines()[0]
-        body += ["", "", "@dataclass(frozen=True, slots=True, kw_only=True)", f"class {kind.__name__}:", f'    """{summary}"""', ""]
+        body += [
+            "",
+            "",
+            "@dataclass(frozen=True, slots=True, kw_only=True)",
+            f"class {kind.__name__}:",
+            f'    """{summary}"""',
+            "",
+        ]
         hints = get_type_hints(kind, include_extras=True)
         body += [f"    {f.name}: {spell(hints[f.name])}{_default(f)}" for f in dataclasses.fields(kind)] or ["    pass"]
     text = "\n".join(body)
@@ -89,7 +107,11 @@ def _types(platform: Platform, home: str) -> str:
 def _default(field: dataclasses.Field[Any]) -> str:
     if field.default_factory is not MISSING:
         made = field.default_factory()
-        return f" = field(default_factory={type(made).__name__})" if isinstance(made, list | dict) else " = field(default_factory=list)"
+        return (
+            f" = field(default_factory={type(made).__name__})"
+            if isinstance(made, list | dict)
+            else " = field(default_factory=list)"
+        )
     if field.default is MISSING:
         return ""
     value = field.default.value if hasattr(field.default, "value") else field.default
@@ -98,9 +120,13 @@ def _default(field: dataclasses.Field[Any]) -> str:
 
 def _module(title: str, text: str, imports: str) -> str:
     used = [
-        ("from dataclasses import " + ", ".join(n for n in ("dataclass", "field") if n + "(" in text)) if "dataclass(" in text else "",
+        ("from dataclasses import " + ", ".join(n for n in ("dataclass", "field") if n + "(" in text))
+        if "dataclass(" in text
+        else "",
         "from datetime import datetime" if "datetime" in text else "",
-        "from typing import " + ", ".join(n for n in ("Any", "Literal") if n in text) if "Any" in text or "Literal" in text else "",
+        "from typing import " + ", ".join(n for n in ("Any", "Literal") if n in text)
+        if "Any" in text or "Literal" in text
+        else "",
         "",
         imports,
         "from aimass.kernel.pages import Page" if "Page[" in text else "",
@@ -113,9 +139,15 @@ def _methods(platform: Platform, room: str) -> str:
     name = "".join(part.title() for part in room.replace(".", "_").split("_"))
     text = "\n".join(
         [
-            "", "", f"class {name}Calls(Calls):", f'    """Operations of {room}."""',
+            "",
+            "",
+            f"class {name}Calls(Calls):",
+            f'    """Operations of {room}."""',
             *(_method(c, "def", "return self._call") for c in cases),
-            "", "", f"class Async{name}Calls(AsyncCalls):", f'    """Operations of {room}, for asyncio."""',
+            "",
+            "",
+            f"class Async{name}Calls(AsyncCalls):",
+            f'    """Operations of {room}, for asyncio."""',
             *(_method(c, "async def", "return await self._call") for c in cases),
         ]
     )
@@ -130,7 +162,9 @@ def _method(case: UseCase, start: str, call: str) -> str:
     for param in sorted(operation.params, key=lambda p: not p.required or p.name == "workspace"):
         optional = not param.required or param.name == "workspace"
         kind = spell(hints[param.name])
-        arguments.append(f"{param.name}: {kind if not optional or kind.endswith('None') else kind + ' | None'}{' = None' if optional else ''}")
+        arguments.append(
+            f"{param.name}: {kind if not optional or kind.endswith('None') else kind + ' | None'}{' = None' if optional else ''}"
+        )
         values.append(f"{param.name!r}: {param.name}")
     result = spell(case.result)
     signature = ("self, *, " + ", ".join(arguments)) if arguments else "self"
@@ -144,10 +178,20 @@ def _method(case: UseCase, start: str, call: str) -> str:
 def _groups(rooms: list[str]) -> str:
     lines = [f'"""Groups of methods by room. {NOTE}"""', "", HEAD]
     names = {room: "".join(part.title() for part in room.replace(".", "_").split("_")) for room in rooms}
-    lines += [f"from aimass.client.generated.{_file(room)} import Async{names[room]}Calls, {names[room]}Calls" for room in rooms]
+    lines += [
+        f"from aimass.client.generated.{_file(room)} import Async{names[room]}Calls, {names[room]}Calls"
+        for room in rooms
+    ]
     lines.append("from aimass.client.transport import AsyncTransport, Transport")
     for prefix, base in (("", "Transport"), ("Async", "AsyncTransport")):
-        lines += ["", "", f"class {prefix}Groups:", '    """One attribute per room."""', "", f"    def __init__(self, transport: {base}, workspace: str | None) -> None:"]
+        lines += [
+            "",
+            "",
+            f"class {prefix}Groups:",
+            '    """One attribute per room."""',
+            "",
+            f"    def __init__(self, transport: {base}, workspace: str | None) -> None:",
+        ]
         lines += [f"        self.{_file(room)} = {prefix}{names[room]}Calls(transport, workspace)" for room in rooms]
         lines += ["        return"] if not rooms else []
     return "\n".join([*lines, ""])
