@@ -7,15 +7,17 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from sqlalchemy import select
 
-from aimass.access import Access, RequestApproval
+from aimass.access import Access, AccessSettings, RequestApproval
 from aimass.access.capability import CAPABILITY
-from aimass.access.domain.people import InviteUser
+from aimass.access.domain.people import ForgotPassword, InviteUser, UseLink
 from aimass.infra.database import Database, metadata
-from aimass.infra.notify import Notify
+from aimass.infra.notify import Notify, NotifySettings
+from aimass.infra.secrets import KeyFileSecrets
 from aimass.kernel.capability import load
 from aimass.kernel.layout import DataDir
-from aimass.kernel.principal import ANYWHERE, Principal
+from aimass.kernel.principal import ANONYMOUS, ANYWHERE, Principal
 from aimass.kernel.registry import Registry
 from aimass.kernel.usecase import use_cases
 
@@ -83,6 +85,23 @@ def test_the_erase_hook_erases_an_account_once(
     person("eve")
     erase: Any = load(str(CAPABILITY.erase))
     assert (erase(registry, "eve"), erase(registry, "eve"), erase(registry, "nobody")) == (1, 0, 0)
+
+
+def test_invitations_and_reset_links_go_out_by_mail_where_it_is_set_up(
+    database: Database, tmp_path: Path, admin: Principal
+) -> None:
+    secrets = KeyFileSecrets(tmp_path / "keys" / "secrets.json")
+    notify = Notify(database, secrets, NotifySettings(smtp_host="127.0.0.1"))
+    access = Access(database, secrets, tmp_path / "keys", AccessSettings(public_url="https://ai.corp.example/"), notify)
+    link = access.invite_user(admin, InviteUser(name="eve", email="eve@corp.example"))
+    access.accept_invitation(ANONYMOUS, UseLink(token=link.token, password="four small brown bears"))
+    access.forgot_password(ANONYMOUS, ForgotPassword(name="eve"))
+    with database.read() as conn:
+        waiting = conn.execute(select(metadata.tables["notify_outbox"])).all()
+    letters = [secrets.unseal(row.sealed, about=f"notify:{row.id}").decode() for row in waiting]
+    assert f"https://ai.corp.example/accept/{link.token}" in letters[0]
+    assert "https://ai.corp.example/reset/ail_" in letters[1]
+    assert access.waiting_people(admin) == []
 
 
 def test_notifications_are_there_for_other_rooms_too(registry: Registry) -> None:

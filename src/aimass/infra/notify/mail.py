@@ -10,7 +10,9 @@ from email.utils import formatdate, make_msgid
 from aimass.infra.notify.messages import Mail
 from aimass.infra.notify.settings import NotifySettings
 from aimass.kernel.clock import Clock
-from aimass.kernel.errors import Invalid, Unavailable
+from aimass.kernel.errors import AimassError, Invalid, Unavailable
+
+_FOR_EVER = 500  # RFC 5321: 4yz may be tried again, 5yz not
 
 
 def send_mail(settings: NotifySettings, clock: Clock, id_: str, mail: Mail) -> None:
@@ -20,12 +22,16 @@ def send_mail(settings: NotifySettings, clock: Clock, id_: str, mail: Mail) -> N
         with _connect(settings) as server:
             server.send_message(letter)
     except smtplib.SMTPRecipientsRefused as reason:
-        raise Invalid("the mail server refuses the recipient") from reason
+        code = max(answer[0] for answer in reason.recipients.values())
+        raise _refusal(code)(f"the mail server refuses the recipient: {code}") from reason
     except smtplib.SMTPResponseException as reason:
-        kind = Unavailable if 400 <= reason.smtp_code < 500 else Invalid  # noqa: PLR2004 RFC 5321: 4yz may be tried again
-        raise kind(f"the mail server answers {reason.smtp_code}") from reason
+        raise _refusal(reason.smtp_code)(f"the mail server answers {reason.smtp_code}") from reason
     except (OSError, smtplib.SMTPException) as reason:
         raise Unavailable(f"the mail server cannot be reached: {type(reason).__name__}") from reason
+
+
+def _refusal(code: int) -> type[AimassError]:
+    return Invalid if code >= _FOR_EVER else Unavailable
 
 
 def _connect(settings: NotifySettings) -> smtplib.SMTP:
