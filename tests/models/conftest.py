@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -8,10 +8,16 @@ import numpy as np
 import polars as pl
 import pytest
 
+from aimass.access import Access, CreateWorkspace
+from aimass.access.capability import CAPABILITY as ACCESS
+from aimass.cluster import CAPABILITY as CLUSTER
 from aimass.infra.compute import JobContext
 from aimass.infra.compute.directory import JobDirectory
-from aimass.models import Column, Output, Package, Rows, Signature, build_package
+from aimass.kernel.principal import SYSTEM, Principal
+from aimass.models import CAPABILITY as MODELS
+from aimass.models import Column, Models, Output, Package, Rows, Signature, build_package
 from aimass.models.children.package import Candidate
+from tests.fixtures.rooms import Rooms, person
 
 
 @pytest.fixture
@@ -76,3 +82,42 @@ def package(trained: tuple[Candidate, Rows], tmp_path: Path) -> Package:
     built, parity = build_package(tmp_path / "package", *trained)
     assert parity.passed, parity.sentence()
     return built
+
+
+ANN = person("Ann", "models.read", "models.edit", "models.manage", "models.approve")
+BOB = person("Bob", "models.read", "models.approve")
+EVE = person("Eve", "models.read")
+
+
+@pytest.fixture
+def rooms(tmp_path: Path) -> Iterator[Rooms]:
+    found = Rooms(tmp_path / "data", [ACCESS, CLUSTER, MODELS]).start()
+    for slug, review in (("demo", "person"), ("auto", "auto")):
+        found.get(Access).create_workspace(SYSTEM, CreateWorkspace(name=slug, slug=slug, review=review))
+    yield found
+    found.close()
+
+
+@pytest.fixture
+def models(rooms: Rooms) -> Models:
+    return rooms.get(Models)
+
+
+@pytest.fixture
+def digest(models: Models, package: Package) -> str:
+    return models.keep_package(package.folder).digest
+
+
+@pytest.fixture
+def ann() -> Principal:
+    return ANN
+
+
+@pytest.fixture
+def bob() -> Principal:
+    return BOB
+
+
+@pytest.fixture
+def eve() -> Principal:
+    return EVE

@@ -230,20 +230,25 @@ def parse_manifest(text: bytes) -> Manifest:
             value=body.get("format"),
             allowed=FORMAT,
         )
-    signature = _mapping(body.get("signature"), "signature")
     environment = _mapping(body.get("environment"), "environment")
     return Manifest(
         runtime=_text(body.get("runtime"), "runtime"),
-        signature=Signature(
-            inputs=tuple(_column(item) for item in _list(signature.get("inputs"), "signature.inputs")),
-            outputs=tuple(_output(item) for item in _list(signature.get("outputs"), "signature.outputs")),
-        ),
+        signature=parse_signature(body.get("signature")),
         files={check_path(name): _file(item, name) for name, item in _mapping(body.get("files"), "files").items()},
         environment=Environment(
             python=_text(environment.get("python"), "environment.python"),
             packages={str(k): str(v) for k, v in _mapping(environment.get("packages"), "environment.packages").items()},
         ),
         why_python=body.get("why_python"),
+    )
+
+
+def parse_signature(raw: Any) -> Signature:
+    """Read a signature from its JSON."""
+    signature = _mapping(raw, "signature")
+    return Signature(
+        inputs=tuple(_column(item) for item in _list(signature.get("inputs"), "signature.inputs")),
+        outputs=tuple(_output(item) for item in _list(signature.get("outputs"), "signature.outputs")),
     )
 
 
@@ -299,9 +304,9 @@ def _mapping(raw: Any, at: str) -> dict[str, Any]:
 
 
 def _list(raw: Any, at: str) -> list[Any]:
-    if not isinstance(raw, list):
+    if not isinstance(raw, list | tuple):
         raise BrokenPackage(f"{at} must be a list, not {type(raw).__name__}", field=at)
-    return cast("list[Any]", raw)
+    return list(cast("list[Any]", raw))
 
 
 def _text(raw: Any, at: str) -> str:

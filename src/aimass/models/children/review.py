@@ -10,11 +10,9 @@ from pathlib import Path
 from typing import Any
 
 from aimass.kernel.errors import AimassError
-from aimass.models.children.graph import check_graph
 from aimass.models.errors import BrokenPackage
 from aimass.models.package import SAMPLES, Package, read_package, verify_package
-from aimass.models.runtimes import find_runtime
-from aimass.models.runtimes.python.run import unknown_types
+from aimass.models.runtimes import check_file, find_runtime
 
 SECONDS = 60.0
 
@@ -75,25 +73,14 @@ def _format(package: Package, origin: str) -> str:
                 value=name,
                 allowed=list(runtime.suffixes),
             )
-        sentences += _look_inside(package, name)
+        sentences.append(f"{name}: {check_file(package, name)}")
     return "; ".join(sentences)
-
-
-def _look_inside(package: Package, name: str) -> list[str]:
-    if name.endswith(".onnx"):
-        return [f"{name}: {check_graph(package, name)}"]
-    if name.endswith(".skops"):
-        unknown = unknown_types(package.folder / name)
-        if unknown:
-            raise BrokenPackage(f"{name} holds the type {unknown[0]!r}", field="files", value=unknown[0])
-        return [f"{name}: only known types"]
-    return []
 
 
 def _inference(folder: Path, seconds: float) -> list[dict[str, Any]]:
     command = [sys.executable, "-m", "aimass.models.children.smoke", str(folder)]
     try:
-        done = subprocess.run(command, capture_output=True, timeout=seconds, check=False)  # noqa: S603 our own module
+        done = subprocess.run(command, capture_output=True, timeout=seconds, check=False)
     except subprocess.TimeoutExpired:
         return [{"name": "smoke", "passed": False, "evidence": f"no answer within {seconds:g} s"}]
     if done.returncode != 0:

@@ -1,6 +1,7 @@
 """Runtimes load a package and answer; each is a plug-in of the entry-point group ``aimass.runtimes``.
 
-A runtime is a package with a light ``manifest`` (``RUNTIME``) and a ``run`` part (``load(package, threads=...)``).
+A runtime is a package with a light ``manifest`` (``RUNTIME``), a ``run`` part (``load(package, threads=...)``) and a
+``check`` part (``check(package, file)``), which looks into a file without running it.
 """
 
 from __future__ import annotations
@@ -63,6 +64,15 @@ def find_runtime(name: str) -> Runtime:
 
 def load_model(package: Package, *, threads: int = 1) -> LoadedModel:
     """Load a package with its runtime; heavy, never called in control."""
-    find_runtime(package.manifest.runtime)
-    (point,) = entry_points(group=GROUP, name=package.manifest.runtime)
-    return import_module(f"{point.value}.run").load(package, threads=threads)
+    return _part(package.manifest.runtime, "run").load(package, threads=threads)
+
+
+def check_file(package: Package, file: str) -> str:
+    """Let the runtime of a package look into a file; return one sentence, or refuse the file. Heavy, for children."""
+    return _part(package.manifest.runtime, "check").check(package, file)
+
+
+def _part(runtime: str, part: str) -> Any:
+    find_runtime(runtime)
+    (point,) = entry_points(group=GROUP, name=runtime)
+    return import_module(f"{point.value}.{part}")

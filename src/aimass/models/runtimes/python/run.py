@@ -3,34 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import polars as pl
 import skops.io
 
-from aimass.models.errors import BrokenPackage
 from aimass.models.package import Column, Package
+from aimass.models.runtimes.python.check import KNOWN, check_types
 
 FILE = "model.skops"
-# Types beyond the defaults of skops that fitted pipelines of our recipes hold; data only, no code.
-KNOWN = frozenset(
-    {
-        "collections.OrderedDict",
-        "lightgbm.basic.Booster",
-        "lightgbm.sklearn.LGBMClassifier",
-        "numpy.dtype",
-        "sklearn.ensemble._hist_gradient_boosting.predictor.TreePredictor",
-        "sklearn.tree._tree.Tree",
-    }
-)
 _DTYPES = {"string": pl.String, "float": pl.Float32, "integer": pl.Float32, "boolean": pl.Float32}
-
-
-def unknown_types(file: Path) -> list[str]:
-    """Return the types in a skops file that the runtime refuses to build."""
-    return sorted(set(skops.io.get_untrusted_types(file=file)) - KNOWN)
 
 
 class PythonModel:
@@ -38,11 +21,7 @@ class PythonModel:
 
     def __init__(self, package: Package) -> None:
         file = package.folder / FILE
-        unknown = unknown_types(file)
-        if unknown:
-            raise BrokenPackage(
-                f"{FILE} holds the type {unknown[0]!r}", field="files", value=unknown[0], allowed=sorted(KNOWN)
-            )
+        check_types(file)
         self._pipeline = skops.io.load(file, trusted=sorted(KNOWN))
         self._columns = package.manifest.signature.inputs
         self._classes = np.array(package.manifest.signature.classes, dtype=object)

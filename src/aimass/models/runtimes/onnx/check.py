@@ -15,7 +15,7 @@ OPERATORS = frozenset({"", "ai.onnx", "ai.onnx.ml"})
 _ELEMENTS = {"string": {onnx.TensorProto.STRING}, "float": {onnx.TensorProto.FLOAT}}
 
 
-def check_graph(package: Package, file: str) -> str:
+def check(package: Package, file: str) -> str:
     """Refuse a graph that reads outside its folder, brings own operators, or does not fit the signature.
 
     Returns

@@ -1,0 +1,137 @@
+"""Write a model card from facts; people add what facts cannot tell."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from aimass.kernel.clock import parse_instant
+from aimass.models.domain import Card, CardSection, ModelVersion
+
+TITLES = {
+    "summary": "Summary",
+    "intended_use": "Intended use",
+    "data": "Data",
+    "training": "Training",
+    "evaluation": "Evaluation",
+    "inputs": "Inputs and outputs",
+    "limits": "Limits",
+    "lineage": "Lineage",
+}
+
+
+def facts_sections(version: ModelVersion) -> dict[str, dict[str, Any]]:
+    """Return the sections that the facts of a version can fill, as they are stored."""
+    texts = {
+        "summary": _summary(version),
+        "data": _data(version),
+        "training": _training(version),
+        "evaluation": _evaluation(version),
+        "inputs": _inputs(version),
+        "limits": _limits(version),
+        "lineage": _lineage(version),
+    }
+    return {name: {"facts": text} for name, text in texts.items() if text}
+
+
+def card_of(version: ModelVersion, sections: Mapping[str, Mapping[str, Any]], number: int) -> Card:
+    """Return the card: the words of a person where there are some, else those of the facts."""
+    order = [*TITLES, *sorted(name for name in sections if name not in TITLES)]
+    known = [(name, sections[name]) for name in order if name in sections]
+    return Card(
+        workspace=version.workspace,
+        model=version.model,
+        number=version.number,
+        sections=tuple(_section(name, stored) for name, stored in known),
+        version=number,
+    )
+
+
+def _section(name: str, stored: Mapping[str, Any]) -> CardSection:
+    return CardSection(
+        name=name,
+        title=stored.get("title") or TITLES.get(name) or name.replace("_", " ").capitalize(),
+        text=stored.get("text") or stored.get("facts", ""),
+        origin="person" if stored.get("text") else "facts",
+        edited_by=stored.get("by"),
+        edited_at=parse_instant(stored["at"]) if stored.get("at") else None,
+    )
+
+
+def _summary(version: ModelVersion) -> str:
+    facts = version.facts
+    what = f"`{version.model}` version {version.number}"
+    if facts.target:
+        classes = ", ".join(f"`{name}`" for name in version.signature.classes)
+        what += f" predicts `{facts.target}` ({classes}) from {len(version.signature.inputs)} inputs"
+    how = f" It was trained by recipe `{facts.recipe}` {facts.recipe_version or ''}".rstrip() if facts.recipe else ""
+    return f"{what}.{how + '.' if how else ''} It runs as {version.runtime}, {version.size:,} bytes."
+
+
+def _data(version: ModelVersion) -> str:
+    facts = version.facts
+    if not facts.dataset:
+        return ""
+    lines = [f"Dataset `{facts.dataset}` version {facts.dataset_version}, target `{facts.target}`."]
+    if facts.rows:
+        parts = ", ".join(f"{name} {count:,}" for name, count in facts.rows.items())
+        lines.append(f"Rows by part (stratified, seed {facts.seed}): {parts}.")
+    return "\n\n".join([*lines, *facts.notes])
+
+
+def _training(version: ModelVersion) -> str:
+    facts = version.facts
+    if not facts.recipe:
+        return ""
+    rows = [f"| {name} | {value} |" for name, value in facts.params.items()]
+    table = "\n".join(["| parameter | value |", "| --- | --- |", *rows]) if rows else ""
+    return f"Recipe `{facts.recipe}` {facts.recipe_version or ''}".rstrip() + (f"\n\n{table}" if table else "")
+
+
+def _evaluation(version: ModelVersion) -> str:
+    lines = [f"| {name} | {value:.4f} |" for name, value in version.metrics.items()]
+    text = "\n".join(["| metric | value |", "| --- | --- |", *lines]) if lines else ""
+    auc = version.facts.evaluation.get("auc")
+    if auc:
+        part, rows = version.facts.evaluation.get("part"), version.facts.evaluation.get("rows")
+        text += (
+            f"\n\nOn the {rows:,} rows of part `{part}`, never used for training or choosing: ROC AUC "
+            f"{auc['value']:.4f}, {auc['level']:.0%} interval {auc['low']:.4f} to {auc['high']:.4f} ({auc['method']})."
+        )
+    return text.strip()
+
+
+def _inputs(version: ModelVersion) -> str:
+    lines = ["| input | type | null | values | unseen |", "| --- | --- | --- | --- | --- |"]
+    for column in version.signature.inputs:
+        values = "" if column.categories is None else f"{len(column.categories)} known"
+        null = "yes" if column.nullable else "no"
+        lines.append(f"| {column.name} | {column.type} | {null} | {values} | {column.unseen if values else ''} |")
+    return "\n".join(lines)
+
+
+def _limits(version: ModelVersion) -> str:
+    limits: list[str] = []
+    if version.facts.dataset:
+        limits.append(
+            f"It knows only what `{version.facts.dataset}` version {version.facts.dataset_version} shows: answers for "
+            "other kinds of rows are guesses. Watch its drift monitor."
+        )
+    refused = [c.name for c in version.signature.inputs if c.unseen == "refuse" and c.categories is not None]
+    served = [c.name for c in version.signature.inputs if c.unseen == "serve" and c.categories is not None]
+    if refused:
+        limits.append(f"Values that training never saw are refused in: {', '.join(refused)}.")
+    if served:
+        limits.append(f"Values that training never saw are answered as 'none of the known' in: {', '.join(served)}.")
+    if version.why_python:
+        limits.append(f"Served by Python, slower than ONNX: {version.why_python}.")
+    return "\n".join(f"- {limit}" for limit in limits)
+
+
+def _lineage(version: ModelVersion) -> str:
+    facts = version.facts
+    steps = [f"dataset `{facts.dataset}` version {facts.dataset_version}"] if facts.dataset else []
+    steps.append(f"{version.origin} `{version.source}`")
+    steps.append(f"package `{version.digest}`")
+    steps.append(f"registered by {version.author_name}")
+    return " → ".join(steps)

@@ -1,0 +1,3 @@
+"""Use cases of the room models."""
+
+from __future__ import annotations

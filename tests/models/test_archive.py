@@ -1,0 +1,64 @@
+from __future__ import annotations
+
+import io
+from pathlib import Path
+from zipfile import ZipFile, ZipInfo
+
+import pytest
+
+from aimass.kernel.errors import TooLarge
+from aimass.models import BrokenPackage, Package, verify_package
+from aimass.models.archive import unpack
+
+
+def zipped(files: dict[str, bytes]) -> io.BytesIO:
+    buffer = io.BytesIO()
+    with ZipFile(buffer, "w") as archive:
+        for name, data in files.items():
+            archive.writestr(ZipInfo(name), data)
+    return buffer
+
+
+def files_of(package: Package, top: str = "") -> dict[str, bytes]:
+    return {f"{top}{path.name}": path.read_bytes() for path in package.folder.iterdir()}
+
+
+@pytest.mark.parametrize("top", ["", "my-model/"])
+def test_a_zipped_package_comes_out_whole(package: Package, tmp_path: Path, top: str) -> None:
+    folder = unpack(zipped(files_of(package, top)), tmp_path / "out")
+    assert verify_package(folder).digest == package.digest
+
+
+@pytest.mark.parametrize("name", ["../evil", "/etc/evil", "a/../../evil"])
+def test_a_path_that_leaves_the_folder_is_refused(package: Package, tmp_path: Path, name: str) -> None:
+    with pytest.raises(BrokenPackage):
+        unpack(zipped({**files_of(package), name: b"x"}), tmp_path / "out")
+    assert not (tmp_path / "evil").exists()
+
+
+def test_an_upload_cut_off_half_way_is_refused(package: Package, tmp_path: Path) -> None:
+    data = zipped(files_of(package)).getvalue()
+    with pytest.raises(BrokenPackage, match="no readable ZIP"):
+        unpack(io.BytesIO(data[: len(data) // 2]), tmp_path / "out")
+
+
+def test_an_upload_without_manifest_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(BrokenPackage, match=r"no manifest\.json"):
+        unpack(zipped({"model.onnx": b"x"}), tmp_path / "out")
+
+
+def test_an_upload_that_unpacks_to_too_much_is_refused(package: Package, tmp_path: Path) -> None:
+    with pytest.raises(TooLarge, match="bytes unpacked"):
+        unpack(zipped(files_of(package)), tmp_path / "out", max_bytes=100)
+    with pytest.raises(TooLarge, match="1001 files"):
+        unpack(zipped({f"f{number}": b"" for number in range(1001)}), tmp_path / "many")
+
+
+def test_a_link_in_the_upload_is_refused(package: Package, tmp_path: Path) -> None:
+    buffer = zipped(files_of(package))
+    with ZipFile(buffer, "a") as archive:
+        link = ZipInfo("link")
+        link.external_attr = 0o120777 << 16
+        archive.writestr(link, "/etc/passwd")
+    with pytest.raises(BrokenPackage, match="is a link"):
+        unpack(buffer, tmp_path / "out")
