@@ -1,0 +1,235 @@
+"""Publish what the data plane reads, and read what its workers say of themselves."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import time
+from collections import OrderedDict
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import structlog
+
+from aimass.access import Access, GatewayKey
+from aimass.gateway import store
+from aimass.infra.database import Database
+from aimass.kernel.layout import DataDir
+from aimass.serving import GatewayReport, Published, PublishedEndpoint, Serving
+
+_log = structlog.get_logger("aimass.gateway")
+_LOOK_S = 1.0
+_REMEMBERED = 200
+_PLANE = b"aimass.gateway"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WorkerStatus:
+    """The status file of a gateway worker that is alive.
+
+    Attributes
+    ----------
+    loaded, errors
+        Deployment id to revision id, and to the reason why it cannot be loaded.
+    """
+
+    worker: str
+    pid: int
+    port: int
+    snapshot: int
+    loaded: Mapping[str, str]
+    errors: Mapping[str, str]
+    error: str | None
+
+
+@dataclass(slots=True)
+class Publisher:
+    """Keeps ``<data>/gateway/snapshot.json`` equal to what the rooms below say.
+
+    A round in which nothing can have changed reads a few file times and nothing else.
+    """
+
+    database: Database
+    access: Access
+    serving: Serving
+    layout: DataDir
+    monotonic: Callable[[], float] = time.monotonic
+    version: int = 0
+    _content: dict[str, Any] = field(default_factory=dict[str, Any])
+    _revisions: OrderedDict[int, dict[str, str]] = field(default_factory=OrderedDict[int, dict[str, str]])
+    _mark: int = -1
+    _looked: float = 0.0
+    _files: dict[Path, tuple[int, WorkerStatus | None]] = field(
+        default_factory=dict[Path, "tuple[int, WorkerStatus | None]"]
+    )
+
+    def __post_init__(self) -> None:
+        """Go on with the version that was published last."""
+        document = _read(self.path)
+        if document:
+            self.version = int(document["version"])
+            self._remember(document)
+            self._content = {name: value for name, value in document.items() if name != "version"}
+
+    @property
+    def path(self) -> Path:
+        """The file that gateway workers follow."""
+        return self.layout.gateway / "snapshot.json"
+
+    @property
+    def content(self) -> Mapping[str, Any]:
+        """What was published last."""
+        return self._content
+
+    def run_once(self) -> bool:
+        """Report what workers have loaded, and publish when something changed; tell whether it did."""
+        self.serving.report_loaded(self._report(status) for status in self.workers())
+        now, mark = self.monotonic(), self.serving.changes
+        if mark == self._mark and now - self._looked < _LOOK_S:
+            return False
+        self._mark, self._looked = mark, now
+        return self.publish()
+
+    def publish(self) -> bool:
+        """Write the snapshot when it differs from the last one; tell whether it did."""
+        content = self._collect()
+        if content == self._content and self.path.exists():
+            return False
+        document = {"version": self.version + 1, **content}
+        write_whole(self.path, json.dumps(document, separators=(",", ":")).encode())
+        self.version += 1
+        self._content = content
+        self._remember(document)
+        return True
+
+    def _collect(self) -> dict[str, Any]:
+        endpoints = self.serving.published()
+        keys = self.access.gateway_keys()
+        with self.database.read() as conn:
+            rates = {(row.workspace, row.consumer): row.rate_per_s for row in store.all_limits(conn)}
+        return {
+            "control_socket": str(self.layout.socket("control.sock")),
+            "keys": {key.sha256: _key(key, rates.get((key.workspace, key.consumer))) for key in keys},
+            "endpoints": {f"{one.workspace}/{one.name}": _endpoint(one) for one in endpoints},
+        }
+
+    def _remember(self, document: Mapping[str, Any]) -> None:
+        """Keep which revisions a snapshot named: workers report faults by deployment and snapshot."""
+        shown = [one for endpoint in document["endpoints"].values() for one in endpoint["deployments"]]
+        self._revisions[int(document["version"])] = {one["id"]: one["revision"] for one in shown}
+        while len(self._revisions) > _REMEMBERED:
+            self._revisions.popitem(last=False)
+
+    def workers(self) -> list[WorkerStatus]:
+        """Return the status of every gateway worker that is alive."""
+        files = {path: path.stat().st_mtime_ns for path in sorted(self.layout.gateway.glob("status-*.json"))}
+        for path, stamp in files.items():
+            known = self._files.get(path)
+            if known is None or known[0] != stamp:
+                self._files[path] = (stamp, _status(path))
+        self._files = {path: self._files[path] for path in files}
+        found = [status for _, status in self._files.values() if status is not None]
+        return [status for status in found if is_gateway(status.pid)]
+
+    def _report(self, status: WorkerStatus) -> GatewayReport:
+        named = self._revisions.get(status.snapshot, {})
+        return GatewayReport(
+            worker=status.worker,
+            pid=status.pid,
+            snapshot=status.snapshot,
+            loaded=status.loaded,
+            errors={named[id_]: error for id_, error in status.errors.items() if id_ in named},
+        )
+
+
+def write_whole(path: Path, data: bytes) -> None:
+    """Write a file so that its readers see the old content or the new one, also after a power cut."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    draft = path.with_name(f".{path.name}.new")
+    draft.touch(mode=0o600)
+    with draft.open("wb") as file:
+        file.write(data)
+        file.flush()
+        os.fsync(file.fileno())
+    draft.replace(path)
+
+
+def is_gateway(pid: int) -> bool:
+    """Tell whether a process is alive and a gateway worker, not a later one with the same number."""
+    if sys.platform == "linux":
+        try:
+            return _PLANE in Path(f"/proc/{pid}/cmdline").read_bytes()
+        except OSError:
+            return False
+    try:
+        os.kill(pid, 0)
+    except (ProcessLookupError, PermissionError):
+        return False
+    return True
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        return json.loads(path.read_bytes())
+    except (OSError, ValueError):
+        return {}
+
+
+def _status(path: Path) -> WorkerStatus | None:
+    document = _read(path)
+    try:
+        return WorkerStatus(
+            worker=str(document["worker"]),
+            pid=int(document["pid"]),
+            port=int(document.get("port") or 0),
+            snapshot=int(document["snapshot"]),
+            loaded=dict(document["loaded"]),
+            errors=dict(document["errors"]),
+            error=document.get("error"),
+        )
+    except (KeyError, TypeError, ValueError) as reason:
+        _log.warning("status of a gateway worker cannot be read", path=str(path), error=repr(reason))
+        return None
+
+
+def _key(key: GatewayKey, rate_per_s: float | None) -> dict[str, Any]:
+    return {
+        "id": key.id,
+        "consumer": key.consumer,
+        "workspace": key.workspace,
+        "use": list(key.use),
+        "expires_at": key.expires_at,
+        "rate_per_s": rate_per_s,
+    }
+
+
+def _endpoint(endpoint: PublishedEndpoint) -> dict[str, Any]:
+    return {
+        "id": endpoint.id,
+        "name": endpoint.name,
+        "workspace": endpoint.workspace,
+        "timeout_s": endpoint.timeout_s,
+        "max_body_bytes": endpoint.max_body_bytes,
+        "record": {"sample": endpoint.sample, "payload": endpoint.payload},
+        "deployments": [_deployment(one) for one in endpoint.deployments],
+        "shadow": None if endpoint.shadow is None else _deployment(endpoint.shadow),
+        "fallback": None if endpoint.fallback is None else _deployment(endpoint.fallback),
+    }
+
+
+def _deployment(one: Published) -> dict[str, Any]:
+    return {
+        "id": one.id,
+        "name": one.name,
+        "revision": one.revision,
+        "weight": one.weight,
+        "model": one.model,
+        "version": one.version,
+        "runtime": one.runtime,
+        "package": one.package,
+        "socket": one.socket,
+        "unseen": one.unseen,
+    }

@@ -1,0 +1,169 @@
+"""Use cases of the gateway's control side: consumers, limits, routes and workers."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import UTC, datetime
+
+from aimass.access import Access, GatewayKey
+from aimass.gateway import events, store
+from aimass.gateway.domain import (
+    Consumer,
+    ConsumerKey,
+    GatewayState,
+    GatewayWorker,
+    ListConsumers,
+    ListRoutes,
+    Route,
+    RouteTarget,
+    SetRateLimit,
+)
+from aimass.gateway.publish import Publisher, WorkerStatus
+from aimass.infra.database import Database
+from aimass.kernel.errors import NotFound, Stale
+from aimass.kernel.pages import Page, decode_cursor, page_of
+from aimass.kernel.principal import Principal
+from aimass.kernel.usecase import SIGNED_IN, use_case
+from aimass.serving import PublishedEndpoint, Serving
+
+
+class Gateway:
+    """What the one public door lets in, and how far its workers are."""
+
+    def __init__(self, database: Database, access: Access, serving: Serving, publisher: Publisher) -> None:
+        self._database = database
+        self._access = access
+        self._serving = serving
+        self.publisher = publisher
+
+    @use_case("GET /workspaces/{workspace}/consumers", permission="gateway.read", cli="gateway consumers")
+    def list_consumers(self, who: Principal, command: ListConsumers) -> Page[Consumer]:
+        """List who calls endpoints: their keys, what these may use, and their limits."""
+        del who
+        after = decode_cursor(command.cursor) if command.cursor else ""
+        found = [one for one in self._consumers(command.workspace) if one.name > after]
+        return page_of(found[: command.limit + 1], command.limit, lambda one: one.name)
+
+    def _consumers(self, workspace: str) -> list[Consumer]:
+        by_name: dict[str, list[GatewayKey]] = {}
+        for key in self._access.gateway_keys():
+            if key.workspace == workspace:
+                by_name.setdefault(key.consumer, []).append(key)
+        with self._database.read() as conn:
+            limits = {row.consumer: row for row in store.all_limits(conn) if row.workspace == workspace}
+        found = []
+        for name in sorted(by_name):
+            limit = limits.get(name)
+            found.append(
+                Consumer(
+                    workspace=workspace,
+                    name=name,
+                    keys=_keys(by_name[name]),
+                    rate_per_s=limit.rate_per_s if limit else None,
+                    changed_by=limit.changed_by if limit else None,
+                    changed_at=limit.changed_at if limit else None,
+                    version=limit.version if limit else 0,
+                )
+            )
+        return found
+
+    @use_case("PUT /workspaces/{workspace}/consumers/{consumer}/rate", permission="gateway.edit", cli="gateway limit")
+    def set_rate_limit(self, who: Principal, command: SetRateLimit) -> Consumer:
+        """Limit the requests a second of each key of a consumer; live on all workers within a second.
+
+        Raises
+        ------
+        NotFound
+            No key of this workspace belongs to such a consumer.
+        """
+        known = self._consumer(command)
+        if command.expected_version is not None and command.expected_version != known.version:
+            raise Stale(
+                f"version {command.expected_version} was read, but now it is {known.version}",
+                value=command.expected_version,
+            )
+        with self._database.change(who, command.workspace) as change:
+            store.put_limit(change, command.consumer, command.rate_per_s)
+            subject = f"consumer:{command.consumer}"
+            change.audit("gateway.limit", object_=subject, detail={"rate_per_s": command.rate_per_s})
+            change.event(events.LIMIT_CHANGED, subject=subject, data={"rate_per_s": command.rate_per_s})
+        return self._consumer(command)
+
+    def _consumer(self, command: SetRateLimit) -> Consumer:
+        found = self._consumers(command.workspace)
+        for one in found:
+            if one.name == command.consumer:
+                return one
+        raise NotFound(
+            f"no key in {command.workspace!r} belongs to {command.consumer!r}",
+            field="consumer",
+            value=command.consumer,
+            allowed=[one.name for one in found],
+        )
+
+    @use_case("GET /workspaces/{workspace}/routes", permission="gateway.read", cli="gateway routes")
+    def list_routes(self, who: Principal, command: ListRoutes) -> Page[Route]:
+        """List the addresses that answer inference, with their policies."""
+        del who
+        after = decode_cursor(command.cursor) if command.cursor else ""
+        present = sorted(self._serving.published(), key=lambda one: one.name)
+        found = [one for one in present if one.workspace == command.workspace and one.name > after]
+        page = page_of(found[: command.limit + 1], command.limit, lambda one: one.name)
+        return Page(items=[_route(one) for one in page.items], next=page.next)
+
+    @use_case("GET /gateway", permission=SIGNED_IN, cli="gateway show")
+    def get_gateway(self, who: Principal) -> GatewayState:
+        """Show the gateway workers and which snapshot each of them serves by."""
+        del who
+        publisher = self.publisher
+        content = publisher.content
+        return GatewayState(
+            snapshot=publisher.version,
+            published_at=_modified(publisher),
+            endpoints=len(content.get("endpoints", {})),
+            keys=len(content.get("keys", {})),
+            workers=[_worker(status, publisher.version) for status in publisher.workers()],
+        )
+
+
+def _modified(publisher: Publisher) -> datetime | None:
+    try:
+        return datetime.fromtimestamp(publisher.path.stat().st_mtime, UTC)
+    except FileNotFoundError:
+        return None
+
+
+def _worker(status: WorkerStatus, newest: int) -> GatewayWorker:
+    errors = [f"{id_}: {error}" for id_, error in sorted(status.errors.items())]
+    return GatewayWorker(
+        worker=status.worker,
+        pid=status.pid,
+        port=status.port,
+        snapshot=status.snapshot,
+        is_current=status.snapshot == newest,
+        loaded=len(status.loaded),
+        errors=[status.error, *errors] if status.error else errors,
+    )
+
+
+def _keys(keys: Iterable[GatewayKey]) -> list[ConsumerKey]:
+    return [ConsumerKey(id=key.id, use=list(key.use), expires_at=key.expires_at) for key in keys]
+
+
+def _route(endpoint: PublishedEndpoint) -> Route:
+    targets = [
+        RouteTarget(deployment=one.name, model=one.model, version=one.version, weight=one.weight, runtime=one.runtime)
+        for one in endpoint.deployments
+    ]
+    return Route(
+        workspace=endpoint.workspace,
+        endpoint=endpoint.name,
+        path=f"/v2/models/{endpoint.name}/infer",
+        timeout_s=endpoint.timeout_s,
+        max_body_bytes=endpoint.max_body_bytes,
+        record_sample=endpoint.sample,
+        record_payload=endpoint.payload,
+        targets=targets,
+        shadow=endpoint.shadow.name if endpoint.shadow else None,
+        fallback=endpoint.fallback.name if endpoint.fallback else None,
+    )

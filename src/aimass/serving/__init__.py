@@ -1,0 +1,95 @@
+"""Endpoints, deployments with their revisions, traffic, and the loop that brings them about."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from aimass.kernel.doors import door
+
+if TYPE_CHECKING:
+    from aimass.serving.capability import CAPABILITY
+    from aimass.serving.domain.commands import (
+        ChangeEndpoint,
+        CreateEndpoint,
+        DeleteEndpoint,
+        Deploy,
+        DeployModel,
+        ListEndpoints,
+        ListHistory,
+        ListRevisions,
+        OneDeployment,
+        OneEndpoint,
+        Promote,
+        RollBack,
+        SetTraffic,
+    )
+    from aimass.serving.domain.things import (
+        Deployment,
+        Endpoint,
+        EndpointStatus,
+        GatewayReport,
+        Published,
+        PublishedEndpoint,
+        Revision,
+        TrafficPolicy,
+    )
+    from aimass.serving.service.serving import Serving
+    from aimass.serving.settings import ServingSettings
+
+_COMMANDS = "aimass.serving.domain.commands"
+_THINGS = "aimass.serving.domain.things"
+__getattr__, __dir__ = door(
+    __name__,
+    {
+        "CAPABILITY": "aimass.serving.capability",
+        "ChangeEndpoint": _COMMANDS,
+        "CreateEndpoint": _COMMANDS,
+        "DeleteEndpoint": _COMMANDS,
+        "Deploy": _COMMANDS,
+        "DeployModel": _COMMANDS,
+        "Deployment": _THINGS,
+        "Endpoint": _THINGS,
+        "EndpointStatus": _THINGS,
+        "GatewayReport": _THINGS,
+        "ListEndpoints": _COMMANDS,
+        "ListHistory": _COMMANDS,
+        "ListRevisions": _COMMANDS,
+        "OneDeployment": _COMMANDS,
+        "OneEndpoint": _COMMANDS,
+        "Promote": _COMMANDS,
+        "Published": _THINGS,
+        "PublishedEndpoint": _THINGS,
+        "Revision": _THINGS,
+        "RollBack": _COMMANDS,
+        "Serving": "aimass.serving.service.serving",
+        "ServingSettings": "aimass.serving.settings",
+        "SetTraffic": _COMMANDS,
+        "TrafficPolicy": _THINGS,
+    },
+)
+__all__ = [
+    "CAPABILITY",
+    "ChangeEndpoint",
+    "CreateEndpoint",
+    "DeleteEndpoint",
+    "Deploy",
+    "DeployModel",
+    "Deployment",
+    "Endpoint",
+    "EndpointStatus",
+    "GatewayReport",
+    "ListEndpoints",
+    "ListHistory",
+    "ListRevisions",
+    "OneDeployment",
+    "OneEndpoint",
+    "Promote",
+    "Published",
+    "PublishedEndpoint",
+    "Revision",
+    "RollBack",
+    "Serving",
+    "ServingSettings",
+    "SetTraffic",
+    "TrafficPolicy",
+]

@@ -1,0 +1,46 @@
+"""The room serving announces itself."""
+
+from __future__ import annotations
+
+from aimass.infra.database import Database
+from aimass.infra.live import LiveHub
+from aimass.kernel.capability import Capability, Loop
+from aimass.kernel.layout import DataDir
+from aimass.kernel.registry import Registry
+from aimass.models import Models
+from aimass.serving.events import ALL
+from aimass.serving.library import ModelLibrary
+from aimass.serving.service.ground import Ground
+from aimass.serving.service.serving import Serving
+from aimass.serving.settings import ServingSettings
+from aimass.serving.workers import WorkerPool
+
+CAPABILITY = Capability(
+    name="serving",
+    title="Services",
+    requires=("models",),
+    permissions=("serving.read", "serving.use", "serving.edit", "serving.manage"),
+    tables="aimass.serving.store",
+    build="aimass.serving.capability:build",
+    service="aimass.serving.service.serving:Serving",
+    settings="aimass.serving.settings:ServingSettings",
+    events={"models.alias.changed": "aimass.serving.jobs:follow_alias"},
+    loops={"serving.reconcile": Loop(run="aimass.serving.jobs:reconcile", every_s=0.2)},
+    emits=ALL,
+    attention="aimass.serving.jobs:attention",
+)
+
+
+def build(registry: Registry) -> Serving:
+    """Build the service, and the pool of isolated workers."""
+    settings = ServingSettings()
+    pool = WorkerPool(registry.get(DataDir), drain_s=settings.drain_s)
+    registry.put(WorkerPool, pool)
+    ground = Ground(
+        database=registry.get(Database),
+        library=ModelLibrary(registry.get(Models)),
+        pool=pool,
+        live=registry.get(LiveHub),
+        settings=settings,
+    )
+    return Serving(ground)

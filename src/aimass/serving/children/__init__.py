@@ -1,0 +1,1 @@
+"""Programs that run in child processes; addressed by string, imported by nobody."""

@@ -1,0 +1,1 @@
+"""The words of the room: endpoints, deployments, revisions and traffic, and the rules on them."""

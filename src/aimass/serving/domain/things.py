@@ -1,0 +1,279 @@
+"""Endpoints, deployments, their revisions and the traffic between them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Annotated, Literal
+
+from annotated_types import Ge, Le, doc
+
+State = Literal["PENDING", "STARTING", "READY", "DEGRADED", "FAILED", "STOPPED"]
+RevisionState = Literal["PENDING", "STARTING", "READY", "FAILED", "RETIRED"]
+Placement = Literal["auto", "inline", "isolated"]
+Unseen = Literal["model", "serve", "refuse"]
+Cause = Literal["deploy", "alias", "rollback", "promote", "start"]
+TrafficCause = Literal["deploy", "traffic", "promote", "rollback", "stop", "remove"]
+WHOLE = 100
+MIB = 1024 * 1024
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RecordPolicy:
+    """What is kept of the requests of an endpoint.
+
+    Attributes
+    ----------
+    sample
+        Share of the requests that are recorded.
+    payload
+        Whether inputs and outputs are kept, or only the facts around them.
+    retention_days, max_bytes
+        Records older than this, or beyond this size, are deleted.
+    """
+
+    sample: Annotated[float, Ge(0), Le(1)] = 1.0
+    payload: bool = True
+    retention_days: Annotated[int, Ge(1), Le(3660)] = 90
+    max_bytes: Annotated[int, Ge(MIB)] = 10 * 1024 * MIB
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Resources:
+    """What the isolated worker of a deployment may use; inline deployments share the gateway's own."""
+
+    memory_bytes: Annotated[int, Ge(64 * MIB), doc("resident memory after which the worker is started again")] = (
+        2048 * MIB
+    )
+    threads: Annotated[int, Ge(1), Le(64), doc("threads of one inference")] = 1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrafficPolicy:
+    """How the requests of an endpoint are shared among its deployments.
+
+    Attributes
+    ----------
+    weights
+        Deployment name to percent; they sum to 100 when there is any.
+    shadow
+        A deployment that gets a copy of every request; its answers are recorded and thrown away.
+    fallback
+        A deployment that answers while the chosen one cannot.
+    """
+
+    weights: Mapping[str, int] = field(default_factory=dict[str, int])
+    shadow: str | None = None
+    fallback: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Condition:
+    """One thing that is so, or not: ``Serving``, ``RolledOut``, ``FollowsAlias``, with the reason."""
+
+    type: Literal["Serving", "RolledOut", "FollowsAlias"]
+    status: bool
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Deployment:
+    """A model version on an endpoint.
+
+    Attributes
+    ----------
+    alias, model_version
+        What was asked for: an alias that is followed, or one version.
+    revision, served_version
+        Number of the revision that answers now, and its model version; None while nothing answers.
+    target, target_version
+        The newest revision; differs from ``revision`` while it starts, or when it could not start.
+    """
+
+    id: str
+    workspace: str
+    endpoint: str
+    name: str
+    is_main: bool
+    model: str
+    alias: str | None
+    model_version: int | None
+    placement: Placement
+    resources: Resources
+    weight: int
+    state: State
+    reason: str
+    conditions: list[Condition]
+    revision: int | None
+    served_version: int | None
+    target: int
+    target_version: int
+    created_at: datetime
+    changed_at: datetime
+    version: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Endpoint:
+    """A stable name that clients call, and what answers behind it."""
+
+    id: str
+    workspace: str
+    slug: str
+    description: str
+    timeout_s: float
+    max_body_bytes: int
+    record: RecordPolicy
+    unseen: Unseen
+    traffic: TrafficPolicy
+    main: str | None
+    state: State
+    deployments: list[Deployment]
+    created_by: str
+    created_at: datetime
+    version: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Revision:
+    """One change of what a deployment runs: what, by whom, when and why.
+
+    Attributes
+    ----------
+    number
+        Counts the revisions of the endpoint.
+    cause, restores
+        Why it was made; for a roll-back the number of the revision that it brings back.
+    weights
+        The traffic of the endpoint when it was made.
+    ready_at, retired_at
+        Between these moments it answered requests.
+    """
+
+    id: str
+    workspace: str
+    endpoint: str
+    deployment: str
+    number: int
+    model: str
+    model_version: int
+    digest: str
+    runtime: str
+    alias: str | None
+    cause: Cause
+    restores: int | None
+    weights: Mapping[str, int]
+    state: RevisionState
+    error: str
+    actor: str
+    reason: str
+    created_at: datetime
+    ready_at: datetime | None
+    retired_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HistoryEntry:
+    """One line of the history of an endpoint: a revision, or a change of its traffic."""
+
+    id: str
+    time: datetime
+    kind: Literal["revision", "traffic"]
+    cause: str
+    actor: str
+    reason: str
+    weights: Mapping[str, int]
+    deployment: str | None = None
+    model: str | None = None
+    model_version: int | None = None
+    revision: int | None = None
+    state: str | None = None
+    ready_at: datetime | None = None
+    retired_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GatewayReport:
+    """What one gateway worker says of itself.
+
+    Attributes
+    ----------
+    loaded
+        Deployment id to the id of the revision that answers in this worker.
+    errors
+        Revision id to the reason why it could not be loaded.
+    """
+
+    worker: str
+    pid: int
+    snapshot: int
+    loaded: Mapping[str, str] = field(default_factory=dict[str, str])
+    errors: Mapping[str, str] = field(default_factory=dict[str, str])
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReplicaStatus:
+    """An isolated worker of a deployment."""
+
+    deployment: str
+    revision: int
+    pid: int | None
+    is_up: bool
+    restarts: int
+    memory_bytes: int
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EndpointStatus:
+    """How an endpoint does right now."""
+
+    endpoint: str
+    state: State
+    reason: str
+    deployments: list[Deployment]
+    replicas: list[ReplicaStatus]
+    gateways: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Snippet:
+    """Programs that call an endpoint, ready to copy; ``{key}`` stands for the API key."""
+
+    url: str
+    curl: str
+    python: str
+    tritonclient: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Published:
+    """A revision as the gateway gets to see it."""
+
+    id: str
+    name: str
+    revision: str
+    weight: int
+    model: str
+    version: int
+    runtime: str
+    package: str
+    socket: str | None
+    unseen: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PublishedEndpoint:
+    """An endpoint as the gateway gets to see it."""
+
+    id: str
+    name: str
+    workspace: str
+    timeout_s: float
+    max_body_bytes: int
+    sample: float
+    payload: bool
+    deployments: list[Published]
+    shadow: Published | None
+    fallback: Published | None

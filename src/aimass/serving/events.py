@@ -1,0 +1,65 @@
+"""Facts that other rooms may hear of, and news for open pages."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from aimass.infra.live import LiveHub
+from aimass.serving.domain.things import Deployment, Endpoint
+
+ENDPOINT_CREATED = "serving.endpoint.created"
+ENDPOINT_CHANGED = "serving.endpoint.changed"
+ENDPOINT_DELETED = "serving.endpoint.deleted"
+REVISION_CREATED = "serving.revision.created"
+TRAFFIC_CHANGED = "serving.traffic.changed"
+READY = "serving.deployment.ready"
+FAILED = "serving.deployment.failed"
+STOPPED = "serving.deployment.stopped"
+REMOVED = "serving.deployment.removed"
+ROLLED_BACK = "serving.rolled_back"
+ALL = (
+    ENDPOINT_CREATED,
+    ENDPOINT_CHANGED,
+    ENDPOINT_DELETED,
+    REVISION_CREATED,
+    TRAFFIC_CHANGED,
+    READY,
+    FAILED,
+    STOPPED,
+    REMOVED,
+    ROLLED_BACK,
+)
+
+
+def subject(slug: str) -> str:
+    """Return how events and audit entries name an endpoint.
+
+    Examples
+    --------
+    >>> subject("churn")
+    'endpoint:churn'
+    """
+    return f"endpoint:{slug}"
+
+
+def tell(live: LiveHub, endpoint: Endpoint) -> None:
+    """Show an endpoint's state on the pages that follow it, or the list of services."""
+    news: dict[str, Any] = {
+        "slug": endpoint.slug,
+        "state": endpoint.state,
+        "deployments": [_short(deployment) for deployment in endpoint.deployments],
+    }
+    live.publish(f"{endpoint.workspace}/endpoint:{endpoint.slug}", news)
+    live.publish(f"{endpoint.workspace}/endpoints", news)
+
+
+def _short(deployment: Deployment) -> dict[str, Any]:
+    return {
+        "name": deployment.name,
+        "model": deployment.model,
+        "version": deployment.served_version,
+        "target": deployment.target_version,
+        "weight": deployment.weight,
+        "state": deployment.state,
+        "reason": deployment.reason,
+    }

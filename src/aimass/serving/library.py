@@ -1,0 +1,101 @@
+"""The model library as this room needs it: what an alias or a version stands for, and its package in a folder."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+from aimass.kernel.errors import NotFound
+from aimass.kernel.principal import SYSTEM
+from aimass.models import Models, ModelVersion, OneModel, find_runtime, read_package
+from aimass.serving.domain.snippets import ExampleColumn
+from aimass.serving.errors import NotDeployable
+
+_NEUTRAL = {"string": "", "float": 0.0, "integer": 0, "boolean": False}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Target:
+    """A model version that may be deployed."""
+
+    id: str
+    model: str
+    number: int
+    digest: str
+    runtime: str
+
+
+class Library(Protocol):
+    """Finds model versions and lays out their packages."""
+
+    def find(self, workspace: str, model: str, alias_or_version: str | int) -> Target:
+        """Return the version, or refuse one that may not be deployed."""
+        ...
+
+    def lay_out(self, target: Target) -> Path:
+        """Return the folder of the package, checked against its manifest."""
+        ...
+
+    def is_inline(self, target: Target) -> bool:
+        """Tell whether the package only describes a computation, so that the gateway may run it itself."""
+        ...
+
+
+class ModelLibrary:
+    """The library of the room models."""
+
+    def __init__(self, models: Models) -> None:
+        self._models = models
+
+    def find(self, workspace: str, model: str, alias_or_version: str | int) -> Target:
+        """Return the version, or refuse one that may not be deployed."""
+        version = self._version(workspace, model, alias_or_version)
+        if version.review != "APPROVED":
+            raise NotDeployable(
+                f"version {version.number} of model {model!r} is not approved: its review is {version.review or 'missing'}",
+                field="model_version",
+                value=version.number,
+                hint=f"aimass models review {model} {version.number}",
+            )
+        return Target(
+            id=version.id, model=version.model, number=version.number, digest=version.digest, runtime=version.runtime
+        )
+
+    def _version(self, workspace: str, model: str, alias_or_version: str | int) -> ModelVersion:
+        if isinstance(alias_or_version, int):
+            return self._models.version(workspace, model, alias_or_version)
+        found = self._models.aliased(workspace, model, alias_or_version)
+        if found is None:
+            known = self._models.get_model(SYSTEM, OneModel(workspace=workspace, model=model)).aliases
+            raise NotFound(
+                f"model {model!r} has no alias {alias_or_version!r}",
+                field="alias",
+                value=alias_or_version,
+                allowed=sorted(known),
+                hint=f"aimass models alias {alias_or_version} --model {model} --number ..., or deploy a version",
+            )
+        return found
+
+    def lay_out(self, target: Target) -> Path:
+        """Return the folder of the package, checked against its manifest."""
+        return self._models.package_folder(target.digest)
+
+    def is_inline(self, target: Target) -> bool:
+        """Tell whether the package only describes a computation, so that the gateway may run it itself."""
+        return find_runtime(target.runtime).is_inline
+
+
+def example_of(folder: Path) -> list[ExampleColumn]:
+    """Return the inputs of a package with the values of its first sample."""
+    package = read_package(folder)
+    samples: dict[str, list[Any]] = package.samples()["inputs"]
+    return [
+        ExampleColumn(name=column.name, type=column.type, value=_value(column.type, samples.get(column.name)))
+        for column in package.manifest.signature.inputs
+    ]
+
+
+def _value(kind: str, values: list[Any] | None) -> Any:
+    """Return the first value that is not null."""
+    return next((value for value in values or () if value is not None), _NEUTRAL[kind])

@@ -1,0 +1,222 @@
+"""Traffic: weights, shadow and fallback, promotion and roll-back."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from sqlalchemy import Row
+
+from aimass.infra.database import Change
+from aimass.kernel.errors import Conflict, Invalid, NotFound
+from aimass.kernel.principal import Principal
+from aimass.kernel.usecase import use_case
+from aimass.serving import events, store
+from aimass.serving.domain.commands import Promote, RollBack, SetTraffic
+from aimass.serving.domain.rules import check_weights
+from aimass.serving.domain.things import WHOLE, Endpoint, TrafficCause
+from aimass.serving.errors import NothingBefore, NotServing
+from aimass.serving.service.deployments import Deployments
+from aimass.serving.service.ground import Why, need_deployment, need_endpoint, target_of
+
+
+class Traffic(Deployments):
+    """Use cases of traffic."""
+
+    @use_case(
+        "PUT /workspaces/{workspace}/endpoints/{endpoint}/traffic",
+        permission="serving.edit",
+        on="endpoint",
+        cli="services traffic",
+    )
+    def set_traffic(self, who: Principal, command: SetTraffic) -> Endpoint:
+        """Share the traffic of an endpoint among its deployments."""
+        with self._database.change(who, command.workspace) as change:
+            endpoint = need_endpoint(change.conn, command.workspace, command.endpoint, command.expected_version)
+            rows = store.live_deployments(change.conn, [endpoint.id])
+            weights = check_weights(command.weights, [row.name for row in rows])
+            beside = {
+                "shadow": _beside(command.shadow, endpoint.shadow),
+                "fallback": _beside(command.fallback, endpoint.fallback),
+            }
+            _check_roles(rows, weights, beside)
+            store.put_endpoint(change, endpoint.id, **beside)
+            self._share(change, endpoint, weights, "traffic", command.reason)
+            detail = {"weights": weights, **beside, "reason": command.reason}
+            change.audit("serving.traffic", object_=events.subject(endpoint.slug), detail=detail)
+        return self._told(command.workspace, command.endpoint)
+
+    def apply_weights(
+        self, who: Principal, workspace: str, endpoint: str, weights: Mapping[str, int], reason: str = ""
+    ) -> Endpoint:
+        """Share the traffic on behalf of somebody whose right was checked by the room that decides; idempotent."""
+        present = self._shown(workspace, endpoint)
+        wanted = check_weights(weights, [one.name for one in present.deployments])
+        if wanted == dict(present.traffic.weights):
+            return present
+        with self._database.change(who, workspace) as change:
+            row = need_endpoint(change.conn, workspace, endpoint)
+            rows = store.live_deployments(change.conn, [row.id])
+            weights = check_weights(weights, [one.name for one in rows])
+            _check_roles(rows, weights, {"shadow": row.shadow, "fallback": row.fallback})
+            self._share(change, row, weights, "traffic", reason)
+            detail = {"weights": weights, "reason": reason}
+            change.audit("serving.traffic", object_=events.subject(row.slug), detail=detail)
+        return self._told(workspace, endpoint)
+
+    @use_case(
+        "POST /workspaces/{workspace}/endpoints/{endpoint}/promote",
+        permission="serving.edit",
+        on="endpoint",
+        cli="services promote",
+    )
+    def promote(self, who: Principal, command: Promote) -> Endpoint:
+        """Make what a canary runs the main deployment, with all the traffic; the canary is stopped.
+
+        Raises
+        ------
+        NotServing
+            The canary does not answer.
+        """
+        with self._database.change(who, command.workspace) as change:
+            endpoint = need_endpoint(change.conn, command.workspace, command.endpoint)
+            rows = store.live_deployments(change.conn, [endpoint.id])
+            canary = need_deployment(rows, endpoint, command.deployment)
+            if canary.name == endpoint.main:
+                raise Conflict(f"{canary.name!r} is the main deployment already", field="deployment", value=canary.name)
+            main = need_deployment(rows, endpoint, endpoint.main)
+            if canary.serving is None:
+                raise NotServing(f"{canary.name!r} does not answer", value=canary.name, hint="wait until it is READY")
+            kept = store.revisions_by_id(change.conn, [canary.serving, main.target])
+            self._withdraw(change, endpoint, canary, ("promote", command.reason))
+            if kept[canary.serving].version_id != kept[main.target].version_id:
+                why = Why(
+                    cause="promote", reason=command.reason, alias=main.alias, restores=kept[canary.serving].number
+                )
+                self._bring(change, endpoint, (main, kept[canary.serving]), why)
+            detail = {"deployment": canary.name, "reason": command.reason}
+            change.audit("serving.promote", object_=events.subject(endpoint.slug), detail=detail)
+        return self._told(command.workspace, command.endpoint)
+
+    @use_case(
+        "POST /workspaces/{workspace}/endpoints/{endpoint}/rollback",
+        permission="serving.edit",
+        on="endpoint",
+        cli="services rollback",
+    )
+    def roll_back(self, who: Principal, command: RollBack) -> Endpoint:
+        """Bring back what ran before: take a canary out, or return to the revision before the present one.
+
+        Raises
+        ------
+        NothingBefore
+            There is no earlier revision that answered.
+        """
+        with self._database.change(who, command.workspace) as change:
+            endpoint = need_endpoint(change.conn, command.workspace, command.endpoint)
+            rows = store.live_deployments(change.conn, [endpoint.id])
+            canary = next((row for row in rows if row.weight and row.name != endpoint.main), None)
+            if command.revision is None and command.deployment in (None, canary.name if canary else "") and canary:
+                self._withdraw(change, endpoint, canary, ("rollback", command.reason))
+                facts = {"deployment": canary.name, "withdrawn": True}
+            else:
+                facts = self._restore(change, endpoint, rows, command)
+            detail = {**facts, "reason": command.reason}
+            change.audit("serving.rollback", object_=events.subject(endpoint.slug), detail=detail)
+            facts["endpoint"] = endpoint.slug
+            change.event(events.ROLLED_BACK, subject=events.subject(endpoint.slug), data=facts)
+        return self._told(command.workspace, command.endpoint)
+
+    def _restore(
+        self, change: Change, endpoint: Row[Any], rows: Sequence[Row[Any]], command: RollBack
+    ) -> dict[str, Any]:
+        """Give a deployment an earlier revision again."""
+        if not rows:
+            raise NothingBefore(f"nothing was deployed on {endpoint.slug!r}", value=endpoint.slug)
+        old = None
+        name = command.deployment or endpoint.main
+        if command.revision is not None:
+            old = _need_revision(store.find_revision(change.conn, endpoint.id, command.revision), command)
+            name = command.deployment or old.name
+        row = need_deployment(rows, endpoint, name)
+        present = store.revisions_by_id(change.conn, [row.target])[row.target]
+        old = old if old is not None else _previous(change, row, present)
+        why = Why(cause="rollback", reason=command.reason, alias=row.alias, restores=old.number)
+        self._bring(change, endpoint, (row, old), why)
+        return {
+            "deployment": row.name,
+            "from": present.number,
+            "to": old.number,
+            "model": old.model,
+            "version": old.model_version,
+        }
+
+    def _bring(self, change: Change, endpoint: Row[Any], pair: tuple[Row[Any], Row[Any]], why: Why) -> None:
+        """Make a new revision of a deployment that runs what an earlier revision ran."""
+        row, old = pair
+        revision = self._revise(change, endpoint, (row.id, row.name), target_of(old), why)
+        values = {"target": revision, "is_wanted": True, "state": "PENDING", "reason": "", "model": old.model}
+        if row.alias is None:
+            values["model_version"] = old.model_version
+        store.put_deployment(change, row.id, **values)
+
+    def _withdraw(self, change: Change, endpoint: Row[Any], canary: Row[Any], why: tuple[TrafficCause, str]) -> None:
+        """Stop a deployment and give all traffic to the main one."""
+        self._stop(change, endpoint, canary)
+        rows = store.live_deployments(change.conn, [endpoint.id])
+        weights = {row.name: WHOLE if row.name == endpoint.main else 0 for row in rows}
+        self._share(change, endpoint, weights, why[0], why[1])
+
+
+def _beside(given: str | None, present: str | None) -> str | None:
+    return present if given is None else given or None
+
+
+def _check_roles(rows: Sequence[Row[Any]], weights: Mapping[str, int], beside: Mapping[str, str | None]) -> None:
+    """Refuse traffic for what is stopped, and a shadow that answers somebody."""
+    by_name = {row.name: row for row in rows}
+    for name, weight in weights.items():
+        if weight and not by_name[name].is_wanted:
+            raise Conflict(f"deployment {name!r} is stopped", field="weights", value=name, hint="start it first")
+    for role, name in beside.items():
+        if name is not None and name not in by_name:
+            raise Invalid(f"there is no deployment {name!r}", field=role, value=name, allowed=sorted(by_name))
+    shadow = beside["shadow"]
+    if shadow is not None and weights[shadow]:
+        raise Invalid(
+            f"the shadow {shadow!r} has a weight of {weights[shadow]}",
+            field="shadow",
+            value=shadow,
+            hint="a shadow answers nobody: give it the weight 0",
+        )
+
+
+def _need_revision(row: Row[Any] | None, command: RollBack) -> Row[Any]:
+    if row is None or (command.deployment is not None and row.name != command.deployment):
+        raise NotFound(
+            f"there is no revision {command.revision} of {command.deployment or command.endpoint!r}",
+            field="revision",
+            value=command.revision,
+            hint=f"list them with 'aimass services revisions {command.endpoint}'",
+        )
+    if row.ready_at is None:
+        raise Conflict(
+            f"revision {row.number} never answered: {row.error or 'it was replaced before'}",
+            field="revision",
+            value=row.number,
+            hint="choose one that did",
+        )
+    return row
+
+
+def _previous(change: Change, row: Row[Any], present: Row[Any]) -> Row[Any]:
+    """Return what ran before; a second roll-back goes further back instead of forth."""
+    if row.serving is not None and row.serving != row.target:
+        return store.revisions_by_id(change.conn, [row.serving])[row.serving]
+    start = present.restores if present.cause == "rollback" and present.restores is not None else present.number
+    old = store.before(change.conn, row.id, start, present.digest)
+    if old is None:
+        raise NothingBefore(
+            f"deployment {row.name!r} ran nothing before revision {start}", value=start, hint="deploy a version instead"
+        )
+    return old

@@ -1,0 +1,133 @@
+"""Revisions, history, status and snippets: how an endpoint does, and what it did."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Row
+
+from aimass.kernel.pages import Page, page_of
+from aimass.kernel.principal import Principal
+from aimass.kernel.usecase import use_case
+from aimass.serving import store
+from aimass.serving.domain.commands import ListHistory, ListRevisions, OneEndpoint
+from aimass.serving.domain.snippets import Example, snippet_of
+from aimass.serving.domain.things import Deployment, EndpointStatus, HistoryEntry, ReplicaStatus, Revision, Snippet
+from aimass.serving.errors import NotServing
+from aimass.serving.library import example_of
+from aimass.serving.service.ground import need_endpoint
+from aimass.serving.service.shown import endpoint_of, revision_entry, revision_of, traffic_entry
+from aimass.serving.service.traffic import Traffic
+from aimass.serving.workers import WorkerFacts
+
+
+class Views(Traffic):
+    """Use cases that only read."""
+
+    @use_case(
+        "GET /workspaces/{workspace}/endpoints/{endpoint}/revisions",
+        permission="serving.read",
+        on="endpoint",
+        cli="services revisions",
+    )
+    def list_revisions(self, who: Principal, command: ListRevisions) -> Page[Revision]:
+        """List what was deployed on an endpoint: which version, by whom, when and why; the newest first."""
+        del who
+        with self._database.read() as conn:
+            row = need_endpoint(conn, command.workspace, command.endpoint)
+            rows = store.list_revisions(
+                conn, row.id, name=command.deployment, after=command.cursor, limit=command.limit
+            )
+        page = page_of(rows, command.limit, lambda one: one.id)
+        return Page(items=[revision_of(one, row.slug) for one in page.items], next=page.next)
+
+    @use_case(
+        "GET /workspaces/{workspace}/endpoints/{endpoint}/history",
+        permission="serving.read",
+        on="endpoint",
+        cli="services history",
+    )
+    def list_history(self, who: Principal, command: ListHistory) -> Page[HistoryEntry]:
+        """List who ran what in production when: revisions and changes of traffic, the newest first."""
+        del who
+        with self._database.read() as conn:
+            row = need_endpoint(conn, command.workspace, command.endpoint)
+            made = store.list_revisions(conn, row.id, name=None, after=command.cursor, limit=command.limit)
+            shared = store.list_traffic(conn, row.id, after=command.cursor, limit=command.limit)
+        entries = [*map(revision_entry, made), *map(traffic_entry, shared)]
+        entries.sort(key=lambda entry: entry.id, reverse=True)
+        return page_of(entries, command.limit, lambda entry: entry.id)
+
+    @use_case(
+        "GET /workspaces/{workspace}/endpoints/{endpoint}/status",
+        permission="serving.read",
+        on="endpoint",
+        cli="services status",
+    )
+    def get_status(self, who: Principal, command: OneEndpoint) -> EndpointStatus:
+        """Show how an endpoint does right now: its deployments, their workers and the gateways."""
+        del who
+        endpoint = self._shown(command.workspace, command.endpoint)
+        with self._database.read() as conn:
+            rows = store.live_deployments(conn, [endpoint.id])
+            revisions = store.revisions_by_id(conn, [i for row in rows for i in (row.target, row.serving)])
+        workers = self._ground.pool.facts()
+        replicas = [_replica(one, workers[one.id]) for one in revisions.values() if one.id in workers]
+        bad = next((one for one in endpoint.deployments if one.state == endpoint.state and one.reason), None)
+        return EndpointStatus(
+            endpoint=endpoint.slug,
+            state=endpoint.state,
+            reason=f"{bad.name}: {bad.reason}" if bad is not None else "",
+            deployments=endpoint.deployments,
+            replicas=replicas,
+            gateways=len(self._ground.reports.seen().reports),
+        )
+
+    @use_case(
+        "GET /workspaces/{workspace}/endpoints/{endpoint}/snippet",
+        permission="serving.read",
+        on="endpoint",
+        cli="services snippet",
+    )
+    def get_snippet(self, who: Principal, command: OneEndpoint) -> Snippet:
+        """Show programs that call an endpoint with a sample of its model: curl, Python and tritonclient.
+
+        Raises
+        ------
+        NotServing
+            Nothing answers there yet.
+        """
+        del who
+        with self._database.read() as conn:
+            row = need_endpoint(conn, command.workspace, command.endpoint)
+            rows = store.live_deployments(conn, [row.id])
+            main = next((one for one in rows if one.name == row.main), None)
+            serving = store.revisions_by_id(conn, [main.serving if main else None])
+        if main is None or main.serving not in serving:
+            raise NotServing(f"nothing answers at {row.slug!r} yet", value=row.slug, hint="deploy a model there first")
+        columns = example_of(Path(serving[main.serving].package))
+        settings = self._ground.settings
+        url = f"http://{settings.public_host}:{settings.public_port}"
+        return snippet_of(Example(url=url, workspace=row.workspace, endpoint=row.slug, columns=columns))
+
+    def troubled(self, who: Principal) -> list[tuple[str, Deployment]]:
+        """Return the deployments that failed or do badly, with their workspace, as far as the principal may see them."""
+        with self._database.read() as conn:
+            rows = store.troubled(conn)
+            seen = {(row.workspace, row.slug) for row in rows if who.allows("serving.read", row.workspace)}
+            found = [endpoint_of(conn, need_endpoint(conn, *place)) for place in sorted(seen)]
+        bad = ("FAILED", "DEGRADED")
+        return [(one.workspace, d) for one in found for d in one.deployments if d.state in bad]
+
+
+def _replica(revision: Row[Any], worker: WorkerFacts) -> ReplicaStatus:
+    return ReplicaStatus(
+        deployment=revision.name,
+        revision=revision.number,
+        pid=worker.pid,
+        is_up=worker.is_up,
+        restarts=worker.restarts,
+        memory_bytes=worker.memory_bytes,
+        reason=worker.reason,
+    )

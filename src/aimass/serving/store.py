@@ -1,0 +1,268 @@
+"""Tables of the room serving and the queries on them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from sqlalchemy import (
+    Boolean,
+    Column,
+    Connection,
+    Float,
+    Index,
+    Integer,
+    Row,
+    Select,
+    String,
+    Table,
+    Text,
+    and_,
+    insert,
+    select,
+    text,
+    update,
+)
+
+from aimass.infra.database import Change, Instant, Json, metadata
+from aimass.kernel.pages import decode_cursor
+
+_LIVE = text("deleted_at IS NULL")
+
+endpoints = Table(
+    "serving_endpoints",
+    metadata,
+    Column("id", String(26), primary_key=True),
+    Column("workspace", String(63), nullable=False),
+    Column("slug", String(63), nullable=False),
+    Column("description", Text, nullable=False),
+    Column("timeout_s", Float, nullable=False),
+    Column("max_body_bytes", Integer, nullable=False),
+    Column("record", Json, nullable=False),
+    Column("unseen", String(16), nullable=False),
+    Column("main", String(63), nullable=True),
+    Column("shadow", String(63), nullable=True),
+    Column("fallback", String(63), nullable=True),
+    Column("revisions", Integer, nullable=False),
+    Column("created_by", String(255), nullable=False),
+    Column("created_at", Instant, nullable=False),
+    Column("deleted_at", Instant, nullable=True),
+    Column("version", Integer, nullable=False),
+    Index("uq_serving_endpoints_live", "workspace", "slug", unique=True, sqlite_where=_LIVE, postgresql_where=_LIVE),
+)
+
+deployments = Table(
+    "serving_deployments",
+    metadata,
+    Column("id", String(26), primary_key=True),
+    Column("workspace", String(63), nullable=False),
+    Column("endpoint", String(26), nullable=False),
+    Column("name", String(63), nullable=False),
+    Column("model", String(63), nullable=False),
+    Column("alias", String(63), nullable=True),
+    Column("alias_seen", Integer, nullable=True),
+    Column("model_version", Integer, nullable=True),
+    Column("placement", String(16), nullable=False),
+    Column("resources", Json, nullable=False),
+    Column("weight", Integer, nullable=False),
+    Column("is_wanted", Boolean, nullable=False),
+    Column("target", String(26), nullable=False),
+    Column("serving", String(26), nullable=True),
+    Column("state", String(16), nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("created_at", Instant, nullable=False),
+    Column("changed_at", Instant, nullable=False),
+    Column("deleted_at", Instant, nullable=True),
+    Column("version", Integer, nullable=False),
+    Index("uq_serving_deployments_live", "endpoint", "name", unique=True, sqlite_where=_LIVE, postgresql_where=_LIVE),
+    Index(None, "workspace", "model"),
+)
+
+revisions = Table(
+    "serving_revisions",
+    metadata,
+    Column("id", String(26), primary_key=True),
+    Column("workspace", String(63), nullable=False),
+    Column("endpoint", String(26), nullable=False),
+    Column("deployment", String(26), nullable=False),
+    Column("name", String(63), nullable=False),
+    Column("number", Integer, nullable=False),
+    Column("model", String(63), nullable=False),
+    Column("model_version", Integer, nullable=False),
+    Column("version_id", String(64), nullable=False),
+    Column("digest", String(64), nullable=False),
+    Column("runtime", String(63), nullable=False),
+    Column("package", Text, nullable=False),
+    Column("alias", String(63), nullable=True),
+    Column("cause", String(16), nullable=False),
+    Column("restores", Integer, nullable=True),
+    Column("weights", Json, nullable=False),
+    Column("state", String(16), nullable=False),
+    Column("error", Text, nullable=False),
+    Column("actor", String(255), nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("created_at", Instant, nullable=False),
+    Column("started_at", Instant, nullable=True),
+    Column("ready_at", Instant, nullable=True),
+    Column("retired_at", Instant, nullable=True),
+    Index(None, "endpoint", "number", unique=True),
+    Index(None, "deployment", "number"),
+)
+
+traffic = Table(
+    "serving_traffic",
+    metadata,
+    Column("id", String(26), primary_key=True),
+    Column("workspace", String(63), nullable=False),
+    Column("endpoint", String(26), nullable=False),
+    Column("weights", Json, nullable=False),
+    Column("shadow", String(63), nullable=True),
+    Column("fallback", String(63), nullable=True),
+    Column("cause", String(16), nullable=False),
+    Column("actor", String(255), nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("created_at", Instant, nullable=False),
+    Index(None, "endpoint", "id"),
+)
+
+
+def find_endpoint(conn: Connection, workspace: str, slug: str) -> Row[Any] | None:
+    """Return a live endpoint."""
+    query = select(endpoints).where(endpoints.c.workspace == workspace, endpoints.c.slug == slug)
+    return conn.execute(query.where(endpoints.c.deleted_at.is_(None))).first()
+
+
+def matching(conn: Connection, workspace: str, model: str | None, after: str | None, limit: int) -> Sequence[Row[Any]]:
+    """Return one live endpoint more than the page wants, by slug."""
+    query: Select[Any] = select(endpoints).where(endpoints.c.workspace == workspace, endpoints.c.deleted_at.is_(None))
+    if model is not None:
+        running = select(deployments.c.endpoint).where(deployments.c.model == model, deployments.c.deleted_at.is_(None))
+        query = query.where(endpoints.c.id.in_(running))
+    if after is not None:
+        query = query.where(endpoints.c.slug > decode_cursor(after))
+    return conn.execute(query.order_by(endpoints.c.slug).limit(limit + 1)).all()
+
+
+def all_endpoints(conn: Connection) -> Sequence[Row[Any]]:
+    """Return every live endpoint of every workspace."""
+    query = select(endpoints).where(endpoints.c.deleted_at.is_(None))
+    return conn.execute(query.order_by(endpoints.c.workspace, endpoints.c.slug)).all()
+
+
+def live_deployments(conn: Connection, endpoint_ids: Iterable[str] | None = None) -> Sequence[Row[Any]]:
+    """Return the deployments of some endpoints, or of all that live, the oldest first."""
+    query = select(deployments).where(deployments.c.deleted_at.is_(None))
+    if endpoint_ids is not None:
+        query = query.where(deployments.c.endpoint.in_(list(endpoint_ids)))
+    else:
+        query = query.join(endpoints, endpoints.c.id == deployments.c.endpoint).where(endpoints.c.deleted_at.is_(None))
+    return conn.execute(query.order_by(deployments.c.id)).all()
+
+
+def following(conn: Connection, workspace: str, model: str) -> Sequence[Row[Any]]:
+    """Return the live deployments that follow an alias of a model."""
+    query = select(deployments).join(endpoints, endpoints.c.id == deployments.c.endpoint)
+    query = query.where(deployments.c.workspace == workspace, deployments.c.model == model)
+    query = query.where(deployments.c.alias.is_not(None))
+    return conn.execute(query.where(deployments.c.deleted_at.is_(None), endpoints.c.deleted_at.is_(None))).all()
+
+
+def revisions_by_id(conn: Connection, ids: Iterable[str | None]) -> dict[str, Row[Any]]:
+    """Return revisions by id."""
+    wanted = sorted({one for one in ids if one is not None})
+    rows = conn.execute(select(revisions).where(revisions.c.id.in_(wanted)))
+    return {row.id: row for row in rows}
+
+
+def find_revision(conn: Connection, endpoint_id: str, number: int) -> Row[Any] | None:
+    """Return a revision of an endpoint by its number."""
+    query = select(revisions).where(revisions.c.endpoint == endpoint_id, revisions.c.number == number)
+    return conn.execute(query).first()
+
+
+def before(conn: Connection, deployment_id: str, number: int, digest: str) -> Row[Any] | None:
+    """Return the newest revision of a deployment before a number that ran another package and did answer."""
+    query = select(revisions).where(revisions.c.deployment == deployment_id, revisions.c.number < number)
+    query = query.where(revisions.c.digest != digest, revisions.c.ready_at.is_not(None))
+    return conn.execute(query.order_by(revisions.c.number.desc()).limit(1)).first()
+
+
+def list_revisions(
+    conn: Connection, endpoint_id: str, *, name: str | None, after: str | None, limit: int
+) -> Sequence[Row[Any]]:
+    """Return one revision more than wanted, the newest first."""
+    query = select(revisions).where(revisions.c.endpoint == endpoint_id)
+    if name is not None:
+        query = query.where(revisions.c.name == name)
+    if after is not None:
+        query = query.where(revisions.c.id < decode_cursor(after))
+    return conn.execute(query.order_by(revisions.c.id.desc()).limit(limit + 1)).all()
+
+
+def list_traffic(conn: Connection, endpoint_id: str, *, after: str | None, limit: int) -> Sequence[Row[Any]]:
+    """Return one change of traffic more than wanted, the newest first."""
+    query = select(traffic).where(traffic.c.endpoint == endpoint_id)
+    if after is not None:
+        query = query.where(traffic.c.id < decode_cursor(after))
+    return conn.execute(query.order_by(traffic.c.id.desc()).limit(limit + 1)).all()
+
+
+def add(change: Change, table: Table, values: Mapping[str, Any]) -> None:
+    """Write a new row."""
+    change.execute(insert(table).values(**values))
+
+
+def put_endpoint(change: Change, id_: str, **values: Any) -> None:
+    """Change an endpoint."""
+    change.execute(update(endpoints).where(endpoints.c.id == id_).values(version=endpoints.c.version + 1, **values))
+
+
+def put_deployment(change: Change, id_: str, **values: Any) -> None:
+    """Change what is wanted of a deployment."""
+    values = {"version": deployments.c.version + 1, "changed_at": change.now, **values}
+    change.execute(update(deployments).where(deployments.c.id == id_).values(**values))
+
+
+def put_state(change: Change, id_: str, target: str, **values: Any) -> bool:
+    """Note how a deployment does; False when its target is another one by now."""
+    query = update(deployments).where(deployments.c.id == id_, deployments.c.target == target)
+    return change.execute(query.where(deployments.c.deleted_at.is_(None)).values(**values)).rowcount == 1
+
+
+def put_weights(change: Change, endpoint_id: str, weights: Mapping[str, int]) -> None:
+    """Write the weights of an endpoint's deployments."""
+    for name, weight in weights.items():
+        where = and_(
+            deployments.c.endpoint == endpoint_id, deployments.c.name == name, deployments.c.deleted_at.is_(None)
+        )
+        change.execute(
+            update(deployments)
+            .where(where, deployments.c.weight != weight)
+            .values(weight=weight, version=deployments.c.version + 1, changed_at=change.now)
+        )
+
+
+def put_revision(change: Change, id_: str, **values: Any) -> None:
+    """Change a revision."""
+    change.execute(update(revisions).where(revisions.c.id == id_).values(**values))
+
+
+def retire_unready(change: Change, deployment_id: str) -> None:
+    """Give up the revisions of a deployment that have not begun to answer; a newer one takes their place."""
+    query = update(revisions).where(revisions.c.deployment == deployment_id)
+    query = query.where(revisions.c.state.in_(("PENDING", "STARTING")))
+    change.execute(query.values(state="RETIRED", retired_at=change.now))
+
+
+def next_number(change: Change, endpoint_id: str) -> int:
+    """Count one more revision of an endpoint and return its number."""
+    change.execute(update(endpoints).where(endpoints.c.id == endpoint_id).values(revisions=endpoints.c.revisions + 1))
+    return change.execute(select(endpoints.c.revisions).where(endpoints.c.id == endpoint_id)).scalar_one()
+
+
+def troubled(conn: Connection) -> Sequence[Row[Any]]:
+    """Return the live deployments that failed or do badly, with the slug of their endpoint."""
+    query = select(deployments, endpoints.c.slug).join(endpoints, endpoints.c.id == deployments.c.endpoint)
+    query = query.where(deployments.c.deleted_at.is_(None), endpoints.c.deleted_at.is_(None))
+    bad = deployments.c.state.in_(("FAILED", "DEGRADED"))
+    return conn.execute(query.where(bad).order_by(endpoints.c.workspace, endpoints.c.slug)).all()
