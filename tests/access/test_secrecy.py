@@ -45,7 +45,7 @@ def test_a_whole_life_leaves_no_secret_behind(
     enrolment = access.enrol_second_factor(eve, EnrolSecondFactor(password=NEW))
     seed = b32decode(enrolment.secret)
     code = totp(seed, int(clock.now().timestamp()) // STEP_S)
-    codes = access.confirm_second_factor(eve, ConfirmSecondFactor(code=code)).codes
+    codes = access.confirm_second_factor(eve, ConfirmSecondFactor(totp=code)).codes
     second = access.sign_in(ANONYMOUS, SignIn(name="eve", password=NEW, totp=codes[0])).token
     key = access.create_key(eve, CreateKey(workspace=demo, name="k"))
     rotated = access.rotate_key(eve, RotateKey(workspace=demo, key=key.key.id))

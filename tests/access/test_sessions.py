@@ -39,7 +39,7 @@ def sign_in(access: Access, totp_: str | None = None, password: str = PASSWORD) 
 def pair(access: Access, eve: Principal, clock: Any) -> tuple[bytes, list[str]]:
     seed = b32decode(access.enrol_second_factor(eve, EnrolSecondFactor(password=PASSWORD)).secret)
     code = totp(seed, int(clock.now().timestamp()) // STEP_S)
-    return seed, access.confirm_second_factor(eve, ConfirmSecondFactor(code=code)).codes
+    return seed, access.confirm_second_factor(eve, ConfirmSecondFactor(totp=code)).codes
 
 
 def test_a_session_is_a_principal_until_it_is_signed_out(access: Access, person: Person) -> None:
@@ -193,7 +193,7 @@ def test_an_authenticator_that_was_never_proved_keeps_nobody_out(access: Access,
     eve = person("eve")
     access.enrol_second_factor(eve, EnrolSecondFactor(password=PASSWORD))
     with pytest.raises(WrongCredentials):
-        access.confirm_second_factor(eve, ConfirmSecondFactor(code="000000"))
+        access.confirm_second_factor(eve, ConfirmSecondFactor(totp="000000"))
     assert sign_in(access)
 
 

@@ -216,7 +216,7 @@ class Enrolment:
 class ConfirmSecondFactor:
     """Prove with a code that the authenticator is paired."""
 
-    code: Annotated[str, MaxLen(64)] = field(repr=False)
+    totp: Annotated[str, MaxLen(64), doc("code of the authenticator")] = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -48,9 +48,9 @@ class SecondFactor(Attempts):
             if row is None or row.totp is None or row.totp_confirmed:
                 raise Conflict("no authenticator waits for its first code", hint="start with POST /access/totp")
             seed = self._ground.secrets.unseal(row.totp, about=f"user:{row.id}/totp")
-            step = totp_step(seed, plain_code(command.code), change.now.timestamp())
+            step = totp_step(seed, plain_code(command.totp), change.now.timestamp())
             if step is None:
-                raise WrongCredentials("the code is wrong", field="code", hint="check the clock of the authenticator")
+                raise WrongCredentials("the code is wrong", field="totp", hint="check the clock of the authenticator")
             rows.change(change.conn, users, {"id": row.id}, totp_confirmed=True, totp_step=step)
             self._forgive(change.conn, f"totp:{who.id}", all_=True)
             change.audit("access.totp.confirm", object_=f"user:{row.id}")

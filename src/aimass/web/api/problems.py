@@ -43,7 +43,7 @@ def _shorten(value: Any) -> Any:
 
 
 def _secret(field: str) -> bool:
-    return any(word in field for word in ("password", "token", "secret", "totp", "key"))
+    return any(word in field for word in ("password", "token", "secret", "totp", "key", "credential"))
 
 
 def validation_problem(reason: RequestValidationError) -> dict[str, Any]:
