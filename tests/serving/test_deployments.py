@@ -7,7 +7,7 @@ import pytest
 from aimass.kernel.errors import Conflict, Forbidden, Invalid, NotFound
 from aimass.serving import ListRevisions, OneDeployment, OneEndpoint
 from tests.fixtures.rooms import person
-from tests.serving.conftest import ANN, Stage
+from tests.fixtures.stage import ANN, Stage
 
 
 def test_a_deployed_version_answers_and_its_revision_says_who_put_it_there(live: Stage) -> None:
