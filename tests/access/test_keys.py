@@ -129,9 +129,12 @@ def test_a_service_account_has_roles_and_keys_of_its_own(access: Access, admin: 
     made = access.create_key(admin, CreateKey(workspace=demo, name="k", service=robot.slug))
     who = access.authenticate_key(made.text)
     assert (who.kind, who.id, who.allows("lake.edit", demo)) == ("service", robot.id, True)
+    assert access.principal(robot.id) == who
     access.disable_service(admin, OneService(workspace=demo, service=robot.slug))
     with pytest.raises(Unauthenticated):
         access.authenticate_key(made.text)
+    with pytest.raises(Unauthenticated):
+        access.principal(robot.id)
     access.enable_service(admin, OneService(workspace=demo, service=robot.slug))
     assert access.authenticate_key(made.text).name == "nightly-robot"
     access.remove_service(admin, OneService(workspace=demo, service=robot.slug))

@@ -26,8 +26,7 @@ Person = Callable[..., Principal]
 
 
 def fresh(access: Access, who: Principal) -> Principal:
-    with access._database.read() as conn:
-        return access.user_principal(conn, who)
+    return access.principal(who.id)
 
 
 def test_the_creator_of_a_workspace_is_its_administrator(access: Access, person: Person) -> None:
@@ -184,6 +183,8 @@ def test_a_group_gives_its_roles_to_its_people(access: Access, admin: Principal,
     access.give_role(admin, GiveRole(workspace=demo, role="editor", group="data-people"))
     assert access.add_to_group(admin, GroupMember(group="data-people", user="eve")).members == ["eve"]
     assert fresh(access, eve).allows("lake.edit", demo)
+    assert [group.members for group in access.list_groups(admin)] == [["eve"]]
+    assert [group.members for group in access.list_groups(person("adam"))] == [[]]
     access.take_from_group(admin, GroupMember(group="data-people", user="eve"))
     assert not fresh(access, eve).knows(demo)
     access.remove_group(admin, OneGroup(group="data-people"))

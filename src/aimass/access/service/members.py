@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from aimass.access.domain.members import (
@@ -109,10 +110,12 @@ class Groups(Part):
 
     @use_case("GET /access/groups", permission=SIGNED_IN, cli="groups list")
     def list_groups(self, who: Principal) -> list[Group]:
-        """List the groups; who administers a workspace needs their names, others see how they got a role."""
-        del who
+        """List the groups; of their people, only who reads the whole platform sees all, others see themselves."""
         with self._database.read() as conn:
-            return [_group(conn, row) for row in rows.every(conn, groups)]
+            found = [_group(conn, row) for row in rows.every(conn, groups)]
+        if who.allows("access.read", ANYWHERE):
+            return found
+        return [replace(group, members=[name for name in group.members if name == who.name]) for group in found]
 
     @use_case("POST /access/groups", permission="access.manage", cli="groups create", status=201)
     def create_group(self, who: Principal, command: CreateGroup) -> Group:

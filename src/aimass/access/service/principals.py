@@ -16,7 +16,7 @@ from aimass.access.domain.people import IssueToken, MyWorkspace, Token, WhoAmI
 from aimass.access.domain.roles import BUILT_IN, bounded, expand, merge
 from aimass.access.service.ground import Part
 from aimass.access.store import queries, rows
-from aimass.access.store.tables import keys, sessions, users
+from aimass.access.store.tables import keys, services, sessions, users
 from aimass.kernel.errors import Unauthenticated, Unavailable
 from aimass.kernel.ids import new_id
 from aimass.kernel.principal import ANYWHERE, SYSTEM, Grant, Principal
@@ -101,9 +101,22 @@ class Principals(Part):
             workspaces=[MyWorkspace(slug=p.slug, name=p.name, permissions=_permissions(who, p.slug)) for p in places],
         )
 
-    def user_principal(self, conn: Any, row: Any) -> Principal:
-        """Return a person with all his grants."""
-        return Principal(id=row.id, name=row.name, kind="user", grants=_grants(conn, "user", row.id))
+    def principal(self, id_: str) -> Principal:
+        """Return a person or a service account by id with the grants of this moment, for work that runs later.
+
+        Raises
+        ------
+        Unauthenticated
+            The account is gone or disabled; what was to run in its name must not run.
+        """
+        with self._database.read() as conn:
+            person = rows.find(conn, users, id=id_, state="active")
+            if person is not None:
+                return Principal(id=id_, name=person.name, kind="user", grants=_grants(conn, "user", id_))
+            service = rows.find(conn, services, id=id_, enabled=True)
+            if service is not None:
+                return Principal(id=id_, name=service.slug, kind="service", grants=_grants(conn, "service", id_))
+        raise Unauthenticated(f"the account {id_!r} is gone or disabled", value=id_)
 
     def _remembered(self, mark: str, find: Callable[[Any], Principal]) -> Principal:
         memory = self._ground.memory
