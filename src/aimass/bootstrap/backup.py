@@ -30,7 +30,7 @@ from aimass.kernel.errors import Conflict, Invalid, Unavailable
 from aimass.kernel.layout import DataDir
 
 _MANIFEST = "manifest.json"
-_TREES = ("blobs", "lake", "keys", "records", "series", "jobs")
+_TREES = ("blobs", "lake", "records", "series", "jobs")
 _DATABASES = ("aimass.db", "workflows.db")
 _SPARE_BYTES = 64 << 20
 
@@ -49,6 +49,7 @@ def backup(settings: PlatformSettings, target: Path) -> str:
     target.mkdir(parents=True, exist_ok=True)
     target.chmod(0o700)
     _check_space(layout.root, target)
+    _copy_tree(layout, "keys", target)  # before the database: the signed head beside it must not be newer than its rows
     if settings.database:
         _dump(Database(settings.database), target / "tables")
     for name in _DATABASES:
@@ -59,13 +60,17 @@ def backup(settings: PlatformSettings, target: Path) -> str:
             ):
                 source.backup(copy)
     for tree in _TREES:
-        for file in _ordered(layout.root / tree):
-            _copy(file, target / file.relative_to(layout.root))
+        _copy_tree(layout, tree, target)
     files = {str(f.relative_to(target)): _fact(f) for f in sorted(target.rglob("*")) if f.is_file()}
     manifest = {"format": 1, "version": __version__, "created_at": instant(SystemClock().now()), "files": files}
     (target / _MANIFEST).write_bytes(orjson.dumps(manifest, option=orjson.OPT_INDENT_2))
     total = sum(fact["size"] for fact in files.values())
     return f"{len(files)} files, {total / 2**20:.1f} MiB, written to {target}"
+
+
+def _copy_tree(layout: DataDir, tree: str, target: Path) -> None:
+    for file in _ordered(layout.root / tree):
+        _copy(file, target / file.relative_to(layout.root))
 
 
 def restore(source: Path, settings: PlatformSettings) -> str:
@@ -98,12 +103,13 @@ def restore(source: Path, settings: PlatformSettings) -> str:
 
 def _verified(platform: Platform, manifest: dict[str, Any]) -> str:
     report = platform.registry.get(Access).inspect_audit()
-    if not report.good:
+    if not report.ok:
         raise Conflict(
-            f"the audit log of the backup does not verify: {report.problem}", hint="restore an earlier backup"
+            f"the audit log of the backup does not verify: row {report.broken_row}: {report.reason}",
+            hint="restore an earlier backup",
         )
     (DataDir(platform.settings.data_dir).run / "administrator").touch()
-    return f"restored {len(manifest['files'])} files of {manifest['created_at']}; audit log verified ({report.entries} entries)"
+    return f"restored {len(manifest['files'])} files of {manifest['created_at']}; audit log verified ({report.rows} entries)"
 
 
 def _read_manifest(source: Path) -> dict[str, Any]:
