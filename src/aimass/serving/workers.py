@@ -200,7 +200,8 @@ class WorkerPool:
 def worker_command(wish: Wish, path: Path) -> list[str]:
     """Return the command line of a worker."""
     program = [sys.executable, "-m", "aimass.serving.children.worker"]
-    return [*program, "--package", wish.package, "--socket", str(path), "--parent-pid", str(os.getpid())]
+    limits = ["--threads", str(wish.threads), "--parent-pid", str(os.getpid())]
+    return [*program, "--package", wish.package, "--socket", str(path), *limits]
 
 
 def _end(worker: _Worker) -> None:

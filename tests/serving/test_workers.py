@@ -1,0 +1,118 @@
+from __future__ import annotations
+
+import os
+import signal
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from aimass.kernel.layout import DataDir
+from aimass.models import build_package
+from aimass.serving import OneEndpoint
+from aimass.serving.workers import Wish, WorkerFacts, WorkerPool
+from tests.fixtures.gateway import wait_for
+from tests.fixtures.packages import candidate
+from tests.fixtures.stage import ANN, Stage
+
+MIB = 1024 * 1024
+
+
+@pytest.fixture
+def pool() -> Iterator[WorkerPool]:
+    with tempfile.TemporaryDirectory(prefix="am") as folder:
+        pool = WorkerPool(DataDir(Path(folder)), drain_s=0.2)
+        yield pool
+        pool.close()
+
+
+@pytest.fixture(scope="module")
+def package(tmp_path_factory: pytest.TempPathFactory) -> str:
+    built, parity = build_package(tmp_path_factory.mktemp("python") / "p", *candidate(0, to_onnx=False))
+    assert parity.passed
+    return str(built.folder)
+
+
+def wish(package: str, memory_bytes: int = 2048 * MIB) -> Wish:
+    return Wish(revision="r1", package=package, memory_bytes=memory_bytes, threads=1)
+
+
+def up(pool: WorkerPool) -> WorkerFacts:
+    wait_for(lambda: pool.tick() or pool.facts()["r1"].is_up, within=60)
+    return pool.facts()["r1"]
+
+
+def test_a_killed_worker_is_started_again(pool: WorkerPool, package: str) -> None:
+    pool.want(wish(package))
+    first = up(pool).pid
+    assert first is not None
+    os.kill(first, signal.SIGKILL)
+    wait_for(lambda: pool.tick() or pool.facts()["r1"].pid not in (None, first))
+    again = up(pool)
+    assert (again.restarts, again.crashes, again.reason) == (1, 1, "it was killed by signal 9")
+
+
+def test_a_worker_over_its_memory_is_ended_with_the_reason(pool: WorkerPool, package: str) -> None:
+    pool.want(wish(package, memory_bytes=MIB))
+    wait_for(lambda: pool.tick() or pool.facts()["r1"].crashes, within=60)
+    assert "more than 1048576 bytes of memory" in pool.facts()["r1"].reason
+
+
+def test_a_package_that_does_not_load_is_told_in_the_worker_s_own_words(pool: WorkerPool, tmp_path: Path) -> None:
+    pool.want(wish(str(tmp_path)))
+    wait_for(lambda: pool.tick() or pool.facts()["r1"].crashes, within=60)
+    assert "there is no manifest.json" in pool.facts()["r1"].reason
+
+
+def test_a_worker_that_is_not_wanted_drains_and_ends(pool: WorkerPool, package: str) -> None:
+    pool.want(wish(package))
+    pid = up(pool).pid
+    pool.keep(())
+    pool.tick()
+    assert pool.facts()["r1"].pid == pid
+    time.sleep(0.25)
+    pool.tick()
+    assert pool.facts() == {}
+    assert not pool.path("r1").exists()
+
+
+def test_a_long_data_directory_gets_a_short_socket() -> None:
+    pool = WorkerPool(DataDir(Path("/srv/" + "x" * 120)))
+    assert len(str(pool.path("0" * 26))) < 100
+
+
+def test_a_python_package_answers_from_a_worker_of_its_own(stage: Stage) -> None:
+    stage.turn()
+    stage.start_gateway()
+    stage.deploy(1, model="scikit")
+    stage.until(lambda: stage.deployment().state == "READY", within=60)
+    assert stage.answers().json()["outputs"][0]["data"][0] in ("Yes", "No")
+    (replica,) = stage.serving.get_status(ANN, OneEndpoint(workspace="demo", endpoint="churn")).replicas
+    assert replica.is_up
+    assert replica.pid is not None
+    os.kill(replica.pid, signal.SIGKILL)
+    stage.until(lambda: stage.deployment().state == "DEGRADED")
+    stage.until(lambda: stage.deployment().state == "READY", within=60)
+    assert stage.answers().status == 200
+
+
+def test_a_worker_that_never_starts_leaves_the_old_revision_serving(live: Stage) -> None:
+    for file in (live.rooms.folder / "packages").rglob("model.skops"):
+        file.write_bytes(b"nothing")
+    live.rooms.get(WorkerPool)._drain_s = 0.1
+    live.deploy(1, model="scikit")
+    live.until(lambda: live.deployment().state == "DEGRADED", within=60)
+    assert "its package cannot be used" in live.deployment().reason
+    assert live.answers().json()["model_version"] == "1"
+
+
+def test_a_trusted_package_may_be_isolated_too(stage: Stage) -> None:
+    stage.turn()
+    stage.start_gateway()
+    stage.deploy(1, placement="isolated")
+    stage.until(lambda: stage.deployment().state == "READY", within=60)
+    assert stage.answers().status == 200
+    (replica,) = stage.serving.get_status(ANN, OneEndpoint(workspace="demo", endpoint="churn")).replicas
+    assert replica.is_up
