@@ -4,11 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+from dataclasses import replace
+from pathlib import Path
 
 import pytest
-from fastapi import FastAPI, Request, WebSocket, WebSocketDisconnect
+from fastapi import FastAPI, WebSocket, WebSocketDisconnect
 from playwright.sync_api import expect
 
+from aimass.infra.database import Database, metadata
+from aimass.infra.search import Document, Search
+from aimass.kernel.registry import Registry
 from aimass.web import Visit
 from aimass.web.visit import PageRoute
 from tests.fixtures.browser import axe_violations, browser, new_page, picture, serving, settle  # noqa: F401
@@ -23,8 +28,23 @@ LIVE_PAGE = """{% extends "pages/base.html" %}{% block title %}Live{% endblock %
 class Stage:
     """An application whose live channel says what a test tells it to."""
 
-    def __init__(self) -> None:
-        self.app = console_app()
+    def __init__(self, folder: Path) -> None:
+        database = Database(f"sqlite:///{folder}/console.db")
+        metadata.create_all(database.engine)
+        search = Search(database)
+        thing = Document(
+            workspace="demo",
+            key="model:churn",
+            kind="model",
+            title="churn 客户流失",
+            text="LightGBM",
+            href="/demo/models",
+            permission="models.read",
+        )
+        search.put([thing, replace(thing, key="dataset:churn", kind="dataset", title="churn data")])
+        registry = Registry()
+        registry.put(Search, search)
+        self.app = console_app(registry=registry)
         self.asked = 0
         self.followed: dict[int, set[str]] = {}
         self.sockets: list[WebSocket] = []
@@ -36,18 +56,13 @@ class Stage:
         own = FastAPI()
         own.router.route_class = PageRoute
         own.add_api_websocket_route("/api/v1/live", self.live)
-        own.add_api_route("/api/v1/search", self.search)
         own.add_api_route("/demo/live", self.page, response_model=None)
         own.add_api_route("/demo/models", self.page, response_model=None)
-        self.app.router.routes[:0] = own.router.routes[-4:]
+        self.app.router.routes[:0] = own.router.routes[-3:]
 
     def page(self, visit: Visit):
         self.asked += 1
         return visit.render("live.html", asked=self.asked)
-
-    def search(self, request: Request) -> dict:
-        text = request.query_params["q"]
-        return {"items": [{"kind": "model", "title": f"{text} model", "subtitle": "v3", "href": "/demo/models"}]}
 
     async def live(self, socket: WebSocket) -> None:
         self.loop = asyncio.get_running_loop()
@@ -81,8 +96,8 @@ def _Texts(templates):  # noqa: N802 stands for a loader class
 
 
 @pytest.fixture(scope="module")
-def stage():
-    return Stage()
+def stage(tmp_path_factory):
+    return Stage(tmp_path_factory.mktemp("stage"))
 
 
 @pytest.fixture(scope="module")
@@ -101,8 +116,8 @@ def page(browser, address):  # noqa: F811
 
 def test_the_palette_finds_pages_and_objects_by_keyboard_alone(page):
     page.keyboard.press("Control+k")
-    page.keyboard.type("churn")
-    expect(page.locator("#palette-list")).to_contain_text("churn model")
+    page.keyboard.type("m:流失")
+    expect(page.locator("#palette-list .palette-item")).to_have_text(["churn 客户流失Model"])
     picture(page, "palette", full=False)
     assert axe_violations(page) == []
     page.keyboard.press("Enter")

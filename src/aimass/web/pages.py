@@ -7,13 +7,16 @@ from typing import Annotated, Any
 from fastapi import Form, Request, Response
 from fastapi.responses import JSONResponse
 
+from aimass.infra.search import Search
 from aimass.kernel.errors import Invalid, NotFound
 from aimass.web.console import THEME_COOKIE, THEMES, Console
 from aimass.web.i18n import LANGUAGE_COOKIE, LANGUAGES
 from aimass.web.kit import kit_page, log_lines, refused_form
 from aimass.web.visit import Visit, page_router
+from aimass.web.words import KINDS, kind
 
 YEAR_S = 31_536_000
+MOST_HITS = 12
 CHOICES = {"theme": (THEME_COOKIE, THEMES), "language": (LANGUAGE_COOKIE, tuple(LANGUAGES))}
 
 router = page_router()
@@ -32,6 +35,19 @@ def set_preference(request: Request, name: str, value: Annotated[str, Form()]) -
     response = Response(status_code=204, headers={"HX-Refresh": "true"})
     response.set_cookie(cookie, value, max_age=YEAR_S, samesite="lax", secure=console.setup.secure, path="/")
     return response
+
+
+@router.get("/console/search", name="search", response_class=JSONResponse)
+def search(visit: Visit, q: str) -> list[dict[str, str]]:
+    """Find things by name for the palette; ``m:churn`` looks among models alone."""
+    prefix, _, rest = q.partition(":")
+    wanted = next((name for name, shown in KINDS.items() if rest and shown.key == prefix.strip()), None)
+    hits = visit.get(Search).find(visit.who, rest if wanted else q, kind=wanted, limit=MOST_HITS)
+    sign = visit.console.setup.bundle.icon
+    return [
+        {"title": hit.title, "sub": visit.say(kind(hit.kind).text), "href": hit.href, "icon": sign(kind(hit.kind).icon)}
+        for hit in hits
+    ]
 
 
 @router.get("/console/_kit", name="kit")

@@ -75,3 +75,36 @@ def word(state: str) -> Word:
     (Word(tone='info', text='Running'), Word(tone='mute', text='Odd one'))
     """
     return STATES.get(state.upper()) or Word("mute", state.replace("_", " ").capitalize())
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """How a kind of thing is shown where things of many kinds are listed; ``key`` narrows the search to it."""
+
+    icon: str
+    text: str
+    key: str = ""
+
+
+KINDS: dict[str, Kind] = {
+    "dataset": Kind("database", "Dataset", "d"),
+    "endpoint": Kind("rocket", "Endpoint", "s"),
+    "job": Kind("activity", "Job", "j"),
+    "model": Kind("box", "Model", "m"),
+    "pipeline": Kind("workflow", "Pipeline", "p"),
+    "run": Kind("flask-conical", "Run", "r"),
+    "schedule": Kind("calendar-clock", "Schedule"),
+    "topic": Kind("radio", "Topic", "t"),
+    "user": Kind("user-round", "Person", "u"),
+}
+
+
+def kind(name: str) -> Kind:
+    """Return how a kind is shown; one that nobody listed by its own name.
+
+    Examples
+    --------
+    >>> kind("model").icon, kind("odd_thing").text
+    ('box', 'Odd thing')
+    """
+    return KINDS.get(name) or Kind("file", name.replace("_", " ").capitalize())

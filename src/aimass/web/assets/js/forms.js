@@ -25,6 +25,8 @@ function ask(event) {
   const yes = document.getElementById("confirm-yes");
   document.getElementById("confirm-text").textContent = ctx.confirm;
   document.getElementById("confirm-name").textContent = typed ?? "";
+  yes.classList.toggle("is-danger", Boolean(typed));
+  yes.classList.toggle("is-primary", !typed);
   box.hidden = !typed;
   input.value = "";
   input.oninput = () => (yes.disabled = Boolean(typed) && input.value !== typed);

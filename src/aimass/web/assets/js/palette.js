@@ -19,7 +19,7 @@ function pages(text) {
   const needle = text.toLowerCase();
   return index
     .filter((page) => `${page.area} ${page.title}`.toLowerCase().includes(needle))
-    .map((page) => ({ title: page.title, sub: page.area, href: page.href }));
+    .map((page) => ({ title: page.title, sub: page.area, href: page.href, icon: page.icon }));
 }
 
 function recent() {
@@ -28,7 +28,7 @@ function recent() {
 
 function visit(item) {
   const kept = recent().filter((other) => other.href !== item.href);
-  remember(RECENT, JSON.stringify([{ title: item.title, sub: item.sub, href: item.href }, ...kept].slice(0, 6)));
+  remember(RECENT, JSON.stringify([{ title: item.title, sub: item.sub, href: item.href, icon: item.icon }, ...kept].slice(0, 6)));
   box.close();
   location.assign(item.href);
 }
@@ -36,12 +36,10 @@ function visit(item) {
 async function found(text) {
   asked?.abort();
   asked = new AbortController();
-  const query = new URLSearchParams({ q: text, workspace: document.body.dataset.workspace });
   try {
-    const answer = await fetch(`/api/v1/search?${query}`, { signal: asked.signal, headers: { Accept: "application/json" } });
-    if (!answer.ok) return [];
-    const body = await answer.json();
-    return (body.items ?? body).map((hit) => ({ title: hit.title, sub: hit.subtitle ?? hit.kind, href: hit.href ?? hit.url, kind: hit.kind }));
+    const query = new URLSearchParams({ q: text });
+    const answer = await fetch(`/console/search?${query}`, { signal: asked.signal, headers: { Accept: "application/json" } });
+    return answer.ok ? await answer.json() : [];
   } catch (error) {
     if (error.name === "AbortError") return null;
     return [];
@@ -74,7 +72,8 @@ function draw(groups) {
 
 function entry(item, number) {
   const row = element("li", { class: "palette-item", role: "option", id: `palette-${number}`, "data-href": item.href });
-  row.append(element("span", {}, item.title), element("span", { class: "sub" }, item.sub ?? ""));
+  if (item.icon) row.innerHTML = item.icon;
+  row.append(element("span", { class: "ellipsis" }, item.title), element("span", { class: "end nowrap" }, item.sub ?? ""));
   row.addEventListener("click", () => visit(item));
   row.addEventListener("mousemove", () => {
     if (chosen !== number) {
