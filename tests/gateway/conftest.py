@@ -1,14 +1,13 @@
 from __future__ import annotations
 
-import io
 import shutil
 import signal
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
-import joblib
 import pytest
+import skops.io
 
 from tests.fixtures.asgi_control import ControlServer
 from tests.fixtures.gateway import Gateway, deployment, endpoint, onnx_of, snapshot, trained, write_package
@@ -19,12 +18,11 @@ def packages(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     """Two ONNX packages that answer differently, and one for the Python runtime."""
     root = tmp_path_factory.mktemp("packages")
     first, second = trained(0), trained(4)
-    dumped = io.BytesIO()
-    joblib.dump(first, dumped)
+    python = skops.io.dumps(trained(0, ("c0", "c1", "c2", "c3")))
     return {
         "one": write_package(root / "one", "model.onnx", onnx_of(first)),
         "two": write_package(root / "two", "model.onnx", onnx_of(second)),
-        "python": write_package(root / "python", "model.joblib", dumped.getvalue(), runtime="python"),
+        "python": write_package(root / "python", "model.skops", python, runtime="python"),
     }
 
 

@@ -222,8 +222,8 @@ def shown(value: Any) -> Any:
     """Return a value in the form in which an error may show it: short, and writable as JSON."""
     if isinstance(value, str):
         return value[:_MAX_SHOWN]
-    if isinstance(value, bool | int | float):
-        return value if abs(value) < 2**53 else repr(value)[:_MAX_SHOWN]
+    if isinstance(value, bool | float) or (isinstance(value, int) and abs(value) < 2**63):
+        return value
     return repr(value)[:_MAX_SHOWN]
 
 

@@ -28,6 +28,11 @@ class Model:
     package: Package
     runtime: Runtime
 
+    @property
+    def is_ready(self) -> bool:
+        """Tell whether a request can be answered now."""
+        return not isinstance(self.runtime, IsolatedRuntime) or self.runtime.is_connected
+
 
 @dataclass(slots=True, kw_only=True)
 class Served:
@@ -58,8 +63,7 @@ class Deployment:
     @property
     def is_ready(self) -> bool:
         """Tell whether a request can be answered now."""
-        runtime = self.loaded.runtime
-        return not isinstance(runtime, IsolatedRuntime) or runtime.is_connected
+        return self.loaded.is_ready
 
     def count_key(self, workspace: str, endpoint: str, consumer: str, status: int) -> tuple[str, Labels]:
         """Return the counter for one status."""
@@ -89,6 +93,10 @@ class Endpoint:
         for deployment in self.deployments:
             total += max(0.0, deployment.weight)
             self.bounds.append(total)
+
+    def all(self) -> list[Deployment]:
+        """Return every deployment, shadow and fallback with them."""
+        return [*self.deployments, *(d for d in (self.shadow, self.fallback) if d is not None)]
 
     def choose(self, share: float) -> Deployment:
         """Return the deployment for a random share in [0, 1)."""
@@ -132,7 +140,7 @@ class Snapshot:
 
 def identity(spec: dict[str, Any]) -> Identity:
     """Return what makes two deployments share one loaded model."""
-    return (spec["revision"], str(spec["package"]), str(spec.get("socket") or ""))
+    return (spec["revision"], str(Path(spec["package"])), str(spec.get("socket") or ""))
 
 
 def load_model(spec: dict[str, Any]) -> Model:
@@ -189,9 +197,9 @@ class Builder:
 
     def _deployment(self, spec: dict[str, Any], wanted: dict[str, Any], old: Endpoint | None) -> Deployment | None:
         model = self._models.get(identity(wanted))
-        if model is not None:
-            return self._made(spec, wanted, model, is_shadow=False)
         before = next((d for d in (old.deployments if old else []) if d.id == wanted["id"]), None)
+        if model is not None and (before is None or model.is_ready or not before.is_ready):
+            return self._made(spec, wanted, model, is_shadow=False)
         if before is None:
             return None
         kept = {name: getattr(before, name) for name in Deployment.__slots__}

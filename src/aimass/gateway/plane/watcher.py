@@ -7,6 +7,7 @@ import ctypes
 import logging
 import os
 import sys
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,16 @@ import orjson
 from aimass.gateway.plane.auth import read_keys
 from aimass.gateway.plane.moments import wall
 from aimass.gateway.plane.runtimes.isolated import IsolatedRuntime
-from aimass.gateway.plane.snapshot import Builder, Identity, Model, Snapshot, identity, load_model, wanted_deployments
+from aimass.gateway.plane.snapshot import (
+    Builder,
+    Endpoint,
+    Identity,
+    Model,
+    Snapshot,
+    identity,
+    load_model,
+    wanted_deployments,
+)
 from aimass.gateway.plane.worker import Worker
 from aimass.kernel.errors import AimassError, Invalid
 
@@ -24,7 +34,12 @@ _FREE_AFTER_S = 1.0
 
 
 class Watcher:
-    """Follows ``<data>/gateway/snapshot.json`` and reports in ``status-<worker>.json`` beside it."""
+    """Follows ``<data>/gateway/snapshot.json`` and reports in ``status-<worker>.json`` beside it.
+
+    The report tells the ``snapshot`` version applied, which revision answers for each deployment (``loaded``), which
+    deployments wait for their isolated worker (``waiting``), why a revision could not be loaded (``errors``), and why
+    the snapshot as a whole could not be used (``error``).
+    """
 
     def __init__(self, worker: Worker) -> None:
         folder = worker.settings.data_dir / "gateway"
@@ -36,6 +51,7 @@ class Watcher:
         self._reported: dict[str, Any] = {}
         self._error: str | None = None
         self.port = 0
+        self._waiting: dict[Identity, Model] = {}
 
     async def run(self) -> None:
         """Look again and again."""
@@ -45,31 +61,39 @@ class Watcher:
 
     async def look(self) -> None:
         """Look once; apply what changed, reach for isolated workers, report."""
+        await self._reach()
         stamp = _stamp(self._path)
-        if stamp is not None and stamp != self._seen:
+        if stamp is not None and (stamp != self._seen or any(model.is_ready for model in self._waiting.values())):
             self._seen = stamp
             try:
                 await self._take()
                 self._error = None
             except (AimassError, OSError, KeyError, TypeError, ValueError, AttributeError) as reason:
+                self._waiting = {}
                 self._error = f"the snapshot cannot be used: {reason!r}"
                 _LOG.error("%s; the one before keeps serving", self._error)
-        for model in self._worker.snapshot.models.values():
-            if isinstance(model.runtime, IsolatedRuntime):
-                model.runtime.connect(self._worker.loop)
         self._report()
+
+    async def _reach(self) -> None:
+        for model in (*self._worker.snapshot.models.values(), *self._waiting.values()):
+            if isinstance(model.runtime, IsolatedRuntime):
+                await model.runtime.connect()
 
     async def _take(self) -> None:
         worker = self._worker
         loop = worker.loop
         document = await loop.run_in_executor(None, _read, self._path)
         before = worker.snapshot
-        models, errors = await loop.run_in_executor(None, _load, document, before.models)
+        waited = self._waiting
+        models, errors = await loop.run_in_executor(None, _load, document, {**waited, **before.models})
+        self._waiting = {key: model for key, model in models.items() if not model.is_ready}
+        await self._reach()
         builder = Builder(before, models, worker.metrics)
         endpoints = {
             (e.workspace, e.name): e for e in (builder.endpoint(*item) for item in document["endpoints"].items())
         }
-        kept = _in_use(endpoints.values(), models)
+        kept = _in_use(endpoints.values())
+        self._waiting = {key: m for key, m in models.items() if key not in kept and not m.is_ready}
         worker.apply(
             Snapshot(
                 version=int(document["version"]),
@@ -81,26 +105,27 @@ class Watcher:
                 errors=errors,
             )
         )
-        gone = [model for key, model in before.models.items() if kept.get(key) is not model]
+        in_use = {id(model) for model in (*kept.values(), *self._waiting.values())}
+        self._let_go([m for m in (*before.models.values(), *waited.values()) if id(m) not in in_use])
+
+    def _let_go(self, gone: list[Model]) -> None:
         for model in gone:
             model.runtime.close()
         if gone:
+            loop = self._worker.loop
             loop.call_later(_FREE_AFTER_S, lambda: loop.run_in_executor(None, _give_memory_back))
 
     def _report(self) -> None:
         snapshot = self._worker.snapshot
-        errors = dict(snapshot.errors)
-        for endpoint in snapshot.endpoints.values():
-            for deployment in (*endpoint.deployments, endpoint.shadow, endpoint.fallback):
-                if deployment is not None and not deployment.is_ready:
-                    errors.setdefault(deployment.id, "its worker does not answer on the socket")
+        waiting = sorted(d.id for e in snapshot.endpoints.values() for d in e.all() if not d.is_ready)
         status = {
             "worker": self._worker.settings.worker,
             "pid": os.getpid(),
             "port": self.port,
             "snapshot": snapshot.version,
-            "loaded": snapshot.loaded,
-            "errors": errors,
+            "loaded": {id_: revision for id_, revision in snapshot.loaded.items() if id_ not in waiting},
+            "waiting": waiting,
+            "errors": snapshot.errors,
             "error": self._error,
         }
         if status == self._reported:
@@ -146,20 +171,16 @@ def _load(document: dict[str, Any], present: dict[Identity, Model]) -> tuple[dic
                 failed[key] = message
                 _LOG.error("deployment %s cannot be loaded: %s", spec["id"], message)
         if key in failed:
-            errors[spec["id"]] = failed[key]
+            errors[spec["revision"]] = failed[key]
     return models, errors
 
 
-def _in_use(endpoints: Any, models: dict[Identity, Model]) -> dict[Identity, Model]:
-    """Return the loaded models with those that go on serving because their successor failed."""
-    known = {id(model) for model in models.values()}
-    kept = dict(models)
-    for endpoint in endpoints:
-        for deployment in (*endpoint.deployments, endpoint.shadow, endpoint.fallback):
-            if deployment is not None and id(deployment.loaded) not in known:
-                package = deployment.loaded.package
-                socket = getattr(deployment.loaded.runtime, "path", "")
-                kept[(deployment.revision, str(package.folder), socket)] = deployment.loaded
+def _in_use(endpoints: Iterable[Endpoint]) -> dict[Identity, Model]:
+    """Return every model that answers, also those that go on because their successor failed."""
+    kept: dict[Identity, Model] = {}
+    for deployment in (d for endpoint in endpoints for d in endpoint.all()):
+        model = deployment.loaded
+        kept[(deployment.revision, str(model.package.folder), getattr(model.runtime, "path", ""))] = model
     return kept
 
 

@@ -23,6 +23,7 @@ from aimass.gateway.plane.upstream import Control
 from aimass.gateway.settings import GatewaySettings
 from aimass.infra.segments import sync
 from aimass.kernel.errors import AimassError
+from aimass.kernel.layout import DataDir
 
 _LOG = logging.getLogger(__name__)
 _MAX_SHADOWS = 1000
@@ -47,7 +48,7 @@ class Worker:
         self.snapshot = Snapshot()
         self.calls: dict[bytes, Call] = {}
         self.metrics = Metrics()
-        self.control = Control(str(settings.data_dir / "run" / "control.sock"), settings.upstream_idle_s)
+        self.control = Control(str(DataDir(settings.data_dir).socket("control.sock")), settings.upstream_idle_s)
         self.records = self._segments("records", "inference records")
         self.series = self._segments("series", "series")
         self.connections: set[Connection] = set()

@@ -29,7 +29,6 @@ class IsolatedRuntime(asyncio.Protocol):
         self._reader = FrameReader()
         self._calls: dict[int, tuple[Done, asyncio.TimerHandle]] = {}
         self._next = 0
-        self._connecting: asyncio.Task[None] | None = None
         self._is_closed = False
 
     @property
@@ -37,14 +36,12 @@ class IsolatedRuntime(asyncio.Protocol):
         """Tell whether the worker is there."""
         return self._transport is not None
 
-    def connect(self, loop: asyncio.AbstractEventLoop) -> None:
+    async def connect(self) -> None:
         """Try to reach the worker when it is not reached yet; called again and again by the watcher."""
-        if self._transport is None and not self._is_closed and (self._connecting is None or self._connecting.done()):
-            self._connecting = loop.create_task(self._connect(loop))
-
-    async def _connect(self, loop: asyncio.AbstractEventLoop) -> None:
+        if self._transport is not None or self._is_closed:
+            return
         try:
-            await loop.create_unix_connection(lambda: self, self.path)
+            await asyncio.get_running_loop().create_unix_connection(lambda: self, self.path)
         except OSError as reason:
             _LOG.debug("the model worker at %s is not there: %s", self.path, reason)
 

@@ -63,7 +63,7 @@ class SingleRow:
         self._numbers: list[Any] = [0.0] * sum(slot.table is None for slot in slots)
         self._block = np.zeros(len(self._numbers), dtype=np.float32)
         self._view = self._block.data.cast("B")
-        self._pack = struct.Struct(f"{len(self._numbers)}f").pack_into
+        self._pack = struct.Struct(f"<{len(self._numbers)}f").pack_into
         self._session = session
         self._binding = session.io_binding()
         self._bind = _inner(self._binding, "_iobinding").bind_ortvalue_input
