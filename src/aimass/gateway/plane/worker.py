@@ -27,6 +27,7 @@ from aimass.kernel.layout import DataDir
 
 _LOG = logging.getLogger(__name__)
 _MAX_SHADOWS = 1000
+_SWEEP_S = 0.5
 _LOCAL = frozenset({b"/metrics", b"/healthz"})
 
 
@@ -176,9 +177,11 @@ class Worker:
         self.control.use(snapshot.control_socket)
 
     async def sweep(self) -> None:
-        """Look at time limits, twice a second."""
+        """Look at time limits, twice a second or more often when they are short."""
+        limits = self.limits
+        pause = min(_SWEEP_S, min(limits.head_s, limits.body_s, limits.idle_s, limits.write_s) / 5)
         while True:
-            await asyncio.sleep(0.5)
+            await asyncio.sleep(pause)
             self.now = now = self.loop.time()
             for connection in [c for c in self.connections if c.deadline and c.deadline < now]:
                 connection.timed_out()
