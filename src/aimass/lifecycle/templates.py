@@ -12,6 +12,7 @@ _LEARN = (
     StepPlan(name="train", title="Train the recipes", run=f"{_STEPS}.learn:train"),
     StepPlan(name="choose", title="Choose the best by validation", run=f"{_STEPS}.learn:choose"),
     StepPlan(name="evaluate", title="Evaluate once on the test rows", run=f"{_STEPS}.learn:evaluate"),
+    StepPlan(name="package", title="Package it and replay its samples", run=f"{_STEPS}.learn:package"),
     StepPlan(name="register", title="Register a model version with its card", run=f"{_STEPS}.approve:register"),
     StepPlan(
         name="review", title="Review: manifest, formats, smoke, parity, metric gate", run=f"{_STEPS}.approve:review"

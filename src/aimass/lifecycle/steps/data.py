@@ -1,0 +1,69 @@
+"""Pin the data, split it, and grow it by what was fed back."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from aimass.kernel.errors import Conflict, Failed
+from aimass.lake import AboutVersion, Lake
+from aimass.lifecycle.flow import StepContext
+from aimass.models import Models
+from aimass.training import CreateSplit, OneSplit, Split, Training
+
+_SPLIT_TIMEOUT_S = 3600.0
+
+
+def pin(ctx: StepContext) -> dict[str, Any]:
+    """Pin the newest version of the dataset, so that every later step reads the same rows."""
+    found = ctx.registry.get(Lake).get_version(
+        ctx.who, AboutVersion(workspace=ctx.workspace, dataset=ctx.parameter("dataset"))
+    )
+    if found.rows == 0:
+        raise Conflict(f"dataset {found.dataset!r} has no rows", hint="collect some first")
+    note = f"{found.dataset} v{found.number}, {found.rows} rows"
+    return {"dataset": found.dataset, "dataset_version": found.number, "rows": found.rows, "note": note}
+
+
+def split(ctx: StepContext) -> dict[str, Any]:
+    """Split the rows by the stored seed."""
+    command = CreateSplit(
+        workspace=ctx.workspace,
+        dataset=ctx.found("dataset"),
+        dataset_version=ctx.found("dataset_version"),
+        target=ctx.parameter("target"),
+        key_column=ctx.parameter("key_column"),
+        fractions=ctx.parameter("fractions"),
+        seed=ctx.parameter("seed"),
+        key=ctx.key(),
+    )
+    return _await_split(ctx, command)
+
+
+def _await_split(ctx: StepContext, command: CreateSplit) -> dict[str, Any]:
+    training = ctx.registry.get(Training)
+    made = training.create_split(ctx.who, command)
+
+    def ready() -> Split | None:
+        found = training.get_split(ctx.who, OneSplit(workspace=ctx.workspace, split=made.id))
+        return found if found.state != "PENDING" else None
+
+    found = ctx.wait(ready, timeout_s=_SPLIT_TIMEOUT_S)
+    if found.state == "FAILED":
+        error = found.error or {}
+        raise Failed(f"the split failed: {error.get('detail', 'no reason given')}", hint=str(error.get("hint", "")))
+    note = ", ".join(f"{part} {count}" for part, count in found.counts.items())
+    return {"split": found.id, "counts": dict(found.counts), "note": note}
+
+
+def champion_split(ctx: StepContext) -> Split:
+    """Return the split that the champion was trained on; its test rows judge the next version too."""
+    champion = ctx.registry.get(Models).aliased(ctx.workspace, ctx.parameter("model"), "champion")
+    if champion is None or champion.origin != "run":
+        raise Conflict(
+            f"model {ctx.parameter('model')!r} has no champion that was trained here",
+            hint="release a first version with the template 'release'",
+        )
+    training = ctx.registry.get(Training)
+    return training.get_split(
+        ctx.who, OneSplit(workspace=ctx.workspace, split=training.run(ctx.workspace, champion.source).split)
+    )

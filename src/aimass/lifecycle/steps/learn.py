@@ -1,0 +1,100 @@
+"""Train, choose and evaluate."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from aimass.kernel.errors import Failed
+from aimass.lifecycle.errors import GateClosed
+from aimass.lifecycle.flow import StepContext
+from aimass.training import EvaluateRun, Evaluation, OneRun, Run, StartRun, Training
+
+_ENDED = ("FINISHED", "FAILED", "KILLED")
+_TRAIN_TIMEOUT_S = 24 * 3600.0
+_EVALUATE_TIMEOUT_S = 3600.0
+SCORE = "cv_roc_auc"
+
+
+def train(ctx: StepContext) -> dict[str, Any]:
+    """Train every recipe on the split, each as a job of its own; one that fails does not stop the others."""
+    training = ctx.registry.get(Training)
+    started: dict[str, str] = {}
+    for recipe in ctx.parameter("recipes"):
+        command = StartRun(
+            workspace=ctx.workspace,
+            recipe=recipe,
+            split=ctx.found("split"),
+            experiment=ctx.run.pipeline,
+            name=f"{recipe} #{ctx.run.number}",
+            seed=ctx.parameter("seed"),
+            folds=ctx.parameter("folds"),
+            tags={"pipeline_run": ctx.run.id},
+            key=ctx.key(recipe),
+        )
+        started[recipe] = training.start_run(ctx.who, command).id
+
+    def ended() -> list[Run] | None:
+        runs = _runs(ctx, started)
+        parts = [1.0 if r.state in _ENDED else (r.progress.fraction or 0.0) if r.progress else 0.0 for r in runs]
+        done = sum(r.state in _ENDED for r in runs)
+        ctx.tell(sum(parts) / len(parts), f"{done} of {len(runs)} trained")
+        return runs if done == len(runs) else None
+
+    runs = ctx.wait(ended, timeout_s=_TRAIN_TIMEOUT_S)
+    good = [r for r in runs if r.state == "FINISHED"]
+    if not good:
+        why = "; ".join(f"{r.recipe}: {(r.error or {}).get('detail', r.state)}" for r in runs)
+        raise Failed(f"no recipe could be trained: {why}", hint="aimass jobs list --state FAILED")
+    failed = [r.recipe for r in runs if r.state != "FINISHED"]
+    note = f"{len(good)} recipes trained" + (f"; failed: {', '.join(failed)}" if failed else "")
+    return {"runs": started, "failed_recipes": failed, "note": note}
+
+
+def _runs(ctx: StepContext, started: dict[str, str]) -> list[Run]:
+    training = ctx.registry.get(Training)
+    return [training.get_run(ctx.who, OneRun(workspace=ctx.workspace, run=run)) for run in started.values()]
+
+
+def choose(ctx: StepContext) -> dict[str, Any]:
+    """Choose the run with the best mean ROC AUC over the folds; refuse a best one below the gate."""
+    runs = [r for r in _runs(ctx, ctx.found("runs")) if r.state == "FINISHED"]
+    best = max(runs, key=lambda r: (r.metrics[SCORE], r.recipe))
+    score, least = best.metrics[SCORE], float(ctx.parameter("least_score"))
+    if score < least:
+        raise GateClosed(
+            f"the best recipe {best.recipe!r} reaches {score:.4f}, below {least}",
+            field="least_score",
+            value=score,
+            allowed=f"at least {least}",
+            hint="collect more data, try other recipes, or lower the gate",
+        )
+    scores = {r.recipe: r.metrics[SCORE] for r in runs}
+    return {"chosen": best.id, "recipe": best.recipe, "scores": scores, "note": f"{best.recipe}, cv AUC {score:.4f}"}
+
+
+def evaluate(ctx: StepContext) -> dict[str, Any]:
+    """Evaluate the exported file of the chosen run once on the test rows."""
+    training = ctx.registry.get(Training)
+    command = EvaluateRun(workspace=ctx.workspace, run=ctx.found("chosen"), part="test")
+    training.evaluate_run(ctx.who, command)
+
+    def done() -> Evaluation | None:
+        found = training.get_evaluation(ctx.who, command)
+        return found if found.state != "PENDING" else None
+
+    evaluation = ctx.wait(done, timeout_s=_EVALUATE_TIMEOUT_S)
+    if evaluation.state == "FAILED":
+        raise Failed(f"the evaluation failed: {(evaluation.error or {}).get('detail', 'no reason given')}")
+    auc = evaluation.auc
+    note = f"test AUC {auc['value']:.4f} [{auc['low']:.4f}, {auc['high']:.4f}]"
+    return {"evaluation": evaluation.id, "test_metrics": dict(evaluation.metrics), "test_auc": dict(auc), "note": note}
+
+
+def package(ctx: StepContext) -> dict[str, Any]:
+    """Report how the chosen run was packaged, and that its samples replay through the exported file."""
+    run = ctx.registry.get(Training).get_run(ctx.who, OneRun(workspace=ctx.workspace, run=ctx.found("chosen")))
+    if run.package is None:
+        raise Failed(f"run {run.id} has no package", hint="look at the log of its job")
+    facts = {"runtime": run.package.runtime, "digest": run.package.digest, "parity": run.package.parity}
+    why = f"; {run.package.why_python}" if run.package.why_python else ""
+    return {**facts, "why_python": run.package.why_python, "note": f"{run.package.runtime}: {run.package.parity}{why}"}
