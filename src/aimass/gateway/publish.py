@@ -15,7 +15,7 @@ from typing import Any
 import structlog
 
 from aimass.access import Access, GatewayKey
-from aimass.gateway import store
+from aimass.gateway.store import all_limits
 from aimass.infra.database import Database
 from aimass.kernel.layout import DataDir
 from aimass.serving import GatewayReport, Published, PublishedEndpoint, Serving
@@ -109,7 +109,7 @@ class Publisher:
         endpoints = self.serving.published()
         keys = self.access.gateway_keys()
         with self.database.read() as conn:
-            rates = {(row.workspace, row.consumer): row.rate_per_s for row in store.all_limits(conn)}
+            rates = {(row.workspace, row.consumer): row.rate_per_s for row in all_limits(conn)}
         return {
             "control_socket": str(self.layout.socket("control.sock")),
             "keys": {key.sha256: _key(key, rates.get((key.workspace, key.consumer))) for key in keys},

@@ -6,7 +6,6 @@ from collections.abc import Iterable
 from datetime import UTC, datetime
 
 from aimass.access import Access, GatewayKey
-from aimass.gateway import events, store
 from aimass.gateway.domain import (
     Consumer,
     ConsumerKey,
@@ -18,7 +17,9 @@ from aimass.gateway.domain import (
     RouteTarget,
     SetRateLimit,
 )
+from aimass.gateway.events import LIMIT_CHANGED
 from aimass.gateway.publish import Publisher, WorkerStatus
+from aimass.gateway.store import all_limits, put_limit
 from aimass.infra.database import Database
 from aimass.kernel.errors import NotFound, Stale
 from aimass.kernel.pages import Page, decode_cursor, page_of
@@ -50,7 +51,7 @@ class Gateway:
             if key.workspace == workspace:
                 by_name.setdefault(key.consumer, []).append(key)
         with self._database.read() as conn:
-            limits = {row.consumer: row for row in store.all_limits(conn) if row.workspace == workspace}
+            limits = {row.consumer: row for row in all_limits(conn) if row.workspace == workspace}
         found = []
         for name in sorted(by_name):
             limit = limits.get(name)
@@ -83,10 +84,10 @@ class Gateway:
                 value=command.expected_version,
             )
         with self._database.change(who, command.workspace) as change:
-            store.put_limit(change, command.consumer, command.rate_per_s)
+            put_limit(change, command.consumer, command.rate_per_s)
             subject = f"consumer:{command.consumer}"
             change.audit("gateway.limit", object_=subject, detail={"rate_per_s": command.rate_per_s})
-            change.event(events.LIMIT_CHANGED, subject=subject, data={"rate_per_s": command.rate_per_s})
+            change.event(LIMIT_CHANGED, subject=subject, data={"rate_per_s": command.rate_per_s})
         return self._consumer(command)
 
     def _consumer(self, command: SetRateLimit) -> Consumer:

@@ -12,10 +12,10 @@ ENDPOINT_CHANGED = "serving.endpoint.changed"
 ENDPOINT_DELETED = "serving.endpoint.deleted"
 REVISION_CREATED = "serving.revision.created"
 TRAFFIC_CHANGED = "serving.traffic.changed"
-READY = "serving.deployment.ready"
-FAILED = "serving.deployment.failed"
-STOPPED = "serving.deployment.stopped"
-REMOVED = "serving.deployment.removed"
+DEPLOYMENT_READY = "serving.deployment.ready"
+DEPLOYMENT_FAILED = "serving.deployment.failed"
+DEPLOYMENT_STOPPED = "serving.deployment.stopped"
+DEPLOYMENT_REMOVED = "serving.deployment.removed"
 ROLLED_BACK = "serving.rolled_back"
 ALL = (
     ENDPOINT_CREATED,
@@ -23,20 +23,20 @@ ALL = (
     ENDPOINT_DELETED,
     REVISION_CREATED,
     TRAFFIC_CHANGED,
-    READY,
-    FAILED,
-    STOPPED,
-    REMOVED,
+    DEPLOYMENT_READY,
+    DEPLOYMENT_FAILED,
+    DEPLOYMENT_STOPPED,
+    DEPLOYMENT_REMOVED,
     ROLLED_BACK,
 )
 
 
-def subject(slug: str) -> str:
+def subject_of(slug: str) -> str:
     """Return how events and audit entries name an endpoint.
 
     Examples
     --------
-    >>> subject("churn")
+    >>> subject_of("churn")
     'endpoint:churn'
     """
     return f"endpoint:{slug}"

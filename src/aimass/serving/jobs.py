@@ -4,9 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
+from aimass.infra.search import Document, Search
+from aimass.kernel.errors import NotFound
 from aimass.kernel.events import Event
-from aimass.kernel.principal import ANYWHERE, Principal
+from aimass.kernel.principal import ANYWHERE, SYSTEM, Principal
 from aimass.kernel.registry import Registry
+from aimass.serving.domain.commands import OneEndpoint
+from aimass.serving.events import ENDPOINT_DELETED
 from aimass.serving.service.serving import Serving
 
 
@@ -20,6 +24,31 @@ def follow_alias(registry: Registry, event: Event) -> None:
     who = Principal(id=event.actor, name=event.actor, kind="system")
     model, alias = event.data["model"], event.data["alias"]
     registry.get(Serving).follow_alias(who, event.workspace, model, alias)
+
+
+def index(registry: Registry, event: Event) -> None:
+    """Let the search find an endpoint as it is now."""
+    search, slug = registry.get(Search), event.data["endpoint"]
+    if event.type == ENDPOINT_DELETED:
+        search.remove(event.workspace, event.subject)
+        return
+    try:
+        one = registry.get(Serving).get_endpoint(SYSTEM, OneEndpoint(workspace=event.workspace, endpoint=slug))
+    except NotFound:
+        return
+    search.put(
+        [
+            Document(
+                kind="endpoint",
+                key=event.subject,
+                workspace=event.workspace,
+                title=slug,
+                text=one.description,
+                href=f"/{event.workspace}/services/{slug}",
+                permission="serving.read",
+            )
+        ]
+    )
 
 
 def attention(registry: Registry, who: Principal, workspace: str = ANYWHERE) -> list[dict[str, Any]]:

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from pydantic import AliasChoices, Field
+import os
+
+from pydantic import Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 
 class ServingSettings(BaseSettings):
     """How long starting may take, and how isolated workers are watched."""
 
-    model_config = SettingsConfigDict(env_prefix="AIMASS_SERVING_", populate_by_name=True)
+    model_config = SettingsConfigDict(env_prefix="AIMASS_SERVING_")
 
     start_timeout_s: float = Field(
         60.0, gt=0, description="A revision that is not loaded everywhere by then has failed"
@@ -20,13 +22,9 @@ class ServingSettings(BaseSettings):
     look_s: float = Field(
         2.0, gt=0, description="Everything is looked at this often, also when nothing seems to change"
     )
-    public_host: str = Field(
-        "127.0.0.1",
-        validation_alias=AliasChoices("AIMASS_SERVING_PUBLIC_HOST", "AIMASS_HOST"),
-        description="Host in the programs that are shown to callers; the platform's own by default",
-    )
-    public_port: int = Field(
-        8800,
-        validation_alias=AliasChoices("AIMASS_SERVING_PUBLIC_PORT", "AIMASS_PORT"),
-        description="Port in the programs that are shown to callers; the platform's own by default",
-    )
+    public_url: str = Field("", description="Address in the programs shown to callers; the platform's own when empty")
+
+
+def platform_url() -> str:
+    """Return the public address of the platform, as its supervisor tells every process."""
+    return f"http://{os.environ.get('AIMASS_HOST', '127.0.0.1')}:{os.environ.get('AIMASS_PORT', '8800')}"

@@ -72,4 +72,5 @@ def worst(states: Iterable[State]) -> State:
     >>> worst(["READY", "DEGRADED", "STOPPED"]), worst([])
     ('DEGRADED', 'STOPPED')
     """
-    return min(states, key=_WORST.index, default="STOPPED")
+    found = set(states)
+    return next((state for state in _WORST if state in found), _WORST[-1])

@@ -14,14 +14,15 @@ from aimass.kernel.ids import new_id
 from aimass.kernel.names import check_slug
 from aimass.kernel.principal import Principal
 from aimass.kernel.usecase import use_case
-from aimass.serving import events, store
 from aimass.serving.domain.commands import CreateEndpoint, Deploy, DeployModel, OneDeployment, OneEndpoint
 from aimass.serving.domain.rules import with_weight
 from aimass.serving.domain.things import WHOLE, Deployment, Endpoint, Resources
 from aimass.serving.errors import HasTraffic
+from aimass.serving.events import DEPLOYMENT_REMOVED, DEPLOYMENT_STOPPED, subject_of
 from aimass.serving.library import Target
 from aimass.serving.service.endpoints import Endpoints
 from aimass.serving.service.ground import Why, need_deployment, need_endpoint, target_of
+from aimass.serving.store import queries, tables
 
 DEFAULT_ALIAS = "champion"
 DEFAULT_NAME = "champion"
@@ -68,7 +69,7 @@ class Deployments(Endpoints):
         )
         target, alias = self._target(deploy)
         with self._database.change(who, command.workspace) as change:
-            if store.find_endpoint(change.conn, command.workspace, slug) is None:
+            if queries.find_endpoint(change.conn, command.workspace, slug) is None:
                 self.add_endpoint(change, CreateEndpoint(workspace=command.workspace, name=slug))
             self._deploy(change, deploy, target, alias)
         return self._told(command.workspace, slug)
@@ -92,7 +93,7 @@ class Deployments(Endpoints):
 
     def _deploy(self, change: Change, command: Deploy, target: Target, alias: str | None) -> None:
         endpoint = need_endpoint(change.conn, command.workspace, command.endpoint)
-        rows = store.live_deployments(change.conn, [endpoint.id])
+        rows = queries.live_deployments(change.conn, [endpoint.id])
         name = check_slug(command.name or endpoint.main or DEFAULT_NAME, field="name")
         row = next((row for row in rows if row.name == name), None)
         resources = asdict(command.resources or (Resources(**row.resources) if row is not None else Resources()))
@@ -102,19 +103,19 @@ class Deployments(Endpoints):
         id_ = row.id if row is not None else self._add(change, endpoint, name, wish)
         self._weigh(change, endpoint, name, command.weight, command.reason)
         if endpoint.main is None:
-            store.put_endpoint(change, endpoint.id, main=name)
+            queries.put_endpoint(change, endpoint.id, main=name)
         if is_same:
-            store.put_deployment(change, id_, **wish)
+            queries.put_deployment(change, id_, **wish)
         else:
             why = Why(cause="deploy", reason=command.reason, alias=alias)
             revision = self._revise(change, endpoint, (id_, name), target, why)
-            store.put_deployment(change, id_, **wish, **_begin(revision))
+            queries.put_deployment(change, id_, **wish, **_begin(revision))
         detail = {"deployment": name, "model": target.model, "version": target.number, "reason": command.reason}
-        change.audit("serving.deploy", object_=events.subject(endpoint.slug), detail=detail)
+        change.audit("serving.deploy", object_=subject_of(endpoint.slug), detail=detail)
 
     def _is_same(self, change: Change, row: Row[Any], target: Target, wish: dict[str, Any]) -> bool:
         """Tell whether a deployment runs, or is about to run, just what is wanted."""
-        revision = store.revisions_by_id(change.conn, [row.target])[row.target]
+        revision = queries.revisions_by_id(change.conn, [row.target])[row.target]
         is_placed = row.placement == wish["placement"] and row.resources == wish["resources"]
         is_well = row.is_wanted and revision.state != "FAILED"
         return is_placed and is_well and revision.version_id == target.id and revision.digest == target.digest
@@ -131,12 +132,14 @@ class Deployments(Endpoints):
         }
         values |= {"is_wanted": True, "target": "", "serving": None, "state": "PENDING", "reason": ""}
         values |= {"created_at": change.now, "changed_at": change.now, "deleted_at": None, "version": 1}
-        store.add(change, store.deployments, values)
+        queries.add(change, tables.deployments, values)
         return id_
 
     def _weigh(self, change: Change, endpoint: Row[Any], name: str, weight: int | None, reason: str) -> None:
         """Give a deployment its share; the only one gets everything."""
-        rows = [row for row in store.live_deployments(change.conn, [endpoint.id]) if row.is_wanted or row.name == name]
+        rows = [
+            row for row in queries.live_deployments(change.conn, [endpoint.id]) if row.is_wanted or row.name == name
+        ]
         weights = {row.name: row.weight for row in rows}
         if len(rows) == 1:
             if weight not in (None, WHOLE):
@@ -173,7 +176,7 @@ class Deployments(Endpoints):
         """Stop a deployment; its share of the traffic goes to those that run."""
         with self._database.change(who, command.workspace) as change:
             endpoint = need_endpoint(change.conn, command.workspace, command.endpoint)
-            rows = store.live_deployments(change.conn, [endpoint.id])
+            rows = queries.live_deployments(change.conn, [endpoint.id])
             row = need_deployment(rows, endpoint, command.deployment)
             self._stop(change, endpoint, row)
             running = {one.name: one.weight for one in rows if one.is_wanted or one.id == row.id}
@@ -181,16 +184,16 @@ class Deployments(Endpoints):
                 weights = with_weight(running, row.name, 0)
                 self._share(change, endpoint, weights, "stop", command.reason)
             detail = {"deployment": row.name, "reason": command.reason}
-            change.audit("serving.stop", object_=events.subject(endpoint.slug), detail=detail)
+            change.audit("serving.stop", object_=subject_of(endpoint.slug), detail=detail)
         return self._told(command.workspace, command.endpoint)
 
     def _stop(self, change: Change, endpoint: Row[Any], row: Row[Any]) -> None:
         """Take a deployment out of service; its target starts from the beginning when it is wanted again."""
         if row.serving is not None:
-            store.put_revision(change, row.serving, state="RETIRED", retired_at=change.now)
-        store.put_deployment(change, row.id, is_wanted=False, serving=None, state="STOPPED", reason="")
+            queries.put_revision(change, row.serving, state="RETIRED", retired_at=change.now)
+        queries.put_deployment(change, row.id, is_wanted=False, serving=None, state="STOPPED", reason="")
         facts = {"endpoint": endpoint.slug, "deployment": row.name}
-        change.event(events.STOPPED, subject=events.subject(endpoint.slug), data=facts)
+        change.event(DEPLOYMENT_STOPPED, subject=subject_of(endpoint.slug), data=facts)
 
     @use_case(
         "POST /workspaces/{workspace}/endpoints/{endpoint}/deployments/{deployment}/start",
@@ -203,23 +206,23 @@ class Deployments(Endpoints):
         moved = self._moved(command)
         with self._database.change(who, command.workspace) as change:
             endpoint = need_endpoint(change.conn, command.workspace, command.endpoint)
-            row = need_deployment(store.live_deployments(change.conn, [endpoint.id]), endpoint, command.deployment)
-            old = store.revisions_by_id(change.conn, [row.target])[row.target]
+            row = need_deployment(queries.live_deployments(change.conn, [endpoint.id]), endpoint, command.deployment)
+            old = queries.revisions_by_id(change.conn, [row.target])[row.target]
             if not row.is_wanted or old.state == "FAILED":
                 target = moved or target_of(old)
                 why = Why(cause="start", reason=command.reason, alias=old.alias)
                 revision = self._revise(change, endpoint, (row.id, row.name), target, why)
                 seen = {"alias_seen": moved.number} if moved is not None else {}
-                store.put_deployment(change, row.id, **_begin(revision), **seen)
+                queries.put_deployment(change, row.id, **_begin(revision), **seen)
                 detail = {"deployment": row.name, "version": target.number, "reason": command.reason}
-                change.audit("serving.start", object_=events.subject(endpoint.slug), detail=detail)
+                change.audit("serving.start", object_=subject_of(endpoint.slug), detail=detail)
         return self._told(command.workspace, command.endpoint)
 
     def _moved(self, command: OneDeployment) -> Target | None:
         """Return what the alias of a deployment means now, when it moved while the deployment was stopped."""
         with self._database.read() as conn:
             endpoint = need_endpoint(conn, command.workspace, command.endpoint)
-            row = need_deployment(store.live_deployments(conn, [endpoint.id]), endpoint, command.deployment)
+            row = need_deployment(queries.live_deployments(conn, [endpoint.id]), endpoint, command.deployment)
         if row.alias is None or row.is_wanted:
             return None
         target = self._library.find(command.workspace, row.model, row.alias)
@@ -243,18 +246,18 @@ class Deployments(Endpoints):
         """
         with self._database.change(who, command.workspace) as change:
             endpoint = need_endpoint(change.conn, command.workspace, command.endpoint)
-            rows = store.live_deployments(change.conn, [endpoint.id])
+            rows = queries.live_deployments(change.conn, [endpoint.id])
             row = need_deployment(rows, endpoint, command.deployment)
             _check_removable(endpoint, rows, row)
             self._stop(change, endpoint, row)
-            store.put_deployment(change, row.id, deleted_at=change.now)
+            queries.put_deployment(change, row.id, deleted_at=change.now)
             beside = {role: None for role in ("shadow", "fallback") if getattr(endpoint, role) == row.name}
             beside |= {"main": None} if endpoint.main == row.name else {}
-            store.put_endpoint(change, endpoint.id, **beside)
+            queries.put_endpoint(change, endpoint.id, **beside)
             detail = {"deployment": row.name, "reason": command.reason}
-            change.audit("serving.remove", object_=events.subject(endpoint.slug), detail=detail)
+            change.audit("serving.remove", object_=subject_of(endpoint.slug), detail=detail)
             facts = {"endpoint": endpoint.slug, "deployment": row.name}
-            change.event(events.REMOVED, subject=events.subject(endpoint.slug), data=facts)
+            change.event(DEPLOYMENT_REMOVED, subject=subject_of(endpoint.slug), data=facts)
         self._told(command.workspace, command.endpoint)
 
 

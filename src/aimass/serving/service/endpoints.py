@@ -14,11 +14,12 @@ from aimass.kernel.names import check_slug
 from aimass.kernel.pages import Page, page_of
 from aimass.kernel.principal import Principal
 from aimass.kernel.usecase import use_case
-from aimass.serving import events, store
 from aimass.serving.domain.commands import ChangeEndpoint, CreateEndpoint, DeleteEndpoint, ListEndpoints, OneEndpoint
 from aimass.serving.domain.things import Endpoint, RecordPolicy
+from aimass.serving.events import ENDPOINT_CHANGED, ENDPOINT_CREATED, ENDPOINT_DELETED, subject_of, tell
 from aimass.serving.service.ground import Part, need_endpoint
 from aimass.serving.service.shown import endpoint_of, endpoints_of
+from aimass.serving.store import queries, tables
 
 _RECORD = {
     "sample": "sample",
@@ -48,7 +49,7 @@ class Endpoints(Part):
     def add_endpoint(self, change: Change, command: CreateEndpoint) -> None:
         """Create an endpoint inside the caller's own change."""
         slug = check_slug(command.name, field="name")
-        if store.find_endpoint(change.conn, command.workspace, slug) is not None:
+        if queries.find_endpoint(change.conn, command.workspace, slug) is not None:
             raise Conflict(
                 f"there is an endpoint {slug!r} already", field="name", value=slug, hint="choose another name"
             )
@@ -62,17 +63,17 @@ class Endpoints(Part):
         values |= {"id": new_id(), "workspace": command.workspace, "slug": slug, "record": asdict(record)}
         values |= {"main": None, "shadow": None, "fallback": None, "revisions": 0, "version": 1}
         values |= {"created_by": change.who.name, "created_at": change.now, "deleted_at": None}
-        store.add(change, store.endpoints, values)
-        change.audit("serving.endpoint.create", object_=events.subject(slug))
+        queries.add(change, tables.endpoints, values)
+        change.audit("serving.endpoint.create", object_=subject_of(slug))
         facts = {"endpoint": slug, "id": values["id"], "record": values["record"]}
-        change.event(events.ENDPOINT_CREATED, subject=events.subject(slug), data=facts)
+        change.event(ENDPOINT_CREATED, subject=subject_of(slug), data=facts)
 
     @use_case("GET /workspaces/{workspace}/endpoints", permission="serving.read", cli="services list")
     def list_endpoints(self, who: Principal, command: ListEndpoints) -> Page[Endpoint]:
         """List endpoints with what runs on them, by name."""
         del who
         with self._database.read() as conn:
-            rows = store.matching(conn, command.workspace, command.model, command.cursor, command.limit)
+            rows = queries.matching(conn, command.workspace, command.model, command.cursor, command.limit)
             page = page_of(rows, command.limit, lambda row: row.slug)
             return Page(items=endpoints_of(conn, page.items), next=page.next)
 
@@ -101,10 +102,10 @@ class Endpoints(Part):
             given = {name: value for name, value in given.items() if value is not None}
             values = {name: value for name, value in given.items() if name in _PLAIN}
             record = {**row.record, **{_RECORD[name]: value for name, value in given.items() if name in _RECORD}}
-            store.put_endpoint(change, row.id, record=record, **values)
+            queries.put_endpoint(change, row.id, record=record, **values)
             facts = {"endpoint": row.slug, "changed": sorted(given), "record": record}
-            change.audit("serving.endpoint.change", object_=events.subject(row.slug), detail=given)
-            change.event(events.ENDPOINT_CHANGED, subject=events.subject(row.slug), data=facts)
+            change.audit("serving.endpoint.change", object_=subject_of(row.slug), detail=given)
+            change.event(ENDPOINT_CHANGED, subject=subject_of(row.slug), data=facts)
         return self._told(command.workspace, command.endpoint)
 
     @use_case(
@@ -117,14 +118,12 @@ class Endpoints(Part):
         """Delete an endpoint: it answers no more; its history stays."""
         with self._database.change(who, command.workspace) as change:
             row = need_endpoint(change.conn, command.workspace, command.endpoint, command.expected_version)
-            for one in store.live_deployments(change.conn, [row.id]):
+            for one in queries.live_deployments(change.conn, [row.id]):
                 if one.serving is not None:
-                    store.put_revision(change, one.serving, state="RETIRED", retired_at=change.now)
-            store.put_endpoint(change, row.id, deleted_at=change.now)
-            change.audit("serving.endpoint.delete", object_=events.subject(row.slug))
-            change.event(
-                events.ENDPOINT_DELETED, subject=events.subject(row.slug), data={"endpoint": row.slug, "id": row.id}
-            )
+                    queries.put_revision(change, one.serving, state="RETIRED", retired_at=change.now)
+            queries.put_endpoint(change, row.id, deleted_at=change.now)
+            change.audit("serving.endpoint.delete", object_=subject_of(row.slug))
+            change.event(ENDPOINT_DELETED, subject=subject_of(row.slug), data={"endpoint": row.slug, "id": row.id})
 
     def _shown(self, workspace: str, slug: str) -> Endpoint:
         with self._database.read() as conn:
@@ -136,5 +135,5 @@ class Endpoints(Part):
     def _told(self, workspace: str, slug: str) -> Endpoint:
         """Return an endpoint after a change, and show it on open pages."""
         endpoint = self._shown(workspace, slug)
-        events.tell(self._ground.live, endpoint)
+        tell(self._ground.live, endpoint)
         return endpoint

@@ -12,11 +12,12 @@ from aimass.infra.database import Change, Database
 from aimass.infra.live import LiveHub
 from aimass.kernel.errors import NotFound, Stale
 from aimass.kernel.ids import new_id
-from aimass.serving import events, store
 from aimass.serving.domain.things import Cause, TrafficCause
+from aimass.serving.events import REVISION_CREATED, TRAFFIC_CHANGED, subject_of
 from aimass.serving.library import Library, Target
 from aimass.serving.reports import Reports
 from aimass.serving.settings import ServingSettings
+from aimass.serving.store import queries, tables
 from aimass.serving.workers import WorkerPool
 
 
@@ -52,10 +53,10 @@ class Part:
 
     def _revise(self, change: Change, endpoint: Row[Any], deployment: tuple[str, str], target: Target, why: Why) -> str:
         """Write a new revision of a deployment ``(id, name)``; its row must point to it before the change ends."""
-        rows = store.live_deployments(change.conn, [endpoint.id])
-        store.retire_unready(change, deployment[0])
+        rows = queries.live_deployments(change.conn, [endpoint.id])
+        queries.retire_unready(change, deployment[0])
         revision = new_id()
-        number = store.next_number(change, endpoint.id)
+        number = queries.next_number(change, endpoint.id)
         values = {
             "id": revision,
             "workspace": endpoint.workspace,
@@ -82,7 +83,7 @@ class Part:
             "ready_at": None,
             "retired_at": None,
         }
-        store.add(change, store.revisions, values)
+        queries.add(change, tables.revisions, values)
         facts = {
             "endpoint": endpoint.slug,
             "deployment": deployment[1],
@@ -93,7 +94,7 @@ class Part:
             "digest": target.digest,
             "cause": why.cause,
         }
-        change.event(events.REVISION_CREATED, subject=events.subject(endpoint.slug), data=facts)
+        change.event(REVISION_CREATED, subject=subject_of(endpoint.slug), data=facts)
         change.edge(
             src=("model_version", f"{target.model}/{target.number}"),
             dst=("revision", revision),
@@ -105,8 +106,8 @@ class Part:
         self, change: Change, endpoint: Row[Any], weights: Mapping[str, int], cause: TrafficCause, reason: str
     ) -> None:
         """Write weights, and keep the change in the history."""
-        store.put_weights(change, endpoint.id, weights)
-        row = store.find_endpoint(change.conn, endpoint.workspace, endpoint.slug) or endpoint
+        queries.put_weights(change, endpoint.id, weights)
+        row = queries.find_endpoint(change.conn, endpoint.workspace, endpoint.slug) or endpoint
         values = {
             "id": new_id(),
             "workspace": endpoint.workspace,
@@ -119,14 +120,14 @@ class Part:
             "reason": reason,
             "created_at": change.now,
         }
-        store.add(change, store.traffic, values)
+        queries.add(change, tables.traffic, values)
         facts = {"endpoint": endpoint.slug, "weights": dict(weights), "shadow": row.shadow, "cause": cause}
-        change.event(events.TRAFFIC_CHANGED, subject=events.subject(endpoint.slug), data=facts)
+        change.event(TRAFFIC_CHANGED, subject=subject_of(endpoint.slug), data=facts)
 
 
 def need_endpoint(conn: Connection, workspace: str, slug: str, expected_version: int | None = None) -> Row[Any]:
     """Return a live endpoint, or say that there is none."""
-    row = store.find_endpoint(conn, workspace, slug)
+    row = queries.find_endpoint(conn, workspace, slug)
     if row is None:
         raise NotFound(
             f"there is no endpoint {slug!r} in workspace {workspace!r}",

@@ -12,11 +12,12 @@ from sqlalchemy import Row
 
 from aimass.kernel.errors import AimassError
 from aimass.kernel.principal import SYSTEM
-from aimass.serving import events, store
 from aimass.serving.domain.things import Resources, State
+from aimass.serving.events import DEPLOYMENT_FAILED, DEPLOYMENT_READY, subject_of, tell
 from aimass.serving.reports import Seen
 from aimass.serving.service.ground import Ground, target_of
 from aimass.serving.service.shown import endpoint_of
+from aimass.serving.store import queries
 from aimass.serving.workers import Wish, WorkerFacts
 
 _log = structlog.get_logger("aimass.serving")
@@ -64,9 +65,9 @@ class Reconciler:
 
     def _round(self) -> int:
         with self._database.read() as conn:
-            endpoints = {row.id: row for row in store.all_endpoints(conn)}
-            rows = store.live_deployments(conn)
-            revisions = store.revisions_by_id(conn, [i for row in rows for i in (row.target, row.serving)])
+            endpoints = {row.id: row for row in queries.all_endpoints(conn)}
+            rows = queries.live_deployments(conn)
+            revisions = queries.revisions_by_id(conn, [i for row in rows for i in (row.target, row.serving)])
         self._keep_workers(rows, revisions)
         facts = _Facts(endpoints, self._ground.reports.seen(), self._ground.pool.facts())
         return sum(self._move(row, revisions, facts) for row in rows if row.is_wanted)
@@ -110,9 +111,9 @@ class Reconciler:
             self._note(row, target, _Step(_bad(row), error=f"its package cannot be used: {message}"), facts)
             return True
         with self._database.change(SYSTEM, row.workspace) as change:
-            if store.put_state(change, row.id, target.id, state="STARTING", reason=""):
+            if queries.put_state(change, row.id, target.id, state="STARTING", reason=""):
                 now = change.now
-                store.put_revision(change, target.id, state="STARTING", package=str(folder), started_at=now)
+                queries.put_revision(change, target.id, state="STARTING", package=str(folder), started_at=now)
         self._tell(row, facts)
         return True
 
@@ -160,25 +161,25 @@ class Reconciler:
             values: dict[str, Any] = {"state": step.state, "reason": reason}
             if step.is_ready:
                 values["serving"] = target.id
-            if not store.put_state(change, row.id, target.id, **values):
+            if not queries.put_state(change, row.id, target.id, **values):
                 return
             if step.error is not None:
-                store.put_revision(change, target.id, state="FAILED", error=step.error)
+                queries.put_revision(change, target.id, state="FAILED", error=step.error)
             if step.is_ready:
-                store.put_revision(change, target.id, state="READY", ready_at=change.now)
+                queries.put_revision(change, target.id, state="READY", ready_at=change.now)
                 if row.serving is not None and row.serving != target.id:
-                    store.put_revision(change, row.serving, state="RETIRED", retired_at=change.now)
+                    queries.put_revision(change, row.serving, state="RETIRED", retired_at=change.now)
             if step.is_ready or step.error is not None:
-                kind = events.READY if step.is_ready else events.FAILED
-                change.event(kind, subject=events.subject(endpoint.slug), data=_fact(endpoint, row, target, step))
+                kind = DEPLOYMENT_READY if step.is_ready else DEPLOYMENT_FAILED
+                change.event(kind, subject=subject_of(endpoint.slug), data=_fact(endpoint, row, target, step))
         self._tell(row, facts)
 
     def _tell(self, row: Row[Any], facts: _Facts) -> None:
         with self._database.read() as conn:
-            endpoint = store.find_endpoint(conn, row.workspace, facts.endpoints[row.endpoint].slug)
+            endpoint = queries.find_endpoint(conn, row.workspace, facts.endpoints[row.endpoint].slug)
             shown = endpoint_of(conn, endpoint) if endpoint is not None else None
         if shown is not None:
-            events.tell(self._ground.live, shown)
+            tell(self._ground.live, shown)
 
 
 def _bad(row: Row[Any]) -> State:

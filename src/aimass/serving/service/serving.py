@@ -10,11 +10,12 @@ from sqlalchemy import Row
 
 from aimass.kernel.errors import AimassError
 from aimass.kernel.principal import Principal
-from aimass.serving import events, store
 from aimass.serving.domain.things import GatewayReport, Published, PublishedEndpoint
+from aimass.serving.events import subject_of
 from aimass.serving.service.ground import Ground, Why, target_of
 from aimass.serving.service.reconcile import Reconciler
 from aimass.serving.service.views import Views
+from aimass.serving.store import queries
 
 _log = structlog.get_logger("aimass.serving")
 
@@ -38,9 +39,9 @@ class Serving(Views):
     def published(self) -> list[PublishedEndpoint]:
         """Return every endpoint with the revisions that the gateway shall load."""
         with self._database.read() as conn:
-            endpoints = store.all_endpoints(conn)
-            rows = store.live_deployments(conn)
-            revisions = store.revisions_by_id(conn, [i for row in rows for i in (row.target, row.serving)])
+            endpoints = queries.all_endpoints(conn)
+            rows = queries.live_deployments(conn)
+            revisions = queries.revisions_by_id(conn, [i for row in rows for i in (row.target, row.serving)])
         return [self._published(row, [one for one in rows if one.endpoint == row.id], revisions) for row in endpoints]
 
     def _published(
@@ -95,7 +96,7 @@ class Serving(Views):
     def follow_alias(self, who: Principal, workspace: str, model: str, alias: str) -> int:
         """Deploy the version that an alias means now wherever it is followed; return how many deployments changed."""
         with self._database.read() as conn:
-            rows = [row for row in store.following(conn, workspace, model) if row.alias == alias]
+            rows = [row for row in queries.following(conn, workspace, model) if row.alias == alias]
         return sum(self._follow(who, row) for row in rows)
 
     def _follow(self, who: Principal, row: Row[Any]) -> bool:
@@ -107,14 +108,14 @@ class Serving(Views):
         if target.number == row.alias_seen or not row.is_wanted:
             return False
         with self._database.change(who, row.workspace) as change:
-            present = store.revisions_by_id(change.conn, [row.target])[row.target]
+            present = queries.revisions_by_id(change.conn, [row.target])[row.target]
             values: dict[str, Any] = {"alias_seen": target.number}
             if present.version_id != target.id:
-                endpoint = next(one for one in store.all_endpoints(change.conn) if one.id == row.endpoint)
+                endpoint = next(one for one in queries.all_endpoints(change.conn) if one.id == row.endpoint)
                 why = Why(cause="alias", reason=f"{row.alias!r} moved to version {target.number}", alias=row.alias)
                 values["target"] = self._revise(change, endpoint, (row.id, row.name), target, why)
                 values |= {"state": "PENDING", "reason": ""}
                 detail = {"deployment": row.name, "alias": row.alias, "version": target.number}
-                change.audit("serving.follow", object_=events.subject(endpoint.slug), detail=detail)
-            store.put_deployment(change, row.id, **values)
+                change.audit("serving.follow", object_=subject_of(endpoint.slug), detail=detail)
+            queries.put_deployment(change, row.id, **values)
         return True

@@ -7,7 +7,6 @@ from typing import Any
 
 from sqlalchemy import Connection, Row
 
-from aimass.serving import store
 from aimass.serving.domain.rules import worst
 from aimass.serving.domain.things import (
     Condition,
@@ -19,12 +18,13 @@ from aimass.serving.domain.things import (
     Revision,
     TrafficPolicy,
 )
+from aimass.serving.store import queries
 
 
 def endpoints_of(conn: Connection, rows: Sequence[Row[Any]]) -> list[Endpoint]:
     """Read endpoints with their deployments."""
-    running = store.live_deployments(conn, [row.id for row in rows])
-    revisions = store.revisions_by_id(conn, [i for row in running for i in (row.target, row.serving)])
+    running = queries.live_deployments(conn, [row.id for row in rows])
+    revisions = queries.revisions_by_id(conn, [i for row in running for i in (row.target, row.serving)])
     return [_endpoint(row, [d for d in running if d.endpoint == row.id], revisions) for row in rows]
 
 

@@ -11,13 +11,14 @@ from aimass.infra.database import Change
 from aimass.kernel.errors import Conflict, Invalid, NotFound
 from aimass.kernel.principal import Principal
 from aimass.kernel.usecase import use_case
-from aimass.serving import events, store
 from aimass.serving.domain.commands import Promote, RollBack, SetTraffic
 from aimass.serving.domain.rules import check_weights
 from aimass.serving.domain.things import WHOLE, Endpoint, TrafficCause
 from aimass.serving.errors import NothingBefore, NotServing
+from aimass.serving.events import ROLLED_BACK, subject_of
 from aimass.serving.service.deployments import Deployments
 from aimass.serving.service.ground import Why, need_deployment, need_endpoint, target_of
+from aimass.serving.store import queries
 
 
 class Traffic(Deployments):
@@ -33,17 +34,17 @@ class Traffic(Deployments):
         """Share the traffic of an endpoint among its deployments."""
         with self._database.change(who, command.workspace) as change:
             endpoint = need_endpoint(change.conn, command.workspace, command.endpoint, command.expected_version)
-            rows = store.live_deployments(change.conn, [endpoint.id])
+            rows = queries.live_deployments(change.conn, [endpoint.id])
             weights = check_weights(command.weights, [row.name for row in rows])
             beside = {
                 "shadow": _beside(command.shadow, endpoint.shadow),
                 "fallback": _beside(command.fallback, endpoint.fallback),
             }
             _check_roles(rows, weights, beside)
-            store.put_endpoint(change, endpoint.id, **beside)
+            queries.put_endpoint(change, endpoint.id, **beside)
             self._share(change, endpoint, weights, "traffic", command.reason)
             detail = {"weights": weights, **beside, "reason": command.reason}
-            change.audit("serving.traffic", object_=events.subject(endpoint.slug), detail=detail)
+            change.audit("serving.traffic", object_=subject_of(endpoint.slug), detail=detail)
         return self._told(command.workspace, command.endpoint)
 
     def apply_weights(
@@ -56,12 +57,12 @@ class Traffic(Deployments):
             return present
         with self._database.change(who, workspace) as change:
             row = need_endpoint(change.conn, workspace, endpoint)
-            rows = store.live_deployments(change.conn, [row.id])
+            rows = queries.live_deployments(change.conn, [row.id])
             weights = check_weights(weights, [one.name for one in rows])
             _check_roles(rows, weights, {"shadow": row.shadow, "fallback": row.fallback})
             self._share(change, row, weights, "traffic", reason)
             detail = {"weights": weights, "reason": reason}
-            change.audit("serving.traffic", object_=events.subject(row.slug), detail=detail)
+            change.audit("serving.traffic", object_=subject_of(row.slug), detail=detail)
         return self._told(workspace, endpoint)
 
     @use_case(
@@ -80,14 +81,14 @@ class Traffic(Deployments):
         """
         with self._database.change(who, command.workspace) as change:
             endpoint = need_endpoint(change.conn, command.workspace, command.endpoint)
-            rows = store.live_deployments(change.conn, [endpoint.id])
+            rows = queries.live_deployments(change.conn, [endpoint.id])
             canary = need_deployment(rows, endpoint, command.deployment)
             if canary.name == endpoint.main:
                 raise Conflict(f"{canary.name!r} is the main deployment already", field="deployment", value=canary.name)
             main = need_deployment(rows, endpoint, endpoint.main)
             if canary.serving is None:
                 raise NotServing(f"{canary.name!r} does not answer", value=canary.name, hint="wait until it is READY")
-            kept = store.revisions_by_id(change.conn, [canary.serving, main.target])
+            kept = queries.revisions_by_id(change.conn, [canary.serving, main.target])
             self._withdraw(change, endpoint, canary, ("promote", command.reason))
             if kept[canary.serving].version_id != kept[main.target].version_id:
                 why = Why(
@@ -95,7 +96,7 @@ class Traffic(Deployments):
                 )
                 self._bring(change, endpoint, (main, kept[canary.serving]), why)
             detail = {"deployment": canary.name, "reason": command.reason}
-            change.audit("serving.promote", object_=events.subject(endpoint.slug), detail=detail)
+            change.audit("serving.promote", object_=subject_of(endpoint.slug), detail=detail)
         return self._told(command.workspace, command.endpoint)
 
     @use_case(
@@ -114,7 +115,7 @@ class Traffic(Deployments):
         """
         with self._database.change(who, command.workspace) as change:
             endpoint = need_endpoint(change.conn, command.workspace, command.endpoint)
-            rows = store.live_deployments(change.conn, [endpoint.id])
+            rows = queries.live_deployments(change.conn, [endpoint.id])
             canary = next((row for row in rows if row.weight and row.name != endpoint.main), None)
             if command.revision is None and command.deployment in (None, canary.name if canary else "") and canary:
                 self._withdraw(change, endpoint, canary, ("rollback", command.reason))
@@ -122,9 +123,9 @@ class Traffic(Deployments):
             else:
                 facts = self._restore(change, endpoint, rows, command)
             detail = {**facts, "reason": command.reason}
-            change.audit("serving.rollback", object_=events.subject(endpoint.slug), detail=detail)
+            change.audit("serving.rollback", object_=subject_of(endpoint.slug), detail=detail)
             facts["endpoint"] = endpoint.slug
-            change.event(events.ROLLED_BACK, subject=events.subject(endpoint.slug), data=facts)
+            change.event(ROLLED_BACK, subject=subject_of(endpoint.slug), data=facts)
         return self._told(command.workspace, command.endpoint)
 
     def _restore(
@@ -136,10 +137,10 @@ class Traffic(Deployments):
         old = None
         name = command.deployment or endpoint.main
         if command.revision is not None:
-            old = _need_revision(store.find_revision(change.conn, endpoint.id, command.revision), command)
+            old = _need_revision(queries.find_revision(change.conn, endpoint.id, command.revision), command)
             name = command.deployment or old.name
         row = need_deployment(rows, endpoint, name)
-        present = store.revisions_by_id(change.conn, [row.target])[row.target]
+        present = queries.revisions_by_id(change.conn, [row.target])[row.target]
         old = old if old is not None else _previous(change, row, present)
         why = Why(cause="rollback", reason=command.reason, alias=row.alias, restores=old.number)
         self._bring(change, endpoint, (row, old), why)
@@ -158,12 +159,12 @@ class Traffic(Deployments):
         values = {"target": revision, "is_wanted": True, "state": "PENDING", "reason": "", "model": old.model}
         if row.alias is None:
             values["model_version"] = old.model_version
-        store.put_deployment(change, row.id, **values)
+        queries.put_deployment(change, row.id, **values)
 
     def _withdraw(self, change: Change, endpoint: Row[Any], canary: Row[Any], why: tuple[TrafficCause, str]) -> None:
         """Stop a deployment and give all traffic to the main one."""
         self._stop(change, endpoint, canary)
-        rows = store.live_deployments(change.conn, [endpoint.id])
+        rows = queries.live_deployments(change.conn, [endpoint.id])
         weights = {row.name: WHOLE if row.name == endpoint.main else 0 for row in rows}
         self._share(change, endpoint, weights, why[0], why[1])
 
@@ -212,9 +213,9 @@ def _need_revision(row: Row[Any] | None, command: RollBack) -> Row[Any]:
 def _previous(change: Change, row: Row[Any], present: Row[Any]) -> Row[Any]:
     """Return what ran before; a second roll-back goes further back instead of forth."""
     if row.serving is not None and row.serving != row.target:
-        return store.revisions_by_id(change.conn, [row.serving])[row.serving]
+        return queries.revisions_by_id(change.conn, [row.serving])[row.serving]
     start = present.restores if present.cause == "rollback" and present.restores is not None else present.number
-    old = store.before(change.conn, row.id, start, present.digest)
+    old = queries.before(change.conn, row.id, start, present.digest)
     if old is None:
         raise NothingBefore(
             f"deployment {row.name!r} ran nothing before revision {start}", value=start, hint="deploy a version instead"

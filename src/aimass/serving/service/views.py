@@ -10,7 +10,6 @@ from sqlalchemy import Row
 from aimass.kernel.pages import Page, page_of
 from aimass.kernel.principal import Principal
 from aimass.kernel.usecase import use_case
-from aimass.serving import store
 from aimass.serving.domain.commands import ListHistory, ListRevisions, OneEndpoint
 from aimass.serving.domain.snippets import Example, snippet_of
 from aimass.serving.domain.things import Deployment, EndpointStatus, HistoryEntry, ReplicaStatus, Revision, Snippet
@@ -19,6 +18,8 @@ from aimass.serving.library import example_of
 from aimass.serving.service.ground import need_endpoint
 from aimass.serving.service.shown import endpoint_of, revision_entry, revision_of, traffic_entry
 from aimass.serving.service.traffic import Traffic
+from aimass.serving.settings import platform_url
+from aimass.serving.store import queries
 from aimass.serving.workers import WorkerFacts
 
 
@@ -36,7 +37,7 @@ class Views(Traffic):
         del who
         with self._database.read() as conn:
             row = need_endpoint(conn, command.workspace, command.endpoint)
-            rows = store.list_revisions(
+            rows = queries.list_revisions(
                 conn, row.id, name=command.deployment, after=command.cursor, limit=command.limit
             )
         page = page_of(rows, command.limit, lambda one: one.id)
@@ -53,8 +54,8 @@ class Views(Traffic):
         del who
         with self._database.read() as conn:
             row = need_endpoint(conn, command.workspace, command.endpoint)
-            made = store.list_revisions(conn, row.id, name=None, after=command.cursor, limit=command.limit)
-            shared = store.list_traffic(conn, row.id, after=command.cursor, limit=command.limit)
+            made = queries.list_revisions(conn, row.id, name=None, after=command.cursor, limit=command.limit)
+            shared = queries.list_traffic(conn, row.id, after=command.cursor, limit=command.limit)
         entries = [*map(revision_entry, made), *map(traffic_entry, shared)]
         entries.sort(key=lambda entry: entry.id, reverse=True)
         return page_of(entries, command.limit, lambda entry: entry.id)
@@ -70,8 +71,8 @@ class Views(Traffic):
         del who
         endpoint = self._shown(command.workspace, command.endpoint)
         with self._database.read() as conn:
-            rows = store.live_deployments(conn, [endpoint.id])
-            revisions = store.revisions_by_id(conn, [i for row in rows for i in (row.target, row.serving)])
+            rows = queries.live_deployments(conn, [endpoint.id])
+            revisions = queries.revisions_by_id(conn, [i for row in rows for i in (row.target, row.serving)])
         workers = self._ground.pool.facts()
         replicas = [_replica(one, workers[one.id]) for one in revisions.values() if one.id in workers]
         bad = next((one for one in endpoint.deployments if one.state == endpoint.state and one.reason), None)
@@ -101,20 +102,19 @@ class Views(Traffic):
         del who
         with self._database.read() as conn:
             row = need_endpoint(conn, command.workspace, command.endpoint)
-            rows = store.live_deployments(conn, [row.id])
+            rows = queries.live_deployments(conn, [row.id])
             main = next((one for one in rows if one.name == row.main), None)
-            serving = store.revisions_by_id(conn, [main.serving if main else None])
+            serving = queries.revisions_by_id(conn, [main.serving if main else None])
         if main is None or main.serving not in serving:
             raise NotServing(f"nothing answers at {row.slug!r} yet", value=row.slug, hint="deploy a model there first")
         columns = example_of(Path(serving[main.serving].package))
-        settings = self._ground.settings
-        url = f"http://{settings.public_host}:{settings.public_port}"
+        url = self._ground.settings.public_url or platform_url()
         return snippet_of(Example(url=url, workspace=row.workspace, endpoint=row.slug, columns=columns))
 
     def troubled(self, who: Principal) -> list[tuple[str, Deployment]]:
         """Return the deployments that failed or do badly, with their workspace, as far as the principal may see them."""
         with self._database.read() as conn:
-            rows = store.troubled(conn)
+            rows = queries.troubled(conn)
             seen = {(row.workspace, row.slug) for row in rows if who.allows("serving.read", row.workspace)}
             found = [endpoint_of(conn, need_endpoint(conn, *place)) for place in sorted(seen)]
         bad = ("FAILED", "DEGRADED")

@@ -1,0 +1,148 @@
+"""Endpoints as documents: ``aimass export`` writes them, ``aimass apply`` makes it so."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from aimass.kernel.errors import Invalid, NotFound
+from aimass.kernel.principal import Principal
+from aimass.kernel.registry import Registry
+from aimass.serving.domain.commands import (
+    ChangeEndpoint,
+    CreateEndpoint,
+    Deploy,
+    ListEndpoints,
+    OneEndpoint,
+    SetTraffic,
+)
+from aimass.serving.domain.things import Deployment, Endpoint
+from aimass.serving.service.serving import Serving
+
+KIND = "endpoint"
+_FIELDS = (
+    "description",
+    "timeout_s",
+    "max_body_bytes",
+    "unseen",
+    "sample",
+    "payload",
+    "retention_days",
+    "max_record_bytes",
+)
+_PARTS = ("model", "alias", "model_version", "placement")
+
+
+def export(registry: Registry, who: Principal, workspace: str) -> list[dict[str, Any]]:
+    """Write every endpoint that the principal may read."""
+    if not who.allows("serving.read", workspace):
+        return []
+    serving, found, cursor = registry.get(Serving), list[Endpoint](), None
+    while True:
+        page = serving.list_endpoints(who, ListEndpoints(workspace=workspace, limit=500, cursor=cursor))
+        found += page.items
+        if page.next is None:
+            return [_document(endpoint) for endpoint in found]
+        cursor = page.next
+
+
+def apply(
+    registry: Registry, who: Principal, workspace: str, document: Mapping[str, Any], *, dry_run: bool
+) -> tuple[str, list[str]]:
+    """Create or change an endpoint until it is as the document says; return what was done and which fields differ."""
+    serving = registry.get(Serving)
+    _check(document)
+    present = _find(serving, who, workspace, document["name"])
+    before = _document(present) if present is not None else {"traffic": {}, "deployments": []}
+    fields = sorted(name for name in document if name not in ("kind", "name") and document[name] != before.get(name))
+    if fields and not dry_run:
+        _make(serving, who, (workspace, document), before, is_new=present is None)
+    action = "create" if present is None else "change" if fields else "none"
+    return action, fields
+
+
+class EndpointSpecs:
+    """How the room's one kind of document is written and applied."""
+
+    export = staticmethod(export)
+    apply = staticmethod(apply)
+
+
+ENDPOINT = EndpointSpecs()
+
+
+def _make(
+    serving: Serving, who: Principal, wish: tuple[str, Mapping[str, Any]], before: Mapping[str, Any], *, is_new: bool
+) -> None:
+    workspace, document = wish
+    name = document["name"]
+    plain = {field: document[field] for field in _FIELDS if field in document}
+    if is_new:
+        serving.create_endpoint(who, CreateEndpoint(workspace=workspace, name=name, **plain))
+    elif any(before.get(field) != value for field, value in plain.items()):
+        serving.change_endpoint(who, ChangeEndpoint(workspace=workspace, endpoint=name, **plain))
+    for part in document.get("deployments", ()):
+        if part not in before["deployments"]:
+            deploy = Deploy(workspace=workspace, endpoint=name, reason="applied from a document", **part)
+            serving.deploy(who, deploy)
+    traffic = document.get("traffic")
+    if traffic and traffic != before["traffic"]:
+        shadow, fallback = traffic.get("shadow") or "", traffic.get("fallback") or ""
+        weights = traffic["weights"]
+        share = SetTraffic(workspace=workspace, endpoint=name, weights=weights, shadow=shadow, fallback=fallback)
+        serving.set_traffic(who, share)
+
+
+def _document(endpoint: Endpoint) -> dict[str, Any]:
+    record = endpoint.record
+    document: dict[str, Any] = {
+        "kind": KIND,
+        "name": endpoint.slug,
+        "description": endpoint.description,
+        "timeout_s": endpoint.timeout_s,
+        "max_body_bytes": endpoint.max_body_bytes,
+        "unseen": endpoint.unseen,
+        "sample": record.sample,
+        "payload": record.payload,
+        "retention_days": record.retention_days,
+        "max_record_bytes": record.max_bytes,
+        "deployments": [_part(one) for one in endpoint.deployments],
+    }
+    traffic = endpoint.traffic
+    if traffic.weights:
+        beside = {role: getattr(traffic, role) for role in ("shadow", "fallback") if getattr(traffic, role)}
+        document["traffic"] = {"weights": dict(traffic.weights), **beside}
+    return document
+
+
+def _part(one: Deployment) -> dict[str, Any]:
+    values = {name: getattr(one, name) for name in _PARTS}
+    return {"name": one.name, **{name: value for name, value in values.items() if value is not None}}
+
+
+def _find(serving: Serving, who: Principal, workspace: str, name: str) -> Endpoint | None:
+    try:
+        return serving.get_endpoint(who, OneEndpoint(workspace=workspace, endpoint=name))
+    except NotFound:
+        return None
+
+
+def _check(document: Mapping[str, Any]) -> None:
+    """Refuse fields that an endpoint does not have."""
+    allowed = {"kind", "name", "deployments", "traffic", *_FIELDS}
+    _known(document, allowed, "endpoint")
+    for part in document.get("deployments", ()):
+        _known(part, {"name", *_PARTS}, "deployments")
+    traffic = document.get("traffic")
+    if traffic is not None:
+        _known(traffic, {"weights", "shadow", "fallback"}, "traffic")
+        if not isinstance(traffic.get("weights"), dict):
+            raise Invalid("traffic needs weights", field="traffic.weights", value=traffic.get("weights"))
+
+
+def _known(given: Mapping[str, Any], allowed: set[str], where: str) -> None:
+    unknown = sorted(set(given) - allowed)
+    if unknown:
+        raise Invalid(
+            f"{where} has no field {unknown[0]!r}", field=unknown[0], value=unknown[0], allowed=sorted(allowed)
+        )

@@ -1,0 +1,76 @@
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from aimass.infra.database import Database
+from aimass.infra.events import EventLog
+from aimass.infra.search import Search
+from aimass.kernel.errors import Forbidden, Invalid
+from aimass.kernel.principal import Principal
+from aimass.serving import DeleteEndpoint
+from aimass.serving.jobs import index
+from aimass.serving.specs import ENDPOINT
+from tests.fixtures.rooms import person
+from tests.fixtures.stage import ANN, Stage
+
+WANTED: dict[str, Any] = {
+    "kind": "endpoint",
+    "name": "leavers",
+    "description": "who leaves",
+    "sample": 0.5,
+    "deployments": [
+        {"name": "champion", "model": "churn", "model_version": 1},
+        {"name": "canary", "model": "churn", "model_version": 2},
+    ],
+    "traffic": {"weights": {"champion": 80, "canary": 20}},
+}
+
+
+def apply(stage: Stage, document: dict[str, Any], *, dry_run: bool = False, who: Principal = ANN) -> Any:
+    return ENDPOINT.apply(stage.rooms.registry, who, "demo", document, dry_run=dry_run)
+
+
+def test_applying_twice_changes_nothing_the_second_time(stage: Stage) -> None:
+    assert apply(stage, WANTED) == ("create", ["deployments", "description", "sample", "traffic"])
+    made = stage.endpoint("leavers")
+    assert dict(made.traffic.weights) == {"champion": 80, "canary": 20}
+    exported = next(d for d in ENDPOINT.export(stage.rooms.registry, ANN, "demo") if d["name"] == "leavers")
+    assert apply(stage, exported) == ("none", [])
+
+
+def test_a_dry_run_tells_the_differences_and_does_nothing(stage: Stage) -> None:
+    apply(stage, WANTED)
+    changed = {**WANTED, "sample": 1.0}
+    changed["deployments"] = [{"name": "champion", "model": "churn", "model_version": 3, "placement": "auto"}]
+    assert apply(stage, changed, dry_run=True) == ("change", ["deployments", "sample"])
+    assert stage.endpoint("leavers").record.sample == 0.5
+
+
+def test_an_unknown_field_is_named(stage: Stage) -> None:
+    with pytest.raises(Invalid, match="endpoint has no field 'colour'"):
+        apply(stage, {**WANTED, "colour": "red"})
+    with pytest.raises(Invalid, match="deployments has no field 'color'"):
+        apply(stage, {**WANTED, "deployments": [{"color": 1}]})
+
+
+def test_applying_needs_the_right_to_edit(stage: Stage) -> None:
+    with pytest.raises(Forbidden):
+        apply(stage, WANTED, who=person("Eve", "serving.read"))
+
+
+def test_the_search_finds_endpoints_until_they_are_deleted(stage: Stage) -> None:
+    database = stage.rooms.get(Database)
+    search = Search(database)
+    stage.rooms.registry.put(Search, search)
+    apply(stage, WANTED)
+    log = EventLog(database)
+    for event in log.read(type_="serving.endpoint.*"):
+        index(stage.rooms.registry, event)
+    assert [hit.href for hit in search.find(ANN, "leaves")] == ["/demo/services/leavers"]
+    seen = log.head()
+    stage.serving.delete_endpoint(ANN, DeleteEndpoint(workspace="demo", endpoint="leavers"))
+    for event in log.read(seen, type_="serving.endpoint.*"):
+        index(stage.rooms.registry, event)
+    assert search.find(ANN, "leaves") == []
