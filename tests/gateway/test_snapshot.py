@@ -98,7 +98,7 @@ def test_a_package_that_does_not_match_its_manifest_keeps_the_old_one_serving(
     alone.publish(snapshot(2, endpoint("churn", deployment(broken, revision="rev-2"))))
     assert infer(alone).headers["x-aimass-revision"] == "rev-champion-1"
     status = alone.status()
-    assert "does not match" in status["errors"]["rev-2"]
+    assert "does not match" in status["errors"]["dep-champion"]
     assert status["loaded"] == {"dep-champion": "rev-champion-1"}
 
 
@@ -124,7 +124,7 @@ def test_a_package_that_cannot_be_loaded_is_named_and_the_others_serve(
     good = endpoint("other", deployment(packages["one"], "other"))
     alone.publish(snapshot(1, endpoint("churn", deployment(broken, revision="rev-bad")), good))
     alone.start()
-    assert list(alone.status()["errors"]) == ["rev-bad"]
+    assert list(alone.status()["errors"]) == ["dep-champion"]
     answer = infer(alone)
     assert (answer.status, answer.json()["code"]) == (503, "not_ready")
     assert infer(alone, name="other").status == 200
@@ -209,6 +209,15 @@ def test_sampling_and_payload_are_switches_of_the_endpoint(alone: Gateway, packa
     records = {r["id"]: r for r in alone.records()}
     assert set(records) == {"b1", "b2"}
     assert all((r["inputs"], r["outputs"], r["rows"] > 0) == (None, None, True) for r in records.values())
+
+
+def test_the_endpoint_may_decide_about_unseen_categories(alone: Gateway, packages: dict[str, Path]) -> None:
+    open_ = endpoint("open", deployment(packages["one"], "a", unseen="serve"))
+    strict = endpoint("strict", deployment(packages["one"], "a", unseen="refuse"))
+    alone.publish(snapshot(1, open_, strict))
+    alone.start()
+    assert infer(alone, oip([{**oip_row(), "contract": "Weekly"}]), name="open").status == 200
+    assert infer(alone, oip([{**oip_row(), "internet": "Satellite"}]), name="strict").status == 400
 
 
 # -- the process

@@ -92,6 +92,7 @@ class Supervisor:
         found = {"control": control}
         for worker in range(self.settings.gateways):
             address = ["--host", self.settings.host, "--port", str(self.settings.port), "--worker", str(worker)]
+            address += ["--workers", str(self.settings.gateways), "--parent-pid", str(os.getpid())]
             found[f"gateway-{worker}"] = [python, "-m", "aimass.gateway.plane", "--data-dir", data, *address]
         return found
 

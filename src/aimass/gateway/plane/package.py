@@ -32,8 +32,11 @@ class Package:
     model: bytes | None
 
 
-def read_package(folder: Path) -> Package:
-    """Read and check a package; every listed file must be there with its hash."""
+def read_package(folder: Path, unseen: str | None = None) -> Package:
+    """Read and check a package; every listed file must be there with its hash.
+
+    ``unseen`` (``serve`` or ``refuse``) is what the endpoint says about unseen categories, over what the package says.
+    """
     manifest = _manifest(folder)
     model: bytes | None = None
     for name, spec in manifest["files"].items():
@@ -44,6 +47,8 @@ def read_package(folder: Path) -> Package:
     for spec in (*signature["inputs"], *signature["outputs"]):
         if spec["type"] not in DATATYPES:
             raise Invalid(f"type {spec['type']!r} of {spec['name']!r} is not known", allowed=sorted(DATATYPES))
+    for spec in signature["inputs"] if unseen else ():
+        spec["unseen"] = unseen
     runtime = manifest["runtime"]
     if runtime == "onnx" and model is None:
         raise Invalid(f"the package {folder} lists no model.onnx", field="files")

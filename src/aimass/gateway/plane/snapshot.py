@@ -18,13 +18,14 @@ from aimass.gateway.plane.runtimes.isolated import IsolatedRuntime
 from aimass.gateway.plane.runtimes.onnx import OnnxRuntime
 
 Runtime = OnnxRuntime | IsolatedRuntime
-Identity = tuple[str, str, str]
+Identity = tuple[str, str, str, str]
 
 
 @dataclass(slots=True, kw_only=True)
 class Model:
     """A package with the runtime that runs it; shared by all deployments of the same revision."""
 
+    key: Identity
     package: Package
     runtime: Runtime
 
@@ -140,17 +141,16 @@ class Snapshot:
 
 def identity(spec: dict[str, Any]) -> Identity:
     """Return what makes two deployments share one loaded model."""
-    return (spec["revision"], str(Path(spec["package"])), str(spec.get("socket") or ""))
+    return (spec["revision"], str(spec["package"]), str(spec.get("socket") or ""), spec.get("unseen") or "")
 
 
 def load_model(spec: dict[str, Any]) -> Model:
     """Load the package of a deployment; blocking, meant for a thread."""
-    package = read_package(Path(spec["package"]))
+    key = identity(spec)
+    package = read_package(Path(spec["package"]), spec.get("unseen"))
     if package.runtime == "python":
-        return Model(
-            package=package, runtime=IsolatedRuntime(str(spec.get("socket") or ""), package.signature["outputs"])
-        )
-    return Model(package=package, runtime=OnnxRuntime(package))
+        return Model(key=key, package=package, runtime=IsolatedRuntime(key[2], package.signature["outputs"]))
+    return Model(key=key, package=package, runtime=OnnxRuntime(package))
 
 
 class Builder:

@@ -37,7 +37,7 @@ class Watcher:
     """Follows ``<data>/gateway/snapshot.json`` and reports in ``status-<worker>.json`` beside it.
 
     The report tells the ``snapshot`` version applied, which revision answers for each deployment (``loaded``), which
-    deployments wait for their isolated worker (``waiting``), why a revision could not be loaded (``errors``), and why
+    deployments wait for their isolated worker (``waiting``), why a deployment could not be loaded (``errors``), and why
     the snapshot as a whole could not be used (``error``).
     """
 
@@ -171,17 +171,13 @@ def _load(document: dict[str, Any], present: dict[Identity, Model]) -> tuple[dic
                 failed[key] = message
                 _LOG.error("deployment %s cannot be loaded: %s", spec["id"], message)
         if key in failed:
-            errors[spec["revision"]] = failed[key]
+            errors[spec["id"]] = failed[key]
     return models, errors
 
 
 def _in_use(endpoints: Iterable[Endpoint]) -> dict[Identity, Model]:
     """Return every model that answers, also those that go on because their successor failed."""
-    kept: dict[Identity, Model] = {}
-    for deployment in (d for endpoint in endpoints for d in endpoint.all()):
-        model = deployment.loaded
-        kept[(deployment.revision, str(model.package.folder), getattr(model.runtime, "path", ""))] = model
-    return kept
+    return {d.loaded.key: d.loaded for endpoint in endpoints for d in endpoint.all()}
 
 
 def _give_memory_back() -> None:
