@@ -103,14 +103,17 @@ def test_damage_is_named_and_the_rest_is_kept(write_segment: Any, commit: Any, t
     assert rows(table).height == 1
 
 
-def test_sampling_keeps_the_same_share_of_ids_and_payloads_can_be_left_out(
-    write_segment: Any, commit: Any, table: Path
-) -> None:
-    policy = {"demo/churn": {"sample": 0.5, "payload": False}}
-    told = commit(write_segment(make_records(*range(400))), policies=policy)
-    assert 150 < told["tables"][0]["left_out"] < 250
-    assert told["tables"][0]["left_out"] + rows(table).height == 400
+def test_payloads_are_left_out_when_the_endpoint_wants_none(write_segment: Any, commit: Any, table: Path) -> None:
+    commit(write_segment(make_records(1)), policies={"demo/churn": {"payload": False}})
     assert "input_tenure" not in rows(table).columns
+    assert rows(table)["label"].to_list() == [None]
+
+
+def test_a_shadow_answers_the_same_request_and_is_kept_beside_it(write_segment: Any, commit: Any, table: Path) -> None:
+    both = [make_record(1), make_record(1, deployment="shadow", revision="rev-2")]
+    told = commit(write_segment(both))
+    assert [(t["deployment"], t["requests"]) for t in told["tables"][0]["traffic"]] == [("champion", 1), ("shadow", 1)]
+    assert commit(write_segment(both))["tables"][0]["repeated"] == 2
 
 
 def test_a_value_of_another_type_is_kept_beside_its_column(write_segment: Any, commit: Any, table: Path) -> None:
@@ -154,7 +157,7 @@ def test_pages_go_back_in_time_without_a_gap(write_segment: Any, commit: Any, ta
         seen += [row["id"] for row in page[:3]]
         if len(page) <= 3:
             break
-        after = [page[2]["t"], page[2]["id"], page[2]["row"]]
+        after = [page[2][name] for name in ("t", "id", "row", "deployment")]
     assert seen == sorted((make_record(n)["id"] for n in range(7)), reverse=True)
 
 

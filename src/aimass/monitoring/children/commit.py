@@ -5,10 +5,9 @@ from __future__ import annotations
 import json
 import math
 import re
-import zlib
 from collections import defaultdict
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -20,8 +19,7 @@ from aimass.kernel.names import check_slug
 from aimass.monitoring.children.rows import frame_of
 from aimass.monitoring.children.tables import Order, append, committed, exists, lease, scan, schema_of
 
-_ULID = r"^[0-7][0-9A-HJKMNP-TV-Z]{25}$"
-_ULID_TEXT = re.compile(_ULID)
+_ULID = re.compile(r"[0-7][0-9A-HJKMNP-TV-Z]{25}")
 _MAX_ID = 300
 _NEEDED = {"id": str, "t": (int, float), "workspace": str, "endpoint": str, "status": int}
 
@@ -33,7 +31,6 @@ class _Batch:
     workspace: str
     endpoint: str
     records: list[dict[str, Any]]
-    left_out: int
 
     def path(self, lake: str) -> Path:
         """Return the table of the endpoint."""
@@ -47,14 +44,14 @@ def commit_segment(args: dict[str, Any]) -> dict[str, Any]:
     ----------
     args
         ``path`` (segment file), ``worker``, ``number``; ``lake`` (folder of all workspaces); ``policies`` by
-        ``workspace/endpoint``: ``sample`` (share of requests that is kept) and ``payload`` (keep inputs and outputs);
-        ``late``: the segment was accounted before, so that only request ids decide.
+        ``workspace/endpoint``: ``payload`` (keep inputs and outputs; the gateway leaves them out already, except in segments
+        that it wrote before the switch was turned); ``late``: the segment was accounted before, so that only ids decide.
 
     Returns
     -------
     dict
-        ``tables``: per endpoint ``requests``, ``rows``, ``repeated`` (ids that were there already), ``left_out`` (by sampling),
-        ``last`` (newest time) and ``traffic`` per deployment revision; ``damage``: places that could not be read.
+        ``tables``: per endpoint ``requests``, ``rows``, ``repeated`` (ids that were there already), ``last`` (newest time)
+        and ``traffic`` per deployment revision; ``damage``: places that could not be read.
     """
     segment = read_segment(Path(args["path"]))
     records, damage = _records(segment)
@@ -89,73 +86,62 @@ def _check(record: Any) -> None:
         raise ValueError("id or t is out of range")
 
 
-def is_sampled(request_id: str, share: float) -> bool:
-    """Tell whether a request belongs to the kept share; the same id always gets the same answer.
-
-    Examples
-    --------
-    >>> is_sampled("01ABC", 1.0), is_sampled("01ABC", 0.0)
-    (True, False)
-    """
-    return zlib.crc32(request_id.encode()) < share * 2**32
-
-
 def _batches(records: list[dict[str, Any]], policies: Mapping[str, Any]) -> list[_Batch]:
     groups: dict[tuple[str, str], list[dict[str, Any]]] = defaultdict(list)
     for record in records:
         groups[record["workspace"], record["endpoint"]].append(record)
     batches: list[_Batch] = []
     for (workspace, endpoint), all_ in sorted(groups.items()):
-        policy = policies.get(f"{workspace}/{endpoint}") or {}
-        share = float(policy.get("sample", 1.0))
-        kept = [record for record in all_ if is_sampled(record["id"], share)]
-        if not policy.get("payload", True):
-            kept = [{**record, "inputs": None, "outputs": None} for record in kept]
-        batches.append(_Batch(workspace=workspace, endpoint=endpoint, records=kept, left_out=len(all_) - len(kept)))
+        if not (policies.get(f"{workspace}/{endpoint}") or {}).get("payload", True):
+            all_ = [{**record, "inputs": None, "outputs": None} for record in all_]  # noqa: PLW2901 the same records, without values
+        batches.append(_Batch(workspace=workspace, endpoint=endpoint, records=all_))
     return batches
 
 
 def _commit(batch: _Batch, args: Mapping[str, Any]) -> dict[str, Any]:
     path = batch.path(args["lake"])
-    app = ("late/" if args.get("late") else "records/") + str(args["worker"])
-    answer = {"workspace": batch.workspace, "endpoint": batch.endpoint, "left_out": batch.left_out}
+    is_late = bool(args.get("late"))
+    order = Order(app_id=("late/" if is_late else "records/") + str(args["worker"]), batch=int(args["number"]))
     with lease(path):
-        plain = Order(app_id=app, batch=int(args["number"]))
-        before = None if args.get("late") else committed(path, plain)
-        if before is not None:
-            fresh = [r for r in _once(batch.records) if r["id"] not in set(before.get("repeats") or ())]
-            return {**answer, **_told(fresh), "repeated": len(batch.records) - len(fresh), "already": True}
-        known = known_ids(path, [record["id"] for record in batch.records])
-        fresh = [record for record in _once(batch.records) if record["id"] not in known]
-        if fresh:
-            append(
-                path,
-                frame_of(fresh, schema_of(path)),
-                Order(app_id=app, batch=plain.batch, counts={"repeats": sorted(known)}),
-            )
-    return {**answer, **_told(fresh), "repeated": len(batch.records) - len(fresh), "already": False}
+        before = None if is_late else committed(path, order)
+        known = known_keys(path, batch.records) if before is None else {(i, d) for i, d in before.get("repeats") or ()}
+        fresh = [record for key, record in _once(batch.records).items() if key not in known]
+        if fresh and before is None:
+            append(path, frame_of(fresh, schema_of(path)), replace(order, counts={"repeats": sorted(known)}))
+    answer = {"workspace": batch.workspace, "endpoint": batch.endpoint, "already": before is not None}
+    return {**answer, **_told(fresh), "repeated": len(batch.records) - len(fresh)}
 
 
-def _once(records: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Keep the first record of each id."""
-    return list({record["id"]: record for record in reversed(records)}.values())[::-1]
+def _key(record: Mapping[str, Any]) -> tuple[str, str]:
+    """Return what names a record: a shadow deployment answers the same request once more."""
+    return record["id"], str(record.get("deployment") or "")
 
 
-def known_ids(path: Path, ids: list[str]) -> set[str]:
-    """Return the ids that a table holds already.
+def _once(records: list[dict[str, Any]]) -> dict[tuple[str, str], dict[str, Any]]:
+    """Keep the first record of each key."""
+    kept: dict[tuple[str, str], dict[str, Any]] = {}
+    for record in records:
+        kept.setdefault(_key(record), record)
+    return kept
+
+
+def known_keys(path: Path, records: list[dict[str, Any]]) -> set[tuple[str, str]]:
+    """Return the keys that a table holds already.
 
     ULIDs grow with time, so the smallest and largest id of each file keep old files closed; ids chosen by callers
     are looked for apart.
     """
-    if not ids or not exists(path):
+    if not exists(path):
         return set()
-    found: set[str] = set()
-    own = [i for i in ids if _ULID_TEXT.fullmatch(i)]
-    for group in (own, sorted(set(ids) - set(own))):
+    ids = {record["id"] for record in records}
+    own = {id_ for id_ in ids if _ULID.fullmatch(id_)}
+    found: set[tuple[str, str]] = set()
+    for group in (own, ids - own):
         if group:
-            column = scan(path).select("id").filter(pl.col("id").is_between(pl.lit(min(group)), pl.lit(max(group))))
-            found.update(column.filter(pl.col("id").is_in(group)).unique().collect()["id"].to_list())
-    return found
+            columns = scan(path).select("id", "deployment")
+            near = columns.filter(pl.col("id").is_between(pl.lit(min(group)), pl.lit(max(group))))
+            found.update(near.filter(pl.col("id").is_in(sorted(group))).collect().iter_rows())
+    return found & {_key(record) for record in records}
 
 
 def _told(records: list[dict[str, Any]]) -> dict[str, Any]:

@@ -9,26 +9,31 @@ import polars as pl
 
 from aimass.monitoring.children.records import select
 from aimass.monitoring.children.rows import INPUT
-from aimass.monitoring.children.tables import Order, append, committed, exists, lease, scan
+from aimass.monitoring.children.tables import Order, append, exists, last_batch, lease, scan
 
+_APP = "feedback"
 _KEYS = ["request_id", "row"]
 _SCHEMA = {"seq": pl.Int64, "request_id": pl.String, "row": pl.Int32, "label": pl.String, "t": pl.Datetime("us", "UTC")}
 
 
 def push(args: dict[str, Any]) -> dict[str, Any]:
-    """Append feedback to its table, once per ``batch`` (the highest ``seq`` of the rows).
+    """Append feedback to its table; what an earlier call has appended is left out.
 
     Parameters
     ----------
     args
-        ``feedback`` (table), ``rows``: lists ``[seq, request_id, row, label, microseconds]``, ``batch``.
+        ``feedback`` (table), ``rows``: lists ``[seq, request_id, row, label, microseconds]`` by growing ``seq``.
     """
-    order = Order(app_id="feedback", batch=int(args["batch"]))
     with lease(args["feedback"]):
-        if committed(args["feedback"], order) is not None:
-            return {"rows": 0, "already": True}
-        append(args["feedback"], pl.DataFrame(args["rows"], schema=_SCHEMA, orient="row"), order)
-    return {"rows": len(args["rows"]), "already": False}
+        last = last_batch(args["feedback"], _APP)
+        rows = [row for row in args["rows"] if row[0] > last]
+        if rows:
+            append(
+                args["feedback"],
+                pl.DataFrame(rows, schema=_SCHEMA, orient="row"),
+                Order(app_id=_APP, batch=rows[-1][0]),
+            )
+    return {"rows": len(rows)}
 
 
 def newest(path: str | Path) -> pl.LazyFrame:
@@ -87,7 +92,9 @@ def labelled(args: dict[str, Any]) -> dict[str, Any]:
         ``labels`` (count by label) and ``until`` (time of the newest feedback in it).
     """
     frame = joined(args)
-    rows = pl.DataFrame() if frame is None else frame.sort("t", "id", "row").collect()
+    rows = (
+        pl.DataFrame() if frame is None else frame.unique(["id", "row"], keep="first").sort("t", "id", "row").collect()
+    )
     inputs = [name for name in rows.columns if name.startswith(INPUT)]
     kept = rows.filter(pl.any_horizontal(pl.col(inputs).is_not_null())) if inputs else rows.clear()
     target = str(args["target"])

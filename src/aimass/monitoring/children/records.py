@@ -15,6 +15,7 @@ from aimass.monitoring.children.rows import INPUT, OUTPUT
 from aimass.monitoring.children.tables import exists, lease, scan, schema_of
 
 _MOMENTS = pl.Datetime("us", "UTC")
+_ORDER = ["t", "id", "row", "deployment"]
 
 
 def moment(text: str) -> pl.Expr:
@@ -41,7 +42,7 @@ def window(args: dict[str, Any]) -> pl.DataFrame:
     if not exists(args["records"]):
         return pl.DataFrame()
     frame = select(args).filter(pl.col("status") < 400)  # noqa: PLR2004 answered
-    return frame.top_k(int(args["rows"]), by=["t", "id", "row"]).sort("t", "id", "row").collect()
+    return frame.top_k(int(args["rows"]), by=_ORDER).sort(_ORDER).collect()
 
 
 def read(args: dict[str, Any]) -> dict[str, Any]:
@@ -50,7 +51,7 @@ def read(args: dict[str, Any]) -> dict[str, Any]:
     Parameters
     ----------
     args
-        ``records`` and ``feedback`` (tables); the filters of :func:`select`; ``limit``; ``after``: ``[t, id, row]`` of the last
+        ``records`` and ``feedback`` (tables); the filters of :func:`select`; ``limit``; ``after``: ``[t, id, row, deployment]`` of the last
         row that is known.
 
     Returns
@@ -62,16 +63,18 @@ def read(args: dict[str, Any]) -> dict[str, Any]:
         return {"rows": []}
     frame = select(args)
     if args.get("after"):
-        t, id_, row = args["after"]
-        same = pl.col("t") == moment(t)
-        later = (
-            (pl.col("t") < moment(t))
-            | (same & (pl.col("id") < id_))
-            | (same & (pl.col("id") == id_) & (pl.col("row") < row))
-        )
-        frame = frame.filter(later)
-    found = frame.top_k(int(args["limit"]) + 1, by=["t", "id", "row"]).sort("t", "id", "row", descending=True).collect()
+        frame = frame.filter(_before(args["after"]))
+    found = frame.top_k(int(args["limit"]) + 1, by=_ORDER).sort(_ORDER, descending=True).collect()
     return {"rows": [_shown(row) for row in found.iter_rows(named=True)]}
+
+
+def _before(place: list[Any]) -> pl.Expr:
+    """Return what stands before a place in the order of records."""
+    found = pl.lit(value=False)
+    for name, value in reversed(list(zip(_ORDER, place, strict=True))):
+        given = moment(value) if name == "t" else pl.lit(value)
+        found = (pl.col(name) < given) | ((pl.col(name) == given) & found)
+    return found
 
 
 def _shown(row: dict[str, Any]) -> dict[str, Any]:

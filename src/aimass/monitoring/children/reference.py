@@ -31,7 +31,7 @@ def build_reference(args: dict[str, Any]) -> dict[str, Any]:
     Returns
     -------
     dict
-        ``path``, ``rows`` (in the reference), ``source_rows``, ``features`` (name, kind), ``classes``.
+        ``path``, ``rows`` (in the reference), ``source_rows``, ``features`` (name, kind), ``classes``, ``note``: why there are no answers.
     """
     frame = _part(_read(args), args.get("split"))
     if not frame.height:
@@ -41,7 +41,7 @@ def build_reference(args: dict[str, Any]) -> dict[str, Any]:
     package = read_package(Path(args["package"])) if args.get("package") else None
     wanted = args.get("features") or ([c.name for c in package.manifest.signature.inputs] if package else None)
     features = _features(frame, wanted, args.get("target"))
-    answers = _answers(frame, package)
+    answers, note = _answers(frame, package)
     table = frame.select(
         *[_plain(frame[name]).alias(INPUT + name) for name in features], *_truth(frame, args.get("target"))
     )
@@ -52,7 +52,14 @@ def build_reference(args: dict[str, Any]) -> dict[str, Any]:
     draft.rename(out)
     kinds = [{"name": n, "kind": "numeric" if table[INPUT + n].dtype.is_numeric() else "categorical"} for n in features]
     classes = list(package.manifest.signature.classes) if package else []
-    return {"path": str(out), "rows": table.height, "source_rows": source_rows, "features": kinds, "classes": classes}
+    return {
+        "path": str(out),
+        "rows": table.height,
+        "source_rows": source_rows,
+        "features": kinds,
+        "classes": classes,
+        "note": note,
+    }
 
 
 def _read(args: dict[str, Any]) -> pl.DataFrame:
@@ -106,16 +113,19 @@ def _truth(frame: pl.DataFrame, target: str | None) -> list[pl.Series]:
     return [frame[target].cast(pl.String).alias("truth")] if target and target in frame.columns else []
 
 
-def _answers(frame: pl.DataFrame, package: Any) -> list[pl.Series]:
+def _answers(frame: pl.DataFrame, package: Any) -> tuple[list[pl.Series], str]:
     """Let the model answer the reference; only one that runs no code of its own may run here."""
     if package is None or package.manifest.runtime != _RUNS_HERE:
-        return []
+        return [], "predictions are not compared: the model cannot run in the data child"
     inputs = {c.name: frame[c.name].to_list() for c in package.manifest.signature.inputs}
-    found = load_model(package, threads=1).predict(inputs)
+    try:
+        found = load_model(package, threads=1).predict(inputs)
+    except Exception as reason:  # noqa: BLE001 a model raises what it likes; inputs are compared without it
+        return [], f"predictions are not compared: the model failed on the reference: {reason}"[:300]
     answers: list[pl.Series] = []
     if found.get("label") is not None:
         answers.append(pl.Series("label", [str(label) for label in found["label"]]))
     if found.get("probabilities") is not None:
         rows = [[float(p) for p in row] for row in found["probabilities"]]
         answers.append(pl.Series("probabilities", rows, dtype=pl.List(pl.Float64)))
-    return answers
+    return answers, ""

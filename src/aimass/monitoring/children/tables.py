@@ -53,14 +53,17 @@ def lease(path: str | Path) -> Iterator[None]:
         yield
 
 
+def last_batch(path: str | Path, app_id: str) -> int:
+    """Return the highest batch that an application has committed; -1 for none."""
+    last = DeltaTable(str(path)).transaction_version(app_id) if exists(path) else None
+    return -1 if last is None else last
+
+
 def committed(path: str | Path, order: Order) -> dict[str, Any] | None:
     """Return the counts of a commit that was made before, or None when it was not."""
-    if not exists(path):
+    if last_batch(path, order.app_id) < order.batch:
         return None
     table = DeltaTable(str(path))
-    last = table.transaction_version(order.app_id)
-    if last is None or last < order.batch:
-        return None
     for limit in (_RECENT, None):
         for entry in table.history(limit):
             if entry.get(_TRANSACTION) == order.name:

@@ -1,0 +1,1 @@
+"""The words of monitoring: records, feedback, monitors, series, rules and alerts."""

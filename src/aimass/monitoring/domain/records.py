@@ -1,0 +1,289 @@
+"""Inference records, how they are kept, and feedback on them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Annotated, Any
+
+from annotated_types import Ge, Le, MaxLen, MinLen, doc
+
+from aimass.kernel.errors import Invalid
+from aimass.kernel.pages import MAX_LIMIT
+
+MAX_FEEDBACK = 10_000
+_MAX_LABEL = 300
+Truth = str | int | float | bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Damage:
+    """A place in a segment that could not be read, or a whole segment that was set aside."""
+
+    worker: str
+    segment: int
+    offset: int
+    reason: str
+    found_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Recording:
+    """What is kept of an endpoint's requests, and what has been kept so far.
+
+    Attributes
+    ----------
+    sample, payload
+        Share of requests that the gateway records, and whether with inputs and outputs.
+    requests, rows
+        Committed so far. ``repeated``: dropped, because a record with the same request id was there.
+    size_bytes
+        Size of the table when it was last looked at.
+    damage
+        The newest places in segments that could not be read (of all endpoints: a damaged frame names none).
+    """
+
+    workspace: str
+    endpoint: str
+    sample: float
+    payload: bool
+    retention_days: int
+    max_bytes: int
+    requests: int
+    rows: int
+    repeated: int
+    size_bytes: int
+    last_record_at: datetime | None
+    damaged: int = 0
+    damage: list[Damage] = field(default_factory=list[Damage])
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GetRecording:
+    """Which endpoint is meant."""
+
+    workspace: str
+    endpoint: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ListRecords:
+    """Which inference records are wanted, newest first."""
+
+    workspace: str
+    endpoint: str
+    deployment: Annotated[str | None, doc("only those of this deployment")] = None
+    revision: Annotated[str | None, doc("only those of this revision")] = None
+    status: Annotated[int | None, doc("only those answered with this HTTP status")] = None
+    request_id: Annotated[str | None, doc("only this request")] = None
+    since: Annotated[datetime | None, doc("not before this moment")] = None
+    until: Annotated[datetime | None, doc("before this moment")] = None
+    limit: Annotated[int, Ge(1), Le(MAX_LIMIT), doc("records wanted")] = 50
+    cursor: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InferenceRecord:
+    """One predicted row of a request.
+
+    ``inputs`` holds ``***`` for each value when the reader may not see values (permission ``monitoring.use``); ``feedback`` is
+    the truth that came back for it.
+    """
+
+    id: str
+    row: int
+    t: datetime
+    deployment: str
+    revision: str
+    model: str
+    version: str
+    consumer: str
+    status: int
+    latency_us: int | None
+    inputs: Mapping[str, Any]
+    outputs: Mapping[str, Any]
+    label: str | None
+    probabilities: list[float] | None
+    unseen: list[str]
+    feedback: str | None
+    is_masked: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EraseRecords:
+    """Which records are to be erased for good: by request ids, or by the value of an input.
+
+    Without ``endpoint`` all endpoints of the workspace are searched.
+    """
+
+    workspace: str
+    endpoint: Annotated[str | None, doc("only records of this endpoint")] = None
+    request_ids: Annotated[list[str] | None, MaxLen(MAX_FEEDBACK), doc("ids of requests")] = None
+    column: Annotated[str | None, doc("name of an input")] = None
+    value: Annotated[str | None, doc("its value")] = None
+
+    def __post_init__(self) -> None:
+        by_value = self.column is not None and self.value is not None
+        if (self.request_ids is not None) == by_value:
+            raise Invalid("say what to erase", field="request_ids", allowed="either request_ids, or column and value")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Erased:
+    """How much was erased, and from where."""
+
+    records: int
+    feedback: int
+    endpoints: list[str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Label:
+    """The truth about one request; ``row`` counts within a request of several rows."""
+
+    request_id: Annotated[str, MinLen(1), MaxLen(300)]
+    label: Truth
+    row: Annotated[int, Ge(0)] = 0
+
+    @property
+    def text(self) -> str:
+        """Return the label as models write theirs.
+
+        Examples
+        --------
+        >>> Label(request_id="a", label=1.0).text, Label(request_id="a", label=True).text
+        ('1', 'true')
+        """
+        if isinstance(self.label, bool):
+            return "true" if self.label else "false"
+        if isinstance(self.label, float) and self.label.is_integer():
+            return str(int(self.label))
+        return str(self.label)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SendFeedback:
+    """The truth about requests that an endpoint answered; at most 10,000 at once."""
+
+    workspace: str
+    endpoint: str
+    labels: Annotated[list[Label], doc('JSON list of {"request_id", "label"}, or @file with one')]
+
+    def __post_init__(self) -> None:
+        if not 0 < len(self.labels) <= MAX_FEEDBACK:
+            found = len(self.labels)
+            raise Invalid(
+                f"there are {found} labels",
+                field="labels",
+                value=found,
+                allowed=f"1 to {MAX_FEEDBACK}",
+                hint="send parts",
+            )
+        long = next((label for label in self.labels if not 0 < len(label.text) <= _MAX_LABEL), None)
+        if long is not None:
+            raise Invalid(
+                "a label is empty or too long",
+                field="labels",
+                value=long.request_id,
+                allowed=f"1 to {_MAX_LABEL} characters",
+            )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FeedbackReceipt:
+    """What became of a batch: ``added`` are new, ``changed`` have another label than before, ``repeated`` were known."""
+
+    received: int
+    added: int
+    changed: int
+    repeated: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ListFeedback:
+    """Which feedback is wanted, newest first."""
+
+    workspace: str
+    endpoint: str
+    request_id: Annotated[str | None, doc("only this request, with what was said before")] = None
+    known: Annotated[bool | None, doc("only with a record (true), or only those whose record has not come (false)")] = (
+        None
+    )
+    limit: Annotated[int, Ge(1), Le(MAX_LIMIT), doc("labels wanted")] = 50
+    cursor: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Said:
+    """A label that was given before another one replaced it."""
+
+    label: str
+    at: datetime
+    by: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Feedback:
+    """The truth about one request; ``is_known`` tells that its record has arrived."""
+
+    request_id: str
+    row: int
+    label: str
+    is_known: bool
+    at: datetime
+    by: str
+    before: list[Said] = field(default_factory=list[Said])
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GetCoverage:
+    """Which endpoint is meant."""
+
+    workspace: str
+    endpoint: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Coverage:
+    """How much of the traffic has its truth: ``share`` = known feedback over recorded rows."""
+
+    workspace: str
+    endpoint: str
+    rows: int
+    feedback: int
+    known: int
+    unknown: int
+    share: float | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LabelledRecords:
+    """Which records with feedback are wanted for training.
+
+    Attributes
+    ----------
+    target
+        Name of the column that takes the true label.
+    since, told_since
+        Only requests, or only feedback, from this moment on.
+    """
+
+    workspace: str
+    endpoint: str
+    target: str
+    deployment: str | None = None
+    since: datetime | None = None
+    told_since: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Labelled:
+    """A Parquet file with ``rows`` of inputs and true labels; ``until`` is the moment of the newest feedback in it."""
+
+    path: str
+    rows: int
+    columns: list[dict[str, str]]
+    labels: Mapping[str, int]
+    without_inputs: int
+    until: str | None

@@ -1,0 +1,78 @@
+"""What the platform calls: loops, handlers of events, and hooks."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from aimass.kernel.events import Event
+from aimass.kernel.principal import SYSTEM, Principal
+from aimass.kernel.registry import Registry
+from aimass.monitoring.domain.records import EraseRecords
+from aimass.monitoring.service.monitoring import Monitoring
+from aimass.monitoring.service.watching import Served
+
+
+def collect(registry: Registry) -> None:
+    """Take over what gateway workers have written."""
+    registry.get(Monitoring).collect()
+
+
+def look(registry: Registry) -> None:
+    """Compute and judge what is due."""
+    registry.get(Monitoring).look()
+
+
+def keep(registry: Registry) -> None:
+    """Keep everything within its limits."""
+    registry.get(Monitoring).keep()
+
+
+def on_endpoint(registry: Registry, event: Event) -> None:
+    """Keep the record policy of an endpoint that was made or changed."""
+    registry.get(Monitoring).heard_of_endpoint(event.workspace, event.data["endpoint"], event.data.get("record") or {})
+
+
+def on_revision(registry: Registry, event: Event) -> None:
+    """Watch a deployment from its new revision on."""
+    data = event.data
+    served = Served(
+        workspace=event.workspace,
+        endpoint=data["endpoint"],
+        deployment=data["deployment"],
+        revision=data["revision"],
+        model=data["model"],
+        model_version=str(data["version"]),
+    )
+    registry.get(Monitoring).heard_of_revision(served)
+
+
+def on_deployment_removed(registry: Registry, event: Event) -> None:
+    """Watch a removed deployment no more."""
+    registry.get(Monitoring).heard_of_end(event.workspace, event.data["endpoint"], event.data["deployment"])
+
+
+def on_endpoint_deleted(registry: Registry, event: Event) -> None:
+    """Watch a deleted endpoint no more."""
+    registry.get(Monitoring).heard_of_end(event.workspace, event.data["endpoint"])
+
+
+def attention(registry: Registry, who: Principal, workspace: str | None = None) -> list[dict[str, Any]]:
+    """Return the alerts that somebody should look at."""
+    return registry.get(Monitoring).firing(who, workspace)
+
+
+def erase(registry: Registry, subject: str, workspace: str | None = None, column: str | None = None) -> int:
+    """Erase the records of a data subject; return how many.
+
+    Parameters
+    ----------
+    subject
+        The value that names the data subject; without a column a request id.
+    workspace, column
+        Where to look: the workspace, and the input that holds the value. Without a workspace nothing is searched, because a
+        value means different people in different workspaces.
+    """
+    if workspace is None:
+        return 0
+    wanted = {"request_ids": [subject]} if column is None else {"column": column, "value": subject}
+    return registry.get(Monitoring).erase_records(SYSTEM, EraseRecords(workspace=workspace, **wanted)).records

@@ -1,0 +1,124 @@
+"""Evaluate alert rules: what a rule says of what is measured becomes, stays or stops being an alert."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import datetime, timedelta
+
+from aimass.infra.database import Change
+from aimass.kernel.ids import new_id
+from aimass.kernel.principal import SYSTEM
+from aimass.monitoring import events
+from aimass.monitoring.domain.alerts import Alert, AlertRule, Observed, RuleState, advance, summary_of
+from aimass.monitoring.service.ground import Part
+from aimass.monitoring.service.values import Observer
+from aimass.monitoring.store import alerts, monitors
+
+
+class Alerting(Part):
+    """Evaluates the rules of one endpoint after the other."""
+
+    def evaluate(self, workspace: str, endpoint: str) -> list[str]:
+        """Evaluate every rule of an endpoint; return the ids of its open alerts.
+
+        What is measured is read before the change is opened, so that evaluating never keeps writers waiting.
+        """
+        now = self._ground.now()
+        with self._database.read() as conn:
+            observer = Observer(conn=conn, workspace=workspace, endpoint=endpoint, now=now)
+            rules = [rule for rule in alerts.rules_of(conn, workspace, endpoint) if rule.is_enabled]
+            seen = {rule.id: {found.target: found for found in observer.observe(rule)} for rule in rules}
+            states = {rule.id: alerts.states_of(conn, rule.id) for rule in rules}
+            before = alerts.open_alerts(conn, workspace, endpoint)
+            served = {row.deployment: row.revision for row in monitors.watching(conn, workspace, endpoint)}
+        steps = [
+            (rule, found, *advance(rule, states[rule.id].get(target, RuleState()), found, now))
+            for rule in rules
+            for target, found in seen[rule.id].items()
+        ]
+        stale = [alert for alert in before if alert.target and served.get(alert.target) != alert.revision]
+        changed = [
+            step
+            for step in steps
+            if step[3] != "none" or step[2] != states[step[0].id].get(step[1].target, RuleState())
+        ]
+        moved = [(a, seen[a.rule][a.target].value) for a in before if a.rule in seen and a.target in seen[a.rule]]
+        moved = [(alert, value) for alert, value in moved if alert.last_value != value]
+        if changed or stale or moved:
+            with self._database.change(SYSTEM, workspace) as change:
+                for alert, value in moved:
+                    alerts.note_value(change, alert.id, value)
+                for alert in stale:
+                    resolve(change, alert, "system", "the deployment has another revision now, or is gone")
+                for rule, found, state, action in changed:
+                    _apply(change, rule, found, (state, action))
+        with self._database.read() as conn:
+            after = alerts.open_alerts(conn, workspace, endpoint)
+        self._tell(workspace, endpoint, before, after)
+        return [alert.id for alert in after]
+
+    def horizon(self, workspace: str, endpoint: str) -> timedelta:
+        """Return for how long after the last traffic the rules of an endpoint have to be looked at."""
+        with self._database.read() as conn:
+            rules = alerts.rules_of(conn, workspace, endpoint)
+        spans = [rule.window_s + rule.for_s + rule.resolve_s for rule in rules if rule.is_enabled]
+        return timedelta(seconds=max(spans, default=0.0) + 2 * self._settings.evaluate_s)
+
+    def _tell(self, workspace: str, endpoint: str, before: list[Alert], after: list[Alert]) -> None:
+        if {alert.id for alert in before} != {alert.id for alert in after}:
+            news = {"endpoint": endpoint, "open": len(after)}
+            self._ground.live.publish(f"{workspace}/alerts", news)
+            self._ground.live.publish(f"{workspace}/endpoint:{endpoint}/alerts", news)
+
+
+def _apply(change: Change, rule: AlertRule, seen: Observed, step: tuple[RuleState, str]) -> None:
+    state, action = step
+    if action == "fire":
+        alert = _alert(rule, seen, change.now)
+        alerts.add_alert(change, alert)
+        change.event(events.ALERT_FIRED, subject=events.subject(rule.endpoint), data=events.alert_fact(alert))
+        state = replace(state, alert=alert.id)
+    known = alerts.states_of(change.conn, rule.id).get(seen.target)
+    if action == "resolve" and known is not None and known.alert is not None:
+        alert = alerts.alert(change.conn, rule.workspace, known.alert)
+        if alert is not None and alert.state != "RESOLVED":
+            resolve(change, alert, "system", f"{seen.value:.4g} is within the limit again")
+    alerts.put_state(change, rule.id, seen.target, state)
+
+
+def _alert(rule: AlertRule, seen: Observed, now: datetime) -> Alert:
+    return Alert(
+        id=new_id(),
+        workspace=rule.workspace,
+        endpoint=rule.endpoint,
+        target=seen.target,
+        revision=seen.revision,
+        model=seen.model,
+        model_version=seen.model_version,
+        rule=rule.id,
+        name=rule.name,
+        metric=rule.metric,
+        severity=rule.severity,
+        state="FIRING",
+        summary=summary_of(rule, seen),
+        value=seen.value,
+        last_value=seen.value,
+        threshold=rule.threshold,
+        count=seen.count,
+        detail=dict(seen.detail),
+        fired_at=now,
+        acked_at=None,
+        acked_by="",
+        resolved_at=None,
+        resolved_by="",
+        note="",
+        version=1,
+    )
+
+
+def resolve(change: Change, alert: Alert, by: str, note: str, *, settled_at: datetime | None = None) -> None:
+    """Resolve an alert; ``settled_at`` keeps what was measured until then from firing again."""
+    values = {"state": "RESOLVED", "resolved_at": change.now, "resolved_by": by, "note": note or alert.note}
+    alerts.put_alert(change, alert.id, **values)
+    alerts.put_state(change, alert.rule, alert.target, RuleState(settled_at=settled_at))
+    change.event(events.ALERT_RESOLVED, subject=events.subject(alert.endpoint), data=events.alert_fact(alert))

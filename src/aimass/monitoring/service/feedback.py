@@ -1,0 +1,119 @@
+"""Feedback: the truth about requests, taken at once, brought to the lake by the watch loop."""
+
+from __future__ import annotations
+
+from aimass.kernel.names import check_slug
+from aimass.kernel.pages import Page, encode_cursor
+from aimass.kernel.principal import SYSTEM, Principal
+from aimass.kernel.usecase import use_case
+from aimass.monitoring.domain.records import (
+    Coverage,
+    Feedback,
+    FeedbackReceipt,
+    GetCoverage,
+    Label,
+    ListFeedback,
+    SendFeedback,
+)
+from aimass.monitoring.events import subject
+from aimass.monitoring.service.ground import Part
+from aimass.monitoring.service.records import not_watched
+from aimass.monitoring.store import feedback, recorded
+
+_PUSHED = 20_000
+_ASKED = 50_000
+
+
+class Truths(Part):
+    """Use cases of feedback."""
+
+    @use_case(
+        "POST /workspaces/{workspace}/endpoints/{endpoint}/feedback",
+        permission="monitoring.use",
+        on="endpoint",
+        cli="feedback send",
+    )
+    def send_feedback(self, who: Principal, command: SendFeedback) -> FeedbackReceipt:
+        """Tell the truth about requests, by request id; the same label again changes nothing, another one replaces it.
+
+        A request whose record has not arrived yet is kept and matched when it does.
+        """
+        check_slug(command.endpoint, field="endpoint")
+        last: dict[tuple[str, int], Label] = {(label.request_id, label.row): label for label in command.labels}
+        with self._database.change(who, command.workspace) as change:
+            known = feedback.labels_of(change.conn, command.workspace, command.endpoint, list(last))
+            told = [label for key, label in last.items() if known.get(key) != label.text]
+            added = sum((label.request_id, label.row) not in known for label in told)
+            if told:
+                self._need_endpoint(change, command.workspace, command.endpoint)
+                feedback.write(change, command.endpoint, told, known)
+                detail = {"labels": len(told), "changed": len(told) - added}
+                change.audit("monitoring.feedback.send", object_=subject(command.endpoint), detail=detail)
+        self._ground.pulse.touch(command.workspace, command.endpoint)
+        return FeedbackReceipt(
+            received=len(command.labels),
+            added=added,
+            changed=len(told) - added,
+            repeated=len(command.labels) - len(told),
+        )
+
+    @use_case(
+        "GET /workspaces/{workspace}/endpoints/{endpoint}/feedback",
+        permission="monitoring.read",
+        on="endpoint",
+        cli="feedback list",
+    )
+    def list_feedback(self, who: Principal, command: ListFeedback) -> Page[Feedback]:
+        """List feedback, newest first; with a request id also what was said before."""
+        del who
+        with self._database.read() as conn:
+            found = feedback.matching(conn, command)
+            items = found[: command.limit]
+            more = len(found) > command.limit
+            return Page(items=items, next=encode_cursor(feedback.seq_of(conn, command, items[-1])) if more else None)
+
+    @use_case(
+        "GET /workspaces/{workspace}/endpoints/{endpoint}/feedback/coverage",
+        permission="monitoring.read",
+        on="endpoint",
+        cli="feedback coverage",
+    )
+    def get_coverage(self, who: Principal, command: GetCoverage) -> Coverage:
+        """Show how much of the recorded traffic has its truth, and how much feedback waits for its record."""
+        del who
+        with self._database.read() as conn:
+            row = recorded.endpoint(conn, command.workspace, command.endpoint)
+            if row is None:
+                raise not_watched(command.endpoint)
+            count, known = feedback.counts(conn, command.workspace, command.endpoint)
+        share = known / row.rows if row.rows else None
+        facts = {"workspace": command.workspace, "endpoint": command.endpoint, "rows": row.rows, "share": share}
+        return Coverage(**facts, feedback=count, known=known, unknown=count - known)
+
+    def settle(self, workspace: str, endpoint: str) -> int:
+        """Bring new feedback to the lake, and match what waits for its record; return how many were matched."""
+        with self._ground.computing:
+            self._push(workspace, endpoint)
+            with self._database.read() as conn:
+                asked = feedback.pending(conn, workspace, endpoint, _ASKED)
+                row = recorded.endpoint(conn, workspace, endpoint)
+            if not asked or row is None or not row.requests:
+                return 0
+            found = self._call("feedback:match", self._tables(workspace, endpoint) | {"asked": asked})["found"]
+            if found:
+                with self._database.change(SYSTEM, workspace) as change:
+                    feedback.mark_known(change, endpoint, found)
+            return len(found)
+
+    def _push(self, workspace: str, endpoint: str) -> None:
+        """Append what was said since the last time to the lake: the lake first, then the number in the database."""
+        while True:
+            with self._database.read() as conn:
+                row = recorded.endpoint(conn, workspace, endpoint)
+                rows = [] if row is None else feedback.unpushed(conn, workspace, endpoint, row.pushed_seq, _PUSHED)
+            if not rows:
+                return
+            lines = [[r.seq, r.request_id, r.row, r.label, int(r.at.timestamp() * 1_000_000)] for r in rows]
+            self._call("feedback:push", self._tables(workspace, endpoint) | {"rows": lines})
+            with self._database.change(SYSTEM, workspace) as change:
+                recorded.put_endpoint(change, workspace, endpoint, self._defaults(), pushed_seq=rows[-1].seq)

@@ -1,0 +1,1 @@
+"""Tables of the room monitoring and the queries on them."""
