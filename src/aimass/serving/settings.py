@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from typing import Annotated
 
 from pydantic import Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -13,16 +14,12 @@ class ServingSettings(BaseSettings):
 
     model_config = SettingsConfigDict(env_prefix="AIMASS_SERVING_")
 
-    start_timeout_s: float = Field(
-        60.0, gt=0, description="A revision that is not loaded everywhere by then has failed"
-    )
-    start_crashes: int = Field(3, ge=1, description="Crashes of a starting worker after which its revision has failed")
-    drain_s: float = Field(5.0, ge=0, description="How long a replaced worker still answers what it has")
-    quiet_s: float = Field(5.0, gt=0, description="Time without a report after which a gateway worker counts as gone")
-    look_s: float = Field(
-        2.0, gt=0, description="Everything is looked at this often, also when nothing seems to change"
-    )
-    public_url: str = Field("", description="Address in the programs shown to callers; the platform's own when empty")
+    start_timeout_s: Annotated[float, Field(gt=0, description="A revision not loaded everywhere by then failed")] = 60.0
+    start_crashes: Annotated[int, Field(ge=1, description="Crashes of a starting worker that fail its revision")] = 3
+    drain_s: Annotated[float, Field(ge=0, description="How long a replaced worker still answers what it has")] = 5.0
+    quiet_s: Annotated[float, Field(gt=0, description="Time without a report after which a gateway is gone")] = 5.0
+    look_s: Annotated[float, Field(gt=0, description="Everything is looked at this often in any case")] = 2.0
+    public_url: Annotated[str, Field(description="Address shown to callers; the platform's own when empty")] = ""
 
 
 def platform_url() -> str:

@@ -73,4 +73,7 @@ def worst(states: Iterable[State]) -> State:
     ('DEGRADED', 'STOPPED')
     """
     found = set(states)
-    return next((state for state in _WORST if state in found), _WORST[-1])
+    for state in _WORST:
+        if state in found:
+            return state
+    return "STOPPED"
