@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Collection
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -10,7 +11,7 @@ from typing import Any
 import polars as pl
 from deltalake import DeltaTable, write_deltalake
 
-from aimass.kernel.clock import instant, parse_instant
+from aimass.kernel.clock import parse_instant
 from aimass.monitoring.children.rows import INPUT, OUTPUT
 from aimass.monitoring.children.tables import exists, lease, scan, schema_of
 
@@ -189,19 +190,11 @@ def erase(args: dict[str, Any]) -> dict[str, Any]:
 def _same(args: dict[str, Any], columns: set[str]) -> pl.Expr:
     value, column = str(args["value"]), INPUT + str(args["column"])
     as_json = json.dumps(value, ensure_ascii=False)[1:-1]
-    in_misfit = (
-        pl.col("misfit").str.contains(as_json, literal=True)
-        & pl.col("misfit").str.contains(json.dumps(column), literal=True)
-    ).fill_null(value=False)
-    if column not in columns:
-        return in_misfit
-    cell = pl.col(column).cast(pl.String)
-    number = (
-        pl.col(column).cast(pl.Float64, strict=False) == _number(value)
-        if _number(value) is not None
-        else pl.lit(value=False)
-    )
-    return ((cell == value) | number).fill_null(value=False) | in_misfit
+    misfit = pl.col("misfit")
+    named = misfit.str.contains(json.dumps(column, ensure_ascii=False), literal=True)
+    beside = (misfit.str.contains(as_json, literal=True) & named).fill_null(value=False)
+    cell = _cell({name for name in columns if name.startswith(INPUT)}, str(args["column"]), value)
+    return beside if cell is None else cell | beside
 
 
 def _number(value: str) -> float | None:
@@ -211,9 +204,37 @@ def _number(value: str) -> float | None:
         return None
 
 
-def size(args: dict[str, Any]) -> dict[str, Any]:
-    """Return the bytes of a table on disk, old files and log included, and its newest moment."""
-    path = Path(args["path"])
-    total = sum(file.stat().st_size for file in path.rglob("*") if file.is_file()) if path.exists() else 0
-    newest = scan(path).select(pl.col("t").max()).collect().item() if exists(path) else None
-    return {"bytes": total, "newest": None if newest is None else instant(newest)}
+def erase_files(args: dict[str, Any]) -> dict[str, Any]:
+    """Erase rows with a value of an input from Parquet files: references of monitors, and labelled rows.
+
+    Parameters
+    ----------
+    args
+        ``files``; ``column`` and ``value``.
+
+    Returns
+    -------
+    dict
+        ``deleted`` rows.
+    """
+    deleted = 0
+    for path in map(Path, args["files"]):
+        frame = pl.read_parquet(path)
+        gone = _cell(frame.columns, str(args["column"]), str(args["value"]))
+        if gone is None or not (going := frame.filter(gone)).height:
+            continue
+        draft = path.with_suffix(".tmp")
+        frame.filter(~gone).write_parquet(draft)
+        draft.rename(path)
+        deleted += going.height
+    return {"deleted": deleted}
+
+
+def _cell(columns: Collection[str], column: str, value: str) -> pl.Expr | None:
+    """Return where the cell of an input has a value; None when there is no such column."""
+    name = next((name for name in (INPUT + column, column) if name in columns), None)
+    if name is None:
+        return None
+    number = _number(value)
+    same_number = pl.lit(value=False) if number is None else pl.col(name).cast(pl.Float64, strict=False) == number
+    return ((pl.col(name).cast(pl.String) == value) | same_number).fill_null(value=False)

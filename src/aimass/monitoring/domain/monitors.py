@@ -222,7 +222,7 @@ class Drift:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GetDrift:
-    """Whose drift is wanted; the deployment with the most traffic when none is named."""
+    """Whose drift is wanted, of the present revision; the deployment with the most traffic when none is named."""
 
     workspace: str
     endpoint: str
@@ -275,7 +275,7 @@ class Quality:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GetQuality:
-    """Whose quality is wanted; the deployment with the most feedback when none is named."""
+    """Whose quality is wanted; the deployment with the most traffic, and its present revision, when none is named."""
 
     workspace: str
     endpoint: str

@@ -26,7 +26,7 @@ from aimass.monitoring.domain.series import (
     total,
 )
 from aimass.monitoring.service.ground import Part, in_utc
-from aimass.monitoring.store import recorded, series
+from aimass.monitoring.store import monitors, recorded, series
 
 REQUESTS, LATENCY = "gateway_requests", "gateway_latency_seconds"
 _MAX_POINTS = 20_000
@@ -84,6 +84,7 @@ def endpoint_metrics(conn: Connection, command: GetEndpointMetrics, until: datet
     requests = _read(conn, command.workspace, (REQUESTS, labels), (since, until))
     latencies = _read(conn, command.workspace, (LATENCY, labels), (since, until))
     known = {row.revision: row for row in reversed(recorded.traffic_of(conn, command.workspace, command.endpoint))}
+    known |= {row.revision: row for row in monitors.watching(conn, command.workspace, command.endpoint)}
     revisions = sorted({found["revision"] for found, _ in (*requests, *latencies) if found.get("revision")})
     lines = [_traffic(_of(requests, r), _of(latencies, r), command.window_s) for r in revisions]
     return EndpointMetrics(

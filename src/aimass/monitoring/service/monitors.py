@@ -131,7 +131,7 @@ class Monitors(Part):
         del who
         with self._database.read() as conn:
             for row in self._candidates(conn, command):
-                found = monitors.newest_drift(conn, row.id)
+                found = monitors.newest_drift(conn, row.id, row.revision)
                 if found is not None:
                     return drift_of(row, found, monitors.drift_history(conn, row.id, command.limit))
             raise self._nothing(conn, command, "drift", "give it a reference and some traffic, or compute it now")
@@ -147,7 +147,7 @@ class Monitors(Part):
         del who
         with self._database.read() as conn:
             for row in self._candidates(conn, command):
-                found = monitors.newest_quality(conn, row.id, command.revision)
+                found = monitors.newest_quality(conn, row.id, command.revision or row.revision)
                 if found is not None:
                     return quality_of(row, found, monitors.quality_history(conn, row.id, command.limit))
             raise self._nothing(conn, command, "quality", "send feedback by request id")

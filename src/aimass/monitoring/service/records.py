@@ -93,6 +93,14 @@ class Records(Part):
             rows = recorded.all_endpoints(conn, command.workspace)
         slugs = [row.endpoint for row in rows if command.endpoint in (None, row.endpoint)]
         told = {slug: self._erase(who, slug, command) for slug in slugs}
+        if command.column is not None:
+            files = [
+                str(path)
+                for name in ("_references", "_labelled")
+                for path in self._folder(command.workspace, name).glob("*.parquet")
+            ]
+            with self._ground.computing:
+                self._call("records:erase_files", {"files": files, "column": command.column, "value": command.value})
         hit = sorted(slug for slug, (records, labels) in told.items() if records or labels)
         with self._database.change(who, command.workspace) as change:
             detail = {

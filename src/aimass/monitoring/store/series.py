@@ -41,7 +41,11 @@ def add(change: Change, step_s: int, samples: Mapping[Place, Sample]) -> None:
         part = places[start : start + _PART]
         for row in change.execute(select(series).where(series.c.step_s == step_s, column.in_(part))):
             known[row.series, row.start_s] = _sample(row)
-    new = [{"series": s, "step_s": step_s, "start_s": t, **_values(samples[s, t])} for s, t in places if (s, t) not in known]
+    new = [
+        {"series": s, "step_s": step_s, "start_s": t, **_values(samples[s, t])}
+        for s, t in places
+        if (s, t) not in known
+    ]
     if new:
         change.execute(insert(series), new)
     for place, before in known.items():
@@ -59,7 +63,12 @@ def _values(sample: Sample) -> dict[str, Any]:
 
 def coarsen(change: Change, step_s: int, into_s: int, before_s: int, limit: int = 5000) -> int:
     """Put old buckets of one length into longer ones; return how many were taken."""
-    query = select(series).where(series.c.step_s == step_s, series.c.start_s < before_s).order_by(series.c.start_s).limit(limit)
+    query = (
+        select(series)
+        .where(series.c.step_s == step_s, series.c.start_s < before_s)
+        .order_by(series.c.start_s)
+        .limit(limit)
+    )
     rows = change.execute(query).all()
     sums: dict[Place, Sample] = {}
     for row in rows:
@@ -100,7 +109,11 @@ def read(conn: Connection, ids: Iterable[int], since_s: int, until_s: int) -> It
     """Yield series, start of the bucket and sample, of every resolution."""
     wanted: Sequence[int] = sorted(ids)
     for start in range(0, len(wanted), _PART):
-        where = (series.c.series.in_(wanted[start : start + _PART]), series.c.start_s >= since_s, series.c.start_s < until_s)
+        where = (
+            series.c.series.in_(wanted[start : start + _PART]),
+            series.c.start_s >= since_s,
+            series.c.start_s < until_s,
+        )
         for row in conn.execute(select(series).where(*where)):
             yield row.series, row.start_s, _sample(row)
 
