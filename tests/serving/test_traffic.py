@@ -28,7 +28,7 @@ def canary(live: Stage) -> Stage:
 
 
 def test_a_canary_gets_its_share(canary: Stage) -> None:
-    canary.turn()
+    canary.applied()
     versions = [canary.infer().json()["model_version"] for _ in range(120)]
     assert dict(canary.endpoint().traffic.weights) == CANARY
     assert 0 < versions.count("2") < 60
@@ -51,7 +51,7 @@ def test_a_shadow_answers_nobody(canary: Stage) -> None:
     with pytest.raises(Invalid, match="the shadow 'canary' has a weight of 10"):
         canary.serving.set_traffic(ANN, command)
     canary.serving.set_traffic(ANN, replace(command, weights={"champion": 100}))
-    canary.until(lambda: '"shadow":{' in (canary.rooms.folder / "gateway" / "snapshot.json").read_text())
+    canary.applied()
     assert {canary.infer().json()["model_version"] for _ in range(20)} == {"1"}
 
 
@@ -69,11 +69,23 @@ def test_promotion_makes_the_canary_the_main_deployment(canary: Stage) -> None:
     shown = canary.endpoint()
     assert dict(shown.traffic.weights) == {"champion": 100, "canary": 0}
     assert canary.deployment("canary").state == "STOPPED"
+    canary.applied()
     assert {canary.infer().json()["model_version"] for _ in range(20)} == {"2"}
+    canary.serving.promote(ANN, Promote(workspace="demo", endpoint="churn"))
+    assert canary.deployment().target == 3
 
 
-def test_roll_back_takes_a_canary_out_first(canary: Stage) -> None:
-    roll_back(canary, reason="errors")
+def test_a_canary_that_does_not_answer_is_not_promoted(live: Stage) -> None:
+    live.deploy(2, name="canary", weight=10)
+    with pytest.raises(Conflict, match="'canary' does not answer"):
+        live.serving.promote(ANN, Promote(workspace="demo", endpoint="churn"))
+    with pytest.raises(Conflict, match="the main deployment already"):
+        live.serving.promote(ANN, Promote(workspace="demo", endpoint="churn", deployment="champion"))
+
+
+def test_roll_back_takes_a_canary_out_once(canary: Stage) -> None:
+    roll_back(canary, reason="errors", deployment="canary")
+    roll_back(canary, reason="errors", deployment="canary")
     assert dict(canary.endpoint().traffic.weights) == {"champion": 100, "canary": 0}
     assert canary.deployment().served_version == 1
 

@@ -106,13 +106,3 @@ def test_a_worker_that_never_starts_leaves_the_old_revision_serving(live: Stage)
     live.until(lambda: live.deployment().state == "DEGRADED", within=60)
     assert "its package cannot be used" in live.deployment().reason
     assert live.answers().json()["model_version"] == "1"
-
-
-def test_a_trusted_package_may_be_isolated_too(stage: Stage) -> None:
-    stage.turn()
-    stage.start_gateway()
-    stage.deploy(1, placement="isolated")
-    stage.until(lambda: stage.deployment().state == "READY", within=60)
-    assert stage.answers().status == 200
-    (replica,) = stage.serving.get_status(ANN, OneEndpoint(workspace="demo", endpoint="churn")).replicas
-    assert replica.is_up

@@ -154,8 +154,8 @@ class ListHistory:
 class RollBack:
     """Bring back what ran before.
 
-    Without ``revision``: a canary that gets traffic is taken out; otherwise the main deployment returns to the revision
-    before its present one. An alias is followed again when it moves the next time.
+    Without ``revision``: a canary that is named, or one that gets traffic, is taken out; otherwise the main deployment
+    returns to the revision before its present one. An alias is followed again when it moves the next time.
     """
 
     workspace: Workspace

@@ -74,6 +74,8 @@ class Traffic(Deployments):
     def promote(self, who: Principal, command: Promote) -> Endpoint:
         """Make what a canary runs the main deployment, with all the traffic; the canary is stopped.
 
+        A canary that was promoted already changes nothing.
+
         Raises
         ------
         NotServing
@@ -86,15 +88,16 @@ class Traffic(Deployments):
             if canary.name == endpoint.main:
                 raise Conflict(f"{canary.name!r} is the main deployment already", field="deployment", value=canary.name)
             main = need_deployment(rows, endpoint, endpoint.main)
-            if canary.serving is None:
+            kept = queries.revisions_by_id(change.conn, [canary.target, main.target])
+            new, old = kept[canary.target], kept[main.target]
+            if new.version_id == old.version_id and main.is_wanted and not canary.is_wanted:
+                return self._read(change.conn, command.workspace, command.endpoint)
+            if canary.serving != canary.target:
                 raise NotServing(f"{canary.name!r} does not answer", value=canary.name, hint="wait until it is READY")
-            kept = queries.revisions_by_id(change.conn, [canary.serving, main.target])
             self._withdraw(change, endpoint, canary, ("promote", command.reason))
-            if kept[canary.serving].version_id != kept[main.target].version_id:
-                why = Why(
-                    cause="promote", reason=command.reason, alias=main.alias, restores=kept[canary.serving].number
-                )
-                self._bring(change, endpoint, (main, kept[canary.serving]), why)
+            if new.version_id != old.version_id or not main.is_wanted:
+                why = Why(cause="promote", reason=command.reason, alias=main.alias, restores=new.number)
+                self._bring(change, endpoint, (main, new), why)
             detail = {"deployment": canary.name, "reason": command.reason}
             change.audit("serving.promote", object_=subject_of(endpoint.slug), detail=detail)
         return self._told(command.workspace, command.endpoint)
@@ -108,6 +111,8 @@ class Traffic(Deployments):
     def roll_back(self, who: Principal, command: RollBack) -> Endpoint:
         """Bring back what ran before: take a canary out, or return to the revision before the present one.
 
+        A canary that was taken out already changes nothing.
+
         Raises
         ------
         NothingBefore
@@ -116,16 +121,18 @@ class Traffic(Deployments):
         with self._database.change(who, command.workspace) as change:
             endpoint = need_endpoint(change.conn, command.workspace, command.endpoint)
             rows = queries.live_deployments(change.conn, [endpoint.id])
-            canary = next((row for row in rows if row.weight and row.name != endpoint.main), None)
-            if command.revision is None and command.deployment in (None, canary.name if canary else "") and canary:
+            canary = _canary(endpoint, rows, command)
+            if canary is None:
+                facts = self._restore(change, endpoint, rows, command)
+            elif not canary.is_wanted and not canary.weight:
+                return self._read(change.conn, command.workspace, command.endpoint)
+            else:
+                _need_main(endpoint, rows)
                 self._withdraw(change, endpoint, canary, ("rollback", command.reason))
                 facts = {"deployment": canary.name, "withdrawn": True}
-            else:
-                facts = self._restore(change, endpoint, rows, command)
             detail = {**facts, "reason": command.reason}
             change.audit("serving.rollback", object_=subject_of(endpoint.slug), detail=detail)
-            facts["endpoint"] = endpoint.slug
-            change.event(ROLLED_BACK, subject=subject_of(endpoint.slug), data=facts)
+            change.event(ROLLED_BACK, subject=subject_of(endpoint.slug), data={**facts, "endpoint": endpoint.slug})
         return self._told(command.workspace, command.endpoint)
 
     def _restore(
@@ -167,6 +174,22 @@ class Traffic(Deployments):
         rows = queries.live_deployments(change.conn, [endpoint.id])
         weights = {row.name: WHOLE if row.name == endpoint.main else 0 for row in rows}
         self._share(change, endpoint, weights, why[0], why[1])
+
+
+def _canary(endpoint: Row[Any], rows: Sequence[Row[Any]], command: RollBack) -> Row[Any] | None:
+    """Return the deployment that a roll-back takes out: the one that is named, or one beside main with traffic."""
+    if command.revision is not None or command.deployment == endpoint.main:
+        return None
+    if command.deployment is not None:
+        return need_deployment(rows, endpoint, command.deployment)
+    return next((row for row in rows if row.weight and row.name != endpoint.main), None)
+
+
+def _need_main(endpoint: Row[Any], rows: Sequence[Row[Any]]) -> None:
+    """Refuse to give all traffic to a main deployment that does not run."""
+    main = need_deployment(rows, endpoint, endpoint.main)
+    if not main.is_wanted:
+        raise Conflict(f"the main deployment {main.name!r} is stopped", value=main.name, hint="start it first")
 
 
 def _beside(given: str | None, present: str | None) -> str | None:
