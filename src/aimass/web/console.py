@@ -24,6 +24,7 @@ from aimass.web.i18n import language_of
 from aimass.web.menu import menu
 from aimass.web.session import CSRF_COOKIE, Signer, csrf_token
 from aimass.web.templating import Environments
+from aimass.web.ways import Ways
 
 THEME_COOKIE = "theme"
 WORKSPACE_COOKIE = "workspace"
@@ -112,7 +113,8 @@ class Console:
     def __init__(self, setup: ConsoleSetup) -> None:
         self.setup = setup
         self.signer = Signer(secret=setup.secret)
-        self.environments = Environments(_rooms(setup.capabilities), setup.bundle, setup.clock)
+        self.ways = Ways(setup.capabilities)
+        self.environments = Environments(_rooms(setup.capabilities), setup.bundle, setup.clock, {"way": self.ways.way})
 
     def install(self, app: FastAPI) -> None:
         """Add the assets, the pages of the toolkit and those of all rooms; the last router takes unknown addresses."""

@@ -9,10 +9,21 @@ from typing import TYPE_CHECKING, Any
 from fastapi import Response
 
 from aimass.kernel.errors import Invalid
+from aimass.web.ways import Way
 
 if TYPE_CHECKING:
     from aimass.web.visit import PageVisit
 
+SAMPLE_WAY = Way(
+    operation="serving.deploy",
+    method="POST",
+    path="/api/v1/workspaces/{workspace}/deployments",
+    texts=[
+        ("REST", 'curl -X POST "$AIMASS_URL/api/v1/workspaces/demo/deployments"'),
+        ("CLI", "aimass deploy churn@champion --endpoint churn --workspace demo"),
+        ("SDK", 'client.serving.deploy(workspace="demo", model="churn", alias="champion", endpoint="churn")'),
+    ],
+)
 PARTS = {"kit-rows": "partials/kit_rows.html"}
 ROWS = (
     ("churn", "LightGBM", "READY", 0.8471, 5_632, 2),
@@ -39,6 +50,7 @@ def kit_page(visit: PageVisit) -> Response:
         charts=charts(now),
         history=history(now),
         graph=graph(),
+        sample_way=SAMPLE_WAY,
     )
 
 

@@ -29,11 +29,15 @@ class Environments(dict[str, Environment]):
         The built assets.
     clock
         Tells the time against which ages are written.
+    more
+        Further functions for templates.
     """
 
-    def __init__(self, rooms: Mapping[str, Path], bundle: Bundle, clock: Clock) -> None:
+    def __init__(
+        self, rooms: Mapping[str, Path], bundle: Bundle, clock: Clock, more: Mapping[str, Any] | None = None
+    ) -> None:
         super().__init__()
-        self._make = partial(_environment, rooms=rooms, bundle=bundle, clock=clock)
+        self._make = partial(_environment, rooms=rooms, bundle=bundle, clock=clock, more=more or {})
 
     def __missing__(self, language: str) -> Environment:
         """Make the environment of a language."""
@@ -41,7 +45,9 @@ class Environments(dict[str, Environment]):
         return self[language]
 
 
-def _environment(language: str, rooms: Mapping[str, Path], bundle: Bundle, clock: Clock) -> Environment:
+def _environment(
+    language: str, rooms: Mapping[str, Path], bundle: Bundle, clock: Clock, more: Mapping[str, Any]
+) -> Environment:
     own = {name: FileSystemLoader(folder / "templates") for name, folder in rooms.items()}
     env = Environment(
         loader=ChoiceLoader([FileSystemLoader(TOOLKIT / "templates"), PrefixLoader(own)]),
@@ -69,6 +75,7 @@ def _environment(language: str, rooms: Mapping[str, Path], bundle: Bundle, clock
         word=word,
         spark_points=spark_points,
         bar_shapes=bar_shapes,
+        **more,
     )
     env.globals["ui"] = _components(env)
     return env

@@ -68,9 +68,13 @@ class PageVisit:
             response.set_cookie(TOAST_COOKIE, text, max_age=30, samesite="lax", path="/")
         return response
 
-    def done(self, toast: str = "", *, refresh: bool = True) -> Response:
-        """Stay on the page after an action: show a toast, and let the parts that depend on it refresh themselves."""
-        events: dict[str, Any] = {"toast": {"text": toast}} if toast else {}
+    def done(self, toast: str = "", *, undo: str = "", refresh: bool = True) -> Response:
+        """Stay on the page after an action: show a toast, and let the parts that depend on it refresh themselves.
+
+        With ``undo``, an address that takes the action back by POST, the toast offers that for 8 seconds.
+        """
+        shown = {"text": toast, **({"undo": undo} if undo else {})}
+        events: dict[str, Any] = {"toast": shown} if toast else {}
         if refresh:
             events["refresh"] = {}
         return Response(status_code=204, headers={"HX-Trigger": json.dumps(events)})

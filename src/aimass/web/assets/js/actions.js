@@ -4,6 +4,7 @@ import { openPalette } from "./palette.js";
 
 const deeds = {
   "toggle-rail": () => setRail(document.body.dataset.rail === "narrow" ? "wide" : "narrow"),
+  "toggle-density": () => setDensity(document.body.dataset.density === "compact" ? "normal" : "compact"),
   "open-palette": openPalette,
   "open-keys": () => document.getElementById("keys").showModal(),
   "close-dialog": (button) => button.closest("dialog").close(),
@@ -17,6 +18,11 @@ const deeds = {
 export function setRail(width) {
   document.body.dataset.rail = width;
   remember("rail", width);
+}
+
+function setDensity(density) {
+  document.body.dataset.density = density;
+  remember("density", density);
 }
 
 function setTheme(theme) {
@@ -90,5 +96,6 @@ export function startActions() {
     }
   });
   if (recall("rail") === "narrow") document.body.dataset.rail = "narrow";
+  if (recall("density") === "compact") document.body.dataset.density = "compact";
   if (cookie("theme")) setTheme(cookie("theme"));
 }

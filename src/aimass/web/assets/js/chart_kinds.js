@@ -197,7 +197,7 @@ function sideBars(items, colour, paint, more = {}) {
     series: [{
       type: "bar", barMaxWidth: 14, barMinHeight: 2, emphasis: { disabled: true },
       data: items.map((item) => ({ name: item.name, value: item.value, itemStyle: { color: paint(item.value), borderRadius: item.value < 0 ? [3, 0, 0, 3] : [0, 3, 3, 0] }, label: { position: "right" } })),
-      label: { show: true, color: colour.fg2, fontSize: 11, formatter: ({ value }) => write(value) },
+      label: { show: true, color: colour.fg2, fontSize: 11, backgroundColor: colour.surface, padding: [1, 3], borderRadius: 3, formatter: ({ value }) => write(value) },
       markLine: more.markLine,
     }],
   };

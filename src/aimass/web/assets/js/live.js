@@ -2,6 +2,7 @@
 //
 //   data-live="topic:field"           text of the field            data-live-width="topic:field"   width of the first child, 0..1
 //   data-live="topic:field:percent"   the field as a share
+//   data-live-title="topic:field"     the field as a share in front of the page's title
 //   data-live-refresh="topic topic"   the part asks for itself again (with hx-get), at most once in 1.5 s
 //
 // A topic is "<workspace>/<kind>:<id>" and may hold colons; the field is what follows the last one ("percent" aside).
@@ -11,6 +12,7 @@ import { percent, short } from "./numbers.js";
 const BANNER_MS = 2_000;
 const REFRESH_MS = 1_500;
 const LONGEST_MS = 15_000;
+const plainTitle = document.title;
 const seen = new Map();
 const extra = new Map();
 let socket, htmx, attempt = 0, bannerTimer, followed = new Set(), waiting = new Map();
@@ -29,7 +31,7 @@ function split(binding) {
 
 function wanted() {
   const topics = new Set(extra.keys());
-  for (const name of ["data-live", "data-live-width"]) {
+  for (const name of ["data-live", "data-live-width", "data-live-title"]) {
     for (const part of document.querySelectorAll(`[${name}]`)) topics.add(split(part.getAttribute(name)).topic);
   }
   for (const part of document.querySelectorAll("[data-live-refresh]")) {
@@ -107,6 +109,9 @@ function patch(topic, data) {
   each("data-live-width", topic, data, (part, value) => {
     part.firstElementChild.style.width = `${value * 100}%`;
     part.setAttribute("aria-valuenow", Math.round(value * 100));
+  });
+  each("data-live-title", topic, data, (part, value) => {
+    document.title = value < 1 ? `${percent(value)} ${plainTitle}` : plainTitle;
   });
 }
 

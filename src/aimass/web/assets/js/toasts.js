@@ -4,7 +4,8 @@ import { cookie, element, say } from "./page.js";
 const SHOWN_MS = 6_000;
 const UNDO_MS = 8_000;
 
-// Shows a toast: {text, hint, tone: ok|bad|info, link: {href, text}, details, undo}. `undo` is a function; it makes the toast stay 8 s.
+// Shows a toast: {text, hint, tone: ok|bad|info, link: {href, text}, details, undo}. `undo` is a function, or the address
+// that takes the action back by POST; it makes the toast stay 8 s.
 export function toast({ text, hint, tone = "ok", link, details, undo }) {
   const made = document.getElementById("toast-template").content.firstElementChild.cloneNode(true);
   made.classList.add(`is-${tone}`);
@@ -15,13 +16,20 @@ export function toast({ text, hint, tone = "ok", link, details, undo }) {
   const tools = made.querySelector(".tools");
   if (link) tools.append(element("a", { href: link.href }, link.text ?? say("Open")));
   if (details) tools.append(copyButton(details));
-  if (undo) tools.append(element("button", { type: "button", onclick: () => (made.remove(), undo()) }, say("Undo")));
+  if (undo) tools.append(element("button", { type: "button", onclick: () => (made.remove(), typeof undo === "string" ? takeBack(undo) : undo()) }, say("Undo")));
   if (!tools.children.length) tools.remove();
   made.querySelector(".close").addEventListener("click", () => made.remove());
   if (tone === "bad") made.setAttribute("role", "alert");
   document.getElementById("toasts").append(made);
   if (tone !== "bad") setTimeout(() => made.remove(), undo ? UNDO_MS : SHOWN_MS);
   return made;
+}
+
+async function takeBack(address) {
+  const headers = { ...JSON.parse(document.body.getAttribute("hx-headers:inherited")), "HX-Request": "true", Accept: "text/html" };
+  const answer = await fetch(address, { method: "POST", headers });
+  if (!answer.ok) problemToast(await answer.json().catch(() => null), answer.status);
+  else document.body.dispatchEvent(new CustomEvent("refresh", { bubbles: true }));
 }
 
 function copyButton(details) {
