@@ -108,14 +108,14 @@ def test_a_key_for_another_package_is_refused(
 def test_registering_writes_event_audit_and_lineage_in_one_change(
     rooms: Rooms, models: Models, ann: Principal, digest: str
 ) -> None:
-    registered(models, ann, digest)
+    version = registered(models, ann, digest)
     with rooms.get(Database).read() as conn:
         events = conn.execute(select(events_log.c.type, events_log.c.subject)).all()
         audits = conn.execute(select(audit_log.c.action).where(audit_log.c.object == "model_version:churn/1")).scalars()
         edges = conn.execute(select(lineage_edges.c.src_id, lineage_edges.c.dst_id)).all()
         assert ("models.version.registered", "model_version:churn/1") in events
         assert list(audits) == ["models.version.register"]
-        assert edges == [("01RUN", "churn/1")]
+        assert edges == [("01RUN", version.id)]
 
 
 def test_the_package_is_laid_out_from_the_blobs(models: Models, ann: Principal, digest: str, package: Package) -> None:

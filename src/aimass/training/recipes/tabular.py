@@ -13,7 +13,6 @@ from typing import Any
 
 import numpy as np
 import polars as pl
-import skops.io
 from skl2onnx import convert_sklearn
 from skl2onnx.common.data_types import FloatTensorType, StringTensorType
 from sklearn.compose import ColumnTransformer
@@ -113,7 +112,7 @@ class TabularRecipe:
             self.before_export(model)
         return Candidate(
             signature=ctx.signature,
-            to_python=lambda: skops.io.dumps(model),
+            to_python=lambda: to_skops(model),
             to_onnx=None if self.why_not_onnx else lambda: to_onnx(model, ctx.signature),
             why_not_onnx=self.why_not_onnx,
         )
@@ -150,6 +149,13 @@ def _owners(columns: ColumnTransformer, signature: Signature) -> list[str]:
         for name, known in zip(strings, columns.named_transformers_["strings"].categories_, strict=True):
             owners += [name] * len(known)
     return owners + [c.name for c in signature.inputs if c.type != "string"]
+
+
+def to_skops(pipeline: Pipeline) -> bytes:
+    """Write a pipeline down as skops: types and data, no pickle."""
+    import skops.io  # most runs never need it, and it takes as long to load as a small model to train
+
+    return skops.io.dumps(pipeline)
 
 
 def to_onnx(pipeline: Pipeline, signature: Signature) -> bytes:

@@ -1,0 +1,65 @@
+"""The room training announces itself."""
+
+from __future__ import annotations
+
+from aimass.cluster import Jobs
+from aimass.infra.blobs import Blobs
+from aimass.infra.database import Database
+from aimass.infra.live import LiveHub
+from aimass.kernel.capability import Capability, JobKind, Loop
+from aimass.kernel.registry import Registry
+from aimass.lake import Lake
+from aimass.models import Models
+from aimass.training.events import ALL
+from aimass.training.service.ground import Ground
+from aimass.training.service.training import Training
+
+CAPABILITY = Capability(
+    name="training",
+    title="Training",
+    requires=("cluster", "lake", "models"),
+    permissions=("training.read", "training.use", "training.edit", "training.manage"),
+    tables="aimass.training.tables",
+    build="aimass.training.capability:build",
+    service="aimass.training.service.training:Training",
+    api="aimass.training.api:router",
+    jobs={
+        "training.split": JobKind(
+            run="aimass.training.children.split:split",
+            done="aimass.training.jobs:split_done",
+            failed="aimass.training.jobs:split_failed",
+        ),
+        "training.fit": JobKind(
+            run="aimass.training.children.fit:fit",
+            done="aimass.training.jobs:fit_done",
+            failed="aimass.training.jobs:fit_failed",
+        ),
+        "training.evaluate": JobKind(
+            run="aimass.training.children.evaluate:evaluate",
+            done="aimass.training.jobs:evaluate_done",
+            failed="aimass.training.jobs:evaluate_failed",
+        ),
+        "training.metric_gate": JobKind(
+            run="aimass.training.children.metric_gate:metric_gate",
+            done="aimass.models.jobs:check_done",
+            failed="aimass.models.jobs:check_failed",
+        ),
+    },
+    checks={"training.metric_gate": "aimass.training.jobs:gate_payload"},
+    loops={"training.follow": Loop(run="aimass.training.jobs:follow", every_s=0.5)},
+    emits=ALL,
+)
+
+
+def build(registry: Registry) -> Training:
+    """Build the service."""
+    lake = registry.get(Lake)
+    ground = Ground(
+        database=registry.get(Database),
+        blobs=registry.get(Blobs),
+        jobs=registry.get(Jobs),
+        models=registry.get(Models),
+        live=registry.get(LiveHub),
+        locate=lake.locate,
+    )
+    return Training(ground)

@@ -1,0 +1,51 @@
+"""What the room tells: facts for the event log, and news for open pages."""
+
+from __future__ import annotations
+
+from aimass.infra.live import LiveHub
+from aimass.training.domain import Run
+
+EXPERIMENT_CREATED = "training.experiment.created"
+EXPERIMENT_DELETED = "training.experiment.deleted"
+SPLIT_CREATED = "training.split.created"
+SPLIT_READY = "training.split.ready"
+SPLIT_FAILED = "training.split.failed"
+RUN_CREATED = "training.run.created"
+RUN_STARTED = "training.run.started"
+RUN_FINISHED = "training.run.finished"
+RUN_FAILED = "training.run.failed"
+RUN_KILLED = "training.run.killed"
+RUN_TAGGED = "training.run.tagged"
+RUN_DELETED = "training.run.deleted"
+EVALUATION_READY = "training.evaluation.ready"
+EVALUATION_FAILED = "training.evaluation.failed"
+ALL = (
+    EXPERIMENT_CREATED,
+    EXPERIMENT_DELETED,
+    SPLIT_CREATED,
+    SPLIT_READY,
+    SPLIT_FAILED,
+    RUN_CREATED,
+    RUN_STARTED,
+    RUN_FINISHED,
+    RUN_FAILED,
+    RUN_KILLED,
+    RUN_TAGGED,
+    RUN_DELETED,
+    EVALUATION_READY,
+    EVALUATION_FAILED,
+)
+
+
+def tell(live: LiveHub, run: Run) -> None:
+    """Show a run's state on the pages that follow the run, or the list of runs."""
+    news = {
+        "id": run.id,
+        "experiment": run.experiment,
+        "recipe": run.recipe,
+        "name": run.name,
+        "state": run.state,
+        "metrics": dict(run.metrics),
+    }
+    live.publish(f"{run.workspace}/run:{run.id}", news)
+    live.publish(f"{run.workspace}/runs", news)

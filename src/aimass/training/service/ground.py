@@ -1,0 +1,90 @@
+"""What every part of the service stands on."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Protocol
+
+from sqlalchemy import Connection
+
+from aimass.cluster import Jobs
+from aimass.infra.blobs import Blobs
+from aimass.infra.database import Database
+from aimass.infra.live import LiveHub
+from aimass.kernel.errors import NotFound, Stale
+from aimass.models import Models
+from aimass.training.domain import Run, Split
+from aimass.training.store import find_run, find_split
+
+
+class Located(Protocol):
+    """Where the rows of a dataset version lie, as the lake says it."""
+
+    @property
+    def number(self) -> int:
+        """Number of the version."""
+        ...
+
+    @property
+    def version_id(self) -> str:
+        """Id of the version, for lineage."""
+        ...
+
+    @property
+    def path(self) -> str:
+        """Folder of the Delta table."""
+        ...
+
+    @property
+    def delta_version(self) -> int:
+        """Version of the Delta table."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ground:
+    """The ports and neighbours of the room.
+
+    Attributes
+    ----------
+    locate
+        Returns where a version of a dataset lies: workspace, dataset, number or None for the newest.
+    """
+
+    database: Database
+    blobs: Blobs
+    jobs: Jobs
+    models: Models
+    live: LiveHub
+    locate: Callable[[str, str, int | None], Located]
+
+
+class Part:
+    """A part of the service; :class:`aimass.training.service.training.Training` is made of all of them."""
+
+    def __init__(self, ground: Ground) -> None:
+        self._ground = ground
+        self._database = ground.database
+
+
+def need_run(conn: Connection, workspace: str, run: str) -> Run:
+    """Return a run, or say that there is none."""
+    found = find_run(conn, workspace, run)
+    if found is None:
+        raise NotFound(f"there is no run {run!r} in workspace {workspace!r}", field="run", value=run)
+    return found
+
+
+def need_split(conn: Connection, workspace: str, split: str, *, field: str = "split") -> Split:
+    """Return a split, or say that there is none."""
+    found = find_split(conn, workspace, split)
+    if found is None:
+        raise NotFound(f"there is no split {split!r} in workspace {workspace!r}", field=field, value=split)
+    return found
+
+
+def need_fresh(version: int, expected: int | None) -> None:
+    """Refuse a change of something that changed since it was read."""
+    if expected is not None and expected != version:
+        raise Stale(f"version {expected} was changed to {version} meanwhile", value=expected, hint="read it again")

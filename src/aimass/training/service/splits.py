@@ -1,0 +1,142 @@
+"""Splits: made by a job, kept as a blob."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from aimass.cluster import SubmitJob
+from aimass.infra.database import Change
+from aimass.kernel.errors import Conflict, Invalid
+from aimass.kernel.ids import new_id
+from aimass.kernel.pages import Page, page_of
+from aimass.kernel.principal import SYSTEM, Principal
+from aimass.kernel.usecase import use_case
+from aimass.training.domain import SPLIT, CreateSplit, ListSplits, OneSplit, Split
+from aimass.training.events import SPLIT_CREATED, SPLIT_FAILED, SPLIT_READY
+from aimass.training.service.ground import Located, Part, need_split
+from aimass.training.store import add, put, split_by_key, splits_page
+from aimass.training.tables import splits
+
+SPLIT_FILE = "split.parquet"
+
+
+class Splits(Part):
+    """Which row is for training, for choosing, for judging, and for later."""
+
+    @use_case(
+        "POST /workspaces/{workspace}/splits",
+        permission="training.edit",
+        cli="train split",
+        status=202,
+        progress=True,
+    )
+    def create_split(self, who: Principal, command: CreateSplit) -> Split:
+        """Split a dataset version into train, validation, test and future rows."""
+        location = self._ground.locate(command.workspace, command.dataset, command.dataset_version)
+        with self._database.change(who, command.workspace) as change:
+            known = split_by_key(change.conn, command.workspace, command.key) if command.key else None
+            if known is not None:
+                return known
+            payload = _payload(command, location, self._base(change, command))
+            id_ = new_id()
+            add(change, splits, _row(change, id_, command, location))
+            title = f"Split {command.dataset} version {location.number}"
+            wish = SubmitJob(
+                workspace=command.workspace, kind=SPLIT, title=title, payload=payload, key=id_, subject=f"split:{id_}"
+            )
+            job = self._ground.jobs.enqueue(change, wish)
+            put(change, splits, id_, job=job.id)
+            subject = f"split:{id_}"
+            detail = {"dataset": command.dataset, "version": location.number, "seed": command.seed}
+            change.audit("training.split.create", object_=subject, detail=detail)
+            change.event(SPLIT_CREATED, subject=subject, data=detail)
+            change.edge(src=("dataset_version", location.version_id), dst=("split", id_), via=SPLIT)
+            return need_split(change.conn, command.workspace, id_)
+
+    def _base(self, change: Change, command: CreateSplit) -> str | None:
+        if command.base is None:
+            return None
+        base = need_split(change.conn, command.workspace, command.base, field="base")
+        if base.sha256 is None:
+            raise Conflict(f"split {base.id!r} is {base.state}", field="base", value=base.state, allowed="READY")
+        if (base.dataset, base.key_column) != (command.dataset, command.key_column):
+            raise Invalid(
+                "the base splits another dataset, or names rows by another column",
+                field="base",
+                value=command.base,
+                allowed={"dataset": base.dataset, "key_column": base.key_column},
+            )
+        return str(self._ground.blobs.path(base.sha256))
+
+    @use_case("GET /workspaces/{workspace}/splits", permission="training.read", cli="train splits")
+    def list_splits(self, who: Principal, command: ListSplits) -> Page[Split]:
+        """List splits, newest first."""
+        del who
+        with self._database.read() as conn:
+            return page_of(splits_page(conn, command), command.limit, lambda split: split.id)
+
+    @use_case("GET /workspaces/{workspace}/splits/{split}", permission="training.read", cli="train show-split")
+    def get_split(self, who: Principal, command: OneSplit) -> Split:
+        """Show a split with its rows by part and class."""
+        del who
+        with self._database.read() as conn:
+            return need_split(conn, command.workspace, command.split)
+
+    def split_done(self, workspace: str, split: str, result: Mapping[str, Any], outputs: Path) -> None:
+        """Keep the file of a split; repeating it changes nothing."""
+        blob = self._ground.blobs.put((outputs / SPLIT_FILE).read_bytes())
+        with self._database.change(SYSTEM, workspace) as change:
+            if need_split(change.conn, workspace, split).state != "PENDING":
+                return
+            values = {name: result[name] for name in ("counts", "classes", "notes")}
+            put(change, splits, split, state="READY", sha256=blob.sha256, **values)
+            change.event(SPLIT_READY, subject=f"split:{split}", data={"sha256": blob.sha256, "rows": result["rows"]})
+
+    def split_failed(self, workspace: str, split: str, error: Mapping[str, Any] | None) -> None:
+        """Note that a split could not be made."""
+        with self._database.change(SYSTEM, workspace) as change:
+            if need_split(change.conn, workspace, split).state != "PENDING":
+                return
+            put(change, splits, split, state="FAILED", error=dict(error or {}))
+            change.event(SPLIT_FAILED, subject=f"split:{split}", data={"code": (error or {}).get("code")})
+
+
+def _payload(command: CreateSplit, location: Located, base: str | None) -> dict[str, Any]:
+    return {
+        "dataset": {"path": location.path, "version": location.delta_version},
+        "target": command.target,
+        "key": command.key_column,
+        "fractions": dict(command.fractions),
+        "seed": command.seed,
+        "stratify": command.stratify,
+        "base": base,
+        "new_rows": command.new_rows,
+    }
+
+
+def _row(change: Change, id_: str, command: CreateSplit, location: Located) -> dict[str, Any]:
+    return {
+        "id": id_,
+        "workspace": command.workspace,
+        "key": command.key or id_,
+        "dataset": command.dataset,
+        "dataset_version": location.number,
+        "target": command.target,
+        "key_column": command.key_column,
+        "fractions": dict(command.fractions),
+        "seed": command.seed,
+        "stratify": command.stratify,
+        "base": command.base,
+        "state": "PENDING",
+        "counts": {},
+        "classes": {},
+        "sha256": None,
+        "notes": [],
+        "error": None,
+        "job": None,
+        "created_by": change.who.id,
+        "created_at": change.now,
+        "version": 1,
+    }

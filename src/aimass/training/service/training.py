@@ -1,0 +1,33 @@
+"""The service of the room, made of its parts."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from aimass.models import CHAMPION, ModelVersion
+from aimass.training.service.experiments import Experiments
+from aimass.training.service.ground import need_split
+from aimass.training.service.results import Results
+from aimass.training.service.splits import Splits
+
+
+class Training(Experiments, Splits, Results):
+    """Recipes, experiments, splits, runs and what they leave."""
+
+    def gate_payload(self, version: ModelVersion) -> dict[str, Any] | None:
+        """Return what the metric gate needs to judge a version against the champion; None for an upload."""
+        if version.origin != "run":
+            return None
+        run = self.run(version.workspace, version.source)
+        with self._database.read() as conn:
+            split = need_split(conn, run.workspace, run.split)
+        models = self._ground.models
+        champion = models.aliased(version.workspace, version.model, CHAMPION)
+        is_other = champion is not None and champion.digest != version.digest
+        return {
+            **self.data_of(split, self._ground.locate(run.workspace, run.dataset, run.dataset_version)),
+            "part": "test",
+            "package": str(models.package_folder(version.digest)),
+            "champion": str(models.package_folder(champion.digest)) if champion is not None and is_other else None,
+            "seed": run.seed,
+        }

@@ -1,0 +1,226 @@
+"""Queries of the room training."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from sqlalchemy import Connection, Row, Select, Table, and_, delete, func, insert, or_, select, update
+
+from aimass.infra.database import Change
+from aimass.kernel.errors import Invalid
+from aimass.kernel.pages import decode_cursor
+from aimass.training.domain import (
+    Artifact,
+    Evaluation,
+    Experiment,
+    ListExperiments,
+    ListRuns,
+    ListSplits,
+    Point,
+    Run,
+    RunPackage,
+    Split,
+)
+from aimass.training.tables import artifacts, evaluations, experiments, points, runs, scores, splits
+
+
+def values_of(row: Row[Any], *without: str) -> dict[str, Any]:
+    """Return a row as a dictionary."""
+    values = dict(row._mapping)  # noqa: SLF001 the public name of the mapping view of a row
+    return {name: value for name, value in values.items() if name not in without}
+
+
+def add(change: Change, table: Table, values: Mapping[str, Any]) -> None:
+    """Write a new row."""
+    change.execute(insert(table).values(**values))
+
+
+def put(change: Change, table: Table, id_: str, **values: Any) -> None:
+    """Change a row."""
+    change.execute(update(table).where(table.c.id == id_).values(version=table.c.version + 1, **values))
+
+
+def find_experiment(conn: Connection, workspace: str, slug: str) -> Experiment | None:
+    """Return an experiment."""
+    query = select(experiments).where(experiments.c.workspace == workspace, experiments.c.slug == slug)
+    row = conn.execute(query).first()
+    return None if row is None else _experiments(conn, workspace, [row])[0]
+
+
+def experiments_page(conn: Connection, command: ListExperiments) -> Sequence[Experiment]:
+    """Return one experiment more than the page wants, newest first."""
+    query = select(experiments).where(experiments.c.workspace == command.workspace, experiments.c.deleted_at.is_(None))
+    if command.cursor:
+        query = query.where(experiments.c.id < decode_cursor(command.cursor))
+    rows = conn.execute(query.order_by(experiments.c.id.desc()).limit(command.limit + 1)).all()
+    return _experiments(conn, command.workspace, rows)
+
+
+def _experiments(conn: Connection, workspace: str, rows: Sequence[Row[Any]]) -> list[Experiment]:
+    query = select(runs.c.experiment, func.count().label("number")).where(runs.c.workspace == workspace)
+    query = query.where(runs.c.experiment.in_([row.slug for row in rows]), runs.c.deleted_at.is_(None))
+    counted = {row.experiment: row.number for row in conn.execute(query.group_by(runs.c.experiment))}
+    return [Experiment(runs=counted.get(row.slug, 0), **values_of(row, "deleted_at")) for row in rows]
+
+
+def retire_experiment(change: Change, experiment: Experiment) -> None:
+    """Delete an experiment and its runs softly; the slug is free again."""
+    gone = f"~{experiment.id}"
+    where = (runs.c.workspace == experiment.workspace, runs.c.experiment == experiment.slug)
+    fresh = {"experiment": gone, "deleted_at": change.now}
+    change.execute(update(runs).where(*where, runs.c.deleted_at.is_(None)).values(**fresh))
+    put(change, experiments, experiment.id, slug=gone, deleted_at=change.now)
+
+
+def _split(row: Row[Any]) -> Split:
+    values = values_of(row, "key")
+    return Split(notes=tuple(values.pop("notes")), **values)
+
+
+def find_split(conn: Connection, workspace: str, split: str) -> Split | None:
+    """Return a split."""
+    row = conn.execute(select(splits).where(splits.c.workspace == workspace, splits.c.id == split)).first()
+    return None if row is None else _split(row)
+
+
+def split_by_key(conn: Connection, workspace: str, key: str) -> Split | None:
+    """Return the split that was made under a key."""
+    row = conn.execute(select(splits).where(splits.c.workspace == workspace, splits.c.key == key)).first()
+    return None if row is None else _split(row)
+
+
+def splits_page(conn: Connection, command: ListSplits) -> Sequence[Split]:
+    """Return one split more than the page wants, newest first."""
+    query = select(splits).where(splits.c.workspace == command.workspace)
+    if command.dataset:
+        query = query.where(splits.c.dataset == command.dataset)
+    if command.cursor:
+        query = query.where(splits.c.id < decode_cursor(command.cursor))
+    return [_split(row) for row in conn.execute(query.order_by(splits.c.id.desc()).limit(command.limit + 1))]
+
+
+def _run(row: Row[Any]) -> Run:
+    values = values_of(row, "key", "deleted_at", "sorted_by")
+    package, features = values.pop("package"), values.pop("features")
+    return Run(
+        package=None if package is None else RunPackage(**package),
+        features=None if features is None else tuple(features),
+        notes=tuple(values.pop("notes")),
+        **values,
+    )
+
+
+def find_run(conn: Connection, workspace: str, run: str) -> Run | None:
+    """Return a run."""
+    query = select(runs).where(runs.c.workspace == workspace, runs.c.id == run, runs.c.deleted_at.is_(None))
+    row = conn.execute(query).first()
+    return None if row is None else _run(row)
+
+
+def run_by_key(conn: Connection, workspace: str, key: str) -> Run | None:
+    """Return the run that was started under a key."""
+    query = select(runs).where(runs.c.workspace == workspace, runs.c.key == key, runs.c.deleted_at.is_(None))
+    row = conn.execute(query).first()
+    return None if row is None else _run(row)
+
+
+def runs_in_state(conn: Connection, state: str) -> list[Run]:
+    """Return runs of every workspace in a state, oldest first."""
+    query = select(runs).where(runs.c.state == state, runs.c.deleted_at.is_(None))
+    return [_run(row) for row in conn.execute(query.order_by(runs.c.id).limit(500))]
+
+
+def runs_page(conn: Connection, command: ListRuns) -> list[tuple[Run, str]]:
+    """Return one run more than the page wants, each with its sort key."""
+    query: Select[Any] = select(runs).where(runs.c.workspace == command.workspace, runs.c.deleted_at.is_(None))
+    for name in ("experiment", "recipe", "state", "split", "dataset"):
+        if getattr(command, name) is not None:
+            query = query.where(runs.c[name] == getattr(command, name))
+    if command.sort is None:
+        if command.cursor:
+            query = query.where(runs.c.id < decode_cursor(command.cursor))
+        rows = conn.execute(query.order_by(runs.c.id.desc()).limit(command.limit + 1)).all()
+        return [(_run(row), row.id) for row in rows]
+    rows = conn.execute(_sorted(query, command).limit(command.limit + 1)).all()
+    return [(_run(row), f"{row.sorted_by!r}|{row.id}") for row in rows]
+
+
+def _sorted(query: Select[Any], command: ListRuns) -> Select[Any]:
+    """Sort by a metric, then by id, and go on behind the cursor."""
+    value = scores.c.value
+    query = query.add_columns(value.label("sorted_by"))
+    query = query.join(scores, and_(scores.c.run == runs.c.id, scores.c.name == command.sort))
+    if command.cursor:
+        last, _, id_ = decode_cursor(command.cursor).partition("|")
+        try:
+            number = float(last)
+        except ValueError as reason:
+            raise Invalid("the cursor is damaged", field="cursor", value=command.cursor) from reason
+        beyond = value > number if command.ascending else value < number
+        query = query.where(or_(beyond, and_(value == number, runs.c.id < id_)))
+    return query.order_by(value.asc() if command.ascending else value.desc(), runs.c.id.desc())
+
+
+def put_results(
+    change: Change, run: str, metrics: Mapping[str, float], history: Iterable[tuple[str, int, float]]
+) -> None:
+    """Write last values and histories of the metrics of a run."""
+    change.execute(delete(scores).where(scores.c.run == run))
+    change.execute(delete(points).where(points.c.run == run))
+    last = [{"run": run, "name": name, "value": value} for name, value in metrics.items()]
+    every = [{"run": run, "name": name, "step": step, "value": value} for name, step, value in history]
+    if last:
+        change.execute(insert(scores), last)
+    if every:
+        change.execute(insert(points), every)
+
+
+def points_of(conn: Connection, run: str, metric: str) -> list[Point]:
+    """Return the history of a metric."""
+    query = select(points.c.step, points.c.value).where(points.c.run == run, points.c.name == metric)
+    return [Point(step=row.step, value=row.value) for row in conn.execute(query.order_by(points.c.step))]
+
+
+def metric_names(conn: Connection, run: str) -> list[str]:
+    """Return the metrics of a run that have a history."""
+    query = select(points.c.name).where(points.c.run == run).distinct().order_by(points.c.name)
+    return list(conn.execute(query).scalars())
+
+
+def put_artifacts(change: Change, owner: str, found: Iterable[Artifact]) -> None:
+    """Note the files that a run, or an evaluation, left."""
+    for artifact in found:
+        where = (artifacts.c.run == owner, artifacts.c.name == artifact.name)
+        change.execute(delete(artifacts).where(*where))
+        row = {"run": owner, "name": artifact.name, "sha256": artifact.sha256, "size": artifact.size}
+        change.execute(insert(artifacts).values(**row))
+
+
+def artifacts_of(conn: Connection, owner: str) -> list[Artifact]:
+    """Return the files that a run, or an evaluation, left."""
+    query = select(artifacts).where(artifacts.c.run == owner).order_by(artifacts.c.name)
+    return [Artifact(**values_of(row, "run")) for row in conn.execute(query)]
+
+
+def _evaluation(row: Row[Any]) -> Evaluation:
+    values = values_of(row)
+    return Evaluation(notes=tuple(values.pop("notes")), **values)
+
+
+def find_evaluation(conn: Connection, run: str, part: str) -> Evaluation | None:
+    """Return the evaluation of a run on a part."""
+    row = conn.execute(select(evaluations).where(evaluations.c.run == run, evaluations.c.part == part)).first()
+    return None if row is None else _evaluation(row)
+
+
+def evaluation_by_id(conn: Connection, id_: str) -> Evaluation | None:
+    """Return an evaluation."""
+    row = conn.execute(select(evaluations).where(evaluations.c.id == id_)).first()
+    return None if row is None else _evaluation(row)
+
+
+def evaluations_of(conn: Connection, run: str) -> list[Evaluation]:
+    """Return the evaluations of a run."""
+    query = select(evaluations).where(evaluations.c.run == run).order_by(evaluations.c.id)
+    return [_evaluation(row) for row in conn.execute(query)]
