@@ -20,7 +20,7 @@ from tests.fixtures.browser import axe_violations, browser, new_page, picture, s
 from tests.fixtures.console import console_app
 
 LIVE_PAGE = """{% extends "pages/base.html" %}{% block title %}Live{% endblock %}{% block content %}
-<h1>Live</h1><p id="count" data-live="demo/job:7:count">0</p>{{ ui.progress(0.1, "Progress", live="demo/job:7:fraction") }}
+<h1>Live</h1><p data-live-title="demo/job:7:fraction"></p><p id="count" data-live="demo/job:7:count">0</p>{{ ui.progress(0.1, "Progress", live="demo/job:7:fraction") }}
 {% call ui.part("part", here.but(), live="demo/job:7") %}<p id="asked">{{ asked }}</p>{% endcall %}
 {{ ui.chart_card("line", {"x": "step", "series": [{"name": "loss", "points": [[0, 1.0]]}]}, "Loss", live="demo/job:7") }}{% endblock %}"""
 
@@ -229,6 +229,26 @@ def test_the_lineage_is_walked_with_the_arrows(page):
     assert page.evaluate("document.activeElement.dataset.id") == "v1"
 
 
+def test_an_action_can_be_taken_back_from_its_toast(page):
+    with page.expect_request("**/console/_kit/refused") as asked:
+        page.evaluate(
+            "document.body.dispatchEvent(new CustomEvent('toast', {bubbles: true, detail: {text: 'Gone', undo: '/console/_kit/refused'}}))"
+        )
+        page.get_by_role("button", name="Undo").click()
+    assert asked.value.method == "POST"
+    expect(page.locator(".toast.is-bad")).to_contain_text("is not allowed")
+
+
+def test_rows_can_be_denser_and_stay_so(page):
+    row = page.locator("#kit-rows tbody td").first
+    before = row.bounding_box()["height"]
+    page.locator("summary[aria-label='You: eve']").click()
+    page.get_by_role("button", name="Denser or wider rows").click()
+    page.reload()
+    settle(page)
+    assert row.bounding_box()["height"] < before
+
+
 def test_one_socket_patches_numbers_bars_charts_and_parts(page, stage, address):
     page.goto(f"{address}/demo/live")
     settle(page)
@@ -237,6 +257,7 @@ def test_one_socket_patches_numbers_bars_charts_and_parts(page, stage, address):
     stage.tell(1, count=4210, fraction=0.42, step=1, metrics={"loss": 0.5})
     expect(page.locator("#count")).to_have_text("4.21k")
     expect(page.locator(".progress .of")).to_have_text("42 %")
+    expect(page).to_have_title("42 % Live · AI Mass")
     expect(page.locator("[role=progressbar]")).to_have_attribute("aria-valuenow", "42")
     expect(page.locator(".canvas")).to_have_attribute("aria-label", "Loss. loss: 0.5")
     expect(page.locator("#asked")).to_have_text(str(asked + 1), timeout=4_000)
