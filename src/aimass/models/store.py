@@ -27,7 +27,20 @@ from sqlalchemy import (
 
 from aimass.infra.database import Change, Instant, Json, metadata
 from aimass.kernel.pages import decode_cursor
-from aimass.models import domain
+from aimass.models.domain import (
+    Alias,
+    Check,
+    Decide,
+    EditCard,
+    Facts,
+    ListModels,
+    ListReviews,
+    ListVersions,
+    Model,
+    ModelVersion,
+    OneVersion,
+    Review,
+)
 from aimass.models.package import parse_signature
 
 models = Table(
@@ -126,13 +139,13 @@ def values_of(row: Row[Any]) -> dict[str, Any]:
     return dict(row._mapping)  # noqa: SLF001 the public name of the mapping view of a row
 
 
-def find_model(conn: Connection, workspace: str, slug: str) -> domain.Model | None:
+def find_model(conn: Connection, workspace: str, slug: str) -> Model | None:
     """Return a model."""
     row = conn.execute(select(models).where(models.c.workspace == workspace, models.c.slug == slug)).first()
     return None if row is None else _models(conn, workspace, [row])[0]
 
 
-def models_page(conn: Connection, command: domain.ListModels) -> Sequence[domain.Model]:
+def models_page(conn: Connection, command: ListModels) -> Sequence[Model]:
     """Return one model more than the page wants, newest first."""
     query = select(models).where(models.c.workspace == command.workspace, models.c.deleted_at.is_(None))
     if command.text:
@@ -143,7 +156,7 @@ def models_page(conn: Connection, command: domain.ListModels) -> Sequence[domain
     return _models(conn, command.workspace, rows)
 
 
-def _models(conn: Connection, workspace: str, rows: Sequence[Row[Any]]) -> list[domain.Model]:
+def _models(conn: Connection, workspace: str, rows: Sequence[Row[Any]]) -> list[Model]:
     slugs = [row.slug for row in rows]
     named: dict[str, dict[str, int]] = {}
     for row in conn.execute(select(aliases).where(aliases.c.workspace == workspace, aliases.c.model.in_(slugs))):
@@ -152,12 +165,12 @@ def _models(conn: Connection, workspace: str, rows: Sequence[Row[Any]]) -> list[
         versions.c.workspace == workspace, versions.c.model.in_(slugs), versions.c.deleted_at.is_(None)
     )
     latest = {row.model: row.newest for row in conn.execute(newest.group_by(versions.c.model))}
-    found: list[domain.Model] = []
+    found: list[Model] = []
     for row in rows:
         values = values_of(row)
         for name in ("next_number", "deleted_at"):
             values.pop(name)
-        found.append(domain.Model(latest=latest.get(row.slug), aliases=named.get(row.slug, {}), **values))
+        found.append(Model(latest=latest.get(row.slug), aliases=named.get(row.slug, {}), **values))
     return found
 
 
@@ -179,7 +192,7 @@ def take_number(change: Change, workspace: str, slug: str) -> int:
     return change.execute(select(models.c.next_number).where(*where)).scalar_one() - 1
 
 
-def retire_model(change: Change, model: domain.Model) -> None:
+def retire_model(change: Change, model: Model) -> None:
     """Delete a model softly: it and everything that belongs to it goes under a name that nobody can ask for."""
     gone = f"~{model.id}"
     for table in (versions, reviews, cards, aliases):
@@ -195,19 +208,19 @@ def _there(workspace: str, model: str) -> Select[Any]:
     return select(versions).where(*where)
 
 
-def find_version(conn: Connection, workspace: str, model: str, number: int) -> domain.ModelVersion | None:
+def find_version(conn: Connection, workspace: str, model: str, number: int) -> ModelVersion | None:
     """Return a version."""
     row = conn.execute(_there(workspace, model).where(versions.c.number == number)).first()
     return None if row is None else _versions(conn, [row])[0]
 
 
-def version_by_key(conn: Connection, workspace: str, model: str, key: str) -> domain.ModelVersion | None:
+def version_by_key(conn: Connection, workspace: str, model: str, key: str) -> ModelVersion | None:
     """Return the version that was registered under a key."""
     row = conn.execute(_there(workspace, model).where(versions.c.key == key)).first()
     return None if row is None else _versions(conn, [row])[0]
 
 
-def versions_page(conn: Connection, command: domain.ListVersions) -> Sequence[domain.ModelVersion]:
+def versions_page(conn: Connection, command: ListVersions) -> Sequence[ModelVersion]:
     """Return one version more than the page wants, newest first."""
     query = _there(command.workspace, command.model)
     if command.review:
@@ -217,17 +230,17 @@ def versions_page(conn: Connection, command: domain.ListVersions) -> Sequence[do
     return _versions(conn, conn.execute(query.order_by(versions.c.number.desc()).limit(command.limit + 1)).all())
 
 
-def _versions(conn: Connection, rows: Sequence[Row[Any]]) -> list[domain.ModelVersion]:
-    found: list[domain.ModelVersion] = []
+def _versions(conn: Connection, rows: Sequence[Row[Any]]) -> list[ModelVersion]:
+    found: list[ModelVersion] = []
     for row in rows:
         values = values_of(row)
         for name in ("key", "deleted_at"):
             values.pop(name)
         values["signature"] = parse_signature(values["signature"])
-        values["facts"] = domain.Facts(**{**values["facts"], "notes": tuple(values["facts"].get("notes", ()))})
+        values["facts"] = Facts(**{**values["facts"], "notes": tuple(values["facts"].get("notes", ()))})
         where = (aliases.c.workspace == row.workspace, aliases.c.model == row.model, aliases.c.number == row.number)
         named = conn.execute(select(aliases.c.alias).where(*where).order_by(aliases.c.alias)).scalars()
-        found.append(domain.ModelVersion(aliases=tuple(named), **values))
+        found.append(ModelVersion(aliases=tuple(named), **values))
     return found
 
 
@@ -236,37 +249,37 @@ def add_version(change: Change, values: Mapping[str, Any]) -> None:
     change.execute(insert(versions).values(**values))
 
 
-def put_version(change: Change, version: domain.OneVersion, **values: Any) -> None:
+def put_version(change: Change, version: OneVersion, **values: Any) -> None:
     """Change a version."""
     query = update(versions).where(versions.c.workspace == version.workspace, versions.c.model == version.model)
     change.execute(query.where(versions.c.number == version.number).values(version=versions.c.version + 1, **values))
 
 
-def retire_version(change: Change, version: domain.ModelVersion) -> None:
+def retire_version(change: Change, version: ModelVersion) -> None:
     """Delete a version softly; its number is never used again, its key may be."""
     values = {"deleted_at": change.now, "key": f"~{version.id}"}
     change.execute(update(versions).where(versions.c.id == version.id).values(**values))
 
 
-def _review(row: Row[Any]) -> domain.Review:
+def _review(row: Row[Any]) -> Review:
     values = values_of(row)
-    return domain.Review(checks=tuple(domain.Check(**check) for check in values.pop("checks")), **values)
+    return Review(checks=tuple(Check(**check) for check in values.pop("checks")), **values)
 
 
-def find_review(conn: Connection, workspace: str, review: str) -> domain.Review | None:
+def find_review(conn: Connection, workspace: str, review: str) -> Review | None:
     """Return a review."""
     row = conn.execute(select(reviews).where(reviews.c.workspace == workspace, reviews.c.id == review)).first()
     return None if row is None else _review(row)
 
 
-def newest_review(conn: Connection, version: domain.OneVersion | domain.Decide) -> domain.Review | None:
+def newest_review(conn: Connection, version: OneVersion | Decide) -> Review | None:
     """Return the newest review of a version."""
     query = select(reviews).where(reviews.c.workspace == version.workspace, reviews.c.model == version.model)
     row = conn.execute(query.where(reviews.c.number == version.number).order_by(reviews.c.id.desc()).limit(1)).first()
     return None if row is None else _review(row)
 
 
-def reviews_page(conn: Connection, command: domain.ListReviews) -> Sequence[domain.Review]:
+def reviews_page(conn: Connection, command: ListReviews) -> Sequence[Review]:
     """Return one review more than the page wants, newest first."""
     query = select(reviews).where(reviews.c.workspace == command.workspace)
     if command.state:
@@ -288,33 +301,33 @@ def put_review(change: Change, review: str, **values: Any) -> None:
     change.execute(update(reviews).where(reviews.c.id == review).values(version=reviews.c.version + 1, **values))
 
 
-def find_card(conn: Connection, version: domain.OneVersion | domain.EditCard) -> Row[Any] | None:
+def find_card(conn: Connection, version: OneVersion | EditCard) -> Row[Any] | None:
     """Return the row of a card."""
     query = select(cards).where(cards.c.workspace == version.workspace, cards.c.model == version.model)
     return conn.execute(query.where(cards.c.number == version.number)).first()
 
 
-def put_card(change: Change, version: domain.OneVersion | domain.EditCard, sections: Any, number: int) -> None:
+def put_card(change: Change, version: OneVersion | EditCard, sections: Any, number: int) -> None:
     """Write a card."""
     key = {"workspace": version.workspace, "model": version.model, "number": version.number}
     change.execute(delete(cards).where(*(cards.c[name] == value for name, value in key.items())))
     change.execute(insert(cards).values(**key, sections=sections, version=number))
 
 
-def find_alias(conn: Connection, workspace: str, model: str, alias: str) -> domain.Alias | None:
+def find_alias(conn: Connection, workspace: str, model: str, alias: str) -> Alias | None:
     """Return an alias."""
     query = select(aliases).where(aliases.c.workspace == workspace, aliases.c.model == model)
     row = conn.execute(query.where(aliases.c.alias == alias)).first()
-    return None if row is None else domain.Alias(**values_of(row))
+    return None if row is None else Alias(**values_of(row))
 
 
-def aliases_of(conn: Connection, workspace: str, model: str) -> list[domain.Alias]:
+def aliases_of(conn: Connection, workspace: str, model: str) -> list[Alias]:
     """Return the aliases of a model."""
     query = select(aliases).where(aliases.c.workspace == workspace, aliases.c.model == model)
-    return [domain.Alias(**values_of(row)) for row in conn.execute(query.order_by(aliases.c.alias))]
+    return [Alias(**values_of(row)) for row in conn.execute(query.order_by(aliases.c.alias))]
 
 
-def put_alias(change: Change, alias: domain.Alias) -> None:
+def put_alias(change: Change, alias: Alias) -> None:
     """Write an alias."""
     remove_alias(change, alias.workspace, alias.model, alias.alias)
     change.execute(insert(aliases).values(**asdict(alias)))

@@ -6,7 +6,7 @@ from fastapi import APIRouter, Request
 from starlette.responses import FileResponse
 
 from aimass.training.service.training import Training
-from aimass.web.api import caller, registry_of
+from aimass.web import caller, registry_of
 
 router = APIRouter(tags=["training"])
 

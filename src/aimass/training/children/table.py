@@ -169,8 +169,9 @@ def prepare(source: Source, split: Mapping[str, Any], unseen: Mapping[str, Any] 
     classes = tuple(sorted(target.filter(kept & (parts == "train")).unique().to_list()))
     codes = {name: code for code, name in enumerate(classes)}
     known = kept & target.is_in(list(classes))
-    if known.sum() < kept.sum():
-        notes.append(f"{kept.sum() - known.sum()} rows left out: their class does not occur in training")
+    strangers = int((kept & ~known).sum())
+    if strangers:
+        notes.append(f"{strangers} rows left out: their class does not occur in training")
     signature = signature_of(train.select(names), classes, unseen or {})
     return Prepared(
         signature=signature,

@@ -25,6 +25,7 @@ from aimass.training.measures.scores import scores
 from aimass.training.recipes.protocol import RecipeContext, Table
 
 OPSET = {"": 18, "ai.onnx.ml": 3}
+_ENCODING: dict[str, Any] = {"handle_unknown": "ignore", "sparse_output": False, "dtype": np.float32}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,7 +71,7 @@ class TabularRecipe:
         parts: list[tuple[str, Any, list[str]]] = []
         if strings:
             known = [categories(frame[name], ctx.params.max_categories) for name in strings]
-            encoder = OneHotEncoder(categories=known, handle_unknown="ignore", sparse_output=False, dtype=np.float32)
+            encoder = OneHotEncoder(**{**_ENCODING, "categories": known})
             parts.append(("strings", encoder, strings))
         if numbers:
             parts.append(("numbers", self._numbers(), numbers))
@@ -92,14 +93,14 @@ class TabularRecipe:
 
     def importance(self, ctx: RecipeContext, model: Pipeline) -> Mapping[str, float] | None:
         """Return the weight of each input: the sum over the columns that it became."""
-        classifier = model["classifier"]
+        classifier: Any = model.named_steps["classifier"]
         if hasattr(classifier, "coef_"):
             weights = np.abs(classifier.coef_).mean(axis=0)
         elif hasattr(classifier, "feature_importances_"):
             weights = np.asarray(classifier.feature_importances_, dtype=float)
         else:
             return None
-        owners = _owners(model["columns"], ctx.signature)
+        owners = _owners(model.named_steps["columns"], ctx.signature)
         total = float(weights.sum()) or 1.0
         return {
             column.name: float(weights[[owner == column.name for owner in owners]].sum()) / total
