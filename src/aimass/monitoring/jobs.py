@@ -74,5 +74,7 @@ def erase(registry: Registry, subject: str, workspace: str | None = None, column
     """
     if workspace is None:
         return 0
-    wanted = {"request_ids": [subject]} if column is None else {"column": column, "value": subject}
-    return registry.get(Monitoring).erase_records(SYSTEM, EraseRecords(workspace=workspace, **wanted)).records
+    wish = EraseRecords(workspace=workspace, request_ids=[subject])
+    if column is not None:
+        wish = EraseRecords(workspace=workspace, column=column, value=subject)
+    return registry.get(Monitoring).erase_records(SYSTEM, wish).records

@@ -8,8 +8,8 @@ from datetime import datetime, timedelta
 from aimass.infra.database import Change
 from aimass.kernel.ids import new_id
 from aimass.kernel.principal import SYSTEM
-from aimass.monitoring import events
 from aimass.monitoring.domain.alerts import Alert, AlertRule, Observed, RuleState, advance, summary_of
+from aimass.monitoring.events import ALERT_FIRED, ALERT_RESOLVED, alert_fact, subject
 from aimass.monitoring.service.ground import Part
 from aimass.monitoring.service.values import Observer
 from aimass.monitoring.store import alerts, monitors
@@ -76,7 +76,7 @@ def _apply(change: Change, rule: AlertRule, seen: Observed, step: tuple[RuleStat
     if action == "fire":
         alert = _alert(rule, seen, change.now)
         alerts.add_alert(change, alert)
-        change.event(events.ALERT_FIRED, subject=events.subject(rule.endpoint), data=events.alert_fact(alert))
+        change.event(ALERT_FIRED, subject=subject(rule.endpoint), data=alert_fact(alert))
         state = replace(state, alert=alert.id)
     known = alerts.states_of(change.conn, rule.id).get(seen.target)
     if action == "resolve" and known is not None and known.alert is not None:
@@ -121,4 +121,4 @@ def resolve(change: Change, alert: Alert, by: str, note: str, *, settled_at: dat
     values = {"state": "RESOLVED", "resolved_at": change.now, "resolved_by": by, "note": note or alert.note}
     alerts.put_alert(change, alert.id, **values)
     alerts.put_state(change, alert.rule, alert.target, RuleState(settled_at=settled_at))
-    change.event(events.ALERT_RESOLVED, subject=events.subject(alert.endpoint), data=events.alert_fact(alert))
+    change.event(ALERT_RESOLVED, subject=subject(alert.endpoint), data=alert_fact(alert))

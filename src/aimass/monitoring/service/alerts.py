@@ -12,7 +12,6 @@ from aimass.kernel.names import check_slug
 from aimass.kernel.pages import Page, page_of
 from aimass.kernel.principal import Principal
 from aimass.kernel.usecase import use_case
-from aimass.monitoring import events
 from aimass.monitoring.domain.alerts import (
     Alert,
     AlertRule,
@@ -25,6 +24,7 @@ from aimass.monitoring.domain.alerts import (
     OneRule,
 )
 from aimass.monitoring.errors import AlertClosed
+from aimass.monitoring.events import ALERT_ACKED, alert_fact, subject
 from aimass.monitoring.service.alerting import resolve
 from aimass.monitoring.service.ground import Part
 from aimass.monitoring.service.watching import add_rule
@@ -55,7 +55,7 @@ class Alerts(Part):
             self._need_endpoint(change, command.workspace, command.endpoint)
             rule = add_rule(change, command)
             detail = {"rule": rule.id, "metric": rule.metric, "threshold": rule.threshold}
-            change.audit("monitoring.rule.create", object_=events.subject(rule.endpoint), detail=detail)
+            change.audit("monitoring.rule.create", object_=subject(rule.endpoint), detail=detail)
         self._ground.pulse.touch(command.workspace, command.endpoint)
         return rule
 
@@ -78,9 +78,7 @@ class Alerts(Part):
             }
             rule = replace(known, **given, version=known.version + 1)
             alerts.put_rule(change, rule)
-            change.audit(
-                "monitoring.rule.change", object_=events.subject(rule.endpoint), detail={"rule": rule.id, **given}
-            )
+            change.audit("monitoring.rule.change", object_=subject(rule.endpoint), detail={"rule": rule.id, **given})
         self._ground.pulse.touch(rule.workspace, rule.endpoint)
         return rule
 
@@ -100,7 +98,7 @@ class Alerts(Part):
             alerts.drop_rule(change, rule.id)
             change.audit(
                 "monitoring.rule.delete",
-                object_=events.subject(rule.endpoint),
+                object_=subject(rule.endpoint),
                 detail={"rule": rule.id, "name": rule.name},
             )
 
@@ -126,8 +124,8 @@ class Alerts(Part):
             if known.state == "FIRING":
                 note = command.note or known.note
                 alerts.put_alert(change, known.id, state="ACKED", acked_at=change.now, acked_by=who.name, note=note)
-                change.event(events.ALERT_ACKED, subject=events.subject(known.endpoint), data=events.alert_fact(known))
-                change.audit("monitoring.alert.ack", object_=events.subject(known.endpoint), detail={"alert": known.id})
+                change.event(ALERT_ACKED, subject=subject(known.endpoint), data=alert_fact(known))
+                change.audit("monitoring.alert.ack", object_=subject(known.endpoint), detail={"alert": known.id})
         return self._told(known)
 
     @use_case("POST /workspaces/{workspace}/alerts/{alert}/resolve", permission="monitoring.use", cli="alerts resolve")
@@ -136,7 +134,7 @@ class Alerts(Part):
         with self._database.change(who, command.workspace) as change:
             known = _open(change.conn, command)
             resolve(change, known, who.name, command.note, settled_at=change.now)
-            change.audit("monitoring.alert.resolve", object_=events.subject(known.endpoint), detail={"alert": known.id})
+            change.audit("monitoring.alert.resolve", object_=subject(known.endpoint), detail={"alert": known.id})
         return self._told(known)
 
     def _told(self, alert: Alert) -> Alert:

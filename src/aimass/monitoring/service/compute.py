@@ -13,8 +13,8 @@ from sqlalchemy import Row
 
 from aimass.kernel.errors import AimassError, Unavailable
 from aimass.kernel.principal import SYSTEM
-from aimass.monitoring import events
 from aimass.monitoring.domain.monitors import Drift, Quality, Reference
+from aimass.monitoring.events import DRIFT_COMPUTED, QUALITY_COMPUTED, subject
 from aimass.monitoring.service.findings import drift_of, quality_of
 from aimass.monitoring.service.ground import Part, text_of
 from aimass.monitoring.service.monitors import new_finding
@@ -83,9 +83,7 @@ class Computing(Part):
                 return None
             values = new_finding(row, change.now) | _summary(told)
             monitors.add_drift(change, values)
-            change.event(
-                events.DRIFT_COMPUTED, subject=events.subject(row.endpoint), data=_drift_fact(row, told, values)
-            )
+            change.event(DRIFT_COMPUTED, subject=subject(row.endpoint), data=_drift_fact(row, told, values))
         with self._database.read() as conn:
             found = monitors.newest_drift(conn, row.id, row.revision)
         return None if found is None else drift_of(row, found)
@@ -104,7 +102,7 @@ class Computing(Part):
             data = (
                 _names(row) | {"rows": told["rows"]} | {name: value["value"] for name, value in told["metrics"].items()}
             )
-            change.event(events.QUALITY_COMPUTED, subject=events.subject(row.endpoint), data=data)
+            change.event(QUALITY_COMPUTED, subject=subject(row.endpoint), data=data)
         with self._database.read() as conn:
             found = monitors.newest_quality(conn, row.id, row.revision)
         return None if found is None else quality_of(row, found)

@@ -11,7 +11,7 @@ from aimass.kernel.clock import parse_instant
 from aimass.monitoring.domain.monitors import Drift, DriftPoint, FeatureDrift, Measured, Quality, QualityPoint
 
 
-def drift_of(monitor: Row[Any], row: Row[Any], history: Sequence[Row[Any]] = ()) -> Drift:
+def drift_of(monitor: Row[Any], row: Row[Any], history: Sequence[Any] = ()) -> Drift:
     """Read a comparison."""
     found = row.found
     prediction = found.get("prediction")
@@ -38,7 +38,7 @@ def drift_of(monitor: Row[Any], row: Row[Any], history: Sequence[Row[Any]] = ())
     )
 
 
-def quality_of(monitor: Row[Any], row: Row[Any], history: Sequence[Row[Any]] = ()) -> Quality:
+def quality_of(monitor: Row[Any], row: Row[Any], history: Sequence[Any] = ()) -> Quality:
     """Read a measurement of quality."""
     found = row.found
     return Quality(

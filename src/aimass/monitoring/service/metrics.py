@@ -91,9 +91,9 @@ def endpoint_metrics(conn: Connection, command: GetEndpointMetrics, until: datet
         endpoint=command.endpoint,
         since=since,
         until=until,
-        total=Traffic(**_traffic(requests, latencies, command.window_s)),
+        total=_traffic(requests, latencies, command.window_s),
         revisions=[
-            Traffic(**line, **_served(revision, known.get(revision)))
+            replace(line, **_served(revision, known.get(revision)))
             for revision, line in zip(revisions, lines, strict=True)
         ],
     )
@@ -114,28 +114,29 @@ def _of(found: Found, revision: str) -> Found:
     return [(labels, sample) for labels, sample in found if labels.get("revision") == revision]
 
 
-def _served(revision: str, row: Any) -> dict[str, str]:
+def _served(revision: str, row: Any) -> dict[str, Any]:
     known = (
         {} if row is None else {"deployment": row.deployment, "model": row.model, "model_version": row.model_version}
     )
     return {"revision": revision, **known}
 
 
-def _traffic(requests: Found, latencies: Found, window_s: int) -> dict[str, Any]:
+def _traffic(requests: Found, latencies: Found, window_s: int) -> Traffic:
     counted = [(int(labels.get("code", "0") or 0), sample.count) for labels, sample in requests]
     count = sum(n for _, n in counted)
     errors = sum(n for code, n in counted if code >= _SERVER)
     latency = total(sample for _, sample in latencies)
-    quantiles = {f"p{share}_ms": _ms(quantile(share / 100, latency.buckets)) for share in (50, 95, 99)}
-    return {
-        "requests": int(count),
-        "rps": count / window_s,
-        "errors": int(errors),
-        "error_rate": errors / count if count else None,
-        "refused": int(sum(n for code, n in counted if _CLIENT <= code < _SERVER)),
-        "mean_ms": _ms(latency.sum / latency.count) if latency.count else None,
-        **quantiles,
-    }
+    return Traffic(
+        requests=int(count),
+        rps=count / window_s,
+        errors=int(errors),
+        error_rate=errors / count if count else None,
+        refused=int(sum(n for code, n in counted if _CLIENT <= code < _SERVER)),
+        mean_ms=_ms(latency.sum / latency.count) if latency.count else None,
+        p50_ms=_ms(quantile(0.50, latency.buckets)),
+        p95_ms=_ms(quantile(0.95, latency.buckets)),
+        p99_ms=_ms(quantile(0.99, latency.buckets)),
+    )
 
 
 def _ms(seconds: float | None) -> float | None:

@@ -12,8 +12,8 @@ from sqlalchemy import Row
 from aimass.kernel.errors import AimassError
 from aimass.kernel.principal import SYSTEM, Principal
 from aimass.kernel.usecase import use_case
-from aimass.monitoring import events
 from aimass.monitoring.domain.monitors import Drift, EvaluateNow, Evaluation, Quality
+from aimass.monitoring.events import subject
 from aimass.monitoring.service.alerting import Alerting, resolve
 from aimass.monitoring.service.alerts import Alerts
 from aimass.monitoring.service.collect import Collector
@@ -63,7 +63,7 @@ class Monitoring(Records, Truths, Monitors, Metrics, Alerts):
             quality = [found for row in rows if (found := self._computing.quality(row, wish)) is not None]
             open_ = self._alerting.evaluate(*key)
         with self._database.change(who, command.workspace) as change:
-            change.audit("monitoring.evaluate", object_=events.subject(command.endpoint))
+            change.audit("monitoring.evaluate", object_=subject(command.endpoint))
         notes = _notes(self._rows(key), drift, quality)
         return Evaluation(endpoint=command.endpoint, drift=drift, quality=quality, alerts=open_, notes=notes)
 
@@ -167,7 +167,7 @@ class Monitoring(Records, Truths, Monitors, Metrics, Alerts):
             {
                 "kind": "alert",
                 "title": alert.summary,
-                "subject": events.subject(alert.endpoint),
+                "subject": subject(alert.endpoint),
                 "workspace": alert.workspace,
                 "severity": alert.severity,
                 "since": alert.fired_at,

@@ -14,7 +14,6 @@ from aimass.kernel.names import check_slug
 from aimass.kernel.pages import Page, page_of
 from aimass.kernel.principal import Principal
 from aimass.kernel.usecase import use_case
-from aimass.monitoring import events
 from aimass.monitoring.domain.monitors import (
     ChangeMonitor,
     Drift,
@@ -29,6 +28,7 @@ from aimass.monitoring.domain.monitors import (
     UseReference,
 )
 from aimass.monitoring.errors import NotWatched
+from aimass.monitoring.events import subject
 from aimass.monitoring.service.findings import drift_of, quality_of
 from aimass.monitoring.service.ground import Part
 from aimass.monitoring.service.records import not_watched
@@ -64,7 +64,7 @@ class Monitors(Part):
             given = {name: getattr(command, name) for name in _PARTS if getattr(command, name) is not None}
             if given:
                 monitors.put(change, known.id, **given, computed_at=None, judged_seq=0)
-                change.audit("monitoring.monitor.change", object_=events.subject(known.endpoint), detail=given)
+                change.audit("monitoring.monitor.change", object_=subject(known.endpoint), detail=given)
         self._ground.pulse.touch(command.workspace, known.endpoint)
         return self._monitor(command.workspace, command.monitor)
 
@@ -88,7 +88,7 @@ class Monitors(Part):
 
     def use_reference(self, who: Principal, command: UseReference) -> list[Monitor]:
         """Compare with the training part of a model version; kept for every deployment of that version to come."""
-        who.need("monitoring.edit", command.workspace, events.subject(command.endpoint))
+        who.need("monitoring.edit", command.workspace, subject(command.endpoint))
         source = {name: getattr(command, name) for name in _SOURCE}
         source["split"] = dict(command.split) if command.split else None
         facts = {"baseline": command.baseline, "classes": command.classes, "positive": command.positive}
@@ -116,7 +116,7 @@ class Monitors(Part):
                 monitors.put(change, row.id, reference=reference, computed_at=None, computed_rows=0, **given)
             if rows:
                 detail = {"deployments": [row.deployment for row in rows]}
-                change.audit("monitoring.reference.set", object_=events.subject(command.endpoint), detail=detail)
+                change.audit("monitoring.reference.set", object_=subject(command.endpoint), detail=detail)
         self._ground.pulse.touch(command.workspace, command.endpoint)
         return [self._monitor(command.workspace, row.id) for row in rows]
 

@@ -120,7 +120,7 @@ class Records(Part):
         )
         with self._ground.computing:
             found = self._call("records:erase", {"path": tables["records"], **wanted})
-            ids = sorted({*found["ids"], *(command.request_ids or [])})
+            ids: list[str] = sorted({*found["ids"], *(command.request_ids or [])})
             if ids:
                 self._call("records:erase", {"path": tables["feedback"], "key": "request_id", "ids": ids})
         with self._database.change(who, command.workspace) as change:

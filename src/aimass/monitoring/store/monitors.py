@@ -106,7 +106,7 @@ def newest_drift(conn: Connection, monitor: str, revision: str | None = None) ->
     return conn.execute(query.order_by(drifts.c.at.desc(), drifts.c.id.desc()).limit(1)).first()
 
 
-def drift_history(conn: Connection, monitor: str, limit: int) -> Sequence[Row[Any]]:
+def drift_history(conn: Connection, monitor: str, limit: int) -> Sequence[Any]:
     """Return the numbers of the newest comparisons, oldest first."""
     columns = (drifts.c.at, drifts.c.rows, drifts.c.max_psi, drifts.c.feature, drifts.c.prediction_psi)
     query = (
