@@ -18,7 +18,7 @@ from aimass.infra.database import Database
 from aimass.kernel.errors import Forbidden, NotFound, Stale
 from aimass.kernel.layout import DataDir
 from aimass.kernel.principal import SYSTEM
-from aimass.serving import Serving
+from aimass.serving import ChangeEndpoint, Serving
 from tests.fixtures.gateway import wait_for
 from tests.fixtures.rooms import person
 from tests.fixtures.stage import ANN, Stage, live, stage
@@ -89,6 +89,14 @@ def test_a_rate_limit_reaches_the_gateway_and_goes_away(live: Stage) -> None:
         gateway.set_rate_limit(ANN, limit)
     gateway.set_rate_limit(ANN, SetRateLimit(workspace="demo", consumer=shop.name))
     live.until(lambda: [live.infer().status for _ in range(3)] == [200] * 3)
+
+
+def test_an_endpoint_decides_about_categories_that_the_model_never_saw(live: Stage) -> None:
+    assert live.infer({"c0": "gold"}).status == 200
+    live.serving.change_endpoint(ANN, ChangeEndpoint(workspace="demo", endpoint="churn", unseen="refuse"))
+    live.until(lambda: live.infer({"c0": "gold"}).status == 400)
+    refused = live.infer({"c0": "gold"}).json()
+    assert (refused["code"], refused["field"], refused["value"]) == ("unseen_category", "c0", "gold")
 
 
 def test_limits_want_a_consumer_and_the_right_to_edit(live: Stage) -> None:

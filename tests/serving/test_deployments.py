@@ -6,8 +6,8 @@ import pytest
 
 from aimass.kernel.errors import Conflict, Forbidden, Invalid, NotFound
 from aimass.serving import ListRevisions, OneDeployment, OneEndpoint
-from tests.fixtures.rooms import person
-from tests.fixtures.stage import ANN, Stage
+from tests.fixtures.rooms import Rooms, person
+from tests.fixtures.stage import ANN, ROOMS, Stage
 
 
 def test_a_deployed_version_answers_and_its_revision_says_who_put_it_there(live: Stage) -> None:
@@ -59,6 +59,39 @@ def test_a_version_that_cannot_be_loaded_leaves_the_old_one_serving(live: Stage)
     assert live.answers().json()["model_version"] == "1"
 
 
+def test_a_control_that_died_in_the_middle_goes_on_where_it_was(stage: Stage) -> None:
+    stage.turn()
+    stage.start_gateway()
+    stage.deploy(1)
+    stage.serving.reconciler.run_once()
+    assert stage.deployment().state == "STARTING"
+    stage.rooms.close()
+    stage.rooms = Rooms(stage.rooms.folder, ROOMS).start()
+    stage.ready(1)
+    assert stage.answers().json()["model_version"] == "1"
+    assert stage.deployment().target == 1
+
+
+def test_a_revision_that_nobody_loads_in_time_has_failed(stage: Stage) -> None:
+    stage.serving._ground.settings.start_timeout_s = 0.2
+    stage.serving._ground.settings.look_s = 0.05
+    stage.deploy(1)
+    stage.until(lambda: stage.deployment().state == "FAILED")
+    assert stage.deployment().reason.endswith("it was not loaded within 0.2 s: no gateway worker is running")
+    stage.serving._ground.settings.start_timeout_s = 60
+    stage.start_gateway()
+    stage.serving.start_deployment(ANN, OneDeployment(workspace="demo", endpoint="churn", deployment="champion"))
+    stage.ready(1)
+
+
+def test_a_newer_revision_overtakes_one_that_has_not_started(live: Stage) -> None:
+    live.deploy(2)
+    live.deploy(3)
+    live.ready(3)
+    found = live.serving.list_revisions(ANN, ListRevisions(workspace="demo", endpoint="churn")).items
+    assert [(one.model_version, one.state) for one in found] == [(3, "READY"), (2, "RETIRED"), (1, "RETIRED")]
+
+
 def test_a_damaged_package_fails_with_the_reason(stage: Stage) -> None:
     stage.deploy(1)
     shutil.rmtree(stage.rooms.folder / "packages")
@@ -66,6 +99,8 @@ def test_a_damaged_package_fails_with_the_reason(stage: Stage) -> None:
     for file in [one for one in blobs.rglob("*") if one.is_file() and one.stat().st_size > 300]:
         file.chmod(0o600)
         file.write_bytes(file.read_bytes()[:-1])
+    stage.rooms.close()
+    stage.rooms = Rooms(stage.rooms.folder, ROOMS).start()
     stage.until(lambda: stage.deployment().state == "FAILED")
     assert "revision 1 failed: its package cannot be used" in stage.deployment().reason
 

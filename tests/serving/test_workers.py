@@ -3,18 +3,16 @@ from __future__ import annotations
 import os
 import signal
 import tempfile
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from aimass.kernel.layout import DataDir
-from aimass.models import build_package
 from aimass.serving import OneEndpoint
 from aimass.serving.workers import Wish, WorkerFacts, WorkerPool
 from tests.fixtures.gateway import wait_for
-from tests.fixtures.packages import candidate
+from tests.fixtures.packages import packages
 from tests.fixtures.stage import ANN, Stage
 
 MIB = 1024 * 1024
@@ -28,15 +26,8 @@ def pool() -> Iterator[WorkerPool]:
         pool.close()
 
 
-@pytest.fixture(scope="module")
-def package(tmp_path_factory: pytest.TempPathFactory) -> str:
-    built, parity = build_package(tmp_path_factory.mktemp("python") / "p", *candidate(0, to_onnx=False))
-    assert parity.passed
-    return str(built.folder)
-
-
-def wish(package: str, memory_bytes: int = 2048 * MIB) -> Wish:
-    return Wish(revision="r1", package=package, memory_bytes=memory_bytes, threads=1)
+def wish(package: Path, memory_bytes: int = 2048 * MIB) -> Wish:
+    return Wish(revision="r1", package=str(package), memory_bytes=memory_bytes, threads=1)
 
 
 def up(pool: WorkerPool) -> WorkerFacts:
@@ -44,8 +35,8 @@ def up(pool: WorkerPool) -> WorkerFacts:
     return pool.facts()["r1"]
 
 
-def test_a_killed_worker_is_started_again(pool: WorkerPool, package: str) -> None:
-    pool.want(wish(package))
+def test_a_killed_worker_is_started_again(pool: WorkerPool) -> None:
+    pool.want(wish(packages()["python"]))
     first = up(pool).pid
     assert first is not None
     os.kill(first, signal.SIGKILL)
@@ -54,27 +45,25 @@ def test_a_killed_worker_is_started_again(pool: WorkerPool, package: str) -> Non
     assert (again.restarts, again.crashes, again.reason) == (1, 1, "it was killed by signal 9")
 
 
-def test_a_worker_over_its_memory_is_ended_with_the_reason(pool: WorkerPool, package: str) -> None:
-    pool.want(wish(package, memory_bytes=MIB))
+def test_a_worker_over_its_memory_is_ended_with_the_reason(pool: WorkerPool) -> None:
+    pool.want(wish(packages()["python"], memory_bytes=MIB))
     wait_for(lambda: pool.tick() or pool.facts()["r1"].crashes, within=60)
     assert "more than 1048576 bytes of memory" in pool.facts()["r1"].reason
 
 
 def test_a_package_that_does_not_load_is_told_in_the_worker_s_own_words(pool: WorkerPool, tmp_path: Path) -> None:
-    pool.want(wish(str(tmp_path)))
+    pool.want(wish(tmp_path))
     wait_for(lambda: pool.tick() or pool.facts()["r1"].crashes, within=60)
     assert "there is no manifest.json" in pool.facts()["r1"].reason
 
 
-def test_a_worker_that_is_not_wanted_drains_and_ends(pool: WorkerPool, package: str) -> None:
-    pool.want(wish(package))
+def test_a_worker_that_is_not_wanted_drains_and_ends(pool: WorkerPool) -> None:
+    pool.want(wish(packages()["python"]))
     pid = up(pool).pid
     pool.keep(())
     pool.tick()
     assert pool.facts()["r1"].pid == pid
-    time.sleep(0.25)
-    pool.tick()
-    assert pool.facts() == {}
+    wait_for(lambda: pool.tick() or pool.facts() == {}, within=30)
     assert not pool.path("r1").exists()
 
 
@@ -104,5 +93,5 @@ def test_a_worker_that_never_starts_leaves_the_old_revision_serving(live: Stage)
     live.rooms.get(WorkerPool)._drain_s = 0.1
     live.deploy(1, model="scikit")
     live.until(lambda: live.deployment().state == "DEGRADED", within=60)
-    assert "its package cannot be used" in live.deployment().reason
+    assert "its worker does not start: it ended with code 1: file 'model.skops' does not" in live.deployment().reason
     assert live.answers().json()["model_version"] == "1"

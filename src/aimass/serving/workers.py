@@ -69,6 +69,7 @@ class _Worker:
     is_up: bool = False
     reason: str = ""
     end_at: float | None = None
+    kill_at: float | None = None
 
     def facts(self) -> WorkerFacts:
         return WorkerFacts(
@@ -117,7 +118,8 @@ class WorkerPool:
                 path = self.path(wish.revision)
                 log = self._layout.logs / f"worker-{wish.revision}.log"
                 worker = self._workers[wish.revision] = _Worker(wish=wish, socket=path, log=log)
-            worker.end_at = None
+            if worker.kill_at is None:
+                worker.end_at = None
 
     def keep(self, revisions: Collection[str]) -> None:
         """Let every other worker go, after it had time to answer what it has."""
@@ -136,12 +138,24 @@ class WorkerPool:
         with self._lock:
             for revision, worker in list(self._workers.items()):
                 before = (worker.is_up, worker.crashes)
-                if worker.end_at is not None and self._monotonic() >= worker.end_at:
-                    _end(worker)
-                    del self._workers[revision]
-                else:
+                if worker.end_at is None or self._monotonic() < worker.end_at:
                     self._look(worker)
+                elif self._has_ended(worker):
+                    del self._workers[revision]
                 self.changes += before != (worker.is_up, worker.crashes) or revision not in self._workers
+
+    def _has_ended(self, worker: _Worker) -> bool:
+        """End a worker without waiting for it: it is asked first, and killed when it takes too long."""
+        if worker.process is not None and worker.process.poll() is None:
+            now = self._monotonic()
+            if worker.kill_at is None:
+                worker.process.terminate()
+                worker.kill_at, worker.is_up = now + _TERM_S, False
+            elif now >= worker.kill_at:
+                worker.process.kill()
+            return False
+        _tidy(worker)
+        return True
 
     def _look(self, worker: _Worker) -> None:
         now = self._monotonic()
@@ -205,15 +219,17 @@ def worker_command(wish: Wish, path: Path) -> list[str]:
 
 
 def _end(worker: _Worker) -> None:
-    process = worker.process
-    if process is not None:
-        process.terminate()
+    """Wait for the end of a worker that was asked to end."""
+    if worker.process is not None:
         try:
-            process.wait(_TERM_S)
+            worker.process.wait(_TERM_S)
         except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
-    worker.process, worker.is_up = None, False
+            worker.process.kill()
+            worker.process.wait()
+    _tidy(worker)
+
+
+def _tidy(worker: _Worker) -> None:
     with suppress(OSError):
         worker.socket.unlink(missing_ok=True)
         worker.log.unlink(missing_ok=True)
