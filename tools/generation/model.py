@@ -27,7 +27,7 @@ class Platform:
 
     capabilities: list[Capability]
     cases: list[UseCase]
-    types: dict[str, type] = field(default_factory=dict[str, type])
+    types: list[type] = field(default_factory=list[type])
 
 
 def gather() -> Platform:
@@ -43,19 +43,20 @@ def gather() -> Platform:
     return platform
 
 
-def collect(kind: Any, found: dict[str, type]) -> None:
-    """Add the dataclasses that a type mentions."""
-    if dataclasses.is_dataclass(kind) and isinstance(kind, type) and kind is not Page:
-        known = found.get(kind.__name__)
-        if known is not None and known is not kind:
-            msg = f"two types are called {kind.__name__!r}: {known.__module__} and {kind.__module__}; rename one"
-            raise SystemExit(msg)
-        if known is None:
-            found[kind.__name__] = kind
-            for hint in get_type_hints(kind).values():
+def collect(kind: Any, found: list[type]) -> None:
+    """Add the dataclasses that a type mentions, at any depth."""
+    for one in mentioned(kind):
+        if one not in found:
+            found.append(one)
+            for hint in get_type_hints(one).values():
                 collect(hint, found)
-    for part in get_args(kind):
-        collect(part, found)
+
+
+def mentioned(kind: Any) -> list[type]:
+    """Return the dataclasses that stand in a type itself."""
+    if dataclasses.is_dataclass(kind) and isinstance(kind, type) and kind is not Page:
+        return [kind]
+    return [one for part in get_args(kind) for one in mentioned(part)]
 
 
 def spell(kind: Any) -> str:

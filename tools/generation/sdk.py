@@ -10,7 +10,7 @@ from typing import Any, get_type_hints
 
 from aimass.client.operations import Operation, Param
 from aimass.kernel.usecase import UseCase
-from tools.generation.model import Platform, operation_of, spell
+from tools.generation.model import Platform, mentioned, operation_of, spell
 
 FOLDER = "src/aimass/client/generated"
 HEAD = "from __future__ import annotations\n\n"
@@ -25,7 +25,7 @@ def files(platform: Platform) -> dict[str, str]:
         "src/aimass/client/catalog.py": _catalog(platform),
         f"{FOLDER}/groups.py": _groups(rooms),
     }
-    for home in sorted({_home(kind) for kind in platform.types.values()}):
+    for home in sorted({_home(kind) for kind in platform.types}):
         out[f"{FOLDER}/{home}_types.py"] = _types(platform, home)
     for room in rooms:
         out[f"{FOLDER}/{_file(room)}.py"] = _methods(platform, room)
@@ -72,23 +72,17 @@ def _literal(thing: Operation | Param) -> str:
     return f"{type(thing).__name__}({', '.join(parts)})"
 
 
-def _imports(names: set[str], platform: Platform, but: str = "") -> str:
+def _imports(kinds: list[type], but: str = "") -> str:
     lines = []
-    for home in sorted({_home(platform.types[n]) for n in names}):
-        if home != but:
-            wanted = ", ".join(sorted(n for n in names if _home(platform.types[n]) == home))
-            lines.append(f"from aimass.client.generated.{home}_types import {wanted}")
+    for home in sorted({_home(k) for k in kinds} - {but}):
+        wanted = ", ".join(sorted({k.__name__ for k in kinds if _home(k) == home}))
+        lines.append(f"from aimass.client.generated.{home}_types import {wanted}")
     return "\n".join(lines)
 
 
-def _mentioned(text: str, platform: Platform) -> set[str]:
-    words = set("".join(c if c.isalnum() or c == "_" else " " for c in text).split())
-    return {name for name in platform.types if name in words}
-
-
 def _types(platform: Platform, home: str) -> str:
-    body = []
-    for kind in [k for k in platform.types.values() if _home(k) == home]:
+    body, used = [], list[type]()
+    for kind in [k for k in platform.types if _home(k) == home]:
         summary = (kind.__doc__ or kind.__name__).strip().splitlines()[0]
         body += [
             "",
@@ -99,9 +93,10 @@ def _types(platform: Platform, home: str) -> str:
             "",
         ]
         hints = get_type_hints(kind, include_extras=True)
+        used += [one for hint in hints.values() for one in mentioned(hint)]
         body += [f"    {f.name}: {spell(hints[f.name])}{_default(f)}" for f in dataclasses.fields(kind)] or ["    pass"]
     text = "\n".join(body)
-    return _module(f"Objects of {home}.", text, _imports(_mentioned(text, platform), platform, but=home))
+    return _module(f"Objects of {home}.", text, _imports(used, but=home))
 
 
 def _default(field: dataclasses.Field[Any]) -> str:
@@ -151,8 +146,14 @@ def _methods(platform: Platform, room: str) -> str:
             *(_method(c, "async def", "return await self._call") for c in cases),
         ]
     )
-    imports = "from aimass.client.calls import AsyncCalls, Calls\n" + _imports(_mentioned(text, platform), platform)
+    used = [one for case in cases for one in _kinds(case)]
+    imports = "from aimass.client.calls import AsyncCalls, Calls\n" + _imports(used)
     return _module(f"Methods of {room}.", text, imports)
+
+
+def _kinds(case: UseCase) -> list[type]:
+    hints = list(get_type_hints(case.command).values()) if case.command else []
+    return [one for hint in [*hints, case.result] for one in mentioned(hint)]
 
 
 def _method(case: UseCase, start: str, call: str) -> str:

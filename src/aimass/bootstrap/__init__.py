@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING
 from aimass.kernel.doors import door
 
 if TYPE_CHECKING:
-    from aimass.bootstrap.capabilities import capabilities
+    from aimass.bootstrap.discovery import capabilities
     from aimass.bootstrap.platform import Platform, open_platform
 
 __getattr__, __dir__ = door(
     __name__,
     {
         "Platform": "aimass.bootstrap.platform",
-        "capabilities": "aimass.bootstrap.capabilities",
+        "capabilities": "aimass.bootstrap.discovery",
         "open_platform": "aimass.bootstrap.platform",
     },
 )

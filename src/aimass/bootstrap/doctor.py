@@ -13,7 +13,7 @@ from importlib.resources import files
 
 import orjson
 
-from aimass.bootstrap.capabilities import capabilities
+from aimass.bootstrap.discovery import capabilities
 from aimass.bootstrap.lock import lock_data_dir
 from aimass.bootstrap.settings import PlatformSettings
 from aimass.bootstrap.supervisor import check_port

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-from aimass.bootstrap.capabilities import capabilities
+from aimass.bootstrap.discovery import capabilities
 from aimass.bootstrap.settings import PlatformSettings
 from aimass.bootstrap.upgrade import upgrade
 from aimass.cluster import JobKinds
@@ -24,7 +24,6 @@ from aimass.kernel.clock import Clock
 from aimass.kernel.layout import DataDir
 from aimass.kernel.registry import Registry
 from aimass.kernel.usecase import UseCase, use_cases
-from aimass.models import ReviewChecks
 
 
 @dataclass(slots=True)
@@ -104,7 +103,6 @@ def _engines(registry: Registry, layout: DataDir, settings: PlatformSettings, fo
     flows = {name: partial(load(face), registry) for c in found for name, face in c.flows.items()}
     url = settings.database or f"sqlite:///{layout.workflows}"
     registry.put(Capabilities, Capabilities(found))
-    registry.put(ReviewChecks, ReviewChecks({name: face for c in found for name, face in c.checks.items()}))
     registry.put(JobKinds, kinds)
     registry.put(Compute, ProcessCompute(layout.jobs, environment=environment))
     registry.put(WarmChild, WarmChild(layout.logs / "data.log", environment=environment))

@@ -7,17 +7,47 @@ from typing import TYPE_CHECKING
 from aimass.kernel.doors import door
 
 if TYPE_CHECKING:
+    from aimass.lake.capability import CAPABILITY
     from aimass.lake.children.classify import classify_frame
     from aimass.lake.children.describe import describe_version
     from aimass.lake.children.query import engine, sql_literal, sql_name
     from aimass.lake.children.tables import Commit, Committed, Stream, commit, committed_before, scan
+    from aimass.lake.commands import (
+        AboutVersion,
+        CreateDataset,
+        ListDatasets,
+        ListVersions,
+        NewVersion,
+        OneDataset,
+        OneVersion,
+        PreviewRows,
+        QueryRows,
+        VersionOrder,
+    )
+    from aimass.lake.domain import Dataset, DatasetVersion, Location
+    from aimass.lake.service.lake import Lake
 
 __getattr__, __dir__ = door(
     __name__,
     {
+        "AboutVersion": "aimass.lake.commands",
+        "CAPABILITY": "aimass.lake.capability",
         "Commit": "aimass.lake.children.tables",
         "Committed": "aimass.lake.children.tables",
+        "CreateDataset": "aimass.lake.commands",
+        "Dataset": "aimass.lake.domain",
+        "DatasetVersion": "aimass.lake.domain",
+        "Lake": "aimass.lake.service.lake",
+        "ListDatasets": "aimass.lake.commands",
+        "ListVersions": "aimass.lake.commands",
+        "Location": "aimass.lake.domain",
+        "NewVersion": "aimass.lake.commands",
+        "OneDataset": "aimass.lake.commands",
+        "OneVersion": "aimass.lake.commands",
+        "PreviewRows": "aimass.lake.commands",
+        "QueryRows": "aimass.lake.commands",
         "Stream": "aimass.lake.children.tables",
+        "VersionOrder": "aimass.lake.commands",
         "classify_frame": "aimass.lake.children.classify",
         "commit": "aimass.lake.children.tables",
         "committed_before": "aimass.lake.children.tables",
@@ -29,9 +59,24 @@ __getattr__, __dir__ = door(
     },
 )
 __all__ = [
+    "CAPABILITY",
+    "AboutVersion",
     "Commit",
     "Committed",
+    "CreateDataset",
+    "Dataset",
+    "DatasetVersion",
+    "Lake",
+    "ListDatasets",
+    "ListVersions",
+    "Location",
+    "NewVersion",
+    "OneDataset",
+    "OneVersion",
+    "PreviewRows",
+    "QueryRows",
     "Stream",
+    "VersionOrder",
     "classify_frame",
     "commit",
     "committed_before",

@@ -1,0 +1,132 @@
+"""The chapters of the story after the first prediction: traffic, drift, feedback, retraining, canary."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterator
+from typing import Any
+
+from aimass.bootstrap.demo.chapters import RETRAIN, SAME
+from aimass.bootstrap.demo.screen import Line
+from aimass.bootstrap.demo.story import DATASET, KEY, MODEL, TARGET, Story, customers, follow_run, output, until
+from aimass.kernel.errors import Failed, NotFound
+
+_STEADY, _SHIFTED = 300, 500
+_CANARY_ROUND = 100
+_CANARY_REQUESTS = 40
+_RAISE = 1.35
+
+
+def watch(story: Story, line: Line) -> str:
+    """Send future customers, then a shifted part of them, and their truth as feedback, until an alert fires."""
+    _retrain_pipeline(story)
+    people = list(_future(story))
+    rng = random.Random(7)  # noqa: S311 the same traffic in every telling
+    steady = people[:_STEADY]
+    shifted = [_shift(person) for person in rng.sample(people, min(_SHIFTED, len(people)))]
+    _send(story, line, [("steady", steady), ("shifted", shifted)])
+    line.note = "waiting for the records in the lake"
+    story.client.monitoring.evaluate_now(endpoint=MODEL)
+    alert = until(lambda: _alert(story), what="an alert", limit_s=120)
+    drift = story.client.monitoring.get_drift(endpoint=MODEL)
+    worst = max(drift.features, key=lambda f: f.psi)
+    quality = story.client.monitoring.get_quality(endpoint=MODEL).metrics["auc"]
+    story.facts["alert"] = alert.id
+    return (
+        f"{drift.rows} records, PSI {worst.psi:.2f} on {worst.name}, live AUC {quality.value:.3f}; alert: {alert.name}"
+    )
+
+
+def _retrain_pipeline(story: Story) -> None:
+    try:
+        story.client.lifecycle.get_pipeline(pipeline=RETRAIN)
+    except NotFound:
+        trigger: Any = {"event": "monitoring.alert.fired", "subject": f"endpoint:{MODEL}"}
+        parameters = {**SAME, "canary_requests": _CANARY_REQUESTS}
+        story.client.lifecycle.create_pipeline(
+            name=RETRAIN, template="retrain", parameters=parameters, triggers=[trigger]
+        )
+
+
+def _future(story: Story) -> Iterator[dict[str, Any]]:
+    """Yield the customers of the part that was put aside for traffic."""
+    run = story.client.lifecycle.get_run(run=story.facts["release"])
+    split = output(run, "split")["split"]
+    wanted: set[str] = set()
+    cursor = None
+    while True:
+        page = story.client.training.list_split_rows(split=split, part="future", limit=500, cursor=cursor)
+        wanted.update(page.items)
+        cursor = page.next
+        if cursor is None:
+            break
+    yield from (person for person in customers() if person[KEY] in wanted)
+
+
+def _shift(person: dict[str, Any]) -> dict[str, Any]:
+    return person | {
+        "Contract": "Month-to-month",
+        "MonthlyCharges": round(person["MonthlyCharges"] * _RAISE + 10, 2),
+        "tenure": max(1, person["tenure"] // 3),
+    }
+
+
+def _send(story: Story, line: Line, waves: list[tuple[str, list[dict[str, Any]]]]) -> None:
+    total, sent = sum(len(people) for _, people in waves), 0
+    for wave, people in waves:
+        labels = []
+        for person in people:
+            name = f"{story.key(wave)}-{person[KEY]}"
+            _score(story, person, name)
+            labels.append({"request_id": name, "label": person[TARGET]})
+            sent += 1
+            line.fraction, line.note = sent / total, f"{sent} of {total} requests, {wave}"
+        story.client.monitoring.send_feedback(endpoint=MODEL, labels=labels)
+
+
+def _score(story: Story, person: dict[str, Any], name: str) -> Any:
+    row = {k: v for k, v in person.items() if k not in (KEY, TARGET)}
+    return until(lambda: story.client.predict(MODEL, [row], request_id=name), what="a prediction")[0]
+
+
+def _alert(story: Story) -> Any:
+    found = story.client.monitoring.list_alerts(endpoint=MODEL, limit=50).items
+    drifts = [alert for alert in found if alert.metric.startswith(("drift", "quality"))]
+    return drifts[0] if drifts else None
+
+
+def retrain(story: Story, line: Line) -> str:
+    """Follow the retraining that the alert started, through canary and decision."""
+    run_id = until(lambda: _triggered(story), what="the retraining", limit_s=60)
+    run = follow_run(story, run_id, line, "canary")
+    version, people = output(run, "register")["model_version"], list(_future(story))
+    line.note = f"version {version} gets its share of the traffic"
+    run = _feed_canary(story, run_id, people, line)
+    decision = output(run, "decide")
+    gathered = output(run, "gather")
+    return f"{DATASET} v{gathered['dataset_version']} -> {MODEL} version {version}: {decision['decision']} ({decision['reason']})"
+
+
+def _triggered(story: Story) -> str | None:
+    runs = story.client.lifecycle.list_runs(pipeline=RETRAIN, limit=1).items
+    return runs[0].id if runs else None
+
+
+def _feed_canary(story: Story, run_id: str, people: list[dict[str, Any]], line: Line) -> Any:
+    """Send traffic with its truth until the canary is decided; nobody else calls the demo's endpoint."""
+    for number in range(1, 40):
+        batch = [people[(number * _CANARY_ROUND + i) % len(people)] for i in range(_CANARY_ROUND)]
+        labels = []
+        for person in batch:
+            name = f"{story.key(f'canary{number}')}-{person[KEY]}"
+            _score(story, person, name)
+            labels.append({"request_id": name, "label": person[TARGET]})
+        story.client.monitoring.send_feedback(endpoint=MODEL, labels=labels)
+        run = story.client.lifecycle.get_run(run=run_id)
+        decide = next(s for s in run.steps if s.name == "decide")
+        line.fraction, line.note = decide.fraction, decide.note
+        if decide.state == "SUCCEEDED":
+            return run
+        if run.state != "RUNNING":
+            raise Failed(f"the retraining {run.state.lower()}: {run.error}")
+    return follow_run(story, run_id, line, "decide")

@@ -1,0 +1,548 @@
+"""Methods of lake. Written by tools/generate.py from the use cases; do not edit."""
+
+from __future__ import annotations
+
+from typing import Literal
+from aimass.client.calls import AsyncCalls, Calls
+from aimass.client.generated.cluster_types import Job
+from aimass.client.generated.lake_types import (
+    Dataset,
+    DatasetVersion,
+    Difference,
+    Erasure,
+    Finding,
+    Profile,
+    QualityReport,
+    Rows,
+    Rule,
+    Upkeep,
+)
+from aimass.kernel.pages import Page
+
+
+class LakeCalls(Calls):
+    """Operations of lake."""
+
+    def change_dataset(
+        self,
+        *,
+        dataset: str,
+        workspace: str | None = None,
+        name: str | None = None,
+        description: str | None = None,
+        keys: list[str] | None = None,
+        retain_days: int | None = None,
+        expected_version: int | None = None,
+    ) -> Dataset:  # noqa: PLR0913
+        """Change name, description, keys or retention."""
+        return self._call(
+            "lake.change_dataset",
+            {
+                "dataset": dataset,
+                "workspace": workspace,
+                "name": name,
+                "description": description,
+                "keys": keys,
+                "retain_days": retain_days,
+                "expected_version": expected_version,
+            },
+            Dataset,
+        )
+
+    def change_version(
+        self,
+        *,
+        dataset: str,
+        number: int,
+        workspace: str | None = None,
+        tag: str | None = None,
+        pinned: bool | None = None,
+        expected_version: int | None = None,
+    ) -> DatasetVersion:  # noqa: PLR0913
+        """Give a version a tag, or pin it so that retention keeps it."""
+        return self._call(
+            "lake.change_version",
+            {
+                "dataset": dataset,
+                "number": number,
+                "workspace": workspace,
+                "tag": tag,
+                "pinned": pinned,
+                "expected_version": expected_version,
+            },
+            DatasetVersion,
+        )
+
+    def compare_versions(self, *, dataset: str, base: int, head: int, workspace: str | None = None) -> Difference:  # noqa: PLR0913
+        """Show what changed between two versions: rows, columns, and statistics of columns."""
+        return self._call(
+            "lake.compare_versions",
+            {"dataset": dataset, "base": base, "head": head, "workspace": workspace},
+            Difference,
+        )
+
+    def create_dataset(
+        self,
+        *,
+        name: str,
+        workspace: str | None = None,
+        slug: str | None = None,
+        description: str | None = None,
+        keys: list[str] | None = None,
+        retain_days: int | None = None,
+    ) -> Dataset:  # noqa: PLR0913
+        """Create an empty dataset."""
+        return self._call(
+            "lake.create_dataset",
+            {
+                "name": name,
+                "workspace": workspace,
+                "slug": slug,
+                "description": description,
+                "keys": keys,
+                "retain_days": retain_days,
+            },
+            Dataset,
+        )
+
+    def delete_dataset(
+        self,
+        *,
+        dataset: str,
+        workspace: str | None = None,
+        purge: bool | None = None,
+        expected_version: int | None = None,
+    ) -> None:  # noqa: PLR0913
+        """Delete a dataset; it can be restored for 30 days, unless it is purged at once."""
+        return self._call(
+            "lake.delete_dataset",
+            {"dataset": dataset, "workspace": workspace, "purge": purge, "expected_version": expected_version},
+            None,
+        )
+
+    def erase_subject(
+        self, *, value: str, workspace: str | None = None, dataset: str | None = None, column: str | None = None
+    ) -> Erasure:  # noqa: PLR0913
+        """Erase the rows of a person from every version; earlier versions can no longer be read."""
+        return self._call(
+            "lake.erase_subject",
+            {"value": value, "workspace": workspace, "dataset": dataset, "column": column},
+            Erasure,
+        )
+
+    def get_classification(self, *, dataset: str, workspace: str | None = None) -> list[Finding]:  # noqa: PLR0913
+        """Show which columns hold personal data."""
+        return self._call("lake.get_classification", {"dataset": dataset, "workspace": workspace}, list[Finding])
+
+    def get_dataset(self, *, dataset: str, workspace: str | None = None) -> Dataset:  # noqa: PLR0913
+        """Show a dataset."""
+        return self._call("lake.get_dataset", {"dataset": dataset, "workspace": workspace}, Dataset)
+
+    def get_profile(self, *, dataset: str, workspace: str | None = None, number: int | None = None) -> Profile:  # noqa: PLR0913
+        """Show what is in a version: counts, ranges, quantiles, histograms and top values per column."""
+        return self._call("lake.get_profile", {"dataset": dataset, "workspace": workspace, "number": number}, Profile)
+
+    def get_quality(self, *, dataset: str, workspace: str | None = None, number: int | None = None) -> QualityReport:  # noqa: PLR0913
+        """Show how well a version keeps the rules."""
+        return self._call(
+            "lake.get_quality", {"dataset": dataset, "workspace": workspace, "number": number}, QualityReport
+        )
+
+    def get_version(self, *, dataset: str, workspace: str | None = None, number: int | None = None) -> DatasetVersion:  # noqa: PLR0913
+        """Show a version; the newest when no number is given."""
+        return self._call(
+            "lake.get_version", {"dataset": dataset, "workspace": workspace, "number": number}, DatasetVersion
+        )
+
+    def list_datasets(
+        self,
+        *,
+        workspace: str | None = None,
+        text: str | None = None,
+        deleted: bool | None = None,
+        limit: int | None = None,
+        cursor: str | None = None,
+    ) -> Page[Dataset]:  # noqa: PLR0913
+        """List datasets, newest first, or the deleted ones that can still be restored."""
+        return self._call(
+            "lake.list_datasets",
+            {"workspace": workspace, "text": text, "deleted": deleted, "limit": limit, "cursor": cursor},
+            Page[Dataset],
+        )
+
+    def list_rules(self, *, dataset: str, workspace: str | None = None) -> list[Rule]:  # noqa: PLR0913
+        """List the rules that every version is checked against; the first version proposes them."""
+        return self._call("lake.list_rules", {"dataset": dataset, "workspace": workspace}, list[Rule])
+
+    def list_versions(
+        self, *, dataset: str, workspace: str | None = None, limit: int | None = None, cursor: str | None = None
+    ) -> Page[DatasetVersion]:  # noqa: PLR0913
+        """List the versions of a dataset, newest first."""
+        return self._call(
+            "lake.list_versions",
+            {"dataset": dataset, "workspace": workspace, "limit": limit, "cursor": cursor},
+            Page[DatasetVersion],
+        )
+
+    def maintain_dataset(
+        self,
+        *,
+        dataset: str,
+        workspace: str | None = None,
+        retain_hours: int | None = None,
+        dry_run: bool | None = None,
+    ) -> Upkeep:  # noqa: PLR0913
+        """Put small files together, and remove files that no kept version needs."""
+        return self._call(
+            "lake.maintain_dataset",
+            {"dataset": dataset, "workspace": workspace, "retain_hours": retain_hours, "dry_run": dry_run},
+            Upkeep,
+        )
+
+    def make_version(
+        self,
+        *,
+        dataset: str,
+        sql: str,
+        workspace: str | None = None,
+        versions: dict[str, int] | None = None,
+        mode: Literal["append", "overwrite"] | None = None,
+        key: str | None = None,
+    ) -> Job:  # noqa: PLR0913
+        """Make a new version from a SELECT over datasets, as a job."""
+        return self._call(
+            "lake.make_version",
+            {"dataset": dataset, "sql": sql, "workspace": workspace, "versions": versions, "mode": mode, "key": key},
+            Job,
+        )
+
+    def preview_rows(
+        self,
+        *,
+        dataset: str,
+        workspace: str | None = None,
+        number: int | None = None,
+        columns: list[str] | None = None,
+        offset: int | None = None,
+        limit: int | None = None,
+    ) -> Rows:  # noqa: PLR0913
+        """Show some rows of a version; columns with personal data are masked for those who may only read."""
+        return self._call(
+            "lake.preview_rows",
+            {
+                "dataset": dataset,
+                "workspace": workspace,
+                "number": number,
+                "columns": columns,
+                "offset": offset,
+                "limit": limit,
+            },
+            Rows,
+        )
+
+    def query(
+        self,
+        *,
+        sql: str,
+        workspace: str | None = None,
+        versions: dict[str, int] | None = None,
+        limit: int | None = None,
+        timeout_s: float | None = None,
+    ) -> Rows:  # noqa: PLR0913
+        """Run one SELECT over datasets of the workspace; files, settings and extensions are out of reach."""
+        return self._call(
+            "lake.query",
+            {"sql": sql, "workspace": workspace, "versions": versions, "limit": limit, "timeout_s": timeout_s},
+            Rows,
+        )
+
+    def restore_dataset(self, *, dataset: str, workspace: str | None = None) -> Dataset:  # noqa: PLR0913
+        """Bring a deleted dataset back."""
+        return self._call("lake.restore_dataset", {"dataset": dataset, "workspace": workspace}, Dataset)
+
+    def set_classification(
+        self, *, dataset: str, columns: list[Finding], workspace: str | None = None, expected_version: int | None = None
+    ) -> list[Finding]:  # noqa: PLR0913
+        """Say which columns hold personal data; it replaces what was found."""
+        return self._call(
+            "lake.set_classification",
+            {"dataset": dataset, "columns": columns, "workspace": workspace, "expected_version": expected_version},
+            list[Finding],
+        )
+
+    def set_rules(
+        self, *, dataset: str, rules: list[Rule], workspace: str | None = None, expected_version: int | None = None
+    ) -> list[Rule]:  # noqa: PLR0913
+        """Set the rules for every version to come."""
+        return self._call(
+            "lake.set_rules",
+            {"dataset": dataset, "rules": rules, "workspace": workspace, "expected_version": expected_version},
+            list[Rule],
+        )
+
+
+class AsyncLakeCalls(AsyncCalls):
+    """Operations of lake, for asyncio."""
+
+    async def change_dataset(
+        self,
+        *,
+        dataset: str,
+        workspace: str | None = None,
+        name: str | None = None,
+        description: str | None = None,
+        keys: list[str] | None = None,
+        retain_days: int | None = None,
+        expected_version: int | None = None,
+    ) -> Dataset:  # noqa: PLR0913
+        """Change name, description, keys or retention."""
+        return await self._call(
+            "lake.change_dataset",
+            {
+                "dataset": dataset,
+                "workspace": workspace,
+                "name": name,
+                "description": description,
+                "keys": keys,
+                "retain_days": retain_days,
+                "expected_version": expected_version,
+            },
+            Dataset,
+        )
+
+    async def change_version(
+        self,
+        *,
+        dataset: str,
+        number: int,
+        workspace: str | None = None,
+        tag: str | None = None,
+        pinned: bool | None = None,
+        expected_version: int | None = None,
+    ) -> DatasetVersion:  # noqa: PLR0913
+        """Give a version a tag, or pin it so that retention keeps it."""
+        return await self._call(
+            "lake.change_version",
+            {
+                "dataset": dataset,
+                "number": number,
+                "workspace": workspace,
+                "tag": tag,
+                "pinned": pinned,
+                "expected_version": expected_version,
+            },
+            DatasetVersion,
+        )
+
+    async def compare_versions(self, *, dataset: str, base: int, head: int, workspace: str | None = None) -> Difference:  # noqa: PLR0913
+        """Show what changed between two versions: rows, columns, and statistics of columns."""
+        return await self._call(
+            "lake.compare_versions",
+            {"dataset": dataset, "base": base, "head": head, "workspace": workspace},
+            Difference,
+        )
+
+    async def create_dataset(
+        self,
+        *,
+        name: str,
+        workspace: str | None = None,
+        slug: str | None = None,
+        description: str | None = None,
+        keys: list[str] | None = None,
+        retain_days: int | None = None,
+    ) -> Dataset:  # noqa: PLR0913
+        """Create an empty dataset."""
+        return await self._call(
+            "lake.create_dataset",
+            {
+                "name": name,
+                "workspace": workspace,
+                "slug": slug,
+                "description": description,
+                "keys": keys,
+                "retain_days": retain_days,
+            },
+            Dataset,
+        )
+
+    async def delete_dataset(
+        self,
+        *,
+        dataset: str,
+        workspace: str | None = None,
+        purge: bool | None = None,
+        expected_version: int | None = None,
+    ) -> None:  # noqa: PLR0913
+        """Delete a dataset; it can be restored for 30 days, unless it is purged at once."""
+        return await self._call(
+            "lake.delete_dataset",
+            {"dataset": dataset, "workspace": workspace, "purge": purge, "expected_version": expected_version},
+            None,
+        )
+
+    async def erase_subject(
+        self, *, value: str, workspace: str | None = None, dataset: str | None = None, column: str | None = None
+    ) -> Erasure:  # noqa: PLR0913
+        """Erase the rows of a person from every version; earlier versions can no longer be read."""
+        return await self._call(
+            "lake.erase_subject",
+            {"value": value, "workspace": workspace, "dataset": dataset, "column": column},
+            Erasure,
+        )
+
+    async def get_classification(self, *, dataset: str, workspace: str | None = None) -> list[Finding]:  # noqa: PLR0913
+        """Show which columns hold personal data."""
+        return await self._call("lake.get_classification", {"dataset": dataset, "workspace": workspace}, list[Finding])
+
+    async def get_dataset(self, *, dataset: str, workspace: str | None = None) -> Dataset:  # noqa: PLR0913
+        """Show a dataset."""
+        return await self._call("lake.get_dataset", {"dataset": dataset, "workspace": workspace}, Dataset)
+
+    async def get_profile(self, *, dataset: str, workspace: str | None = None, number: int | None = None) -> Profile:  # noqa: PLR0913
+        """Show what is in a version: counts, ranges, quantiles, histograms and top values per column."""
+        return await self._call(
+            "lake.get_profile", {"dataset": dataset, "workspace": workspace, "number": number}, Profile
+        )
+
+    async def get_quality(
+        self, *, dataset: str, workspace: str | None = None, number: int | None = None
+    ) -> QualityReport:  # noqa: PLR0913
+        """Show how well a version keeps the rules."""
+        return await self._call(
+            "lake.get_quality", {"dataset": dataset, "workspace": workspace, "number": number}, QualityReport
+        )
+
+    async def get_version(
+        self, *, dataset: str, workspace: str | None = None, number: int | None = None
+    ) -> DatasetVersion:  # noqa: PLR0913
+        """Show a version; the newest when no number is given."""
+        return await self._call(
+            "lake.get_version", {"dataset": dataset, "workspace": workspace, "number": number}, DatasetVersion
+        )
+
+    async def list_datasets(
+        self,
+        *,
+        workspace: str | None = None,
+        text: str | None = None,
+        deleted: bool | None = None,
+        limit: int | None = None,
+        cursor: str | None = None,
+    ) -> Page[Dataset]:  # noqa: PLR0913
+        """List datasets, newest first, or the deleted ones that can still be restored."""
+        return await self._call(
+            "lake.list_datasets",
+            {"workspace": workspace, "text": text, "deleted": deleted, "limit": limit, "cursor": cursor},
+            Page[Dataset],
+        )
+
+    async def list_rules(self, *, dataset: str, workspace: str | None = None) -> list[Rule]:  # noqa: PLR0913
+        """List the rules that every version is checked against; the first version proposes them."""
+        return await self._call("lake.list_rules", {"dataset": dataset, "workspace": workspace}, list[Rule])
+
+    async def list_versions(
+        self, *, dataset: str, workspace: str | None = None, limit: int | None = None, cursor: str | None = None
+    ) -> Page[DatasetVersion]:  # noqa: PLR0913
+        """List the versions of a dataset, newest first."""
+        return await self._call(
+            "lake.list_versions",
+            {"dataset": dataset, "workspace": workspace, "limit": limit, "cursor": cursor},
+            Page[DatasetVersion],
+        )
+
+    async def maintain_dataset(
+        self,
+        *,
+        dataset: str,
+        workspace: str | None = None,
+        retain_hours: int | None = None,
+        dry_run: bool | None = None,
+    ) -> Upkeep:  # noqa: PLR0913
+        """Put small files together, and remove files that no kept version needs."""
+        return await self._call(
+            "lake.maintain_dataset",
+            {"dataset": dataset, "workspace": workspace, "retain_hours": retain_hours, "dry_run": dry_run},
+            Upkeep,
+        )
+
+    async def make_version(
+        self,
+        *,
+        dataset: str,
+        sql: str,
+        workspace: str | None = None,
+        versions: dict[str, int] | None = None,
+        mode: Literal["append", "overwrite"] | None = None,
+        key: str | None = None,
+    ) -> Job:  # noqa: PLR0913
+        """Make a new version from a SELECT over datasets, as a job."""
+        return await self._call(
+            "lake.make_version",
+            {"dataset": dataset, "sql": sql, "workspace": workspace, "versions": versions, "mode": mode, "key": key},
+            Job,
+        )
+
+    async def preview_rows(
+        self,
+        *,
+        dataset: str,
+        workspace: str | None = None,
+        number: int | None = None,
+        columns: list[str] | None = None,
+        offset: int | None = None,
+        limit: int | None = None,
+    ) -> Rows:  # noqa: PLR0913
+        """Show some rows of a version; columns with personal data are masked for those who may only read."""
+        return await self._call(
+            "lake.preview_rows",
+            {
+                "dataset": dataset,
+                "workspace": workspace,
+                "number": number,
+                "columns": columns,
+                "offset": offset,
+                "limit": limit,
+            },
+            Rows,
+        )
+
+    async def query(
+        self,
+        *,
+        sql: str,
+        workspace: str | None = None,
+        versions: dict[str, int] | None = None,
+        limit: int | None = None,
+        timeout_s: float | None = None,
+    ) -> Rows:  # noqa: PLR0913
+        """Run one SELECT over datasets of the workspace; files, settings and extensions are out of reach."""
+        return await self._call(
+            "lake.query",
+            {"sql": sql, "workspace": workspace, "versions": versions, "limit": limit, "timeout_s": timeout_s},
+            Rows,
+        )
+
+    async def restore_dataset(self, *, dataset: str, workspace: str | None = None) -> Dataset:  # noqa: PLR0913
+        """Bring a deleted dataset back."""
+        return await self._call("lake.restore_dataset", {"dataset": dataset, "workspace": workspace}, Dataset)
+
+    async def set_classification(
+        self, *, dataset: str, columns: list[Finding], workspace: str | None = None, expected_version: int | None = None
+    ) -> list[Finding]:  # noqa: PLR0913
+        """Say which columns hold personal data; it replaces what was found."""
+        return await self._call(
+            "lake.set_classification",
+            {"dataset": dataset, "columns": columns, "workspace": workspace, "expected_version": expected_version},
+            list[Finding],
+        )
+
+    async def set_rules(
+        self, *, dataset: str, rules: list[Rule], workspace: str | None = None, expected_version: int | None = None
+    ) -> list[Rule]:  # noqa: PLR0913
+        """Set the rules for every version to come."""
+        return await self._call(
+            "lake.set_rules",
+            {"dataset": dataset, "rules": rules, "workspace": workspace, "expected_version": expected_version},
+            list[Rule],
+        )

@@ -1,0 +1,155 @@
+"""Objects of lake. Written by tools/generate.py from the use cases; do not edit."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Literal
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Dataset:
+    """A dataset: a name under which versions of a table are kept."""
+
+    id: str
+    workspace: str
+    name: str
+    slug: str
+    description: str
+    keys: list[str]
+    latest: int | None
+    rows: int | None
+    bytes: int | None
+    columns: int | None
+    score: float | None
+    passed: bool | None
+    retain_days: int | None
+    created_by: str
+    created_at: datetime
+    changed_at: datetime
+    deleted_at: datetime | None
+    version: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DatasetVersion:
+    """One version: a state of the table that never changes."""
+
+    id: str
+    workspace: str
+    dataset: str
+    number: int
+    delta_version: int
+    schema_hash: str
+    columns: list[Field]
+    rows: int
+    bytes: int
+    quarantined: int
+    score: float
+    passed: bool
+    tag: str | None
+    pinned: bool
+    origin: str
+    created_by: str
+    created_at: datetime
+    collected_at: datetime | None
+    version: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Field:
+    """One column of a version."""
+
+    name: str
+    type: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Difference:
+    """What changed between two versions."""
+
+    dataset: str
+    base: int
+    head: int
+    rows: dict[str, int]
+    rows_added: int | None
+    rows_removed: int | None
+    columns: dict[str, list[dict[str, Any]]]
+    changed: list[dict[str, Any]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Erasure:
+    """What an erasure found and removed, without the value itself."""
+
+    subject_hash: str
+    deleted: int
+    datasets: list[dict[str, Any]]
+    clean: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finding:
+    """Personal data in a column: its kind, and how sure that is; ``private`` columns are masked and kept out of the log."""
+
+    column: str
+    kind: str
+    confidence: float
+    by: str
+    private: bool
+    share: float = 0.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Profile:
+    """What is in a version: counts, ranges, quantiles, histograms and top values per column."""
+
+    dataset: str
+    number: int
+    rows: int
+    columns: list[dict[str, Any]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class QualityReport:
+    """How well a version keeps the rules: score from 0 to 100, and each rule with the rows that break it."""
+
+    dataset: str
+    number: int
+    score: float
+    passed: bool
+    rows: int
+    quarantined: int
+    rules: list[dict[str, Any]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rule:
+    """What every version has to keep."""
+
+    id: str
+    kind: Literal["not_null", "unique", "range", "in_set", "regex", "row_count", "freshness"]
+    column: str | None = None
+    severity: Literal["error", "warning"] = "error"
+    params: dict[str, Any] = field(default_factory=dict)
+    enabled: bool = True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Upkeep:
+    """What upkeep did: files put together, files removed, bytes on disk afterwards."""
+
+    dataset: str
+    compacted: int
+    removed: int
+    size_bytes: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rows:
+    """Some rows, as lists in the order of the columns."""
+
+    columns: list[Field]
+    rows: list[list[Any]]
+    truncated: bool = False
+    total_columns: int | None = None

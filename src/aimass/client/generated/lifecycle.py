@@ -1,0 +1,228 @@
+"""Methods of lifecycle. Written by tools/generate.py from the use cases; do not edit."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+from aimass.client.calls import AsyncCalls, Calls
+from aimass.client.generated.lifecycle_types import Pipeline, PipelineRun, Trigger
+from aimass.kernel.pages import Page
+
+
+class LifecycleCalls(Calls):
+    """Operations of lifecycle."""
+
+    def cancel_run(self, *, run: str, workspace: str | None = None) -> PipelineRun:  # noqa: PLR0913
+        """Stop a run; the step that runs now ends as soon as it looks up."""
+        return self._call("lifecycle.cancel_run", {"run": run, "workspace": workspace}, PipelineRun)
+
+    def change_pipeline(
+        self,
+        *,
+        pipeline: str,
+        workspace: str | None = None,
+        parameters: dict[str, Any] | None = None,
+        triggers: list[Trigger] | None = None,
+        paused: bool | None = None,
+        expected_version: int | None = None,
+    ) -> Pipeline:  # noqa: PLR0913
+        """Change parameters or triggers of a pipeline, or pause its triggers."""
+        return self._call(
+            "lifecycle.change_pipeline",
+            {
+                "pipeline": pipeline,
+                "workspace": workspace,
+                "parameters": parameters,
+                "triggers": triggers,
+                "paused": paused,
+                "expected_version": expected_version,
+            },
+            Pipeline,
+        )
+
+    def create_pipeline(
+        self,
+        *,
+        name: str,
+        workspace: str | None = None,
+        template: str | None = None,
+        parameters: dict[str, Any] | None = None,
+        triggers: list[Trigger] | None = None,
+    ) -> Pipeline:  # noqa: PLR0913
+        """Create a pipeline from a template."""
+        return self._call(
+            "lifecycle.create_pipeline",
+            {
+                "name": name,
+                "workspace": workspace,
+                "template": template,
+                "parameters": parameters,
+                "triggers": triggers,
+            },
+            Pipeline,
+        )
+
+    def delete_pipeline(self, *, pipeline: str, workspace: str | None = None) -> None:  # noqa: PLR0913
+        """Delete a pipeline; its runs stay on record."""
+        return self._call("lifecycle.delete_pipeline", {"pipeline": pipeline, "workspace": workspace}, None)
+
+    def get_pipeline(self, *, pipeline: str, workspace: str | None = None) -> Pipeline:  # noqa: PLR0913
+        """Show a pipeline."""
+        return self._call("lifecycle.get_pipeline", {"pipeline": pipeline, "workspace": workspace}, Pipeline)
+
+    def get_run(self, *, run: str, workspace: str | None = None) -> PipelineRun:  # noqa: PLR0913
+        """Show a run with its steps."""
+        return self._call("lifecycle.get_run", {"run": run, "workspace": workspace}, PipelineRun)
+
+    def list_pipelines(
+        self, *, workspace: str | None = None, limit: int | None = None, cursor: str | None = None
+    ) -> Page[Pipeline]:  # noqa: PLR0913
+        """List the pipelines of a workspace."""
+        return self._call(
+            "lifecycle.list_pipelines", {"workspace": workspace, "limit": limit, "cursor": cursor}, Page[Pipeline]
+        )
+
+    def list_runs(
+        self,
+        *,
+        workspace: str | None = None,
+        pipeline: str | None = None,
+        state: Literal["RUNNING", "SUCCEEDED", "FAILED", "CANCELLED"] | None = None,
+        limit: int | None = None,
+        cursor: str | None = None,
+    ) -> Page[PipelineRun]:  # noqa: PLR0913
+        """List runs of pipelines, newest first."""
+        return self._call(
+            "lifecycle.list_runs",
+            {"workspace": workspace, "pipeline": pipeline, "state": state, "limit": limit, "cursor": cursor},
+            Page[PipelineRun],
+        )
+
+    def retry_run(self, *, run: str, workspace: str | None = None) -> PipelineRun:  # noqa: PLR0913
+        """Run a failed or cancelled run again from the step that did not finish."""
+        return self._call("lifecycle.retry_run", {"run": run, "workspace": workspace}, PipelineRun)
+
+    def start_run(
+        self,
+        *,
+        pipeline: str,
+        workspace: str | None = None,
+        parameters: dict[str, Any] | None = None,
+        key: str | None = None,
+        cause: str | None = None,
+    ) -> PipelineRun:  # noqa: PLR0913
+        """Start a run; the same key twice is one run."""
+        return self._call(
+            "lifecycle.start_run",
+            {"pipeline": pipeline, "workspace": workspace, "parameters": parameters, "key": key, "cause": cause},
+            PipelineRun,
+        )
+
+
+class AsyncLifecycleCalls(AsyncCalls):
+    """Operations of lifecycle, for asyncio."""
+
+    async def cancel_run(self, *, run: str, workspace: str | None = None) -> PipelineRun:  # noqa: PLR0913
+        """Stop a run; the step that runs now ends as soon as it looks up."""
+        return await self._call("lifecycle.cancel_run", {"run": run, "workspace": workspace}, PipelineRun)
+
+    async def change_pipeline(
+        self,
+        *,
+        pipeline: str,
+        workspace: str | None = None,
+        parameters: dict[str, Any] | None = None,
+        triggers: list[Trigger] | None = None,
+        paused: bool | None = None,
+        expected_version: int | None = None,
+    ) -> Pipeline:  # noqa: PLR0913
+        """Change parameters or triggers of a pipeline, or pause its triggers."""
+        return await self._call(
+            "lifecycle.change_pipeline",
+            {
+                "pipeline": pipeline,
+                "workspace": workspace,
+                "parameters": parameters,
+                "triggers": triggers,
+                "paused": paused,
+                "expected_version": expected_version,
+            },
+            Pipeline,
+        )
+
+    async def create_pipeline(
+        self,
+        *,
+        name: str,
+        workspace: str | None = None,
+        template: str | None = None,
+        parameters: dict[str, Any] | None = None,
+        triggers: list[Trigger] | None = None,
+    ) -> Pipeline:  # noqa: PLR0913
+        """Create a pipeline from a template."""
+        return await self._call(
+            "lifecycle.create_pipeline",
+            {
+                "name": name,
+                "workspace": workspace,
+                "template": template,
+                "parameters": parameters,
+                "triggers": triggers,
+            },
+            Pipeline,
+        )
+
+    async def delete_pipeline(self, *, pipeline: str, workspace: str | None = None) -> None:  # noqa: PLR0913
+        """Delete a pipeline; its runs stay on record."""
+        return await self._call("lifecycle.delete_pipeline", {"pipeline": pipeline, "workspace": workspace}, None)
+
+    async def get_pipeline(self, *, pipeline: str, workspace: str | None = None) -> Pipeline:  # noqa: PLR0913
+        """Show a pipeline."""
+        return await self._call("lifecycle.get_pipeline", {"pipeline": pipeline, "workspace": workspace}, Pipeline)
+
+    async def get_run(self, *, run: str, workspace: str | None = None) -> PipelineRun:  # noqa: PLR0913
+        """Show a run with its steps."""
+        return await self._call("lifecycle.get_run", {"run": run, "workspace": workspace}, PipelineRun)
+
+    async def list_pipelines(
+        self, *, workspace: str | None = None, limit: int | None = None, cursor: str | None = None
+    ) -> Page[Pipeline]:  # noqa: PLR0913
+        """List the pipelines of a workspace."""
+        return await self._call(
+            "lifecycle.list_pipelines", {"workspace": workspace, "limit": limit, "cursor": cursor}, Page[Pipeline]
+        )
+
+    async def list_runs(
+        self,
+        *,
+        workspace: str | None = None,
+        pipeline: str | None = None,
+        state: Literal["RUNNING", "SUCCEEDED", "FAILED", "CANCELLED"] | None = None,
+        limit: int | None = None,
+        cursor: str | None = None,
+    ) -> Page[PipelineRun]:  # noqa: PLR0913
+        """List runs of pipelines, newest first."""
+        return await self._call(
+            "lifecycle.list_runs",
+            {"workspace": workspace, "pipeline": pipeline, "state": state, "limit": limit, "cursor": cursor},
+            Page[PipelineRun],
+        )
+
+    async def retry_run(self, *, run: str, workspace: str | None = None) -> PipelineRun:  # noqa: PLR0913
+        """Run a failed or cancelled run again from the step that did not finish."""
+        return await self._call("lifecycle.retry_run", {"run": run, "workspace": workspace}, PipelineRun)
+
+    async def start_run(
+        self,
+        *,
+        pipeline: str,
+        workspace: str | None = None,
+        parameters: dict[str, Any] | None = None,
+        key: str | None = None,
+        cause: str | None = None,
+    ) -> PipelineRun:  # noqa: PLR0913
+        """Start a run; the same key twice is one run."""
+        return await self._call(
+            "lifecycle.start_run",
+            {"pipeline": pipeline, "workspace": workspace, "parameters": parameters, "key": key, "cause": cause},
+            PipelineRun,
+        )

@@ -1,0 +1,67 @@
+"""Objects of lifecycle. Written by tools/generate.py from the use cases; do not edit."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Literal
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PipelineRun:
+    """One run of a pipeline, with its steps in order."""
+
+    id: str
+    workspace: str
+    pipeline: str
+    number: int
+    state: Literal["RUNNING", "SUCCEEDED", "FAILED", "CANCELLED"]
+    cause: str
+    parameters: dict[str, Any]
+    started_at: datetime
+    started_by: str
+    ended_at: datetime | None
+    attempt: int
+    error: str
+    steps: list[Step] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Step:
+    """One step of a run: what it did, how long it took, what it found out."""
+
+    name: str
+    title: str
+    state: Literal["PENDING", "RUNNING", "SUCCEEDED", "FAILED", "CANCELLED", "SKIPPED"] = "PENDING"
+    fraction: float = 0.0
+    note: str = ""
+    started_at: datetime | None = None
+    ended_at: datetime | None = None
+    output: dict[str, Any] = field(default_factory=dict)
+    error: str = ""
+    hint: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pipeline:
+    """A named way from data to a service: a template, its parameters and its triggers."""
+
+    id: str
+    workspace: str
+    slug: str
+    name: str
+    template: str
+    parameters: dict[str, Any]
+    triggers: list[Trigger]
+    paused: bool
+    created_at: datetime
+    created_by: str
+    version: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Trigger:
+    """What starts a pipeline by itself: an event of a type, about a subject when one is given."""
+
+    event: str
+    subject: str | None = None

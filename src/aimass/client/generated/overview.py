@@ -1,0 +1,89 @@
+"""Methods of overview. Written by tools/generate.py from the use cases; do not edit."""
+
+from __future__ import annotations
+
+from typing import Any
+from aimass.client.calls import AsyncCalls, Calls
+from aimass.client.generated.overview_types import Activity, Finding, Lineage, Need, SpecChange, StorageUse
+
+
+class OverviewCalls(Calls):
+    """Operations of overview."""
+
+    def apply_specs(
+        self, *, documents: list[dict[str, Any]], workspace: str | None = None, dry_run: bool | None = None
+    ) -> list[SpecChange]:  # noqa: PLR0913
+        """Create or change what the documents describe; each kind asks for its own permission."""
+        return self._call(
+            "overview.apply_specs",
+            {"documents": documents, "workspace": workspace, "dry_run": dry_run},
+            list[SpecChange],
+        )
+
+    def export_specs(self, *, workspace: str | None = None) -> list[dict[str, Any]]:  # noqa: PLR0913
+        """Write everything that has a spec as documents; applying them again changes nothing."""
+        return self._call("overview.export_specs", {"workspace": workspace}, list[dict[str, Any]])
+
+    def list_activity(self, *, workspace: str | None = None, limit: int | None = None) -> list[Activity]:  # noqa: PLR0913
+        """List the latest facts of the event log."""
+        return self._call("overview.list_activity", {"workspace": workspace, "limit": limit}, list[Activity])
+
+    def list_needs(self, *, workspace: str | None = None) -> list[Need]:  # noqa: PLR0913
+        """List what needs somebody: alerts, failed jobs, reviews and approvals, newest first."""
+        return self._call("overview.list_needs", {"workspace": workspace}, list[Need])
+
+    def search(self, *, q: str, kind: str | None = None, limit: int | None = None) -> list[Finding]:  # noqa: PLR0913
+        """Find datasets, models, services, jobs, people and pages by their words."""
+        return self._call("overview.search", {"q": q, "kind": kind, "limit": limit}, list[Finding])
+
+    def show_storage(self) -> list[StorageUse]:  # noqa: PLR0913
+        """Show what the data directory holds, and how long it is kept."""
+        return self._call("overview.show_storage", {}, list[StorageUse])
+
+    def trace_lineage(self, *, kind: str, id: str, workspace: str | None = None, hops: int | None = None) -> Lineage:  # noqa: PLR0913
+        """Follow where an object came from and what came of it."""
+        return self._call(
+            "overview.trace_lineage", {"kind": kind, "id": id, "workspace": workspace, "hops": hops}, Lineage
+        )
+
+
+class AsyncOverviewCalls(AsyncCalls):
+    """Operations of overview, for asyncio."""
+
+    async def apply_specs(
+        self, *, documents: list[dict[str, Any]], workspace: str | None = None, dry_run: bool | None = None
+    ) -> list[SpecChange]:  # noqa: PLR0913
+        """Create or change what the documents describe; each kind asks for its own permission."""
+        return await self._call(
+            "overview.apply_specs",
+            {"documents": documents, "workspace": workspace, "dry_run": dry_run},
+            list[SpecChange],
+        )
+
+    async def export_specs(self, *, workspace: str | None = None) -> list[dict[str, Any]]:  # noqa: PLR0913
+        """Write everything that has a spec as documents; applying them again changes nothing."""
+        return await self._call("overview.export_specs", {"workspace": workspace}, list[dict[str, Any]])
+
+    async def list_activity(self, *, workspace: str | None = None, limit: int | None = None) -> list[Activity]:  # noqa: PLR0913
+        """List the latest facts of the event log."""
+        return await self._call("overview.list_activity", {"workspace": workspace, "limit": limit}, list[Activity])
+
+    async def list_needs(self, *, workspace: str | None = None) -> list[Need]:  # noqa: PLR0913
+        """List what needs somebody: alerts, failed jobs, reviews and approvals, newest first."""
+        return await self._call("overview.list_needs", {"workspace": workspace}, list[Need])
+
+    async def search(self, *, q: str, kind: str | None = None, limit: int | None = None) -> list[Finding]:  # noqa: PLR0913
+        """Find datasets, models, services, jobs, people and pages by their words."""
+        return await self._call("overview.search", {"q": q, "kind": kind, "limit": limit}, list[Finding])
+
+    async def show_storage(self) -> list[StorageUse]:  # noqa: PLR0913
+        """Show what the data directory holds, and how long it is kept."""
+        return await self._call("overview.show_storage", {}, list[StorageUse])
+
+    async def trace_lineage(
+        self, *, kind: str, id: str, workspace: str | None = None, hops: int | None = None
+    ) -> Lineage:  # noqa: PLR0913
+        """Follow where an object came from and what came of it."""
+        return await self._call(
+            "overview.trace_lineage", {"kind": kind, "id": id, "workspace": workspace, "hops": hops}, Lineage
+        )

@@ -1,0 +1,580 @@
+"""Methods of serving. Written by tools/generate.py from the use cases; do not edit."""
+
+from __future__ import annotations
+
+from typing import Literal
+from aimass.client.calls import AsyncCalls, Calls
+from aimass.client.generated.serving_types import (
+    Deployment,
+    Endpoint,
+    EndpointStatus,
+    HistoryEntry,
+    Resources,
+    Revision,
+    Snippet,
+)
+from aimass.kernel.pages import Page
+
+
+class ServingCalls(Calls):
+    """Operations of serving."""
+
+    def change_endpoint(
+        self,
+        *,
+        endpoint: str,
+        workspace: str | None = None,
+        description: str | None = None,
+        timeout_s: float | None = None,
+        max_body_bytes: int | None = None,
+        sample: float | None = None,
+        payload: bool | None = None,
+        retention_days: int | None = None,
+        max_record_bytes: int | None = None,
+        unseen: Literal["model", "serve", "refuse"] | None = None,
+        expected_version: int | None = None,
+    ) -> Endpoint:  # noqa: PLR0913
+        """Change the limits and the record policy of an endpoint."""
+        return self._call(
+            "serving.change_endpoint",
+            {
+                "endpoint": endpoint,
+                "workspace": workspace,
+                "description": description,
+                "timeout_s": timeout_s,
+                "max_body_bytes": max_body_bytes,
+                "sample": sample,
+                "payload": payload,
+                "retention_days": retention_days,
+                "max_record_bytes": max_record_bytes,
+                "unseen": unseen,
+                "expected_version": expected_version,
+            },
+            Endpoint,
+        )
+
+    def create_endpoint(
+        self,
+        *,
+        name: str,
+        workspace: str | None = None,
+        description: str | None = None,
+        timeout_s: float | None = None,
+        max_body_bytes: int | None = None,
+        sample: float | None = None,
+        payload: bool | None = None,
+        retention_days: int | None = None,
+        max_record_bytes: int | None = None,
+        unseen: Literal["model", "serve", "refuse"] | None = None,
+    ) -> Endpoint:  # noqa: PLR0913
+        """Create an endpoint: a stable name that clients call."""
+        return self._call(
+            "serving.create_endpoint",
+            {
+                "name": name,
+                "workspace": workspace,
+                "description": description,
+                "timeout_s": timeout_s,
+                "max_body_bytes": max_body_bytes,
+                "sample": sample,
+                "payload": payload,
+                "retention_days": retention_days,
+                "max_record_bytes": max_record_bytes,
+                "unseen": unseen,
+            },
+            Endpoint,
+        )
+
+    def delete_endpoint(
+        self, *, endpoint: str, workspace: str | None = None, expected_version: int | None = None
+    ) -> None:  # noqa: PLR0913
+        """Delete an endpoint: it answers no more; its history stays."""
+        return self._call(
+            "serving.delete_endpoint",
+            {"endpoint": endpoint, "workspace": workspace, "expected_version": expected_version},
+            None,
+        )
+
+    def deploy(
+        self,
+        *,
+        endpoint: str,
+        model: str,
+        workspace: str | None = None,
+        alias: str | None = None,
+        model_version: int | None = None,
+        name: str | None = None,
+        weight: int | None = None,
+        placement: Literal["auto", "inline", "isolated"] | None = None,
+        resources: Resources | None = None,
+        reason: str | None = None,
+    ) -> Endpoint:  # noqa: PLR0913
+        """Deploy a model on an endpoint; the same again changes nothing."""
+        return self._call(
+            "serving.deploy",
+            {
+                "endpoint": endpoint,
+                "model": model,
+                "workspace": workspace,
+                "alias": alias,
+                "model_version": model_version,
+                "name": name,
+                "weight": weight,
+                "placement": placement,
+                "resources": resources,
+                "reason": reason,
+            },
+            Endpoint,
+        )
+
+    def deploy_model(
+        self,
+        *,
+        model: str,
+        workspace: str | None = None,
+        endpoint: str | None = None,
+        alias: str | None = None,
+        model_version: int | None = None,
+        reason: str | None = None,
+    ) -> Endpoint:  # noqa: PLR0913
+        """Serve a model on the endpoint of its name, which is made when it is missing."""
+        return self._call(
+            "serving.deploy_model",
+            {
+                "model": model,
+                "workspace": workspace,
+                "endpoint": endpoint,
+                "alias": alias,
+                "model_version": model_version,
+                "reason": reason,
+            },
+            Endpoint,
+        )
+
+    def get_endpoint(self, *, endpoint: str, workspace: str | None = None) -> Endpoint:  # noqa: PLR0913
+        """Show an endpoint with its deployments and traffic."""
+        return self._call("serving.get_endpoint", {"endpoint": endpoint, "workspace": workspace}, Endpoint)
+
+    def get_snippet(self, *, endpoint: str, workspace: str | None = None) -> Snippet:  # noqa: PLR0913
+        """Show programs that call an endpoint with a sample of its model: curl, Python and tritonclient."""
+        return self._call("serving.get_snippet", {"endpoint": endpoint, "workspace": workspace}, Snippet)
+
+    def get_status(self, *, endpoint: str, workspace: str | None = None) -> EndpointStatus:  # noqa: PLR0913
+        """Show how an endpoint does right now: its deployments, their workers and the gateways."""
+        return self._call("serving.get_status", {"endpoint": endpoint, "workspace": workspace}, EndpointStatus)
+
+    def list_deployments(self, *, endpoint: str, workspace: str | None = None) -> list[Deployment]:  # noqa: PLR0913
+        """List the deployments of an endpoint, the oldest first."""
+        return self._call("serving.list_deployments", {"endpoint": endpoint, "workspace": workspace}, list[Deployment])
+
+    def list_endpoints(
+        self,
+        *,
+        workspace: str | None = None,
+        model: str | None = None,
+        limit: int | None = None,
+        cursor: str | None = None,
+    ) -> Page[Endpoint]:  # noqa: PLR0913
+        """List endpoints with what runs on them, by name."""
+        return self._call(
+            "serving.list_endpoints",
+            {"workspace": workspace, "model": model, "limit": limit, "cursor": cursor},
+            Page[Endpoint],
+        )
+
+    def list_history(
+        self, *, endpoint: str, workspace: str | None = None, limit: int | None = None, cursor: str | None = None
+    ) -> Page[HistoryEntry]:  # noqa: PLR0913
+        """List who ran what in production when: revisions and changes of traffic, the newest first."""
+        return self._call(
+            "serving.list_history",
+            {"endpoint": endpoint, "workspace": workspace, "limit": limit, "cursor": cursor},
+            Page[HistoryEntry],
+        )
+
+    def list_revisions(
+        self,
+        *,
+        endpoint: str,
+        workspace: str | None = None,
+        deployment: str | None = None,
+        limit: int | None = None,
+        cursor: str | None = None,
+    ) -> Page[Revision]:  # noqa: PLR0913
+        """List what was deployed on an endpoint: which version, by whom, when and why; the newest first."""
+        return self._call(
+            "serving.list_revisions",
+            {"endpoint": endpoint, "workspace": workspace, "deployment": deployment, "limit": limit, "cursor": cursor},
+            Page[Revision],
+        )
+
+    def promote(
+        self, *, endpoint: str, workspace: str | None = None, deployment: str | None = None, reason: str | None = None
+    ) -> Endpoint:  # noqa: PLR0913
+        """Make what a canary runs the main deployment, with all the traffic; the canary is stopped."""
+        return self._call(
+            "serving.promote",
+            {"endpoint": endpoint, "workspace": workspace, "deployment": deployment, "reason": reason},
+            Endpoint,
+        )
+
+    def remove_deployment(
+        self, *, endpoint: str, deployment: str, workspace: str | None = None, reason: str | None = None
+    ) -> None:  # noqa: PLR0913
+        """Remove a deployment that gets no traffic; its revisions stay in the history."""
+        return self._call(
+            "serving.remove_deployment",
+            {"endpoint": endpoint, "deployment": deployment, "workspace": workspace, "reason": reason},
+            None,
+        )
+
+    def roll_back(
+        self,
+        *,
+        endpoint: str,
+        workspace: str | None = None,
+        deployment: str | None = None,
+        revision: int | None = None,
+        reason: str | None = None,
+    ) -> Endpoint:  # noqa: PLR0913
+        """Bring back what ran before: take a canary out, or return to the revision before the present one."""
+        return self._call(
+            "serving.roll_back",
+            {
+                "endpoint": endpoint,
+                "workspace": workspace,
+                "deployment": deployment,
+                "revision": revision,
+                "reason": reason,
+            },
+            Endpoint,
+        )
+
+    def set_traffic(
+        self,
+        *,
+        endpoint: str,
+        weights: dict[str, int],
+        workspace: str | None = None,
+        shadow: str | None = None,
+        fallback: str | None = None,
+        reason: str | None = None,
+        expected_version: int | None = None,
+    ) -> Endpoint:  # noqa: PLR0913
+        """Share the traffic of an endpoint among its deployments."""
+        return self._call(
+            "serving.set_traffic",
+            {
+                "endpoint": endpoint,
+                "weights": weights,
+                "workspace": workspace,
+                "shadow": shadow,
+                "fallback": fallback,
+                "reason": reason,
+                "expected_version": expected_version,
+            },
+            Endpoint,
+        )
+
+    def start_deployment(
+        self, *, endpoint: str, deployment: str, workspace: str | None = None, reason: str | None = None
+    ) -> Endpoint:  # noqa: PLR0913
+        """Start a stopped deployment, or try again to start one that failed."""
+        return self._call(
+            "serving.start_deployment",
+            {"endpoint": endpoint, "deployment": deployment, "workspace": workspace, "reason": reason},
+            Endpoint,
+        )
+
+    def stop_deployment(
+        self, *, endpoint: str, deployment: str, workspace: str | None = None, reason: str | None = None
+    ) -> Endpoint:  # noqa: PLR0913
+        """Stop a deployment; its share of the traffic goes to those that run."""
+        return self._call(
+            "serving.stop_deployment",
+            {"endpoint": endpoint, "deployment": deployment, "workspace": workspace, "reason": reason},
+            Endpoint,
+        )
+
+
+class AsyncServingCalls(AsyncCalls):
+    """Operations of serving, for asyncio."""
+
+    async def change_endpoint(
+        self,
+        *,
+        endpoint: str,
+        workspace: str | None = None,
+        description: str | None = None,
+        timeout_s: float | None = None,
+        max_body_bytes: int | None = None,
+        sample: float | None = None,
+        payload: bool | None = None,
+        retention_days: int | None = None,
+        max_record_bytes: int | None = None,
+        unseen: Literal["model", "serve", "refuse"] | None = None,
+        expected_version: int | None = None,
+    ) -> Endpoint:  # noqa: PLR0913
+        """Change the limits and the record policy of an endpoint."""
+        return await self._call(
+            "serving.change_endpoint",
+            {
+                "endpoint": endpoint,
+                "workspace": workspace,
+                "description": description,
+                "timeout_s": timeout_s,
+                "max_body_bytes": max_body_bytes,
+                "sample": sample,
+                "payload": payload,
+                "retention_days": retention_days,
+                "max_record_bytes": max_record_bytes,
+                "unseen": unseen,
+                "expected_version": expected_version,
+            },
+            Endpoint,
+        )
+
+    async def create_endpoint(
+        self,
+        *,
+        name: str,
+        workspace: str | None = None,
+        description: str | None = None,
+        timeout_s: float | None = None,
+        max_body_bytes: int | None = None,
+        sample: float | None = None,
+        payload: bool | None = None,
+        retention_days: int | None = None,
+        max_record_bytes: int | None = None,
+        unseen: Literal["model", "serve", "refuse"] | None = None,
+    ) -> Endpoint:  # noqa: PLR0913
+        """Create an endpoint: a stable name that clients call."""
+        return await self._call(
+            "serving.create_endpoint",
+            {
+                "name": name,
+                "workspace": workspace,
+                "description": description,
+                "timeout_s": timeout_s,
+                "max_body_bytes": max_body_bytes,
+                "sample": sample,
+                "payload": payload,
+                "retention_days": retention_days,
+                "max_record_bytes": max_record_bytes,
+                "unseen": unseen,
+            },
+            Endpoint,
+        )
+
+    async def delete_endpoint(
+        self, *, endpoint: str, workspace: str | None = None, expected_version: int | None = None
+    ) -> None:  # noqa: PLR0913
+        """Delete an endpoint: it answers no more; its history stays."""
+        return await self._call(
+            "serving.delete_endpoint",
+            {"endpoint": endpoint, "workspace": workspace, "expected_version": expected_version},
+            None,
+        )
+
+    async def deploy(
+        self,
+        *,
+        endpoint: str,
+        model: str,
+        workspace: str | None = None,
+        alias: str | None = None,
+        model_version: int | None = None,
+        name: str | None = None,
+        weight: int | None = None,
+        placement: Literal["auto", "inline", "isolated"] | None = None,
+        resources: Resources | None = None,
+        reason: str | None = None,
+    ) -> Endpoint:  # noqa: PLR0913
+        """Deploy a model on an endpoint; the same again changes nothing."""
+        return await self._call(
+            "serving.deploy",
+            {
+                "endpoint": endpoint,
+                "model": model,
+                "workspace": workspace,
+                "alias": alias,
+                "model_version": model_version,
+                "name": name,
+                "weight": weight,
+                "placement": placement,
+                "resources": resources,
+                "reason": reason,
+            },
+            Endpoint,
+        )
+
+    async def deploy_model(
+        self,
+        *,
+        model: str,
+        workspace: str | None = None,
+        endpoint: str | None = None,
+        alias: str | None = None,
+        model_version: int | None = None,
+        reason: str | None = None,
+    ) -> Endpoint:  # noqa: PLR0913
+        """Serve a model on the endpoint of its name, which is made when it is missing."""
+        return await self._call(
+            "serving.deploy_model",
+            {
+                "model": model,
+                "workspace": workspace,
+                "endpoint": endpoint,
+                "alias": alias,
+                "model_version": model_version,
+                "reason": reason,
+            },
+            Endpoint,
+        )
+
+    async def get_endpoint(self, *, endpoint: str, workspace: str | None = None) -> Endpoint:  # noqa: PLR0913
+        """Show an endpoint with its deployments and traffic."""
+        return await self._call("serving.get_endpoint", {"endpoint": endpoint, "workspace": workspace}, Endpoint)
+
+    async def get_snippet(self, *, endpoint: str, workspace: str | None = None) -> Snippet:  # noqa: PLR0913
+        """Show programs that call an endpoint with a sample of its model: curl, Python and tritonclient."""
+        return await self._call("serving.get_snippet", {"endpoint": endpoint, "workspace": workspace}, Snippet)
+
+    async def get_status(self, *, endpoint: str, workspace: str | None = None) -> EndpointStatus:  # noqa: PLR0913
+        """Show how an endpoint does right now: its deployments, their workers and the gateways."""
+        return await self._call("serving.get_status", {"endpoint": endpoint, "workspace": workspace}, EndpointStatus)
+
+    async def list_deployments(self, *, endpoint: str, workspace: str | None = None) -> list[Deployment]:  # noqa: PLR0913
+        """List the deployments of an endpoint, the oldest first."""
+        return await self._call(
+            "serving.list_deployments", {"endpoint": endpoint, "workspace": workspace}, list[Deployment]
+        )
+
+    async def list_endpoints(
+        self,
+        *,
+        workspace: str | None = None,
+        model: str | None = None,
+        limit: int | None = None,
+        cursor: str | None = None,
+    ) -> Page[Endpoint]:  # noqa: PLR0913
+        """List endpoints with what runs on them, by name."""
+        return await self._call(
+            "serving.list_endpoints",
+            {"workspace": workspace, "model": model, "limit": limit, "cursor": cursor},
+            Page[Endpoint],
+        )
+
+    async def list_history(
+        self, *, endpoint: str, workspace: str | None = None, limit: int | None = None, cursor: str | None = None
+    ) -> Page[HistoryEntry]:  # noqa: PLR0913
+        """List who ran what in production when: revisions and changes of traffic, the newest first."""
+        return await self._call(
+            "serving.list_history",
+            {"endpoint": endpoint, "workspace": workspace, "limit": limit, "cursor": cursor},
+            Page[HistoryEntry],
+        )
+
+    async def list_revisions(
+        self,
+        *,
+        endpoint: str,
+        workspace: str | None = None,
+        deployment: str | None = None,
+        limit: int | None = None,
+        cursor: str | None = None,
+    ) -> Page[Revision]:  # noqa: PLR0913
+        """List what was deployed on an endpoint: which version, by whom, when and why; the newest first."""
+        return await self._call(
+            "serving.list_revisions",
+            {"endpoint": endpoint, "workspace": workspace, "deployment": deployment, "limit": limit, "cursor": cursor},
+            Page[Revision],
+        )
+
+    async def promote(
+        self, *, endpoint: str, workspace: str | None = None, deployment: str | None = None, reason: str | None = None
+    ) -> Endpoint:  # noqa: PLR0913
+        """Make what a canary runs the main deployment, with all the traffic; the canary is stopped."""
+        return await self._call(
+            "serving.promote",
+            {"endpoint": endpoint, "workspace": workspace, "deployment": deployment, "reason": reason},
+            Endpoint,
+        )
+
+    async def remove_deployment(
+        self, *, endpoint: str, deployment: str, workspace: str | None = None, reason: str | None = None
+    ) -> None:  # noqa: PLR0913
+        """Remove a deployment that gets no traffic; its revisions stay in the history."""
+        return await self._call(
+            "serving.remove_deployment",
+            {"endpoint": endpoint, "deployment": deployment, "workspace": workspace, "reason": reason},
+            None,
+        )
+
+    async def roll_back(
+        self,
+        *,
+        endpoint: str,
+        workspace: str | None = None,
+        deployment: str | None = None,
+        revision: int | None = None,
+        reason: str | None = None,
+    ) -> Endpoint:  # noqa: PLR0913
+        """Bring back what ran before: take a canary out, or return to the revision before the present one."""
+        return await self._call(
+            "serving.roll_back",
+            {
+                "endpoint": endpoint,
+                "workspace": workspace,
+                "deployment": deployment,
+                "revision": revision,
+                "reason": reason,
+            },
+            Endpoint,
+        )
+
+    async def set_traffic(
+        self,
+        *,
+        endpoint: str,
+        weights: dict[str, int],
+        workspace: str | None = None,
+        shadow: str | None = None,
+        fallback: str | None = None,
+        reason: str | None = None,
+        expected_version: int | None = None,
+    ) -> Endpoint:  # noqa: PLR0913
+        """Share the traffic of an endpoint among its deployments."""
+        return await self._call(
+            "serving.set_traffic",
+            {
+                "endpoint": endpoint,
+                "weights": weights,
+                "workspace": workspace,
+                "shadow": shadow,
+                "fallback": fallback,
+                "reason": reason,
+                "expected_version": expected_version,
+            },
+            Endpoint,
+        )
+
+    async def start_deployment(
+        self, *, endpoint: str, deployment: str, workspace: str | None = None, reason: str | None = None
+    ) -> Endpoint:  # noqa: PLR0913
+        """Start a stopped deployment, or try again to start one that failed."""
+        return await self._call(
+            "serving.start_deployment",
+            {"endpoint": endpoint, "deployment": deployment, "workspace": workspace, "reason": reason},
+            Endpoint,
+        )
+
+    async def stop_deployment(
+        self, *, endpoint: str, deployment: str, workspace: str | None = None, reason: str | None = None
+    ) -> Endpoint:  # noqa: PLR0913
+        """Stop a deployment; its share of the traffic goes to those that run."""
+        return await self._call(
+            "serving.stop_deployment",
+            {"endpoint": endpoint, "deployment": deployment, "workspace": workspace, "reason": reason},
+            Endpoint,
+        )

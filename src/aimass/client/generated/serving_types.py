@@ -1,0 +1,172 @@
+"""Objects of serving. Written by tools/generate.py from the use cases; do not edit."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Literal
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Endpoint:
+    """A stable name that clients call, and what answers behind it."""
+
+    id: str
+    workspace: str
+    slug: str
+    description: str
+    timeout_s: float
+    max_body_bytes: int
+    record: RecordPolicy
+    unseen: Literal["model", "serve", "refuse"]
+    traffic: TrafficPolicy
+    main: str | None
+    state: Literal["PENDING", "STARTING", "READY", "DEGRADED", "FAILED", "STOPPED"]
+    deployments: list[Deployment]
+    created_by: str
+    created_at: datetime
+    version: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RecordPolicy:
+    """What is kept of the requests of an endpoint."""
+
+    sample: float = 1.0
+    payload: bool = True
+    retention_days: int = 90
+    max_bytes: int = 10737418240
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrafficPolicy:
+    """How the requests of an endpoint are shared among its deployments."""
+
+    weights: dict[str, int] = field(default_factory=dict)
+    shadow: str | None = None
+    fallback: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Deployment:
+    """A model version on an endpoint."""
+
+    id: str
+    workspace: str
+    endpoint: str
+    name: str
+    is_main: bool
+    model: str
+    alias: str | None
+    model_version: int | None
+    placement: Literal["auto", "inline", "isolated"]
+    resources: Resources
+    weight: int
+    state: Literal["PENDING", "STARTING", "READY", "DEGRADED", "FAILED", "STOPPED"]
+    reason: str
+    conditions: list[Condition]
+    revision: int | None
+    served_version: int | None
+    target: int
+    target_version: int
+    created_at: datetime
+    changed_at: datetime
+    version: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Resources:
+    """What the isolated worker of a deployment may use; inline deployments share the gateway's own."""
+
+    memory_bytes: int = 2147483648
+    threads: int = 1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Condition:
+    """One thing that is so, or not: ``Serving``, ``RolledOut``, ``FollowsAlias``, with the reason."""
+
+    type: Literal["Serving", "RolledOut", "FollowsAlias"]
+    status: bool
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Snippet:
+    """Programs that call an endpoint, ready to copy; ``{key}`` stands for the API key."""
+
+    url: str
+    curl: str
+    python: str
+    tritonclient: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EndpointStatus:
+    """How an endpoint does right now."""
+
+    endpoint: str
+    state: Literal["PENDING", "STARTING", "READY", "DEGRADED", "FAILED", "STOPPED"]
+    reason: str
+    deployments: list[Deployment]
+    replicas: list[ReplicaStatus]
+    gateways: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReplicaStatus:
+    """An isolated worker of a deployment."""
+
+    deployment: str
+    revision: int
+    pid: int | None
+    is_up: bool
+    restarts: int
+    memory_bytes: int
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HistoryEntry:
+    """One line of the history of an endpoint: a revision, or a change of its traffic."""
+
+    id: str
+    time: datetime
+    kind: Literal["revision", "traffic"]
+    cause: str
+    actor: str
+    reason: str
+    weights: dict[str, int]
+    deployment: str | None = None
+    model: str | None = None
+    model_version: int | None = None
+    revision: int | None = None
+    state: str | None = None
+    ready_at: datetime | None = None
+    retired_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Revision:
+    """One change of what a deployment runs: what, by whom, when and why."""
+
+    id: str
+    workspace: str
+    endpoint: str
+    deployment: str
+    number: int
+    model: str
+    model_version: int
+    digest: str
+    runtime: str
+    alias: str | None
+    cause: Literal["deploy", "alias", "rollback", "promote", "start"]
+    restores: int | None
+    weights: dict[str, int]
+    state: Literal["PENDING", "STARTING", "READY", "FAILED", "RETIRED"]
+    error: str
+    actor: str
+    reason: str
+    created_at: datetime
+    ready_at: datetime | None
+    retired_at: datetime | None

@@ -1,0 +1,524 @@
+"""Methods of training. Written by tools/generate.py from the use cases; do not edit."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+from aimass.client.calls import AsyncCalls, Calls
+from aimass.client.generated.models_types import ModelVersion
+from aimass.client.generated.training_types import (
+    Artifact,
+    Evaluation,
+    Experiment,
+    Point,
+    RecipeInfo,
+    Run,
+    RunComparison,
+    Split,
+)
+from aimass.kernel.pages import Page
+
+
+class TrainingCalls(Calls):
+    """Operations of training."""
+
+    def cancel_run(self, *, run: str, workspace: str | None = None) -> Run:  # noqa: PLR0913
+        """Cancel a run; what it did so far is kept as its job's log."""
+        return self._call("training.cancel_run", {"run": run, "workspace": workspace}, Run)
+
+    def compare_runs(self, *, runs: list[str], workspace: str | None = None) -> RunComparison:  # noqa: PLR0913
+        """Compare runs: metrics side by side, and the data and parameters in which they differ."""
+        return self._call("training.compare_runs", {"runs": runs, "workspace": workspace}, RunComparison)
+
+    def create_experiment(
+        self, *, name: str, workspace: str | None = None, slug: str | None = None, description: str | None = None
+    ) -> Experiment:  # noqa: PLR0913
+        """Create an experiment."""
+        return self._call(
+            "training.create_experiment",
+            {"name": name, "workspace": workspace, "slug": slug, "description": description},
+            Experiment,
+        )
+
+    def create_split(
+        self,
+        *,
+        dataset: str,
+        target: str,
+        workspace: str | None = None,
+        dataset_version: int | None = None,
+        key_column: str | None = None,
+        fractions: dict[str, float] | None = None,
+        seed: int | None = None,
+        stratify: bool | None = None,
+        base: str | None = None,
+        new_rows: Literal["train", "validation", "test", "future"] | None = None,
+        key: str | None = None,
+    ) -> Split:  # noqa: PLR0913
+        """Split a dataset version into train, validation, test and future rows."""
+        return self._call(
+            "training.create_split",
+            {
+                "dataset": dataset,
+                "target": target,
+                "workspace": workspace,
+                "dataset_version": dataset_version,
+                "key_column": key_column,
+                "fractions": fractions,
+                "seed": seed,
+                "stratify": stratify,
+                "base": base,
+                "new_rows": new_rows,
+                "key": key,
+            },
+            Split,
+        )
+
+    def delete_experiment(self, *, experiment: str, workspace: str | None = None) -> None:  # noqa: PLR0913
+        """Delete an experiment with its runs; registered model versions stay."""
+        return self._call("training.delete_experiment", {"experiment": experiment, "workspace": workspace}, None)
+
+    def delete_run(self, *, run: str, workspace: str | None = None) -> None:  # noqa: PLR0913
+        """Delete a run that has ended; model versions made of it stay."""
+        return self._call("training.delete_run", {"run": run, "workspace": workspace}, None)
+
+    def evaluate_run(
+        self,
+        *,
+        run: str,
+        workspace: str | None = None,
+        part: Literal["train", "validation", "test", "future"] | None = None,
+    ) -> Evaluation:  # noqa: PLR0913
+        """Evaluate the exported file of a run on a part of its split; a part is evaluated once."""
+        return self._call("training.evaluate_run", {"run": run, "workspace": workspace, "part": part}, Evaluation)
+
+    def get_evaluation(
+        self,
+        *,
+        run: str,
+        workspace: str | None = None,
+        part: Literal["train", "validation", "test", "future"] | None = None,
+    ) -> Evaluation:  # noqa: PLR0913
+        """Show what a run scores on a part, with the interval of its ROC AUC."""
+        return self._call("training.get_evaluation", {"run": run, "workspace": workspace, "part": part}, Evaluation)
+
+    def get_evaluation_report(
+        self,
+        *,
+        run: str,
+        workspace: str | None = None,
+        part: Literal["train", "validation", "test", "future"] | None = None,
+    ) -> dict[str, Any]:  # noqa: PLR0913
+        """Show ROC, precision-recall, calibration, confusion matrix and permutation importance on a part."""
+        return self._call(
+            "training.get_evaluation_report", {"run": run, "workspace": workspace, "part": part}, dict[str, Any]
+        )
+
+    def get_experiment(self, *, experiment: str, workspace: str | None = None) -> Experiment:  # noqa: PLR0913
+        """Show an experiment."""
+        return self._call("training.get_experiment", {"experiment": experiment, "workspace": workspace}, Experiment)
+
+    def get_metric_history(self, *, run: str, metric: str, workspace: str | None = None) -> list[Point]:  # noqa: PLR0913
+        """Show every value of a metric, step by step."""
+        return self._call(
+            "training.get_metric_history", {"run": run, "metric": metric, "workspace": workspace}, list[Point]
+        )
+
+    def get_recipe(self, *, recipe: str) -> RecipeInfo:  # noqa: PLR0913
+        """Show a recipe with its parameters, their defaults and ranges."""
+        return self._call("training.get_recipe", {"recipe": recipe}, RecipeInfo)
+
+    def get_run(self, *, run: str, workspace: str | None = None) -> Run:  # noqa: PLR0913
+        """Show a run with its metrics, and its progress while it runs."""
+        return self._call("training.get_run", {"run": run, "workspace": workspace}, Run)
+
+    def get_run_report(self, *, run: str, workspace: str | None = None) -> dict[str, Any]:  # noqa: PLR0913
+        """Show the whole report of a run: folds, curves, confusion matrix, importance, history."""
+        return self._call("training.get_run_report", {"run": run, "workspace": workspace}, dict[str, Any])
+
+    def get_split(self, *, split: str, workspace: str | None = None) -> Split:  # noqa: PLR0913
+        """Show a split with its rows by part and class."""
+        return self._call("training.get_split", {"split": split, "workspace": workspace}, Split)
+
+    def list_artifacts(self, *, run: str, workspace: str | None = None) -> list[Artifact]:  # noqa: PLR0913
+        """List the files that a run left."""
+        return self._call("training.list_artifacts", {"run": run, "workspace": workspace}, list[Artifact])
+
+    def list_evaluations(self, *, run: str, workspace: str | None = None) -> list[Evaluation]:  # noqa: PLR0913
+        """List the evaluations of a run."""
+        return self._call("training.list_evaluations", {"run": run, "workspace": workspace}, list[Evaluation])
+
+    def list_experiments(
+        self, *, workspace: str | None = None, limit: int | None = None, cursor: str | None = None
+    ) -> Page[Experiment]:  # noqa: PLR0913
+        """List experiments, newest first."""
+        return self._call(
+            "training.list_experiments", {"workspace": workspace, "limit": limit, "cursor": cursor}, Page[Experiment]
+        )
+
+    def list_recipes(self) -> list[RecipeInfo]:  # noqa: PLR0913
+        """List the recipes that are installed."""
+        return self._call("training.list_recipes", {}, list[RecipeInfo])
+
+    def list_runs(
+        self,
+        *,
+        workspace: str | None = None,
+        experiment: str | None = None,
+        recipe: str | None = None,
+        state: Literal["SCHEDULED", "RUNNING", "FINISHED", "FAILED", "KILLED"] | None = None,
+        split: str | None = None,
+        dataset: str | None = None,
+        sort: str | None = None,
+        ascending: bool | None = None,
+        limit: int | None = None,
+        cursor: str | None = None,
+    ) -> Page[Run]:  # noqa: PLR0913
+        """List runs, newest first, or by a metric."""
+        return self._call(
+            "training.list_runs",
+            {
+                "workspace": workspace,
+                "experiment": experiment,
+                "recipe": recipe,
+                "state": state,
+                "split": split,
+                "dataset": dataset,
+                "sort": sort,
+                "ascending": ascending,
+                "limit": limit,
+                "cursor": cursor,
+            },
+            Page[Run],
+        )
+
+    def list_splits(
+        self,
+        *,
+        workspace: str | None = None,
+        dataset: str | None = None,
+        limit: int | None = None,
+        cursor: str | None = None,
+    ) -> Page[Split]:  # noqa: PLR0913
+        """List splits, newest first."""
+        return self._call(
+            "training.list_splits",
+            {"workspace": workspace, "dataset": dataset, "limit": limit, "cursor": cursor},
+            Page[Split],
+        )
+
+    def register_run(
+        self,
+        *,
+        run: str,
+        model: str,
+        workspace: str | None = None,
+        name: str | None = None,
+        description: str | None = None,
+    ) -> ModelVersion:  # noqa: PLR0913
+        """Register the package of a run as the next version of a model; the same run is one version."""
+        return self._call(
+            "training.register_run",
+            {"run": run, "model": model, "workspace": workspace, "name": name, "description": description},
+            ModelVersion,
+        )
+
+    def start_run(
+        self,
+        *,
+        recipe: str,
+        split: str,
+        workspace: str | None = None,
+        experiment: str | None = None,
+        name: str | None = None,
+        params: dict[str, Any] | None = None,
+        features: list[str] | None = None,
+        unseen: dict[str, Literal["serve", "refuse"]] | None = None,
+        seed: int | None = None,
+        folds: int | None = None,
+        tags: dict[str, str] | None = None,
+        key: str | None = None,
+    ) -> Run:  # noqa: PLR0913
+        """Train a recipe on a split, as a job in a process of its own."""
+        return self._call(
+            "training.start_run",
+            {
+                "recipe": recipe,
+                "split": split,
+                "workspace": workspace,
+                "experiment": experiment,
+                "name": name,
+                "params": params,
+                "features": features,
+                "unseen": unseen,
+                "seed": seed,
+                "folds": folds,
+                "tags": tags,
+                "key": key,
+            },
+            Run,
+        )
+
+    def tag_run(
+        self, *, run: str, tags: dict[str, str], workspace: str | None = None, expected_version: int | None = None
+    ) -> Run:  # noqa: PLR0913
+        """Set tags of a run; an empty value takes a tag away."""
+        return self._call(
+            "training.tag_run",
+            {"run": run, "tags": tags, "workspace": workspace, "expected_version": expected_version},
+            Run,
+        )
+
+
+class AsyncTrainingCalls(AsyncCalls):
+    """Operations of training, for asyncio."""
+
+    async def cancel_run(self, *, run: str, workspace: str | None = None) -> Run:  # noqa: PLR0913
+        """Cancel a run; what it did so far is kept as its job's log."""
+        return await self._call("training.cancel_run", {"run": run, "workspace": workspace}, Run)
+
+    async def compare_runs(self, *, runs: list[str], workspace: str | None = None) -> RunComparison:  # noqa: PLR0913
+        """Compare runs: metrics side by side, and the data and parameters in which they differ."""
+        return await self._call("training.compare_runs", {"runs": runs, "workspace": workspace}, RunComparison)
+
+    async def create_experiment(
+        self, *, name: str, workspace: str | None = None, slug: str | None = None, description: str | None = None
+    ) -> Experiment:  # noqa: PLR0913
+        """Create an experiment."""
+        return await self._call(
+            "training.create_experiment",
+            {"name": name, "workspace": workspace, "slug": slug, "description": description},
+            Experiment,
+        )
+
+    async def create_split(
+        self,
+        *,
+        dataset: str,
+        target: str,
+        workspace: str | None = None,
+        dataset_version: int | None = None,
+        key_column: str | None = None,
+        fractions: dict[str, float] | None = None,
+        seed: int | None = None,
+        stratify: bool | None = None,
+        base: str | None = None,
+        new_rows: Literal["train", "validation", "test", "future"] | None = None,
+        key: str | None = None,
+    ) -> Split:  # noqa: PLR0913
+        """Split a dataset version into train, validation, test and future rows."""
+        return await self._call(
+            "training.create_split",
+            {
+                "dataset": dataset,
+                "target": target,
+                "workspace": workspace,
+                "dataset_version": dataset_version,
+                "key_column": key_column,
+                "fractions": fractions,
+                "seed": seed,
+                "stratify": stratify,
+                "base": base,
+                "new_rows": new_rows,
+                "key": key,
+            },
+            Split,
+        )
+
+    async def delete_experiment(self, *, experiment: str, workspace: str | None = None) -> None:  # noqa: PLR0913
+        """Delete an experiment with its runs; registered model versions stay."""
+        return await self._call("training.delete_experiment", {"experiment": experiment, "workspace": workspace}, None)
+
+    async def delete_run(self, *, run: str, workspace: str | None = None) -> None:  # noqa: PLR0913
+        """Delete a run that has ended; model versions made of it stay."""
+        return await self._call("training.delete_run", {"run": run, "workspace": workspace}, None)
+
+    async def evaluate_run(
+        self,
+        *,
+        run: str,
+        workspace: str | None = None,
+        part: Literal["train", "validation", "test", "future"] | None = None,
+    ) -> Evaluation:  # noqa: PLR0913
+        """Evaluate the exported file of a run on a part of its split; a part is evaluated once."""
+        return await self._call("training.evaluate_run", {"run": run, "workspace": workspace, "part": part}, Evaluation)
+
+    async def get_evaluation(
+        self,
+        *,
+        run: str,
+        workspace: str | None = None,
+        part: Literal["train", "validation", "test", "future"] | None = None,
+    ) -> Evaluation:  # noqa: PLR0913
+        """Show what a run scores on a part, with the interval of its ROC AUC."""
+        return await self._call(
+            "training.get_evaluation", {"run": run, "workspace": workspace, "part": part}, Evaluation
+        )
+
+    async def get_evaluation_report(
+        self,
+        *,
+        run: str,
+        workspace: str | None = None,
+        part: Literal["train", "validation", "test", "future"] | None = None,
+    ) -> dict[str, Any]:  # noqa: PLR0913
+        """Show ROC, precision-recall, calibration, confusion matrix and permutation importance on a part."""
+        return await self._call(
+            "training.get_evaluation_report", {"run": run, "workspace": workspace, "part": part}, dict[str, Any]
+        )
+
+    async def get_experiment(self, *, experiment: str, workspace: str | None = None) -> Experiment:  # noqa: PLR0913
+        """Show an experiment."""
+        return await self._call(
+            "training.get_experiment", {"experiment": experiment, "workspace": workspace}, Experiment
+        )
+
+    async def get_metric_history(self, *, run: str, metric: str, workspace: str | None = None) -> list[Point]:  # noqa: PLR0913
+        """Show every value of a metric, step by step."""
+        return await self._call(
+            "training.get_metric_history", {"run": run, "metric": metric, "workspace": workspace}, list[Point]
+        )
+
+    async def get_recipe(self, *, recipe: str) -> RecipeInfo:  # noqa: PLR0913
+        """Show a recipe with its parameters, their defaults and ranges."""
+        return await self._call("training.get_recipe", {"recipe": recipe}, RecipeInfo)
+
+    async def get_run(self, *, run: str, workspace: str | None = None) -> Run:  # noqa: PLR0913
+        """Show a run with its metrics, and its progress while it runs."""
+        return await self._call("training.get_run", {"run": run, "workspace": workspace}, Run)
+
+    async def get_run_report(self, *, run: str, workspace: str | None = None) -> dict[str, Any]:  # noqa: PLR0913
+        """Show the whole report of a run: folds, curves, confusion matrix, importance, history."""
+        return await self._call("training.get_run_report", {"run": run, "workspace": workspace}, dict[str, Any])
+
+    async def get_split(self, *, split: str, workspace: str | None = None) -> Split:  # noqa: PLR0913
+        """Show a split with its rows by part and class."""
+        return await self._call("training.get_split", {"split": split, "workspace": workspace}, Split)
+
+    async def list_artifacts(self, *, run: str, workspace: str | None = None) -> list[Artifact]:  # noqa: PLR0913
+        """List the files that a run left."""
+        return await self._call("training.list_artifacts", {"run": run, "workspace": workspace}, list[Artifact])
+
+    async def list_evaluations(self, *, run: str, workspace: str | None = None) -> list[Evaluation]:  # noqa: PLR0913
+        """List the evaluations of a run."""
+        return await self._call("training.list_evaluations", {"run": run, "workspace": workspace}, list[Evaluation])
+
+    async def list_experiments(
+        self, *, workspace: str | None = None, limit: int | None = None, cursor: str | None = None
+    ) -> Page[Experiment]:  # noqa: PLR0913
+        """List experiments, newest first."""
+        return await self._call(
+            "training.list_experiments", {"workspace": workspace, "limit": limit, "cursor": cursor}, Page[Experiment]
+        )
+
+    async def list_recipes(self) -> list[RecipeInfo]:  # noqa: PLR0913
+        """List the recipes that are installed."""
+        return await self._call("training.list_recipes", {}, list[RecipeInfo])
+
+    async def list_runs(
+        self,
+        *,
+        workspace: str | None = None,
+        experiment: str | None = None,
+        recipe: str | None = None,
+        state: Literal["SCHEDULED", "RUNNING", "FINISHED", "FAILED", "KILLED"] | None = None,
+        split: str | None = None,
+        dataset: str | None = None,
+        sort: str | None = None,
+        ascending: bool | None = None,
+        limit: int | None = None,
+        cursor: str | None = None,
+    ) -> Page[Run]:  # noqa: PLR0913
+        """List runs, newest first, or by a metric."""
+        return await self._call(
+            "training.list_runs",
+            {
+                "workspace": workspace,
+                "experiment": experiment,
+                "recipe": recipe,
+                "state": state,
+                "split": split,
+                "dataset": dataset,
+                "sort": sort,
+                "ascending": ascending,
+                "limit": limit,
+                "cursor": cursor,
+            },
+            Page[Run],
+        )
+
+    async def list_splits(
+        self,
+        *,
+        workspace: str | None = None,
+        dataset: str | None = None,
+        limit: int | None = None,
+        cursor: str | None = None,
+    ) -> Page[Split]:  # noqa: PLR0913
+        """List splits, newest first."""
+        return await self._call(
+            "training.list_splits",
+            {"workspace": workspace, "dataset": dataset, "limit": limit, "cursor": cursor},
+            Page[Split],
+        )
+
+    async def register_run(
+        self,
+        *,
+        run: str,
+        model: str,
+        workspace: str | None = None,
+        name: str | None = None,
+        description: str | None = None,
+    ) -> ModelVersion:  # noqa: PLR0913
+        """Register the package of a run as the next version of a model; the same run is one version."""
+        return await self._call(
+            "training.register_run",
+            {"run": run, "model": model, "workspace": workspace, "name": name, "description": description},
+            ModelVersion,
+        )
+
+    async def start_run(
+        self,
+        *,
+        recipe: str,
+        split: str,
+        workspace: str | None = None,
+        experiment: str | None = None,
+        name: str | None = None,
+        params: dict[str, Any] | None = None,
+        features: list[str] | None = None,
+        unseen: dict[str, Literal["serve", "refuse"]] | None = None,
+        seed: int | None = None,
+        folds: int | None = None,
+        tags: dict[str, str] | None = None,
+        key: str | None = None,
+    ) -> Run:  # noqa: PLR0913
+        """Train a recipe on a split, as a job in a process of its own."""
+        return await self._call(
+            "training.start_run",
+            {
+                "recipe": recipe,
+                "split": split,
+                "workspace": workspace,
+                "experiment": experiment,
+                "name": name,
+                "params": params,
+                "features": features,
+                "unseen": unseen,
+                "seed": seed,
+                "folds": folds,
+                "tags": tags,
+                "key": key,
+            },
+            Run,
+        )
+
+    async def tag_run(
+        self, *, run: str, tags: dict[str, str], workspace: str | None = None, expected_version: int | None = None
+    ) -> Run:  # noqa: PLR0913
+        """Set tags of a run; an empty value takes a tag away."""
+        return await self._call(
+            "training.tag_run",
+            {"run": run, "tags": tags, "workspace": workspace, "expected_version": expected_version},
+            Run,
+        )

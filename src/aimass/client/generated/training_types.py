@@ -1,0 +1,164 @@
+"""Objects of training. Written by tools/generate.py from the use cases; do not edit."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Literal
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Run:
+    """One training of one recipe on one split."""
+
+    id: str
+    workspace: str
+    experiment: str
+    name: str
+    recipe: str
+    recipe_version: str
+    params: dict[str, Any]
+    dataset: str
+    dataset_version: int
+    split: str
+    target: str
+    features: list[str] | None
+    unseen: dict[str, str]
+    seed: int
+    folds: int
+    state: Literal["SCHEDULED", "RUNNING", "FINISHED", "FAILED", "KILLED"]
+    job: str | None
+    metrics: dict[str, float]
+    tags: dict[str, str]
+    package: RunPackage | None
+    notes: list[str]
+    error: dict[str, Any] | None
+    created_by: str
+    created_by_name: str
+    created_at: datetime
+    started_at: datetime | None
+    ended_at: datetime | None
+    version: int
+    progress: RunProgress | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunPackage:
+    """The package that a run made, and how it was checked."""
+
+    digest: str
+    runtime: str
+    size: int
+    parity: str
+    why_python: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunProgress:
+    """How far a run is, while it runs."""
+
+    fraction: float | None
+    stage: str
+    metrics: dict[str, float | None]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunComparison:
+    """Runs side by side: metrics, and the parameters and data in which they differ; values in the order of the runs."""
+
+    runs: list[Run]
+    metrics: dict[str, list[float | None]]
+    differences: dict[str, list[Any]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Experiment:
+    """A group of runs that answer one question."""
+
+    id: str
+    workspace: str
+    name: str
+    slug: str
+    description: str
+    runs: int
+    created_by: str
+    created_at: datetime
+    version: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Split:
+    """Which row of a dataset version belongs to which part, by a stored seed."""
+
+    id: str
+    workspace: str
+    dataset: str
+    dataset_version: int
+    target: str
+    key_column: str | None
+    fractions: dict[str, float]
+    seed: int
+    stratify: bool
+    base: str | None
+    state: Literal["PENDING", "READY", "FAILED"]
+    counts: dict[str, int]
+    classes: dict[str, dict[str, int]]
+    sha256: str | None
+    notes: list[str]
+    error: dict[str, Any] | None
+    job: str | None
+    created_by: str
+    created_at: datetime
+    version: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Evaluation:
+    """What the exported file of a run scores on one part of the data."""
+
+    id: str
+    workspace: str
+    run: str
+    part: Literal["train", "validation", "test", "future"]
+    state: Literal["PENDING", "READY", "FAILED"]
+    rows: int | None
+    metrics: dict[str, float]
+    auc: dict[str, Any]
+    notes: list[str]
+    error: dict[str, Any] | None
+    job: str | None
+    created_by: str
+    created_at: datetime
+    version: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Point:
+    """One value of a metric."""
+
+    step: int
+    value: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RecipeInfo:
+    """A recipe as people see it; ``parameters`` is the JSON schema of its parameters."""
+
+    name: str
+    version: str
+    title: str
+    summary: str
+    task: str
+    slots: int
+    memory_mb: int
+    capabilities: list[str]
+    parameters: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Artifact:
+    """A file that a run left."""
+
+    name: str
+    sha256: str
+    size: int

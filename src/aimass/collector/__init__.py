@@ -1,0 +1,62 @@
+"""The collector: sources, collections and the quarantine."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from aimass.kernel.doors import door
+
+if TYPE_CHECKING:
+    from aimass.collector.capability import CAPABILITY
+    from aimass.collector.domain import (
+        Collection,
+        CreateSource,
+        ListCollections,
+        ListQuarantine,
+        ListSources,
+        OneCollection,
+        OneSource,
+        PinTypes,
+        Proposal,
+        ProposeTypes,
+        Source,
+        StartCollection,
+    )
+    from aimass.collector.service import Collector
+
+_DOMAIN = "aimass.collector.domain"
+__getattr__, __dir__ = door(
+    __name__,
+    {
+        "CAPABILITY": "aimass.collector.capability",
+        "Collection": _DOMAIN,
+        "Collector": "aimass.collector.service",
+        "CreateSource": _DOMAIN,
+        "ListCollections": _DOMAIN,
+        "ListQuarantine": _DOMAIN,
+        "ListSources": _DOMAIN,
+        "OneCollection": _DOMAIN,
+        "OneSource": _DOMAIN,
+        "PinTypes": _DOMAIN,
+        "Proposal": _DOMAIN,
+        "ProposeTypes": _DOMAIN,
+        "Source": _DOMAIN,
+        "StartCollection": _DOMAIN,
+    },
+)
+__all__ = [
+    "CAPABILITY",
+    "Collection",
+    "Collector",
+    "CreateSource",
+    "ListCollections",
+    "ListQuarantine",
+    "ListSources",
+    "OneCollection",
+    "OneSource",
+    "PinTypes",
+    "Proposal",
+    "ProposeTypes",
+    "Source",
+    "StartCollection",
+]

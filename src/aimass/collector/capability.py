@@ -1,0 +1,47 @@
+"""The room collector announces itself."""
+
+from __future__ import annotations
+
+from aimass.cluster import Jobs
+from aimass.collector.events import ALL
+from aimass.collector.service import Collector, Ground
+from aimass.infra.blobs import Blobs
+from aimass.infra.compute import WarmChild
+from aimass.infra.database import Database
+from aimass.kernel.capability import Capability, JobKind
+from aimass.kernel.layout import DataDir
+from aimass.kernel.registry import Registry
+from aimass.lake import Lake
+
+CAPABILITY = Capability(
+    name="collector",
+    title="Sources and collections",
+    requires=("cluster", "lake"),
+    permissions=("collector.read", "collector.use", "collector.edit", "collector.manage"),
+    tables="aimass.collector.store",
+    build="aimass.collector.capability:build",
+    service="aimass.collector.service:Collector",
+    api="aimass.collector.api:router",
+    settings="aimass.collector.settings:CollectorSettings",
+    jobs={
+        "collector.collect": JobKind(
+            run="aimass.collector.children.collect:collect",
+            done="aimass.collector.jobs:collected",
+            failed="aimass.collector.jobs:not_collected",
+        )
+    },
+    emits=ALL,
+)
+
+
+def build(registry: Registry) -> Collector:
+    """Build the service."""
+    ground = Ground(
+        database=registry.get(Database),
+        blobs=registry.get(Blobs),
+        jobs=registry.get(Jobs),
+        lake=registry.get(Lake),
+        warm=registry.get(WarmChild),
+        folder=registry.get(DataDir).lake,
+    )
+    return Collector(ground)

@@ -1,0 +1,39 @@
+"""The room lake announces itself."""
+
+from __future__ import annotations
+
+from aimass.cluster import Jobs
+from aimass.infra.compute import WarmChild
+from aimass.infra.database import Database
+from aimass.kernel.capability import Capability, JobKind, Loop
+from aimass.kernel.layout import DataDir
+from aimass.kernel.registry import Registry
+from aimass.lake.events import ALL
+from aimass.lake.service.ground import Ground
+from aimass.lake.service.lake import Lake
+
+CAPABILITY = Capability(
+    name="lake",
+    title="Datasets",
+    requires=("cluster",),
+    permissions=("lake.read", "lake.use", "lake.edit", "lake.manage"),
+    tables="aimass.lake.store",
+    build="aimass.lake.capability:build",
+    service="aimass.lake.service.lake:Lake",
+    api="aimass.lake.api:router",
+    jobs={"lake.make_version": JobKind(run="aimass.lake.children.make:make", done="aimass.lake.jobs:made")},
+    loops={"lake.tidy": Loop(run="aimass.lake.jobs:tidy", every_s=3600)},
+    search="aimass.lake.search:document",
+    emits=ALL,
+)
+
+
+def build(registry: Registry) -> Lake:
+    """Build the service."""
+    ground = Ground(
+        database=registry.get(Database),
+        jobs=registry.get(Jobs),
+        warm=registry.get(WarmChild),
+        folder=registry.get(DataDir).lake,
+    )
+    return Lake(ground)

@@ -1,0 +1,28 @@
+"""The job ``lake.make_version``: rows from a file, or from SQL, become the next version of a dataset."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from aimass.lake.children.append import append, materialise
+from aimass.lake.children.describe import describe_version
+
+
+def make(ctx: Any) -> dict[str, Any]:
+    """Commit the rows once and describe the version.
+
+    Parameters
+    ----------
+    ctx
+        Its ``params``: a ``VersionOrder``, ``path`` of the table, and ``describe``: arguments of ``describe_version``.
+    """
+    order = ctx.params
+    ctx.report(0.1, "write")
+    args = {"path": order["path"], "app_id": f"order:{order['key']}", "batch": 1, "mode": order["mode"]}
+    if order.get("sql"):
+        done = materialise({**args, "sql": order["sql"], "tables": order["tables"]})
+    else:
+        done = append({**args, "parquet": order.get("parquet"), "ndjson": order.get("ndjson")})
+    ctx.report(0.6, "describe", rows=done["rows"])
+    version = describe_version({**order["describe"], "path": order["path"], "version": done["version"]})
+    return {"rows": done["rows"], "already": done["already"], "version": version}

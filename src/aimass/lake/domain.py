@@ -1,0 +1,283 @@
+"""Datasets and their versions, the rules they keep, and what is told about them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Annotated, Any, Literal
+
+from annotated_types import Ge, Le, MaxLen, doc
+
+from aimass.kernel.errors import Invalid
+from aimass.kernel.names import check_slug
+from aimass.kernel.pages import MAX_LIMIT
+
+ColumnType = Literal["string", "integer", "float", "boolean", "timestamp", "date", "json"]
+RuleKind = Literal["not_null", "unique", "range", "in_set", "regex", "row_count", "freshness"]
+Severity = Literal["error", "warning"]
+Format = Literal["csv", "parquet", "ndjson"]
+RULE_KINDS = ("not_null", "unique", "range", "in_set", "regex", "row_count", "freshness")
+UNDO_DAYS = 30
+
+Workspace = Annotated[str, MaxLen(63), doc("slug of the workspace")]
+DatasetSlug = Annotated[str, MaxLen(63), doc("slug of the dataset")]
+Number = Annotated[int, Ge(1), doc("number of the version")]
+NumberOrNewest = Annotated[int | None, Ge(1), doc("number of the version; the newest if absent")]
+Limit = Annotated[int, Ge(1), Le(MAX_LIMIT), doc("most items of the page")]
+Cursor = Annotated[str | None, doc("where the page before ended")]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Field:
+    """One column of a version."""
+
+    name: str
+    type: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rule:
+    """What every version has to keep.
+
+    Attributes
+    ----------
+    kind
+        ``not_null`` (params ``max_share``), ``unique`` (``columns``), ``range`` (``min, max``), ``in_set`` (``values``), ``regex``
+        (``pattern``), ``row_count`` (``min, max``), ``freshness`` (``max_age_s``).
+    severity
+        A broken ``error`` fails the version; a ``warning`` lowers its score by half as much.
+    """
+
+    id: str
+    kind: RuleKind
+    column: str | None = None
+    severity: Severity = "error"
+    params: dict[str, Any] = field(default_factory=dict[str, Any])
+    enabled: bool = True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finding:
+    """Personal data in a column: its kind, and how sure that is; ``private`` columns are masked and kept out of the log."""
+
+    column: str
+    kind: str
+    confidence: float
+    by: str
+    private: bool
+    share: float = 0.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Dataset:
+    """A dataset: a name under which versions of a table are kept.
+
+    Attributes
+    ----------
+    keys
+        Columns that name a row.
+    latest
+        Number of the newest version, or None; ``rows, bytes, score, passed`` are of that version.
+    retain_days
+        Age after which versions that are neither pinned nor tagged nor the newest are collected; None keeps them all.
+    deleted_at
+        When it was deleted; it can be restored for 30 days.
+    """
+
+    id: str
+    workspace: str
+    name: str
+    slug: str
+    description: str
+    keys: list[str]
+    latest: int | None
+    rows: int | None
+    bytes: int | None
+    columns: int | None
+    score: float | None
+    passed: bool | None
+    retain_days: int | None
+    created_by: str
+    created_at: datetime
+    changed_at: datetime
+    deleted_at: datetime | None
+    version: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DatasetVersion:
+    """One version: a state of the table that never changes.
+
+    Attributes
+    ----------
+    delta_version
+        Version of the Delta table that holds it.
+    quarantined
+        Rows that were rejected on the way here.
+    origin
+        What made it, ``<kind>:<id>``.
+    collected_at
+        When retention removed its files; the facts stay.
+    """
+
+    id: str
+    workspace: str
+    dataset: str
+    number: int
+    delta_version: int
+    schema_hash: str
+    columns: list[Field]
+    rows: int
+    bytes: int
+    quarantined: int
+    score: float
+    passed: bool
+    tag: str | None
+    pinned: bool
+    origin: str
+    created_by: str
+    created_at: datetime
+    collected_at: datetime | None
+    version: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Location:
+    """Where the rows of a version lie: a Delta table and its version."""
+
+    dataset: str
+    number: int
+    version_id: str
+    path: str
+    delta_version: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Profile:
+    """What is in a version: counts, ranges, quantiles, histograms and top values per column."""
+
+    dataset: str
+    number: int
+    rows: int
+    columns: list[dict[str, Any]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class QualityReport:
+    """How well a version keeps the rules: score from 0 to 100, and each rule with the rows that break it."""
+
+    dataset: str
+    number: int
+    score: float
+    passed: bool
+    rows: int
+    quarantined: int
+    rules: list[dict[str, Any]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rows:
+    """Some rows, as lists in the order of the columns."""
+
+    columns: list[Field]
+    rows: list[list[Any]]
+    truncated: bool = False
+    total_columns: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Difference:
+    """What changed between two versions."""
+
+    dataset: str
+    base: int
+    head: int
+    rows: dict[str, int]
+    rows_added: int | None
+    rows_removed: int | None
+    columns: dict[str, list[dict[str, Any]]]
+    changed: list[dict[str, Any]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Usage:
+    """How much room a dataset takes on disk: the newest version, and everything with old versions and quarantine."""
+
+    dataset: str
+    name: str
+    latest_bytes: int
+    total_bytes: int
+    quarantine_bytes: int
+    versions: int
+    retain_days: int | None
+    deleted_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Storage:
+    """How much room the datasets of a workspace take."""
+
+    total_bytes: int
+    datasets: list[Usage]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Started:
+    """A job that was started; the command line follows it."""
+
+    workspace: str
+    job: str
+    title: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Erasure:
+    """What an erasure found and removed, without the value itself."""
+
+    subject_hash: str
+    deleted: int
+    datasets: list[dict[str, Any]]
+    clean: bool
+
+
+def check_rules(rules: list[Rule]) -> list[Rule]:
+    """Refuse rules that contradict themselves; give each its own id.
+
+    Examples
+    --------
+    >>> check_rules([Rule(id="", kind="not_null", column="a")])[0].id
+    'not_null:a'
+    """
+    seen: set[str] = set()
+    checked: list[Rule] = []
+    for rule in rules:
+        identity = rule.id or (rule.kind if rule.column is None else f"{rule.kind}:{rule.column}")
+        if identity in seen:
+            raise Invalid(f"rule {identity!r} appears twice", field="rules", value=identity, hint="give it another id")
+        if rule.column is None and rule.kind not in {"row_count", "unique"}:
+            raise Invalid(f"rule {identity!r} needs a column", field="column", value=None)
+        missing = _NEEDED.get(rule.kind, frozenset()) - set(rule.params)
+        if missing:
+            raise Invalid(f"rule {identity!r} needs {min(missing)!r}", field="params", allowed=sorted(missing))
+        seen.add(identity)
+        checked.append(Rule(**{**{name: getattr(rule, name) for name in _RULE_FIELDS}, "id": identity}))
+    return checked
+
+
+_NEEDED = {"in_set": frozenset({"values"}), "regex": frozenset({"pattern"}), "freshness": frozenset({"max_age_s"})}
+_RULE_FIELDS = ("id", "kind", "column", "severity", "params", "enabled")
+
+
+def check_tag(tag: str | None) -> str | None:
+    """Return a tag, or refuse one that an address cannot carry; the empty text takes a tag away."""
+    return check_slug(tag, field="tag") if tag else None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Upkeep:
+    """What upkeep did: files put together, files removed, bytes on disk afterwards."""
+
+    dataset: str
+    compacted: int
+    removed: int
+    size_bytes: int

@@ -1,0 +1,170 @@
+"""Create, find, change and delete datasets."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from datetime import timedelta
+from shutil import rmtree
+from typing import Any
+
+from aimass.kernel.errors import Conflict
+from aimass.kernel.ids import new_id
+from aimass.kernel.names import check_slug, clean_name, slug_of
+from aimass.kernel.pages import Page, page_of
+from aimass.kernel.principal import SYSTEM, Principal
+from aimass.kernel.usecase import use_case
+from aimass.lake import events, store
+from aimass.lake.commands import (
+    ChangeDataset,
+    CreateDataset,
+    DeleteDataset,
+    ListDatasets,
+    OneDataset,
+    SetClassification,
+    SetRules,
+)
+from aimass.lake.domain import UNDO_DAYS, Dataset, Finding, Rule, check_rules
+from aimass.lake.service.ground import Part, fresh, tell
+
+_PATH = "/workspaces/{workspace}/datasets"
+
+
+class Datasets(Part):
+    """Use cases of datasets."""
+
+    @use_case(f"POST {_PATH}", permission="lake.edit", cli="data create", status=201)
+    def create_dataset(self, who: Principal, command: CreateDataset) -> Dataset:
+        """Create an empty dataset."""
+        name = clean_name(command.name)
+        slug = check_slug(command.slug) if command.slug else slug_of(name)
+        with self._database.change(who, command.workspace) as change:
+            known = store.any_dataset_row(change.conn, command.workspace, slug)
+            if known is not None:
+                state = "was deleted and can be restored" if known.deleted_at else "exists already"
+                raise Conflict(
+                    f"dataset {slug!r} {state}", field="name", value=name, hint="choose another name, or use it"
+                )
+            values: dict[str, Any] = dict.fromkeys(
+                ("rules", "latest", "rows", "bytes", "columns", "score", "passed", "deleted_at")
+            )
+            values |= {"id": new_id(), "workspace": command.workspace, "name": name, "slug": slug, "keys": command.keys}
+            values |= {"description": command.description, "classification": [], "is_classified": False}
+            values |= {"retain_days": command.retain_days, "created_by": who.id, "version": 1}
+            store.add_dataset(change, {**values, "created_at": change.now, "changed_at": change.now})
+            tell(change, events.DATASET_CREATED, slug, {"keys": command.keys})
+        return self._dataset(command.workspace, slug)
+
+    @use_case(f"GET {_PATH}", permission="lake.read", cli="data list")
+    def list_datasets(self, who: Principal, command: ListDatasets) -> Page[Dataset]:
+        """List datasets, newest first, or the deleted ones that can still be restored."""
+        with self._database.read() as conn:
+            rows = store.datasets_page(
+                conn,
+                command.workspace,
+                text=command.text,
+                deleted=command.deleted,
+                cursor=command.cursor,
+                limit=command.limit,
+            )
+        return page_of(rows, command.limit, lambda d: d.id)
+
+    @use_case(f"GET {_PATH}/{{dataset}}", permission="lake.read", cli="data show", on="dataset")
+    def get_dataset(self, who: Principal, command: OneDataset) -> Dataset:
+        """Show a dataset."""
+        return self._dataset(command.workspace, command.dataset)
+
+    @use_case(f"PATCH {_PATH}/{{dataset}}", permission="lake.edit", cli="data change", on="dataset")
+    def change_dataset(self, who: Principal, command: ChangeDataset) -> Dataset:
+        """Change name, description, keys or retention."""
+        values: dict[str, Any] = {"name": clean_name(command.name)} if command.name is not None else {}
+        values |= {n: getattr(command, n) for n in ("description", "keys") if getattr(command, n) is not None}
+        if command.retain_days is not None:
+            values["retain_days"] = command.retain_days or None
+        with self._database.change(who, command.workspace) as change:
+            row = store.dataset_row(change.conn, command.workspace, command.dataset)
+            fresh(row, command.expected_version)
+            store.put_dataset(change, row.id, **values)
+            tell(change, events.DATASET_CHANGED, row.slug, {"fields": sorted(values)})
+        return self._dataset(command.workspace, command.dataset)
+
+    @use_case(f"DELETE {_PATH}/{{dataset}}", permission="lake.manage", cli="data delete", on="dataset")
+    def delete_dataset(self, who: Principal, command: DeleteDataset) -> None:
+        """Delete a dataset; it can be restored for 30 days, unless it is purged at once."""
+        with self._database.change(who, command.workspace) as change:
+            row = store.any_dataset_row(change.conn, command.workspace, command.dataset)
+            if row is None or (row.deleted_at is not None and not command.purge):
+                row = store.dataset_row(change.conn, command.workspace, command.dataset)
+            fresh(row, command.expected_version)
+            if command.purge:
+                store.drop_dataset(change, row.id)
+                tell(change, events.DATASET_PURGED, row.slug, {})
+            else:
+                store.put_dataset(change, row.id, deleted_at=change.now)
+                tell(change, events.DATASET_DELETED, row.slug, {})
+        if command.purge:
+            rmtree(self.table_path(command.workspace, command.dataset), ignore_errors=True)
+
+    @use_case(f"POST {_PATH}/{{dataset}}/restore", permission="lake.manage", cli="data restore", on="dataset")
+    def restore_dataset(self, who: Principal, command: OneDataset) -> Dataset:
+        """Bring a deleted dataset back."""
+        with self._database.change(who, command.workspace) as change:
+            row = store.dataset_row(change.conn, command.workspace, command.dataset, deleted=True)
+            store.put_dataset(change, row.id, deleted_at=None)
+            tell(change, events.DATASET_RESTORED, row.slug, {})
+        return self._dataset(command.workspace, command.dataset)
+
+    @use_case(f"GET {_PATH}/{{dataset}}/rules", permission="lake.read", cli="data rules", on="dataset")
+    def list_rules(self, who: Principal, command: OneDataset) -> list[Rule]:
+        """List the rules that every version is checked against; the first version proposes them."""
+        with self._database.read() as conn:
+            row = store.dataset_row(conn, command.workspace, command.dataset)
+        return [_rule(rule) for rule in row.rules or []]
+
+    @use_case(f"PUT {_PATH}/{{dataset}}/rules", permission="lake.edit", cli="data set-rules", on="dataset")
+    def set_rules(self, who: Principal, command: SetRules) -> list[Rule]:
+        """Set the rules for every version to come."""
+        rules = check_rules(command.rules)
+        with self._database.change(who, command.workspace) as change:
+            row = store.dataset_row(change.conn, command.workspace, command.dataset)
+            fresh(row, command.expected_version)
+            store.put_dataset(change, row.id, rules=[asdict(rule) for rule in rules])
+            tell(change, events.DATASET_CHANGED, row.slug, {"rules": len(rules)})
+        return rules
+
+    @use_case(
+        f"GET {_PATH}/{{dataset}}/classification", permission="lake.read", cli="data classification", on="dataset"
+    )
+    def get_classification(self, who: Principal, command: OneDataset) -> list[Finding]:
+        """Show which columns hold personal data."""
+        with self._database.read() as conn:
+            row = store.dataset_row(conn, command.workspace, command.dataset)
+        return [Finding(**finding) for finding in row.classification]
+
+    @use_case(f"PUT {_PATH}/{{dataset}}/classification", permission="lake.edit", cli="data classify", on="dataset")
+    def set_classification(self, who: Principal, command: SetClassification) -> list[Finding]:
+        """Say which columns hold personal data; it replaces what was found."""
+        with self._database.change(who, command.workspace) as change:
+            row = store.dataset_row(change.conn, command.workspace, command.dataset)
+            fresh(row, command.expected_version)
+            store.put_dataset(change, row.id, classification=[asdict(f) for f in command.columns], is_classified=True)
+            tell(change, events.DATASET_CHANGED, row.slug, {"classified": len(command.columns)})
+        return command.columns
+
+    def purge_deleted(self) -> int:
+        """Remove for good what was deleted more than 30 days ago."""
+        before = self._database.clock.now() - timedelta(days=UNDO_DAYS)
+        with self._database.read() as conn:
+            rows = [
+                r for r in store.datasets_of(conn, deleted=True) if r.deleted_at is not None and r.deleted_at < before
+            ]
+        for row in rows:
+            self.delete_dataset(SYSTEM, DeleteDataset(workspace=row.workspace, dataset=row.slug, purge=True))
+        return len(rows)
+
+    def _dataset(self, workspace: str, slug: str) -> Dataset:
+        with self._database.read() as conn:
+            return store.dataset_of(store.dataset_row(conn, workspace, slug))
+
+
+def _rule(values: dict[str, Any]) -> Rule:
+    return Rule(**{name: values[name] for name in Rule.__dataclass_fields__ if name in values})

@@ -1,0 +1,96 @@
+"""What the parts of the service share."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Connection, Row
+
+from aimass.cluster import Jobs
+from aimass.infra.compute import WarmChild
+from aimass.infra.database import Change, Database
+from aimass.kernel.clock import instant
+from aimass.kernel.errors import Conflict, Stale
+from aimass.lake import store
+from aimass.lake.domain import DatasetVersion, Location
+
+_CHILDREN = "aimass.lake.children."
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ground:
+    """What the room stands on."""
+
+    database: Database
+    jobs: Jobs
+    warm: WarmChild
+    folder: Path
+
+
+class Part:
+    """One part of the service."""
+
+    def __init__(self, ground: Ground) -> None:
+        self._ground = ground
+        self._database = ground.database
+
+    def table_path(self, workspace: str, dataset: str) -> Path:
+        """Return the folder of a dataset's Delta table."""
+        return self._ground.folder / workspace / dataset
+
+    def _call(self, function: str, args: dict[str, Any], timeout_s: float = 60.0) -> dict[str, Any]:
+        """Call a function of ``children/`` in the warm data child."""
+        return self._ground.warm.call(_CHILDREN + function, args, timeout_s=timeout_s)
+
+    def _row(
+        self, conn: Connection, workspace: str, dataset: str, number: int | None
+    ) -> tuple[Row[Any], DatasetVersion]:
+        """Return a dataset with one of its versions, the newest when no number is given."""
+        dataset_row = store.dataset_row(conn, workspace, dataset)
+        if number is None and dataset_row.latest is None:
+            raise Conflict(
+                f"dataset {dataset!r} has no version yet", field="dataset", value=dataset, hint="collect some data"
+            )
+        found = store.version_of(store.version_row(conn, dataset_row.id, number or dataset_row.latest))
+        return dataset_row, found
+
+    def _at(self, version: DatasetVersion) -> dict[str, Any]:
+        if version.collected_at is not None:
+            raise Conflict(
+                f"version {version.number} of {version.dataset!r} was removed by retention", value=version.number
+            )
+        return {"path": str(self.table_path(version.workspace, version.dataset)), "version": version.delta_version}
+
+    def locate(self, workspace: str, dataset: str, number: int | None = None) -> Location:
+        """Return where the rows of a version lie, for the jobs of other rooms."""
+        with self._database.read() as conn:
+            _, found = self._row(conn, workspace, dataset, number)
+        at = self._at(found)
+        return Location(
+            dataset=dataset, number=found.number, version_id=found.id, path=at["path"], delta_version=at["version"]
+        )
+
+    def describing(self, workspace: str, dataset: str) -> dict[str, Any]:
+        """Return what a job needs to describe the next version: rules, classification, keys and the time."""
+        with self._database.read() as conn:
+            row = store.dataset_row(conn, workspace, dataset)
+        given: dict[str, Any] = {"keys": row.keys, "now": instant(self._database.clock.now())}
+        if row.rules is not None:
+            given["rules"] = row.rules
+        if row.is_classified:
+            given["classification"] = row.classification
+        return given
+
+
+def fresh(row: Row[Any], expected: int | None) -> None:
+    """Refuse a change that was made on an older state."""
+    if expected not in (None, row.version):
+        raise Stale(f"dataset {row.slug!r} has version {row.version}", field="expected_version", value=expected)
+
+
+def tell(change: Change, event: str, dataset: str, facts: dict[str, Any]) -> None:
+    """Write event and audit entry of a change to a dataset."""
+    change.event(event, subject=f"dataset:{dataset}", data=facts)
+    change.audit(event, object_=f"dataset:{dataset}", detail=facts)

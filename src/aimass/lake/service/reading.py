@@ -1,0 +1,62 @@
+"""Look into versions: rows, profile, quality report, SQL."""
+
+from __future__ import annotations
+
+from aimass.kernel.principal import Principal
+from aimass.kernel.usecase import use_case
+from aimass.lake import store
+from aimass.lake.commands import AboutVersion, PreviewRows, QueryRows
+from aimass.lake.domain import Field, Profile, QualityReport, Rows
+from aimass.lake.service.versions import Versions
+
+_PATH = "/workspaces/{workspace}/datasets/{dataset}"
+_SPARE_S = 10.0
+
+
+class Reading(Versions):
+    """Use cases of looking into versions."""
+
+    @use_case(f"GET {_PATH}/rows", permission="lake.read", cli="data preview", on="dataset")
+    def preview_rows(self, who: Principal, command: PreviewRows) -> Rows:
+        """Show some rows of a version; columns with personal data are masked for those who may only read."""
+        with self._database.read() as conn:
+            row, found = self._row(conn, command.workspace, command.dataset, command.number)
+        private = [f["column"] for f in row.classification if f["private"]]
+        may_see = who.allows("lake.use", command.workspace, f"dataset:{command.dataset}")
+        args = {**self._at(found), "offset": command.offset, "limit": command.limit, "columns": command.columns}
+        told = self._call("preview:preview", {**args, "masked": [] if may_see else private})
+        columns = [Field(name=c["name"], type=c["type"]) for c in told["columns"]]
+        return Rows(columns=columns, rows=told["rows"], total_columns=told["total_columns"])
+
+    @use_case(f"GET {_PATH}/profile", permission="lake.read", cli="data profile", on="dataset")
+    def get_profile(self, who: Principal, command: AboutVersion) -> Profile:
+        """Show what is in a version: counts, ranges, quantiles, histograms and top values per column."""
+        with self._database.read() as conn:
+            _, found = self._row(conn, command.workspace, command.dataset, command.number)
+            told = store.report_of(conn, found.id).profile
+        return Profile(dataset=found.dataset, number=found.number, rows=told["rows"], columns=told["columns"])
+
+    @use_case(f"GET {_PATH}/quality", permission="lake.read", cli="data quality", on="dataset")
+    def get_quality(self, who: Principal, command: AboutVersion) -> QualityReport:
+        """Show how well a version keeps the rules."""
+        with self._database.read() as conn:
+            _, found = self._row(conn, command.workspace, command.dataset, command.number)
+            told = store.report_of(conn, found.id).quality
+        names = ("score", "passed", "rows", "rules")
+        facts = {name: told[name] for name in names}
+        return QualityReport(dataset=found.dataset, number=found.number, quarantined=found.quarantined, **facts)
+
+    @use_case("POST /workspaces/{workspace}/query", permission="lake.use", cli="data query")
+    def query(self, who: Principal, command: QueryRows) -> Rows:
+        """Run one SELECT over datasets of the workspace; files, settings and extensions are out of reach."""
+        with self._database.read() as conn:
+            slugs = [row.slug for row in store.datasets_of(conn, command.workspace) if row.latest is not None]
+        tables = {}
+        for slug in slugs:
+            if who.allows("lake.use", command.workspace, f"dataset:{slug}"):
+                at = self.locate(command.workspace, slug, command.versions.get(slug))
+                tables[slug] = {"path": at.path, "version": at.delta_version}
+        args = {"sql": command.sql, "tables": tables, "limit": command.limit, "timeout_s": command.timeout_s}
+        told = self._call("query:query", args, command.timeout_s + _SPARE_S)
+        columns = [Field(name=c["name"], type=c["type"]) for c in told["columns"]]
+        return Rows(columns=columns, rows=told["rows"], truncated=told["truncated"])

@@ -1,0 +1,168 @@
+"""Versions: note what jobs committed, make new ones, pin, compare."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import Any
+
+from aimass.cluster import Job, SubmitJob
+from aimass.infra.database import Change
+from aimass.kernel.errors import Conflict
+from aimass.kernel.ids import new_id
+from aimass.kernel.pages import Page, page_of
+from aimass.kernel.principal import Principal
+from aimass.kernel.usecase import use_case
+from aimass.lake import events, store
+from aimass.lake.commands import (
+    AboutVersion,
+    ChangeVersion,
+    CompareVersions,
+    ListVersions,
+    MakeVersion,
+    NewVersion,
+    VersionOrder,
+)
+from aimass.lake.domain import DatasetVersion, Difference, check_tag
+from aimass.lake.service.datasets import Datasets
+from aimass.lake.service.ground import tell
+
+MAKE = "lake.make_version"
+_DIFF_S = 300.0
+_PATH = "/workspaces/{workspace}/datasets/{dataset}/versions"
+
+
+class Versions(Datasets):
+    """Use cases of versions."""
+
+    @use_case(f"GET {_PATH}", permission="lake.read", cli="data versions", on="dataset")
+    def list_versions(self, who: Principal, command: ListVersions) -> Page[DatasetVersion]:
+        """List the versions of a dataset, newest first."""
+        with self._database.read() as conn:
+            row = store.dataset_row(conn, command.workspace, command.dataset)
+            rows = store.versions_page(conn, row.id, command.cursor, command.limit)
+        return page_of(rows, command.limit, lambda v: str(v.number))
+
+    @use_case(
+        "GET /workspaces/{workspace}/datasets/{dataset}/version",
+        permission="lake.read",
+        cli="data version",
+        on="dataset",
+    )
+    def get_version(self, who: Principal, command: AboutVersion) -> DatasetVersion:
+        """Show a version; the newest when no number is given."""
+        with self._database.read() as conn:
+            return self._row(conn, command.workspace, command.dataset, command.number)[1]
+
+    @use_case(f"PATCH {_PATH}/{{number}}", permission="lake.edit", cli="data tag", on="dataset")
+    def change_version(self, who: Principal, command: ChangeVersion) -> DatasetVersion:
+        """Give a version a tag, or pin it so that retention keeps it."""
+        values: dict[str, Any] = {} if command.pinned is None else {"pinned": command.pinned}
+        if command.tag is not None:
+            values["tag"] = check_tag(command.tag)
+        with self._database.change(who, command.workspace) as change:
+            row, found = self._row(change.conn, command.workspace, command.dataset, command.number)
+            taken = store.version_by_tag(change.conn, row.id, values["tag"]) if values.get("tag") else None
+            if taken is not None and taken.number != found.number:
+                raise Conflict(f"version {taken.number} has the tag {command.tag!r}", field="tag", value=command.tag)
+            store.put_version(change, found.id, **values)
+            tell(change, events.VERSION_CHANGED, row.slug, {"number": found.number, "fields": sorted(values)})
+        return self.get_version(
+            who, AboutVersion(workspace=command.workspace, dataset=command.dataset, number=command.number)
+        )
+
+    @use_case(
+        "GET /workspaces/{workspace}/datasets/{dataset}/difference",
+        permission="lake.use",
+        cli="data diff",
+        on="dataset",
+    )
+    def compare_versions(self, who: Principal, command: CompareVersions) -> Difference:
+        """Show what changed between two versions: rows, columns, and statistics of columns."""
+        with self._database.read() as conn:
+            row, base = self._row(conn, command.workspace, command.dataset, command.base)
+            _, head = self._row(conn, command.workspace, command.dataset, command.head)
+        at = self._at(base)
+        args = {"path": at["path"], "base": base.delta_version, "head": head.delta_version}
+        told = self._call("maintain:diff", args, _DIFF_S)
+        return Difference(dataset=row.slug, base=base.number, head=head.number, **told)
+
+    @use_case(f"POST {_PATH}", permission="lake.edit", cli="data make", on="dataset", status=201, progress=True)
+    def make_version(self, who: Principal, command: MakeVersion) -> Job:
+        """Make a new version from a SELECT over datasets, as a job."""
+        with self._database.read() as conn:
+            slugs = [row.slug for row in store.datasets_of(conn, command.workspace) if row.latest is not None]
+        readable = [s for s in slugs if who.allows("lake.read", command.workspace, f"dataset:{s}")]
+        located = {s: self.locate(command.workspace, s, command.versions.get(s)) for s in readable}
+        order = VersionOrder(
+            workspace=command.workspace,
+            dataset=command.dataset,
+            key=command.key or new_id(),
+            mode=command.mode,
+            sql=command.sql,
+            tables={s: {"path": at.path, "version": at.delta_version} for s, at in located.items()},
+            sources=tuple(("dataset_version", at.version_id) for s, at in located.items() if s in command.sql),
+            origin="sql",
+        )
+        return self.order_version(who, order)
+
+    def order_version(self, who: Principal, order: VersionOrder) -> Job:
+        """Let a job make a version for another room; the same key again makes nothing new."""
+        with self._database.read() as conn:
+            store.dataset_row(conn, order.workspace, order.dataset)
+        path = str(self.table_path(order.workspace, order.dataset))
+        payload = {**asdict(order), "path": path, "describe": self.describing(order.workspace, order.dataset)}
+        wish = SubmitJob(
+            workspace=order.workspace,
+            kind=MAKE,
+            title=f"Make a version of {order.dataset}",
+            payload=payload,
+            key=f"{MAKE}:{order.dataset}:{order.key}",
+            subject=f"dataset:{order.dataset}",
+        )
+        return self._ground.jobs.submit(who, wish)
+
+    def add_version(self, new: NewVersion) -> DatasetVersion:
+        """Note the version that a job has committed; the same commit again changes nothing."""
+        told = new.described
+        who = Principal(id=new.created_by, name=new.created_by, kind="system")
+        with self._database.change(who, new.workspace) as change:
+            row = store.dataset_row(change.conn, new.workspace, new.dataset)
+            known = store.version_of_delta(change.conn, row.id, told["delta_version"])
+            if known is not None:
+                return known
+            number = (row.latest or 0) + 1
+            quality = {**told["quality"], "quarantined": new.quarantined}
+            values = {
+                "id": new_id(),
+                "workspace": new.workspace,
+                "dataset_id": row.id,
+                "dataset": row.slug,
+                "number": number,
+            }
+            values |= {name: told[name] for name in ("delta_version", "schema_hash", "columns", "rows", "bytes")}
+            values |= {
+                "quarantined": new.quarantined,
+                "score": quality["score"],
+                "passed": quality["passed"],
+                "tag": None,
+            }
+            values |= {"pinned": False, "origin": new.origin, "created_by": new.created_by, "created_at": change.now}
+            store.add_version(change, {**values, "collected_at": None, "version": 1})
+            store.put_report(change, values["id"], profile=told["profile"], quality=quality)
+            self._refresh(change, row, told, values)
+            change.edges([(source, ("dataset_version", values["id"])) for source in new.sources], via=new.origin)
+            facts = {"number": number, "rows": told["rows"], "quarantined": new.quarantined, "score": quality["score"]}
+            tell(change, events.VERSION_CREATED, row.slug, facts)
+            if not quality["passed"]:
+                tell(change, events.QUALITY_FAILED, row.slug, {"number": number, "score": quality["score"]})
+            return store.version_of(store.version_row(change.conn, row.id, number))
+
+    def _refresh(self, change: Change, row: Any, told: dict[str, Any], values: dict[str, Any]) -> None:
+        """Let the dataset show its newest version; the first one settles rules and classification."""
+        newest = {"latest": values["number"], "columns": len(told["columns"])}
+        newest |= {name: values[name] for name in ("rows", "bytes", "score", "passed")}
+        if row.rules is None:
+            newest["rules"] = told["rules"]
+        if not row.is_classified:
+            newest |= {"classification": told["classification"]}
+        store.put_dataset(change, row.id, **newest)
