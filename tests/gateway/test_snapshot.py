@@ -10,7 +10,9 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
+from websockets.sync.client import connect
 
+from tests.fixtures.asgi_control import ControlServer
 from tests.fixtures.gateway import (
     KEY,
     Gateway,
@@ -260,6 +262,15 @@ def test_sigterm_finishes_what_is_under_way_and_ends_well(alone: Gateway, packag
     alone.process = None
     assert [r["id"] for r in alone.records()] == ["last"]
     assert not list((alone.data / "records" / "0").glob("*.open"))
+
+
+def test_sigterm_does_not_wait_for_websockets(alone: Gateway, control: ControlServer) -> None:
+    alone.publish(snapshot(1, control_socket=str(control.path)))
+    alone.start()
+    with connect(f"ws://127.0.0.1:{alone.port}/ws") as websocket:
+        websocket.send("hello")
+        assert websocket.recv() == "echo hello"
+        assert alone.stop() == 0
 
 
 def test_a_port_that_is_taken_is_named(alone: Gateway, tmp_path: Path) -> None:

@@ -136,6 +136,7 @@ class Connection(asyncio.Protocol):
             if call is not None and len(data) == end + call.length:
                 self.keep = True
                 self.is_head = False
+                self.deadline = 0.0
                 self._is_busy = True
                 self.host.infer(self, call, data[end:])
                 return

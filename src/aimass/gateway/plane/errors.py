@@ -169,6 +169,12 @@ class WorkerGone(Unavailable):
     code = "worker_gone"
 
 
+class WorkerBusy(Unavailable):
+    """The isolated worker of the model has more requests waiting than it can hold."""
+
+    code = "worker_busy"
+
+
 class WorkerFailed(Failed):
     """The model failed on this request."""
 

@@ -213,7 +213,9 @@ class Worker:
         self.calls = {}
         for connection in list(self.connections):
             connection.keep = False
-            if connection.is_idle or connection.is_tunnel:
+            if connection.is_tunnel:
+                connection.abort()
+            elif connection.is_idle:
                 connection.close()
                 connection.written()
         end = self.loop.time() + self.settings.drain_timeout_s

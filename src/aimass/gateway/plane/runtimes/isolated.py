@@ -8,11 +8,12 @@ from collections.abc import Callable
 from typing import Any
 
 from aimass.gateway.plane.encode import as_arrays
-from aimass.gateway.plane.errors import WorkerFailed, WorkerGone, WorkerSlow
+from aimass.gateway.plane.errors import WorkerBusy, WorkerFailed, WorkerGone, WorkerSlow
 from aimass.infra.frames import FrameReader, encode_frame
 from aimass.kernel.errors import AimassError
 
 _LOG = logging.getLogger(__name__)
+_MAX_WAITING_BYTES = 64 * 1024 * 1024
 Done = Callable[[dict[str, Any] | None, AimassError | None], None]
 
 
@@ -49,6 +50,9 @@ class IsolatedRuntime(asyncio.Protocol):
         """Send one request; ``done`` gets arrays by output name, or an error."""
         if self._transport is None:
             done(None, WorkerGone("the worker of this model is not running", hint="try again in a few seconds"))
+            return
+        if self._transport.get_write_buffer_size() > _MAX_WAITING_BYTES:
+            done(None, WorkerBusy(hint="send fewer requests at once, or give the deployment more replicas"))
             return
         self._next += 1
         number = self._next

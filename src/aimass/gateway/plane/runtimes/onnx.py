@@ -5,12 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-import onnxruntime
 
 from aimass.gateway.plane.columns import Column
 from aimass.gateway.plane.encode import ARRAYS
 from aimass.gateway.plane.package import Package
-from aimass.gateway.plane.runtimes.single import SingleRow
+from aimass.gateway.plane.runtimes.session import new_session
+from aimass.gateway.plane.runtimes.single import single_row
 from aimass.kernel.errors import Invalid
 
 _NUMBERS: dict[str, Any] = {
@@ -21,22 +21,6 @@ _NUMBERS: dict[str, Any] = {
     "tensor(bool)": np.bool_,
 }
 _FLOATS = frozenset({"tensor(float)", "tensor(double)"})
-
-
-def new_session(model: bytes, folder: str) -> onnxruntime.InferenceSession:
-    """Load a graph; data it keeps outside must lie in the folder of its package."""
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = 1
-    options.inter_op_num_threads = 1
-    options.log_severity_level = 3
-    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-    options.add_session_config_entry("session.model_external_initializers_file_folder_path", folder)
-    try:
-        return onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
-    except Exception as reason:
-        raise Invalid(
-            f"onnxruntime cannot load the model: {str(reason)[:300]}", field="package", value=folder
-        ) from reason
 
 
 class OnnxRuntime:
@@ -57,7 +41,7 @@ class OnnxRuntime:
             raise Invalid(f"the graph has no outputs {missing}", field="signature", value=missing, allowed=present)
         self._kinds = {name: _kind(package.columns[name], port) for name, port in ports.items()}
         self._types = [ARRAYS[spec["type"]] for spec in package.signature["outputs"]]
-        self.single = SingleRow.of(self.session, package.columns, package.signature["outputs"])
+        self.single = single_row(package, self.session, self.run)
 
     def run(self, values: dict[str, Any]) -> dict[str, Any]:
         """Run the graph on any number of rows."""

@@ -6,6 +6,8 @@ a model becomes a tensor once, when the model is loaded, and not with every requ
 
 from __future__ import annotations
 
+from aimass.gateway.plane.runtimes.protobuf import port, write_bytes, write_number
+
 _INT64, _STRING = 7, 8
 
 
@@ -17,31 +19,9 @@ def words_graph(words: list[str]) -> bytes:
     >>> words_graph(["No", "Yes"])[:2]
     b'\x08\x08'
     """
-    tensor = (
-        _number(1, len(words)) + _number(2, _STRING) + b"".join(_bytes(6, w.encode()) for w in words) + _bytes(8, b"w")
-    )
-    node = _bytes(1, b"w") + _bytes(1, b"i") + _bytes(2, b"y") + _bytes(4, b"Gather")
-    graph = _bytes(1, node) + _bytes(2, b"words") + _bytes(5, tensor) + _bytes(11, _port(b"i", _INT64))
-    graph += _bytes(12, _port(b"y", _STRING))
-    return _number(1, 8) + _bytes(7, graph) + _bytes(8, _number(2, 18))
-
-
-def _port(name: bytes, kind: int) -> bytes:
-    return _bytes(1, name) + _bytes(2, _bytes(1, _number(1, kind)))
-
-
-def _varint(value: int) -> bytes:
-    out = bytearray()
-    while value > 127:  # noqa: PLR2004 seven bits a byte
-        out.append(value & 127 | 128)
-        value >>= 7
-    out.append(value)
-    return bytes(out)
-
-
-def _bytes(field: int, payload: bytes) -> bytes:
-    return bytes([field << 3 | 2]) + _varint(len(payload)) + payload
-
-
-def _number(field: int, value: int) -> bytes:
-    return bytes([field << 3]) + _varint(value)
+    texts = b"".join(write_bytes(6, word.encode()) for word in words)
+    tensor = write_number(1, len(words)) + write_number(2, _STRING) + texts + write_bytes(8, b"w")
+    node = write_bytes(1, b"w") + write_bytes(1, b"i") + write_bytes(2, b"y") + write_bytes(4, b"Gather")
+    graph = write_bytes(1, node) + write_bytes(2, b"words") + write_bytes(5, tensor)
+    graph += write_bytes(11, port("i", _INT64)) + write_bytes(12, port("y", _STRING))
+    return write_number(1, 8) + write_bytes(7, graph) + write_bytes(8, write_number(2, 18))
