@@ -14,6 +14,7 @@ import psutil
 import pytest
 
 from aimass.infra.compute import JobHandle, JobSpec, JobState, ProcessCompute, child_environment
+from aimass.kernel.errors import Unavailable
 
 JOBS = Path(__file__).parent / "jobs"
 SECRETS = {"AIMASS_SECRET_KEY": "s3cret", "AWS_SECRET_ACCESS_KEY": "s3cret", "DATABASE_URL": "postgres://u:s3cret@h/d"}
@@ -249,3 +250,9 @@ def test_a_torn_event_line_is_skipped(compute: ProcessCompute, tmp_path: Path) -
     finished(compute, compute.submit(work))
     events, _ = compute.events("job")
     assert [(event.attempt, event.metrics["step"]) for event in events] == [(1, 0), (1, 1), (2, 0), (2, 1)]
+
+
+def test_a_job_that_finds_no_place_on_the_disk_is_refused_clearly(compute: ProcessCompute, tmp_path: Path) -> None:
+    (tmp_path / "jobs/job").write_text("in the way")
+    with pytest.raises(Unavailable, match="'job' cannot start"):
+        compute.submit(spec("silent"))

@@ -36,6 +36,7 @@ _LOOK_S = 0.5
 _WRITE_S = 1.0
 _MAX_TRIES = 4
 _START_PAUSE_S = 5
+_FAULT_PAUSE_S = 1.0
 _log = structlog.get_logger("aimass.cluster")
 
 
@@ -79,11 +80,20 @@ class Runner:
         if not self._is_recovered:
             self._recover()
         for active in list(self._active.values()):
-            self._follow(active)
-            self._collect(active)
+            if time.monotonic() >= active.not_before:
+                self._care_for(active)
         self._write_progress()
         if self._database.commits != self._commits or time.monotonic() - self._looked > _LOOK_S:
             self._look()
+
+    def _care_for(self, active: _Active) -> None:
+        """Follow one job; its fault is logged and tried again, and holds no other job up."""
+        try:
+            self._follow(active)
+            self._collect(active)
+        except Exception as fault:  # noqa: BLE001 a runner outlives the fault of one job
+            _log.error("a job could not be followed", job=active.job.id, exc_info=fault)
+            active.not_before = time.monotonic() + _FAULT_PAUSE_S
 
     def _recover(self) -> None:
         """Take over the jobs that ran when the platform stopped; what has no result begins again."""
@@ -129,8 +139,7 @@ class Runner:
             if active.end is None:
                 return
             self._follow(active)
-        if time.monotonic() >= active.not_before:
-            self._settle(active, active.end)
+        self._settle(active, active.end)
 
     def _poll(self, active: _Active) -> JobState | None:
         try:

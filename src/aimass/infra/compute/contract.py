@@ -65,7 +65,7 @@ def stubborn(ctx: JobContext) -> dict[str, Any]:
     """Ignore every polite request, and have an escaped grandchild do the same."""
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
     code = "import os,signal,time; signal.signal(15, signal.SIG_IGN); os.fork() and os._exit(0); os.setsid(); time.sleep(600)"
-    subprocess.run([sys.executable, "-c", code], check=True)  # noqa: S603
+    subprocess.run([sys.executable, "-c", code], check=True)
     ctx.report(stage="deaf")
     while True:
         time.sleep(1)

@@ -56,6 +56,7 @@ class Guard:
         self._kill_at: float | None = None
         self._is_orphan = False
         self._status: int | None = None
+        self._reported = (0.0, self._began)
 
     def watch(self) -> None:
         """Run until the job has ended; write how, unless the worker did."""
@@ -116,12 +117,12 @@ class Guard:
         return resident_bytes(descendants(os.getpid()))
 
     def _silence_s(self, now: float) -> float:
-        """Return the time since the last report, by the clock that both ends share: the file's own."""
-        beat = self._directory.heartbeat.stat().st_mtime
-        try:
-            return beat - self._directory.events.stat().st_mtime
-        except FileNotFoundError:
-            return now - self._began
+        """Return the time since a report was last seen; a jump of the machine's clock does not count."""
+        changed, _ = self._reported
+        events = self._directory.events
+        if events.exists() and events.stat().st_mtime != changed:
+            self._reported = (events.stat().st_mtime, now)
+        return now - self._reported[1]
 
     def _cancel(self) -> None:
         flag = read_json(self._directory.cancel) or {}
@@ -151,7 +152,7 @@ class Guard:
         state, detail = self._classified()
         error: dict[str, Any] = {"type": f"urn:aimass:error:job_{state}", "code": f"job_{state}", "title": "JobEnded"}
         error |= {"status": 500, "detail": detail, "tail": tail[-20:]}
-        with suppress(Fenced):
+        with suppress(Fenced, OSError):  # without room on the disk the platform writes the end, when there is room
             self._directory.finish(self._attempt, {"state": state, "error": error})
 
     def _classified(self) -> tuple[str, str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import deque
+from contextlib import suppress
 from itertools import islice
 from pathlib import Path
 
@@ -61,9 +62,16 @@ class LogWriter:
             note = (
                 f"... {left_out} lines left out: a log holds {self._limit} bytes and the last {_TAIL_LINES} lines ..."
             )
-            self._file.write(("\n".join([self._line(note), *self._tail]) + "\n").encode())
+            self._put([self._line(note), *self._tail])
         self._file.close()
         return [line.partition(" ")[2] for line in self._tail]
+
+    def _put(self, lines: list[str]) -> None:
+        """Write lines; a full disk costs log lines, never the job."""
+        text = ("\n".join(lines) + "\n").encode()
+        self._written += len(text)
+        with suppress(OSError):
+            self._file.write(text)
 
     def _line(self, text: str) -> str:
         return f"{instant(self._clock.now())} {text}"
@@ -77,7 +85,7 @@ class LogWriter:
         if past:
             self._seen += len(lines)
             return
-        self._written += self._file.write(("\n".join(dated) + "\n").encode())
+        self._put(dated)
         if self._written > self._limit:
             self._tail.clear()
 

@@ -67,10 +67,14 @@ class ProcessCompute:
     def submit(self, spec: JobSpec) -> JobHandle:
         """Start the next attempt at a job."""
         directory = JobDirectory(self._root / spec.id)
-        directory.freeze(asdict(spec))
-        self._evict(directory)
-        attempt = directory.take()
-        child = self._start(directory, attempt, spec)
+        try:
+            directory.freeze(asdict(spec))
+            self._evict(directory)
+            attempt = directory.take()
+            child = self._start(directory, attempt, spec)
+        except OSError as reason:
+            hint = "free memory or disk, then retry the job"
+            raise Unavailable(f"job {spec.id!r} cannot start: {reason}", hint=hint) from reason
         with self._lock:
             self._running[spec.id] = (attempt, child)
             self._kill_at.pop(spec.id, None)
@@ -80,21 +84,17 @@ class ProcessCompute:
         environment = {**self._environment, **dict.fromkeys(_THREAD_CAPS, str(spec.slots)), _MARK: str(directory.path)}
         command = [sys.executable, "-P", "-m", "aimass.infra.compute.child", str(directory.path)]
         command += ["--attempt", str(attempt), "--lifeline", str(self._lifeline), "--nice", str(self._nice)]
-        try:
-            with directory.log.open("ab") as log:
-                return subprocess.Popen(  # noqa: S603 our own entry point
-                    command,
-                    env=environment,
-                    cwd=directory.work,
-                    stdin=subprocess.DEVNULL,
-                    stdout=log,
-                    stderr=log,
-                    pass_fds=(self._lifeline,),
-                    start_new_session=True,
-                )
-        except OSError as reason:
-            hint = "free memory or disk, then retry the job"
-            raise Unavailable(f"job {spec.id!r} cannot start: {reason}", hint=hint) from reason
+        with directory.log.open("ab") as log:
+            return subprocess.Popen(
+                command,
+                env=environment,
+                cwd=directory.work,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                pass_fds=(self._lifeline,),
+                start_new_session=True,
+            )
 
     def poll(self, handle: JobHandle) -> JobState:
         """Tell how an attempt stands."""
@@ -126,7 +126,7 @@ class ProcessCompute:
         tail = [line.text for line in _last_lines(directory.log, 20)]
         error = {"type": f"urn:aimass:error:job_{state}", "title": "JobEnded", "status": 500, "code": f"job_{state}"}
         outcome = {"state": state, "error": {**error, "detail": detail, "tail": tail}}
-        with suppress(Fenced):
+        with suppress(Fenced, OSError):
             directory.finish(handle.attempt, outcome)
         return directory.result(handle.attempt) or outcome
 
@@ -136,7 +136,8 @@ class ProcessCompute:
         with directory.locked():
             if directory.attempt() != handle.attempt or directory.result(handle.attempt) is not None:
                 return
-            write_atomic(directory.cancel, json.dumps({"grace_s": grace_s}).encode(), durable=False)
+            with suppress(OSError):  # on a full disk the signal alone has to do
+                write_atomic(directory.cancel, json.dumps({"grace_s": grace_s}).encode(), durable=False)
         with self._lock:
             attempt, child = self._running.get(handle.job, (0, None))
             if child is not None and attempt == handle.attempt:

@@ -28,7 +28,7 @@ class _Child:
         self._socket, theirs = socket.socketpair()
         fresh = "wb" if log.exists() and log.stat().st_size > _LOG_LIMIT_BYTES else "ab"
         with theirs, log.open(fresh) as output:
-            self._process = subprocess.Popen(  # noqa: S603 our own entry point
+            self._process = subprocess.Popen(
                 [sys.executable, "-P", "-m", "aimass.infra.compute.server", str(theirs.fileno())],
                 env=dict(environment),
                 stdin=subprocess.DEVNULL,

@@ -31,6 +31,9 @@ def run(directory: JobDirectory, attempt: int) -> NoReturn:
     except Fenced as reason:
         sys.stderr.write(f"{reason}\n")
         code = EXIT_FENCED
+    except OSError as reason:
+        sys.stderr.write(f"the result could not be written: {reason}\n")
+        code = EXIT_FAILED
     finally:
         signal.signal(signal.SIGTERM, signal.SIG_IGN)
         sys.stdout.flush()
