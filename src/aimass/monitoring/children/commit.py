@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 import re
 from collections import defaultdict
@@ -11,6 +10,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import orjson
 import polars as pl
 
 from aimass.infra.segments import Segment, read_segment
@@ -65,7 +65,7 @@ def _records(segment: Segment) -> tuple[list[dict[str, Any]], list[dict[str, Any
     damage: list[dict[str, Any]] = []
     for index, payload in enumerate(segment.payloads):
         try:
-            record = json.loads(payload)
+            record = orjson.loads(payload)
             _check(record)
         except (ValueError, TypeError, Invalid) as reason:
             damage.append({"offset": index, "reason": f"frame {index} holds no record: {reason}"[:300]})
