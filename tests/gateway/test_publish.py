@@ -7,6 +7,7 @@ import sys
 import threading
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -19,7 +20,9 @@ from aimass.kernel.errors import Forbidden, NotFound, Stale
 from aimass.kernel.layout import DataDir
 from aimass.kernel.principal import SYSTEM
 from aimass.serving import ChangeEndpoint, Serving
-from tests.fixtures.gateway import wait_for
+from tests.fixtures.gateway import Gateway as Gateway_
+from tests.fixtures.gateway import ask, wait_for
+from tests.fixtures.packages import oip
 from tests.fixtures.rooms import person
 from tests.fixtures.stage import ANN, Stage, live, stage
 
@@ -107,6 +110,7 @@ def test_limits_want_a_consumer_and_the_right_to_edit(live: Stage) -> None:
         gateway.set_rate_limit(person("Eve", "gateway.read"), SetRateLimit(workspace="demo", consumer="shop"))
 
 
+@pytest.mark.sqlite
 def test_inference_goes_on_while_the_database_is_away(live: Stage) -> None:
     before = snapshot(live)
     live.rooms.get(Database).close()
@@ -157,3 +161,29 @@ def test_the_door_of_the_room_loads_no_library(tmp_path: Path) -> None:
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True, cwd=tmp_path)
     assert done.stdout.strip() == "[]"
+
+
+class SecondWorker(Gateway_):
+    """Another worker on the same data directory."""
+
+    def status(self) -> dict[str, Any]:
+        try:
+            return json.loads((self.data / "gateway" / "status-1.json").read_text())
+        except FileNotFoundError:
+            return {"snapshot": 0, "port": 0, "pid": 0}
+
+
+def test_a_change_is_live_on_all_workers_within_a_second(live: Stage) -> None:
+    second = SecondWorker(live.rooms.folder, worker=1).start()
+    live.until(lambda: len(live.rooms.get(Gateway).get_gateway(ANN).workers) == 2)
+    live.deploy(2)
+    begin = time.monotonic()
+    live.ready(2)
+    took = time.monotonic() - begin
+    found = {
+        ask(one, "POST", "/v2/models/churn/infer", oip(), key=live.key).json()["model_version"]
+        for one in (live.gateway, second)
+    }
+    second.stop()
+    assert found == {"2"}
+    assert took < 1
