@@ -268,7 +268,7 @@ def test_a_record_tells_who_asked_what_and_got_what(gateway: Gateway) -> None:
     answer = infer(gateway, oip(id="rec-1")).json()
     record = gateway.wait_for_record("rec-1")
     assert {k: record[k] for k in ("workspace", "endpoint", "deployment", "revision", "model", "version", "consumer")} == {
-        "workspace": "demo", "endpoint": "churn", "deployment": "dep-champion", "revision": "rev-champion-1",
+        "workspace": "demo", "endpoint": "churn", "deployment": "champion", "revision": "rev-champion-1",
         "model": "churn", "version": 1, "consumer": "shop",
     }  # fmt: skip
     assert record["inputs"] == {name: [value] for name, value in ROW.items()}

@@ -211,7 +211,7 @@ class Builder:
         record = {
             "workspace": spec["workspace"],
             "endpoint": spec["name"],
-            "deployment": wanted["id"],
+            "deployment": wanted.get("name") or wanted["id"],
             "revision": wanted["revision"],
             "model": wanted["model"],
             "version": wanted["version"],

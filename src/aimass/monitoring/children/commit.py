@@ -50,7 +50,7 @@ def commit_segment(args: dict[str, Any]) -> dict[str, Any]:
     Returns
     -------
     dict
-        ``tables``: per endpoint ``requests``, ``rows``, ``repeated`` (ids that were there already), ``last`` (newest time)
+        ``tables``: per endpoint ``requests`` and ``rows`` (those of shadows left out), ``repeated`` (ids that were there already), ``last`` (newest time)
         and ``traffic`` per deployment revision; ``damage``: places that could not be read.
     """
     segment = read_segment(Path(args["path"]))
@@ -157,9 +157,10 @@ def _told(records: list[dict[str, Any]]) -> dict[str, Any]:
         line["rows"] += int(record.get("rows") or 0)
         line["errors"] += record["status"] >= 500  # noqa: PLR2004 our own faults
         line["first"], line["last"] = min(line["first"], record["t"]), max(line.get("last", record["t"]), record["t"])
+    real = [record for record in records if not record.get("shadow")]
     return {
-        "requests": len(records),
-        "rows": sum(line["rows"] for line in traffic.values()),
+        "requests": len(real),
+        "rows": sum(int(record.get("rows") or 0) for record in real),
         "last": max((record["t"] for record in records), default=None),
         "traffic": [{"deployment": d, "revision": r, **line} for (d, r), line in sorted(traffic.items())],
     }

@@ -92,7 +92,7 @@ def endpoint_metrics(conn: Connection, command: GetEndpointMetrics, until: datet
         endpoint=command.endpoint,
         since=since,
         until=until,
-        total=_traffic(requests, latencies, command.window_s),
+        total=_traffic(requests, [(labels, s) for labels, s in latencies if "shadow" not in labels], command.window_s),
         revisions=[
             replace(line, **_served(revision, known.get(revision)))
             for revision, line in zip(revisions, lines, strict=True)
