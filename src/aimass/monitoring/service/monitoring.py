@@ -169,9 +169,8 @@ class Monitoring(Records, Truths, Monitors, Metrics, Alerts):
                 "title": alert.summary,
                 "subject": subject(alert.endpoint),
                 "workspace": alert.workspace,
-                "severity": alert.severity,
                 "since": alert.fired_at,
-                "path": f"/{alert.workspace}/operate/alerts/{alert.id}",
+                "path": f"/{alert.workspace}/services/{alert.endpoint}",
             }
             for alert in found
             if who.allows("monitoring.read", alert.workspace)
