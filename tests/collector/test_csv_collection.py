@@ -93,6 +93,11 @@ def test_a_quarantined_row_keeps_raw_text_and_line(bench, pinned):
     ]
 
 
+def test_lines_are_counted_as_a_person_counts_them(bench, pinned):
+    bench.collect(bench.write('a,b\n"two\nlines",1\n\ny,bad\n"a\n\nb",2.5\nz\nq,4\n'), pinned("a string", "b integer"))
+    assert [(raw, line) for raw, line, *_ in bench.rejected()] == [("y,bad", 5), ('"a\n\nb",2.5', 6), ("z", 9)]
+
+
 def test_what_is_beyond_every_number_is_rejected(bench, pinned):
     bench.collect(bench.write("a,b\nx,1e999\ny,inf\nz,nan\nq,4.5\n"), pinned("a string", "b float"))
     assert bench.rows() == [("q", 4.5)]

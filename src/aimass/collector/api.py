@@ -12,7 +12,7 @@ from aimass.collector.domain import Upload
 from aimass.collector.settings import CollectorSettings
 from aimass.infra.blobs import Blob, Blobs
 from aimass.kernel.errors import Invalid, TooLarge
-from aimass.web.api import caller, registry_of
+from aimass.web import caller, registry_of
 
 router = APIRouter(tags=["collector"])
 

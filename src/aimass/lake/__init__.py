@@ -11,7 +11,17 @@ if TYPE_CHECKING:
     from aimass.lake.children.classify import classify_frame
     from aimass.lake.children.describe import describe_version
     from aimass.lake.children.query import engine, sql_literal, sql_name
-    from aimass.lake.children.tables import Commit, Committed, Stream, commit, committed_before, scan
+    from aimass.lake.children.tables import (
+        Commit,
+        Committed,
+        Stream,
+        commit,
+        committed_before,
+        is_marked,
+        lease,
+        open_table,
+        scan,
+    )
     from aimass.lake.commands import (
         AboutVersion,
         CreateDataset,
@@ -53,6 +63,9 @@ __getattr__, __dir__ = door(
         "committed_before": "aimass.lake.children.tables",
         "describe_version": "aimass.lake.children.describe",
         "engine": "aimass.lake.children.query",
+        "is_marked": "aimass.lake.children.tables",
+        "lease": "aimass.lake.children.tables",
+        "open_table": "aimass.lake.children.tables",
         "scan": "aimass.lake.children.tables",
         "sql_literal": "aimass.lake.children.query",
         "sql_name": "aimass.lake.children.query",
@@ -82,6 +95,9 @@ __all__ = [
     "committed_before",
     "describe_version",
     "engine",
+    "is_marked",
+    "lease",
+    "open_table",
     "scan",
     "sql_literal",
     "sql_name",

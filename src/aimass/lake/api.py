@@ -14,7 +14,7 @@ from starlette.responses import FileResponse
 from aimass.lake.commands import ExportRows
 from aimass.lake.domain import Format
 from aimass.lake.service.lake import Lake
-from aimass.web.api import caller, registry_of
+from aimass.web import caller, registry_of
 
 router = APIRouter(tags=["lake"])
 _MEDIA = {"csv": "text/csv", "parquet": "application/vnd.apache.parquet", "ndjson": "application/x-ndjson"}

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from aimass.lake.children.append import append, materialise
+from aimass.lake.children.append import append, incoming, materialise
+from aimass.lake.children.classify import SAMPLE, classify_frame
 from aimass.lake.children.describe import describe_version
+from aimass.lake.children.query import sample
+from aimass.lake.children.tables import exists
 
 
 def make(ctx: Any) -> dict[str, Any]:
@@ -19,6 +22,8 @@ def make(ctx: Any) -> dict[str, Any]:
     order = ctx.params
     ctx.report(0.1, "write")
     args = {"path": order["path"], "app_id": f"order:{order['key']}", "batch": 1, "mode": order["mode"]}
+    if not exists(order["path"]):
+        args["private"] = [f["column"] for f in _findings(order) if f["private"]]
     if order.get("sql"):
         done = materialise({**args, "sql": order["sql"], "tables": order["tables"]})
     else:
@@ -26,3 +31,12 @@ def make(ctx: Any) -> dict[str, Any]:
     ctx.report(0.6, "describe", rows=done["rows"])
     version = describe_version({**order["describe"], "path": order["path"], "version": done["version"]})
     return {"rows": done["rows"], "already": done["already"], "version": version}
+
+
+def _findings(order: dict[str, Any]) -> list[dict[str, Any]]:
+    """Return what is known, or found in the first rows, of personal data: it has to be known before the table is made."""
+    known = order["describe"].get("classification")
+    if known is not None:
+        return known
+    rows = sample(order["sql"], order["tables"], SAMPLE) if order.get("sql") else incoming(order).head(SAMPLE)
+    return classify_frame(rows)

@@ -128,3 +128,11 @@ def query(args: dict[str, Any]) -> dict[str, Any]:
 def select(con: duckdb.DuckDBPyConnection, sql: str) -> RecordBatchReader:
     """Stream the rows of a checked statement."""
     return RecordBatchReader.from_arrow(con.sql(sql))
+
+
+def sample(sql: str, tables: Mapping[str, Mapping[str, Any]], rows: int) -> pl.DataFrame:
+    """Return the first rows of a SELECT over datasets."""
+    checked = check_select(sql, tables)
+    with engine() as con, time_limit(con, TIMEOUT_S):
+        attach(con, tables)
+        return pl.DataFrame(Table.from_arrow(con.sql(checked).limit(rows)))

@@ -18,6 +18,7 @@ from deltalake.exceptions import CommitFailedError, DeltaError, TableNotFoundErr
 from aimass.kernel.errors import Conflict, NotFound
 
 STATS_COLUMNS = "delta.dataSkippingStatsColumns"
+KEEP_HISTORY = {"delta.logRetentionDuration": "interval 36500 days", "delta.enableExpiredLogCleanup": "false"}
 MAX_STATS_COLUMNS = 32
 RECENT = 20
 
@@ -34,6 +35,8 @@ class Commit:
         Kept in the commit (``aimass.run``, ``aimass.state``).
     private
         Columns with personal data: the log never gets their smallest and largest values. Counts at creation only.
+    marks
+        Names that the table remembers with this commit; :func:`is_marked` asks for them.
     """
 
     app_id: str
@@ -41,6 +44,7 @@ class Commit:
     metadata: Mapping[str, str] = field(default_factory=dict[str, str])
     mode: Literal["append", "overwrite"] = "append"
     private: frozenset[str] = frozenset()
+    marks: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -158,10 +162,13 @@ def _write(path: str | Path, data: pl.DataFrame | Stream, order: Commit, *, fres
         data,
         mode=order.mode,
         schema_mode=None if fresh else merge,
-        configuration={STATS_COLUMNS: stats_columns(data.columns, order.private)} if fresh else None,
+        configuration={**KEEP_HISTORY, STATS_COLUMNS: stats_columns(data.columns, order.private)} if fresh else None,
         commit_properties=CommitProperties(
             custom_metadata={**order.metadata, "aimass.transaction": f"{order.app_id}/{order.batch}"},
-            app_transactions=[Transaction(app_id=order.app_id, version=order.batch)],
+            app_transactions=[
+                Transaction(app_id=order.app_id, version=order.batch),
+                *(Transaction(app_id=mark, version=1) for mark in order.marks),
+            ],
         ),
     )
 
@@ -187,6 +194,11 @@ def committed_before(path: str | Path, order: Commit) -> Committed | None:
     if last is None or last < order.batch:
         return None
     return Committed(version=_find(table, order), already=True)
+
+
+def is_marked(table: DeltaTable, mark: str) -> bool:
+    """Tell whether a commit has left this mark."""
+    return table.transaction_version(mark) is not None
 
 
 def _find(table: DeltaTable, order: Commit) -> int:

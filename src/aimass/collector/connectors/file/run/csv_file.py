@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import json
 import re
 import sys
 from collections.abc import Iterator
@@ -13,7 +14,7 @@ import polars as pl
 from arro3.core import RecordBatch, RecordBatchReader, Schema
 
 from aimass.collector.connectors.file.plan import Pinned, Plan, unique_names
-from aimass.collector.connectors.file.run.locate import Wanted, locate
+from aimass.collector.connectors.file.run.locate import LineCounter, Wanted, locate
 from aimass.collector.connectors.file.run.quarantine import Quarantine
 from aimass.collector.connectors.file.run.scan import Scan
 from aimass.kernel.errors import Invalid
@@ -28,6 +29,10 @@ _READ = {
     "timestamp": "TIMESTAMPTZ",
     "date": "DATE",
 }
+_REJECTS = (
+    "SELECT line_byte_position, min(column_idx), any_value(error_type::VARCHAR ORDER BY column_idx), any_value(csv_line),"
+    " any_value(error_message ORDER BY column_idx) FROM reject_errors GROUP BY 1 ORDER BY 1"
+)
 WIDE = 1_000  # columns; one pattern is planned faster than three searches, and runs slower
 _ODD = "contains({0}, '.') OR contains({0}, 'e') OR contains({0}, 'E')"
 _ODD_WIDE = "regexp_matches({0}, '[.eE]')"
@@ -90,6 +95,8 @@ class CsvReading:
 
     def batches(self, quarantine: Quarantine) -> Iterator[RecordBatch]:
         """Yield the good rows; when they are through, the quarantine is complete."""
+        names = [column.name for column in self._columns]
+        quarantine.header = "" if names == self._plan.names else json.dumps(names, ensure_ascii=False)
         seen = 0
         for batch in self._reader:
             yield from self._good(batch, seen)
@@ -117,21 +124,16 @@ class CsvReading:
     def _rejected(self, quarantine: Quarantine) -> None:
         """List what the engine rejected, then what our own tests found."""
         lines: set[int] = set()
-        rejects = self._con.execute(
-            "SELECT line, min(column_idx), any_value(error_type::VARCHAR ORDER BY column_idx), any_value(csv_line),"
-            " any_value(error_message ORDER BY column_idx) FROM reject_errors GROUP BY line ORDER BY line"
-        )
-        while part := rejects.fetchmany(10_000):
-            for line, index, kind, raw, message in part:
-                lines.add(line)
-                column = self._columns[index - 1] if index and kind == "CAST" else None
-                quarantine.add(
-                    (raw or "").lstrip("\r\n"),
-                    line,
-                    column.name if column else "",
-                    _reason(kind, message, column),
-                    kind,
-                )
+        rejects = self._con.execute(_REJECTS)
+        with LineCounter(self._path) as counter:
+            while part := rejects.fetchmany(10_000):
+                for position, index, kind, raw, message in part:
+                    text = (raw or "").lstrip("\r\n")
+                    line = counter.line_at(position - 1) + (raw or "").count("\n", 0, len(raw or "") - len(text))
+                    lines.add(line)
+                    column = self._columns[index - 1] if index and kind == "CAST" else None
+                    name = column.name if column else ""
+                    quarantine.add(text, line, name, _reason(kind, message, column), kind)
         for found in locate(self._path, self._plan, self._wanted, frozenset(lines)) if self._wanted else ():
             column = self._columns[found.wanted.column]
             kind, reason = _fault(column, found.cell, found.wanted.cell)

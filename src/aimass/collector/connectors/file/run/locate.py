@@ -8,6 +8,7 @@ import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Self
 
 from aimass.collector.connectors.file.plan import Plan
 
@@ -29,6 +30,31 @@ class Located:
     raw: str
     line: int
     cell: str
+
+
+class LineCounter:
+    """Tells on which line a byte stands, for ascending positions; the engine counts records instead of lines."""
+
+    def __init__(self, path: Path) -> None:
+        self._source = path.open("rb")
+        self._at = 0
+        self._line = 1
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._source.close()
+
+    def line_at(self, position: int) -> int:
+        """Return the line, from 1, of the byte at a position, from 0."""
+        while self._at < position:
+            piece = self._source.read(min(1 << 20, position - self._at))
+            if not piece:
+                break
+            self._line += piece.count(b"\n")
+            self._at += len(piece)
+        return self._line
 
 
 def locate(path: Path, plan: Plan, wanted: list[Wanted], rejected_lines: frozenset[int]) -> Iterator[Located]:

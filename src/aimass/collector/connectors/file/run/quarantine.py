@@ -21,6 +21,7 @@ SCHEMA: dict[str, type[pl.DataType]] = {
     "source": pl.String,
     "run": pl.String,
     "batch": pl.Int64,
+    "header": pl.String,
 }
 
 
@@ -42,12 +43,15 @@ class Quarantine:
         Rows so far.
     reasons
         Rows per (column, kind of reason).
+    header
+        Columns of the file as JSON, when their order is not the pinned one.
     """
 
     def __init__(self, work: Path, origin: Origin) -> None:
         self.count = 0
         self.reasons: Counter[tuple[str, str]] = Counter()
         self.first: list[dict[str, object]] = []
+        self.header = ""
         self._work = work
         self._origin = origin
         self._rows: list[tuple[object, ...]] = []
@@ -59,7 +63,9 @@ class Quarantine:
         identity = sha256(
             f"{o.source}\x1f{o.batch}\x1f{line}\x1f{self.count if not line else 0}\x1f{raw}".encode()
         ).hexdigest()[:26]
-        self._rows.append((identity, raw[:LONGEST_RAW], line, column, reason[:500], o.source, o.run, o.batch))
+        self._rows.append(
+            (identity, raw[:LONGEST_RAW], line, column, reason[:500], o.source, o.run, o.batch, self.header)
+        )
         self.count += 1
         self.reasons[column, kind] += 1
         if len(self.first) < 3:  # noqa: PLR2004 a few examples for the error message

@@ -1,0 +1,172 @@
+"""The job ``collector.replay``: mended rows out of quarantine into the dataset, each exactly once."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+
+from aimass.collector.children.collect import Context
+from aimass.collector.connectors.file.plan import Plan, plan_of
+from aimass.collector.connectors.file.run.quarantine import LONGEST_RAW, Origin, Quarantine
+from aimass.collector.connectors.file.run.read import reading
+from aimass.kernel.errors import Failed
+from aimass.lake import Commit, commit, committed_before, describe_version, is_marked, lease, open_table, scan
+
+MOST = 10_000
+TOLD = 100
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Row:
+    """A quarantined row with the text that is to be read now."""
+
+    id: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    """The typed rows of one group, the rows they came from, and those that still do not fit."""
+
+    frame: pl.DataFrame
+    taken: list[str]
+    refused: list[dict[str, Any]]
+
+
+def replay(ctx: Context) -> dict[str, Any]:
+    """Read quarantined rows again, with the text that a person mended or by the types pinned since.
+
+    Parameters
+    ----------
+    ctx
+        Its ``params``: ``quarantine`` and ``target`` (tables); ``plans`` by source; ``rows``: ``{"id", "raw"}``, where an empty
+        ``raw`` keeps the text, or an empty list for all rows; ``run``; ``describe``: arguments of ``describe_version``.
+
+    Returns
+    -------
+    dict
+        ``rows`` taken, ``refused`` (count), ``first`` (why, at most 100) and ``version``: the described version or None.
+    """
+    params = ctx.params
+    order = Commit(app_id=f"replay:{params['run']}", batch=1, metadata={"aimass.run": str(params["run"])})
+    done = committed_before(params["target"], order)
+    refused: list[dict[str, Any]] = []
+    if done is None:
+        outcomes = list(_groups(ctx))
+        refused = [row for outcome in outcomes for row in outcome.refused]
+        taken = [id_ for outcome in outcomes for id_ in outcome.taken]
+        if taken:
+            ctx.report(0.6, "load", rows=len(taken), quarantined=len(refused))
+            rows = pl.concat([outcome.frame for outcome in outcomes if len(outcome.frame)], how="diagonal_relaxed")
+            marked = replace(order, marks=tuple(_mark(id_) for id_ in taken))
+            done = commit(params["target"], rows, marked)
+    count = _release(params["quarantine"], params["target"])
+    version = None
+    if done is not None:
+        ctx.report(0.8, "describe")
+        version = describe_version({**params["describe"], "path": params["target"], "version": done.version})
+    return {"rows": count, "refused": len(refused), "first": refused[:TOLD], "version": version}
+
+
+def _mark(id_: str) -> str:
+    return f"quarantined:{id_}"
+
+
+def _groups(ctx: Context) -> Iterator[Outcome]:
+    """Read the wanted rows again, source by source."""
+    params = ctx.params
+    texts: Mapping[str, str] = {row["id"]: row.get("raw") or "" for row in params["rows"]}
+    kept = scan(params["quarantine"])
+    if texts:
+        kept = kept.filter(pl.col("id").is_in(list(texts)))
+    found = kept.head(MOST).collect().group_by("source", "header", maintain_order=True)
+    table = open_table(params["target"])
+    for number, ((source, header), rows) in enumerate(found):
+        ctx.report(0.5 * number / (number + 1), "read")
+        wanted = [
+            Row(id=row["id"], text=texts.get(row["id"]) or row["raw"])
+            for row in rows.iter_rows(named=True)
+            if not is_marked(table, _mark(row["id"]))
+        ]
+        settings = params["plans"].get(source)
+        if settings is None:
+            yield _none(wanted, "its source was deleted")
+        else:
+            yield _read(ctx, plan_of(settings), wanted, str(header or ""))
+
+
+def _none(rows: list[Row], reason: str) -> Outcome:
+    refused = [{"id": row.id, "column": "", "reason": reason} for row in rows]
+    return Outcome(frame=pl.DataFrame(), taken=[], refused=refused)
+
+
+def _read(ctx: Context, plan: Plan, rows: list[Row], header: str) -> Outcome:
+    """Write the texts into a file of the source's own format, and read it as a collection would."""
+    plan = replace(plan, format="ndjson" if plan.format == "parquet" else plan.format, encoding="utf-8")
+    whole = [row for row in rows if _is_whole(row.text, plan)]
+    torn = _none([row for row in rows if not _is_whole(row.text, plan)], "a quote is not closed, or the text was cut")
+    if not whole:
+        return torn
+    path, lines = _file(ctx.work / "replay.txt", plan, whole, header)
+    again = Quarantine(ctx.work, Origin(source="replay", run="replay", batch=0))
+    with reading(path, plan, ctx.work) as (source, _):
+        frames = [pl.DataFrame(batch) for batch in source.batches(again)]
+    refused = [
+        {"id": lines.get(row["line"], ""), "column": row["column"], "reason": row["reason"]}
+        for part in again.frames()
+        for row in part.iter_rows(named=True)
+    ]
+    good = pl.concat(frames) if frames else pl.DataFrame()
+    bad = {row["id"] for row in refused}
+    if "" in bad or len(good) + len(bad) != len(whole):
+        raise Failed("mended rows do not come out one by one", hint="replay fewer rows, each on one line")
+    taken = [row.id for row in whole if row.id not in bad]
+    return Outcome(frame=good, taken=taken, refused=[*refused, *torn.refused])
+
+
+def _is_whole(text: str, plan: Plan) -> bool:
+    if len(text) >= LONGEST_RAW or (plan.format == "ndjson" and "\n" in text):
+        return False
+    return plan.format == "ndjson" or not plan.quote or text.count(plan.quote) % 2 == 0
+
+
+def _file(path: Path, plan: Plan, rows: list[Row], header: str) -> tuple[Path, dict[int, str]]:
+    """Write the rows below their header; return the file and the row that starts on each line."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    lines: dict[int, str] = {}
+    head = _header(plan, json.loads(header) if header else plan.names)
+    line = 1 + head.count("\n")
+    with path.open("w", encoding="utf-8", newline="") as target:
+        target.write(head)
+        for row in rows:
+            lines[line] = row.id
+            target.write(row.text + "\n")
+            line += row.text.count("\n") + 1
+    return path, lines
+
+
+def _header(plan: Plan, names: list[str]) -> str:
+    if plan.format == "ndjson" or not plan.header:
+        return ""
+    text = io.StringIO()
+    csv.writer(text, delimiter=plan.delimiter, quotechar=plan.quote, lineterminator="\n").writerow(names)
+    return text.getvalue()
+
+
+def _release(quarantine: str, target: str) -> int:
+    """Take the rows that are in the dataset now out of quarantine; return how many those are."""
+    with lease(quarantine):
+        table, data = open_table(quarantine), open_table(target)
+        here = scan(quarantine).select("id").collect()["id"]
+        gone = [id_ for id_ in here if is_marked(data, _mark(id_))]
+        for start in range(0, len(gone), 1000):
+            ids = ", ".join(f"'{id_}'" for id_ in gone[start : start + 1000])
+            table.delete(f"id IN ({ids})")
+    return len(gone)
