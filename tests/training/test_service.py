@@ -15,6 +15,7 @@ from aimass.access.capability import CAPABILITY as ACCESS
 from aimass.cluster import CAPABILITY as CLUSTER
 from aimass.cluster import Job, Jobs
 from aimass.infra.blobs import Blobs
+from aimass.infra.compute import WarmChild
 from aimass.infra.database import Database, audit_log, events_log, lineage_edges
 from aimass.infra.live import LiveHub
 from aimass.kernel.errors import Conflict, Forbidden, Invalid, NotFound, Stale
@@ -29,6 +30,7 @@ from aimass.training import (
     EvaluateRun,
     ListExperiments,
     ListRuns,
+    ListSplitRows,
     ListSplits,
     OneExperiment,
     OneMetric,
@@ -44,9 +46,9 @@ from aimass.training import (
 )
 from aimass.training.jobs import fit_done, follow
 from aimass.training.service.ground import Ground
-from tests.fixtures.rooms import Rooms, person
+from tests.fixtures.rooms import ON_POSTGRES, Rooms, person
 
-EDITOR = ("training.read", "training.edit", "training.manage", "models.read", "models.edit")
+EDITOR = ("training.read", "training.use", "training.edit", "training.manage", "models.read", "models.edit")
 ANN = person("Ann", *EDITOR)
 AMY = person("Amy", *EDITOR, workspace="auto")
 EVE = person("Eve", "training.read")
@@ -116,11 +118,14 @@ def lakeside(tmp_path_factory: pytest.TempPathFactory, churn: pl.DataFrame) -> L
 
 
 @pytest.fixture(scope="module")
-def rooms(tmp_path_factory: pytest.TempPathFactory, lakeside: Lakeside) -> Iterator[Rooms]:
+def rooms(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, lakeside: Lakeside
+) -> Iterator[Rooms]:
     here = replace(CAPABILITY, requires=("cluster", "models"), build=None)
-    found = Rooms(tmp_path_factory.mktemp("data"), [ACCESS, CLUSTER, MODELS, here]).start()
-    kinds = (Database, Blobs, Jobs, Models, LiveHub)
-    names = ("database", "blobs", "jobs", "models", "live")
+    url = request.getfixturevalue("postgres").create() if ON_POSTGRES else None
+    found = Rooms(tmp_path_factory.mktemp("data"), [ACCESS, CLUSTER, MODELS, here], url).start()
+    kinds = (Database, Blobs, Jobs, Models, LiveHub, WarmChild)
+    names = ("database", "blobs", "jobs", "models", "live", "warm")
     ports = {name: found.get(kind) for name, kind in zip(names, kinds, strict=True)}
     found.registry.put(Training, Training(Ground(locate=lakeside.locate, **ports)))
     for slug, review in (("demo", "person"), ("auto", "auto")):
@@ -156,6 +161,17 @@ def test_a_split_is_made_by_a_job_and_kept_as_a_blob(split: Split) -> None:
     assert split.state == "READY"
     assert split.counts == {"train": 900, "validation": 150, "test": 225, "future": 225}
     assert len(split.sha256 or "") == 64
+
+
+def test_the_rows_of_a_part_are_listed_by_what_names_them(
+    training: Training, split: Split, churn: pl.DataFrame
+) -> None:
+    wish = ListSplitRows(workspace="demo", split=split.id, part="future", limit=200)
+    first = training.list_split_rows(ANN, wish)
+    rest = training.list_split_rows(ANN, replace(wish, cursor=first.next))
+    names = {*first.items, *rest.items}
+    assert (len(first.items), len(rest.items), rest.next) == (200, 25, None)
+    assert names <= set(churn.head(1500)["customerID"])
 
 
 def test_a_split_asked_twice_with_one_key_is_one(rooms: Rooms, training: Training) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from aimass.cluster import Jobs
 from aimass.infra.blobs import Blobs
+from aimass.infra.compute import WarmChild
 from aimass.infra.database import Database
 from aimass.infra.live import LiveHub
 from aimass.kernel.capability import Capability, JobKind, Loop
@@ -60,6 +61,7 @@ def build(registry: Registry) -> Training:
         jobs=registry.get(Jobs),
         models=registry.get(Models),
         live=registry.get(LiveHub),
+        warm=registry.get(WarmChild),
         locate=lake.locate,
     )
     return Training(ground)

@@ -285,6 +285,17 @@ class OneSplit:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ListSplitRows:
+    """Name the part of a split whose rows are wanted."""
+
+    workspace: Workspace
+    split: SplitId
+    part: Annotated[Part, doc("train, validation, test or future")]
+    limit: Limit = 500
+    cursor: Cursor = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class StartRun:
     """Train a recipe on a split."""
 

@@ -139,6 +139,25 @@ def read_split(file: str, digest: str | None, rows: int) -> pl.Series:
     return parts
 
 
+def split_rows(args: dict[str, Any]) -> dict[str, Any]:
+    """Return what names the rows of one part of a split.
+
+    Parameters
+    ----------
+    args
+        ``file`` of the split, ``part``, ``offset`` and ``limit``.
+
+    Returns
+    -------
+    dict
+        ``rows`` (identities, in the order of the split) and ``total``.
+    """
+    found = pl.read_parquet(args["file"], columns=["identity", "part"]).filter(pl.col("part") == args["part"])[
+        "identity"
+    ]
+    return {"rows": found.slice(args["offset"], args["limit"]).to_list(), "total": len(found)}
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Prepared:
     """The data of one run: its signature, the parts as tables, and notes for people."""

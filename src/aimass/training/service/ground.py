@@ -10,6 +10,7 @@ from sqlalchemy import Connection
 
 from aimass.cluster import Jobs
 from aimass.infra.blobs import Blobs
+from aimass.infra.compute import WarmChild
 from aimass.infra.database import Database
 from aimass.infra.live import LiveHub
 from aimass.kernel.errors import NotFound, Stale
@@ -57,6 +58,7 @@ class Ground:
     jobs: Jobs
     models: Models
     live: LiveHub
+    warm: WarmChild
     locate: Callable[[str, str, int | None], Located]
 
 

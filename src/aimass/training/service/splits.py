@@ -10,16 +10,18 @@ from aimass.cluster import SubmitJob
 from aimass.infra.database import Change
 from aimass.kernel.errors import Conflict, Invalid
 from aimass.kernel.ids import new_id
-from aimass.kernel.pages import Page, page_of
+from aimass.kernel.pages import Page, decode_cursor, encode_cursor, page_of
 from aimass.kernel.principal import SYSTEM, Principal
 from aimass.kernel.usecase import use_case
-from aimass.training.domain import SPLIT, CreateSplit, ListSplits, OneSplit, Split
+from aimass.training.domain import SPLIT, CreateSplit, ListSplitRows, ListSplits, OneSplit, Split
 from aimass.training.events import SPLIT_CREATED, SPLIT_FAILED, SPLIT_READY
 from aimass.training.service.ground import Located, Part, need_split
 from aimass.training.store import add, put, split_by_key, splits_page
 from aimass.training.tables import splits
 
 SPLIT_FILE = "split.parquet"
+_ROWS = "aimass.training.children.table:split_rows"
+_ROWS_S = 60.0
 
 
 class Splits(Part):
@@ -83,6 +85,19 @@ class Splits(Part):
         del who
         with self._database.read() as conn:
             return need_split(conn, command.workspace, command.split)
+
+    @use_case("GET /workspaces/{workspace}/splits/{split}/rows", permission="training.use", cli="train split-rows")
+    def list_split_rows(self, who: Principal, command: ListSplitRows) -> Page[str]:
+        """List what names the rows of one part: the values of the key column, or hashes of the rows."""
+        with self._database.read() as conn:
+            found = need_split(conn, command.workspace, command.split)
+        if found.sha256 is None:
+            raise Conflict(f"split {found.id!r} is {found.state}", field="split", value=found.state, allowed="READY")
+        offset = int(decode_cursor(command.cursor)) if command.cursor else 0
+        args = {"file": str(self._ground.blobs.path(found.sha256)), "part": command.part, "offset": offset}
+        told = self._ground.warm.call(_ROWS, {**args, "limit": command.limit}, timeout_s=_ROWS_S)
+        end = offset + len(told["rows"])
+        return Page(items=told["rows"], next=encode_cursor(str(end)) if end < told["total"] else None)
 
     def split_done(self, workspace: str, split: str, result: Mapping[str, Any], outputs: Path) -> None:
         """Keep the file of a split; repeating it changes nothing."""
