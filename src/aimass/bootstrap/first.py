@@ -9,6 +9,7 @@ from pathlib import Path
 import orjson
 
 from aimass.access import Access
+from aimass.bootstrap.logs import set_up_logs
 from aimass.bootstrap.platform import open_platform
 from aimass.bootstrap.settings import read_settings
 from aimass.kernel.errors import AimassError
@@ -19,6 +20,7 @@ def main() -> int:
     """Create the administrator unless there is one."""
     parser = argparse.ArgumentParser()
     parser.add_argument("--data-dir", type=Path, required=True)
+    set_up_logs()
     settings = read_settings(parser.parse_args().data_dir)
     try:
         platform = open_platform(settings)

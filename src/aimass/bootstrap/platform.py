@@ -105,6 +105,6 @@ def _engines(registry: Registry, layout: DataDir, settings: PlatformSettings, fo
     registry.put(Capabilities, Capabilities(found))
     registry.put(JobKinds, kinds)
     registry.put(Compute, ProcessCompute(layout.jobs, environment=environment))
-    registry.put(WarmChild, WarmChild(layout.logs / "data.log", environment=environment))
+    registry.put(WarmChild, WarmChild(layout.logs / "data.log", environment=environment, size=2))
     registry.put(type(identity), identity)
     registry.put(Runs, Runs(RunsConfig(url=url, executor_id=identity.name), flows))

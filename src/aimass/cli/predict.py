@@ -13,11 +13,15 @@ from aimass.cli.show import show
 
 
 @click.argument("endpoint")
-@click.option("--row", "rows", multiple=True, help='A row as JSON: \'{"tenure": 3, ...}\'; may be repeated.')
-@click.option("--file", type=click.Path(exists=True, path_type=Path), help="Rows as JSON lines; '-' reads standard input.")
+@click.option("--row", "rows", multiple=True, help="A row as JSON: '{\"tenure\": 3, ...}'; may be repeated.")
+@click.option(
+    "--file", type=click.Path(exists=True, path_type=Path), help="Rows as JSON lines; '-' reads standard input."
+)
 @click.option("--request-id", help="Your own id of the request; feedback refers to it.")
 @click.command(help="Score rows through an endpoint.")
-def _predict(endpoint: str, rows: tuple[str, ...], file: Path | None, request_id: str | None, connection: Connection) -> None:
+def _predict(
+    endpoint: str, rows: tuple[str, ...], file: Path | None, request_id: str | None, connection: Connection
+) -> None:
     lines = list(rows)
     if file is not None:
         lines += [line for line in file.read_text().splitlines() if line.strip()]

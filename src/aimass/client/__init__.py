@@ -9,6 +9,7 @@ from aimass.kernel.doors import door
 if TYPE_CHECKING:
     from aimass.client.catalog import OPERATIONS
     from aimass.client.client import AsyncClient, Client
+    from aimass.client.loading import CollectOptions
     from aimass.client.operations import Operation, Param
     from aimass.client.request import build
     from aimass.client.settings import ClientSettings, save_settings
@@ -20,6 +21,7 @@ __getattr__, __dir__ = door(
         "AsyncClient": "aimass.client.client",
         "Client": "aimass.client.client",
         "ClientSettings": "aimass.client.settings",
+        "CollectOptions": "aimass.client.loading",
         "OPERATIONS": "aimass.client.catalog",
         "Operation": "aimass.client.operations",
         "Param": "aimass.client.operations",
@@ -33,6 +35,7 @@ __all__ = [
     "AsyncClient",
     "Client",
     "ClientSettings",
+    "CollectOptions",
     "Operation",
     "Param",
     "Transport",

@@ -4215,6 +4215,28 @@ OPERATIONS: dict[str, Operation] = {
             Param(name="cursor", where="query", kind="str", required=False, help="where the page before ended"),
         ),
     ),
+    "training.list_split_rows": Operation(
+        name="training.list_split_rows",
+        method="GET",
+        path="/workspaces/{workspace}/splits/{split}/rows",
+        cli="train split-rows",
+        permission="training.use",
+        summary="List what names the rows of one part: the values of the key column, or hashes of the rows.",
+        help="List what names the rows of one part: the values of the key column, or hashes of the rows.",
+        params=(
+            Param(name="workspace", where="path", kind="str", help="slug of the workspace"),
+            Param(name="split", where="path", kind="str", help="id of the split"),
+            Param(
+                name="part",
+                where="query",
+                kind="str",
+                choices=("train", "validation", "test", "future"),
+                help="train, validation, test or future",
+            ),
+            Param(name="limit", where="query", kind="int", required=False, default=500, help="most items of the page"),
+            Param(name="cursor", where="query", kind="str", required=False, help="where the page before ended"),
+        ),
+    ),
     "training.list_splits": Operation(
         name="training.list_splits",
         method="GET",

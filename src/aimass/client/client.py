@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from pathlib import Path
 from types import TracebackType
 from typing import Self
 
 from aimass.client.generated.groups import AsyncGroups, Groups
+from aimass.client.generated.lake_types import DatasetVersion
+from aimass.client.inference import Endpoint, Prediction, Row
+from aimass.client.loading import CollectOptions, collect_file
 from aimass.client.settings import read_settings
 from aimass.client.transport import AsyncTransport, Transport
 
@@ -36,12 +41,42 @@ class Client(Groups):
         settings = read_settings()
         self.workspace = workspace or settings.workspace
         self.transport = Transport(url or settings.url, key or settings.key, timeout_s=timeout_s)
+        self._endpoints: dict[str, Endpoint] = {}
         super().__init__(self.transport, self.workspace)
 
     @property
     def url(self) -> str:
         """Return the address of the platform."""
         return self.transport.url
+
+    def predict(self, endpoint: str, rows: Sequence[Row], *, request_id: str | None = None) -> list[Prediction]:
+        """Score rows through an endpoint, over the Open Inference Protocol.
+
+        Parameters
+        ----------
+        endpoint
+            Name of the endpoint.
+        rows
+            Objects with one value per input; a missing one is null.
+        request_id
+            Your own id of the request; feedback refers to it.
+        """
+        known = self._endpoints.setdefault(endpoint, Endpoint(self.transport, endpoint))
+        return known.predict(rows, request_id)
+
+    def collect(self, path: Path | str, dataset: str, options: CollectOptions | None = None) -> DatasetVersion:
+        """Bring a file into a dataset: upload, propose and pin its types, collect, wait.
+
+        Parameters
+        ----------
+        path
+            CSV, Parquet or NDJSON file.
+        dataset
+            Name of the dataset; made when it is missing.
+        options
+            Types that are known, key columns, and who hears of the progress.
+        """
+        return collect_file(self, Path(path), dataset, options or CollectOptions())
 
     def close(self) -> None:
         """Close the connections."""

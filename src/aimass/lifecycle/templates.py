@@ -45,8 +45,10 @@ RETRAIN = Template(
     name="retrain",
     title="Train again on what was fed back, and release through a canary",
     steps=(
-        StepPlan(name="gather", title="Add the fed-back records as a new dataset version", run=f"{_STEPS}.data:gather"),
-        StepPlan(name="split", title="Keep the split; new rows go to train", run=f"{_STEPS}.data:split_again"),
+        StepPlan(
+            name="gather", title="Add the fed-back records as a new dataset version", run=f"{_STEPS}.gather:gather"
+        ),
+        StepPlan(name="split", title="Keep the split; new rows go to train", run=f"{_STEPS}.gather:split_again"),
         *_LEARN,
         StepPlan(name="canary", title="Send a part of the traffic to the new version", run=f"{_STEPS}.release:canary"),
         StepPlan(name="decide", title="Promote it or roll it back", run=f"{_STEPS}.release:decide"),

@@ -60,6 +60,10 @@ def tell(data_dir: Path | None, port: int | None, *, leave: bool, browser: bool)
         if error.hint:
             console.print(f"  {error.hint}", markup=False)
         code = 1
+    except BaseException:
+        if story.supervisor is not None:
+            story.supervisor.stop()
+        raise
     if code == 0:
         show_summary(console, story, screen)
     if story.supervisor is None:

@@ -191,6 +191,22 @@ class TrainingCalls(Calls):
             Page[Run],
         )
 
+    def list_split_rows(
+        self,
+        *,
+        split: str,
+        part: Literal["train", "validation", "test", "future"],
+        workspace: str | None = None,
+        limit: int | None = None,
+        cursor: str | None = None,
+    ) -> Page[str]:  # noqa: PLR0913
+        """List what names the rows of one part: the values of the key column, or hashes of the rows."""
+        return self._call(
+            "training.list_split_rows",
+            {"split": split, "part": part, "workspace": workspace, "limit": limit, "cursor": cursor},
+            Page[str],
+        )
+
     def list_splits(
         self,
         *,
@@ -444,6 +460,22 @@ class AsyncTrainingCalls(AsyncCalls):
                 "cursor": cursor,
             },
             Page[Run],
+        )
+
+    async def list_split_rows(
+        self,
+        *,
+        split: str,
+        part: Literal["train", "validation", "test", "future"],
+        workspace: str | None = None,
+        limit: int | None = None,
+        cursor: str | None = None,
+    ) -> Page[str]:  # noqa: PLR0913
+        """List what names the rows of one part: the values of the key column, or hashes of the rows."""
+        return await self._call(
+            "training.list_split_rows",
+            {"split": split, "part": part, "workspace": workspace, "limit": limit, "cursor": cursor},
+            Page[str],
         )
 
     async def list_splits(

@@ -32,7 +32,6 @@ _THREAD_CAPS = (
     "VECLIB_MAXIMUM_THREADS",
     "POLARS_MAX_THREADS",
     "RAYON_NUM_THREADS",
-    "TOKIO_WORKER_THREADS",
     "LOKY_MAX_CPU_COUNT",
 )
 _MARK = "AIMASS_JOB"
@@ -81,7 +80,10 @@ class ProcessCompute:
         return JobHandle(job=spec.id, attempt=attempt)
 
     def _start(self, directory: JobDirectory, attempt: int, spec: JobSpec) -> subprocess.Popen[bytes]:
-        environment = {**self._environment, **dict.fromkeys(_THREAD_CAPS, str(spec.slots)), _MARK: str(directory.path)}
+        caps = dict.fromkeys(_THREAD_CAPS, str(spec.slots))
+        # a Delta commit may wait for another one inside its own stream: with a single I/O thread both would wait for ever
+        caps["TOKIO_WORKER_THREADS"] = str(max(spec.slots, 2))
+        environment = {**self._environment, **caps, _MARK: str(directory.path)}
         command = [sys.executable, "-P", "-m", "aimass.infra.compute.child", str(directory.path)]
         command += ["--attempt", str(attempt), "--lifeline", str(self._lifeline), "--nice", str(self._nice)]
         with directory.log.open("ab") as log:

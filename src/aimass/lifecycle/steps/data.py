@@ -1,10 +1,10 @@
-"""Pin the data, split it, and grow it by what was fed back."""
+"""Pin the data and split it."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from aimass.kernel.errors import Conflict, Failed
+from aimass.kernel.errors import Conflict, Failed, NotFound
 from aimass.lake import AboutVersion, Lake
 from aimass.lifecycle.flow import StepContext
 from aimass.models import Models
@@ -25,7 +25,7 @@ def pin(ctx: StepContext) -> dict[str, Any]:
 
 
 def split(ctx: StepContext) -> dict[str, Any]:
-    """Split the rows by the stored seed."""
+    """Split the rows by the stored seed; where a champion was trained on this dataset, its test rows stay test rows."""
     command = CreateSplit(
         workspace=ctx.workspace,
         dataset=ctx.found("dataset"),
@@ -34,12 +34,23 @@ def split(ctx: StepContext) -> dict[str, Any]:
         key_column=ctx.parameter("key_column"),
         fractions=ctx.parameter("fractions"),
         seed=ctx.parameter("seed"),
+        base=_base(ctx),
         key=ctx.key(),
     )
-    return _await_split(ctx, command)
+    return await_split(ctx, command)
 
 
-def _await_split(ctx: StepContext, command: CreateSplit) -> dict[str, Any]:
+def _base(ctx: StepContext) -> str | None:
+    try:
+        found = champion_split(ctx)
+    except (Conflict, NotFound):
+        return None
+    same = (found.dataset, found.target, found.key_column)
+    return found.id if same == (ctx.found("dataset"), ctx.parameter("target"), ctx.parameter("key_column")) else None
+
+
+def await_split(ctx: StepContext, command: CreateSplit) -> dict[str, Any]:
+    """Make a split and wait for it."""
     training = ctx.registry.get(Training)
     made = training.create_split(ctx.who, command)
 

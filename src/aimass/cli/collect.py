@@ -1,0 +1,52 @@
+"""``aimass data collect``: bring a file into a dataset."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+
+from aimass.cli.connect import Connection, connection_options
+from aimass.cli.show import console, show
+from aimass.client import CollectOptions
+
+
+@click.command(help="Bring a CSV, Parquet or NDJSON file into a dataset.")
+@click.argument("path", type=click.Path(exists=True, path_type=Path))
+@click.option("--name", help="Name of the dataset; that of the file when absent.")
+@click.option(
+    "--type", "types", multiple=True, help="Type of a column, over the proposed one: --type TotalCharges=float"
+)
+@click.option("--key", "keys", multiple=True, help="Column that names a row, for a new dataset.")
+@click.option(
+    "--mode", type=click.Choice(["append", "replace"]), default="append", help="Add rows, or replace them all."
+)
+def _collect(path: Path, connection: Connection, **given: object) -> None:
+    types = dict(_pair(str(text)) for text in given["types"])  # pyright: ignore[reportGeneralTypeIssues]
+    columns = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn())
+    with (
+        connection.open() as client,
+        Progress(*columns, console=console, transient=True, disable=connection.as_json) as bar,
+    ):
+        task = bar.add_task(f"collect {path.name}", total=1.0)
+        options = CollectOptions(
+            types=types,
+            keys=list(given["keys"]),  # pyright: ignore[reportArgumentType]
+            mode=str(given["mode"]),
+            progress=lambda fraction, note: bar.update(
+                task, completed=fraction, description=f"collect {path.name}: {note}"
+            ),
+        )
+        version = client.collect(path, str(given["name"] or path.stem), options)
+    show(version, as_json=connection.as_json)
+
+
+def _pair(text: str) -> tuple[str, str]:
+    name, sign, kind = text.rpartition("=")
+    if not sign:
+        raise click.UsageError(f"{text!r} is no COLUMN=TYPE")
+    return name, kind
+
+
+collect = connection_options(_collect)
