@@ -6,9 +6,10 @@ from aimass.access.service.access import Access
 from aimass.infra.database import Database
 from aimass.infra.notify import Notify
 from aimass.infra.secrets import Secrets, SecretsSettings, open_secrets
-from aimass.kernel.capability import Capability, Loop
+from aimass.kernel.capability import Capability, Loop, Place
 from aimass.kernel.layout import DataDir
 from aimass.kernel.registry import Registry
+from aimass.kernel.usecase import SIGNED_IN
 
 CAPABILITY = Capability(
     name="access",
@@ -17,6 +18,76 @@ CAPABILITY = Capability(
     tables="aimass.access.store.tables",
     build="aimass.access.capability:build",
     service="aimass.access.service.access:Access",
+    console="aimass.access.console:router",
+    pages=(
+        Place(
+            path="/{workspace}/approvals",
+            title="Approvals",
+            place="overview",
+            icon="stamp",
+            permission="access.read",
+            order=20,
+        ),
+        Place(
+            path="/settings/profile",
+            title="My account",
+            place="settings",
+            icon="user-round",
+            permission=SIGNED_IN,
+            order=10,
+        ),
+        Place(
+            path="/settings/users", title="Users", place="settings", icon="users", permission="access.read", order=20
+        ),
+        Place(
+            path="/settings/workspaces",
+            title="Workspaces",
+            place="settings",
+            icon="folders",
+            permission=SIGNED_IN,
+            order=30,
+        ),
+        Place(
+            path="/{workspace}/settings/general",
+            title="Workspace",
+            place="settings",
+            icon="folder-cog",
+            permission="access.read",
+            order=40,
+        ),
+        Place(
+            path="/{workspace}/settings/members",
+            title="Members",
+            place="settings",
+            icon="user-cog",
+            permission="access.read",
+            order=50,
+        ),
+        Place(
+            path="/{workspace}/settings/keys",
+            title="API keys",
+            place="settings",
+            icon="key-round",
+            permission="access.read",
+            order=60,
+        ),
+        Place(
+            path="/{workspace}/settings/services",
+            title="Service accounts",
+            place="settings",
+            icon="bot",
+            permission="access.read",
+            order=70,
+        ),
+        Place(
+            path="/{workspace}/settings/audit",
+            title="Audit log",
+            place="settings",
+            icon="shield-check",
+            permission="access.manage",
+            order=80,
+        ),
+    ),
     settings="aimass.access.settings:AccessSettings",
     loops={
         "access.seal": Loop(run="aimass.access.service.hooks:seal", every_s=1.0),

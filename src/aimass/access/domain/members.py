@@ -86,6 +86,18 @@ class Member:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class HeldRole:
+    """One role that a person holds; ``group`` names the group through which."""
+
+    grant: str
+    workspace: str
+    role: str
+    object: str | None
+    group: str | None
+    since: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class GiveRole:
     """Give a role to a user, a group or a service account; name exactly one of the three."""
 

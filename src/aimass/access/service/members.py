@@ -11,6 +11,7 @@ from aimass.access.domain.members import (
     GiveRole,
     Group,
     GroupMember,
+    HeldRole,
     ListMembers,
     Member,
     OneGroup,
@@ -19,6 +20,7 @@ from aimass.access.domain.members import (
     RoleView,
     TakeRole,
 )
+from aimass.access.domain.people import OneUser
 from aimass.access.domain.roles import BUILT_IN, Role, check_permission, expand, may_give
 from aimass.access.errors import MoreThanYouHave
 from aimass.access.service.giving import give, need_group
@@ -67,6 +69,14 @@ class Members(Part):
             subject = f"{row.subject_kind}:{row.subject_id}"
             change.audit("access.grant.take", object_=subject, detail={"grant": row.id, "role": row.role})
             change.event("access.grant.taken", subject=subject, data={"grant": row.id, "role": row.role})
+
+    @use_case("GET /access/users/{user}/roles", permission="access.read", cli="users roles")
+    def list_roles_of(self, who: Principal, command: OneUser) -> list[HeldRole]:
+        """List every role that a person holds, in all workspaces and through groups."""
+        del who
+        with self._database.read() as conn:
+            found = queries.grants_of(conn, "user", find_user(conn, command.user).id)
+        return [_held(row) for row in found]
 
     @use_case("GET /workspaces/{workspace}/roles", permission="access.read", cli="roles list")
     def list_roles(self, who: Principal, command: OneWorkspace) -> list[RoleView]:
@@ -176,6 +186,17 @@ def _role(row: Any) -> Role:
 
 def _view(role: Role) -> RoleView:
     return RoleView(slug=role.slug, name=role.name, built_in=role.built_in, permissions=sorted(role.permissions))
+
+
+def _held(row: Any) -> HeldRole:
+    return HeldRole(
+        grant=row.id,
+        workspace=row.workspace,
+        role=row.role,
+        object=row.object or None,
+        group=row.subject_id if row.subject_kind == "group" else None,
+        since=row.created_at,
+    )
 
 
 def _member(row: Any) -> Member:

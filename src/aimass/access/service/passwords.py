@@ -77,6 +77,11 @@ class PasswordCases(Attempts):
             change.audit("access.password.reset_link", object_=f"user:{row.id}", detail={"link": link.id})
         return link
 
+    def person_of_link(self, kind: str, token: str) -> User:
+        """Return whose password a link (``invitation`` or ``reset``) sets; fails for a spent one."""
+        with self._database.read() as conn:
+            return user_of(find_user(conn, self._link(conn, kind, fingerprint(token)).user_id))
+
     def _use(self, kind: str, command: UseLink) -> User:
         mark = fingerprint(command.token)
         with self._database.read() as conn:

@@ -63,6 +63,11 @@ class People(Part):
         with self._database.read() as conn:
             return queries.has_users(conn)
 
+    def is_untouched(self) -> bool:
+        """Tell whether nobody has ever signed in, so that a newcomer needs to know where the password is."""
+        with self._database.read() as conn:
+            return not queries.was_anybody_here(conn)
+
     @use_case("POST /access/invitations", permission="access.manage", cli="users invite", status=201)
     def invite_user(self, who: Principal, command: InviteUser) -> Link:
         """Invite a person; the link sets the password, and works once."""

@@ -105,6 +105,12 @@ class Sessions(Attempts):
             found = queries.sessions_of(conn, who.id, now, self._idle_since(now))
         return [_session(row) for row in found]
 
+    def session_id(self, token: str) -> str | None:
+        """Return the id of the session of a token, to mark it in the list."""
+        with self._database.read() as conn:
+            row = rows.find(conn, sessions, sha256=fingerprint(token))
+        return None if row is None else row.id
+
     @use_case("DELETE /access/sessions/{session}", permission=SIGNED_IN, cli="sessions revoke", status=204)
     def revoke_session(self, who: Principal, command: RevokeSession) -> None:
         """End one of the own sessions."""

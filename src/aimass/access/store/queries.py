@@ -207,6 +207,11 @@ def has_users(conn: Connection) -> bool:
     return bool(conn.execute(select(exists().select_from(users))).scalar())
 
 
+def was_anybody_here(conn: Connection) -> bool:
+    """Tell whether any account was ever used."""
+    return conn.execute(select(users.c.id).where(users.c.last_seen_at.is_not(None)).limit(1)).first() is not None
+
+
 def last_head(conn: Connection) -> Row[Any] | None:
     """Return the newest signed head."""
     return conn.execute(select(audit_heads).order_by(audit_heads.c.number.desc()).limit(1)).first()

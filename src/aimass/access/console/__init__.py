@@ -1,0 +1,10 @@
+"""Pages of the room access: getting in, the own account, people, workspaces, keys, approvals, the audit log."""
+
+from __future__ import annotations
+
+from aimass.access.console import account, approvals, audit, entry, keys, members, people, services, workspaces
+from aimass.web import page_router
+
+router = page_router()
+for _part in (entry, account, people, workspaces, members, keys, services, approvals, audit):
+    router.include_router(_part.router)

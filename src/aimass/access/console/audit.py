@@ -1,0 +1,98 @@
+"""The audit log: read, filter, verify, export."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import asdict
+from datetime import timedelta
+from typing import Annotated, Literal
+
+import orjson
+from fastapi import Query, Response
+from fastapi.responses import RedirectResponse, StreamingResponse
+from pydantic import BaseModel
+
+from aimass.access.console.forms import MANAGE, manages_platform, workspaces_of
+from aimass.access.domain.audit import ExportAudit, ListAudit
+from aimass.access.service.access import Access
+from aimass.kernel.principal import ANYWHERE
+from aimass.web import PageVisit, Visit, page_router
+
+router = page_router()
+PATH = "/{workspace}/settings/audit"
+STRETCH = 500
+SPANS = {"1h": timedelta(hours=1), "24h": timedelta(days=1), "7d": timedelta(days=7), "30d": timedelta(days=30)}
+
+
+@router.get("/settings/audit")
+def of_platform(visit: Visit) -> Response:
+    """Open the log of the last workspace."""
+    return RedirectResponse(f"/{visit.workspace}/settings/audit" if visit.workspace else "/", 303)
+
+
+class Wanted(BaseModel):
+    """What the address of the page asks for."""
+
+    q: str = ""
+    action: str = ""
+    object: str = ""
+    span: Literal["", "1h", "24h", "7d", "30d"] = ""
+    scope: str = ""
+    cursor: str | None = None
+
+
+@router.get(PATH)
+def audit(visit: Visit, wanted: Annotated[Wanted, Query()]) -> Response:
+    """Show the audit log.
+
+    The question: who did what, when, and has anybody tampered with that?
+    """
+    place = _place(visit, wanted.scope)
+    since = visit.console.setup.clock.now() - SPANS[wanted.span] if wanted.span else None
+    wish = ListAudit(
+        workspace=place,
+        actor=wanted.q or None,
+        action=wanted.action or None,
+        object=wanted.object or None,
+        since=since,
+        cursor=wanted.cursor,
+    )
+    page = visit.get(Access).list_audit(visit.who, wish)
+    rooms = sorted({c.name.removeprefix("apps.") for c in visit.console.setup.capabilities})
+    places = workspaces_of(visit) if manages_platform(visit) else []
+    parts, more = {"audit": "access/_audit.html"}, {"rooms": rooms, "places": places, "scope": place}
+    return visit.render("access/audit.html", parts=parts, found=page, wanted=wanted, q=wanted.q, **more)
+
+
+@router.get(f"{PATH}/verification")
+def verify(visit: Visit) -> Response:
+    """Check the chain and its signed heads now."""
+    visit.who.need(MANAGE, ANYWHERE)
+    report = visit.get(Access).inspect_audit()
+    return visit.render("access/_verified.html", report=report, now=visit.console.setup.clock.now())
+
+
+@router.get(f"{PATH}/export")
+def export(visit: Visit) -> Response:
+    """Download the sealed rows exactly as they are hashed, one JSON object a line."""
+    visit.who.need(MANAGE, ANYWHERE)
+    name = f"audit-{visit.console.setup.clock.now():%Y%m%d-%H%M%S}.ndjson"
+    headers = {"Content-Disposition": f'attachment; filename="{name}"'}
+    return StreamingResponse(_lines(visit), media_type="application/x-ndjson", headers=headers)
+
+
+def _lines(visit: PageVisit) -> Iterator[bytes]:
+    access, after = visit.get(Access), 0
+    while True:
+        stretch = access.export_audit(visit.who, ExportAudit(after=after, limit=STRETCH))
+        yield from (orjson.dumps(asdict(line), option=orjson.OPT_APPEND_NEWLINE) for line in stretch.rows)
+        if stretch.next is None:
+            return
+        after = stretch.next
+
+
+def _place(visit: PageVisit, scope: str) -> str:
+    """Return whose log is shown: of one workspace, or of the platform for who manages all of it."""
+    if scope:
+        return scope
+    return ANYWHERE if manages_platform(visit) else visit.workspace

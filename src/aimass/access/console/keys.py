@@ -1,0 +1,104 @@
+"""API keys of a workspace."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import Annotated, Literal
+
+from fastapi import Form, Response
+
+from aimass.access.console.forms import MANAGE, with_refresh
+from aimass.access.domain.keys import CreateKey, Key, ListKeys, ListServices, OneKey, RotateKey
+from aimass.access.service.access import Access
+from aimass.kernel.errors import Invalid
+from aimass.web import Visit, page_router
+
+router = page_router()
+Text = Annotated[str, Form()]
+PATH = "/{workspace}/settings/keys"
+SOON = timedelta(days=14)
+LIVES = ("30", "90", "365", "")
+SHOWN = 200
+Rights = Annotated[Literal["call", "read", "all", "some"], Form()]
+
+
+@router.get(PATH)
+def keys(visit: Visit, cursor: str | None = None, q: str = "", state: str = "") -> Response:
+    """List the API keys.
+
+    The question: which programs can call us, with what rights, and which of their keys ends soon or is not used?
+    """
+    access, place = visit.get(Access), visit.workspace
+    page = access.list_keys(visit.who, ListKeys(workspace=place, limit=SHOWN, cursor=cursor))
+    now = visit.console.setup.clock.now()
+    shown = [(key, state_of(key, now)) for key in page.items if q.casefold() in f"{key.name} {key.owner}".casefold()]
+    shown = [(key, one) for key, one in shown if one == state or (not state and one != "REVOKED")]
+    services = (
+        access.list_services(visit.who, ListServices(workspace=place, limit=SHOWN)).items
+        if visit.allows(MANAGE)
+        else []
+    )
+    return visit.render(
+        "access/keys.html",
+        parts={"keys": "access/_keys.html"},
+        found=list(reversed(shown)),
+        next=page.next,
+        total=len(page.items),
+        services=services,
+        q=q,
+    )
+
+
+@router.post(PATH)
+def create(visit: Visit, name: Text, rights: Rights, owner: Text = "", scopes: Text = "", days: Text = "") -> Response:
+    """Make a key and show its text, this once."""
+    if days and not days.isdecimal():
+        raise Invalid(f"{days!r} is no number of days", field="days", value=days)
+    wish = CreateKey(
+        workspace=visit.workspace,
+        name=name,
+        service=owner or None,
+        scopes=scopes_of(rights, scopes),
+        days=int(days) if days else None,
+    )
+    made = visit.get(Access).create_key(visit.who, wish)
+    return with_refresh(visit.render("access/_new_key.html", made=made, to_close=True))
+
+
+@router.post(f"{PATH}/{{key}}/rotate")
+def rotate(visit: Visit, key: str, grace_s: Annotated[int, Form()] = 0) -> Response:
+    """Replace a key by a new one with the same rights and show its text, this once."""
+    made = visit.get(Access).rotate_key(visit.who, RotateKey(workspace=visit.workspace, key=key, grace_s=grace_s))
+    return with_refresh(visit.render("access/_new_key.html", made=made, to_close=False))
+
+
+@router.delete(f"{PATH}/{{key}}")
+def revoke(visit: Visit, key: str) -> Response:
+    """Stop a key at once."""
+    visit.get(Access).revoke_key(visit.who, OneKey(workspace=visit.workspace, key=key))
+    return visit.done(visit.say("The key was revoked; the gateway refuses it within a second"))
+
+
+def state_of(key: Key, now: datetime) -> str:
+    """Return the state of a key, as the console names states."""
+    if key.revoked_at is not None:
+        return "REVOKED" if key.revoked_at <= now else "WARNING"
+    if key.expires_at is None:
+        return "ACTIVE"
+    if key.expires_at <= now:
+        return "EXPIRED"
+    return "WARNING" if key.expires_at - now <= SOON else "ACTIVE"
+
+
+def scopes_of(rights: str, text: str) -> list[str] | None:
+    """Return the scopes that a choice stands for; None is everything that the owner may do.
+
+    Examples
+    --------
+    >>> scopes_of("call", ""), scopes_of("some", "lake.read, serving.use"), scopes_of("all", "")
+    (['serving.use'], ['lake.read', 'serving.use'], None)
+    """
+    named = [word for word in text.replace(",", " ").split() if word]
+    if rights == "some" and not named:
+        raise Invalid("name at least one permission", field="scopes", hint="for example lake.read, serving.use")
+    return {"call": ["serving.use"], "read": ["*.read"], "some": named}.get(rights)
