@@ -9,7 +9,7 @@ import polars as pl
 import pytest
 
 from aimass.infra.events import EventLog
-from aimass.kernel.errors import Forbidden, Invalid, NotFound, Stale
+from aimass.kernel.errors import Forbidden, Invalid, NotFound, Stale, Unavailable
 from aimass.kernel.events import Event
 from aimass.kernel.principal import SYSTEM, Grant, Principal
 from aimass.kernel.registry import Registry
@@ -29,6 +29,7 @@ from aimass.monitoring.domain.monitors import (
 from aimass.monitoring.domain.records import EraseRecords, GetCoverage, Label, ListRecords, SendFeedback
 from aimass.monitoring.service.ground import Ground
 from aimass.monitoring.service.monitoring import Monitoring
+from aimass.monitoring.store.tables import drifts
 from tests.fixtures.packages import candidate
 from tests.monitoring.samples import make_record
 
@@ -223,7 +224,7 @@ def test_few_rows_are_not_judged_by_themselves_and_many_are(
     send(60)
     service.look()
     assert service.get_drift(SYSTEM, GetDrift(**CHURN)).rows == 210
-    clock.forward(31)
+    clock.forward(61)
     service.look()
     assert service.get_drift(SYSTEM, GetDrift(**CHURN)).rows == 270
 
@@ -414,3 +415,43 @@ def test_after_a_restart_what_was_left_undone_is_done(
     send(300, mean=90)
     Monitoring(ground).look()
     assert open_alerts(service) == ["drift.max_psi"]
+
+
+def test_old_findings_keep_their_numbers_and_lose_their_histograms(
+    service: Monitoring, ground: Ground, happen: Any, send: Any, use: UseReference, clock: Any
+) -> None:
+    happen("serving.revision.created")
+    service.use_reference(SYSTEM, use)
+    send(60)
+    for _ in range(12):
+        clock.forward(60)
+        service.evaluate_now(SYSTEM, EVALUATE)
+    with ground.database.read() as conn:
+        found = [bool(row.found) for row in conn.execute(drifts.select().order_by(drifts.c.at))]
+    assert found == [False] * 2 + [True] * 10
+    assert len(service.get_drift(SYSTEM, GetDrift(**CHURN)).history) == 12
+    clock.forward(8 * 86_400)
+    service.keep()
+    assert len(service.get_drift(SYSTEM, GetDrift(**CHURN)).history) <= 2
+
+
+def test_an_endpoint_that_fails_does_not_stop_the_others(
+    service: Monitoring, happen: Any, clock: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("alpha", "omega"):
+        service.create_rule(SYSTEM, CreateRule(workspace="demo", endpoint=name, metric="traffic.p95_ms", threshold=1))
+    seen: list[str] = []
+
+    def settle(workspace: str, endpoint: str) -> int:
+        seen.append(endpoint)
+        raise ZeroDivisionError if endpoint == "alpha" else Unavailable("the child is busy")
+
+    monkeypatch.setattr(service, "settle", settle)
+    with pytest.raises(ZeroDivisionError):
+        service.look()
+    clock.forward(10)
+    with pytest.raises(ZeroDivisionError):
+        service.look()
+    monkeypatch.undo()
+    clock.forward(10)
+    assert service.look() == 2

@@ -21,7 +21,7 @@ class MonitoringSettings(BaseSettings):
     min_rows: int = Field(
         default=200, ge=20, description="Fewest rows in the window for drift to be computed by itself"
     )
-    every_s: float = Field(default=30.0, ge=0, description="Shortest time between two computations of a monitor")
+    every_s: float = Field(default=60.0, ge=0, description="Shortest time between two computations of a monitor")
     new_rows: int = Field(default=50, ge=1, description="New rows after which a monitor computes again")
     settle_s: float = Field(default=300.0, ge=0, description="Fewer new rows are computed after this time")
     evaluate_s: float = Field(

@@ -32,30 +32,26 @@ class Alerting(Part):
             before = alerts.open_alerts(conn, workspace, endpoint)
             served = {row.deployment: row.revision for row in monitors.watching(conn, workspace, endpoint)}
         steps = [
-            (rule, found, *advance(rule, states[rule.id].get(target, RuleState()), found, now))
+            (rule, found, states[rule.id].get(target, RuleState()))
             for rule in rules
             for target, found in seen[rule.id].items()
         ]
+        judged = [(rule, found, *advance(rule, state, found, now), state) for rule, found, state in steps]
+        changed = [step[:4] for step in judged if step[3] != "none" or step[2] != step[4]]
         stale = [alert for alert in before if alert.target and served.get(alert.target) != alert.revision]
-        changed = [
-            step
-            for step in steps
-            if step[3] != "none" or step[2] != states[step[0].id].get(step[1].target, RuleState())
-        ]
-        moved = [(a, seen[a.rule][a.target].value) for a in before if a.rule in seen and a.target in seen[a.rule]]
-        moved = [(alert, value) for alert, value in moved if alert.last_value != value]
+        moved = {a.id: seen[a.rule][a.target].value for a in before if a.target in seen.get(a.rule, {})}
+        moved = {
+            alert.id: moved[alert.id] for alert in before if moved.get(alert.id, alert.last_value) != alert.last_value
+        }
         if changed or stale or moved:
             with self._database.change(SYSTEM, workspace) as change:
-                for alert, value in moved:
-                    alerts.note_value(change, alert.id, value)
+                for id_, value in moved.items():
+                    alerts.note_value(change, id_, value)
                 for alert in stale:
                     resolve(change, alert, "system", "the deployment has another revision now, or is gone")
                 for rule, found, state, action in changed:
                     _apply(change, rule, found, (state, action))
-        with self._database.read() as conn:
-            after = alerts.open_alerts(conn, workspace, endpoint)
-        self._tell(workspace, endpoint, before, after)
-        return [alert.id for alert in after]
+        return self._told(workspace, endpoint, before)
 
     def horizon(self, workspace: str, endpoint: str) -> timedelta:
         """Return for how long after the last traffic the rules of an endpoint have to be looked at."""
@@ -64,11 +60,15 @@ class Alerting(Part):
         spans = [rule.window_s + rule.for_s + rule.resolve_s for rule in rules if rule.is_enabled]
         return timedelta(seconds=max(spans, default=0.0) + 2 * self._settings.evaluate_s)
 
-    def _tell(self, workspace: str, endpoint: str, before: list[Alert], after: list[Alert]) -> None:
-        if {alert.id for alert in before} != {alert.id for alert in after}:
+    def _told(self, workspace: str, endpoint: str, before: list[Alert]) -> list[str]:
+        """Return the ids of the open alerts, and show open pages when they are others than before."""
+        with self._database.read() as conn:
+            after = [alert.id for alert in alerts.open_alerts(conn, workspace, endpoint)]
+        if {alert.id for alert in before} != set(after):
             news = {"endpoint": endpoint, "open": len(after)}
             self._ground.live.publish(f"{workspace}/alerts", news)
             self._ground.live.publish(f"{workspace}/endpoint:{endpoint}/alerts", news)
+        return after
 
 
 def _apply(change: Change, rule: AlertRule, seen: Observed, step: tuple[RuleState, str]) -> None:

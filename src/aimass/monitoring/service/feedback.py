@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 from aimass.kernel.names import check_slug
 from aimass.kernel.pages import Page, encode_cursor
 from aimass.kernel.principal import SYSTEM, Principal
@@ -22,6 +24,7 @@ from aimass.monitoring.store import feedback, recorded
 
 _PUSHED = 20_000
 _ASKED = 50_000
+_MANY = 1000
 
 
 class Truths(Part):
@@ -90,10 +93,16 @@ class Truths(Part):
         facts = {"workspace": command.workspace, "endpoint": command.endpoint, "rows": row.rows, "share": share}
         return Coverage(**facts, feedback=count, known=known, unknown=count - known)
 
-    def settle(self, workspace: str, endpoint: str) -> int:
-        """Bring new feedback to the lake, and match what waits for its record; return how many were matched."""
+    def settle(self, workspace: str, endpoint: str, *, now: bool = False) -> int:
+        """Bring new feedback to the lake, and match what waits for its record; return how many were matched.
+
+        A great many labels whose records never come are asked about less often, unless it has to be ``now``.
+        """
+        key, moment = (workspace, endpoint), self._ground.now()
         with self._ground.computing:
             self._push(workspace, endpoint)
+            if not now and moment < self._ground.patience.get(key, moment):
+                return 0
             with self._database.read() as conn:
                 asked = feedback.pending(conn, workspace, endpoint, _ASKED)
                 row = recorded.endpoint(conn, workspace, endpoint)
@@ -103,6 +112,8 @@ class Truths(Part):
             if found:
                 with self._database.change(SYSTEM, workspace) as change:
                     feedback.mark_known(change, endpoint, found)
+            elif len(asked) > _MANY:
+                self._ground.patience[key] = moment + timedelta(seconds=len(asked) / _MANY)
             return len(found)
 
     def _push(self, workspace: str, endpoint: str) -> None:

@@ -52,6 +52,7 @@ class Ground:
     settings: MonitoringSettings
     pulse: Pulse = field(default_factory=Pulse)
     computing: threading.RLock = field(default_factory=threading.RLock)
+    patience: dict[Key, datetime] = field(default_factory=dict[Key, datetime])
 
     def now(self) -> datetime:
         """Return the present moment."""

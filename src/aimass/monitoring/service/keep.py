@@ -17,6 +17,7 @@ from aimass.monitoring.store import alerts, feedback, monitors, recorded, series
 
 _LOG = structlog.get_logger("aimass.monitoring")
 _LABELLED_S = 86_400
+_IN_FULL = timedelta(days=7)
 _AGAIN_AFTER = timedelta(hours=6)
 
 
@@ -54,6 +55,7 @@ class Keeper(Part):
     def _findings(self) -> None:
         before = self._ground.now() - timedelta(days=self._settings.history_days)
         with self._database.change(SYSTEM, "*") as change:
+            monitors.thin(change, self._ground.now() - _IN_FULL)
             monitors.forget(change, before)
             alerts.forget(change, before)
             recorded.forget_traffic(change, before)

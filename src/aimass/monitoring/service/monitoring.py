@@ -54,7 +54,7 @@ class Monitoring(Records, Truths, Monitors, Metrics, Alerts):
         self.collect()
         key = (command.workspace, command.endpoint)
         with self._ground.computing:
-            self.settle(*key)
+            self.settle(*key, now=True)
             rows = self._rows(key)
             if not rows:
                 raise not_watched(command.endpoint)
@@ -88,6 +88,9 @@ class Monitoring(Records, Truths, Monitors, Metrics, Alerts):
         for key in touched:
             self._until[key] = now + self._alerting.horizon(*key)
         due = touched | {key for key, moment in self._next.items() if moment <= now}
+        self._next |= dict.fromkeys(
+            due, now + timedelta(seconds=self._settings.evaluate_s)
+        )  # also if one of them fails
         for key in sorted(due):
             self._look_after(key, now)
         return len(due)
@@ -107,11 +110,8 @@ class Monitoring(Records, Truths, Monitors, Metrics, Alerts):
                 self._alerting.evaluate(*key)
         except AimassError as reason:
             _LOG.warning("endpoint not evaluated", workspace=key[0], endpoint=key[1], error=reason.message)
-            self._next[key] = now + timedelta(seconds=max(self._settings.evaluate_s, 5.0))
             return
-        if now < self._until.get(key, now):
-            self._next[key] = now + timedelta(seconds=self._settings.evaluate_s)
-        else:
+        if now >= self._until.get(key, now):
             self._next.pop(key, None)
             self._until.pop(key, None)
 

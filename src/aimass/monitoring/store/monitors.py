@@ -13,6 +13,8 @@ from aimass.kernel.pages import decode_cursor
 from aimass.monitoring.domain.monitors import ListMonitors, Monitor, Reference
 from aimass.monitoring.store.tables import drifts, monitors, qualities, references
 
+_WHOLE = 10
+_PART = 500
 _HIDDEN = ("is_retired", "judged_seq")
 
 
@@ -89,8 +91,16 @@ def put_reference(change: Change, model: str, model_version: str, values: Mappin
 
 
 def add_drift(change: Change, values: Mapping[str, Any]) -> None:
-    """Keep a comparison."""
+    """Keep a comparison; of all but the newest ten only the numbers stay, not the histograms."""
     change.execute(insert(drifts).values(**values))
+    newest = (
+        select(drifts.c.id)
+        .where(drifts.c.monitor == values["monitor"])
+        .order_by(drifts.c.at.desc(), drifts.c.id.desc())
+    )
+    kept = list(change.execute(newest.limit(_WHOLE + 1)).scalars())
+    if len(kept) > _WHOLE:
+        change.execute(update(drifts).where(drifts.c.id == kept[-1]).values(found={}))
 
 
 def add_quality(change: Change, values: Mapping[str, Any]) -> None:
@@ -131,6 +141,28 @@ def quality_history(conn: Connection, monitor: str, limit: int) -> Sequence[Row[
     query = select(qualities).where(qualities.c.monitor == monitor)
     found = conn.execute(query.order_by(qualities.c.at.desc(), qualities.c.id.desc()).limit(limit)).all()
     return list(reversed(found))
+
+
+def thin(change: Change, before: datetime) -> int:
+    """Keep the last finding of each hour of what is older; return how many were deleted."""
+    gone = 0
+    for table in (drifts, qualities):
+        found = change.execute(
+            select(table.c.id, table.c.monitor, table.c.at)
+            .where(table.c.at < before)
+            .order_by(table.c.at.desc(), table.c.id.desc())
+        ).all()
+        seen: set[tuple[str, datetime]] = set()
+        extra: list[str] = []
+        for row in found:
+            hour = (row.monitor, row.at.replace(minute=0, second=0, microsecond=0))
+            if hour in seen:
+                extra.append(row.id)
+            seen.add(hour)
+        for start in range(0, len(extra), _PART):
+            change.execute(delete(table).where(table.c.id.in_(extra[start : start + _PART])))
+        gone += len(extra)
+    return gone
 
 
 def forget(change: Change, before: datetime) -> None:
