@@ -37,6 +37,7 @@ from aimass.models import (
     verify_package,
 )
 from aimass.models.jobs import attention
+from aimass.models.search import document
 from tests.fixtures.rooms import Rooms, person
 
 FACTS = Facts(
@@ -328,3 +329,15 @@ def test_a_name_that_no_address_can_carry_is_refused(models: Models, ann: Princi
     with pytest.raises(Invalid) as caught:
         registered(models, ann, digest, model="A b")
     assert (caught.value.field, caught.value.hint) == ("model", "use 'a-b'")
+
+
+def test_models_and_versions_are_found_until_they_are_deleted(
+    rooms: Rooms, models: Models, ann: Principal, digest: str
+) -> None:
+    registered(models, ann, digest)
+    found = document(rooms.registry, "demo", "model_version:churn/1")
+    assert found is not None
+    assert (found.title, "lightgbm" in found.text) == ("churn version 1", True)
+    assert document(rooms.registry, "demo", "model:churn") is not None
+    models.delete_model(ann, OneModel(workspace="demo", model="churn"))
+    assert document(rooms.registry, "demo", "model:churn") is None

@@ -45,6 +45,7 @@ from aimass.training import (
     Training,
 )
 from aimass.training.jobs import fit_done, follow
+from aimass.training.search import document
 from aimass.training.service.ground import Ground
 from tests.fixtures.rooms import ON_POSTGRES, Rooms, person
 
@@ -382,3 +383,13 @@ def test_every_change_is_told_and_audited(rooms: Rooms, run: Run) -> None:
         assert ("training.run.start", "Ann") in conn.execute(audits).all()
     assert told[0] == "training.run.created"
     assert "training.run.finished" in told
+
+
+def test_runs_and_experiments_are_found_by_what_they_are(rooms: Rooms, run: Run) -> None:
+    found = document(rooms.registry, "demo", f"run:{run.id}")
+    group = document(rooms.registry, "demo", f"experiment:{run.experiment}")
+    assert found is not None
+    assert group is not None
+    assert (found.title, "telco-churn" in found.text) == ("First try 😀", True)
+    assert document(rooms.registry, "demo", "run:01NONE") is None
+    assert document(rooms.registry, "demo", "split:01NONE") is None

@@ -37,6 +37,7 @@ CAPABILITY = Capability(
     },
     emits=ALL,
     attention="aimass.models.jobs:attention",
+    search="aimass.models.search:document",
 )
 
 

@@ -49,6 +49,7 @@ CAPABILITY = Capability(
     checks={"training.metric_gate": "aimass.training.jobs:gate_payload"},
     loops={"training.follow": Loop(run="aimass.training.jobs:follow", every_s=0.5)},
     emits=ALL,
+    search="aimass.training.search:document",
 )
 
 

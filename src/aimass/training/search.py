@@ -1,0 +1,34 @@
+"""How runs and experiments are found."""
+
+from __future__ import annotations
+
+from aimass.infra.search import Document
+from aimass.kernel.errors import NotFound
+from aimass.kernel.principal import SYSTEM
+from aimass.kernel.registry import Registry
+from aimass.training.domain import OneExperiment
+from aimass.training.service.training import Training
+
+
+def document(registry: Registry, workspace: str, subject: str) -> Document | None:
+    """Return how a run or an experiment is found, or None when it is gone."""
+    kind, _, name = subject.partition(":")
+    training = registry.get(Training)
+    try:
+        if kind == "run":
+            run = training.run(workspace, name)
+            tags = " ".join(f"{tag} {value}" for tag, value in run.tags.items())
+            title, text = run.name, f"{run.recipe} {run.dataset} {run.experiment} {run.id} {tags}"
+            href = f"/{workspace}/work/runs/{run.id}"
+        elif kind == "experiment":
+            wish = OneExperiment(workspace=workspace, experiment=name)
+            experiment = training.get_experiment(SYSTEM, wish)
+            title, text = experiment.name, f"{experiment.slug} {experiment.description}"
+            href = f"/{workspace}/work/experiments/{experiment.slug}"
+        else:
+            return None
+    except NotFound:
+        return None
+    return Document(
+        workspace=workspace, key=subject, kind=kind, title=title, text=text, href=href, permission="training.read"
+    )
