@@ -12,5 +12,5 @@ PY
 echo "setting up (about a minute the first time) ..."
 grep -A 40 '^uv==' requirements.lock | awk 'NR==1 || /^ / {print} NR>1 && !/^ / {exit}' | grep -v '# via' > "$venv/uv.lock"
 "$venv/bin/python" -m pip install --quiet --disable-pip-version-check --require-hashes --no-deps -r "$venv/uv.lock"
-"$venv/bin/uv" pip install --quiet --python "$venv/bin/python" --require-hashes --no-deps -r requirements.lock
+"$venv/bin/uv" pip install --quiet --python "$venv/bin/python" --require-hashes --no-deps --compile-bytecode -r requirements.lock
 "$venv/bin/uv" pip install --quiet --python "$venv/bin/python" --no-deps --editable .

@@ -12,6 +12,7 @@ from aimass.kernel import errors
 from aimass.kernel.errors import AimassError, Failed, Unavailable
 
 _KINDS = {kind.code: kind for kind in vars(errors).values() if isinstance(kind, type) and issubclass(kind, AimassError)}
+_BY_STATUS = {kind.status: kind for kind in _KINDS.values()}
 _TRIES = 4
 _REPEATABLE = frozenset({"GET", "PUT", "DELETE"})
 _CLIENT_ERROR = 400
@@ -25,7 +26,7 @@ def error_of(response: httpx2.Response) -> AimassError:
         body = {"detail": response.text[:300]}
     if "error" in body:
         body = {"detail": body["error"], **body}
-    kind = _KINDS.get(str(body.get("code")), Failed)
+    kind = _KINDS.get(str(body.get("code"))) or _BY_STATUS.get(response.status_code, Failed)
     message = str(body.get("detail") or f"the platform answered {response.status_code}")
     if kind is errors.MissingExtra:
         return errors.MissingExtra(str(body.get("value")))
