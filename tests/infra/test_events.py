@@ -4,12 +4,13 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from sqlalchemy import select
+
 from aimass.infra.database import Database, metadata
 from aimass.infra.events import Dispatcher, EventLog, events_dead
 from aimass.kernel.errors import Failed
 from aimass.kernel.events import Event
 from aimass.kernel.principal import SYSTEM
-from sqlalchemy import select
 
 
 class SteppedClock:

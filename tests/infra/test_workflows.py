@@ -8,6 +8,7 @@ import time
 from pathlib import Path
 
 import pytest
+
 from aimass.infra.workflows import executor_identity
 from aimass.kernel.errors import Conflict
 

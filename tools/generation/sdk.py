@@ -171,7 +171,7 @@ def _method(case: UseCase, start: str, call: str) -> str:
     signature = ("self, *, " + ", ".join(arguments)) if arguments else "self"
     text = case.summary.replace('"', "'")
     return (
-        f"\n    {start} {case.name.rpartition('.')[2]}({signature}) -> {result}:  # noqa: PLR0913\n"
+        f"\n    {start} {case.name.rpartition('.')[2]}({signature}) -> {result}:\n"
         f'        """{text}"""\n        {call}({case.name!r}, {{{", ".join(values)}}}, {result})\n'
     )
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-
 from aimass.client.operations import Operation, Param
 
 OPERATIONS: dict[str, Operation] = {
@@ -1288,6 +1287,30 @@ OPERATIONS: dict[str, Operation] = {
             ),
         ),
     ),
+    "collector.replay_quarantine": Operation(
+        name="collector.replay_quarantine",
+        method="POST",
+        path="/workspaces/{workspace}/datasets/{dataset}/quarantine/replay",
+        cli="quarantine replay",
+        permission="collector.edit",
+        summary="Read rows of the quarantine again, mended or by the types pinned since; each goes into the dataset once.",
+        help="Read rows of the quarantine again, mended or by the types pinned since; each goes into the dataset once.",
+        params=(
+            Param(name="workspace", where="path", kind="str", help="slug of the workspace"),
+            Param(name="dataset", where="path", kind="str", help="slug of the dataset"),
+            Param(
+                name="rows", where="body", kind="json", required=False, help="ids and mended texts; all rows if absent"
+            ),
+            Param(
+                name="key",
+                where="body",
+                kind="str",
+                required=False,
+                help="makes it happen once, however often it is asked",
+            ),
+        ),
+        progress=True,
+    ),
     "collector.start_collection": Operation(
         name="collector.start_collection",
         method="POST",
@@ -1416,6 +1439,26 @@ OPERATIONS: dict[str, Operation] = {
             Param(name="expected_version", where="if-match", kind="int", required=False),
         ),
     ),
+    "lake.check_quality": Operation(
+        name="lake.check_quality",
+        method="POST",
+        path="/workspaces/{workspace}/datasets/{dataset}/quality",
+        cli="data check",
+        permission="lake.edit",
+        summary="Check a version against the present rules again; the newest when no number is given.",
+        help="Check a version against the present rules again; the newest when no number is given.",
+        params=(
+            Param(name="workspace", where="path", kind="str", help="slug of the workspace"),
+            Param(name="dataset", where="path", kind="str", help="slug of the dataset"),
+            Param(
+                name="number",
+                where="body",
+                kind="int",
+                required=False,
+                help="number of the version; the newest if absent",
+            ),
+        ),
+    ),
     "lake.compare_versions": Operation(
         name="lake.compare_versions",
         method="GET",
@@ -1488,8 +1531,8 @@ OPERATIONS: dict[str, Operation] = {
         path="/workspaces/{workspace}/erasures",
         cli="data erase",
         permission="lake.manage",
-        summary="Erase the rows of a person from every version; earlier versions can no longer be read.",
-        help="Erase the rows of a person from every version; earlier versions can no longer be read.",
+        summary="Erase the rows of a person from every version; earlier versions, pinned ones too, can no longer be read.",
+        help="Erase the rows of a person from every version; earlier versions, pinned ones too, can no longer be read.",
         params=(
             Param(name="workspace", where="path", kind="str", help="slug of the workspace"),
             Param(
@@ -1579,6 +1622,16 @@ OPERATIONS: dict[str, Operation] = {
                 help="number of the version; the newest if absent",
             ),
         ),
+    ),
+    "lake.get_storage": Operation(
+        name="lake.get_storage",
+        method="GET",
+        path="/workspaces/{workspace}/storage",
+        cli="data storage",
+        permission="lake.read",
+        summary="Show how much room each dataset takes: newest version, everything with old versions, quarantine.",
+        help="Show how much room each dataset takes: newest version, everything with old versions, quarantine.",
+        params=(Param(name="workspace", where="path", kind="str", help="slug of the workspace"),),
     ),
     "lake.get_version": Operation(
         name="lake.get_version",

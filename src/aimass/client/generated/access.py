@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 from typing import Any, Literal
+
 from aimass.client.calls import AsyncCalls, Calls
 from aimass.client.generated.access_types import (
     Approval,
@@ -34,15 +35,15 @@ from aimass.kernel.pages import Page
 class AccessCalls(Calls):
     """Operations of access."""
 
-    def accept_invitation(self, *, token: str, password: str) -> User:  # noqa: PLR0913
+    def accept_invitation(self, *, token: str, password: str) -> User:
         """Accept an invitation: set the password and open the account."""
         return self._call("access.accept_invitation", {"token": token, "password": password}, User)
 
-    def add_to_group(self, *, group: str, user: str) -> Group:  # noqa: PLR0913
+    def add_to_group(self, *, group: str, user: str) -> Group:
         """Put a person into a group."""
         return self._call("access.add_to_group", {"group": group, "user": user}, Group)
 
-    def change_password(self, *, password: str, new_password: str, keep: str | None = None) -> None:  # noqa: PLR0913
+    def change_password(self, *, password: str, new_password: str, keep: str | None = None) -> None:
         """Change the own password; every other session ends."""
         return self._call(
             "access.change_password", {"password": password, "new_password": new_password, "keep": keep}, None
@@ -50,7 +51,7 @@ class AccessCalls(Calls):
 
     def change_user(
         self, *, user: str, name: str | None = None, email: str | None = None, expected_version: int | None = None
-    ) -> User:  # noqa: PLR0913
+    ) -> User:
         """Change the name or the mail address of a person."""
         return self._call(
             "access.change_user",
@@ -66,7 +67,7 @@ class AccessCalls(Calls):
         review: Literal["auto", "person"] | None = None,
         settings: dict[str, Any] | None = None,
         expected_version: int | None = None,
-    ) -> Workspace:  # noqa: PLR0913
+    ) -> Workspace:
         """Change name, review policy or settings of a workspace."""
         return self._call(
             "access.change_workspace",
@@ -80,11 +81,11 @@ class AccessCalls(Calls):
             Workspace,
         )
 
-    def confirm_second_factor(self, *, totp: str) -> RecoveryCodes:  # noqa: PLR0913
+    def confirm_second_factor(self, *, totp: str) -> RecoveryCodes:
         """Prove with a code that the authenticator is paired; returns the recovery codes."""
         return self._call("access.confirm_second_factor", {"totp": totp}, RecoveryCodes)
 
-    def create_group(self, *, name: str) -> Group:  # noqa: PLR0913
+    def create_group(self, *, name: str) -> Group:
         """Make a group."""
         return self._call("access.create_group", {"name": name}, Group)
 
@@ -96,7 +97,7 @@ class AccessCalls(Calls):
         service: str | None = None,
         scopes: list[str] | None = None,
         days: int | None = None,
-    ) -> NewKey:  # noqa: PLR0913
+    ) -> NewKey:
         """Make an API key for yourself, or for a service account; its text is shown only now."""
         return self._call(
             "access.create_key",
@@ -104,17 +105,17 @@ class AccessCalls(Calls):
             NewKey,
         )
 
-    def create_reset_link(self, *, user: str) -> Link:  # noqa: PLR0913
+    def create_reset_link(self, *, user: str) -> Link:
         """Make a link that sets the password of a person anew; hand it over in person."""
         return self._call("access.create_reset_link", {"user": user}, Link)
 
-    def create_role(self, *, name: str, permissions: list[str], workspace: str | None = None) -> RoleView:  # noqa: PLR0913
+    def create_role(self, *, name: str, permissions: list[str], workspace: str | None = None) -> RoleView:
         """Make a role of a workspace out of permissions that the caller holds himself."""
         return self._call(
             "access.create_role", {"name": name, "permissions": permissions, "workspace": workspace}, RoleView
         )
 
-    def create_service(self, *, name: str, workspace: str | None = None, role: str | None = None) -> Service:  # noqa: PLR0913
+    def create_service(self, *, name: str, workspace: str | None = None, role: str | None = None) -> Service:
         """Make a service account."""
         return self._call("access.create_service", {"name": name, "workspace": workspace, "role": role}, Service)
 
@@ -125,7 +126,7 @@ class AccessCalls(Calls):
         slug: str | None = None,
         review: Literal["auto", "person"] | None = None,
         settings: dict[str, Any] | None = None,
-    ) -> Workspace:  # noqa: PLR0913
+    ) -> Workspace:
         """Create a workspace; its creator becomes its administrator."""
         return self._call(
             "access.create_workspace", {"name": name, "slug": slug, "review": review, "settings": settings}, Workspace
@@ -138,7 +139,7 @@ class AccessCalls(Calls):
         decision: Literal["approve", "reject"],
         workspace: str | None = None,
         comment: str | None = None,
-    ) -> Approval:  # noqa: PLR0913
+    ) -> Approval:
         """Approve or reject; wants the permission that the approval names, and never its author."""
         return self._call(
             "access.decide",
@@ -146,59 +147,59 @@ class AccessCalls(Calls):
             Approval,
         )
 
-    def delete_workspace(self, *, workspace: str | None = None) -> None:  # noqa: PLR0913
+    def delete_workspace(self, *, workspace: str | None = None) -> None:
         """Delete a workspace: its keys and roles stop at once, its data goes when its retention ends."""
         return self._call("access.delete_workspace", {"workspace": workspace}, None)
 
-    def disable_second_factor(self, *, password: str) -> None:  # noqa: PLR0913
+    def disable_second_factor(self, *, password: str) -> None:
         """Take the own authenticator off."""
         return self._call("access.disable_second_factor", {"password": password}, None)
 
-    def disable_service(self, *, service: str, workspace: str | None = None) -> Service:  # noqa: PLR0913
+    def disable_service(self, *, service: str, workspace: str | None = None) -> Service:
         """Stop all keys of a service account until it is enabled again."""
         return self._call("access.disable_service", {"service": service, "workspace": workspace}, Service)
 
-    def disable_user(self, *, user: str) -> User:  # noqa: PLR0913
+    def disable_user(self, *, user: str) -> User:
         """Keep a person out; sessions end, and keys stop until the person is enabled again."""
         return self._call("access.disable_user", {"user": user}, User)
 
-    def enable_service(self, *, service: str, workspace: str | None = None) -> Service:  # noqa: PLR0913
+    def enable_service(self, *, service: str, workspace: str | None = None) -> Service:
         """Let the keys of a service account work again."""
         return self._call("access.enable_service", {"service": service, "workspace": workspace}, Service)
 
-    def enable_user(self, *, user: str) -> User:  # noqa: PLR0913
+    def enable_user(self, *, user: str) -> User:
         """Let a disabled person in again."""
         return self._call("access.enable_user", {"user": user}, User)
 
-    def end_sessions(self, *, user: str) -> None:  # noqa: PLR0913
+    def end_sessions(self, *, user: str) -> None:
         """End every session of a person."""
         return self._call("access.end_sessions", {"user": user}, None)
 
-    def enrol_second_factor(self, *, password: str) -> Enrolment:  # noqa: PLR0913
+    def enrol_second_factor(self, *, password: str) -> Enrolment:
         """Start to pair an authenticator; it counts once a code has proved it."""
         return self._call("access.enrol_second_factor", {"password": password}, Enrolment)
 
-    def erase_user(self, *, user: str) -> None:  # noqa: PLR0913
+    def erase_user(self, *, user: str) -> None:
         """Erase a person: name, address, credentials and roles; what he did stays under his id."""
         return self._call("access.erase_user", {"user": user}, None)
 
-    def export_audit(self, *, after: int | None = None, limit: int | None = None) -> AuditStretch:  # noqa: PLR0913
+    def export_audit(self, *, after: int | None = None, limit: int | None = None) -> AuditStretch:
         """Return a stretch of sealed rows exactly as they are hashed, so that others can verify them."""
         return self._call("access.export_audit", {"after": after, "limit": limit}, AuditStretch)
 
-    def forgot_password(self, *, name: str) -> None:  # noqa: PLR0913
+    def forgot_password(self, *, name: str) -> None:
         """Ask for a new password; the answer is the same whether the name is known or not."""
         return self._call("access.forgot_password", {"name": name}, None)
 
-    def get_approval(self, *, approval: str, workspace: str | None = None) -> Approval:  # noqa: PLR0913
+    def get_approval(self, *, approval: str, workspace: str | None = None) -> Approval:
         """Show one approval."""
         return self._call("access.get_approval", {"approval": approval, "workspace": workspace}, Approval)
 
-    def get_user(self, *, user: str) -> User:  # noqa: PLR0913
+    def get_user(self, *, user: str) -> User:
         """Show one person."""
         return self._call("access.get_user", {"user": user}, User)
 
-    def get_workspace(self, *, workspace: str | None = None) -> Workspace:  # noqa: PLR0913
+    def get_workspace(self, *, workspace: str | None = None) -> Workspace:
         """Show one workspace."""
         return self._call("access.get_workspace", {"workspace": workspace}, Workspace)
 
@@ -211,7 +212,7 @@ class AccessCalls(Calls):
         group: str | None = None,
         service: str | None = None,
         object: str | None = None,
-    ) -> Member:  # noqa: PLR0913
+    ) -> Member:
         """Give a role to a user, a group or a service account."""
         return self._call(
             "access.give_role",
@@ -221,17 +222,17 @@ class AccessCalls(Calls):
 
     def invite_user(
         self, *, name: str, email: str | None = None, workspace: str | None = None, role: str | None = None
-    ) -> Link:  # noqa: PLR0913
+    ) -> Link:
         """Invite a person; the link sets the password, and works once."""
         return self._call(
             "access.invite_user", {"name": name, "email": email, "workspace": workspace, "role": role}, Link
         )
 
-    def issue_token(self, *, credential: str) -> Token:  # noqa: PLR0913
+    def issue_token(self, *, credential: str) -> Token:
         """Exchange a session or an API key for a short-lived signed token."""
         return self._call("access.issue_token", {"credential": credential}, Token)
 
-    def jwks(self) -> dict[str, Any]:  # noqa: PLR0913
+    def jwks(self) -> dict[str, Any]:
         """Return the public keys that verify our tokens, as a JWK set."""
         return self._call("access.jwks", {}, dict[str, Any])
 
@@ -242,7 +243,7 @@ class AccessCalls(Calls):
         state: Literal["pending", "approved", "rejected", "withdrawn"] | None = None,
         limit: int | None = None,
         cursor: str | None = None,
-    ) -> Page[Approval]:  # noqa: PLR0913
+    ) -> Page[Approval]:
         """List approvals of a workspace, the newest first."""
         return self._call(
             "access.list_approvals",
@@ -261,7 +262,7 @@ class AccessCalls(Calls):
         until: datetime | None = None,
         limit: int | None = None,
         cursor: str | None = None,
-    ) -> Page[AuditEntry]:  # noqa: PLR0913
+    ) -> Page[AuditEntry]:
         """List the audit log, the newest entry first."""
         return self._call(
             "access.list_audit",
@@ -278,69 +279,69 @@ class AccessCalls(Calls):
             Page[AuditEntry],
         )
 
-    def list_groups(self) -> list[Group]:  # noqa: PLR0913
+    def list_groups(self) -> list[Group]:
         """List the groups; of their people, only who reads the whole platform sees all, others see themselves."""
         return self._call("access.list_groups", {}, list[Group])
 
-    def list_invitations(self, *, workspace: str | None = None) -> list[Invitation]:  # noqa: PLR0913
+    def list_invitations(self, *, workspace: str | None = None) -> list[Invitation]:
         """List the invitations that nobody has accepted yet."""
         return self._call("access.list_invitations", {"workspace": workspace}, list[Invitation])
 
     def list_keys(
         self, *, workspace: str | None = None, limit: int | None = None, cursor: str | None = None
-    ) -> Page[Key]:  # noqa: PLR0913
+    ) -> Page[Key]:
         """List the own API keys; who manages access sees all of the workspace."""
         return self._call("access.list_keys", {"workspace": workspace, "limit": limit, "cursor": cursor}, Page[Key])
 
     def list_members(
         self, *, workspace: str | None = None, limit: int | None = None, cursor: str | None = None
-    ) -> Page[Member]:  # noqa: PLR0913
+    ) -> Page[Member]:
         """List who has which role in a workspace."""
         return self._call(
             "access.list_members", {"workspace": workspace, "limit": limit, "cursor": cursor}, Page[Member]
         )
 
-    def list_roles(self, *, workspace: str | None = None) -> list[RoleView]:  # noqa: PLR0913
+    def list_roles(self, *, workspace: str | None = None) -> list[RoleView]:
         """List the built-in roles and those of the workspace."""
         return self._call("access.list_roles", {"workspace": workspace}, list[RoleView])
 
-    def list_roles_of(self, *, user: str) -> list[HeldRole]:  # noqa: PLR0913
+    def list_roles_of(self, *, user: str) -> list[HeldRole]:
         """List every role that a person holds, in all workspaces and through groups."""
         return self._call("access.list_roles_of", {"user": user}, list[HeldRole])
 
     def list_services(
         self, *, workspace: str | None = None, limit: int | None = None, cursor: str | None = None
-    ) -> Page[Service]:  # noqa: PLR0913
+    ) -> Page[Service]:
         """List the service accounts of a workspace."""
         return self._call(
             "access.list_services", {"workspace": workspace, "limit": limit, "cursor": cursor}, Page[Service]
         )
 
-    def list_sessions(self) -> list[Session]:  # noqa: PLR0913
+    def list_sessions(self) -> list[Session]:
         """List the own sessions, the last used first."""
         return self._call("access.list_sessions", {}, list[Session])
 
-    def list_users(self, *, find: str | None = None, limit: int | None = None, cursor: str | None = None) -> Page[User]:  # noqa: PLR0913
+    def list_users(self, *, find: str | None = None, limit: int | None = None, cursor: str | None = None) -> Page[User]:
         """List the people of the platform."""
         return self._call("access.list_users", {"find": find, "limit": limit, "cursor": cursor}, Page[User])
 
-    def list_workspaces(self, *, limit: int | None = None, cursor: str | None = None) -> Page[Workspace]:  # noqa: PLR0913
+    def list_workspaces(self, *, limit: int | None = None, cursor: str | None = None) -> Page[Workspace]:
         """List the workspaces that the caller knows."""
         return self._call("access.list_workspaces", {"limit": limit, "cursor": cursor}, Page[Workspace])
 
-    def remove_group(self, *, group: str) -> None:  # noqa: PLR0913
+    def remove_group(self, *, group: str) -> None:
         """Remove a group and the roles it gave."""
         return self._call("access.remove_group", {"group": group}, None)
 
-    def remove_role(self, *, role: str, workspace: str | None = None) -> None:  # noqa: PLR0913
+    def remove_role(self, *, role: str, workspace: str | None = None) -> None:
         """Remove a role of a workspace that nobody holds any more."""
         return self._call("access.remove_role", {"role": role, "workspace": workspace}, None)
 
-    def remove_service(self, *, service: str, workspace: str | None = None) -> None:  # noqa: PLR0913
+    def remove_service(self, *, service: str, workspace: str | None = None) -> None:
         """Remove a service account with its roles; its keys are revoked."""
         return self._call("access.remove_service", {"service": service, "workspace": workspace}, None)
 
-    def renew_recovery_codes(self, *, password: str) -> RecoveryCodes:  # noqa: PLR0913
+    def renew_recovery_codes(self, *, password: str) -> RecoveryCodes:
         """Replace the recovery codes by new ones."""
         return self._call("access.renew_recovery_codes", {"password": password}, RecoveryCodes)
 
@@ -353,7 +354,7 @@ class AccessCalls(Calls):
         workspace: str | None = None,
         key: str | None = None,
         data: dict[str, Any] | None = None,
-    ) -> Approval:  # noqa: PLR0913
+    ) -> Approval:
         """Ask for a decision; ``access.approval.decided`` tells when it came."""
         return self._call(
             "access.request_approval",
@@ -368,57 +369,57 @@ class AccessCalls(Calls):
             Approval,
         )
 
-    def reset_password(self, *, token: str, password: str) -> User:  # noqa: PLR0913
+    def reset_password(self, *, token: str, password: str) -> User:
         """Set a lost password anew; every session ends, an authenticator stays."""
         return self._call("access.reset_password", {"token": token, "password": password}, User)
 
-    def reset_second_factor(self, *, user: str) -> None:  # noqa: PLR0913
+    def reset_second_factor(self, *, user: str) -> None:
         """Take the authenticator off for a person who lost it; the sessions end."""
         return self._call("access.reset_second_factor", {"user": user}, None)
 
-    def revoke_key(self, *, key: str, workspace: str | None = None) -> None:  # noqa: PLR0913
+    def revoke_key(self, *, key: str, workspace: str | None = None) -> None:
         """Stop a key at once, in the gateway within a second."""
         return self._call("access.revoke_key", {"key": key, "workspace": workspace}, None)
 
-    def revoke_session(self, *, session: str) -> None:  # noqa: PLR0913
+    def revoke_session(self, *, session: str) -> None:
         """End one of the own sessions."""
         return self._call("access.revoke_session", {"session": session}, None)
 
-    def rotate_key(self, *, key: str, workspace: str | None = None, grace_s: int | None = None) -> NewKey:  # noqa: PLR0913
+    def rotate_key(self, *, key: str, workspace: str | None = None, grace_s: int | None = None) -> NewKey:
         """Replace a key by a new one with the same rights; the old one may live on for a while."""
         return self._call("access.rotate_key", {"key": key, "workspace": workspace, "grace_s": grace_s}, NewKey)
 
-    def sign_in(self, *, name: str, password: str, totp: str | None = None, agent: str | None = None) -> SignedIn:  # noqa: PLR0913
+    def sign_in(self, *, name: str, password: str, totp: str | None = None, agent: str | None = None) -> SignedIn:
         """Sign in with name and password, and a code when the account has an authenticator."""
         return self._call(
             "access.sign_in", {"name": name, "password": password, "totp": totp, "agent": agent}, SignedIn
         )
 
-    def sign_out(self, *, token: str) -> None:  # noqa: PLR0913
+    def sign_out(self, *, token: str) -> None:
         """End the session of this token; nothing happens when it has ended already."""
         return self._call("access.sign_out", {"token": token}, None)
 
-    def take_from_group(self, *, group: str, user: str) -> Group:  # noqa: PLR0913
+    def take_from_group(self, *, group: str, user: str) -> Group:
         """Take a person out of a group."""
         return self._call("access.take_from_group", {"group": group, "user": user}, Group)
 
-    def take_role(self, *, grant: str, workspace: str | None = None) -> None:  # noqa: PLR0913
+    def take_role(self, *, grant: str, workspace: str | None = None) -> None:
         """Take a role away."""
         return self._call("access.take_role", {"grant": grant, "workspace": workspace}, None)
 
-    def verify_audit(self) -> AuditReport:  # noqa: PLR0913
+    def verify_audit(self) -> AuditReport:
         """Check every row against the chain and the chain against its signed heads; fails at the first broken row."""
         return self._call("access.verify_audit", {}, AuditReport)
 
-    def who_am_i(self) -> WhoAmI:  # noqa: PLR0913
+    def who_am_i(self) -> WhoAmI:
         """Tell who is signed in, and what he may do where."""
         return self._call("access.who_am_i", {}, WhoAmI)
 
-    def withdraw_approval(self, *, approval: str, workspace: str | None = None) -> Approval:  # noqa: PLR0913
+    def withdraw_approval(self, *, approval: str, workspace: str | None = None) -> Approval:
         """Take a question back: its author, or who manages access."""
         return self._call("access.withdraw_approval", {"approval": approval, "workspace": workspace}, Approval)
 
-    def withdraw_invitation(self, *, invitation: str, workspace: str | None = None) -> None:  # noqa: PLR0913
+    def withdraw_invitation(self, *, invitation: str, workspace: str | None = None) -> None:
         """Take an invitation back; the account that waited for it goes too."""
         return self._call("access.withdraw_invitation", {"invitation": invitation, "workspace": workspace}, None)
 
@@ -426,15 +427,15 @@ class AccessCalls(Calls):
 class AsyncAccessCalls(AsyncCalls):
     """Operations of access, for asyncio."""
 
-    async def accept_invitation(self, *, token: str, password: str) -> User:  # noqa: PLR0913
+    async def accept_invitation(self, *, token: str, password: str) -> User:
         """Accept an invitation: set the password and open the account."""
         return await self._call("access.accept_invitation", {"token": token, "password": password}, User)
 
-    async def add_to_group(self, *, group: str, user: str) -> Group:  # noqa: PLR0913
+    async def add_to_group(self, *, group: str, user: str) -> Group:
         """Put a person into a group."""
         return await self._call("access.add_to_group", {"group": group, "user": user}, Group)
 
-    async def change_password(self, *, password: str, new_password: str, keep: str | None = None) -> None:  # noqa: PLR0913
+    async def change_password(self, *, password: str, new_password: str, keep: str | None = None) -> None:
         """Change the own password; every other session ends."""
         return await self._call(
             "access.change_password", {"password": password, "new_password": new_password, "keep": keep}, None
@@ -442,7 +443,7 @@ class AsyncAccessCalls(AsyncCalls):
 
     async def change_user(
         self, *, user: str, name: str | None = None, email: str | None = None, expected_version: int | None = None
-    ) -> User:  # noqa: PLR0913
+    ) -> User:
         """Change the name or the mail address of a person."""
         return await self._call(
             "access.change_user",
@@ -458,7 +459,7 @@ class AsyncAccessCalls(AsyncCalls):
         review: Literal["auto", "person"] | None = None,
         settings: dict[str, Any] | None = None,
         expected_version: int | None = None,
-    ) -> Workspace:  # noqa: PLR0913
+    ) -> Workspace:
         """Change name, review policy or settings of a workspace."""
         return await self._call(
             "access.change_workspace",
@@ -472,11 +473,11 @@ class AsyncAccessCalls(AsyncCalls):
             Workspace,
         )
 
-    async def confirm_second_factor(self, *, totp: str) -> RecoveryCodes:  # noqa: PLR0913
+    async def confirm_second_factor(self, *, totp: str) -> RecoveryCodes:
         """Prove with a code that the authenticator is paired; returns the recovery codes."""
         return await self._call("access.confirm_second_factor", {"totp": totp}, RecoveryCodes)
 
-    async def create_group(self, *, name: str) -> Group:  # noqa: PLR0913
+    async def create_group(self, *, name: str) -> Group:
         """Make a group."""
         return await self._call("access.create_group", {"name": name}, Group)
 
@@ -488,7 +489,7 @@ class AsyncAccessCalls(AsyncCalls):
         service: str | None = None,
         scopes: list[str] | None = None,
         days: int | None = None,
-    ) -> NewKey:  # noqa: PLR0913
+    ) -> NewKey:
         """Make an API key for yourself, or for a service account; its text is shown only now."""
         return await self._call(
             "access.create_key",
@@ -496,17 +497,17 @@ class AsyncAccessCalls(AsyncCalls):
             NewKey,
         )
 
-    async def create_reset_link(self, *, user: str) -> Link:  # noqa: PLR0913
+    async def create_reset_link(self, *, user: str) -> Link:
         """Make a link that sets the password of a person anew; hand it over in person."""
         return await self._call("access.create_reset_link", {"user": user}, Link)
 
-    async def create_role(self, *, name: str, permissions: list[str], workspace: str | None = None) -> RoleView:  # noqa: PLR0913
+    async def create_role(self, *, name: str, permissions: list[str], workspace: str | None = None) -> RoleView:
         """Make a role of a workspace out of permissions that the caller holds himself."""
         return await self._call(
             "access.create_role", {"name": name, "permissions": permissions, "workspace": workspace}, RoleView
         )
 
-    async def create_service(self, *, name: str, workspace: str | None = None, role: str | None = None) -> Service:  # noqa: PLR0913
+    async def create_service(self, *, name: str, workspace: str | None = None, role: str | None = None) -> Service:
         """Make a service account."""
         return await self._call("access.create_service", {"name": name, "workspace": workspace, "role": role}, Service)
 
@@ -517,7 +518,7 @@ class AsyncAccessCalls(AsyncCalls):
         slug: str | None = None,
         review: Literal["auto", "person"] | None = None,
         settings: dict[str, Any] | None = None,
-    ) -> Workspace:  # noqa: PLR0913
+    ) -> Workspace:
         """Create a workspace; its creator becomes its administrator."""
         return await self._call(
             "access.create_workspace", {"name": name, "slug": slug, "review": review, "settings": settings}, Workspace
@@ -530,7 +531,7 @@ class AsyncAccessCalls(AsyncCalls):
         decision: Literal["approve", "reject"],
         workspace: str | None = None,
         comment: str | None = None,
-    ) -> Approval:  # noqa: PLR0913
+    ) -> Approval:
         """Approve or reject; wants the permission that the approval names, and never its author."""
         return await self._call(
             "access.decide",
@@ -538,59 +539,59 @@ class AsyncAccessCalls(AsyncCalls):
             Approval,
         )
 
-    async def delete_workspace(self, *, workspace: str | None = None) -> None:  # noqa: PLR0913
+    async def delete_workspace(self, *, workspace: str | None = None) -> None:
         """Delete a workspace: its keys and roles stop at once, its data goes when its retention ends."""
         return await self._call("access.delete_workspace", {"workspace": workspace}, None)
 
-    async def disable_second_factor(self, *, password: str) -> None:  # noqa: PLR0913
+    async def disable_second_factor(self, *, password: str) -> None:
         """Take the own authenticator off."""
         return await self._call("access.disable_second_factor", {"password": password}, None)
 
-    async def disable_service(self, *, service: str, workspace: str | None = None) -> Service:  # noqa: PLR0913
+    async def disable_service(self, *, service: str, workspace: str | None = None) -> Service:
         """Stop all keys of a service account until it is enabled again."""
         return await self._call("access.disable_service", {"service": service, "workspace": workspace}, Service)
 
-    async def disable_user(self, *, user: str) -> User:  # noqa: PLR0913
+    async def disable_user(self, *, user: str) -> User:
         """Keep a person out; sessions end, and keys stop until the person is enabled again."""
         return await self._call("access.disable_user", {"user": user}, User)
 
-    async def enable_service(self, *, service: str, workspace: str | None = None) -> Service:  # noqa: PLR0913
+    async def enable_service(self, *, service: str, workspace: str | None = None) -> Service:
         """Let the keys of a service account work again."""
         return await self._call("access.enable_service", {"service": service, "workspace": workspace}, Service)
 
-    async def enable_user(self, *, user: str) -> User:  # noqa: PLR0913
+    async def enable_user(self, *, user: str) -> User:
         """Let a disabled person in again."""
         return await self._call("access.enable_user", {"user": user}, User)
 
-    async def end_sessions(self, *, user: str) -> None:  # noqa: PLR0913
+    async def end_sessions(self, *, user: str) -> None:
         """End every session of a person."""
         return await self._call("access.end_sessions", {"user": user}, None)
 
-    async def enrol_second_factor(self, *, password: str) -> Enrolment:  # noqa: PLR0913
+    async def enrol_second_factor(self, *, password: str) -> Enrolment:
         """Start to pair an authenticator; it counts once a code has proved it."""
         return await self._call("access.enrol_second_factor", {"password": password}, Enrolment)
 
-    async def erase_user(self, *, user: str) -> None:  # noqa: PLR0913
+    async def erase_user(self, *, user: str) -> None:
         """Erase a person: name, address, credentials and roles; what he did stays under his id."""
         return await self._call("access.erase_user", {"user": user}, None)
 
-    async def export_audit(self, *, after: int | None = None, limit: int | None = None) -> AuditStretch:  # noqa: PLR0913
+    async def export_audit(self, *, after: int | None = None, limit: int | None = None) -> AuditStretch:
         """Return a stretch of sealed rows exactly as they are hashed, so that others can verify them."""
         return await self._call("access.export_audit", {"after": after, "limit": limit}, AuditStretch)
 
-    async def forgot_password(self, *, name: str) -> None:  # noqa: PLR0913
+    async def forgot_password(self, *, name: str) -> None:
         """Ask for a new password; the answer is the same whether the name is known or not."""
         return await self._call("access.forgot_password", {"name": name}, None)
 
-    async def get_approval(self, *, approval: str, workspace: str | None = None) -> Approval:  # noqa: PLR0913
+    async def get_approval(self, *, approval: str, workspace: str | None = None) -> Approval:
         """Show one approval."""
         return await self._call("access.get_approval", {"approval": approval, "workspace": workspace}, Approval)
 
-    async def get_user(self, *, user: str) -> User:  # noqa: PLR0913
+    async def get_user(self, *, user: str) -> User:
         """Show one person."""
         return await self._call("access.get_user", {"user": user}, User)
 
-    async def get_workspace(self, *, workspace: str | None = None) -> Workspace:  # noqa: PLR0913
+    async def get_workspace(self, *, workspace: str | None = None) -> Workspace:
         """Show one workspace."""
         return await self._call("access.get_workspace", {"workspace": workspace}, Workspace)
 
@@ -603,7 +604,7 @@ class AsyncAccessCalls(AsyncCalls):
         group: str | None = None,
         service: str | None = None,
         object: str | None = None,
-    ) -> Member:  # noqa: PLR0913
+    ) -> Member:
         """Give a role to a user, a group or a service account."""
         return await self._call(
             "access.give_role",
@@ -613,17 +614,17 @@ class AsyncAccessCalls(AsyncCalls):
 
     async def invite_user(
         self, *, name: str, email: str | None = None, workspace: str | None = None, role: str | None = None
-    ) -> Link:  # noqa: PLR0913
+    ) -> Link:
         """Invite a person; the link sets the password, and works once."""
         return await self._call(
             "access.invite_user", {"name": name, "email": email, "workspace": workspace, "role": role}, Link
         )
 
-    async def issue_token(self, *, credential: str) -> Token:  # noqa: PLR0913
+    async def issue_token(self, *, credential: str) -> Token:
         """Exchange a session or an API key for a short-lived signed token."""
         return await self._call("access.issue_token", {"credential": credential}, Token)
 
-    async def jwks(self) -> dict[str, Any]:  # noqa: PLR0913
+    async def jwks(self) -> dict[str, Any]:
         """Return the public keys that verify our tokens, as a JWK set."""
         return await self._call("access.jwks", {}, dict[str, Any])
 
@@ -634,7 +635,7 @@ class AsyncAccessCalls(AsyncCalls):
         state: Literal["pending", "approved", "rejected", "withdrawn"] | None = None,
         limit: int | None = None,
         cursor: str | None = None,
-    ) -> Page[Approval]:  # noqa: PLR0913
+    ) -> Page[Approval]:
         """List approvals of a workspace, the newest first."""
         return await self._call(
             "access.list_approvals",
@@ -653,7 +654,7 @@ class AsyncAccessCalls(AsyncCalls):
         until: datetime | None = None,
         limit: int | None = None,
         cursor: str | None = None,
-    ) -> Page[AuditEntry]:  # noqa: PLR0913
+    ) -> Page[AuditEntry]:
         """List the audit log, the newest entry first."""
         return await self._call(
             "access.list_audit",
@@ -670,17 +671,17 @@ class AsyncAccessCalls(AsyncCalls):
             Page[AuditEntry],
         )
 
-    async def list_groups(self) -> list[Group]:  # noqa: PLR0913
+    async def list_groups(self) -> list[Group]:
         """List the groups; of their people, only who reads the whole platform sees all, others see themselves."""
         return await self._call("access.list_groups", {}, list[Group])
 
-    async def list_invitations(self, *, workspace: str | None = None) -> list[Invitation]:  # noqa: PLR0913
+    async def list_invitations(self, *, workspace: str | None = None) -> list[Invitation]:
         """List the invitations that nobody has accepted yet."""
         return await self._call("access.list_invitations", {"workspace": workspace}, list[Invitation])
 
     async def list_keys(
         self, *, workspace: str | None = None, limit: int | None = None, cursor: str | None = None
-    ) -> Page[Key]:  # noqa: PLR0913
+    ) -> Page[Key]:
         """List the own API keys; who manages access sees all of the workspace."""
         return await self._call(
             "access.list_keys", {"workspace": workspace, "limit": limit, "cursor": cursor}, Page[Key]
@@ -688,55 +689,55 @@ class AsyncAccessCalls(AsyncCalls):
 
     async def list_members(
         self, *, workspace: str | None = None, limit: int | None = None, cursor: str | None = None
-    ) -> Page[Member]:  # noqa: PLR0913
+    ) -> Page[Member]:
         """List who has which role in a workspace."""
         return await self._call(
             "access.list_members", {"workspace": workspace, "limit": limit, "cursor": cursor}, Page[Member]
         )
 
-    async def list_roles(self, *, workspace: str | None = None) -> list[RoleView]:  # noqa: PLR0913
+    async def list_roles(self, *, workspace: str | None = None) -> list[RoleView]:
         """List the built-in roles and those of the workspace."""
         return await self._call("access.list_roles", {"workspace": workspace}, list[RoleView])
 
-    async def list_roles_of(self, *, user: str) -> list[HeldRole]:  # noqa: PLR0913
+    async def list_roles_of(self, *, user: str) -> list[HeldRole]:
         """List every role that a person holds, in all workspaces and through groups."""
         return await self._call("access.list_roles_of", {"user": user}, list[HeldRole])
 
     async def list_services(
         self, *, workspace: str | None = None, limit: int | None = None, cursor: str | None = None
-    ) -> Page[Service]:  # noqa: PLR0913
+    ) -> Page[Service]:
         """List the service accounts of a workspace."""
         return await self._call(
             "access.list_services", {"workspace": workspace, "limit": limit, "cursor": cursor}, Page[Service]
         )
 
-    async def list_sessions(self) -> list[Session]:  # noqa: PLR0913
+    async def list_sessions(self) -> list[Session]:
         """List the own sessions, the last used first."""
         return await self._call("access.list_sessions", {}, list[Session])
 
     async def list_users(
         self, *, find: str | None = None, limit: int | None = None, cursor: str | None = None
-    ) -> Page[User]:  # noqa: PLR0913
+    ) -> Page[User]:
         """List the people of the platform."""
         return await self._call("access.list_users", {"find": find, "limit": limit, "cursor": cursor}, Page[User])
 
-    async def list_workspaces(self, *, limit: int | None = None, cursor: str | None = None) -> Page[Workspace]:  # noqa: PLR0913
+    async def list_workspaces(self, *, limit: int | None = None, cursor: str | None = None) -> Page[Workspace]:
         """List the workspaces that the caller knows."""
         return await self._call("access.list_workspaces", {"limit": limit, "cursor": cursor}, Page[Workspace])
 
-    async def remove_group(self, *, group: str) -> None:  # noqa: PLR0913
+    async def remove_group(self, *, group: str) -> None:
         """Remove a group and the roles it gave."""
         return await self._call("access.remove_group", {"group": group}, None)
 
-    async def remove_role(self, *, role: str, workspace: str | None = None) -> None:  # noqa: PLR0913
+    async def remove_role(self, *, role: str, workspace: str | None = None) -> None:
         """Remove a role of a workspace that nobody holds any more."""
         return await self._call("access.remove_role", {"role": role, "workspace": workspace}, None)
 
-    async def remove_service(self, *, service: str, workspace: str | None = None) -> None:  # noqa: PLR0913
+    async def remove_service(self, *, service: str, workspace: str | None = None) -> None:
         """Remove a service account with its roles; its keys are revoked."""
         return await self._call("access.remove_service", {"service": service, "workspace": workspace}, None)
 
-    async def renew_recovery_codes(self, *, password: str) -> RecoveryCodes:  # noqa: PLR0913
+    async def renew_recovery_codes(self, *, password: str) -> RecoveryCodes:
         """Replace the recovery codes by new ones."""
         return await self._call("access.renew_recovery_codes", {"password": password}, RecoveryCodes)
 
@@ -749,7 +750,7 @@ class AsyncAccessCalls(AsyncCalls):
         workspace: str | None = None,
         key: str | None = None,
         data: dict[str, Any] | None = None,
-    ) -> Approval:  # noqa: PLR0913
+    ) -> Approval:
         """Ask for a decision; ``access.approval.decided`` tells when it came."""
         return await self._call(
             "access.request_approval",
@@ -764,56 +765,56 @@ class AsyncAccessCalls(AsyncCalls):
             Approval,
         )
 
-    async def reset_password(self, *, token: str, password: str) -> User:  # noqa: PLR0913
+    async def reset_password(self, *, token: str, password: str) -> User:
         """Set a lost password anew; every session ends, an authenticator stays."""
         return await self._call("access.reset_password", {"token": token, "password": password}, User)
 
-    async def reset_second_factor(self, *, user: str) -> None:  # noqa: PLR0913
+    async def reset_second_factor(self, *, user: str) -> None:
         """Take the authenticator off for a person who lost it; the sessions end."""
         return await self._call("access.reset_second_factor", {"user": user}, None)
 
-    async def revoke_key(self, *, key: str, workspace: str | None = None) -> None:  # noqa: PLR0913
+    async def revoke_key(self, *, key: str, workspace: str | None = None) -> None:
         """Stop a key at once, in the gateway within a second."""
         return await self._call("access.revoke_key", {"key": key, "workspace": workspace}, None)
 
-    async def revoke_session(self, *, session: str) -> None:  # noqa: PLR0913
+    async def revoke_session(self, *, session: str) -> None:
         """End one of the own sessions."""
         return await self._call("access.revoke_session", {"session": session}, None)
 
-    async def rotate_key(self, *, key: str, workspace: str | None = None, grace_s: int | None = None) -> NewKey:  # noqa: PLR0913
+    async def rotate_key(self, *, key: str, workspace: str | None = None, grace_s: int | None = None) -> NewKey:
         """Replace a key by a new one with the same rights; the old one may live on for a while."""
         return await self._call("access.rotate_key", {"key": key, "workspace": workspace, "grace_s": grace_s}, NewKey)
 
-    async def sign_in(self, *, name: str, password: str, totp: str | None = None, agent: str | None = None) -> SignedIn:  # noqa: PLR0913
+    async def sign_in(self, *, name: str, password: str, totp: str | None = None, agent: str | None = None) -> SignedIn:
         """Sign in with name and password, and a code when the account has an authenticator."""
         return await self._call(
             "access.sign_in", {"name": name, "password": password, "totp": totp, "agent": agent}, SignedIn
         )
 
-    async def sign_out(self, *, token: str) -> None:  # noqa: PLR0913
+    async def sign_out(self, *, token: str) -> None:
         """End the session of this token; nothing happens when it has ended already."""
         return await self._call("access.sign_out", {"token": token}, None)
 
-    async def take_from_group(self, *, group: str, user: str) -> Group:  # noqa: PLR0913
+    async def take_from_group(self, *, group: str, user: str) -> Group:
         """Take a person out of a group."""
         return await self._call("access.take_from_group", {"group": group, "user": user}, Group)
 
-    async def take_role(self, *, grant: str, workspace: str | None = None) -> None:  # noqa: PLR0913
+    async def take_role(self, *, grant: str, workspace: str | None = None) -> None:
         """Take a role away."""
         return await self._call("access.take_role", {"grant": grant, "workspace": workspace}, None)
 
-    async def verify_audit(self) -> AuditReport:  # noqa: PLR0913
+    async def verify_audit(self) -> AuditReport:
         """Check every row against the chain and the chain against its signed heads; fails at the first broken row."""
         return await self._call("access.verify_audit", {}, AuditReport)
 
-    async def who_am_i(self) -> WhoAmI:  # noqa: PLR0913
+    async def who_am_i(self) -> WhoAmI:
         """Tell who is signed in, and what he may do where."""
         return await self._call("access.who_am_i", {}, WhoAmI)
 
-    async def withdraw_approval(self, *, approval: str, workspace: str | None = None) -> Approval:  # noqa: PLR0913
+    async def withdraw_approval(self, *, approval: str, workspace: str | None = None) -> Approval:
         """Take a question back: its author, or who manages access."""
         return await self._call("access.withdraw_approval", {"approval": approval, "workspace": workspace}, Approval)
 
-    async def withdraw_invitation(self, *, invitation: str, workspace: str | None = None) -> None:  # noqa: PLR0913
+    async def withdraw_invitation(self, *, invitation: str, workspace: str | None = None) -> None:
         """Take an invitation back; the account that waited for it goes too."""
         return await self._call("access.withdraw_invitation", {"invitation": invitation, "workspace": workspace}, None)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import Literal
+
 from aimass.client.calls import AsyncCalls, Calls
 from aimass.client.generated.cluster_types import Job, JobLog, Node, Quota
 from aimass.kernel.pages import Page
@@ -11,27 +12,27 @@ from aimass.kernel.pages import Page
 class ClusterCalls(Calls):
     """Operations of cluster."""
 
-    def cancel_job(self, *, job: str, workspace: str | None = None) -> Job:  # noqa: PLR0913
+    def cancel_job(self, *, job: str, workspace: str | None = None) -> Job:
         """Cancel a job: ask it to stop, and kill it when it does not within the grace."""
         return self._call("cluster.cancel_job", {"job": job, "workspace": workspace}, Job)
 
-    def cordon_node(self, *, node: str, expected_version: int | None = None) -> Node:  # noqa: PLR0913
+    def cordon_node(self, *, node: str, expected_version: int | None = None) -> Node:
         """Let a node take no new jobs; those that run go on."""
         return self._call("cluster.cordon_node", {"node": node, "expected_version": expected_version}, Node)
 
-    def get_job(self, *, job: str, workspace: str | None = None) -> Job:  # noqa: PLR0913
+    def get_job(self, *, job: str, workspace: str | None = None) -> Job:
         """Show a job with its progress, result or error."""
         return self._call("cluster.get_job", {"job": job, "workspace": workspace}, Job)
 
     def get_job_log(
         self, *, job: str, workspace: str | None = None, after: int | None = None, limit: int | None = None
-    ) -> JobLog:  # noqa: PLR0913
+    ) -> JobLog:
         """Read the log of a job, line by line."""
         return self._call(
             "cluster.get_job_log", {"job": job, "workspace": workspace, "after": after, "limit": limit}, JobLog
         )
 
-    def get_quota(self, *, workspace: str | None = None) -> Quota:  # noqa: PLR0913
+    def get_quota(self, *, workspace: str | None = None) -> Quota:
         """Show how much a workspace may use at once."""
         return self._call("cluster.get_quota", {"workspace": workspace}, Quota)
 
@@ -45,7 +46,7 @@ class ClusterCalls(Calls):
         text: str | None = None,
         limit: int | None = None,
         cursor: str | None = None,
-    ) -> Page[Job]:  # noqa: PLR0913
+    ) -> Page[Job]:
         """List jobs, newest first."""
         return self._call(
             "cluster.list_jobs",
@@ -61,17 +62,17 @@ class ClusterCalls(Calls):
             Page[Job],
         )
 
-    def list_nodes(self) -> list[Node]:  # noqa: PLR0913
+    def list_nodes(self) -> list[Node]:
         """List the machines that run jobs, with what they have and what is taken."""
         return self._call("cluster.list_nodes", {}, list[Node])
 
-    def retry_job(self, *, job: str, workspace: str | None = None) -> Job:  # noqa: PLR0913
+    def retry_job(self, *, job: str, workspace: str | None = None) -> Job:
         """Begin a failed or cancelled job again, from its last checkpoint."""
         return self._call("cluster.retry_job", {"job": job, "workspace": workspace}, Job)
 
     def set_quota(
         self, *, tenant: str, slots: int | None = None, queued: int | None = None, expected_version: int | None = None
-    ) -> Quota:  # noqa: PLR0913
+    ) -> Quota:
         """Limit how much a workspace may use at once; without a number there is no limit."""
         return self._call(
             "cluster.set_quota",
@@ -79,11 +80,11 @@ class ClusterCalls(Calls):
             Quota,
         )
 
-    def uncordon_node(self, *, node: str, expected_version: int | None = None) -> Node:  # noqa: PLR0913
+    def uncordon_node(self, *, node: str, expected_version: int | None = None) -> Node:
         """Let a node take new jobs again."""
         return self._call("cluster.uncordon_node", {"node": node, "expected_version": expected_version}, Node)
 
-    def wait_job(self, *, job: str, workspace: str | None = None, timeout_s: float | None = None) -> Job:  # noqa: PLR0913
+    def wait_job(self, *, job: str, workspace: str | None = None, timeout_s: float | None = None) -> Job:
         """Wait until a job has ended, at most as long as asked."""
         return self._call("cluster.wait_job", {"job": job, "workspace": workspace, "timeout_s": timeout_s}, Job)
 
@@ -91,27 +92,27 @@ class ClusterCalls(Calls):
 class AsyncClusterCalls(AsyncCalls):
     """Operations of cluster, for asyncio."""
 
-    async def cancel_job(self, *, job: str, workspace: str | None = None) -> Job:  # noqa: PLR0913
+    async def cancel_job(self, *, job: str, workspace: str | None = None) -> Job:
         """Cancel a job: ask it to stop, and kill it when it does not within the grace."""
         return await self._call("cluster.cancel_job", {"job": job, "workspace": workspace}, Job)
 
-    async def cordon_node(self, *, node: str, expected_version: int | None = None) -> Node:  # noqa: PLR0913
+    async def cordon_node(self, *, node: str, expected_version: int | None = None) -> Node:
         """Let a node take no new jobs; those that run go on."""
         return await self._call("cluster.cordon_node", {"node": node, "expected_version": expected_version}, Node)
 
-    async def get_job(self, *, job: str, workspace: str | None = None) -> Job:  # noqa: PLR0913
+    async def get_job(self, *, job: str, workspace: str | None = None) -> Job:
         """Show a job with its progress, result or error."""
         return await self._call("cluster.get_job", {"job": job, "workspace": workspace}, Job)
 
     async def get_job_log(
         self, *, job: str, workspace: str | None = None, after: int | None = None, limit: int | None = None
-    ) -> JobLog:  # noqa: PLR0913
+    ) -> JobLog:
         """Read the log of a job, line by line."""
         return await self._call(
             "cluster.get_job_log", {"job": job, "workspace": workspace, "after": after, "limit": limit}, JobLog
         )
 
-    async def get_quota(self, *, workspace: str | None = None) -> Quota:  # noqa: PLR0913
+    async def get_quota(self, *, workspace: str | None = None) -> Quota:
         """Show how much a workspace may use at once."""
         return await self._call("cluster.get_quota", {"workspace": workspace}, Quota)
 
@@ -125,7 +126,7 @@ class AsyncClusterCalls(AsyncCalls):
         text: str | None = None,
         limit: int | None = None,
         cursor: str | None = None,
-    ) -> Page[Job]:  # noqa: PLR0913
+    ) -> Page[Job]:
         """List jobs, newest first."""
         return await self._call(
             "cluster.list_jobs",
@@ -141,17 +142,17 @@ class AsyncClusterCalls(AsyncCalls):
             Page[Job],
         )
 
-    async def list_nodes(self) -> list[Node]:  # noqa: PLR0913
+    async def list_nodes(self) -> list[Node]:
         """List the machines that run jobs, with what they have and what is taken."""
         return await self._call("cluster.list_nodes", {}, list[Node])
 
-    async def retry_job(self, *, job: str, workspace: str | None = None) -> Job:  # noqa: PLR0913
+    async def retry_job(self, *, job: str, workspace: str | None = None) -> Job:
         """Begin a failed or cancelled job again, from its last checkpoint."""
         return await self._call("cluster.retry_job", {"job": job, "workspace": workspace}, Job)
 
     async def set_quota(
         self, *, tenant: str, slots: int | None = None, queued: int | None = None, expected_version: int | None = None
-    ) -> Quota:  # noqa: PLR0913
+    ) -> Quota:
         """Limit how much a workspace may use at once; without a number there is no limit."""
         return await self._call(
             "cluster.set_quota",
@@ -159,10 +160,10 @@ class AsyncClusterCalls(AsyncCalls):
             Quota,
         )
 
-    async def uncordon_node(self, *, node: str, expected_version: int | None = None) -> Node:  # noqa: PLR0913
+    async def uncordon_node(self, *, node: str, expected_version: int | None = None) -> Node:
         """Let a node take new jobs again."""
         return await self._call("cluster.uncordon_node", {"node": node, "expected_version": expected_version}, Node)
 
-    async def wait_job(self, *, job: str, workspace: str | None = None, timeout_s: float | None = None) -> Job:  # noqa: PLR0913
+    async def wait_job(self, *, job: str, workspace: str | None = None, timeout_s: float | None = None) -> Job:
         """Wait until a job has ended, at most as long as asked."""
         return await self._call("cluster.wait_job", {"job": job, "workspace": workspace, "timeout_s": timeout_s}, Job)

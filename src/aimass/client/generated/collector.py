@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from typing import Any, Literal
+
 from aimass.client.calls import AsyncCalls, Calls
-from aimass.client.generated.collector_types import Collection, ColumnPlan, Proposal, Quarantined, Source
+from aimass.client.generated.cluster_types import Job
+from aimass.client.generated.collector_types import Collection, ColumnPlan, MendedRow, Proposal, Quarantined, Source
 from aimass.kernel.pages import Page
 
 
 class CollectorCalls(Calls):
     """Operations of collector."""
 
-    def cancel_collection(self, *, collection: str, workspace: str | None = None) -> Collection:  # noqa: PLR0913
+    def cancel_collection(self, *, collection: str, workspace: str | None = None) -> Collection:
         """Cancel a collection; rows that were not committed are not stored."""
         return self._call("collector.cancel_collection", {"collection": collection, "workspace": workspace}, Collection)
 
@@ -24,7 +26,7 @@ class CollectorCalls(Calls):
         mode: Literal["append", "replace"] | None = None,
         max_reject_rate: float | None = None,
         expected_version: int | None = None,
-    ) -> Source:  # noqa: PLR0913
+    ) -> Source:
         """Change name, mode or the tolerated share of bad rows of a source."""
         return self._call(
             "collector.change_source",
@@ -48,7 +50,7 @@ class CollectorCalls(Calls):
         keys: list[str] | None = None,
         mode: Literal["append", "replace"] | None = None,
         max_reject_rate: float | None = None,
-    ) -> Source:  # noqa: PLR0913
+    ) -> Source:
         """Create a source, and the dataset that it fills when there is none."""
         return self._call(
             "collector.create_source",
@@ -63,15 +65,15 @@ class CollectorCalls(Calls):
             Source,
         )
 
-    def delete_source(self, *, source: str, workspace: str | None = None) -> None:  # noqa: PLR0913
+    def delete_source(self, *, source: str, workspace: str | None = None) -> None:
         """Delete a source; the dataset and its versions stay."""
         return self._call("collector.delete_source", {"source": source, "workspace": workspace}, None)
 
-    def get_collection(self, *, collection: str, workspace: str | None = None) -> Collection:  # noqa: PLR0913
+    def get_collection(self, *, collection: str, workspace: str | None = None) -> Collection:
         """Show a collection."""
         return self._call("collector.get_collection", {"collection": collection, "workspace": workspace}, Collection)
 
-    def get_source(self, *, source: str, workspace: str | None = None) -> Source:  # noqa: PLR0913
+    def get_source(self, *, source: str, workspace: str | None = None) -> Source:
         """Show a source."""
         return self._call("collector.get_source", {"source": source, "workspace": workspace}, Source)
 
@@ -84,7 +86,7 @@ class CollectorCalls(Calls):
         state: Literal["RUNNING", "SUCCEEDED", "FAILED", "CANCELLED"] | None = None,
         limit: int | None = None,
         cursor: str | None = None,
-    ) -> Page[Collection]:  # noqa: PLR0913
+    ) -> Page[Collection]:
         """List collections, newest first."""
         return self._call(
             "collector.list_collections",
@@ -101,7 +103,7 @@ class CollectorCalls(Calls):
 
     def list_quarantine(
         self, *, dataset: str, workspace: str | None = None, offset: int | None = None, limit: int | None = None
-    ) -> Quarantined:  # noqa: PLR0913
+    ) -> Quarantined:
         """List the rows of a dataset that were put aside, with their text, position and reason."""
         return self._call(
             "collector.list_quarantine",
@@ -111,7 +113,7 @@ class CollectorCalls(Calls):
 
     def list_sources(
         self, *, workspace: str | None = None, limit: int | None = None, cursor: str | None = None
-    ) -> Page[Source]:  # noqa: PLR0913
+    ) -> Page[Source]:
         """List the sources of a workspace."""
         return self._call(
             "collector.list_sources", {"workspace": workspace, "limit": limit, "cursor": cursor}, Page[Source]
@@ -130,7 +132,7 @@ class CollectorCalls(Calls):
         header: bool | None = None,
         null_values: list[str] | None = None,
         expected_version: int | None = None,
-    ) -> Source:  # noqa: PLR0913
+    ) -> Source:
         """Confirm the types of a source; later collections obey, and put aside what does not fit."""
         return self._call(
             "collector.pin_types",
@@ -156,12 +158,20 @@ class CollectorCalls(Calls):
         workspace: str | None = None,
         filename: str | None = None,
         given: dict[str, Any] | None = None,
-    ) -> Proposal:  # noqa: PLR0913
+    ) -> Proposal:
         """Propose format and types of an upload from a sample; nothing is pinned by it."""
         return self._call(
             "collector.propose_types",
             {"upload": upload, "workspace": workspace, "filename": filename, "given": given},
             Proposal,
+        )
+
+    def replay_quarantine(
+        self, *, dataset: str, workspace: str | None = None, rows: list[MendedRow] | None = None, key: str | None = None
+    ) -> Job:
+        """Read rows of the quarantine again, mended or by the types pinned since; each goes into the dataset once."""
+        return self._call(
+            "collector.replay_quarantine", {"dataset": dataset, "workspace": workspace, "rows": rows, "key": key}, Job
         )
 
     def start_collection(
@@ -172,7 +182,7 @@ class CollectorCalls(Calls):
         workspace: str | None = None,
         filename: str | None = None,
         key: str | None = None,
-    ) -> Collection:  # noqa: PLR0913
+    ) -> Collection:
         """Collect an upload as a job; one commit carries the rows, so a repeated or killed job never doubles them."""
         return self._call(
             "collector.start_collection",
@@ -184,7 +194,7 @@ class CollectorCalls(Calls):
 class AsyncCollectorCalls(AsyncCalls):
     """Operations of collector, for asyncio."""
 
-    async def cancel_collection(self, *, collection: str, workspace: str | None = None) -> Collection:  # noqa: PLR0913
+    async def cancel_collection(self, *, collection: str, workspace: str | None = None) -> Collection:
         """Cancel a collection; rows that were not committed are not stored."""
         return await self._call(
             "collector.cancel_collection", {"collection": collection, "workspace": workspace}, Collection
@@ -199,7 +209,7 @@ class AsyncCollectorCalls(AsyncCalls):
         mode: Literal["append", "replace"] | None = None,
         max_reject_rate: float | None = None,
         expected_version: int | None = None,
-    ) -> Source:  # noqa: PLR0913
+    ) -> Source:
         """Change name, mode or the tolerated share of bad rows of a source."""
         return await self._call(
             "collector.change_source",
@@ -223,7 +233,7 @@ class AsyncCollectorCalls(AsyncCalls):
         keys: list[str] | None = None,
         mode: Literal["append", "replace"] | None = None,
         max_reject_rate: float | None = None,
-    ) -> Source:  # noqa: PLR0913
+    ) -> Source:
         """Create a source, and the dataset that it fills when there is none."""
         return await self._call(
             "collector.create_source",
@@ -238,17 +248,17 @@ class AsyncCollectorCalls(AsyncCalls):
             Source,
         )
 
-    async def delete_source(self, *, source: str, workspace: str | None = None) -> None:  # noqa: PLR0913
+    async def delete_source(self, *, source: str, workspace: str | None = None) -> None:
         """Delete a source; the dataset and its versions stay."""
         return await self._call("collector.delete_source", {"source": source, "workspace": workspace}, None)
 
-    async def get_collection(self, *, collection: str, workspace: str | None = None) -> Collection:  # noqa: PLR0913
+    async def get_collection(self, *, collection: str, workspace: str | None = None) -> Collection:
         """Show a collection."""
         return await self._call(
             "collector.get_collection", {"collection": collection, "workspace": workspace}, Collection
         )
 
-    async def get_source(self, *, source: str, workspace: str | None = None) -> Source:  # noqa: PLR0913
+    async def get_source(self, *, source: str, workspace: str | None = None) -> Source:
         """Show a source."""
         return await self._call("collector.get_source", {"source": source, "workspace": workspace}, Source)
 
@@ -261,7 +271,7 @@ class AsyncCollectorCalls(AsyncCalls):
         state: Literal["RUNNING", "SUCCEEDED", "FAILED", "CANCELLED"] | None = None,
         limit: int | None = None,
         cursor: str | None = None,
-    ) -> Page[Collection]:  # noqa: PLR0913
+    ) -> Page[Collection]:
         """List collections, newest first."""
         return await self._call(
             "collector.list_collections",
@@ -278,7 +288,7 @@ class AsyncCollectorCalls(AsyncCalls):
 
     async def list_quarantine(
         self, *, dataset: str, workspace: str | None = None, offset: int | None = None, limit: int | None = None
-    ) -> Quarantined:  # noqa: PLR0913
+    ) -> Quarantined:
         """List the rows of a dataset that were put aside, with their text, position and reason."""
         return await self._call(
             "collector.list_quarantine",
@@ -288,7 +298,7 @@ class AsyncCollectorCalls(AsyncCalls):
 
     async def list_sources(
         self, *, workspace: str | None = None, limit: int | None = None, cursor: str | None = None
-    ) -> Page[Source]:  # noqa: PLR0913
+    ) -> Page[Source]:
         """List the sources of a workspace."""
         return await self._call(
             "collector.list_sources", {"workspace": workspace, "limit": limit, "cursor": cursor}, Page[Source]
@@ -307,7 +317,7 @@ class AsyncCollectorCalls(AsyncCalls):
         header: bool | None = None,
         null_values: list[str] | None = None,
         expected_version: int | None = None,
-    ) -> Source:  # noqa: PLR0913
+    ) -> Source:
         """Confirm the types of a source; later collections obey, and put aside what does not fit."""
         return await self._call(
             "collector.pin_types",
@@ -333,12 +343,20 @@ class AsyncCollectorCalls(AsyncCalls):
         workspace: str | None = None,
         filename: str | None = None,
         given: dict[str, Any] | None = None,
-    ) -> Proposal:  # noqa: PLR0913
+    ) -> Proposal:
         """Propose format and types of an upload from a sample; nothing is pinned by it."""
         return await self._call(
             "collector.propose_types",
             {"upload": upload, "workspace": workspace, "filename": filename, "given": given},
             Proposal,
+        )
+
+    async def replay_quarantine(
+        self, *, dataset: str, workspace: str | None = None, rows: list[MendedRow] | None = None, key: str | None = None
+    ) -> Job:
+        """Read rows of the quarantine again, mended or by the types pinned since; each goes into the dataset once."""
+        return await self._call(
+            "collector.replay_quarantine", {"dataset": dataset, "workspace": workspace, "rows": rows, "key": key}, Job
         )
 
     async def start_collection(
@@ -349,7 +367,7 @@ class AsyncCollectorCalls(AsyncCalls):
         workspace: str | None = None,
         filename: str | None = None,
         key: str | None = None,
-    ) -> Collection:  # noqa: PLR0913
+    ) -> Collection:
         """Collect an upload as a job; one commit carries the rows, so a repeated or killed job never doubles them."""
         return await self._call(
             "collector.start_collection",

@@ -59,8 +59,9 @@ class Quarantined:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class QuarantinedRow:
-    """A row that was put aside: its text, where it stood, and why."""
+    """A row that was put aside: its text, where it stood (line 0: could not be found again), and why."""
 
+    id: str
     raw: str
     line: int
     column: str
@@ -100,3 +101,11 @@ class ProposedColumn:
     nullable: bool
     examples: list[Any] = field(default_factory=list)
     misfits: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MendedRow:
+    """A row of the quarantine to read again; an empty text means the one it has."""
+
+    id: str
+    raw: str = ""

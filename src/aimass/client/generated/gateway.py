@@ -10,13 +10,13 @@ from aimass.kernel.pages import Page
 class GatewayCalls(Calls):
     """Operations of gateway."""
 
-    def get_gateway(self) -> GatewayState:  # noqa: PLR0913
+    def get_gateway(self) -> GatewayState:
         """Show the gateway workers and which snapshot each of them serves by."""
         return self._call("gateway.get_gateway", {}, GatewayState)
 
     def list_consumers(
         self, *, workspace: str | None = None, limit: int | None = None, cursor: str | None = None
-    ) -> Page[Consumer]:  # noqa: PLR0913
+    ) -> Page[Consumer]:
         """List who calls endpoints: their keys, what these may use, and their limits."""
         return self._call(
             "gateway.list_consumers", {"workspace": workspace, "limit": limit, "cursor": cursor}, Page[Consumer]
@@ -24,7 +24,7 @@ class GatewayCalls(Calls):
 
     def list_routes(
         self, *, workspace: str | None = None, limit: int | None = None, cursor: str | None = None
-    ) -> Page[Route]:  # noqa: PLR0913
+    ) -> Page[Route]:
         """List the addresses that answer inference, with their policies."""
         return self._call(
             "gateway.list_routes", {"workspace": workspace, "limit": limit, "cursor": cursor}, Page[Route]
@@ -37,7 +37,7 @@ class GatewayCalls(Calls):
         workspace: str | None = None,
         rate_per_s: float | None = None,
         expected_version: int | None = None,
-    ) -> Consumer:  # noqa: PLR0913
+    ) -> Consumer:
         """Limit the requests a second of each key of a consumer; live on all workers within a second."""
         return self._call(
             "gateway.set_rate_limit",
@@ -54,13 +54,13 @@ class GatewayCalls(Calls):
 class AsyncGatewayCalls(AsyncCalls):
     """Operations of gateway, for asyncio."""
 
-    async def get_gateway(self) -> GatewayState:  # noqa: PLR0913
+    async def get_gateway(self) -> GatewayState:
         """Show the gateway workers and which snapshot each of them serves by."""
         return await self._call("gateway.get_gateway", {}, GatewayState)
 
     async def list_consumers(
         self, *, workspace: str | None = None, limit: int | None = None, cursor: str | None = None
-    ) -> Page[Consumer]:  # noqa: PLR0913
+    ) -> Page[Consumer]:
         """List who calls endpoints: their keys, what these may use, and their limits."""
         return await self._call(
             "gateway.list_consumers", {"workspace": workspace, "limit": limit, "cursor": cursor}, Page[Consumer]
@@ -68,7 +68,7 @@ class AsyncGatewayCalls(AsyncCalls):
 
     async def list_routes(
         self, *, workspace: str | None = None, limit: int | None = None, cursor: str | None = None
-    ) -> Page[Route]:  # noqa: PLR0913
+    ) -> Page[Route]:
         """List the addresses that answer inference, with their policies."""
         return await self._call(
             "gateway.list_routes", {"workspace": workspace, "limit": limit, "cursor": cursor}, Page[Route]
@@ -81,7 +81,7 @@ class AsyncGatewayCalls(AsyncCalls):
         workspace: str | None = None,
         rate_per_s: float | None = None,
         expected_version: int | None = None,
-    ) -> Consumer:  # noqa: PLR0913
+    ) -> Consumer:
         """Limit the requests a second of each key of a consumer; live on all workers within a second."""
         return await self._call(
             "gateway.set_rate_limit",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import Literal
+
 from aimass.client.calls import AsyncCalls, Calls
 from aimass.client.generated.cluster_types import Job
 from aimass.client.generated.lake_types import (
@@ -15,6 +16,7 @@ from aimass.client.generated.lake_types import (
     QualityReport,
     Rows,
     Rule,
+    Storage,
     Upkeep,
 )
 from aimass.kernel.pages import Page
@@ -33,7 +35,7 @@ class LakeCalls(Calls):
         keys: list[str] | None = None,
         retain_days: int | None = None,
         expected_version: int | None = None,
-    ) -> Dataset:  # noqa: PLR0913
+    ) -> Dataset:
         """Change name, description, keys or retention."""
         return self._call(
             "lake.change_dataset",
@@ -58,7 +60,7 @@ class LakeCalls(Calls):
         tag: str | None = None,
         pinned: bool | None = None,
         expected_version: int | None = None,
-    ) -> DatasetVersion:  # noqa: PLR0913
+    ) -> DatasetVersion:
         """Give a version a tag, or pin it so that retention keeps it."""
         return self._call(
             "lake.change_version",
@@ -73,7 +75,13 @@ class LakeCalls(Calls):
             DatasetVersion,
         )
 
-    def compare_versions(self, *, dataset: str, base: int, head: int, workspace: str | None = None) -> Difference:  # noqa: PLR0913
+    def check_quality(self, *, dataset: str, workspace: str | None = None, number: int | None = None) -> QualityReport:
+        """Check a version against the present rules again; the newest when no number is given."""
+        return self._call(
+            "lake.check_quality", {"dataset": dataset, "workspace": workspace, "number": number}, QualityReport
+        )
+
+    def compare_versions(self, *, dataset: str, base: int, head: int, workspace: str | None = None) -> Difference:
         """Show what changed between two versions: rows, columns, and statistics of columns."""
         return self._call(
             "lake.compare_versions",
@@ -90,7 +98,7 @@ class LakeCalls(Calls):
         description: str | None = None,
         keys: list[str] | None = None,
         retain_days: int | None = None,
-    ) -> Dataset:  # noqa: PLR0913
+    ) -> Dataset:
         """Create an empty dataset."""
         return self._call(
             "lake.create_dataset",
@@ -112,7 +120,7 @@ class LakeCalls(Calls):
         workspace: str | None = None,
         purge: bool | None = None,
         expected_version: int | None = None,
-    ) -> None:  # noqa: PLR0913
+    ) -> None:
         """Delete a dataset; it can be restored for 30 days, unless it is purged at once."""
         return self._call(
             "lake.delete_dataset",
@@ -122,33 +130,37 @@ class LakeCalls(Calls):
 
     def erase_subject(
         self, *, value: str, workspace: str | None = None, dataset: str | None = None, column: str | None = None
-    ) -> Erasure:  # noqa: PLR0913
-        """Erase the rows of a person from every version; earlier versions can no longer be read."""
+    ) -> Erasure:
+        """Erase the rows of a person from every version; earlier versions, pinned ones too, can no longer be read."""
         return self._call(
             "lake.erase_subject",
             {"value": value, "workspace": workspace, "dataset": dataset, "column": column},
             Erasure,
         )
 
-    def get_classification(self, *, dataset: str, workspace: str | None = None) -> list[Finding]:  # noqa: PLR0913
+    def get_classification(self, *, dataset: str, workspace: str | None = None) -> list[Finding]:
         """Show which columns hold personal data."""
         return self._call("lake.get_classification", {"dataset": dataset, "workspace": workspace}, list[Finding])
 
-    def get_dataset(self, *, dataset: str, workspace: str | None = None) -> Dataset:  # noqa: PLR0913
+    def get_dataset(self, *, dataset: str, workspace: str | None = None) -> Dataset:
         """Show a dataset."""
         return self._call("lake.get_dataset", {"dataset": dataset, "workspace": workspace}, Dataset)
 
-    def get_profile(self, *, dataset: str, workspace: str | None = None, number: int | None = None) -> Profile:  # noqa: PLR0913
+    def get_profile(self, *, dataset: str, workspace: str | None = None, number: int | None = None) -> Profile:
         """Show what is in a version: counts, ranges, quantiles, histograms and top values per column."""
         return self._call("lake.get_profile", {"dataset": dataset, "workspace": workspace, "number": number}, Profile)
 
-    def get_quality(self, *, dataset: str, workspace: str | None = None, number: int | None = None) -> QualityReport:  # noqa: PLR0913
+    def get_quality(self, *, dataset: str, workspace: str | None = None, number: int | None = None) -> QualityReport:
         """Show how well a version keeps the rules."""
         return self._call(
             "lake.get_quality", {"dataset": dataset, "workspace": workspace, "number": number}, QualityReport
         )
 
-    def get_version(self, *, dataset: str, workspace: str | None = None, number: int | None = None) -> DatasetVersion:  # noqa: PLR0913
+    def get_storage(self, *, workspace: str | None = None) -> Storage:
+        """Show how much room each dataset takes: newest version, everything with old versions, quarantine."""
+        return self._call("lake.get_storage", {"workspace": workspace}, Storage)
+
+    def get_version(self, *, dataset: str, workspace: str | None = None, number: int | None = None) -> DatasetVersion:
         """Show a version; the newest when no number is given."""
         return self._call(
             "lake.get_version", {"dataset": dataset, "workspace": workspace, "number": number}, DatasetVersion
@@ -162,7 +174,7 @@ class LakeCalls(Calls):
         deleted: bool | None = None,
         limit: int | None = None,
         cursor: str | None = None,
-    ) -> Page[Dataset]:  # noqa: PLR0913
+    ) -> Page[Dataset]:
         """List datasets, newest first, or the deleted ones that can still be restored."""
         return self._call(
             "lake.list_datasets",
@@ -170,13 +182,13 @@ class LakeCalls(Calls):
             Page[Dataset],
         )
 
-    def list_rules(self, *, dataset: str, workspace: str | None = None) -> list[Rule]:  # noqa: PLR0913
+    def list_rules(self, *, dataset: str, workspace: str | None = None) -> list[Rule]:
         """List the rules that every version is checked against; the first version proposes them."""
         return self._call("lake.list_rules", {"dataset": dataset, "workspace": workspace}, list[Rule])
 
     def list_versions(
         self, *, dataset: str, workspace: str | None = None, limit: int | None = None, cursor: str | None = None
-    ) -> Page[DatasetVersion]:  # noqa: PLR0913
+    ) -> Page[DatasetVersion]:
         """List the versions of a dataset, newest first."""
         return self._call(
             "lake.list_versions",
@@ -191,7 +203,7 @@ class LakeCalls(Calls):
         workspace: str | None = None,
         retain_hours: int | None = None,
         dry_run: bool | None = None,
-    ) -> Upkeep:  # noqa: PLR0913
+    ) -> Upkeep:
         """Put small files together, and remove files that no kept version needs."""
         return self._call(
             "lake.maintain_dataset",
@@ -208,7 +220,7 @@ class LakeCalls(Calls):
         versions: dict[str, int] | None = None,
         mode: Literal["append", "overwrite"] | None = None,
         key: str | None = None,
-    ) -> Job:  # noqa: PLR0913
+    ) -> Job:
         """Make a new version from a SELECT over datasets, as a job."""
         return self._call(
             "lake.make_version",
@@ -225,7 +237,7 @@ class LakeCalls(Calls):
         columns: list[str] | None = None,
         offset: int | None = None,
         limit: int | None = None,
-    ) -> Rows:  # noqa: PLR0913
+    ) -> Rows:
         """Show some rows of a version; columns with personal data are masked for those who may only read."""
         return self._call(
             "lake.preview_rows",
@@ -248,7 +260,7 @@ class LakeCalls(Calls):
         versions: dict[str, int] | None = None,
         limit: int | None = None,
         timeout_s: float | None = None,
-    ) -> Rows:  # noqa: PLR0913
+    ) -> Rows:
         """Run one SELECT over datasets of the workspace; files, settings and extensions are out of reach."""
         return self._call(
             "lake.query",
@@ -256,13 +268,13 @@ class LakeCalls(Calls):
             Rows,
         )
 
-    def restore_dataset(self, *, dataset: str, workspace: str | None = None) -> Dataset:  # noqa: PLR0913
+    def restore_dataset(self, *, dataset: str, workspace: str | None = None) -> Dataset:
         """Bring a deleted dataset back."""
         return self._call("lake.restore_dataset", {"dataset": dataset, "workspace": workspace}, Dataset)
 
     def set_classification(
         self, *, dataset: str, columns: list[Finding], workspace: str | None = None, expected_version: int | None = None
-    ) -> list[Finding]:  # noqa: PLR0913
+    ) -> list[Finding]:
         """Say which columns hold personal data; it replaces what was found."""
         return self._call(
             "lake.set_classification",
@@ -272,7 +284,7 @@ class LakeCalls(Calls):
 
     def set_rules(
         self, *, dataset: str, rules: list[Rule], workspace: str | None = None, expected_version: int | None = None
-    ) -> list[Rule]:  # noqa: PLR0913
+    ) -> list[Rule]:
         """Set the rules for every version to come."""
         return self._call(
             "lake.set_rules",
@@ -294,7 +306,7 @@ class AsyncLakeCalls(AsyncCalls):
         keys: list[str] | None = None,
         retain_days: int | None = None,
         expected_version: int | None = None,
-    ) -> Dataset:  # noqa: PLR0913
+    ) -> Dataset:
         """Change name, description, keys or retention."""
         return await self._call(
             "lake.change_dataset",
@@ -319,7 +331,7 @@ class AsyncLakeCalls(AsyncCalls):
         tag: str | None = None,
         pinned: bool | None = None,
         expected_version: int | None = None,
-    ) -> DatasetVersion:  # noqa: PLR0913
+    ) -> DatasetVersion:
         """Give a version a tag, or pin it so that retention keeps it."""
         return await self._call(
             "lake.change_version",
@@ -334,7 +346,15 @@ class AsyncLakeCalls(AsyncCalls):
             DatasetVersion,
         )
 
-    async def compare_versions(self, *, dataset: str, base: int, head: int, workspace: str | None = None) -> Difference:  # noqa: PLR0913
+    async def check_quality(
+        self, *, dataset: str, workspace: str | None = None, number: int | None = None
+    ) -> QualityReport:
+        """Check a version against the present rules again; the newest when no number is given."""
+        return await self._call(
+            "lake.check_quality", {"dataset": dataset, "workspace": workspace, "number": number}, QualityReport
+        )
+
+    async def compare_versions(self, *, dataset: str, base: int, head: int, workspace: str | None = None) -> Difference:
         """Show what changed between two versions: rows, columns, and statistics of columns."""
         return await self._call(
             "lake.compare_versions",
@@ -351,7 +371,7 @@ class AsyncLakeCalls(AsyncCalls):
         description: str | None = None,
         keys: list[str] | None = None,
         retain_days: int | None = None,
-    ) -> Dataset:  # noqa: PLR0913
+    ) -> Dataset:
         """Create an empty dataset."""
         return await self._call(
             "lake.create_dataset",
@@ -373,7 +393,7 @@ class AsyncLakeCalls(AsyncCalls):
         workspace: str | None = None,
         purge: bool | None = None,
         expected_version: int | None = None,
-    ) -> None:  # noqa: PLR0913
+    ) -> None:
         """Delete a dataset; it can be restored for 30 days, unless it is purged at once."""
         return await self._call(
             "lake.delete_dataset",
@@ -383,23 +403,23 @@ class AsyncLakeCalls(AsyncCalls):
 
     async def erase_subject(
         self, *, value: str, workspace: str | None = None, dataset: str | None = None, column: str | None = None
-    ) -> Erasure:  # noqa: PLR0913
-        """Erase the rows of a person from every version; earlier versions can no longer be read."""
+    ) -> Erasure:
+        """Erase the rows of a person from every version; earlier versions, pinned ones too, can no longer be read."""
         return await self._call(
             "lake.erase_subject",
             {"value": value, "workspace": workspace, "dataset": dataset, "column": column},
             Erasure,
         )
 
-    async def get_classification(self, *, dataset: str, workspace: str | None = None) -> list[Finding]:  # noqa: PLR0913
+    async def get_classification(self, *, dataset: str, workspace: str | None = None) -> list[Finding]:
         """Show which columns hold personal data."""
         return await self._call("lake.get_classification", {"dataset": dataset, "workspace": workspace}, list[Finding])
 
-    async def get_dataset(self, *, dataset: str, workspace: str | None = None) -> Dataset:  # noqa: PLR0913
+    async def get_dataset(self, *, dataset: str, workspace: str | None = None) -> Dataset:
         """Show a dataset."""
         return await self._call("lake.get_dataset", {"dataset": dataset, "workspace": workspace}, Dataset)
 
-    async def get_profile(self, *, dataset: str, workspace: str | None = None, number: int | None = None) -> Profile:  # noqa: PLR0913
+    async def get_profile(self, *, dataset: str, workspace: str | None = None, number: int | None = None) -> Profile:
         """Show what is in a version: counts, ranges, quantiles, histograms and top values per column."""
         return await self._call(
             "lake.get_profile", {"dataset": dataset, "workspace": workspace, "number": number}, Profile
@@ -407,15 +427,19 @@ class AsyncLakeCalls(AsyncCalls):
 
     async def get_quality(
         self, *, dataset: str, workspace: str | None = None, number: int | None = None
-    ) -> QualityReport:  # noqa: PLR0913
+    ) -> QualityReport:
         """Show how well a version keeps the rules."""
         return await self._call(
             "lake.get_quality", {"dataset": dataset, "workspace": workspace, "number": number}, QualityReport
         )
 
+    async def get_storage(self, *, workspace: str | None = None) -> Storage:
+        """Show how much room each dataset takes: newest version, everything with old versions, quarantine."""
+        return await self._call("lake.get_storage", {"workspace": workspace}, Storage)
+
     async def get_version(
         self, *, dataset: str, workspace: str | None = None, number: int | None = None
-    ) -> DatasetVersion:  # noqa: PLR0913
+    ) -> DatasetVersion:
         """Show a version; the newest when no number is given."""
         return await self._call(
             "lake.get_version", {"dataset": dataset, "workspace": workspace, "number": number}, DatasetVersion
@@ -429,7 +453,7 @@ class AsyncLakeCalls(AsyncCalls):
         deleted: bool | None = None,
         limit: int | None = None,
         cursor: str | None = None,
-    ) -> Page[Dataset]:  # noqa: PLR0913
+    ) -> Page[Dataset]:
         """List datasets, newest first, or the deleted ones that can still be restored."""
         return await self._call(
             "lake.list_datasets",
@@ -437,13 +461,13 @@ class AsyncLakeCalls(AsyncCalls):
             Page[Dataset],
         )
 
-    async def list_rules(self, *, dataset: str, workspace: str | None = None) -> list[Rule]:  # noqa: PLR0913
+    async def list_rules(self, *, dataset: str, workspace: str | None = None) -> list[Rule]:
         """List the rules that every version is checked against; the first version proposes them."""
         return await self._call("lake.list_rules", {"dataset": dataset, "workspace": workspace}, list[Rule])
 
     async def list_versions(
         self, *, dataset: str, workspace: str | None = None, limit: int | None = None, cursor: str | None = None
-    ) -> Page[DatasetVersion]:  # noqa: PLR0913
+    ) -> Page[DatasetVersion]:
         """List the versions of a dataset, newest first."""
         return await self._call(
             "lake.list_versions",
@@ -458,7 +482,7 @@ class AsyncLakeCalls(AsyncCalls):
         workspace: str | None = None,
         retain_hours: int | None = None,
         dry_run: bool | None = None,
-    ) -> Upkeep:  # noqa: PLR0913
+    ) -> Upkeep:
         """Put small files together, and remove files that no kept version needs."""
         return await self._call(
             "lake.maintain_dataset",
@@ -475,7 +499,7 @@ class AsyncLakeCalls(AsyncCalls):
         versions: dict[str, int] | None = None,
         mode: Literal["append", "overwrite"] | None = None,
         key: str | None = None,
-    ) -> Job:  # noqa: PLR0913
+    ) -> Job:
         """Make a new version from a SELECT over datasets, as a job."""
         return await self._call(
             "lake.make_version",
@@ -492,7 +516,7 @@ class AsyncLakeCalls(AsyncCalls):
         columns: list[str] | None = None,
         offset: int | None = None,
         limit: int | None = None,
-    ) -> Rows:  # noqa: PLR0913
+    ) -> Rows:
         """Show some rows of a version; columns with personal data are masked for those who may only read."""
         return await self._call(
             "lake.preview_rows",
@@ -515,7 +539,7 @@ class AsyncLakeCalls(AsyncCalls):
         versions: dict[str, int] | None = None,
         limit: int | None = None,
         timeout_s: float | None = None,
-    ) -> Rows:  # noqa: PLR0913
+    ) -> Rows:
         """Run one SELECT over datasets of the workspace; files, settings and extensions are out of reach."""
         return await self._call(
             "lake.query",
@@ -523,13 +547,13 @@ class AsyncLakeCalls(AsyncCalls):
             Rows,
         )
 
-    async def restore_dataset(self, *, dataset: str, workspace: str | None = None) -> Dataset:  # noqa: PLR0913
+    async def restore_dataset(self, *, dataset: str, workspace: str | None = None) -> Dataset:
         """Bring a deleted dataset back."""
         return await self._call("lake.restore_dataset", {"dataset": dataset, "workspace": workspace}, Dataset)
 
     async def set_classification(
         self, *, dataset: str, columns: list[Finding], workspace: str | None = None, expected_version: int | None = None
-    ) -> list[Finding]:  # noqa: PLR0913
+    ) -> list[Finding]:
         """Say which columns hold personal data; it replaces what was found."""
         return await self._call(
             "lake.set_classification",
@@ -539,7 +563,7 @@ class AsyncLakeCalls(AsyncCalls):
 
     async def set_rules(
         self, *, dataset: str, rules: list[Rule], workspace: str | None = None, expected_version: int | None = None
-    ) -> list[Rule]:  # noqa: PLR0913
+    ) -> list[Rule]:
         """Set the rules for every version to come."""
         return await self._call(
             "lake.set_rules",

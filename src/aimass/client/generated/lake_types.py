@@ -65,6 +65,19 @@ class Field:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class QualityReport:
+    """How well a version keeps the rules: score from 0 to 100, and each rule with the rows that break it."""
+
+    dataset: str
+    number: int
+    score: float
+    passed: bool
+    rows: int
+    quarantined: int
+    rules: list[dict[str, Any]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Difference:
     """What changed between two versions."""
 
@@ -111,16 +124,25 @@ class Profile:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class QualityReport:
-    """How well a version keeps the rules: score from 0 to 100, and each rule with the rows that break it."""
+class Storage:
+    """How much room the datasets of a workspace take."""
+
+    total_bytes: int
+    datasets: list[Usage]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Usage:
+    """How much room a dataset takes on disk: the newest version, and everything with old versions and quarantine."""
 
     dataset: str
-    number: int
-    score: float
-    passed: bool
-    rows: int
-    quarantined: int
-    rules: list[dict[str, Any]]
+    name: str
+    latest_bytes: int
+    total_bytes: int
+    quarantine_bytes: int
+    versions: int
+    retain_days: int | None
+    deleted_at: datetime | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

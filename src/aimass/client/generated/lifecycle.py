@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import Any, Literal
+
 from aimass.client.calls import AsyncCalls, Calls
 from aimass.client.generated.lifecycle_types import Pipeline, PipelineRun, Trigger
 from aimass.kernel.pages import Page
@@ -11,7 +12,7 @@ from aimass.kernel.pages import Page
 class LifecycleCalls(Calls):
     """Operations of lifecycle."""
 
-    def cancel_run(self, *, run: str, workspace: str | None = None) -> PipelineRun:  # noqa: PLR0913
+    def cancel_run(self, *, run: str, workspace: str | None = None) -> PipelineRun:
         """Stop a run; the step that runs now ends as soon as it looks up."""
         return self._call("lifecycle.cancel_run", {"run": run, "workspace": workspace}, PipelineRun)
 
@@ -24,7 +25,7 @@ class LifecycleCalls(Calls):
         triggers: list[Trigger] | None = None,
         paused: bool | None = None,
         expected_version: int | None = None,
-    ) -> Pipeline:  # noqa: PLR0913
+    ) -> Pipeline:
         """Change parameters or triggers of a pipeline, or pause its triggers."""
         return self._call(
             "lifecycle.change_pipeline",
@@ -47,7 +48,7 @@ class LifecycleCalls(Calls):
         template: str | None = None,
         parameters: dict[str, Any] | None = None,
         triggers: list[Trigger] | None = None,
-    ) -> Pipeline:  # noqa: PLR0913
+    ) -> Pipeline:
         """Create a pipeline from a template."""
         return self._call(
             "lifecycle.create_pipeline",
@@ -61,21 +62,21 @@ class LifecycleCalls(Calls):
             Pipeline,
         )
 
-    def delete_pipeline(self, *, pipeline: str, workspace: str | None = None) -> None:  # noqa: PLR0913
+    def delete_pipeline(self, *, pipeline: str, workspace: str | None = None) -> None:
         """Delete a pipeline; its runs stay on record."""
         return self._call("lifecycle.delete_pipeline", {"pipeline": pipeline, "workspace": workspace}, None)
 
-    def get_pipeline(self, *, pipeline: str, workspace: str | None = None) -> Pipeline:  # noqa: PLR0913
+    def get_pipeline(self, *, pipeline: str, workspace: str | None = None) -> Pipeline:
         """Show a pipeline."""
         return self._call("lifecycle.get_pipeline", {"pipeline": pipeline, "workspace": workspace}, Pipeline)
 
-    def get_run(self, *, run: str, workspace: str | None = None) -> PipelineRun:  # noqa: PLR0913
+    def get_run(self, *, run: str, workspace: str | None = None) -> PipelineRun:
         """Show a run with its steps."""
         return self._call("lifecycle.get_run", {"run": run, "workspace": workspace}, PipelineRun)
 
     def list_pipelines(
         self, *, workspace: str | None = None, limit: int | None = None, cursor: str | None = None
-    ) -> Page[Pipeline]:  # noqa: PLR0913
+    ) -> Page[Pipeline]:
         """List the pipelines of a workspace."""
         return self._call(
             "lifecycle.list_pipelines", {"workspace": workspace, "limit": limit, "cursor": cursor}, Page[Pipeline]
@@ -89,7 +90,7 @@ class LifecycleCalls(Calls):
         state: Literal["RUNNING", "SUCCEEDED", "FAILED", "CANCELLED"] | None = None,
         limit: int | None = None,
         cursor: str | None = None,
-    ) -> Page[PipelineRun]:  # noqa: PLR0913
+    ) -> Page[PipelineRun]:
         """List runs of pipelines, newest first."""
         return self._call(
             "lifecycle.list_runs",
@@ -97,7 +98,7 @@ class LifecycleCalls(Calls):
             Page[PipelineRun],
         )
 
-    def retry_run(self, *, run: str, workspace: str | None = None) -> PipelineRun:  # noqa: PLR0913
+    def retry_run(self, *, run: str, workspace: str | None = None) -> PipelineRun:
         """Run a failed or cancelled run again from the step that did not finish."""
         return self._call("lifecycle.retry_run", {"run": run, "workspace": workspace}, PipelineRun)
 
@@ -109,7 +110,7 @@ class LifecycleCalls(Calls):
         parameters: dict[str, Any] | None = None,
         key: str | None = None,
         cause: str | None = None,
-    ) -> PipelineRun:  # noqa: PLR0913
+    ) -> PipelineRun:
         """Start a run; the same key twice is one run."""
         return self._call(
             "lifecycle.start_run",
@@ -121,7 +122,7 @@ class LifecycleCalls(Calls):
 class AsyncLifecycleCalls(AsyncCalls):
     """Operations of lifecycle, for asyncio."""
 
-    async def cancel_run(self, *, run: str, workspace: str | None = None) -> PipelineRun:  # noqa: PLR0913
+    async def cancel_run(self, *, run: str, workspace: str | None = None) -> PipelineRun:
         """Stop a run; the step that runs now ends as soon as it looks up."""
         return await self._call("lifecycle.cancel_run", {"run": run, "workspace": workspace}, PipelineRun)
 
@@ -134,7 +135,7 @@ class AsyncLifecycleCalls(AsyncCalls):
         triggers: list[Trigger] | None = None,
         paused: bool | None = None,
         expected_version: int | None = None,
-    ) -> Pipeline:  # noqa: PLR0913
+    ) -> Pipeline:
         """Change parameters or triggers of a pipeline, or pause its triggers."""
         return await self._call(
             "lifecycle.change_pipeline",
@@ -157,7 +158,7 @@ class AsyncLifecycleCalls(AsyncCalls):
         template: str | None = None,
         parameters: dict[str, Any] | None = None,
         triggers: list[Trigger] | None = None,
-    ) -> Pipeline:  # noqa: PLR0913
+    ) -> Pipeline:
         """Create a pipeline from a template."""
         return await self._call(
             "lifecycle.create_pipeline",
@@ -171,21 +172,21 @@ class AsyncLifecycleCalls(AsyncCalls):
             Pipeline,
         )
 
-    async def delete_pipeline(self, *, pipeline: str, workspace: str | None = None) -> None:  # noqa: PLR0913
+    async def delete_pipeline(self, *, pipeline: str, workspace: str | None = None) -> None:
         """Delete a pipeline; its runs stay on record."""
         return await self._call("lifecycle.delete_pipeline", {"pipeline": pipeline, "workspace": workspace}, None)
 
-    async def get_pipeline(self, *, pipeline: str, workspace: str | None = None) -> Pipeline:  # noqa: PLR0913
+    async def get_pipeline(self, *, pipeline: str, workspace: str | None = None) -> Pipeline:
         """Show a pipeline."""
         return await self._call("lifecycle.get_pipeline", {"pipeline": pipeline, "workspace": workspace}, Pipeline)
 
-    async def get_run(self, *, run: str, workspace: str | None = None) -> PipelineRun:  # noqa: PLR0913
+    async def get_run(self, *, run: str, workspace: str | None = None) -> PipelineRun:
         """Show a run with its steps."""
         return await self._call("lifecycle.get_run", {"run": run, "workspace": workspace}, PipelineRun)
 
     async def list_pipelines(
         self, *, workspace: str | None = None, limit: int | None = None, cursor: str | None = None
-    ) -> Page[Pipeline]:  # noqa: PLR0913
+    ) -> Page[Pipeline]:
         """List the pipelines of a workspace."""
         return await self._call(
             "lifecycle.list_pipelines", {"workspace": workspace, "limit": limit, "cursor": cursor}, Page[Pipeline]
@@ -199,7 +200,7 @@ class AsyncLifecycleCalls(AsyncCalls):
         state: Literal["RUNNING", "SUCCEEDED", "FAILED", "CANCELLED"] | None = None,
         limit: int | None = None,
         cursor: str | None = None,
-    ) -> Page[PipelineRun]:  # noqa: PLR0913
+    ) -> Page[PipelineRun]:
         """List runs of pipelines, newest first."""
         return await self._call(
             "lifecycle.list_runs",
@@ -207,7 +208,7 @@ class AsyncLifecycleCalls(AsyncCalls):
             Page[PipelineRun],
         )
 
-    async def retry_run(self, *, run: str, workspace: str | None = None) -> PipelineRun:  # noqa: PLR0913
+    async def retry_run(self, *, run: str, workspace: str | None = None) -> PipelineRun:
         """Run a failed or cancelled run again from the step that did not finish."""
         return await self._call("lifecycle.retry_run", {"run": run, "workspace": workspace}, PipelineRun)
 
@@ -219,7 +220,7 @@ class AsyncLifecycleCalls(AsyncCalls):
         parameters: dict[str, Any] | None = None,
         key: str | None = None,
         cause: str | None = None,
-    ) -> PipelineRun:  # noqa: PLR0913
+    ) -> PipelineRun:
         """Start a run; the same key twice is one run."""
         return await self._call(
             "lifecycle.start_run",

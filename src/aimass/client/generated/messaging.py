@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 from typing import Literal
+
 from aimass.client.calls import AsyncCalls, Calls
 from aimass.client.generated.messaging_types import (
     DeadLetter,
@@ -24,7 +25,7 @@ from aimass.kernel.pages import Page
 class MessagingCalls(Calls):
     """Operations of messaging."""
 
-    def ack(self, *, topic: str, subscription: str, receipts: list[str], workspace: str | None = None) -> Settled:  # noqa: PLR0913
+    def ack(self, *, topic: str, subscription: str, receipts: list[str], workspace: str | None = None) -> Settled:
         """Say that messages are dealt with."""
         return self._call(
             "messaging.ack",
@@ -43,7 +44,7 @@ class MessagingCalls(Calls):
         job: JobAction | None = None,
         message: MessageAction | None = None,
         expected_version: int | None = None,
-    ) -> Schedule:  # noqa: PLR0913
+    ) -> Schedule:
         """Change when a schedule fires or what it does."""
         return self._call(
             "messaging.change_schedule",
@@ -68,7 +69,7 @@ class MessagingCalls(Calls):
         title: str | None = None,
         retention_h: float | None = None,
         expected_version: int | None = None,
-    ) -> Topic:  # noqa: PLR0913
+    ) -> Topic:
         """Change the title or the retention of a topic."""
         return self._call(
             "messaging.change_topic",
@@ -93,7 +94,7 @@ class MessagingCalls(Calls):
         job: JobAction | None = None,
         message: MessageAction | None = None,
         is_paused: bool | None = None,
-    ) -> Schedule:  # noqa: PLR0913
+    ) -> Schedule:
         """Create a schedule that starts a job or publishes a message."""
         return self._call(
             "messaging.create_schedule",
@@ -120,7 +121,7 @@ class MessagingCalls(Calls):
         lease_s: float | None = None,
         max_tries: int | None = None,
         is_ordered: bool | None = None,
-    ) -> Subscription:  # noqa: PLR0913
+    ) -> Subscription:
         """Create a subscription of a topic."""
         return self._call(
             "messaging.create_subscription",
@@ -138,7 +139,7 @@ class MessagingCalls(Calls):
 
     def create_topic(
         self, *, topic: str, workspace: str | None = None, title: str | None = None, retention_h: float | None = None
-    ) -> Topic:  # noqa: PLR0913
+    ) -> Topic:
         """Create a topic."""
         return self._call(
             "messaging.create_topic",
@@ -146,11 +147,11 @@ class MessagingCalls(Calls):
             Topic,
         )
 
-    def delete_schedule(self, *, schedule: str, workspace: str | None = None) -> None:  # noqa: PLR0913
+    def delete_schedule(self, *, schedule: str, workspace: str | None = None) -> None:
         """Delete a schedule."""
         return self._call("messaging.delete_schedule", {"schedule": schedule, "workspace": workspace}, None)
 
-    def delete_subscription(self, *, topic: str, subscription: str, workspace: str | None = None) -> None:  # noqa: PLR0913
+    def delete_subscription(self, *, topic: str, subscription: str, workspace: str | None = None) -> None:
         """Delete a subscription with its place and its dead letters."""
         return self._call(
             "messaging.delete_subscription",
@@ -158,19 +159,19 @@ class MessagingCalls(Calls):
             None,
         )
 
-    def delete_topic(self, *, topic: str, workspace: str | None = None) -> None:  # noqa: PLR0913
+    def delete_topic(self, *, topic: str, workspace: str | None = None) -> None:
         """Delete a topic without subscriptions, and its messages."""
         return self._call("messaging.delete_topic", {"topic": topic, "workspace": workspace}, None)
 
-    def get_dead_letter(self, *, letter: str, workspace: str | None = None) -> DeadLetter:  # noqa: PLR0913
+    def get_dead_letter(self, *, letter: str, workspace: str | None = None) -> DeadLetter:
         """Show a dead letter with its message and the last error."""
         return self._call("messaging.get_dead_letter", {"letter": letter, "workspace": workspace}, DeadLetter)
 
-    def get_schedule(self, *, schedule: str, workspace: str | None = None) -> Schedule:  # noqa: PLR0913
+    def get_schedule(self, *, schedule: str, workspace: str | None = None) -> Schedule:
         """Show a schedule and the next times at which it fires."""
         return self._call("messaging.get_schedule", {"schedule": schedule, "workspace": workspace}, Schedule)
 
-    def get_subscription(self, *, topic: str, subscription: str, workspace: str | None = None) -> Subscription:  # noqa: PLR0913
+    def get_subscription(self, *, topic: str, subscription: str, workspace: str | None = None) -> Subscription:
         """Show a subscription: how much waits, is in flight and is dead."""
         return self._call(
             "messaging.get_subscription",
@@ -178,7 +179,7 @@ class MessagingCalls(Calls):
             Subscription,
         )
 
-    def get_topic(self, *, topic: str, workspace: str | None = None) -> Topic:  # noqa: PLR0913
+    def get_topic(self, *, topic: str, workspace: str | None = None) -> Topic:
         """Show a topic."""
         return self._call("messaging.get_topic", {"topic": topic, "workspace": workspace}, Topic)
 
@@ -190,7 +191,7 @@ class MessagingCalls(Calls):
         subscription: str | None = None,
         limit: int | None = None,
         cursor: str | None = None,
-    ) -> Page[DeadLetter]:  # noqa: PLR0913
+    ) -> Page[DeadLetter]:
         """List dead letters, newest first."""
         return self._call(
             "messaging.list_dead_letters",
@@ -206,7 +207,7 @@ class MessagingCalls(Calls):
         since: datetime | None = None,
         limit: int | None = None,
         cursor: str | None = None,
-    ) -> Page[Message]:  # noqa: PLR0913
+    ) -> Page[Message]:
         """Look at the messages of a topic, oldest first, without taking any."""
         return self._call(
             "messaging.list_messages",
@@ -216,7 +217,7 @@ class MessagingCalls(Calls):
 
     def list_schedules(
         self, *, workspace: str | None = None, limit: int | None = None, cursor: str | None = None
-    ) -> Page[Schedule]:  # noqa: PLR0913
+    ) -> Page[Schedule]:
         """List schedules by name, each with the next times at which it fires."""
         return self._call(
             "messaging.list_schedules", {"workspace": workspace, "limit": limit, "cursor": cursor}, Page[Schedule]
@@ -224,7 +225,7 @@ class MessagingCalls(Calls):
 
     def list_subscriptions(
         self, *, topic: str, workspace: str | None = None, limit: int | None = None, cursor: str | None = None
-    ) -> Page[Subscription]:  # noqa: PLR0913
+    ) -> Page[Subscription]:
         """List the subscriptions of a topic by name."""
         return self._call(
             "messaging.list_subscriptions",
@@ -234,7 +235,7 @@ class MessagingCalls(Calls):
 
     def list_topics(
         self, *, workspace: str | None = None, limit: int | None = None, cursor: str | None = None
-    ) -> Page[Topic]:  # noqa: PLR0913
+    ) -> Page[Topic]:
         """List the topics by name."""
         return self._call(
             "messaging.list_topics", {"workspace": workspace, "limit": limit, "cursor": cursor}, Page[Topic]
@@ -249,7 +250,7 @@ class MessagingCalls(Calls):
         workspace: str | None = None,
         delay_s: float | None = None,
         error: str | None = None,
-    ) -> Settled:  # noqa: PLR0913
+    ) -> Settled:
         """Give messages back: they come again after the delay, or become dead letters when tried often enough."""
         return self._call(
             "messaging.nack",
@@ -264,13 +265,13 @@ class MessagingCalls(Calls):
             Settled,
         )
 
-    def pause_schedule(self, *, schedule: str, workspace: str | None = None) -> Schedule:  # noqa: PLR0913
+    def pause_schedule(self, *, schedule: str, workspace: str | None = None) -> Schedule:
         """Let a schedule rest; what it would have done meanwhile is not made up for."""
         return self._call("messaging.pause_schedule", {"schedule": schedule, "workspace": workspace}, Schedule)
 
     def preview_cron(
         self, *, cron: str, workspace: str | None = None, zone: str | None = None, count: int | None = None
-    ) -> list[datetime]:  # noqa: PLR0913
+    ) -> list[datetime]:
         """Show the next times at which a cron expression would fire."""
         return self._call(
             "messaging.preview_cron",
@@ -278,7 +279,7 @@ class MessagingCalls(Calls):
             list[datetime],
         )
 
-    def publish(self, *, topic: str, messages: list[NewMessage], workspace: str | None = None) -> list[Published]:  # noqa: PLR0913
+    def publish(self, *, topic: str, messages: list[NewMessage], workspace: str | None = None) -> list[Published]:
         """Publish messages, all or none; they are kept when this returns."""
         return self._call(
             "messaging.publish", {"topic": topic, "messages": messages, "workspace": workspace}, list[Published]
@@ -292,7 +293,7 @@ class MessagingCalls(Calls):
         workspace: str | None = None,
         limit: int | None = None,
         wait_s: float | None = None,
-    ) -> list[Delivery]:  # noqa: PLR0913
+    ) -> list[Delivery]:
         """Take messages for the time of a lease; wait for the first one as long as asked."""
         return self._call(
             "messaging.pull",
@@ -302,7 +303,7 @@ class MessagingCalls(Calls):
 
     def purge_dead_letters(
         self, *, topic: str, subscription: str, workspace: str | None = None, letters: list[str] | None = None
-    ) -> Settled:  # noqa: PLR0913
+    ) -> Settled:
         """Let dead letters go for good, all or those that are named."""
         return self._call(
             "messaging.purge_dead_letters",
@@ -312,7 +313,7 @@ class MessagingCalls(Calls):
 
     def replay_dead_letters(
         self, *, topic: str, subscription: str, workspace: str | None = None, letters: list[str] | None = None
-    ) -> Settled:  # noqa: PLR0913
+    ) -> Settled:
         """Deliver dead letters to their subscription again, all or those that are named."""
         return self._call(
             "messaging.replay_dead_letters",
@@ -320,11 +321,11 @@ class MessagingCalls(Calls):
             Settled,
         )
 
-    def resume_schedule(self, *, schedule: str, workspace: str | None = None) -> Schedule:  # noqa: PLR0913
+    def resume_schedule(self, *, schedule: str, workspace: str | None = None) -> Schedule:
         """Let a schedule fire again."""
         return self._call("messaging.resume_schedule", {"schedule": schedule, "workspace": workspace}, Schedule)
 
-    def run_schedule(self, *, schedule: str, workspace: str | None = None) -> Schedule:  # noqa: PLR0913
+    def run_schedule(self, *, schedule: str, workspace: str | None = None) -> Schedule:
         """Let a schedule fire now, beside its plan."""
         return self._call("messaging.run_schedule", {"schedule": schedule, "workspace": workspace}, Schedule)
 
@@ -337,7 +338,7 @@ class MessagingCalls(Calls):
         seq: int | None = None,
         time: datetime | None = None,
         to: Literal["begin", "end"] | None = None,
-    ) -> Subscription:  # noqa: PLR0913
+    ) -> Subscription:
         """Let a subscription go on from another place: a number, a moment, the begin or the end."""
         return self._call(
             "messaging.seek_subscription",
@@ -349,7 +350,7 @@ class MessagingCalls(Calls):
 class AsyncMessagingCalls(AsyncCalls):
     """Operations of messaging, for asyncio."""
 
-    async def ack(self, *, topic: str, subscription: str, receipts: list[str], workspace: str | None = None) -> Settled:  # noqa: PLR0913
+    async def ack(self, *, topic: str, subscription: str, receipts: list[str], workspace: str | None = None) -> Settled:
         """Say that messages are dealt with."""
         return await self._call(
             "messaging.ack",
@@ -368,7 +369,7 @@ class AsyncMessagingCalls(AsyncCalls):
         job: JobAction | None = None,
         message: MessageAction | None = None,
         expected_version: int | None = None,
-    ) -> Schedule:  # noqa: PLR0913
+    ) -> Schedule:
         """Change when a schedule fires or what it does."""
         return await self._call(
             "messaging.change_schedule",
@@ -393,7 +394,7 @@ class AsyncMessagingCalls(AsyncCalls):
         title: str | None = None,
         retention_h: float | None = None,
         expected_version: int | None = None,
-    ) -> Topic:  # noqa: PLR0913
+    ) -> Topic:
         """Change the title or the retention of a topic."""
         return await self._call(
             "messaging.change_topic",
@@ -418,7 +419,7 @@ class AsyncMessagingCalls(AsyncCalls):
         job: JobAction | None = None,
         message: MessageAction | None = None,
         is_paused: bool | None = None,
-    ) -> Schedule:  # noqa: PLR0913
+    ) -> Schedule:
         """Create a schedule that starts a job or publishes a message."""
         return await self._call(
             "messaging.create_schedule",
@@ -445,7 +446,7 @@ class AsyncMessagingCalls(AsyncCalls):
         lease_s: float | None = None,
         max_tries: int | None = None,
         is_ordered: bool | None = None,
-    ) -> Subscription:  # noqa: PLR0913
+    ) -> Subscription:
         """Create a subscription of a topic."""
         return await self._call(
             "messaging.create_subscription",
@@ -463,7 +464,7 @@ class AsyncMessagingCalls(AsyncCalls):
 
     async def create_topic(
         self, *, topic: str, workspace: str | None = None, title: str | None = None, retention_h: float | None = None
-    ) -> Topic:  # noqa: PLR0913
+    ) -> Topic:
         """Create a topic."""
         return await self._call(
             "messaging.create_topic",
@@ -471,11 +472,11 @@ class AsyncMessagingCalls(AsyncCalls):
             Topic,
         )
 
-    async def delete_schedule(self, *, schedule: str, workspace: str | None = None) -> None:  # noqa: PLR0913
+    async def delete_schedule(self, *, schedule: str, workspace: str | None = None) -> None:
         """Delete a schedule."""
         return await self._call("messaging.delete_schedule", {"schedule": schedule, "workspace": workspace}, None)
 
-    async def delete_subscription(self, *, topic: str, subscription: str, workspace: str | None = None) -> None:  # noqa: PLR0913
+    async def delete_subscription(self, *, topic: str, subscription: str, workspace: str | None = None) -> None:
         """Delete a subscription with its place and its dead letters."""
         return await self._call(
             "messaging.delete_subscription",
@@ -483,19 +484,19 @@ class AsyncMessagingCalls(AsyncCalls):
             None,
         )
 
-    async def delete_topic(self, *, topic: str, workspace: str | None = None) -> None:  # noqa: PLR0913
+    async def delete_topic(self, *, topic: str, workspace: str | None = None) -> None:
         """Delete a topic without subscriptions, and its messages."""
         return await self._call("messaging.delete_topic", {"topic": topic, "workspace": workspace}, None)
 
-    async def get_dead_letter(self, *, letter: str, workspace: str | None = None) -> DeadLetter:  # noqa: PLR0913
+    async def get_dead_letter(self, *, letter: str, workspace: str | None = None) -> DeadLetter:
         """Show a dead letter with its message and the last error."""
         return await self._call("messaging.get_dead_letter", {"letter": letter, "workspace": workspace}, DeadLetter)
 
-    async def get_schedule(self, *, schedule: str, workspace: str | None = None) -> Schedule:  # noqa: PLR0913
+    async def get_schedule(self, *, schedule: str, workspace: str | None = None) -> Schedule:
         """Show a schedule and the next times at which it fires."""
         return await self._call("messaging.get_schedule", {"schedule": schedule, "workspace": workspace}, Schedule)
 
-    async def get_subscription(self, *, topic: str, subscription: str, workspace: str | None = None) -> Subscription:  # noqa: PLR0913
+    async def get_subscription(self, *, topic: str, subscription: str, workspace: str | None = None) -> Subscription:
         """Show a subscription: how much waits, is in flight and is dead."""
         return await self._call(
             "messaging.get_subscription",
@@ -503,7 +504,7 @@ class AsyncMessagingCalls(AsyncCalls):
             Subscription,
         )
 
-    async def get_topic(self, *, topic: str, workspace: str | None = None) -> Topic:  # noqa: PLR0913
+    async def get_topic(self, *, topic: str, workspace: str | None = None) -> Topic:
         """Show a topic."""
         return await self._call("messaging.get_topic", {"topic": topic, "workspace": workspace}, Topic)
 
@@ -515,7 +516,7 @@ class AsyncMessagingCalls(AsyncCalls):
         subscription: str | None = None,
         limit: int | None = None,
         cursor: str | None = None,
-    ) -> Page[DeadLetter]:  # noqa: PLR0913
+    ) -> Page[DeadLetter]:
         """List dead letters, newest first."""
         return await self._call(
             "messaging.list_dead_letters",
@@ -531,7 +532,7 @@ class AsyncMessagingCalls(AsyncCalls):
         since: datetime | None = None,
         limit: int | None = None,
         cursor: str | None = None,
-    ) -> Page[Message]:  # noqa: PLR0913
+    ) -> Page[Message]:
         """Look at the messages of a topic, oldest first, without taking any."""
         return await self._call(
             "messaging.list_messages",
@@ -541,7 +542,7 @@ class AsyncMessagingCalls(AsyncCalls):
 
     async def list_schedules(
         self, *, workspace: str | None = None, limit: int | None = None, cursor: str | None = None
-    ) -> Page[Schedule]:  # noqa: PLR0913
+    ) -> Page[Schedule]:
         """List schedules by name, each with the next times at which it fires."""
         return await self._call(
             "messaging.list_schedules", {"workspace": workspace, "limit": limit, "cursor": cursor}, Page[Schedule]
@@ -549,7 +550,7 @@ class AsyncMessagingCalls(AsyncCalls):
 
     async def list_subscriptions(
         self, *, topic: str, workspace: str | None = None, limit: int | None = None, cursor: str | None = None
-    ) -> Page[Subscription]:  # noqa: PLR0913
+    ) -> Page[Subscription]:
         """List the subscriptions of a topic by name."""
         return await self._call(
             "messaging.list_subscriptions",
@@ -559,7 +560,7 @@ class AsyncMessagingCalls(AsyncCalls):
 
     async def list_topics(
         self, *, workspace: str | None = None, limit: int | None = None, cursor: str | None = None
-    ) -> Page[Topic]:  # noqa: PLR0913
+    ) -> Page[Topic]:
         """List the topics by name."""
         return await self._call(
             "messaging.list_topics", {"workspace": workspace, "limit": limit, "cursor": cursor}, Page[Topic]
@@ -574,7 +575,7 @@ class AsyncMessagingCalls(AsyncCalls):
         workspace: str | None = None,
         delay_s: float | None = None,
         error: str | None = None,
-    ) -> Settled:  # noqa: PLR0913
+    ) -> Settled:
         """Give messages back: they come again after the delay, or become dead letters when tried often enough."""
         return await self._call(
             "messaging.nack",
@@ -589,13 +590,13 @@ class AsyncMessagingCalls(AsyncCalls):
             Settled,
         )
 
-    async def pause_schedule(self, *, schedule: str, workspace: str | None = None) -> Schedule:  # noqa: PLR0913
+    async def pause_schedule(self, *, schedule: str, workspace: str | None = None) -> Schedule:
         """Let a schedule rest; what it would have done meanwhile is not made up for."""
         return await self._call("messaging.pause_schedule", {"schedule": schedule, "workspace": workspace}, Schedule)
 
     async def preview_cron(
         self, *, cron: str, workspace: str | None = None, zone: str | None = None, count: int | None = None
-    ) -> list[datetime]:  # noqa: PLR0913
+    ) -> list[datetime]:
         """Show the next times at which a cron expression would fire."""
         return await self._call(
             "messaging.preview_cron",
@@ -603,7 +604,7 @@ class AsyncMessagingCalls(AsyncCalls):
             list[datetime],
         )
 
-    async def publish(self, *, topic: str, messages: list[NewMessage], workspace: str | None = None) -> list[Published]:  # noqa: PLR0913
+    async def publish(self, *, topic: str, messages: list[NewMessage], workspace: str | None = None) -> list[Published]:
         """Publish messages, all or none; they are kept when this returns."""
         return await self._call(
             "messaging.publish", {"topic": topic, "messages": messages, "workspace": workspace}, list[Published]
@@ -617,7 +618,7 @@ class AsyncMessagingCalls(AsyncCalls):
         workspace: str | None = None,
         limit: int | None = None,
         wait_s: float | None = None,
-    ) -> list[Delivery]:  # noqa: PLR0913
+    ) -> list[Delivery]:
         """Take messages for the time of a lease; wait for the first one as long as asked."""
         return await self._call(
             "messaging.pull",
@@ -627,7 +628,7 @@ class AsyncMessagingCalls(AsyncCalls):
 
     async def purge_dead_letters(
         self, *, topic: str, subscription: str, workspace: str | None = None, letters: list[str] | None = None
-    ) -> Settled:  # noqa: PLR0913
+    ) -> Settled:
         """Let dead letters go for good, all or those that are named."""
         return await self._call(
             "messaging.purge_dead_letters",
@@ -637,7 +638,7 @@ class AsyncMessagingCalls(AsyncCalls):
 
     async def replay_dead_letters(
         self, *, topic: str, subscription: str, workspace: str | None = None, letters: list[str] | None = None
-    ) -> Settled:  # noqa: PLR0913
+    ) -> Settled:
         """Deliver dead letters to their subscription again, all or those that are named."""
         return await self._call(
             "messaging.replay_dead_letters",
@@ -645,11 +646,11 @@ class AsyncMessagingCalls(AsyncCalls):
             Settled,
         )
 
-    async def resume_schedule(self, *, schedule: str, workspace: str | None = None) -> Schedule:  # noqa: PLR0913
+    async def resume_schedule(self, *, schedule: str, workspace: str | None = None) -> Schedule:
         """Let a schedule fire again."""
         return await self._call("messaging.resume_schedule", {"schedule": schedule, "workspace": workspace}, Schedule)
 
-    async def run_schedule(self, *, schedule: str, workspace: str | None = None) -> Schedule:  # noqa: PLR0913
+    async def run_schedule(self, *, schedule: str, workspace: str | None = None) -> Schedule:
         """Let a schedule fire now, beside its plan."""
         return await self._call("messaging.run_schedule", {"schedule": schedule, "workspace": workspace}, Schedule)
 
@@ -662,7 +663,7 @@ class AsyncMessagingCalls(AsyncCalls):
         seq: int | None = None,
         time: datetime | None = None,
         to: Literal["begin", "end"] | None = None,
-    ) -> Subscription:  # noqa: PLR0913
+    ) -> Subscription:
         """Let a subscription go on from another place: a number, a moment, the begin or the end."""
         return await self._call(
             "messaging.seek_subscription",

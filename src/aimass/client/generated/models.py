@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import Literal
+
 from aimass.client.calls import AsyncCalls, Calls
 from aimass.client.generated.models_types import Alias, Card, Model, ModelVersion, Review, VersionComparison
 from aimass.kernel.pages import Page
@@ -11,7 +12,7 @@ from aimass.kernel.pages import Page
 class ModelsCalls(Calls):
     """Operations of models."""
 
-    def approve(self, *, model: str, number: int, workspace: str | None = None, comment: str | None = None) -> Review:  # noqa: PLR0913
+    def approve(self, *, model: str, number: int, workspace: str | None = None, comment: str | None = None) -> Review:
         """Approve a version whose checks have all passed; its author may not."""
         return self._call(
             "models.approve", {"model": model, "number": number, "workspace": workspace, "comment": comment}, Review
@@ -25,7 +26,7 @@ class ModelsCalls(Calls):
         name: str | None = None,
         description: str | None = None,
         expected_version: int | None = None,
-    ) -> Model:  # noqa: PLR0913
+    ) -> Model:
         """Change name or description of a model."""
         return self._call(
             "models.change_model",
@@ -41,7 +42,7 @@ class ModelsCalls(Calls):
 
     def compare_versions(
         self, *, model: str, first: int, second: int, workspace: str | None = None
-    ) -> VersionComparison:  # noqa: PLR0913
+    ) -> VersionComparison:
         """Compare two versions: metrics side by side, and what differs in data, recipe, parameters and signature."""
         return self._call(
             "models.compare_versions",
@@ -51,7 +52,7 @@ class ModelsCalls(Calls):
 
     def create_model(
         self, *, name: str, workspace: str | None = None, slug: str | None = None, description: str | None = None
-    ) -> Model:  # noqa: PLR0913
+    ) -> Model:
         """Create a model without versions."""
         return self._call(
             "models.create_model",
@@ -59,11 +60,11 @@ class ModelsCalls(Calls):
             Model,
         )
 
-    def delete_model(self, *, model: str, workspace: str | None = None) -> None:  # noqa: PLR0913
+    def delete_model(self, *, model: str, workspace: str | None = None) -> None:
         """Delete a model with all versions; refused while an alias points to one."""
         return self._call("models.delete_model", {"model": model, "workspace": workspace}, None)
 
-    def delete_version(self, *, model: str, number: int, workspace: str | None = None) -> None:  # noqa: PLR0913
+    def delete_version(self, *, model: str, number: int, workspace: str | None = None) -> None:
         """Delete a version; refused while an alias points to it."""
         return self._call("models.delete_version", {"model": model, "number": number, "workspace": workspace}, None)
 
@@ -77,7 +78,7 @@ class ModelsCalls(Calls):
         workspace: str | None = None,
         title: str | None = None,
         expected_version: int | None = None,
-    ) -> Card:  # noqa: PLR0913
+    ) -> Card:
         """Write a section of a card; an empty text gives the facts their word back."""
         return self._call(
             "models.edit_card",
@@ -93,29 +94,29 @@ class ModelsCalls(Calls):
             Card,
         )
 
-    def get_alias(self, *, model: str, alias: str, workspace: str | None = None) -> Alias:  # noqa: PLR0913
+    def get_alias(self, *, model: str, alias: str, workspace: str | None = None) -> Alias:
         """Show where an alias points, and where it pointed before."""
         return self._call("models.get_alias", {"model": model, "alias": alias, "workspace": workspace}, Alias)
 
-    def get_card(self, *, model: str, number: int, workspace: str | None = None) -> Card:  # noqa: PLR0913
+    def get_card(self, *, model: str, number: int, workspace: str | None = None) -> Card:
         """Show the model card of a version."""
         return self._call("models.get_card", {"model": model, "number": number, "workspace": workspace}, Card)
 
-    def get_model(self, *, model: str, workspace: str | None = None) -> Model:  # noqa: PLR0913
+    def get_model(self, *, model: str, workspace: str | None = None) -> Model:
         """Show a model with its newest version and its aliases."""
         return self._call("models.get_model", {"model": model, "workspace": workspace}, Model)
 
-    def get_review(self, *, model: str, number: int, workspace: str | None = None) -> Review:  # noqa: PLR0913
+    def get_review(self, *, model: str, number: int, workspace: str | None = None) -> Review:
         """Show the newest review of a version with the evidence of each check."""
         return self._call("models.get_review", {"model": model, "number": number, "workspace": workspace}, Review)
 
-    def get_version(self, *, model: str, number: int, workspace: str | None = None) -> ModelVersion:  # noqa: PLR0913
+    def get_version(self, *, model: str, number: int, workspace: str | None = None) -> ModelVersion:
         """Show a version: its signature, where it comes from, and how far its review is."""
         return self._call(
             "models.get_version", {"model": model, "number": number, "workspace": workspace}, ModelVersion
         )
 
-    def list_aliases(self, *, model: str, workspace: str | None = None) -> list[Alias]:  # noqa: PLR0913
+    def list_aliases(self, *, model: str, workspace: str | None = None) -> list[Alias]:
         """List the aliases of a model."""
         return self._call("models.list_aliases", {"model": model, "workspace": workspace}, list[Alias])
 
@@ -126,7 +127,7 @@ class ModelsCalls(Calls):
         text: str | None = None,
         limit: int | None = None,
         cursor: str | None = None,
-    ) -> Page[Model]:  # noqa: PLR0913
+    ) -> Page[Model]:
         """List models, newest first."""
         return self._call(
             "models.list_models", {"workspace": workspace, "text": text, "limit": limit, "cursor": cursor}, Page[Model]
@@ -139,7 +140,7 @@ class ModelsCalls(Calls):
         state: Literal["SUBMITTED", "SCANNING", "QUARANTINED", "APPROVED", "REJECTED"] | None = None,
         limit: int | None = None,
         cursor: str | None = None,
-    ) -> Page[Review]:  # noqa: PLR0913
+    ) -> Page[Review]:
         """List reviews, newest first."""
         return self._call(
             "models.list_reviews",
@@ -155,7 +156,7 @@ class ModelsCalls(Calls):
         review: Literal["SUBMITTED", "SCANNING", "QUARANTINED", "APPROVED", "REJECTED"] | None = None,
         limit: int | None = None,
         cursor: str | None = None,
-    ) -> Page[ModelVersion]:  # noqa: PLR0913
+    ) -> Page[ModelVersion]:
         """List the versions of a model, newest first."""
         return self._call(
             "models.list_versions",
@@ -163,19 +164,19 @@ class ModelsCalls(Calls):
             Page[ModelVersion],
         )
 
-    def reject(self, *, model: str, number: int, workspace: str | None = None, comment: str | None = None) -> Review:  # noqa: PLR0913
+    def reject(self, *, model: str, number: int, workspace: str | None = None, comment: str | None = None) -> Review:
         """Reject a version."""
         return self._call(
             "models.reject", {"model": model, "number": number, "workspace": workspace, "comment": comment}, Review
         )
 
-    def remove_alias(self, *, model: str, alias: str, workspace: str | None = None) -> None:  # noqa: PLR0913
+    def remove_alias(self, *, model: str, alias: str, workspace: str | None = None) -> None:
         """Take an alias away."""
         return self._call("models.remove_alias", {"model": model, "alias": alias, "workspace": workspace}, None)
 
     def set_alias(
         self, *, model: str, alias: str, number: int, workspace: str | None = None, expected_version: int | None = None
-    ) -> Alias:  # noqa: PLR0913
+    ) -> Alias:
         """Point an alias to an approved version."""
         return self._call(
             "models.set_alias",
@@ -189,7 +190,7 @@ class ModelsCalls(Calls):
             Alias,
         )
 
-    def submit_review(self, *, model: str, number: int, workspace: str | None = None) -> Review:  # noqa: PLR0913
+    def submit_review(self, *, model: str, number: int, workspace: str | None = None) -> Review:
         """Let a version be reviewed; while a review is open, that one is returned."""
         return self._call("models.submit_review", {"model": model, "number": number, "workspace": workspace}, Review)
 
@@ -199,7 +200,7 @@ class AsyncModelsCalls(AsyncCalls):
 
     async def approve(
         self, *, model: str, number: int, workspace: str | None = None, comment: str | None = None
-    ) -> Review:  # noqa: PLR0913
+    ) -> Review:
         """Approve a version whose checks have all passed; its author may not."""
         return await self._call(
             "models.approve", {"model": model, "number": number, "workspace": workspace, "comment": comment}, Review
@@ -213,7 +214,7 @@ class AsyncModelsCalls(AsyncCalls):
         name: str | None = None,
         description: str | None = None,
         expected_version: int | None = None,
-    ) -> Model:  # noqa: PLR0913
+    ) -> Model:
         """Change name or description of a model."""
         return await self._call(
             "models.change_model",
@@ -229,7 +230,7 @@ class AsyncModelsCalls(AsyncCalls):
 
     async def compare_versions(
         self, *, model: str, first: int, second: int, workspace: str | None = None
-    ) -> VersionComparison:  # noqa: PLR0913
+    ) -> VersionComparison:
         """Compare two versions: metrics side by side, and what differs in data, recipe, parameters and signature."""
         return await self._call(
             "models.compare_versions",
@@ -239,7 +240,7 @@ class AsyncModelsCalls(AsyncCalls):
 
     async def create_model(
         self, *, name: str, workspace: str | None = None, slug: str | None = None, description: str | None = None
-    ) -> Model:  # noqa: PLR0913
+    ) -> Model:
         """Create a model without versions."""
         return await self._call(
             "models.create_model",
@@ -247,11 +248,11 @@ class AsyncModelsCalls(AsyncCalls):
             Model,
         )
 
-    async def delete_model(self, *, model: str, workspace: str | None = None) -> None:  # noqa: PLR0913
+    async def delete_model(self, *, model: str, workspace: str | None = None) -> None:
         """Delete a model with all versions; refused while an alias points to one."""
         return await self._call("models.delete_model", {"model": model, "workspace": workspace}, None)
 
-    async def delete_version(self, *, model: str, number: int, workspace: str | None = None) -> None:  # noqa: PLR0913
+    async def delete_version(self, *, model: str, number: int, workspace: str | None = None) -> None:
         """Delete a version; refused while an alias points to it."""
         return await self._call(
             "models.delete_version", {"model": model, "number": number, "workspace": workspace}, None
@@ -267,7 +268,7 @@ class AsyncModelsCalls(AsyncCalls):
         workspace: str | None = None,
         title: str | None = None,
         expected_version: int | None = None,
-    ) -> Card:  # noqa: PLR0913
+    ) -> Card:
         """Write a section of a card; an empty text gives the facts their word back."""
         return await self._call(
             "models.edit_card",
@@ -283,29 +284,29 @@ class AsyncModelsCalls(AsyncCalls):
             Card,
         )
 
-    async def get_alias(self, *, model: str, alias: str, workspace: str | None = None) -> Alias:  # noqa: PLR0913
+    async def get_alias(self, *, model: str, alias: str, workspace: str | None = None) -> Alias:
         """Show where an alias points, and where it pointed before."""
         return await self._call("models.get_alias", {"model": model, "alias": alias, "workspace": workspace}, Alias)
 
-    async def get_card(self, *, model: str, number: int, workspace: str | None = None) -> Card:  # noqa: PLR0913
+    async def get_card(self, *, model: str, number: int, workspace: str | None = None) -> Card:
         """Show the model card of a version."""
         return await self._call("models.get_card", {"model": model, "number": number, "workspace": workspace}, Card)
 
-    async def get_model(self, *, model: str, workspace: str | None = None) -> Model:  # noqa: PLR0913
+    async def get_model(self, *, model: str, workspace: str | None = None) -> Model:
         """Show a model with its newest version and its aliases."""
         return await self._call("models.get_model", {"model": model, "workspace": workspace}, Model)
 
-    async def get_review(self, *, model: str, number: int, workspace: str | None = None) -> Review:  # noqa: PLR0913
+    async def get_review(self, *, model: str, number: int, workspace: str | None = None) -> Review:
         """Show the newest review of a version with the evidence of each check."""
         return await self._call("models.get_review", {"model": model, "number": number, "workspace": workspace}, Review)
 
-    async def get_version(self, *, model: str, number: int, workspace: str | None = None) -> ModelVersion:  # noqa: PLR0913
+    async def get_version(self, *, model: str, number: int, workspace: str | None = None) -> ModelVersion:
         """Show a version: its signature, where it comes from, and how far its review is."""
         return await self._call(
             "models.get_version", {"model": model, "number": number, "workspace": workspace}, ModelVersion
         )
 
-    async def list_aliases(self, *, model: str, workspace: str | None = None) -> list[Alias]:  # noqa: PLR0913
+    async def list_aliases(self, *, model: str, workspace: str | None = None) -> list[Alias]:
         """List the aliases of a model."""
         return await self._call("models.list_aliases", {"model": model, "workspace": workspace}, list[Alias])
 
@@ -316,7 +317,7 @@ class AsyncModelsCalls(AsyncCalls):
         text: str | None = None,
         limit: int | None = None,
         cursor: str | None = None,
-    ) -> Page[Model]:  # noqa: PLR0913
+    ) -> Page[Model]:
         """List models, newest first."""
         return await self._call(
             "models.list_models", {"workspace": workspace, "text": text, "limit": limit, "cursor": cursor}, Page[Model]
@@ -329,7 +330,7 @@ class AsyncModelsCalls(AsyncCalls):
         state: Literal["SUBMITTED", "SCANNING", "QUARANTINED", "APPROVED", "REJECTED"] | None = None,
         limit: int | None = None,
         cursor: str | None = None,
-    ) -> Page[Review]:  # noqa: PLR0913
+    ) -> Page[Review]:
         """List reviews, newest first."""
         return await self._call(
             "models.list_reviews",
@@ -345,7 +346,7 @@ class AsyncModelsCalls(AsyncCalls):
         review: Literal["SUBMITTED", "SCANNING", "QUARANTINED", "APPROVED", "REJECTED"] | None = None,
         limit: int | None = None,
         cursor: str | None = None,
-    ) -> Page[ModelVersion]:  # noqa: PLR0913
+    ) -> Page[ModelVersion]:
         """List the versions of a model, newest first."""
         return await self._call(
             "models.list_versions",
@@ -355,19 +356,19 @@ class AsyncModelsCalls(AsyncCalls):
 
     async def reject(
         self, *, model: str, number: int, workspace: str | None = None, comment: str | None = None
-    ) -> Review:  # noqa: PLR0913
+    ) -> Review:
         """Reject a version."""
         return await self._call(
             "models.reject", {"model": model, "number": number, "workspace": workspace, "comment": comment}, Review
         )
 
-    async def remove_alias(self, *, model: str, alias: str, workspace: str | None = None) -> None:  # noqa: PLR0913
+    async def remove_alias(self, *, model: str, alias: str, workspace: str | None = None) -> None:
         """Take an alias away."""
         return await self._call("models.remove_alias", {"model": model, "alias": alias, "workspace": workspace}, None)
 
     async def set_alias(
         self, *, model: str, alias: str, number: int, workspace: str | None = None, expected_version: int | None = None
-    ) -> Alias:  # noqa: PLR0913
+    ) -> Alias:
         """Point an alias to an approved version."""
         return await self._call(
             "models.set_alias",
@@ -381,7 +382,7 @@ class AsyncModelsCalls(AsyncCalls):
             Alias,
         )
 
-    async def submit_review(self, *, model: str, number: int, workspace: str | None = None) -> Review:  # noqa: PLR0913
+    async def submit_review(self, *, model: str, number: int, workspace: str | None = None) -> Review:
         """Let a version be reviewed; while a review is open, that one is returned."""
         return await self._call(
             "models.submit_review", {"model": model, "number": number, "workspace": workspace}, Review

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 from typing import Any, Literal
+
 from aimass.client.calls import AsyncCalls, Calls
 from aimass.client.generated.monitoring_types import (
     Alert,
@@ -30,7 +31,7 @@ class MonitoringCalls(Calls):
 
     def ack_alert(
         self, *, alert: str, workspace: str | None = None, note: str | None = None, expected_version: int | None = None
-    ) -> Alert:  # noqa: PLR0913
+    ) -> Alert:
         """Acknowledge an alert: somebody looks after it; it is still resolved by itself when all is well."""
         return self._call(
             "monitoring.ack_alert",
@@ -48,7 +49,7 @@ class MonitoringCalls(Calls):
         is_enabled: bool | None = None,
         positive: str | None = None,
         expected_version: int | None = None,
-    ) -> Monitor:  # noqa: PLR0913
+    ) -> Monitor:
         """Change the window of a monitor, or switch it off."""
         return self._call(
             "monitoring.change_monitor",
@@ -78,7 +79,7 @@ class MonitoringCalls(Calls):
         severity: Literal["info", "warning", "critical"] | None = None,
         is_enabled: bool | None = None,
         expected_version: int | None = None,
-    ) -> AlertRule:  # noqa: PLR0913
+    ) -> AlertRule:
         """Change an alert rule; it is judged anew from now on."""
         return self._call(
             "monitoring.change_rule",
@@ -114,7 +115,7 @@ class MonitoringCalls(Calls):
         resolve_s: float | None = None,
         min_count: int | None = None,
         severity: Literal["info", "warning", "critical"] | None = None,
-    ) -> AlertRule:  # noqa: PLR0913
+    ) -> AlertRule:
         """Create an alert rule for an endpoint."""
         return self._call(
             "monitoring.create_rule",
@@ -136,7 +137,7 @@ class MonitoringCalls(Calls):
             AlertRule,
         )
 
-    def delete_rule(self, *, rule: str, workspace: str | None = None, expected_version: int | None = None) -> None:  # noqa: PLR0913
+    def delete_rule(self, *, rule: str, workspace: str | None = None, expected_version: int | None = None) -> None:
         """Delete an alert rule; its open alerts are resolved."""
         return self._call(
             "monitoring.delete_rule", {"rule": rule, "workspace": workspace, "expected_version": expected_version}, None
@@ -150,7 +151,7 @@ class MonitoringCalls(Calls):
         request_ids: list[str] | None = None,
         column: str | None = None,
         value: str | None = None,
-    ) -> Erased:  # noqa: PLR0913
+    ) -> Erased:
         """Erase records and their feedback for good, by request ids or by the value of an input."""
         return self._call(
             "monitoring.erase_records",
@@ -166,7 +167,7 @@ class MonitoringCalls(Calls):
 
     def evaluate_now(
         self, *, endpoint: str, workspace: str | None = None, rows: int | None = None, since: datetime | None = None
-    ) -> Evaluation:  # noqa: PLR0913
+    ) -> Evaluation:
         """Take over what the gateway has handed over, compute drift and quality of each deployment, and judge the rules."""
         return self._call(
             "monitoring.evaluate_now",
@@ -174,17 +175,17 @@ class MonitoringCalls(Calls):
             Evaluation,
         )
 
-    def get_alert(self, *, alert: str, workspace: str | None = None) -> Alert:  # noqa: PLR0913
+    def get_alert(self, *, alert: str, workspace: str | None = None) -> Alert:
         """Show an alert."""
         return self._call("monitoring.get_alert", {"alert": alert, "workspace": workspace}, Alert)
 
-    def get_coverage(self, *, endpoint: str, workspace: str | None = None) -> Coverage:  # noqa: PLR0913
+    def get_coverage(self, *, endpoint: str, workspace: str | None = None) -> Coverage:
         """Show how much of the recorded traffic has its truth, and how much feedback waits for its record."""
         return self._call("monitoring.get_coverage", {"endpoint": endpoint, "workspace": workspace}, Coverage)
 
     def get_drift(
         self, *, endpoint: str, workspace: str | None = None, deployment: str | None = None, limit: int | None = None
-    ) -> Drift:  # noqa: PLR0913
+    ) -> Drift:
         """Show how far each input and the predictions have moved from the reference, with the history."""
         return self._call(
             "monitoring.get_drift",
@@ -194,7 +195,7 @@ class MonitoringCalls(Calls):
 
     def get_endpoint_metrics(
         self, *, endpoint: str, workspace: str | None = None, window_s: int | None = None, until: datetime | None = None
-    ) -> EndpointMetrics:  # noqa: PLR0913
+    ) -> EndpointMetrics:
         """Return requests per second, latencies and error rates of an endpoint, in all and by revision."""
         return self._call(
             "monitoring.get_endpoint_metrics",
@@ -202,7 +203,7 @@ class MonitoringCalls(Calls):
             EndpointMetrics,
         )
 
-    def get_monitor(self, *, monitor: str, workspace: str | None = None) -> Monitor:  # noqa: PLR0913
+    def get_monitor(self, *, monitor: str, workspace: str | None = None) -> Monitor:
         """Show a monitor."""
         return self._call("monitoring.get_monitor", {"monitor": monitor, "workspace": workspace}, Monitor)
 
@@ -214,7 +215,7 @@ class MonitoringCalls(Calls):
         deployment: str | None = None,
         revision: str | None = None,
         limit: int | None = None,
-    ) -> Quality:  # noqa: PLR0913
+    ) -> Quality:
         """Show how good the predictions were where the truth came back, with the history."""
         return self._call(
             "monitoring.get_quality",
@@ -228,11 +229,11 @@ class MonitoringCalls(Calls):
             Quality,
         )
 
-    def get_recording(self, *, endpoint: str, workspace: str | None = None) -> Recording:  # noqa: PLR0913
+    def get_recording(self, *, endpoint: str, workspace: str | None = None) -> Recording:
         """Show what is kept of an endpoint's requests, how much there is, and what was damaged."""
         return self._call("monitoring.get_recording", {"endpoint": endpoint, "workspace": workspace}, Recording)
 
-    def get_rule(self, *, rule: str, workspace: str | None = None, expected_version: int | None = None) -> AlertRule:  # noqa: PLR0913
+    def get_rule(self, *, rule: str, workspace: str | None = None, expected_version: int | None = None) -> AlertRule:
         """Show an alert rule."""
         return self._call(
             "monitoring.get_rule",
@@ -249,7 +250,7 @@ class MonitoringCalls(Calls):
         open: bool | None = None,
         limit: int | None = None,
         cursor: str | None = None,
-    ) -> Page[Alert]:  # noqa: PLR0913
+    ) -> Page[Alert]:
         """List alerts, newest first."""
         return self._call(
             "monitoring.list_alerts",
@@ -273,7 +274,7 @@ class MonitoringCalls(Calls):
         known: bool | None = None,
         limit: int | None = None,
         cursor: str | None = None,
-    ) -> Page[Feedback]:  # noqa: PLR0913
+    ) -> Page[Feedback]:
         """List feedback, newest first; with a request id also what was said before."""
         return self._call(
             "monitoring.list_feedback",
@@ -295,7 +296,7 @@ class MonitoringCalls(Calls):
         endpoint: str | None = None,
         limit: int | None = None,
         cursor: str | None = None,
-    ) -> Page[Monitor]:  # noqa: PLR0913
+    ) -> Page[Monitor]:
         """List monitors, one for each deployment."""
         return self._call(
             "monitoring.list_monitors",
@@ -316,7 +317,7 @@ class MonitoringCalls(Calls):
         until: datetime | None = None,
         limit: int | None = None,
         cursor: str | None = None,
-    ) -> Page[InferenceRecord]:  # noqa: PLR0913
+    ) -> Page[InferenceRecord]:
         """List inference records, newest first; who may not use monitoring sees no values."""
         return self._call(
             "monitoring.list_records",
@@ -342,7 +343,7 @@ class MonitoringCalls(Calls):
         endpoint: str | None = None,
         limit: int | None = None,
         cursor: str | None = None,
-    ) -> Page[AlertRule]:  # noqa: PLR0913
+    ) -> Page[AlertRule]:
         """List alert rules."""
         return self._call(
             "monitoring.list_rules",
@@ -360,7 +361,7 @@ class MonitoringCalls(Calls):
         since: datetime | None = None,
         until: datetime | None = None,
         step_s: int | None = None,
-    ) -> SeriesAnswer:  # noqa: PLR0913
+    ) -> SeriesAnswer:
         """Return counters and histograms by name: counts, rates and quantiles per step of time."""
         return self._call(
             "monitoring.query_series",
@@ -378,7 +379,7 @@ class MonitoringCalls(Calls):
 
     def resolve_alert(
         self, *, alert: str, workspace: str | None = None, note: str | None = None, expected_version: int | None = None
-    ) -> Alert:  # noqa: PLR0913
+    ) -> Alert:
         """Resolve an alert by hand; it fires again only when a later measurement breaks the rule."""
         return self._call(
             "monitoring.resolve_alert",
@@ -386,7 +387,7 @@ class MonitoringCalls(Calls):
             Alert,
         )
 
-    def send_feedback(self, *, endpoint: str, labels: list[Label], workspace: str | None = None) -> FeedbackReceipt:  # noqa: PLR0913
+    def send_feedback(self, *, endpoint: str, labels: list[Label], workspace: str | None = None) -> FeedbackReceipt:
         """Tell the truth about requests, by request id; the same label again changes nothing, another one replaces it."""
         return self._call(
             "monitoring.send_feedback",
@@ -407,7 +408,7 @@ class MonitoringCalls(Calls):
         features: list[str] | None = None,
         baseline: dict[str, float] | None = None,
         positive: str | None = None,
-    ) -> list[Monitor]:  # noqa: PLR0913
+    ) -> list[Monitor]:
         """Compare an endpoint's traffic with a dataset of the workspace, or with a sample of rows."""
         return self._call(
             "monitoring.set_reference",
@@ -432,7 +433,7 @@ class AsyncMonitoringCalls(AsyncCalls):
 
     async def ack_alert(
         self, *, alert: str, workspace: str | None = None, note: str | None = None, expected_version: int | None = None
-    ) -> Alert:  # noqa: PLR0913
+    ) -> Alert:
         """Acknowledge an alert: somebody looks after it; it is still resolved by itself when all is well."""
         return await self._call(
             "monitoring.ack_alert",
@@ -450,7 +451,7 @@ class AsyncMonitoringCalls(AsyncCalls):
         is_enabled: bool | None = None,
         positive: str | None = None,
         expected_version: int | None = None,
-    ) -> Monitor:  # noqa: PLR0913
+    ) -> Monitor:
         """Change the window of a monitor, or switch it off."""
         return await self._call(
             "monitoring.change_monitor",
@@ -480,7 +481,7 @@ class AsyncMonitoringCalls(AsyncCalls):
         severity: Literal["info", "warning", "critical"] | None = None,
         is_enabled: bool | None = None,
         expected_version: int | None = None,
-    ) -> AlertRule:  # noqa: PLR0913
+    ) -> AlertRule:
         """Change an alert rule; it is judged anew from now on."""
         return await self._call(
             "monitoring.change_rule",
@@ -516,7 +517,7 @@ class AsyncMonitoringCalls(AsyncCalls):
         resolve_s: float | None = None,
         min_count: int | None = None,
         severity: Literal["info", "warning", "critical"] | None = None,
-    ) -> AlertRule:  # noqa: PLR0913
+    ) -> AlertRule:
         """Create an alert rule for an endpoint."""
         return await self._call(
             "monitoring.create_rule",
@@ -540,7 +541,7 @@ class AsyncMonitoringCalls(AsyncCalls):
 
     async def delete_rule(
         self, *, rule: str, workspace: str | None = None, expected_version: int | None = None
-    ) -> None:  # noqa: PLR0913
+    ) -> None:
         """Delete an alert rule; its open alerts are resolved."""
         return await self._call(
             "monitoring.delete_rule", {"rule": rule, "workspace": workspace, "expected_version": expected_version}, None
@@ -554,7 +555,7 @@ class AsyncMonitoringCalls(AsyncCalls):
         request_ids: list[str] | None = None,
         column: str | None = None,
         value: str | None = None,
-    ) -> Erased:  # noqa: PLR0913
+    ) -> Erased:
         """Erase records and their feedback for good, by request ids or by the value of an input."""
         return await self._call(
             "monitoring.erase_records",
@@ -570,7 +571,7 @@ class AsyncMonitoringCalls(AsyncCalls):
 
     async def evaluate_now(
         self, *, endpoint: str, workspace: str | None = None, rows: int | None = None, since: datetime | None = None
-    ) -> Evaluation:  # noqa: PLR0913
+    ) -> Evaluation:
         """Take over what the gateway has handed over, compute drift and quality of each deployment, and judge the rules."""
         return await self._call(
             "monitoring.evaluate_now",
@@ -578,17 +579,17 @@ class AsyncMonitoringCalls(AsyncCalls):
             Evaluation,
         )
 
-    async def get_alert(self, *, alert: str, workspace: str | None = None) -> Alert:  # noqa: PLR0913
+    async def get_alert(self, *, alert: str, workspace: str | None = None) -> Alert:
         """Show an alert."""
         return await self._call("monitoring.get_alert", {"alert": alert, "workspace": workspace}, Alert)
 
-    async def get_coverage(self, *, endpoint: str, workspace: str | None = None) -> Coverage:  # noqa: PLR0913
+    async def get_coverage(self, *, endpoint: str, workspace: str | None = None) -> Coverage:
         """Show how much of the recorded traffic has its truth, and how much feedback waits for its record."""
         return await self._call("monitoring.get_coverage", {"endpoint": endpoint, "workspace": workspace}, Coverage)
 
     async def get_drift(
         self, *, endpoint: str, workspace: str | None = None, deployment: str | None = None, limit: int | None = None
-    ) -> Drift:  # noqa: PLR0913
+    ) -> Drift:
         """Show how far each input and the predictions have moved from the reference, with the history."""
         return await self._call(
             "monitoring.get_drift",
@@ -598,7 +599,7 @@ class AsyncMonitoringCalls(AsyncCalls):
 
     async def get_endpoint_metrics(
         self, *, endpoint: str, workspace: str | None = None, window_s: int | None = None, until: datetime | None = None
-    ) -> EndpointMetrics:  # noqa: PLR0913
+    ) -> EndpointMetrics:
         """Return requests per second, latencies and error rates of an endpoint, in all and by revision."""
         return await self._call(
             "monitoring.get_endpoint_metrics",
@@ -606,7 +607,7 @@ class AsyncMonitoringCalls(AsyncCalls):
             EndpointMetrics,
         )
 
-    async def get_monitor(self, *, monitor: str, workspace: str | None = None) -> Monitor:  # noqa: PLR0913
+    async def get_monitor(self, *, monitor: str, workspace: str | None = None) -> Monitor:
         """Show a monitor."""
         return await self._call("monitoring.get_monitor", {"monitor": monitor, "workspace": workspace}, Monitor)
 
@@ -618,7 +619,7 @@ class AsyncMonitoringCalls(AsyncCalls):
         deployment: str | None = None,
         revision: str | None = None,
         limit: int | None = None,
-    ) -> Quality:  # noqa: PLR0913
+    ) -> Quality:
         """Show how good the predictions were where the truth came back, with the history."""
         return await self._call(
             "monitoring.get_quality",
@@ -632,13 +633,13 @@ class AsyncMonitoringCalls(AsyncCalls):
             Quality,
         )
 
-    async def get_recording(self, *, endpoint: str, workspace: str | None = None) -> Recording:  # noqa: PLR0913
+    async def get_recording(self, *, endpoint: str, workspace: str | None = None) -> Recording:
         """Show what is kept of an endpoint's requests, how much there is, and what was damaged."""
         return await self._call("monitoring.get_recording", {"endpoint": endpoint, "workspace": workspace}, Recording)
 
     async def get_rule(
         self, *, rule: str, workspace: str | None = None, expected_version: int | None = None
-    ) -> AlertRule:  # noqa: PLR0913
+    ) -> AlertRule:
         """Show an alert rule."""
         return await self._call(
             "monitoring.get_rule",
@@ -655,7 +656,7 @@ class AsyncMonitoringCalls(AsyncCalls):
         open: bool | None = None,
         limit: int | None = None,
         cursor: str | None = None,
-    ) -> Page[Alert]:  # noqa: PLR0913
+    ) -> Page[Alert]:
         """List alerts, newest first."""
         return await self._call(
             "monitoring.list_alerts",
@@ -679,7 +680,7 @@ class AsyncMonitoringCalls(AsyncCalls):
         known: bool | None = None,
         limit: int | None = None,
         cursor: str | None = None,
-    ) -> Page[Feedback]:  # noqa: PLR0913
+    ) -> Page[Feedback]:
         """List feedback, newest first; with a request id also what was said before."""
         return await self._call(
             "monitoring.list_feedback",
@@ -701,7 +702,7 @@ class AsyncMonitoringCalls(AsyncCalls):
         endpoint: str | None = None,
         limit: int | None = None,
         cursor: str | None = None,
-    ) -> Page[Monitor]:  # noqa: PLR0913
+    ) -> Page[Monitor]:
         """List monitors, one for each deployment."""
         return await self._call(
             "monitoring.list_monitors",
@@ -722,7 +723,7 @@ class AsyncMonitoringCalls(AsyncCalls):
         until: datetime | None = None,
         limit: int | None = None,
         cursor: str | None = None,
-    ) -> Page[InferenceRecord]:  # noqa: PLR0913
+    ) -> Page[InferenceRecord]:
         """List inference records, newest first; who may not use monitoring sees no values."""
         return await self._call(
             "monitoring.list_records",
@@ -748,7 +749,7 @@ class AsyncMonitoringCalls(AsyncCalls):
         endpoint: str | None = None,
         limit: int | None = None,
         cursor: str | None = None,
-    ) -> Page[AlertRule]:  # noqa: PLR0913
+    ) -> Page[AlertRule]:
         """List alert rules."""
         return await self._call(
             "monitoring.list_rules",
@@ -766,7 +767,7 @@ class AsyncMonitoringCalls(AsyncCalls):
         since: datetime | None = None,
         until: datetime | None = None,
         step_s: int | None = None,
-    ) -> SeriesAnswer:  # noqa: PLR0913
+    ) -> SeriesAnswer:
         """Return counters and histograms by name: counts, rates and quantiles per step of time."""
         return await self._call(
             "monitoring.query_series",
@@ -784,7 +785,7 @@ class AsyncMonitoringCalls(AsyncCalls):
 
     async def resolve_alert(
         self, *, alert: str, workspace: str | None = None, note: str | None = None, expected_version: int | None = None
-    ) -> Alert:  # noqa: PLR0913
+    ) -> Alert:
         """Resolve an alert by hand; it fires again only when a later measurement breaks the rule."""
         return await self._call(
             "monitoring.resolve_alert",
@@ -794,7 +795,7 @@ class AsyncMonitoringCalls(AsyncCalls):
 
     async def send_feedback(
         self, *, endpoint: str, labels: list[Label], workspace: str | None = None
-    ) -> FeedbackReceipt:  # noqa: PLR0913
+    ) -> FeedbackReceipt:
         """Tell the truth about requests, by request id; the same label again changes nothing, another one replaces it."""
         return await self._call(
             "monitoring.send_feedback",
@@ -815,7 +816,7 @@ class AsyncMonitoringCalls(AsyncCalls):
         features: list[str] | None = None,
         baseline: dict[str, float] | None = None,
         positive: str | None = None,
-    ) -> list[Monitor]:  # noqa: PLR0913
+    ) -> list[Monitor]:
         """Compare an endpoint's traffic with a dataset of the workspace, or with a sample of rows."""
         return await self._call(
             "monitoring.set_reference",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import Any
+
 from aimass.client.calls import AsyncCalls, Calls
 from aimass.client.generated.overview_types import Activity, Finding, Lineage, Need, SpecChange, StorageUse
 
@@ -12,7 +13,7 @@ class OverviewCalls(Calls):
 
     def apply_specs(
         self, *, documents: list[dict[str, Any]], workspace: str | None = None, dry_run: bool | None = None
-    ) -> list[SpecChange]:  # noqa: PLR0913
+    ) -> list[SpecChange]:
         """Create or change what the documents describe; each kind asks for its own permission."""
         return self._call(
             "overview.apply_specs",
@@ -20,27 +21,27 @@ class OverviewCalls(Calls):
             list[SpecChange],
         )
 
-    def export_specs(self, *, workspace: str | None = None) -> list[dict[str, Any]]:  # noqa: PLR0913
+    def export_specs(self, *, workspace: str | None = None) -> list[dict[str, Any]]:
         """Write everything that has a spec as documents; applying them again changes nothing."""
         return self._call("overview.export_specs", {"workspace": workspace}, list[dict[str, Any]])
 
-    def list_activity(self, *, workspace: str | None = None, limit: int | None = None) -> list[Activity]:  # noqa: PLR0913
+    def list_activity(self, *, workspace: str | None = None, limit: int | None = None) -> list[Activity]:
         """List the latest facts of the event log."""
         return self._call("overview.list_activity", {"workspace": workspace, "limit": limit}, list[Activity])
 
-    def list_needs(self, *, workspace: str | None = None) -> list[Need]:  # noqa: PLR0913
+    def list_needs(self, *, workspace: str | None = None) -> list[Need]:
         """List what needs somebody: alerts, failed jobs, reviews and approvals, newest first."""
         return self._call("overview.list_needs", {"workspace": workspace}, list[Need])
 
-    def search(self, *, q: str, kind: str | None = None, limit: int | None = None) -> list[Finding]:  # noqa: PLR0913
+    def search(self, *, q: str, kind: str | None = None, limit: int | None = None) -> list[Finding]:
         """Find datasets, models, services, jobs, people and pages by their words."""
         return self._call("overview.search", {"q": q, "kind": kind, "limit": limit}, list[Finding])
 
-    def show_storage(self) -> list[StorageUse]:  # noqa: PLR0913
+    def show_storage(self) -> list[StorageUse]:
         """Show what the data directory holds, and how long it is kept."""
         return self._call("overview.show_storage", {}, list[StorageUse])
 
-    def trace_lineage(self, *, kind: str, id: str, workspace: str | None = None, hops: int | None = None) -> Lineage:  # noqa: PLR0913
+    def trace_lineage(self, *, kind: str, id: str, workspace: str | None = None, hops: int | None = None) -> Lineage:
         """Follow where an object came from and what came of it."""
         return self._call(
             "overview.trace_lineage", {"kind": kind, "id": id, "workspace": workspace, "hops": hops}, Lineage
@@ -52,7 +53,7 @@ class AsyncOverviewCalls(AsyncCalls):
 
     async def apply_specs(
         self, *, documents: list[dict[str, Any]], workspace: str | None = None, dry_run: bool | None = None
-    ) -> list[SpecChange]:  # noqa: PLR0913
+    ) -> list[SpecChange]:
         """Create or change what the documents describe; each kind asks for its own permission."""
         return await self._call(
             "overview.apply_specs",
@@ -60,29 +61,29 @@ class AsyncOverviewCalls(AsyncCalls):
             list[SpecChange],
         )
 
-    async def export_specs(self, *, workspace: str | None = None) -> list[dict[str, Any]]:  # noqa: PLR0913
+    async def export_specs(self, *, workspace: str | None = None) -> list[dict[str, Any]]:
         """Write everything that has a spec as documents; applying them again changes nothing."""
         return await self._call("overview.export_specs", {"workspace": workspace}, list[dict[str, Any]])
 
-    async def list_activity(self, *, workspace: str | None = None, limit: int | None = None) -> list[Activity]:  # noqa: PLR0913
+    async def list_activity(self, *, workspace: str | None = None, limit: int | None = None) -> list[Activity]:
         """List the latest facts of the event log."""
         return await self._call("overview.list_activity", {"workspace": workspace, "limit": limit}, list[Activity])
 
-    async def list_needs(self, *, workspace: str | None = None) -> list[Need]:  # noqa: PLR0913
+    async def list_needs(self, *, workspace: str | None = None) -> list[Need]:
         """List what needs somebody: alerts, failed jobs, reviews and approvals, newest first."""
         return await self._call("overview.list_needs", {"workspace": workspace}, list[Need])
 
-    async def search(self, *, q: str, kind: str | None = None, limit: int | None = None) -> list[Finding]:  # noqa: PLR0913
+    async def search(self, *, q: str, kind: str | None = None, limit: int | None = None) -> list[Finding]:
         """Find datasets, models, services, jobs, people and pages by their words."""
         return await self._call("overview.search", {"q": q, "kind": kind, "limit": limit}, list[Finding])
 
-    async def show_storage(self) -> list[StorageUse]:  # noqa: PLR0913
+    async def show_storage(self) -> list[StorageUse]:
         """Show what the data directory holds, and how long it is kept."""
         return await self._call("overview.show_storage", {}, list[StorageUse])
 
     async def trace_lineage(
         self, *, kind: str, id: str, workspace: str | None = None, hops: int | None = None
-    ) -> Lineage:  # noqa: PLR0913
+    ) -> Lineage:
         """Follow where an object came from and what came of it."""
         return await self._call(
             "overview.trace_lineage", {"kind": kind, "id": id, "workspace": workspace, "hops": hops}, Lineage

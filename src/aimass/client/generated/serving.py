@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import Literal
+
 from aimass.client.calls import AsyncCalls, Calls
 from aimass.client.generated.serving_types import (
     Deployment,
@@ -33,7 +34,7 @@ class ServingCalls(Calls):
         max_record_bytes: int | None = None,
         unseen: Literal["model", "serve", "refuse"] | None = None,
         expected_version: int | None = None,
-    ) -> Endpoint:  # noqa: PLR0913
+    ) -> Endpoint:
         """Change the limits and the record policy of an endpoint."""
         return self._call(
             "serving.change_endpoint",
@@ -66,7 +67,7 @@ class ServingCalls(Calls):
         retention_days: int | None = None,
         max_record_bytes: int | None = None,
         unseen: Literal["model", "serve", "refuse"] | None = None,
-    ) -> Endpoint:  # noqa: PLR0913
+    ) -> Endpoint:
         """Create an endpoint: a stable name that clients call."""
         return self._call(
             "serving.create_endpoint",
@@ -87,7 +88,7 @@ class ServingCalls(Calls):
 
     def delete_endpoint(
         self, *, endpoint: str, workspace: str | None = None, expected_version: int | None = None
-    ) -> None:  # noqa: PLR0913
+    ) -> None:
         """Delete an endpoint: it answers no more; its history stays."""
         return self._call(
             "serving.delete_endpoint",
@@ -108,7 +109,7 @@ class ServingCalls(Calls):
         placement: Literal["auto", "inline", "isolated"] | None = None,
         resources: Resources | None = None,
         reason: str | None = None,
-    ) -> Endpoint:  # noqa: PLR0913
+    ) -> Endpoint:
         """Deploy a model on an endpoint; the same again changes nothing."""
         return self._call(
             "serving.deploy",
@@ -136,7 +137,7 @@ class ServingCalls(Calls):
         alias: str | None = None,
         model_version: int | None = None,
         reason: str | None = None,
-    ) -> Endpoint:  # noqa: PLR0913
+    ) -> Endpoint:
         """Serve a model on the endpoint of its name, which is made when it is missing."""
         return self._call(
             "serving.deploy_model",
@@ -151,19 +152,19 @@ class ServingCalls(Calls):
             Endpoint,
         )
 
-    def get_endpoint(self, *, endpoint: str, workspace: str | None = None) -> Endpoint:  # noqa: PLR0913
+    def get_endpoint(self, *, endpoint: str, workspace: str | None = None) -> Endpoint:
         """Show an endpoint with its deployments and traffic."""
         return self._call("serving.get_endpoint", {"endpoint": endpoint, "workspace": workspace}, Endpoint)
 
-    def get_snippet(self, *, endpoint: str, workspace: str | None = None) -> Snippet:  # noqa: PLR0913
+    def get_snippet(self, *, endpoint: str, workspace: str | None = None) -> Snippet:
         """Show programs that call an endpoint with a sample of its model: curl, Python and tritonclient."""
         return self._call("serving.get_snippet", {"endpoint": endpoint, "workspace": workspace}, Snippet)
 
-    def get_status(self, *, endpoint: str, workspace: str | None = None) -> EndpointStatus:  # noqa: PLR0913
+    def get_status(self, *, endpoint: str, workspace: str | None = None) -> EndpointStatus:
         """Show how an endpoint does right now: its deployments, their workers and the gateways."""
         return self._call("serving.get_status", {"endpoint": endpoint, "workspace": workspace}, EndpointStatus)
 
-    def list_deployments(self, *, endpoint: str, workspace: str | None = None) -> list[Deployment]:  # noqa: PLR0913
+    def list_deployments(self, *, endpoint: str, workspace: str | None = None) -> list[Deployment]:
         """List the deployments of an endpoint, the oldest first."""
         return self._call("serving.list_deployments", {"endpoint": endpoint, "workspace": workspace}, list[Deployment])
 
@@ -174,7 +175,7 @@ class ServingCalls(Calls):
         model: str | None = None,
         limit: int | None = None,
         cursor: str | None = None,
-    ) -> Page[Endpoint]:  # noqa: PLR0913
+    ) -> Page[Endpoint]:
         """List endpoints with what runs on them, by name."""
         return self._call(
             "serving.list_endpoints",
@@ -184,7 +185,7 @@ class ServingCalls(Calls):
 
     def list_history(
         self, *, endpoint: str, workspace: str | None = None, limit: int | None = None, cursor: str | None = None
-    ) -> Page[HistoryEntry]:  # noqa: PLR0913
+    ) -> Page[HistoryEntry]:
         """List who ran what in production when: revisions and changes of traffic, the newest first."""
         return self._call(
             "serving.list_history",
@@ -200,7 +201,7 @@ class ServingCalls(Calls):
         deployment: str | None = None,
         limit: int | None = None,
         cursor: str | None = None,
-    ) -> Page[Revision]:  # noqa: PLR0913
+    ) -> Page[Revision]:
         """List what was deployed on an endpoint: which version, by whom, when and why; the newest first."""
         return self._call(
             "serving.list_revisions",
@@ -210,7 +211,7 @@ class ServingCalls(Calls):
 
     def promote(
         self, *, endpoint: str, workspace: str | None = None, deployment: str | None = None, reason: str | None = None
-    ) -> Endpoint:  # noqa: PLR0913
+    ) -> Endpoint:
         """Make what a canary runs the main deployment, with all the traffic; the canary is stopped."""
         return self._call(
             "serving.promote",
@@ -220,7 +221,7 @@ class ServingCalls(Calls):
 
     def remove_deployment(
         self, *, endpoint: str, deployment: str, workspace: str | None = None, reason: str | None = None
-    ) -> None:  # noqa: PLR0913
+    ) -> None:
         """Remove a deployment that gets no traffic; its revisions stay in the history."""
         return self._call(
             "serving.remove_deployment",
@@ -236,7 +237,7 @@ class ServingCalls(Calls):
         deployment: str | None = None,
         revision: int | None = None,
         reason: str | None = None,
-    ) -> Endpoint:  # noqa: PLR0913
+    ) -> Endpoint:
         """Bring back what ran before: take a canary out, or return to the revision before the present one."""
         return self._call(
             "serving.roll_back",
@@ -260,7 +261,7 @@ class ServingCalls(Calls):
         fallback: str | None = None,
         reason: str | None = None,
         expected_version: int | None = None,
-    ) -> Endpoint:  # noqa: PLR0913
+    ) -> Endpoint:
         """Share the traffic of an endpoint among its deployments."""
         return self._call(
             "serving.set_traffic",
@@ -278,7 +279,7 @@ class ServingCalls(Calls):
 
     def start_deployment(
         self, *, endpoint: str, deployment: str, workspace: str | None = None, reason: str | None = None
-    ) -> Endpoint:  # noqa: PLR0913
+    ) -> Endpoint:
         """Start a stopped deployment, or try again to start one that failed."""
         return self._call(
             "serving.start_deployment",
@@ -288,7 +289,7 @@ class ServingCalls(Calls):
 
     def stop_deployment(
         self, *, endpoint: str, deployment: str, workspace: str | None = None, reason: str | None = None
-    ) -> Endpoint:  # noqa: PLR0913
+    ) -> Endpoint:
         """Stop a deployment; its share of the traffic goes to those that run."""
         return self._call(
             "serving.stop_deployment",
@@ -314,7 +315,7 @@ class AsyncServingCalls(AsyncCalls):
         max_record_bytes: int | None = None,
         unseen: Literal["model", "serve", "refuse"] | None = None,
         expected_version: int | None = None,
-    ) -> Endpoint:  # noqa: PLR0913
+    ) -> Endpoint:
         """Change the limits and the record policy of an endpoint."""
         return await self._call(
             "serving.change_endpoint",
@@ -347,7 +348,7 @@ class AsyncServingCalls(AsyncCalls):
         retention_days: int | None = None,
         max_record_bytes: int | None = None,
         unseen: Literal["model", "serve", "refuse"] | None = None,
-    ) -> Endpoint:  # noqa: PLR0913
+    ) -> Endpoint:
         """Create an endpoint: a stable name that clients call."""
         return await self._call(
             "serving.create_endpoint",
@@ -368,7 +369,7 @@ class AsyncServingCalls(AsyncCalls):
 
     async def delete_endpoint(
         self, *, endpoint: str, workspace: str | None = None, expected_version: int | None = None
-    ) -> None:  # noqa: PLR0913
+    ) -> None:
         """Delete an endpoint: it answers no more; its history stays."""
         return await self._call(
             "serving.delete_endpoint",
@@ -389,7 +390,7 @@ class AsyncServingCalls(AsyncCalls):
         placement: Literal["auto", "inline", "isolated"] | None = None,
         resources: Resources | None = None,
         reason: str | None = None,
-    ) -> Endpoint:  # noqa: PLR0913
+    ) -> Endpoint:
         """Deploy a model on an endpoint; the same again changes nothing."""
         return await self._call(
             "serving.deploy",
@@ -417,7 +418,7 @@ class AsyncServingCalls(AsyncCalls):
         alias: str | None = None,
         model_version: int | None = None,
         reason: str | None = None,
-    ) -> Endpoint:  # noqa: PLR0913
+    ) -> Endpoint:
         """Serve a model on the endpoint of its name, which is made when it is missing."""
         return await self._call(
             "serving.deploy_model",
@@ -432,19 +433,19 @@ class AsyncServingCalls(AsyncCalls):
             Endpoint,
         )
 
-    async def get_endpoint(self, *, endpoint: str, workspace: str | None = None) -> Endpoint:  # noqa: PLR0913
+    async def get_endpoint(self, *, endpoint: str, workspace: str | None = None) -> Endpoint:
         """Show an endpoint with its deployments and traffic."""
         return await self._call("serving.get_endpoint", {"endpoint": endpoint, "workspace": workspace}, Endpoint)
 
-    async def get_snippet(self, *, endpoint: str, workspace: str | None = None) -> Snippet:  # noqa: PLR0913
+    async def get_snippet(self, *, endpoint: str, workspace: str | None = None) -> Snippet:
         """Show programs that call an endpoint with a sample of its model: curl, Python and tritonclient."""
         return await self._call("serving.get_snippet", {"endpoint": endpoint, "workspace": workspace}, Snippet)
 
-    async def get_status(self, *, endpoint: str, workspace: str | None = None) -> EndpointStatus:  # noqa: PLR0913
+    async def get_status(self, *, endpoint: str, workspace: str | None = None) -> EndpointStatus:
         """Show how an endpoint does right now: its deployments, their workers and the gateways."""
         return await self._call("serving.get_status", {"endpoint": endpoint, "workspace": workspace}, EndpointStatus)
 
-    async def list_deployments(self, *, endpoint: str, workspace: str | None = None) -> list[Deployment]:  # noqa: PLR0913
+    async def list_deployments(self, *, endpoint: str, workspace: str | None = None) -> list[Deployment]:
         """List the deployments of an endpoint, the oldest first."""
         return await self._call(
             "serving.list_deployments", {"endpoint": endpoint, "workspace": workspace}, list[Deployment]
@@ -457,7 +458,7 @@ class AsyncServingCalls(AsyncCalls):
         model: str | None = None,
         limit: int | None = None,
         cursor: str | None = None,
-    ) -> Page[Endpoint]:  # noqa: PLR0913
+    ) -> Page[Endpoint]:
         """List endpoints with what runs on them, by name."""
         return await self._call(
             "serving.list_endpoints",
@@ -467,7 +468,7 @@ class AsyncServingCalls(AsyncCalls):
 
     async def list_history(
         self, *, endpoint: str, workspace: str | None = None, limit: int | None = None, cursor: str | None = None
-    ) -> Page[HistoryEntry]:  # noqa: PLR0913
+    ) -> Page[HistoryEntry]:
         """List who ran what in production when: revisions and changes of traffic, the newest first."""
         return await self._call(
             "serving.list_history",
@@ -483,7 +484,7 @@ class AsyncServingCalls(AsyncCalls):
         deployment: str | None = None,
         limit: int | None = None,
         cursor: str | None = None,
-    ) -> Page[Revision]:  # noqa: PLR0913
+    ) -> Page[Revision]:
         """List what was deployed on an endpoint: which version, by whom, when and why; the newest first."""
         return await self._call(
             "serving.list_revisions",
@@ -493,7 +494,7 @@ class AsyncServingCalls(AsyncCalls):
 
     async def promote(
         self, *, endpoint: str, workspace: str | None = None, deployment: str | None = None, reason: str | None = None
-    ) -> Endpoint:  # noqa: PLR0913
+    ) -> Endpoint:
         """Make what a canary runs the main deployment, with all the traffic; the canary is stopped."""
         return await self._call(
             "serving.promote",
@@ -503,7 +504,7 @@ class AsyncServingCalls(AsyncCalls):
 
     async def remove_deployment(
         self, *, endpoint: str, deployment: str, workspace: str | None = None, reason: str | None = None
-    ) -> None:  # noqa: PLR0913
+    ) -> None:
         """Remove a deployment that gets no traffic; its revisions stay in the history."""
         return await self._call(
             "serving.remove_deployment",
@@ -519,7 +520,7 @@ class AsyncServingCalls(AsyncCalls):
         deployment: str | None = None,
         revision: int | None = None,
         reason: str | None = None,
-    ) -> Endpoint:  # noqa: PLR0913
+    ) -> Endpoint:
         """Bring back what ran before: take a canary out, or return to the revision before the present one."""
         return await self._call(
             "serving.roll_back",
@@ -543,7 +544,7 @@ class AsyncServingCalls(AsyncCalls):
         fallback: str | None = None,
         reason: str | None = None,
         expected_version: int | None = None,
-    ) -> Endpoint:  # noqa: PLR0913
+    ) -> Endpoint:
         """Share the traffic of an endpoint among its deployments."""
         return await self._call(
             "serving.set_traffic",
@@ -561,7 +562,7 @@ class AsyncServingCalls(AsyncCalls):
 
     async def start_deployment(
         self, *, endpoint: str, deployment: str, workspace: str | None = None, reason: str | None = None
-    ) -> Endpoint:  # noqa: PLR0913
+    ) -> Endpoint:
         """Start a stopped deployment, or try again to start one that failed."""
         return await self._call(
             "serving.start_deployment",
@@ -571,7 +572,7 @@ class AsyncServingCalls(AsyncCalls):
 
     async def stop_deployment(
         self, *, endpoint: str, deployment: str, workspace: str | None = None, reason: str | None = None
-    ) -> Endpoint:  # noqa: PLR0913
+    ) -> Endpoint:
         """Stop a deployment; its share of the traffic goes to those that run."""
         return await self._call(
             "serving.stop_deployment",

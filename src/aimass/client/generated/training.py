@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import Any, Literal
+
 from aimass.client.calls import AsyncCalls, Calls
 from aimass.client.generated.models_types import ModelVersion
 from aimass.client.generated.training_types import (
@@ -21,17 +22,17 @@ from aimass.kernel.pages import Page
 class TrainingCalls(Calls):
     """Operations of training."""
 
-    def cancel_run(self, *, run: str, workspace: str | None = None) -> Run:  # noqa: PLR0913
+    def cancel_run(self, *, run: str, workspace: str | None = None) -> Run:
         """Cancel a run; what it did so far is kept as its job's log."""
         return self._call("training.cancel_run", {"run": run, "workspace": workspace}, Run)
 
-    def compare_runs(self, *, runs: list[str], workspace: str | None = None) -> RunComparison:  # noqa: PLR0913
+    def compare_runs(self, *, runs: list[str], workspace: str | None = None) -> RunComparison:
         """Compare runs: metrics side by side, and the data and parameters in which they differ."""
         return self._call("training.compare_runs", {"runs": runs, "workspace": workspace}, RunComparison)
 
     def create_experiment(
         self, *, name: str, workspace: str | None = None, slug: str | None = None, description: str | None = None
-    ) -> Experiment:  # noqa: PLR0913
+    ) -> Experiment:
         """Create an experiment."""
         return self._call(
             "training.create_experiment",
@@ -53,7 +54,7 @@ class TrainingCalls(Calls):
         base: str | None = None,
         new_rows: Literal["train", "validation", "test", "future"] | None = None,
         key: str | None = None,
-    ) -> Split:  # noqa: PLR0913
+    ) -> Split:
         """Split a dataset version into train, validation, test and future rows."""
         return self._call(
             "training.create_split",
@@ -73,11 +74,11 @@ class TrainingCalls(Calls):
             Split,
         )
 
-    def delete_experiment(self, *, experiment: str, workspace: str | None = None) -> None:  # noqa: PLR0913
+    def delete_experiment(self, *, experiment: str, workspace: str | None = None) -> None:
         """Delete an experiment with its runs; registered model versions stay."""
         return self._call("training.delete_experiment", {"experiment": experiment, "workspace": workspace}, None)
 
-    def delete_run(self, *, run: str, workspace: str | None = None) -> None:  # noqa: PLR0913
+    def delete_run(self, *, run: str, workspace: str | None = None) -> None:
         """Delete a run that has ended; model versions made of it stay."""
         return self._call("training.delete_run", {"run": run, "workspace": workspace}, None)
 
@@ -87,7 +88,7 @@ class TrainingCalls(Calls):
         run: str,
         workspace: str | None = None,
         part: Literal["train", "validation", "test", "future"] | None = None,
-    ) -> Evaluation:  # noqa: PLR0913
+    ) -> Evaluation:
         """Evaluate the exported file of a run on a part of its split; a part is evaluated once."""
         return self._call("training.evaluate_run", {"run": run, "workspace": workspace, "part": part}, Evaluation)
 
@@ -97,7 +98,7 @@ class TrainingCalls(Calls):
         run: str,
         workspace: str | None = None,
         part: Literal["train", "validation", "test", "future"] | None = None,
-    ) -> Evaluation:  # noqa: PLR0913
+    ) -> Evaluation:
         """Show what a run scores on a part, with the interval of its ROC AUC."""
         return self._call("training.get_evaluation", {"run": run, "workspace": workspace, "part": part}, Evaluation)
 
@@ -107,55 +108,55 @@ class TrainingCalls(Calls):
         run: str,
         workspace: str | None = None,
         part: Literal["train", "validation", "test", "future"] | None = None,
-    ) -> dict[str, Any]:  # noqa: PLR0913
+    ) -> dict[str, Any]:
         """Show ROC, precision-recall, calibration, confusion matrix and permutation importance on a part."""
         return self._call(
             "training.get_evaluation_report", {"run": run, "workspace": workspace, "part": part}, dict[str, Any]
         )
 
-    def get_experiment(self, *, experiment: str, workspace: str | None = None) -> Experiment:  # noqa: PLR0913
+    def get_experiment(self, *, experiment: str, workspace: str | None = None) -> Experiment:
         """Show an experiment."""
         return self._call("training.get_experiment", {"experiment": experiment, "workspace": workspace}, Experiment)
 
-    def get_metric_history(self, *, run: str, metric: str, workspace: str | None = None) -> list[Point]:  # noqa: PLR0913
+    def get_metric_history(self, *, run: str, metric: str, workspace: str | None = None) -> list[Point]:
         """Show every value of a metric, step by step."""
         return self._call(
             "training.get_metric_history", {"run": run, "metric": metric, "workspace": workspace}, list[Point]
         )
 
-    def get_recipe(self, *, recipe: str) -> RecipeInfo:  # noqa: PLR0913
+    def get_recipe(self, *, recipe: str) -> RecipeInfo:
         """Show a recipe with its parameters, their defaults and ranges."""
         return self._call("training.get_recipe", {"recipe": recipe}, RecipeInfo)
 
-    def get_run(self, *, run: str, workspace: str | None = None) -> Run:  # noqa: PLR0913
+    def get_run(self, *, run: str, workspace: str | None = None) -> Run:
         """Show a run with its metrics, and its progress while it runs."""
         return self._call("training.get_run", {"run": run, "workspace": workspace}, Run)
 
-    def get_run_report(self, *, run: str, workspace: str | None = None) -> dict[str, Any]:  # noqa: PLR0913
+    def get_run_report(self, *, run: str, workspace: str | None = None) -> dict[str, Any]:
         """Show the whole report of a run: folds, curves, confusion matrix, importance, history."""
         return self._call("training.get_run_report", {"run": run, "workspace": workspace}, dict[str, Any])
 
-    def get_split(self, *, split: str, workspace: str | None = None) -> Split:  # noqa: PLR0913
+    def get_split(self, *, split: str, workspace: str | None = None) -> Split:
         """Show a split with its rows by part and class."""
         return self._call("training.get_split", {"split": split, "workspace": workspace}, Split)
 
-    def list_artifacts(self, *, run: str, workspace: str | None = None) -> list[Artifact]:  # noqa: PLR0913
+    def list_artifacts(self, *, run: str, workspace: str | None = None) -> list[Artifact]:
         """List the files that a run left."""
         return self._call("training.list_artifacts", {"run": run, "workspace": workspace}, list[Artifact])
 
-    def list_evaluations(self, *, run: str, workspace: str | None = None) -> list[Evaluation]:  # noqa: PLR0913
+    def list_evaluations(self, *, run: str, workspace: str | None = None) -> list[Evaluation]:
         """List the evaluations of a run."""
         return self._call("training.list_evaluations", {"run": run, "workspace": workspace}, list[Evaluation])
 
     def list_experiments(
         self, *, workspace: str | None = None, limit: int | None = None, cursor: str | None = None
-    ) -> Page[Experiment]:  # noqa: PLR0913
+    ) -> Page[Experiment]:
         """List experiments, newest first."""
         return self._call(
             "training.list_experiments", {"workspace": workspace, "limit": limit, "cursor": cursor}, Page[Experiment]
         )
 
-    def list_recipes(self) -> list[RecipeInfo]:  # noqa: PLR0913
+    def list_recipes(self) -> list[RecipeInfo]:
         """List the recipes that are installed."""
         return self._call("training.list_recipes", {}, list[RecipeInfo])
 
@@ -172,7 +173,7 @@ class TrainingCalls(Calls):
         ascending: bool | None = None,
         limit: int | None = None,
         cursor: str | None = None,
-    ) -> Page[Run]:  # noqa: PLR0913
+    ) -> Page[Run]:
         """List runs, newest first, or by a metric."""
         return self._call(
             "training.list_runs",
@@ -199,7 +200,7 @@ class TrainingCalls(Calls):
         workspace: str | None = None,
         limit: int | None = None,
         cursor: str | None = None,
-    ) -> Page[str]:  # noqa: PLR0913
+    ) -> Page[str]:
         """List what names the rows of one part: the values of the key column, or hashes of the rows."""
         return self._call(
             "training.list_split_rows",
@@ -214,7 +215,7 @@ class TrainingCalls(Calls):
         dataset: str | None = None,
         limit: int | None = None,
         cursor: str | None = None,
-    ) -> Page[Split]:  # noqa: PLR0913
+    ) -> Page[Split]:
         """List splits, newest first."""
         return self._call(
             "training.list_splits",
@@ -230,7 +231,7 @@ class TrainingCalls(Calls):
         workspace: str | None = None,
         name: str | None = None,
         description: str | None = None,
-    ) -> ModelVersion:  # noqa: PLR0913
+    ) -> ModelVersion:
         """Register the package of a run as the next version of a model; the same run is one version."""
         return self._call(
             "training.register_run",
@@ -253,7 +254,7 @@ class TrainingCalls(Calls):
         folds: int | None = None,
         tags: dict[str, str] | None = None,
         key: str | None = None,
-    ) -> Run:  # noqa: PLR0913
+    ) -> Run:
         """Train a recipe on a split, as a job in a process of its own."""
         return self._call(
             "training.start_run",
@@ -276,7 +277,7 @@ class TrainingCalls(Calls):
 
     def tag_run(
         self, *, run: str, tags: dict[str, str], workspace: str | None = None, expected_version: int | None = None
-    ) -> Run:  # noqa: PLR0913
+    ) -> Run:
         """Set tags of a run; an empty value takes a tag away."""
         return self._call(
             "training.tag_run",
@@ -288,17 +289,17 @@ class TrainingCalls(Calls):
 class AsyncTrainingCalls(AsyncCalls):
     """Operations of training, for asyncio."""
 
-    async def cancel_run(self, *, run: str, workspace: str | None = None) -> Run:  # noqa: PLR0913
+    async def cancel_run(self, *, run: str, workspace: str | None = None) -> Run:
         """Cancel a run; what it did so far is kept as its job's log."""
         return await self._call("training.cancel_run", {"run": run, "workspace": workspace}, Run)
 
-    async def compare_runs(self, *, runs: list[str], workspace: str | None = None) -> RunComparison:  # noqa: PLR0913
+    async def compare_runs(self, *, runs: list[str], workspace: str | None = None) -> RunComparison:
         """Compare runs: metrics side by side, and the data and parameters in which they differ."""
         return await self._call("training.compare_runs", {"runs": runs, "workspace": workspace}, RunComparison)
 
     async def create_experiment(
         self, *, name: str, workspace: str | None = None, slug: str | None = None, description: str | None = None
-    ) -> Experiment:  # noqa: PLR0913
+    ) -> Experiment:
         """Create an experiment."""
         return await self._call(
             "training.create_experiment",
@@ -320,7 +321,7 @@ class AsyncTrainingCalls(AsyncCalls):
         base: str | None = None,
         new_rows: Literal["train", "validation", "test", "future"] | None = None,
         key: str | None = None,
-    ) -> Split:  # noqa: PLR0913
+    ) -> Split:
         """Split a dataset version into train, validation, test and future rows."""
         return await self._call(
             "training.create_split",
@@ -340,11 +341,11 @@ class AsyncTrainingCalls(AsyncCalls):
             Split,
         )
 
-    async def delete_experiment(self, *, experiment: str, workspace: str | None = None) -> None:  # noqa: PLR0913
+    async def delete_experiment(self, *, experiment: str, workspace: str | None = None) -> None:
         """Delete an experiment with its runs; registered model versions stay."""
         return await self._call("training.delete_experiment", {"experiment": experiment, "workspace": workspace}, None)
 
-    async def delete_run(self, *, run: str, workspace: str | None = None) -> None:  # noqa: PLR0913
+    async def delete_run(self, *, run: str, workspace: str | None = None) -> None:
         """Delete a run that has ended; model versions made of it stay."""
         return await self._call("training.delete_run", {"run": run, "workspace": workspace}, None)
 
@@ -354,7 +355,7 @@ class AsyncTrainingCalls(AsyncCalls):
         run: str,
         workspace: str | None = None,
         part: Literal["train", "validation", "test", "future"] | None = None,
-    ) -> Evaluation:  # noqa: PLR0913
+    ) -> Evaluation:
         """Evaluate the exported file of a run on a part of its split; a part is evaluated once."""
         return await self._call("training.evaluate_run", {"run": run, "workspace": workspace, "part": part}, Evaluation)
 
@@ -364,7 +365,7 @@ class AsyncTrainingCalls(AsyncCalls):
         run: str,
         workspace: str | None = None,
         part: Literal["train", "validation", "test", "future"] | None = None,
-    ) -> Evaluation:  # noqa: PLR0913
+    ) -> Evaluation:
         """Show what a run scores on a part, with the interval of its ROC AUC."""
         return await self._call(
             "training.get_evaluation", {"run": run, "workspace": workspace, "part": part}, Evaluation
@@ -376,57 +377,57 @@ class AsyncTrainingCalls(AsyncCalls):
         run: str,
         workspace: str | None = None,
         part: Literal["train", "validation", "test", "future"] | None = None,
-    ) -> dict[str, Any]:  # noqa: PLR0913
+    ) -> dict[str, Any]:
         """Show ROC, precision-recall, calibration, confusion matrix and permutation importance on a part."""
         return await self._call(
             "training.get_evaluation_report", {"run": run, "workspace": workspace, "part": part}, dict[str, Any]
         )
 
-    async def get_experiment(self, *, experiment: str, workspace: str | None = None) -> Experiment:  # noqa: PLR0913
+    async def get_experiment(self, *, experiment: str, workspace: str | None = None) -> Experiment:
         """Show an experiment."""
         return await self._call(
             "training.get_experiment", {"experiment": experiment, "workspace": workspace}, Experiment
         )
 
-    async def get_metric_history(self, *, run: str, metric: str, workspace: str | None = None) -> list[Point]:  # noqa: PLR0913
+    async def get_metric_history(self, *, run: str, metric: str, workspace: str | None = None) -> list[Point]:
         """Show every value of a metric, step by step."""
         return await self._call(
             "training.get_metric_history", {"run": run, "metric": metric, "workspace": workspace}, list[Point]
         )
 
-    async def get_recipe(self, *, recipe: str) -> RecipeInfo:  # noqa: PLR0913
+    async def get_recipe(self, *, recipe: str) -> RecipeInfo:
         """Show a recipe with its parameters, their defaults and ranges."""
         return await self._call("training.get_recipe", {"recipe": recipe}, RecipeInfo)
 
-    async def get_run(self, *, run: str, workspace: str | None = None) -> Run:  # noqa: PLR0913
+    async def get_run(self, *, run: str, workspace: str | None = None) -> Run:
         """Show a run with its metrics, and its progress while it runs."""
         return await self._call("training.get_run", {"run": run, "workspace": workspace}, Run)
 
-    async def get_run_report(self, *, run: str, workspace: str | None = None) -> dict[str, Any]:  # noqa: PLR0913
+    async def get_run_report(self, *, run: str, workspace: str | None = None) -> dict[str, Any]:
         """Show the whole report of a run: folds, curves, confusion matrix, importance, history."""
         return await self._call("training.get_run_report", {"run": run, "workspace": workspace}, dict[str, Any])
 
-    async def get_split(self, *, split: str, workspace: str | None = None) -> Split:  # noqa: PLR0913
+    async def get_split(self, *, split: str, workspace: str | None = None) -> Split:
         """Show a split with its rows by part and class."""
         return await self._call("training.get_split", {"split": split, "workspace": workspace}, Split)
 
-    async def list_artifacts(self, *, run: str, workspace: str | None = None) -> list[Artifact]:  # noqa: PLR0913
+    async def list_artifacts(self, *, run: str, workspace: str | None = None) -> list[Artifact]:
         """List the files that a run left."""
         return await self._call("training.list_artifacts", {"run": run, "workspace": workspace}, list[Artifact])
 
-    async def list_evaluations(self, *, run: str, workspace: str | None = None) -> list[Evaluation]:  # noqa: PLR0913
+    async def list_evaluations(self, *, run: str, workspace: str | None = None) -> list[Evaluation]:
         """List the evaluations of a run."""
         return await self._call("training.list_evaluations", {"run": run, "workspace": workspace}, list[Evaluation])
 
     async def list_experiments(
         self, *, workspace: str | None = None, limit: int | None = None, cursor: str | None = None
-    ) -> Page[Experiment]:  # noqa: PLR0913
+    ) -> Page[Experiment]:
         """List experiments, newest first."""
         return await self._call(
             "training.list_experiments", {"workspace": workspace, "limit": limit, "cursor": cursor}, Page[Experiment]
         )
 
-    async def list_recipes(self) -> list[RecipeInfo]:  # noqa: PLR0913
+    async def list_recipes(self) -> list[RecipeInfo]:
         """List the recipes that are installed."""
         return await self._call("training.list_recipes", {}, list[RecipeInfo])
 
@@ -443,7 +444,7 @@ class AsyncTrainingCalls(AsyncCalls):
         ascending: bool | None = None,
         limit: int | None = None,
         cursor: str | None = None,
-    ) -> Page[Run]:  # noqa: PLR0913
+    ) -> Page[Run]:
         """List runs, newest first, or by a metric."""
         return await self._call(
             "training.list_runs",
@@ -470,7 +471,7 @@ class AsyncTrainingCalls(AsyncCalls):
         workspace: str | None = None,
         limit: int | None = None,
         cursor: str | None = None,
-    ) -> Page[str]:  # noqa: PLR0913
+    ) -> Page[str]:
         """List what names the rows of one part: the values of the key column, or hashes of the rows."""
         return await self._call(
             "training.list_split_rows",
@@ -485,7 +486,7 @@ class AsyncTrainingCalls(AsyncCalls):
         dataset: str | None = None,
         limit: int | None = None,
         cursor: str | None = None,
-    ) -> Page[Split]:  # noqa: PLR0913
+    ) -> Page[Split]:
         """List splits, newest first."""
         return await self._call(
             "training.list_splits",
@@ -501,7 +502,7 @@ class AsyncTrainingCalls(AsyncCalls):
         workspace: str | None = None,
         name: str | None = None,
         description: str | None = None,
-    ) -> ModelVersion:  # noqa: PLR0913
+    ) -> ModelVersion:
         """Register the package of a run as the next version of a model; the same run is one version."""
         return await self._call(
             "training.register_run",
@@ -524,7 +525,7 @@ class AsyncTrainingCalls(AsyncCalls):
         folds: int | None = None,
         tags: dict[str, str] | None = None,
         key: str | None = None,
-    ) -> Run:  # noqa: PLR0913
+    ) -> Run:
         """Train a recipe on a split, as a job in a process of its own."""
         return await self._call(
             "training.start_run",
@@ -547,7 +548,7 @@ class AsyncTrainingCalls(AsyncCalls):
 
     async def tag_run(
         self, *, run: str, tags: dict[str, str], workspace: str | None = None, expected_version: int | None = None
-    ) -> Run:  # noqa: PLR0913
+    ) -> Run:
         """Set tags of a run; an empty value takes a tag away."""
         return await self._call(
             "training.tag_run",

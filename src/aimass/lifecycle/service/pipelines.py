@@ -18,7 +18,6 @@ from aimass.kernel.pages import Page, decode_cursor, page_of
 from aimass.kernel.principal import SYSTEM, Principal
 from aimass.kernel.registry import Registry
 from aimass.kernel.usecase import use_case
-from aimass.lifecycle import store
 from aimass.lifecycle.domain import (
     ENDED,
     ChangePipeline,
@@ -35,6 +34,20 @@ from aimass.lifecycle.domain import (
     missing,
 )
 from aimass.lifecycle.errors import RunEnded
+from aimass.lifecycle.store import (
+    end_run,
+    find_pipeline,
+    find_run,
+    find_run_by_key,
+    insert_steps,
+    list_pipelines,
+    next_number,
+    pipelines,
+    run_of,
+    runs,
+    steps,
+    steps_of,
+)
 from aimass.lifecycle.templates import template_of
 
 FLOW = "lifecycle.pipeline"
@@ -62,7 +75,7 @@ class Lifecycle:
         check_parameters(template, merged(template, command.parameters))
         pipeline_id, slug = new_id(), slug_of(name)
         with self._database.change(who, command.workspace) as change:
-            if store.find_pipeline(change.conn, command.workspace, slug):
+            if find_pipeline(change.conn, command.workspace, slug):
                 raise Conflict(
                     f"there is a pipeline {slug!r} already", field="name", value=name, hint="change that one"
                 )
@@ -79,7 +92,7 @@ class Lifecycle:
                 "created_by": who.id,
                 "version": 1,
             }
-            change.execute(insert(store.pipelines).values(**values))
+            change.execute(insert(pipelines).values(**values))
             change.event("lifecycle.pipeline.created", subject=f"pipeline:{slug}", data={"template": command.template})
             change.audit("lifecycle.pipeline.create", object_=f"pipeline:{slug}", detail={"template": command.template})
         return self._pipeline(command.workspace, slug)
@@ -89,7 +102,7 @@ class Lifecycle:
         """List the pipelines of a workspace."""
         after = decode_cursor(command.cursor) if command.cursor else ""
         with self._database.read() as conn:
-            rows = store.list_pipelines(conn, command.workspace, after, command.limit + 1)
+            rows = list_pipelines(conn, command.workspace, after, command.limit + 1)
         return page_of(rows, command.limit, lambda p: p.slug)
 
     @use_case(f"GET {_PATH}/{{pipeline}}", permission="lifecycle.read", cli="pipelines get", on="pipeline")
@@ -112,8 +125,8 @@ class Lifecycle:
         if command.paused is not None:
             values["paused"] = command.paused
         with self._database.change(who, command.workspace) as change:
-            where = (store.pipelines.c.id == old.id) & (store.pipelines.c.version == old.version)
-            if change.execute(update(store.pipelines).where(where).values(**values)).rowcount != 1:
+            where = (pipelines.c.id == old.id) & (pipelines.c.version == old.version)
+            if change.execute(update(pipelines).where(where).values(**values)).rowcount != 1:
                 raise Stale(f"pipeline {old.slug!r} changed meanwhile")
             change.audit("lifecycle.pipeline.change", object_=f"pipeline:{old.slug}", detail={"fields": sorted(values)})
             change.event("lifecycle.pipeline.changed", subject=f"pipeline:{old.slug}")
@@ -124,7 +137,7 @@ class Lifecycle:
         """Delete a pipeline; its runs stay on record."""
         old = self._pipeline(command.workspace, command.pipeline)
         with self._database.change(who, command.workspace) as change:
-            change.execute(update(store.pipelines).where(store.pipelines.c.id == old.id).values(deleted_at=change.now))
+            change.execute(update(pipelines).where(pipelines.c.id == old.id).values(deleted_at=change.now))
             change.audit("lifecycle.pipeline.delete", object_=f"pipeline:{old.slug}")
             change.event("lifecycle.pipeline.deleted", subject=f"pipeline:{old.slug}")
 
@@ -144,7 +157,7 @@ class Lifecycle:
     def _record_run(self, who: Principal, command: StartRun, template: Template, parameters: Mapping[str, Any]) -> str:
         with self._database.change(who, command.workspace) as change:
             if command.key:
-                known = store.find_run_by_key(change.conn, command.workspace, command.pipeline, command.key)
+                known = find_run_by_key(change.conn, command.workspace, command.pipeline, command.key)
                 if known is not None:
                     return known.id
             run_id = new_id()
@@ -152,7 +165,7 @@ class Lifecycle:
                 "id": run_id,
                 "workspace": command.workspace,
                 "pipeline": command.pipeline,
-                "number": store.next_number(change.conn, command.workspace, command.pipeline),
+                "number": next_number(change.conn, command.workspace, command.pipeline),
                 "key": command.key,
                 "state": "RUNNING",
                 "cause": command.cause,
@@ -162,8 +175,8 @@ class Lifecycle:
                 "attempt": 1,
                 "error": "",
             }
-            change.execute(insert(store.runs).values(**values))
-            store.insert_steps(change.conn, run_id, [(s.name, s.title) for s in template.steps])
+            change.execute(insert(runs).values(**values))
+            insert_steps(change.conn, run_id, [(s.name, s.title) for s in template.steps])
             change.event("lifecycle.run.started", subject=f"run:{run_id}", data={"pipeline": command.pipeline})
             change.audit("lifecycle.run.start", object_=f"pipeline:{command.pipeline}", detail={"run": run_id})
         return run_id
@@ -171,17 +184,17 @@ class Lifecycle:
     @use_case(f"GET {_RUNS}", permission="lifecycle.read", cli="pipelines runs")
     def list_runs(self, who: Principal, command: ListRuns) -> Page[PipelineRun]:
         """List runs of pipelines, newest first."""
-        query = select(store.runs).where(store.runs.c.workspace == command.workspace).order_by(store.runs.c.id.desc())
+        query = select(runs).where(runs.c.workspace == command.workspace).order_by(runs.c.id.desc())
         if command.pipeline:
-            query = query.where(store.runs.c.pipeline == command.pipeline)
+            query = query.where(runs.c.pipeline == command.pipeline)
         if command.state:
-            query = query.where(store.runs.c.state == command.state)
+            query = query.where(runs.c.state == command.state)
         if command.cursor:
-            query = query.where(store.runs.c.id < decode_cursor(command.cursor))
+            query = query.where(runs.c.id < decode_cursor(command.cursor))
         with self._database.read() as conn:
             rows = conn.execute(query.limit(command.limit + 1)).all()
-            steps = store.steps_of(conn, [row.id for row in rows])
-        return page_of([store.run_of(row, steps[row.id]) for row in rows], command.limit, lambda r: r.id)
+            steps = steps_of(conn, [row.id for row in rows])
+        return page_of([run_of(row, steps[row.id]) for row in rows], command.limit, lambda r: r.id)
 
     @use_case(f"GET {_RUNS}/{{run}}", permission="lifecycle.read", cli="pipelines show")
     def get_run(self, who: Principal, command: NameRun) -> PipelineRun:
@@ -195,10 +208,10 @@ class Lifecycle:
         if run.state in ENDED:
             raise RunEnded(f"run {run.id} has {run.state.lower()} already", value=run.state)
         with self._database.change(who, command.workspace) as change:
-            store.end_run(change.conn, run.id, "CANCELLED", change.now)
+            end_run(change.conn, run.id, "CANCELLED", change.now)
             change.execute(
-                update(store.steps)
-                .where(store.steps.c.run == run.id, store.steps.c.state.in_(("PENDING", "RUNNING")))
+                update(steps)
+                .where(steps.c.run == run.id, steps.c.state.in_(("PENDING", "RUNNING")))
                 .values(state="CANCELLED")
             )
             change.event("lifecycle.run.cancelled", subject=f"run:{run.id}", data={"pipeline": run.pipeline})
@@ -215,11 +228,9 @@ class Lifecycle:
         attempt = run.attempt + 1
         with self._database.change(who, command.workspace) as change:
             values = {"state": "RUNNING", "ended_at": None, "error": "", "attempt": attempt}
-            change.execute(update(store.runs).where(store.runs.c.id == run.id).values(**values))
-            open_steps = (store.steps.c.run == run.id) & (store.steps.c.state != "SUCCEEDED")
-            change.execute(
-                update(store.steps).where(open_steps).values(state="PENDING", error="", hint="", fraction=0.0)
-            )
+            change.execute(update(runs).where(runs.c.id == run.id).values(**values))
+            open_steps = (steps.c.run == run.id) & (steps.c.state != "SUCCEEDED")
+            change.execute(update(steps).where(open_steps).values(state="PENDING", error="", hint="", fraction=0.0))
             change.event(
                 "lifecycle.run.started", subject=f"run:{run.id}", data={"pipeline": run.pipeline, "attempt": attempt}
             )
@@ -230,7 +241,7 @@ class Lifecycle:
     def start_triggered(self, event: Event) -> list[str]:
         """Start every pipeline that an event triggers; the event's id is the key, so it starts each one once."""
         with self._database.read() as conn:
-            found = store.list_pipelines(conn, event.workspace, "", 500)
+            found = list_pipelines(conn, event.workspace, "", 500)
         started = []
         for pipeline in found:
             if pipeline.paused or not any(t.matches(event.type, event.subject) for t in pipeline.triggers):
@@ -254,9 +265,7 @@ class Lifecycle:
     def recover(self) -> int:
         """Start the workflow of runs that were recorded but, by a crash in between, not started."""
         with self._database.read() as conn:
-            rows = conn.execute(
-                select(store.runs.c.id, store.runs.c.attempt).where(store.runs.c.state == "RUNNING")
-            ).all()
+            rows = conn.execute(select(runs.c.id, runs.c.attempt).where(runs.c.state == "RUNNING")).all()
         lost = [row for row in rows if self._runs.state(self._flow_id(row.id, row.attempt)) is None]
         for row in lost:
             self._runs.start(FLOW, self._flow_id(row.id, row.attempt), {"run": row.id})
@@ -268,14 +277,14 @@ class Lifecycle:
 
     def _pipeline(self, workspace: str, slug: str) -> Pipeline:
         with self._database.read() as conn:
-            found = store.find_pipeline(conn, workspace, slug)
+            found = find_pipeline(conn, workspace, slug)
         if found is None:
             raise NotFound(f"there is no pipeline {slug!r} in {workspace!r}", field="pipeline", value=slug)
         return found
 
     def _run(self, workspace: str, run_id: str) -> PipelineRun:
         with self._database.read() as conn:
-            found = store.find_run(conn, workspace, run_id)
+            found = find_run(conn, workspace, run_id)
         if found is None:
             raise NotFound(f"there is no run {run_id!r} in {workspace!r}", field="run", value=run_id)
         return found

@@ -150,7 +150,7 @@ def _endpoint(case: UseCase, shape: _Shape, method: Callable[..., Any]) -> Calla
         return _reply(adapter, method(who, shape.command(**values)), case.status)
 
     endpoint.__name__ = case.name.replace(".", "_")
-    endpoint.__signature__ = inspect.Signature(_parameters(shape))  # pyright: ignore[reportFunctionMemberAccess]
+    endpoint.__signature__ = inspect.Signature(_parameters(shape))
     return endpoint
 
 
