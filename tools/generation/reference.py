@@ -21,7 +21,17 @@ def files(platform: Platform) -> dict[str, str]:
         f"{FOLDER}/events.md": _events(platform),
         f"{FOLDER}/permissions.md": _permissions(platform),
         f"{FOLDER}/rooms.md": _rooms(platform),
+        "README.md": _readme(platform),
     }
+
+
+def _readme(platform: Platform) -> str:
+    """Put the table of rooms into the README, between its two marks."""
+    text = (Path(__file__).resolve().parents[2] / "README.md").read_text()
+    before, _, rest = text.partition("<!-- rooms -->")
+    after = rest.partition("<!-- /rooms -->")[2]
+    rows = [[f"`{c.name}`", c.title] for c in platform.capabilities]
+    return f"{before}<!-- rooms -->\n{_table(['room', 'what it is'], rows)}<!-- /rooms -->{after}"
 
 
 def _table(head: list[str], rows: list[list[str]]) -> str:

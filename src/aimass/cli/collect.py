@@ -9,7 +9,6 @@ from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeEl
 
 from aimass.cli.connect import Connection, connection_options
 from aimass.cli.show import console, show
-from aimass.client import CollectOptions
 
 
 @click.command(help="Bring a CSV, Parquet or NDJSON file into a dataset.")
@@ -30,7 +29,9 @@ def _collect(path: Path, connection: Connection, **given: object) -> None:
         Progress(*columns, console=console, transient=True, disable=connection.as_json) as bar,
     ):
         task = bar.add_task(f"collect {path.name}", total=1.0)
-        options = CollectOptions(
+        version = client.collect(
+            path,
+            str(given["name"] or path.stem),
             types=types,
             keys=list(given["keys"]),  # pyright: ignore[reportArgumentType]
             mode=str(given["mode"]),
@@ -38,7 +39,6 @@ def _collect(path: Path, connection: Connection, **given: object) -> None:
                 task, completed=fraction, description=f"collect {path.name}: {note}"
             ),
         )
-        version = client.collect(path, str(given["name"] or path.stem), options)
     show(version, as_json=connection.as_json)
 
 

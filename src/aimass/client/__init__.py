@@ -9,11 +9,11 @@ from aimass.kernel.doors import door
 if TYPE_CHECKING:
     from aimass.client.catalog import OPERATIONS
     from aimass.client.client import AsyncClient, Client
-    from aimass.client.loading import CollectOptions
     from aimass.client.operations import Operation, Param
     from aimass.client.request import build
     from aimass.client.settings import ClientSettings, save_settings
     from aimass.client.transport import Transport
+    from aimass.client.verbs import ReleaseOrder
 
 __getattr__, __dir__ = door(
     __name__,
@@ -21,10 +21,10 @@ __getattr__, __dir__ = door(
         "AsyncClient": "aimass.client.client",
         "Client": "aimass.client.client",
         "ClientSettings": "aimass.client.settings",
-        "CollectOptions": "aimass.client.loading",
         "OPERATIONS": "aimass.client.catalog",
         "Operation": "aimass.client.operations",
         "Param": "aimass.client.operations",
+        "ReleaseOrder": "aimass.client.verbs",
         "Transport": "aimass.client.transport",
         "build": "aimass.client.request",
         "save_settings": "aimass.client.settings",
@@ -35,9 +35,9 @@ __all__ = [
     "AsyncClient",
     "Client",
     "ClientSettings",
-    "CollectOptions",
     "Operation",
     "Param",
+    "ReleaseOrder",
     "Transport",
     "build",
     "save_settings",

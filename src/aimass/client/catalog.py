@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+
 from aimass.client.operations import Operation, Param
 
 OPERATIONS: dict[str, Operation] = {
@@ -3224,6 +3225,27 @@ OPERATIONS: dict[str, Operation] = {
             Param(name="cursor", where="query", kind="str", required=False),
         ),
     ),
+    "monitoring.list_metrics": Operation(
+        name="monitoring.list_metrics",
+        method="GET",
+        path="/workspaces/{workspace}/metrics",
+        cli="metrics endpoints",
+        permission="monitoring.read",
+        summary="Return requests per second, latencies and error rates of every endpoint that had traffic, by name.",
+        help="Return requests per second, latencies and error rates of every endpoint that had traffic, by name.",
+        params=(
+            Param(name="workspace", where="path", kind="str"),
+            Param(
+                name="window_s",
+                where="query",
+                kind="int",
+                required=False,
+                default=300,
+                help="length of the window in seconds",
+            ),
+            Param(name="until", where="query", kind="str", required=False, help="end of the window; now when left out"),
+        ),
+    ),
     "monitoring.list_monitors": Operation(
         name="monitoring.list_monitors",
         method="GET",
@@ -3280,6 +3302,16 @@ OPERATIONS: dict[str, Operation] = {
             Param(name="limit", where="query", kind="int", required=False, default=50),
             Param(name="cursor", where="query", kind="str", required=False),
         ),
+    ),
+    "monitoring.list_series": Operation(
+        name="monitoring.list_series",
+        method="GET",
+        path="/workspaces/{workspace}/series-names",
+        cli="metrics names",
+        permission="monitoring.read",
+        summary="List the series of a workspace by name, with the labels by which they can be narrowed.",
+        help="List the series of a workspace by name, with the labels by which they can be narrowed.",
+        params=(Param(name="workspace", where="path", kind="str"),),
     ),
     "monitoring.query_series": Operation(
         name="monitoring.query_series",
@@ -3686,6 +3718,27 @@ OPERATIONS: dict[str, Operation] = {
             Param(name="endpoint", where="path", kind="str", help="name of the endpoint"),
         ),
     ),
+    "serving.get_signature": Operation(
+        name="serving.get_signature",
+        method="GET",
+        path="/workspaces/{workspace}/endpoints/{endpoint}/signature",
+        cli="services signature",
+        permission="serving.read",
+        summary="Show the inputs that an endpoint takes, each with an example, and the classes that it answers.",
+        help="Show the inputs that an endpoint takes, each with an example, and the classes that it answers.\n\n        Raises\n        ------\n        NotServing\n            Nothing answers there yet.",
+        params=(
+            Param(name="workspace", where="path", kind="str", help="slug of the workspace"),
+            Param(name="endpoint", where="path", kind="str", help="name of the endpoint"),
+            Param(
+                name="sample",
+                where="query",
+                kind="int",
+                required=False,
+                default=0,
+                help="which of the model's sample rows gives the examples; counted from 0",
+            ),
+        ),
+    ),
     "serving.get_snippet": Operation(
         name="serving.get_snippet",
         method="GET",
@@ -3892,6 +3945,20 @@ OPERATIONS: dict[str, Operation] = {
             Param(name="endpoint", where="path", kind="str", help="name of the endpoint"),
             Param(name="deployment", where="path", kind="str", help="name of the deployment"),
             Param(name="reason", where="body", kind="str", required=False, default="", help="why; kept in the history"),
+        ),
+    ),
+    "serving.try_endpoint": Operation(
+        name="serving.try_endpoint",
+        method="POST",
+        path="/workspaces/{workspace}/endpoints/{endpoint}/try",
+        cli="services try",
+        permission="serving.use",
+        summary="Send one row through the gateway with a short-lived key of your own, and show what came back.",
+        help="Send one row through the gateway with a short-lived key of your own, and show what came back.\n\n        The request is checked, limited, answered, counted and recorded like that of any program.",
+        params=(
+            Param(name="workspace", where="path", kind="str", help="slug of the workspace"),
+            Param(name="endpoint", where="path", kind="str", help="name of the endpoint"),
+            Param(name="row", where="body", kind="json", help="a value for each input; a missing one is null"),
         ),
     ),
     "training.cancel_run": Operation(

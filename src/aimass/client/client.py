@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
 from aimass.client.generated.groups import AsyncGroups, Groups
 from aimass.client.generated.lake_types import DatasetVersion
+from aimass.client.generated.lifecycle_types import PipelineRun
 from aimass.client.inference import Endpoint, Prediction, Row
-from aimass.client.loading import CollectOptions, collect_file
+from aimass.client.loading import CollectOptions, collect_file, silent
 from aimass.client.settings import read_settings
 from aimass.client.transport import AsyncTransport, Transport
+from aimass.client.verbs import DatasetHandle, ReleaseOrder, as_dicts, release, wait_for_run
 
 
 class Client(Groups):
@@ -64,7 +66,16 @@ class Client(Groups):
         known = self._endpoints.setdefault(endpoint, Endpoint(self.transport, endpoint))
         return known.predict(rows, request_id)
 
-    def collect(self, path: Path | str, dataset: str, options: CollectOptions | None = None) -> DatasetVersion:
+    def collect(
+        self,
+        path: Path | str,
+        dataset: str,
+        *,
+        types: Mapping[str, str] | None = None,
+        keys: Sequence[str] = (),
+        mode: str = "append",
+        progress: Callable[[float, str], None] | None = None,
+    ) -> DatasetVersion:
         """Bring a file into a dataset: upload, propose and pin its types, collect, wait.
 
         Parameters
@@ -73,10 +84,45 @@ class Client(Groups):
             CSV, Parquet or NDJSON file.
         dataset
             Name of the dataset; made when it is missing.
-        options
-            Types that are known, key columns, and who hears of the progress.
+        types
+            Column to type, over what is proposed.
+        keys
+            Columns that name a row, for a new dataset.
+        mode
+            ``append`` or ``replace``, for a new source.
+        progress
+            Called with a share of the whole and a note.
         """
-        return collect_file(self, Path(path), dataset, options or CollectOptions())
+        options = CollectOptions(types=types or {}, keys=list(keys), mode=mode, progress=progress or silent)
+        return collect_file(self, Path(path), dataset, options)
+
+    def release(self, order: ReleaseOrder | None = None, *, timeout_s: float = 3600.0, **names: Any) -> PipelineRun:
+        """Learn from a dataset and serve the best model, as a durable pipeline; wait for its end.
+
+        Parameters
+        ----------
+        order
+            What and where; or its fields as keywords: ``dataset``, ``target``, ``model``, ``endpoint``, ``key_column``.
+        timeout_s
+            Longest time to wait.
+
+        Examples
+        --------
+        ``client.release(dataset="telco-churn", target="Churn", model="churn", endpoint="churn")``
+        """
+        return release(self, order or ReleaseOrder(**names), timeout_s=timeout_s)
+
+    def wait_for_run(self, run: str, *, timeout_s: float = 3600.0) -> PipelineRun:
+        """Wait for the end of a pipeline run."""
+        return wait_for_run(self, run, timeout_s=timeout_s)
+
+    def dataset(self, slug: str) -> DatasetHandle:
+        """Return a dataset: ``.rows()``, ``.to_polars()``, ``.download(path)``."""
+        return DatasetHandle(self, self.transport, str(self.workspace), slug)
+
+    def query(self, sql: str, *, limit: int = 1000) -> list[dict[str, Any]]:
+        """Run one SELECT over datasets of the workspace and return its rows as dictionaries."""
+        return as_dicts(self.lake.query(sql=sql, limit=limit))
 
     def close(self) -> None:
         """Close the connections."""

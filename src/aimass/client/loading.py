@@ -21,7 +21,8 @@ _CHUNK = 1 << 20
 _POLL_S = 0.15
 
 
-def _silent(fraction: float, note: str) -> None:
+def silent(fraction: float, note: str) -> None:
+    """Tell nobody of the progress."""
     del fraction, note
 
 
@@ -44,7 +45,7 @@ class CollectOptions:
     types: Mapping[str, str] = field(default_factory=dict[str, str])
     keys: list[str] = field(default_factory=list[str])
     mode: str = "append"
-    progress: Callable[[float, str], None] = _silent
+    progress: Callable[[float, str], None] = silent
 
 
 def collect_file(client: Groups, path: Path, dataset: str, options: CollectOptions) -> DatasetVersion:

@@ -79,6 +79,12 @@ class Transport:
             time.sleep(0.2 * 2**attempt)
         raise Unavailable(f"no platform answers at {self.url}")
 
+    def check(self, response: httpx2.Response) -> None:
+        """Raise what a streamed reply complains of."""
+        if response.status_code >= _CLIENT_ERROR:
+            response.read()
+            raise error_of(response)
+
     def json(self, method: str, path: str, *, query: Mapping[str, Any], body: Any, headers: Mapping[str, str]) -> Any:
         """Send JSON and return the decoded reply; None for an empty one."""
         response = self.send(method, path, params=_query(query), json=body, headers=dict(headers))

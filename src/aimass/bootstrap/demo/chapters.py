@@ -18,7 +18,7 @@ from aimass.bootstrap.demo.story import (
     output,
     until,
 )
-from aimass.client import Client, CollectOptions
+from aimass.client import Client
 from aimass.kernel.errors import AimassError, Conflict, Failed, Forbidden, NotFound, Unauthenticated
 
 LEAST_AUC = 0.84
@@ -61,8 +61,8 @@ def collect(story: Story, line: Line) -> str:
     def progress(fraction: float, note: str) -> None:
         line.fraction, line.note = fraction, note
 
-    options = CollectOptions(types={"TotalCharges": "float"}, keys=[KEY], progress=progress)
-    version = story.client.collect(churn_file(), DATASET, options)
+    types = {"TotalCharges": "float"}
+    version = story.client.collect(churn_file(), DATASET, types=types, keys=[KEY], progress=progress)
     story.facts["dataset_version"] = version.number
     return f"{version.rows} rows, {version.quarantined} in quarantine, quality {version.score:.2f}"
 

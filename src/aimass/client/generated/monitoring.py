@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from datetime import datetime
 from typing import Any, Literal
-
 from aimass.client.calls import AsyncCalls, Calls
 from aimass.client.generated.monitoring_types import (
     Alert,
@@ -22,6 +21,7 @@ from aimass.client.generated.monitoring_types import (
     Quality,
     Recording,
     SeriesAnswer,
+    SeriesName,
 )
 from aimass.kernel.pages import Page
 
@@ -289,6 +289,16 @@ class MonitoringCalls(Calls):
             Page[Feedback],
         )
 
+    def list_metrics(
+        self, *, workspace: str | None = None, window_s: int | None = None, until: datetime | None = None
+    ) -> list[EndpointMetrics]:
+        """Return requests per second, latencies and error rates of every endpoint that had traffic, by name."""
+        return self._call(
+            "monitoring.list_metrics",
+            {"workspace": workspace, "window_s": window_s, "until": until},
+            list[EndpointMetrics],
+        )
+
     def list_monitors(
         self,
         *,
@@ -350,6 +360,10 @@ class MonitoringCalls(Calls):
             {"workspace": workspace, "endpoint": endpoint, "limit": limit, "cursor": cursor},
             Page[AlertRule],
         )
+
+    def list_series(self, *, workspace: str | None = None) -> list[SeriesName]:
+        """List the series of a workspace by name, with the labels by which they can be narrowed."""
+        return self._call("monitoring.list_series", {"workspace": workspace}, list[SeriesName])
 
     def query_series(
         self,
@@ -695,6 +709,16 @@ class AsyncMonitoringCalls(AsyncCalls):
             Page[Feedback],
         )
 
+    async def list_metrics(
+        self, *, workspace: str | None = None, window_s: int | None = None, until: datetime | None = None
+    ) -> list[EndpointMetrics]:
+        """Return requests per second, latencies and error rates of every endpoint that had traffic, by name."""
+        return await self._call(
+            "monitoring.list_metrics",
+            {"workspace": workspace, "window_s": window_s, "until": until},
+            list[EndpointMetrics],
+        )
+
     async def list_monitors(
         self,
         *,
@@ -756,6 +780,10 @@ class AsyncMonitoringCalls(AsyncCalls):
             {"workspace": workspace, "endpoint": endpoint, "limit": limit, "cursor": cursor},
             Page[AlertRule],
         )
+
+    async def list_series(self, *, workspace: str | None = None) -> list[SeriesName]:
+        """List the series of a workspace by name, with the labels by which they can be narrowed."""
+        return await self._call("monitoring.list_series", {"workspace": workspace}, list[SeriesName])
 
     async def query_series(
         self,

@@ -327,6 +327,15 @@ class InferenceRecord:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class SeriesName:
+    """A name under which something is counted: how many series it has, and the values of their labels."""
+
+    name: str
+    series: int
+    labels: dict[str, list[str]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class SeriesAnswer:
     """The lines of a query."""
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from typing import Any
-
 from aimass.client.calls import AsyncCalls, Calls
 from aimass.client.generated.overview_types import Activity, Finding, Lineage, Need, SpecChange, StorageUse
 

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Literal
-
+from typing import Any, Literal
 from aimass.client.calls import AsyncCalls, Calls
 from aimass.client.generated.serving_types import (
     Deployment,
     Endpoint,
+    EndpointSignature,
     EndpointStatus,
     HistoryEntry,
     Resources,
     Revision,
     Snippet,
+    Trial,
 )
 from aimass.kernel.pages import Page
 
@@ -156,6 +157,14 @@ class ServingCalls(Calls):
         """Show an endpoint with its deployments and traffic."""
         return self._call("serving.get_endpoint", {"endpoint": endpoint, "workspace": workspace}, Endpoint)
 
+    def get_signature(
+        self, *, endpoint: str, workspace: str | None = None, sample: int | None = None
+    ) -> EndpointSignature:
+        """Show the inputs that an endpoint takes, each with an example, and the classes that it answers."""
+        return self._call(
+            "serving.get_signature", {"endpoint": endpoint, "workspace": workspace, "sample": sample}, EndpointSignature
+        )
+
     def get_snippet(self, *, endpoint: str, workspace: str | None = None) -> Snippet:
         """Show programs that call an endpoint with a sample of its model: curl, Python and tritonclient."""
         return self._call("serving.get_snippet", {"endpoint": endpoint, "workspace": workspace}, Snippet)
@@ -297,6 +306,10 @@ class ServingCalls(Calls):
             Endpoint,
         )
 
+    def try_endpoint(self, *, endpoint: str, row: dict[str, Any], workspace: str | None = None) -> Trial:
+        """Send one row through the gateway with a short-lived key of your own, and show what came back."""
+        return self._call("serving.try_endpoint", {"endpoint": endpoint, "row": row, "workspace": workspace}, Trial)
+
 
 class AsyncServingCalls(AsyncCalls):
     """Operations of serving, for asyncio."""
@@ -436,6 +449,14 @@ class AsyncServingCalls(AsyncCalls):
     async def get_endpoint(self, *, endpoint: str, workspace: str | None = None) -> Endpoint:
         """Show an endpoint with its deployments and traffic."""
         return await self._call("serving.get_endpoint", {"endpoint": endpoint, "workspace": workspace}, Endpoint)
+
+    async def get_signature(
+        self, *, endpoint: str, workspace: str | None = None, sample: int | None = None
+    ) -> EndpointSignature:
+        """Show the inputs that an endpoint takes, each with an example, and the classes that it answers."""
+        return await self._call(
+            "serving.get_signature", {"endpoint": endpoint, "workspace": workspace, "sample": sample}, EndpointSignature
+        )
 
     async def get_snippet(self, *, endpoint: str, workspace: str | None = None) -> Snippet:
         """Show programs that call an endpoint with a sample of its model: curl, Python and tritonclient."""
@@ -578,4 +599,10 @@ class AsyncServingCalls(AsyncCalls):
             "serving.stop_deployment",
             {"endpoint": endpoint, "deployment": deployment, "workspace": workspace, "reason": reason},
             Endpoint,
+        )
+
+    async def try_endpoint(self, *, endpoint: str, row: dict[str, Any], workspace: str | None = None) -> Trial:
+        """Send one row through the gateway with a short-lived key of your own, and show what came back."""
+        return await self._call(
+            "serving.try_endpoint", {"endpoint": endpoint, "row": row, "workspace": workspace}, Trial
         )

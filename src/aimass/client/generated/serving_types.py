@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Literal
+from typing import Any, Literal
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -92,6 +92,30 @@ class Condition:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class EndpointSignature:
+    """What the main deployment of an endpoint takes and answers; ``samples`` rows of the model can be tried."""
+
+    endpoint: str
+    model: str
+    model_version: int
+    inputs: list[Input]
+    classes: list[str]
+    samples: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Input:
+    """One input: its type, what it may be, and a value of a sample row."""
+
+    name: str
+    type: str
+    nullable: bool
+    categories: list[str] | None
+    unseen: str
+    example: Any
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Snippet:
     """Programs that call an endpoint, ready to copy; ``{key}`` stands for the API key."""
 
@@ -170,3 +194,19 @@ class Revision:
     created_at: datetime
     ready_at: datetime | None
     retired_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Trial:
+    """What the endpoint answered."""
+
+    request_id: str
+    label: Any
+    probabilities: dict[str, float] = field(default_factory=dict)
+    outputs: dict[str, Any] = field(default_factory=dict)
+    latency_ms: float
+    deployment: str
+    revision: str
+    number: int
+    model: str
+    model_version: int
