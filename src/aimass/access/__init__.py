@@ -9,7 +9,7 @@ from aimass.kernel.doors import door
 if TYPE_CHECKING:
     from aimass.access.capability import CAPABILITY
     from aimass.access.domain.approvals import Approval, RequestApproval
-    from aimass.access.domain.keys import CreateKey, CreateService, GatewayKey, NewKey
+    from aimass.access.domain.keys import CreateKey, CreateService, GatewayKey, NewKey, OneKey
     from aimass.access.domain.members import CreateWorkspace, GiveRole, ListWorkspaces, OneWorkspace, Workspace
     from aimass.access.domain.people import SignIn
     from aimass.access.service.access import Access
@@ -29,6 +29,7 @@ __getattr__, __dir__ = door(
         "GiveRole": "aimass.access.domain.members",
         "ListWorkspaces": "aimass.access.domain.members",
         "NewKey": "aimass.access.domain.keys",
+        "OneKey": "aimass.access.domain.keys",
         "OneWorkspace": "aimass.access.domain.members",
         "RequestApproval": "aimass.access.domain.approvals",
         "SignIn": "aimass.access.domain.people",
@@ -47,6 +48,7 @@ __all__ = [
     "GiveRole",
     "ListWorkspaces",
     "NewKey",
+    "OneKey",
     "OneWorkspace",
     "RequestApproval",
     "SignIn",

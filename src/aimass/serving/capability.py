@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from aimass.access import Access
 from aimass.infra.database import Database
 from aimass.infra.live import LiveHub
 from aimass.kernel.capability import Capability, Loop
@@ -12,13 +13,14 @@ from aimass.serving.events import ALL
 from aimass.serving.library import ModelLibrary
 from aimass.serving.service.ground import Ground
 from aimass.serving.service.serving import Serving
-from aimass.serving.settings import ServingSettings
+from aimass.serving.settings import ServingSettings, local_url
+from aimass.serving.trying import Tryouts
 from aimass.serving.workers import WorkerPool
 
 CAPABILITY = Capability(
     name="serving",
     title="Services",
-    requires=("models",),
+    requires=("access", "models"),
     permissions=("serving.read", "serving.use", "serving.edit", "serving.manage"),
     tables="aimass.serving.store.tables",
     build="aimass.serving.capability:build",
@@ -29,7 +31,10 @@ CAPABILITY = Capability(
         "serving.endpoint.*": "aimass.serving.jobs:index",
     },
     kinds={"endpoint": "aimass.serving.specs:ENDPOINT"},
-    loops={"serving.reconcile": Loop(run="aimass.serving.jobs:reconcile", every_s=0.2)},
+    loops={
+        "serving.reconcile": Loop(run="aimass.serving.jobs:reconcile", every_s=0.2),
+        "serving.tidy": Loop(run="aimass.serving.jobs:tidy", every_s=60.0),
+    },
     emits=ALL,
     attention="aimass.serving.jobs:attention",
 )
@@ -39,11 +44,14 @@ def build(registry: Registry) -> Serving:
     """Build the service, and the pool of isolated workers."""
     settings = ServingSettings()
     pool = WorkerPool(registry.get(DataDir), drain_s=settings.drain_s)
+    tryouts = Tryouts(access=registry.get(Access), url=local_url)
     registry.put(WorkerPool, pool)
+    registry.put(Tryouts, tryouts)
     ground = Ground(
         database=registry.get(Database),
         library=ModelLibrary(registry.get(Models)),
         pool=pool,
+        tryouts=tryouts,
         live=registry.get(LiveHub),
         settings=settings,
     )

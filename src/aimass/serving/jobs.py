@@ -12,11 +12,17 @@ from aimass.kernel.registry import Registry
 from aimass.serving.domain.commands import OneEndpoint
 from aimass.serving.events import ENDPOINT_DELETED
 from aimass.serving.service.serving import Serving
+from aimass.serving.trying import Tryouts
 
 
 def reconcile(registry: Registry) -> int:
     """Bring what runs to what is wanted."""
     return registry.get(Serving).reconciler.run_once()
+
+
+def tidy(registry: Registry) -> int:
+    """Revoke the keys of people who tried an endpoint a while ago."""
+    return registry.get(Tryouts).tidy()
 
 
 def follow_alias(registry: Registry, event: Event) -> None:

@@ -91,11 +91,11 @@ def example_of(folder: Path) -> list[ExampleColumn]:
     package = read_package(folder)
     samples: dict[str, list[Any]] = package.samples()["inputs"]
     return [
-        ExampleColumn(name=column.name, type=column.type, value=_value(column.type, samples.get(column.name)))
+        ExampleColumn(name=column.name, type=column.type, value=value_of(column.type, samples.get(column.name)))
         for column in package.manifest.signature.inputs
     ]
 
 
-def _value(kind: str, values: list[Any] | None) -> Any:
+def value_of(kind: str, values: list[Any] | None) -> Any:
     """Return the first value that is not null."""
     return next((value for value in values or () if value is not None), _NEUTRAL[kind])

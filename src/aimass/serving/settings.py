@@ -25,3 +25,10 @@ class ServingSettings(BaseSettings):
 def platform_url() -> str:
     """Return the public address of the platform, as its supervisor tells every process."""
     return f"http://{os.environ.get('AIMASS_HOST', '127.0.0.1')}:{os.environ.get('AIMASS_PORT', '8800')}"
+
+
+def local_url() -> str:
+    """Return the address by which control itself reaches the gateway: the public one, or loopback where that is any."""
+    host = os.environ.get("AIMASS_HOST", "127.0.0.1")
+    reached = "127.0.0.1" if host in ("", "0.0.0.0") else "[::1]" if host == "::" else host  # noqa: S104 compared, not bound
+    return f"http://{reached}:{os.environ.get('AIMASS_PORT', '8800')}"

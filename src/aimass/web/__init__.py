@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from aimass.web.api.callers import caller, registry_of
     from aimass.web.console import Badge, Console, ConsoleSetup, Workspace
     from aimass.web.session import end_session, require_csrf, session_of, start_session
-    from aimass.web.visit import PageVisit, Visit, page_router
+    from aimass.web.visit import PageVisit, Panel, Visit, page_router
 
 __getattr__, __dir__ = door(
     __name__,
@@ -19,6 +19,7 @@ __getattr__, __dir__ = door(
         "Console": "aimass.web.console",
         "ConsoleSetup": "aimass.web.console",
         "PageVisit": "aimass.web.visit",
+        "Panel": "aimass.web.visit",
         "Visit": "aimass.web.visit",
         "Workspace": "aimass.web.console",
         "caller": "aimass.web.api.callers",
@@ -35,6 +36,7 @@ __all__ = [
     "Console",
     "ConsoleSetup",
     "PageVisit",
+    "Panel",
     "Visit",
     "Workspace",
     "caller",

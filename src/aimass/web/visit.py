@@ -15,6 +15,8 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import HTMLResponse, RedirectResponse
 from fastapi.routing import APIRoute
 
+from aimass.infra.search import Document
+from aimass.kernel.capability import load
 from aimass.kernel.errors import AimassError, Failed, Invalid, NotFound, Unauthenticated
 from aimass.kernel.ids import new_id
 from aimass.kernel.principal import Principal
@@ -24,6 +26,14 @@ from aimass.web.session import require_csrf
 T = TypeVar("T")
 _log = structlog.get_logger("aimass.web")
 TOAST_COOKIE = "aimass_toast"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Panel:
+    """What a room puts into a slot of another room's page: a template of its own, and what it shows."""
+
+    template: str
+    context: Mapping[str, Any]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,6 +62,26 @@ class PageVisit:
     def say(self, text: str, **values: Any) -> str:
         """Translate a text into the visitor's language."""
         return self.console.say(self.request, text, **values)
+
+    def document(self, subject: str) -> Document | None:
+        """Return title and page of what a subject (``run:01H...``) names, by the search hooks of the rooms.
+
+        None when no room knows it, or the visitor may not see it.
+        """
+        setup = self.console.setup
+        hooks = (load(room.search) for room in setup.capabilities if room.search)
+        found = (hook(setup.registry, self.workspace, subject) for hook in hooks if subject)
+        known = next((one for one in found if one is not None), None)
+        return known if known is not None and self.allows(known.permission, known.key) else None
+
+    def panels(self, slot: str, **what: Any) -> list[Any]:
+        """Return what rooms put into a slot of this page; see ``panels`` of a capability.
+
+        Each face is called as ``face(visit, **what)``; one that has nothing to show here returns None and is left out.
+        """
+        faces = [c.panels[slot] for c in self.console.setup.capabilities if slot in c.panels]
+        found = [load(face)(self, **what) for face in faces]
+        return [one for one in found if one is not None]
 
     def render(self, template: str, *, parts: Mapping[str, str] | None = None, **context: Any) -> HTMLResponse:
         """Render a page, or the part of it that was asked for; see :meth:`Console.render`."""

@@ -184,3 +184,28 @@ class EndpointMetrics:
     until: datetime
     total: Traffic
     revisions: list[Traffic]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ListMetrics:
+    """Over which time before now (or before ``until``) the traffic of all endpoints is wanted."""
+
+    workspace: str
+    window_s: Annotated[int, Ge(FINEST_S), Le(90 * 86_400), doc("length of the window in seconds")] = 300
+    until: Annotated[datetime | None, doc("end of the window; now when left out")] = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ListSeries:
+    """Whose series are wanted; ``*`` names those of the platform itself."""
+
+    workspace: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SeriesName:
+    """A name under which something is counted: how many series it has, and the values of their labels."""
+
+    name: str
+    series: int
+    labels: Mapping[str, list[str]]

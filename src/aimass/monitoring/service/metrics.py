@@ -82,17 +82,19 @@ def endpoint_metrics(conn: Connection, command: GetEndpointMetrics, until: datet
     """Put the series of the gateway together for one endpoint; buckets of time that the window touches count whole."""
     since = until - timedelta(seconds=command.window_s)
     labels = {"endpoint": command.endpoint}
-    requests = _read(conn, command.workspace, (REQUESTS, labels), (since, until))
-    latencies = _read(conn, command.workspace, (LATENCY, labels), (since, until))
+    requests = read_series(conn, command.workspace, (REQUESTS, labels), (since, until))
+    latencies = read_series(conn, command.workspace, (LATENCY, labels), (since, until))
     known = {row.revision: row for row in reversed(recorded.traffic_of(conn, command.workspace, command.endpoint))}
     known |= {row.revision: row for row in monitors.watching(conn, command.workspace, command.endpoint)}
     revisions = sorted({found["revision"] for found, _ in (*requests, *latencies) if found.get("revision")})
-    lines = [_traffic(_of(requests, r), _of(latencies, r), command.window_s) for r in revisions]
+    lines = [traffic_of(_of(requests, r), _of(latencies, r), command.window_s) for r in revisions]
     return EndpointMetrics(
         endpoint=command.endpoint,
         since=since,
         until=until,
-        total=_traffic(requests, [(labels, s) for labels, s in latencies if "shadow" not in labels], command.window_s),
+        total=traffic_of(
+            requests, [(labels, s) for labels, s in latencies if "shadow" not in labels], command.window_s
+        ),
         revisions=[
             replace(line, **_served(revision, known.get(revision)))
             for revision, line in zip(revisions, lines, strict=True)
@@ -103,9 +105,10 @@ def endpoint_metrics(conn: Connection, command: GetEndpointMetrics, until: datet
 Found = Sequence[tuple[Mapping[str, str], Sample]]
 
 
-def _read(
+def read_series(
     conn: Connection, workspace: str, wanted: tuple[str, Mapping[str, str]], times: tuple[datetime, datetime]
 ) -> Found:
+    """Read the samples of the series with a name and labels, each with all its labels."""
     ids = series.names(conn, workspace, *wanted)
     since, until = series.finest(times[0].timestamp()), int(times[1].timestamp()) + 1
     return [(ids[id_], sample) for id_, _, sample in series.read(conn, ids, since, until)]
@@ -122,7 +125,8 @@ def _served(revision: str, row: Any) -> dict[str, Any]:
     return {"revision": revision, **known}
 
 
-def _traffic(requests: Found, latencies: Found, window_s: int) -> Traffic:
+def traffic_of(requests: Found, latencies: Found, window_s: int) -> Traffic:
+    """Put samples of requests and latencies together."""
     counted = [(int(labels.get("code", "0") or 0), sample.count) for labels, sample in requests]
     count = sum(n for _, n in counted)
     errors = sum(n for code, n in counted if code >= _SERVER)

@@ -105,6 +105,15 @@ def names(conn: Connection, workspace: str, name: str, labels: Mapping[str, str]
     }
 
 
+def all_names(conn: Connection, workspace: str) -> dict[str, list[Mapping[str, str]]]:
+    """Return the labels of every series of a workspace, by name."""
+    query = select(series_names.c.name, series_names.c.labels).where(series_names.c.workspace == workspace)
+    found: dict[str, list[Mapping[str, str]]] = {}
+    for row in conn.execute(query.order_by(series_names.c.id)):
+        found.setdefault(row.name, []).append(row.labels)
+    return found
+
+
 def read(conn: Connection, ids: Iterable[int], since_s: int, until_s: int) -> Iterable[tuple[int, int, Sample]]:
     """Yield series, start of the bucket and sample, of every resolution."""
     wanted: Sequence[int] = sorted(ids)

@@ -18,6 +18,7 @@ from aimass.serving.library import Library, Target
 from aimass.serving.reports import Reports
 from aimass.serving.settings import ServingSettings
 from aimass.serving.store import queries, tables
+from aimass.serving.trying import Tryouts
 from aimass.serving.workers import WorkerPool
 
 
@@ -28,6 +29,7 @@ class Ground:
     database: Database
     library: Library
     pool: WorkerPool
+    tryouts: Tryouts
     live: LiveHub = field(default_factory=LiveHub)
     reports: Reports = field(default_factory=Reports)
     settings: ServingSettings = field(default_factory=ServingSettings)

@@ -100,16 +100,20 @@ class Views(Traffic):
             Nothing answers there yet.
         """
         del who
+        revision = self._main(command.workspace, command.endpoint)
+        columns = example_of(Path(revision.package))
+        url = self._ground.settings.public_url or platform_url()
+        return snippet_of(Example(url=url, workspace=command.workspace, endpoint=command.endpoint, columns=columns))
+
+    def _main(self, workspace: str, slug: str) -> Row[Any]:
+        """Return the revision that answers on the main deployment."""
         with self._database.read() as conn:
-            row = need_endpoint(conn, command.workspace, command.endpoint)
-            rows = queries.live_deployments(conn, [row.id])
-            main = next((one for one in rows if one.name == row.main), None)
+            row = need_endpoint(conn, workspace, slug)
+            main = next((one for one in queries.live_deployments(conn, [row.id]) if one.name == row.main), None)
             serving = queries.revisions_by_id(conn, [main.serving if main else None])
         if main is None or main.serving not in serving:
             raise NotServing(f"nothing answers at {row.slug!r} yet", value=row.slug, hint="deploy a model there first")
-        columns = example_of(Path(serving[main.serving].package))
-        url = self._ground.settings.public_url or platform_url()
-        return snippet_of(Example(url=url, workspace=row.workspace, endpoint=row.slug, columns=columns))
+        return serving[main.serving]
 
     def troubled(self, who: Principal) -> list[tuple[str, Deployment]]:
         """Return the deployments that failed or do badly, with their workspace, as far as the principal may see them."""

@@ -1,0 +1,87 @@
+"""What an endpoint takes, and what it says to one row that somebody tries."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Annotated, Any
+
+from annotated_types import Ge, doc
+
+from aimass.serving.domain.commands import EndpointSlug, Workspace
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GetSignature:
+    """Whose inputs are wanted."""
+
+    workspace: Workspace
+    endpoint: EndpointSlug
+    sample: Annotated[int, Ge(0), doc("which of the model's sample rows gives the examples; counted from 0")] = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Input:
+    """One input: its type, what it may be, and a value of a sample row.
+
+    Attributes
+    ----------
+    categories
+        The values that the model knows, or None where any value is possible.
+    unseen
+        What happens with a category that the model does not know: ``serve`` or ``refuse``.
+    """
+
+    name: str
+    type: str
+    nullable: bool
+    categories: list[str] | None
+    unseen: str
+    example: Any
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EndpointSignature:
+    """What the main deployment of an endpoint takes and answers; ``samples`` rows of the model can be tried."""
+
+    endpoint: str
+    model: str
+    model_version: int
+    inputs: list[Input]
+    classes: list[str]
+    samples: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TryEndpoint:
+    """Send one row to an endpoint through the gateway, as yourself."""
+
+    workspace: Workspace
+    endpoint: EndpointSlug
+    row: Annotated[Mapping[str, Any], doc("a value for each input; a missing one is null")]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Trial:
+    """What the endpoint answered.
+
+    Attributes
+    ----------
+    probabilities
+        By class, where the model gives them.
+    latency_ms
+        From sending to the whole answer, through the gateway.
+    revision, number
+        Id and number of the revision that answered.
+    """
+
+    request_id: str
+    label: Any
+    probabilities: Mapping[str, float] = field(default_factory=dict[str, float])
+    outputs: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    latency_ms: float
+    deployment: str
+    revision: str
+    number: int
+    model: str
+    model_version: int

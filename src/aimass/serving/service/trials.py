@@ -1,0 +1,93 @@
+"""What an endpoint takes, and what it answers to a row that somebody tries."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from aimass.kernel.principal import Principal
+from aimass.kernel.usecase import use_case
+from aimass.models import Package, read_package
+from aimass.serving.domain.trials import EndpointSignature, GetSignature, Input, Trial, TryEndpoint
+from aimass.serving.library import value_of
+from aimass.serving.service.views import Views
+from aimass.serving.store import queries
+
+
+class Trials(Views):
+    """Use cases of people who try an endpoint."""
+
+    @use_case(
+        "GET /workspaces/{workspace}/endpoints/{endpoint}/signature",
+        permission="serving.read",
+        on="endpoint",
+        cli="services signature",
+    )
+    def get_signature(self, who: Principal, command: GetSignature) -> EndpointSignature:
+        """Show the inputs that an endpoint takes, each with an example, and the classes that it answers.
+
+        Raises
+        ------
+        NotServing
+            Nothing answers there yet.
+        """
+        del who
+        revision = self._main(command.workspace, command.endpoint)
+        package = read_package(Path(revision.package))
+        samples: dict[str, list[Any]] = package.samples()["inputs"]
+        return EndpointSignature(
+            endpoint=command.endpoint,
+            model=revision.model,
+            model_version=revision.model_version,
+            inputs=_inputs(package, samples, command.sample),
+            classes=list(package.manifest.signature.classes),
+            samples=max((len(values) for values in samples.values()), default=0),
+        )
+
+    @use_case(
+        "POST /workspaces/{workspace}/endpoints/{endpoint}/try",
+        permission="serving.use",
+        on="endpoint",
+        cli="services try",
+    )
+    def try_endpoint(self, who: Principal, command: TryEndpoint) -> Trial:
+        """Send one row through the gateway with a short-lived key of your own, and show what came back.
+
+        The request is checked, limited, answered, counted and recorded like that of any program.
+        """
+        self._main(command.workspace, command.endpoint)
+        said = self._ground.tryouts.ask(who, command.workspace, command.endpoint, command.row)
+        with self._database.read() as conn:
+            revision = queries.revisions_by_id(conn, [said.revision])[said.revision]
+        classes = read_package(Path(revision.package)).manifest.signature.classes
+        shares = said.outputs.get("probabilities") or ()
+        return Trial(
+            request_id=said.request_id,
+            label=said.outputs.get("label"),
+            probabilities=dict(zip(classes, shares, strict=False)),
+            outputs=said.outputs,
+            latency_ms=said.seconds * 1000,
+            deployment=revision.name,
+            revision=revision.id,
+            number=revision.number,
+            model=revision.model,
+            model_version=revision.model_version,
+        )
+
+
+def _inputs(package: Package, samples: dict[str, list[Any]], number: int) -> list[Input]:
+    return [
+        Input(
+            name=column.name,
+            type=column.type,
+            nullable=column.nullable,
+            categories=list(column.categories) if column.categories is not None else None,
+            unseen=column.unseen,
+            example=_example(column.type, samples.get(column.name), number),
+        )
+        for column in package.manifest.signature.inputs
+    ]
+
+
+def _example(kind: str, values: list[Any] | None, number: int) -> Any:
+    return values[number % len(values)] if values else value_of(kind, values)

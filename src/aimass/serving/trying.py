@@ -1,0 +1,100 @@
+"""Call the gateway for a person: the same door, key check, limits and records as for every program."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from aimass.access import Access, CreateKey, OneKey
+from aimass.client import Client
+from aimass.kernel.errors import Conflict, NotFound, Unauthenticated
+from aimass.kernel.principal import SYSTEM, Principal
+
+LIFE_S = 600.0
+KNOWN_WITHIN_S = 5.0
+_PAUSE_S = 0.1
+_NAME = "Console: try an endpoint"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Spoken:
+    """One answer of the gateway, and how long it took."""
+
+    outputs: Mapping[str, Any]
+    request_id: str
+    revision: str
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Held:
+    client: Client
+    key: str
+    until: float
+
+
+@dataclass(slots=True, kw_only=True)
+class Tryouts:
+    """Holds a short-lived API key for each person who tries endpoints, in memory alone.
+
+    A key may do nothing but call endpoints, belongs to that person and is revoked after ten minutes; should control end
+    before, it expires within a day.
+    """
+
+    access: Access
+    url: Callable[[], str]
+    monotonic: Callable[[], float] = time.monotonic
+    _held: dict[tuple[str, str], _Held] = field(default_factory=dict[tuple[str, str], _Held])
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def ask(self, who: Principal, workspace: str, endpoint: str, row: Mapping[str, Any]) -> Spoken:
+        """Send one row on behalf of a person and return the answer."""
+        client = self._client(who, workspace)
+        patience = self.monotonic() + KNOWN_WITHIN_S
+        while True:
+            began = time.perf_counter()
+            try:
+                (said,) = client.predict(endpoint, [row])
+            except Unauthenticated:
+                if self.monotonic() > patience:
+                    raise
+                time.sleep(_PAUSE_S)  # the gateway hears of a new key within a second
+                continue
+            took = time.perf_counter() - began
+            return Spoken(outputs=said.outputs, request_id=said.request_id, revision=said.revision, seconds=took)
+
+    def _client(self, who: Principal, workspace: str) -> Client:
+        self.tidy()
+        place = (who.id, workspace)
+        with self._lock:
+            held = self._held.get(place)
+            if held is None:
+                held = self._held[place] = self._make(who, workspace)
+        return held.client
+
+    def _make(self, who: Principal, workspace: str) -> _Held:
+        wish = CreateKey(workspace=workspace, name=_NAME, scopes=["serving.use"], days=1)
+        made = self.access.create_key(who, wish)
+        client = Client(self.url(), key=made.text, workspace=workspace)
+        return _Held(client=client, key=made.key.id, until=self.monotonic() + LIFE_S)
+
+    def tidy(self, *, everything: bool = False) -> int:
+        """Revoke the keys whose time is over; return how many."""
+        now = self.monotonic()
+        with self._lock:
+            over = [place for place, held in self._held.items() if everything or held.until <= now]
+            ended = [(place, self._held.pop(place)) for place in over]
+        for (_, workspace), held in ended:
+            held.client.close()
+            try:
+                self.access.revoke_key(SYSTEM, OneKey(workspace=workspace, key=held.key))
+            except (Conflict, NotFound):
+                continue  # its owner was faster, or is gone
+        return len(ended)
+
+    def close(self) -> None:
+        """Revoke every key that is still held."""
+        self.tidy(everything=True)
