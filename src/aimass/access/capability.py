@@ -49,7 +49,7 @@ CAPABILITY = Capability(
         ),
         Place(
             path="/{workspace}/settings/general",
-            title="Workspace",
+            title="This workspace",
             place="settings",
             icon="folder-cog",
             permission="access.read",

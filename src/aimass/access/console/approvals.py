@@ -8,6 +8,7 @@ from fastapi import Form, Response
 
 from aimass.access.domain.approvals import Approval, ApprovalState, Decide, ListApprovals, OneApproval
 from aimass.access.service.access import Access
+from aimass.infra.search import Search
 from aimass.web import PageVisit, Visit, page_router
 
 router = page_router()
@@ -35,9 +36,12 @@ def approval(visit: Visit, approval: str) -> Response:
     """
     found = visit.get(Access).get_approval(visit.who, OneApproval(workspace=visit.workspace, approval=approval))
     facts = [(key, value) for key, value in found.data.items() if _is_plain(value)]
-    more = {key: value for key, value in found.data.items() if not _is_plain(value)}
-    parts, obstructed = {"approval": "access/_approval.html"}, obstacle(visit, found)
-    return visit.render("access/approval.html", parts=parts, found=found, facts=facts, more=more, obstacle=obstructed)
+    more = [(key, columns_of(value), value) for key, value in found.data.items() if not _is_plain(value)]
+    parts, why_not = {"approval": "access/_approval.html"}, obstacle(visit, found)
+    page = visit.get(Search).addresses(visit.workspace, [found.subject]).get(found.subject, "")
+    return visit.render(
+        "access/approval.html", parts=parts, found=found, facts=facts, more=more, obstacle=why_not, page=page
+    )
 
 
 @router.post(f"{PATH}/{{approval}}/decision")
@@ -67,6 +71,19 @@ def obstacle(visit: PageVisit, found: Approval) -> str:
     if not visit.who.allows(found.permission, found.workspace, found.subject):
         return visit.say("This needs %(permission)s; an administrator can give it.", permission=found.permission)
     return ""
+
+
+def columns_of(value: Any) -> list[str]:
+    """Return the columns of a list of records, so that it can be shown as a table; none for anything else.
+
+    Examples
+    --------
+    >>> columns_of([{"name": "parity", "passed": True}]), columns_of({"a": 1})
+    (['name', 'passed'], [])
+    """
+    records = value if isinstance(value, list) and value else []
+    flat = all(isinstance(one, dict) and all(map(_is_plain, one.values())) for one in records)
+    return list(dict.fromkeys(key for one in records for key in one)) if flat else []
 
 
 def _is_plain(value: Any) -> bool:

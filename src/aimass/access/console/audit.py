@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import asdict
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass
 from datetime import timedelta
 from typing import Annotated, Literal
 
@@ -13,7 +14,7 @@ from fastapi.responses import RedirectResponse, StreamingResponse
 from pydantic import BaseModel
 
 from aimass.access.console.forms import MANAGE, manages_platform, workspaces_of
-from aimass.access.domain.audit import ExportAudit, ListAudit
+from aimass.access.domain.audit import AuditEntry, ExportAudit, ListAudit
 from aimass.access.service.access import Access
 from aimass.kernel.principal import ANYWHERE
 from aimass.web import PageVisit, Visit, page_router
@@ -21,6 +22,7 @@ from aimass.web import PageVisit, Visit, page_router
 router = page_router()
 PATH = "/{workspace}/settings/audit"
 STRETCH = 500
+_ULID = re.compile(r"[0-9A-HJKMNP-TV-Z]{26}")
 SPANS = {"1h": timedelta(hours=1), "24h": timedelta(days=1), "7d": timedelta(days=7), "30d": timedelta(days=30)}
 
 
@@ -58,10 +60,12 @@ def audit(visit: Visit, wanted: Annotated[Wanted, Query()]) -> Response:
         cursor=wanted.cursor,
     )
     page = visit.get(Access).list_audit(visit.who, wish)
+    names = visit.get(Access).names_of(one.object.partition(":")[2] for one in page.items)
+    rows = [row_of(entry, names) for entry in page.items]
     rooms = sorted({c.name.removeprefix("apps.") for c in visit.console.setup.capabilities})
     places = workspaces_of(visit) if manages_platform(visit) else []
     parts, more = {"audit": "access/_audit.html"}, {"rooms": rooms, "places": places, "scope": place}
-    return visit.render("access/audit.html", parts=parts, found=page, wanted=wanted, q=wanted.q, **more)
+    return visit.render("access/audit.html", parts=parts, found=page, rows=rows, wanted=wanted, q=wanted.q, **more)
 
 
 @router.get(f"{PATH}/verification")
@@ -79,6 +83,38 @@ def export(visit: Visit) -> Response:
     name = f"audit-{visit.console.setup.clock.now():%Y%m%d-%H%M%S}.ndjson"
     headers = {"Content-Disposition": f'attachment; filename="{name}"'}
     return StreamingResponse(_lines(visit), media_type="application/x-ndjson", headers=headers)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AuditRow:
+    """An entry with names instead of ids."""
+
+    entry: AuditEntry
+    object: str
+    details: list[tuple[str, str, str]]
+
+
+def row_of(entry: AuditEntry, names: Mapping[str, str]) -> AuditRow:
+    """Return an entry as people read it: names for ids, and of an id alone only its end."""
+    kind, _, id_ = entry.object.partition(":")
+    details = [
+        (name, value if isinstance(value, str) else orjson.dumps(value).decode())
+        for name, value in entry.detail.items()
+        if value not in (None, "", [])
+    ]
+    shown = [(name, _short(text), text) for name, text in details]
+    return AuditRow(entry=entry, object=f"{kind}:{_short(names.get(id_, id_))}" if id_ else entry.object, details=shown)
+
+
+def _short(text: str) -> str:
+    """Shorten an id to its end.
+
+    Examples
+    --------
+    >>> _short("01M7XZ9GAFA8NDA4BHE18Y04T4"), _short("editor")
+    ('…8Y04T4', 'editor')
+    """
+    return f"…{text[-6:]}" if _ULID.fullmatch(text) else text
 
 
 def _lines(visit: PageVisit) -> Iterator[bytes]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Annotated
 
 from fastapi import Form, Request, Response
@@ -92,7 +93,8 @@ def use_link(request: Request, token: str, password: Text, again: Text) -> Respo
     """Set the password and let the person in; one with an authenticator signs in with its code."""
     access, door = _access(request), request.url.path.split("/")[1]
     if password != again:
-        raise Invalid(_console(request).say(request, "The two passwords differ"), field="again")
+        say = partial(_console(request).say, request)
+        raise Invalid(say("The two passwords differ"), field="again")
     use = access.accept_invitation if door == "accept" else access.reset_password
     person = use(ANONYMOUS, UseLink(token=token, password=password))
     try:
@@ -135,12 +137,12 @@ def _enter(request: Request, signed_in: SignedIn, address: str) -> Response:
 
 def _refusal(request: Request, error: AimassError) -> AimassError:
     """Return the same refusal in the visitor's language, at the field where it helps."""
-    say = _console(request).say
+    say = partial(_console(request).say, request)
     if isinstance(error, LockedOut):
-        wait = say(request, "Too many wrong attempts. Try again in %(n)d s.", n=error.retry_after_s)
+        wait = say("Too many wrong attempts. Try again in %(n)d s.", n=error.retry_after_s)
         return TooMany(wait, field="password", value=error.retry_after_s)
     if isinstance(error, SecondFactorNeeded):
-        return Invalid(say(request, "Now the code that your authenticator shows."), field="totp")
+        return Invalid(say("Now the code that your authenticator shows."), field="totp")
     if error.field == "totp":
-        return Invalid(say(request, "The code is wrong, or was used already. Wait for the next one."), field="totp")
-    return Invalid(say(request, "Name or password is wrong."), field="password")
+        return Invalid(say("The code is wrong, or was used already. Wait for the next one."), field="totp")
+    return Invalid(say("Name or password is wrong."), field="password")

@@ -9,6 +9,7 @@ from fastapi import Form, Response
 
 from aimass.access.console.forms import MANAGE, with_refresh
 from aimass.access.domain.keys import CreateKey, Key, ListKeys, ListServices, OneKey, RotateKey
+from aimass.access.domain.roles import highest
 from aimass.access.service.access import Access
 from aimass.kernel.errors import Invalid
 from aimass.web import Visit, page_router
@@ -31,8 +32,9 @@ def keys(visit: Visit, cursor: str | None = None, q: str = "", state: str = "") 
     access, place = visit.get(Access), visit.workspace
     page = access.list_keys(visit.who, ListKeys(workspace=place, limit=SHOWN, cursor=cursor))
     now = visit.console.setup.clock.now()
-    shown = [(key, state_of(key, now)) for key in page.items if q.casefold() in f"{key.name} {key.owner}".casefold()]
-    shown = [(key, one) for key, one in shown if one == state or (not state and one != "REVOKED")]
+    hits = [key for key in page.items if q.casefold() in f"{key.name} {key.owner}".casefold()]
+    every = [(key, highest(key.scopes), state_of(key, now)) for key in hits]
+    shown = [row for row in every if row[2] == state or (not state and row[2] != "REVOKED")]
     services = (
         access.list_services(visit.who, ListServices(workspace=place, limit=SHOWN)).items
         if visit.allows(MANAGE)

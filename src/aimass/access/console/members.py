@@ -28,7 +28,7 @@ from aimass.web import PageVisit, Visit, page_router
 router = page_router()
 Text = Annotated[str, Form()]
 PATH = "/{workspace}/settings/members"
-ROLES = "/{workspace}/settings/roles"
+ROLES = "/{workspace}/settings/members/roles"
 SHOWN = 200
 
 
@@ -95,7 +95,9 @@ def create_role(visit: Visit, name: Text, permissions: Annotated[list[str], Form
     """Make a role of this workspace."""
     wish = CreateRole(workspace=visit.workspace, name=name, permissions=[p for p in permissions if p])
     made = visit.get(Access).create_role(visit.who, wish)
-    return visit.go(f"/{visit.workspace}/settings/roles", toast=visit.say("%(name)s was created", name=made.name))
+    return visit.go(
+        f"/{visit.workspace}/settings/members/roles", toast=visit.say("%(name)s was created", name=made.name)
+    )
 
 
 @router.delete(f"{ROLES}/{{role}}")

@@ -6,6 +6,7 @@ from typing import Annotated, Any
 
 from fastapi import Form, Response
 
+from aimass.access.console.audit import row_of
 from aimass.access.console.forms import (
     READ,
     address_of,
@@ -63,10 +64,12 @@ def user(visit: Visit, user: str) -> Response:
     found = access.get_user(visit.who, wish)
     more: dict[str, Any] = {"may_manage": manages_platform(visit), "deeds": [], "invitation": None}
     if more["may_manage"]:
-        more["deeds"] = access.list_audit(visit.who, ListAudit(actor=found.id, limit=LATEST)).items
+        deeds = access.list_audit(visit.who, ListAudit(actor=found.id, limit=LATEST)).items
+        names = access.names_of(one.object.partition(":")[2] for one in deeds)
+        more["deeds"] = [row_of(one, names) for one in deeds]
         invitations = access.list_invitations(visit.who, ListInvitations())
         more["invitation"] = next((i for i in invitations if i.user == found.id), None)
-    held = access.list_roles_of(visit.who, wish)
+    held, more["role_names"] = access.list_roles_of(visit.who, wish), dict(role_choices(visit))
     return visit.render("access/user.html", parts={"user": "access/_user.html"}, user=found, held=held, **more)
 
 

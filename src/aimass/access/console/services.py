@@ -31,7 +31,10 @@ def services(visit: Visit, cursor: str | None = None) -> Response:
     roles = {one.id: [m for m in held if m.kind == "service" and m.id == one.id] for one in found.items}
     keys = access.list_keys(who, ListKeys(workspace=place, limit=SHOWN)).items if visit.allows(MANAGE) else []
     working = Counter(key.owner for key in keys if key.owner_kind == "service" and key.revoked_at is None)
-    parts, more = {"services": "access/_services.html"}, {"working": working, "choices": role_choices(visit)}
+    parts, more = (
+        {"services": "access/_services.html"},
+        {"working": working, "choices": role_choices(visit), "role_names": dict(role_choices(visit))},
+    )
     return visit.render("access/services.html", parts=parts, found=found, roles=roles, **more)
 
 

@@ -49,6 +49,24 @@ def expand(permissions: Iterable[str]) -> frozenset[str]:
     return frozenset(every)
 
 
+def highest(permissions: Iterable[str]) -> list[str]:
+    """Leave the lower rungs out, for reading: the opposite of :func:`expand`.
+
+    Examples
+    --------
+    >>> highest(["lake.edit", "lake.read", "lake.use", "models.approve", "*.read"])
+    ['*.read', 'lake.edit', 'models.approve']
+    """
+    held = set(permissions)
+    lower = {
+        f"{room}.{rung}"
+        for room, verb in (p.split(".") for p in held if "." in p)
+        if verb in LADDER
+        for rung in LADDER[: LADDER.index(verb)]
+    }
+    return sorted(held - lower)
+
+
 def narrow(permissions: Iterable[str], scopes: Iterable[str]) -> frozenset[str]:
     """Keep of the permissions only what the scopes name; both may use ``*`` for the room.
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -22,7 +23,7 @@ from aimass.access.service.sessions import Sessions
 from aimass.access.service.workspaces import Workspaces
 from aimass.access.settings import AccessSettings
 from aimass.access.store import queries, rows
-from aimass.access.store.tables import users
+from aimass.access.store.tables import services, users
 from aimass.infra.database import Database
 from aimass.infra.notify import Notify
 from aimass.infra.secrets import Secrets, SigningKeys
@@ -103,6 +104,12 @@ class Access(
             return (
                 rows.find(conn, users, id=ref) is not None or rows.find(conn, users, name_key=name_key(ref)) is not None
             )
+
+    def names_of(self, ids: Iterable[str]) -> dict[str, str]:
+        """Return the names of people and service accounts by their ids, for logs that carry ids only."""
+        wanted = sorted(set(ids))
+        with self._database.read() as conn:
+            return {row.id: row.name for table in (users, services) for row in queries.named(conn, table, wanted)}
 
     def waiting_people(self, who: Principal) -> list[dict[str, Any]]:
         """Return invitations that nobody accepted and people who lost their password, for who manages access."""

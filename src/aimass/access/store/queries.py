@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, and_, case, delete, exists, func, or_, select
+from sqlalchemy import Connection, Row, Table, and_, case, delete, exists, func, or_, select
 
 from aimass.access.store.tables import (
     approvals,
@@ -210,6 +210,11 @@ def has_users(conn: Connection) -> bool:
 def was_anybody_here(conn: Connection) -> bool:
     """Tell whether any account was ever used."""
     return conn.execute(select(users.c.id).where(users.c.last_seen_at.is_not(None)).limit(1)).first() is not None
+
+
+def named(conn: Connection, table: Table, ids: Sequence[str]) -> Sequence[Row[Any]]:
+    """Return id and name of some rows."""
+    return conn.execute(select(table.c.id, table.c.name).where(table.c.id.in_(ids))).all()
 
 
 def last_head(conn: Connection) -> Row[Any] | None:
