@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +9,7 @@ import pytest
 
 from aimass.collector.children.collect import collect
 from aimass.collector.children.propose import propose
+from tests.fixtures.data import Data, data_rooms
 
 
 class Context:
@@ -87,3 +88,9 @@ def pinned() -> Callable[..., dict[str, Any]]:
         }
 
     return build
+
+
+@pytest.fixture
+def data(tmp_path: Path) -> Iterator[Data]:
+    with data_rooms(tmp_path / "data") as found:
+        yield found

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -7,6 +8,7 @@ import polars as pl
 import pytest
 
 from aimass.lake.children.append import append
+from tests.fixtures.data import Data, data_rooms
 
 
 class Table:
@@ -30,3 +32,9 @@ class Table:
 @pytest.fixture
 def table(tmp_path: Path) -> Table:
     return Table(tmp_path / "lake" / "t")
+
+
+@pytest.fixture
+def data(tmp_path: Path) -> Iterator[Data]:
+    with data_rooms(tmp_path / "data") as found:
+        yield found

@@ -14,15 +14,18 @@ if TYPE_CHECKING:
         ListCollections,
         ListQuarantine,
         ListSources,
+        MendedRow,
         OneCollection,
         OneSource,
         PinTypes,
         Proposal,
         ProposeTypes,
+        ReplayQuarantine,
         Source,
         StartCollection,
+        Upload,
     )
-    from aimass.collector.service import Collector
+    from aimass.collector.service.collector import Collector
 
 _DOMAIN = "aimass.collector.domain"
 __getattr__, __dir__ = door(
@@ -30,7 +33,7 @@ __getattr__, __dir__ = door(
     {
         "CAPABILITY": "aimass.collector.capability",
         "Collection": _DOMAIN,
-        "Collector": "aimass.collector.service",
+        "Collector": "aimass.collector.service.collector",
         "CreateSource": _DOMAIN,
         "ListCollections": _DOMAIN,
         "ListQuarantine": _DOMAIN,
@@ -40,6 +43,9 @@ __getattr__, __dir__ = door(
         "PinTypes": _DOMAIN,
         "Proposal": _DOMAIN,
         "ProposeTypes": _DOMAIN,
+        "Upload": _DOMAIN,
+        "MendedRow": _DOMAIN,
+        "ReplayQuarantine": _DOMAIN,
         "Source": _DOMAIN,
         "StartCollection": _DOMAIN,
     },
@@ -52,11 +58,14 @@ __all__ = [
     "ListCollections",
     "ListQuarantine",
     "ListSources",
+    "MendedRow",
     "OneCollection",
     "OneSource",
     "PinTypes",
     "Proposal",
     "ProposeTypes",
+    "ReplayQuarantine",
     "Source",
     "StartCollection",
+    "Upload",
 ]

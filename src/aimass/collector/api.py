@@ -9,9 +9,11 @@ from anyio import from_thread, to_thread
 from fastapi import APIRouter, Query, Request
 
 from aimass.collector.domain import Upload
+from aimass.collector.errors import too_large
+from aimass.collector.service.collector import Collector
 from aimass.collector.settings import CollectorSettings
 from aimass.infra.blobs import Blob, Blobs
-from aimass.kernel.errors import Invalid, TooLarge
+from aimass.kernel.errors import Invalid
 from aimass.web import caller, registry_of
 
 router = APIRouter(tags=["collector"])
@@ -27,16 +29,8 @@ async def upload(request: Request, workspace: str, filename: Annotated[str, Quer
     if announced is not None and int(announced) > limit:
         raise too_large(limit)
     blob = await store(registry_of(request).get(Blobs), checked(request.stream(), limit, announced))
-    return Upload(upload=blob.sha256, size=blob.size, filename=filename)
-
-
-def too_large(limit: int) -> TooLarge:
-    """Return the error for an upload over the limit."""
-    return TooLarge(
-        f"an upload may have {limit} bytes",
-        allowed=limit,
-        hint="send parts, or raise AIMASS_COLLECTOR_MAX_UPLOAD_BYTES",
-    )
+    kept = Upload(upload=blob.sha256, size=blob.size, filename=filename)
+    return await to_thread.run_sync(registry_of(request).get(Collector).keep_upload, who, workspace, kept)
 
 
 async def checked(chunks: AsyncIterator[bytes], limit: int, announced: str | None) -> AsyncIterator[bytes]:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from aimass.cluster import Jobs
 from aimass.collector.events import ALL
-from aimass.collector.service import Collector, Ground
+from aimass.collector.service.collector import Collector
+from aimass.collector.service.ground import Ground
 from aimass.infra.blobs import Blobs
 from aimass.infra.compute import WarmChild
 from aimass.infra.database import Database
 from aimass.kernel.capability import Capability, JobKind
-from aimass.kernel.layout import DataDir
 from aimass.kernel.registry import Registry
 from aimass.lake import Lake
 
@@ -20,7 +20,7 @@ CAPABILITY = Capability(
     permissions=("collector.read", "collector.use", "collector.edit", "collector.manage"),
     tables="aimass.collector.store",
     build="aimass.collector.capability:build",
-    service="aimass.collector.service:Collector",
+    service="aimass.collector.service.collector:Collector",
     api="aimass.collector.api:router",
     settings="aimass.collector.settings:CollectorSettings",
     jobs={
@@ -28,8 +28,13 @@ CAPABILITY = Capability(
             run="aimass.collector.children.collect:collect",
             done="aimass.collector.jobs:collected",
             failed="aimass.collector.jobs:not_collected",
-        )
+        ),
+        "collector.replay": JobKind(
+            run="aimass.collector.children.replay:replay", done="aimass.collector.jobs:replayed"
+        ),
     },
+    attention="aimass.collector.jobs:attention",
+    erase="aimass.collector.jobs:erase",
     emits=ALL,
 )
 
@@ -42,6 +47,5 @@ def build(registry: Registry) -> Collector:
         jobs=registry.get(Jobs),
         lake=registry.get(Lake),
         warm=registry.get(WarmChild),
-        folder=registry.get(DataDir).lake,
     )
     return Collector(ground)

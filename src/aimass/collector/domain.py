@@ -14,6 +14,7 @@ from aimass.kernel.pages import MAX_LIMIT
 CollectionState = Literal["RUNNING", "SUCCEEDED", "FAILED", "CANCELLED"]
 ENDED: tuple[CollectionState, ...] = ("SUCCEEDED", "FAILED", "CANCELLED")
 COLLECT = "collector.collect"
+REPLAY = "collector.replay"
 MODES = ("append", "replace")
 
 Workspace = Annotated[str, MaxLen(63), doc("slug of the workspace")]
@@ -242,8 +243,9 @@ class ListQuarantine:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class QuarantinedRow:
-    """A row that was put aside: its text, where it stood, and why."""
+    """A row that was put aside: its text, where it stood (line 0: could not be found again), and why."""
 
+    id: str
     raw: str
     line: int
     column: str
@@ -258,3 +260,23 @@ class Quarantined:
 
     total: int
     rows: list[QuarantinedRow]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MendedRow:
+    """A row of the quarantine to read again; an empty text means the one it has."""
+
+    id: str
+    raw: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReplayQuarantine:
+    """The rows to read again; none means all (10,000 at a time)."""
+
+    workspace: Workspace
+    dataset: Annotated[str, MaxLen(63), doc("slug of the dataset")]
+    rows: Annotated[list[MendedRow], MaxLen(1000), doc("ids and mended texts; all rows if absent")] = field(
+        default_factory=list[MendedRow]
+    )
+    key: Annotated[str | None, MaxLen(100), doc("makes it happen once, however often it is asked")] = None

@@ -9,6 +9,7 @@ SOURCE_PINNED = "collector.source.pinned"
 COLLECTION_STARTED = "collector.collection.started"
 COLLECTION_SUCCEEDED = "collector.collection.succeeded"
 COLLECTION_FAILED = "collector.collection.failed"
+QUARANTINE_REPLAYED = "collector.quarantine.replayed"
 ALL = (
     SOURCE_CREATED,
     SOURCE_CHANGED,
@@ -17,4 +18,5 @@ ALL = (
     COLLECTION_STARTED,
     COLLECTION_SUCCEEDED,
     COLLECTION_FAILED,
+    QUARANTINE_REPLAYED,
 )

@@ -1,9 +1,12 @@
-"""What control does when a collection has ended."""
+"""What the platform calls: the ends of jobs, what needs somebody, erasing."""
 
 from __future__ import annotations
 
+from typing import Any
+
 from aimass.cluster import Job
-from aimass.collector.service import Collector
+from aimass.collector.service.collector import Collector
+from aimass.kernel.principal import Principal
 from aimass.kernel.registry import Registry
 
 
@@ -16,6 +19,32 @@ def not_collected(registry: Registry, job: Job) -> None:
     """Note that a collection stored nothing."""
     error = dict(job.error) if job.error else None
     registry.get(Collector).not_collected(job.workspace, _collection(job), error, is_cancelled=job.state == "CANCELLED")
+
+
+def replayed(registry: Registry, job: Job) -> None:
+    """Take over the rows that came out of quarantine."""
+    registry.get(Collector).replayed(job)
+
+
+def attention(registry: Registry, who: Principal) -> list[dict[str, Any]]:
+    """Return the sources whose last collection failed."""
+    return [
+        {
+            "kind": "collection",
+            "title": f"collecting {found.filename or found.source} failed",
+            "subject": f"collection:{found.id}",
+            "workspace": found.workspace,
+            "since": found.ended_at,
+            "path": f"/{found.workspace}/data/{found.dataset}",
+        }
+        for found in registry.get(Collector).failing()
+        if who.allows("collector.read", found.workspace)
+    ]
+
+
+def erase(registry: Registry, subject: str) -> int:
+    """Remove the uploads that name a person; return how many those are."""
+    return registry.get(Collector).erase_uploads(subject)
 
 
 def _collection(job: Job) -> str:

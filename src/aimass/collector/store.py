@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from sqlalchemy import (
@@ -16,13 +16,14 @@ from sqlalchemy import (
     String,
     Table,
     UniqueConstraint,
+    delete,
     func,
     insert,
     select,
     update,
 )
 
-from aimass.collector.domain import Collection, ListCollections, Source
+from aimass.collector.domain import Collection, ListCollections, Source, Upload
 from aimass.infra.database import Change, Instant, Json, metadata
 from aimass.kernel.errors import NotFound
 from aimass.kernel.pages import decode_cursor
@@ -72,6 +73,18 @@ collections = Table(
     UniqueConstraint("source_id", "key"),
     UniqueConstraint("source_id", "number"),
     Index(None, "workspace", "id"),
+)
+
+
+uploads = Table(
+    "collector_uploads",
+    metadata,
+    Column("workspace", String(63), primary_key=True),
+    Column("upload", String(64), primary_key=True),
+    Column("size", BigInteger, nullable=False),
+    Column("filename", String(255), nullable=False),
+    Column("created_by", String(120), nullable=False),
+    Column("created_at", Instant, nullable=False),
 )
 
 
@@ -133,6 +146,17 @@ def find_by_key(conn: Connection, source_id: str, key: str) -> Collection | None
     return None if row is None else _collection(row)
 
 
+def find_by_upload(conn: Connection, source_id: str, upload: str) -> Collection | None:
+    """Return the collection of an upload that runs or succeeded."""
+    query = select(collections).where(
+        collections.c.source_id == source_id,
+        collections.c.upload == upload,
+        collections.c.state.in_(("RUNNING", "SUCCEEDED")),
+    )
+    row = conn.execute(query.order_by(collections.c.id.desc())).first()
+    return None if row is None else _collection(row)
+
+
 def running_of(conn: Connection, source_id: str) -> Collection | None:
     """Return the collection of a source that has not ended."""
     where = (collections.c.source_id == source_id, collections.c.state == "RUNNING")
@@ -167,3 +191,56 @@ def add_collection(change: Change, values: Mapping[str, Any]) -> None:
 def put_collection(change: Change, id_: str, **values: Any) -> None:
     """Change a collection."""
     change.execute(update(collections).where(collections.c.id == id_).values(**values))
+
+
+def last_failed(conn: Connection) -> list[Collection]:
+    """Return the newest collection of each source that failed."""
+    newest = select(func.max(collections.c.id)).group_by(collections.c.source_id)
+    alive = select(sources.c.id).where(sources.c.deleted_at.is_(None))
+    query = select(collections).where(
+        collections.c.id.in_(newest), collections.c.state == "FAILED", collections.c.source_id.in_(alive)
+    )
+    return [_collection(row) for row in conn.execute(query)]
+
+
+def plans_into(conn: Connection, workspace: str, dataset: str) -> dict[str, Any]:
+    """Return the pinned plans of the sources that fill a dataset, by the id of the source."""
+    query = select(sources.c.id, sources.c.plan).where(
+        sources.c.workspace == workspace, sources.c.dataset == dataset, sources.c.deleted_at.is_(None)
+    )
+    return {row.id: row.plan for row in conn.execute(query) if row.plan.get("columns")}
+
+
+def put_upload(change: Change, workspace: str, upload: Upload) -> bool:
+    """Note an upload of a workspace; tell whether it is new there."""
+    key = (uploads.c.workspace == workspace) & (uploads.c.upload == upload.upload)
+    if change.execute(select(uploads.c.upload).where(key)).first() is not None:
+        if upload.filename:
+            change.execute(update(uploads).where(key).values(filename=upload.filename))
+        return False
+    values = {"workspace": workspace, "upload": upload.upload, "size": upload.size, "filename": upload.filename}
+    change.execute(insert(uploads).values(**values, created_by=change.who.id, created_at=change.now))
+    return True
+
+
+def need_upload(conn: Connection, workspace: str, upload: str) -> Upload:
+    """Return an upload of a workspace, or say that there is none."""
+    row = conn.execute(select(uploads).where(uploads.c.workspace == workspace, uploads.c.upload == upload)).first()
+    if row is None:
+        raise NotFound(
+            f"there is no upload {upload[:12]!r} in workspace {workspace!r}",
+            field="upload",
+            value=upload,
+            hint="send the file first",
+        )
+    return Upload(upload=row.upload, size=row.size, filename=row.filename)
+
+
+def all_uploads(conn: Connection) -> Sequence[Row[Any]]:
+    """Return every upload of every workspace."""
+    return conn.execute(select(uploads)).all()
+
+
+def drop_upload(change: Change, workspace: str, upload: str) -> None:
+    """Forget an upload."""
+    change.execute(delete(uploads).where(uploads.c.workspace == workspace, uploads.c.upload == upload))

@@ -35,6 +35,7 @@ if TYPE_CHECKING:
         VersionOrder,
     )
     from aimass.lake.domain import Dataset, DatasetVersion, Location
+    from aimass.lake.service.ground import submit_once
     from aimass.lake.service.lake import Lake
 
 __getattr__, __dir__ = door(
@@ -69,6 +70,7 @@ __getattr__, __dir__ = door(
         "scan": "aimass.lake.children.tables",
         "sql_literal": "aimass.lake.children.query",
         "sql_name": "aimass.lake.children.query",
+        "submit_once": "aimass.lake.service.ground",
     },
 )
 __all__ = [
@@ -101,4 +103,5 @@ __all__ = [
     "scan",
     "sql_literal",
     "sql_name",
+    "submit_once",
 ]

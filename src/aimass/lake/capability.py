@@ -24,6 +24,8 @@ CAPABILITY = Capability(
     jobs={"lake.make_version": JobKind(run="aimass.lake.children.make:make", done="aimass.lake.jobs:made")},
     loops={"lake.tidy": Loop(run="aimass.lake.jobs:tidy", every_s=3600)},
     search="aimass.lake.search:document",
+    attention="aimass.lake.jobs:attention",
+    erase="aimass.lake.jobs:erase",
     emits=ALL,
 )
 

@@ -1,10 +1,13 @@
-"""What control does when a job has made a version, and the loop that tidies up."""
+"""What the platform calls: the end of a job, the loop that tidies up, what needs somebody, erasing."""
 
 from __future__ import annotations
 
+from typing import Any
+
 from aimass.cluster import Job
+from aimass.kernel.principal import SYSTEM, Principal
 from aimass.kernel.registry import Registry
-from aimass.lake.commands import NewVersion
+from aimass.lake.commands import EraseSubject, NewVersion
 from aimass.lake.service.lake import Lake
 
 
@@ -23,5 +26,30 @@ def made(registry: Registry, job: Job) -> None:
 
 
 def tidy(registry: Registry) -> None:
-    """Remove for good what was deleted long ago."""
-    registry.get(Lake).purge_deleted()
+    """Remove for good what was deleted long ago, and old versions that their datasets do not keep."""
+    lake = registry.get(Lake)
+    lake.purge_deleted()
+    lake.collect_old()
+
+
+def attention(registry: Registry, who: Principal) -> list[dict[str, Any]]:
+    """Return the datasets whose newest version breaks a rule."""
+    return [
+        {
+            "kind": "quality",
+            "title": f"{dataset.name} version {dataset.latest} breaks its rules (score {dataset.score:g})",
+            "subject": f"dataset:{dataset.slug}",
+            "workspace": dataset.workspace,
+            "since": dataset.changed_at,
+            "path": f"/{dataset.workspace}/data/{dataset.slug}",
+        }
+        for dataset in registry.get(Lake).failing()
+        if who.allows("lake.read", dataset.workspace, f"dataset:{dataset.slug}")
+    ]
+
+
+def erase(registry: Registry, subject: str) -> int:
+    """Erase a person from the datasets of every workspace; return how many rows that were."""
+    lake = registry.get(Lake)
+    found = [lake.erase_subject(SYSTEM, EraseSubject(workspace=w, value=subject)) for w in lake.workspaces()]
+    return sum(erasure.deleted for erasure in found)

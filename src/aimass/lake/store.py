@@ -229,6 +229,13 @@ def put_report(change: Change, version_id: str, *, profile: Any, quality: Any) -
     change.execute(insert(reports).values(version_id=version_id, profile=profile, quality=quality))
 
 
+def scrub_reports(change: Change, version_ids: Sequence[str]) -> None:
+    """Forget what was told about the values of versions; counts of rows stay with the versions."""
+    nothing = {"rows": 0, "columns": []}
+    empty = {"score": 0.0, "passed": False, "rows": 0, "rules": []}
+    change.execute(update(reports).where(reports.c.version_id.in_(version_ids)).values(profile=nothing, quality=empty))
+
+
 def put_quality(change: Change, version_id: str, quality: Any) -> None:
     """Write a new quality report of a version."""
     change.execute(update(reports).where(reports.c.version_id == version_id).values(quality=quality))

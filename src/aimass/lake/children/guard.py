@@ -275,7 +275,7 @@ def check_select(sql: str, known: Iterable[str]) -> str:
     return tree.sql(dialect="duckdb")
 
 
-def _parse(sql: str) -> exp.Expression:
+def _parse(sql: str) -> exp.Expr:
     try:
         trees = [tree for tree in sqlglot.parse(sql, dialect="duckdb") if tree is not None]
     except (SqlglotError, RecursionError) as reason:
@@ -320,7 +320,7 @@ def _check_source(table: exp.Table) -> None:
 
 def _is_cte(table: exp.Table) -> bool:
     """Tell whether the name is that of a WITH clause around the table."""
-    node: exp.Expression | None = table
+    node: exp.Expr | None = table
     while node is not None:
         clause = node.args.get("with_") or node.args.get("with")
         if isinstance(clause, exp.With) and any(cte.alias.lower() == table.name.lower() for cte in clause.expressions):

@@ -106,14 +106,15 @@ def query(args: dict[str, Any]) -> dict[str, Any]:
     Parameters
     ----------
     args
-        ``sql``; ``tables``: name in SQL to ``{path, version}``; ``limit`` (rows), ``timeout_s``, ``memory_mb``.
+        ``sql``; ``tables``: name in SQL to ``{path, version}``; ``known``: names for the error
+        message; ``limit`` (rows), ``timeout_s``, ``memory_mb``.
 
     Returns
     -------
     dict
         ``columns`` (name, type), ``rows`` (lists), ``truncated`` (more rows were there), ``sql`` as it ran.
     """
-    sql = check_select(str(args["sql"]), args["tables"])
+    sql = check_select(str(args["sql"]), args.get("known") or args["tables"])
     limit = max(1, min(int(args.get("limit") or 1000), MAX_ROWS))
     with (
         engine(int(args.get("memory_mb") or MEMORY_MB)) as con,

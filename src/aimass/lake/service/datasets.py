@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import asdict
 from datetime import timedelta
+from pathlib import Path
 from shutil import rmtree
 from typing import Any
 
@@ -13,7 +14,6 @@ from aimass.kernel.names import check_slug, clean_name, slug_of
 from aimass.kernel.pages import Page, page_of
 from aimass.kernel.principal import SYSTEM, Principal
 from aimass.kernel.usecase import use_case
-from aimass.lake import events, store
 from aimass.lake.commands import (
     ChangeDataset,
     CreateDataset,
@@ -24,7 +24,18 @@ from aimass.lake.commands import (
     SetRules,
 )
 from aimass.lake.domain import UNDO_DAYS, Dataset, Finding, Rule, check_rules
+from aimass.lake.events import DATASET_CHANGED, DATASET_CREATED, DATASET_DELETED, DATASET_PURGED, DATASET_RESTORED
 from aimass.lake.service.ground import Part, fresh, tell
+from aimass.lake.store import (
+    add_dataset,
+    any_dataset_row,
+    dataset_of,
+    dataset_row,
+    datasets_of,
+    datasets_page,
+    drop_dataset,
+    put_dataset,
+)
 
 _PATH = "/workspaces/{workspace}/datasets"
 
@@ -38,27 +49,28 @@ class Datasets(Part):
         name = clean_name(command.name)
         slug = check_slug(command.slug) if command.slug else slug_of(name)
         with self._database.change(who, command.workspace) as change:
-            known = store.any_dataset_row(change.conn, command.workspace, slug)
+            known = any_dataset_row(change.conn, command.workspace, slug)
             if known is not None:
                 state = "was deleted and can be restored" if known.deleted_at else "exists already"
                 raise Conflict(
                     f"dataset {slug!r} {state}", field="name", value=name, hint="choose another name, or use it"
                 )
+            self._remove_files(command.workspace, slug)
             values: dict[str, Any] = dict.fromkeys(
                 ("rules", "latest", "rows", "bytes", "columns", "score", "passed", "deleted_at")
             )
             values |= {"id": new_id(), "workspace": command.workspace, "name": name, "slug": slug, "keys": command.keys}
             values |= {"description": command.description, "classification": [], "is_classified": False}
             values |= {"retain_days": command.retain_days, "created_by": who.id, "version": 1}
-            store.add_dataset(change, {**values, "created_at": change.now, "changed_at": change.now})
-            tell(change, events.DATASET_CREATED, slug, {"keys": command.keys})
+            add_dataset(change, {**values, "created_at": change.now, "changed_at": change.now})
+            tell(change, DATASET_CREATED, slug, {"keys": command.keys})
         return self._dataset(command.workspace, slug)
 
     @use_case(f"GET {_PATH}", permission="lake.read", cli="data list")
     def list_datasets(self, who: Principal, command: ListDatasets) -> Page[Dataset]:
         """List datasets, newest first, or the deleted ones that can still be restored."""
         with self._database.read() as conn:
-            rows = store.datasets_page(
+            rows = datasets_page(
                 conn,
                 command.workspace,
                 text=command.text,
@@ -81,43 +93,49 @@ class Datasets(Part):
         if command.retain_days is not None:
             values["retain_days"] = command.retain_days or None
         with self._database.change(who, command.workspace) as change:
-            row = store.dataset_row(change.conn, command.workspace, command.dataset)
+            row = dataset_row(change.conn, command.workspace, command.dataset)
             fresh(row, command.expected_version)
-            store.put_dataset(change, row.id, **values)
-            tell(change, events.DATASET_CHANGED, row.slug, {"fields": sorted(values)})
+            put_dataset(change, row.id, **values)
+            tell(change, DATASET_CHANGED, row.slug, {"fields": sorted(values)})
         return self._dataset(command.workspace, command.dataset)
 
     @use_case(f"DELETE {_PATH}/{{dataset}}", permission="lake.manage", cli="data delete", on="dataset")
     def delete_dataset(self, who: Principal, command: DeleteDataset) -> None:
         """Delete a dataset; it can be restored for 30 days, unless it is purged at once."""
         with self._database.change(who, command.workspace) as change:
-            row = store.any_dataset_row(change.conn, command.workspace, command.dataset)
+            row = any_dataset_row(change.conn, command.workspace, command.dataset)
             if row is None or (row.deleted_at is not None and not command.purge):
-                row = store.dataset_row(change.conn, command.workspace, command.dataset)
+                row = dataset_row(change.conn, command.workspace, command.dataset)
             fresh(row, command.expected_version)
             if command.purge:
-                store.drop_dataset(change, row.id)
-                tell(change, events.DATASET_PURGED, row.slug, {})
+                drop_dataset(change, row.id)
+                tell(change, DATASET_PURGED, row.slug, {})
             else:
-                store.put_dataset(change, row.id, deleted_at=change.now)
-                tell(change, events.DATASET_DELETED, row.slug, {})
+                put_dataset(change, row.id, deleted_at=change.now)
+                tell(change, DATASET_DELETED, row.slug, {})
         if command.purge:
-            rmtree(self.table_path(command.workspace, command.dataset), ignore_errors=True)
+            self._remove_files(command.workspace, command.dataset)
+
+    def _remove_files(self, workspace: str, dataset: str) -> None:
+        """Remove table and quarantine; what a crash leaves goes when a dataset gets the name again."""
+        for table in (self.table_path(workspace, dataset), self.quarantine_path(workspace, dataset)):
+            rmtree(table, ignore_errors=True)
+            Path(f"{table}.lock").unlink(missing_ok=True)
 
     @use_case(f"POST {_PATH}/{{dataset}}/restore", permission="lake.manage", cli="data restore", on="dataset")
     def restore_dataset(self, who: Principal, command: OneDataset) -> Dataset:
         """Bring a deleted dataset back."""
         with self._database.change(who, command.workspace) as change:
-            row = store.dataset_row(change.conn, command.workspace, command.dataset, deleted=True)
-            store.put_dataset(change, row.id, deleted_at=None)
-            tell(change, events.DATASET_RESTORED, row.slug, {})
+            row = dataset_row(change.conn, command.workspace, command.dataset, deleted=True)
+            put_dataset(change, row.id, deleted_at=None)
+            tell(change, DATASET_RESTORED, row.slug, {})
         return self._dataset(command.workspace, command.dataset)
 
     @use_case(f"GET {_PATH}/{{dataset}}/rules", permission="lake.read", cli="data rules", on="dataset")
     def list_rules(self, who: Principal, command: OneDataset) -> list[Rule]:
         """List the rules that every version is checked against; the first version proposes them."""
         with self._database.read() as conn:
-            row = store.dataset_row(conn, command.workspace, command.dataset)
+            row = dataset_row(conn, command.workspace, command.dataset)
         return [_rule(rule) for rule in row.rules or []]
 
     @use_case(f"PUT {_PATH}/{{dataset}}/rules", permission="lake.edit", cli="data set-rules", on="dataset")
@@ -125,10 +143,10 @@ class Datasets(Part):
         """Set the rules for every version to come."""
         rules = check_rules(command.rules)
         with self._database.change(who, command.workspace) as change:
-            row = store.dataset_row(change.conn, command.workspace, command.dataset)
+            row = dataset_row(change.conn, command.workspace, command.dataset)
             fresh(row, command.expected_version)
-            store.put_dataset(change, row.id, rules=[asdict(rule) for rule in rules])
-            tell(change, events.DATASET_CHANGED, row.slug, {"rules": len(rules)})
+            put_dataset(change, row.id, rules=[asdict(rule) for rule in rules])
+            tell(change, DATASET_CHANGED, row.slug, {"rules": len(rules)})
         return rules
 
     @use_case(
@@ -137,33 +155,41 @@ class Datasets(Part):
     def get_classification(self, who: Principal, command: OneDataset) -> list[Finding]:
         """Show which columns hold personal data."""
         with self._database.read() as conn:
-            row = store.dataset_row(conn, command.workspace, command.dataset)
+            row = dataset_row(conn, command.workspace, command.dataset)
         return [Finding(**finding) for finding in row.classification]
 
     @use_case(f"PUT {_PATH}/{{dataset}}/classification", permission="lake.edit", cli="data classify", on="dataset")
     def set_classification(self, who: Principal, command: SetClassification) -> list[Finding]:
         """Say which columns hold personal data; it replaces what was found."""
         with self._database.change(who, command.workspace) as change:
-            row = store.dataset_row(change.conn, command.workspace, command.dataset)
+            row = dataset_row(change.conn, command.workspace, command.dataset)
             fresh(row, command.expected_version)
-            store.put_dataset(change, row.id, classification=[asdict(f) for f in command.columns], is_classified=True)
-            tell(change, events.DATASET_CHANGED, row.slug, {"classified": len(command.columns)})
+            put_dataset(change, row.id, classification=[asdict(f) for f in command.columns], is_classified=True)
+            tell(change, DATASET_CHANGED, row.slug, {"classified": len(command.columns)})
         return command.columns
 
     def purge_deleted(self) -> int:
         """Remove for good what was deleted more than 30 days ago."""
         before = self._database.clock.now() - timedelta(days=UNDO_DAYS)
         with self._database.read() as conn:
-            rows = [
-                r for r in store.datasets_of(conn, deleted=True) if r.deleted_at is not None and r.deleted_at < before
-            ]
+            rows = [r for r in datasets_of(conn, deleted=True) if r.deleted_at is not None and r.deleted_at < before]
         for row in rows:
             self.delete_dataset(SYSTEM, DeleteDataset(workspace=row.workspace, dataset=row.slug, purge=True))
         return len(rows)
 
+    def failing(self) -> list[Dataset]:
+        """Return the datasets whose newest version breaks a rule, of all workspaces."""
+        with self._database.read() as conn:
+            return [dataset_of(row) for row in datasets_of(conn) if row.passed is False]
+
+    def workspaces(self) -> list[str]:
+        """Return the workspaces that have datasets."""
+        with self._database.read() as conn:
+            return sorted({row.workspace for row in datasets_of(conn, deleted=True)})
+
     def _dataset(self, workspace: str, slug: str) -> Dataset:
         with self._database.read() as conn:
-            return store.dataset_of(store.dataset_row(conn, workspace, slug))
+            return dataset_of(dataset_row(conn, workspace, slug))
 
 
 def _rule(values: dict[str, Any]) -> Rule:

@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from sqlalchemy import Connection, Row
 
-from aimass.cluster import Jobs
+from aimass.cluster import Job, Jobs, SubmitJob
 from aimass.infra.compute import WarmChild
 from aimass.infra.database import Change, Database
 from aimass.kernel.clock import instant
 from aimass.kernel.errors import Conflict, Stale
-from aimass.lake import store
+from aimass.kernel.principal import Principal
 from aimass.lake.domain import DatasetVersion, Location
+from aimass.lake.store import dataset_row, version_of, version_row
 
 _CHILDREN = "aimass.lake.children."
+LONG_S = 600.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,6 +43,10 @@ class Part:
         """Return the folder of a dataset's Delta table."""
         return self._ground.folder / workspace / dataset
 
+    def quarantine_path(self, workspace: str, dataset: str) -> Path:
+        """Return the folder of the Delta table with the rows that a dataset did not take."""
+        return self._ground.folder / workspace / "_quarantine" / dataset
+
     def _call(self, function: str, args: dict[str, Any], timeout_s: float = 60.0) -> dict[str, Any]:
         """Call a function of ``children/`` in the warm data child."""
         return self._ground.warm.call(_CHILDREN + function, args, timeout_s=timeout_s)
@@ -48,13 +55,13 @@ class Part:
         self, conn: Connection, workspace: str, dataset: str, number: int | None
     ) -> tuple[Row[Any], DatasetVersion]:
         """Return a dataset with one of its versions, the newest when no number is given."""
-        dataset_row = store.dataset_row(conn, workspace, dataset)
-        if number is None and dataset_row.latest is None:
+        row = dataset_row(conn, workspace, dataset)
+        if number is None and row.latest is None:
             raise Conflict(
                 f"dataset {dataset!r} has no version yet", field="dataset", value=dataset, hint="collect some data"
             )
-        found = store.version_of(store.version_row(conn, dataset_row.id, number or dataset_row.latest))
-        return dataset_row, found
+        found = version_of(version_row(conn, row.id, number or row.latest))
+        return row, found
 
     def _at(self, version: DatasetVersion) -> dict[str, Any]:
         if version.collected_at is not None:
@@ -75,13 +82,29 @@ class Part:
     def describing(self, workspace: str, dataset: str) -> dict[str, Any]:
         """Return what a job needs to describe the next version: rules, classification, keys and the time."""
         with self._database.read() as conn:
-            row = store.dataset_row(conn, workspace, dataset)
+            row = dataset_row(conn, workspace, dataset)
         given: dict[str, Any] = {"keys": row.keys, "now": instant(self._database.clock.now())}
         if row.rules is not None:
             given["rules"] = row.rules
         if row.is_classified:
             given["classification"] = row.classification
         return given
+
+
+def submit_once(jobs: Jobs, who: Principal, wish: SubmitJob, *, beside: frozenset[str]) -> Job:
+    """Submit a job, or return the one that was asked for before under the same key.
+
+    ``beside`` names the parts of the payload that are facts of the moment and not wishes; they may differ.
+    """
+    known = jobs.submitted(wish.workspace, wish.key) if wish.key else None
+    if known is not None:
+        wishes = [
+            {k: v for k, v in p.items() if k not in beside}
+            for p in (known.payload, json.loads(json.dumps(wish.payload)))
+        ]
+        if wishes[0] == wishes[1]:
+            return known
+    return jobs.submit(who, wish)
 
 
 def fresh(row: Row[Any], expected: int | None) -> None:

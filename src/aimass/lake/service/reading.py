@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from hashlib import sha256
+
 from aimass.kernel.principal import Principal
 from aimass.kernel.usecase import use_case
-from aimass.lake import store
 from aimass.lake.commands import AboutVersion, PreviewRows, QueryRows
 from aimass.lake.domain import Field, Profile, QualityReport, Rows
 from aimass.lake.service.versions import Versions
+from aimass.lake.store import report_of
 
 _PATH = "/workspaces/{workspace}/datasets/{dataset}"
 _SPARE_S = 10.0
@@ -33,7 +35,7 @@ class Reading(Versions):
         """Show what is in a version: counts, ranges, quantiles, histograms and top values per column."""
         with self._database.read() as conn:
             _, found = self._row(conn, command.workspace, command.dataset, command.number)
-            told = store.report_of(conn, found.id).profile
+            told = report_of(conn, found.id).profile
         return Profile(dataset=found.dataset, number=found.number, rows=told["rows"], columns=told["columns"])
 
     @use_case(f"GET {_PATH}/quality", permission="lake.read", cli="data quality", on="dataset")
@@ -41,7 +43,7 @@ class Reading(Versions):
         """Show how well a version keeps the rules."""
         with self._database.read() as conn:
             _, found = self._row(conn, command.workspace, command.dataset, command.number)
-            told = store.report_of(conn, found.id).quality
+            told = report_of(conn, found.id).quality
         names = ("score", "passed", "rows", "rules")
         facts = {name: told[name] for name in names}
         return QualityReport(dataset=found.dataset, number=found.number, quarantined=found.quarantined, **facts)
@@ -49,14 +51,15 @@ class Reading(Versions):
     @use_case("POST /workspaces/{workspace}/query", permission="lake.use", cli="data query")
     def query(self, who: Principal, command: QueryRows) -> Rows:
         """Run one SELECT over datasets of the workspace; files, settings and extensions are out of reach."""
-        with self._database.read() as conn:
-            slugs = [row.slug for row in store.datasets_of(conn, command.workspace) if row.latest is not None]
-        tables = {}
-        for slug in slugs:
-            if who.allows("lake.use", command.workspace, f"dataset:{slug}"):
-                at = self.locate(command.workspace, slug, command.versions.get(slug))
-                tables[slug] = {"path": at.path, "version": at.delta_version}
-        args = {"sql": command.sql, "tables": tables, "limit": command.limit, "timeout_s": command.timeout_s}
-        told = self._call("query:query", args, command.timeout_s + _SPARE_S)
+        readable = self.readable(who, command.workspace, "lake.use")
+        used = [slug for slug in readable if slug in command.sql.lower()]
+        located = [self.locate(command.workspace, slug, command.versions.get(slug)) for slug in used]
+        tables = {at.dataset: {"path": at.path, "version": at.delta_version} for at in located}
+        args = {"sql": command.sql, "tables": tables, "known": readable, "limit": command.limit}
+        told = self._call("query:query", {**args, "timeout_s": command.timeout_s}, command.timeout_s + _SPARE_S)
+        with self._database.change(who, command.workspace) as change:
+            digest = sha256(command.sql.encode()).hexdigest()
+            facts = {"sql_sha256": digest, "datasets": used, "rows": len(told["rows"])}
+            change.audit("lake.query.run", object_=f"workspace:{command.workspace}", detail=facts)
         columns = [Field(name=c["name"], type=c["type"]) for c in told["columns"]]
         return Rows(columns=columns, rows=told["rows"], truncated=told["truncated"])

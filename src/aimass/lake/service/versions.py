@@ -7,12 +7,11 @@ from typing import Any
 
 from aimass.cluster import Job, SubmitJob
 from aimass.infra.database import Change
-from aimass.kernel.errors import Conflict
+from aimass.kernel.errors import Conflict, NotFound
 from aimass.kernel.ids import new_id
 from aimass.kernel.pages import Page, page_of
 from aimass.kernel.principal import Principal
 from aimass.kernel.usecase import use_case
-from aimass.lake import events, store
 from aimass.lake.commands import (
     AboutVersion,
     ChangeVersion,
@@ -23,8 +22,23 @@ from aimass.lake.commands import (
     VersionOrder,
 )
 from aimass.lake.domain import DatasetVersion, Difference, check_tag
+from aimass.lake.events import QUALITY_FAILED, VERSION_CHANGED, VERSION_CREATED
 from aimass.lake.service.datasets import Datasets
-from aimass.lake.service.ground import tell
+from aimass.lake.service.ground import submit_once, tell
+from aimass.lake.store import (
+    add_version,
+    any_dataset_row,
+    dataset_row,
+    datasets_of,
+    put_dataset,
+    put_report,
+    put_version,
+    version_by_tag,
+    version_of,
+    version_of_delta,
+    version_row,
+    versions_page,
+)
 
 MAKE = "lake.make_version"
 _DIFF_S = 300.0
@@ -38,8 +52,8 @@ class Versions(Datasets):
     def list_versions(self, who: Principal, command: ListVersions) -> Page[DatasetVersion]:
         """List the versions of a dataset, newest first."""
         with self._database.read() as conn:
-            row = store.dataset_row(conn, command.workspace, command.dataset)
-            rows = store.versions_page(conn, row.id, command.cursor, command.limit)
+            row = dataset_row(conn, command.workspace, command.dataset)
+            rows = versions_page(conn, row.id, command.cursor, command.limit)
         return page_of(rows, command.limit, lambda v: str(v.number))
 
     @use_case(
@@ -61,11 +75,12 @@ class Versions(Datasets):
             values["tag"] = check_tag(command.tag)
         with self._database.change(who, command.workspace) as change:
             row, found = self._row(change.conn, command.workspace, command.dataset, command.number)
-            taken = store.version_by_tag(change.conn, row.id, values["tag"]) if values.get("tag") else None
+            tag = values.get("tag")
+            taken = version_by_tag(change.conn, row.id, tag) if tag else None
             if taken is not None and taken.number != found.number:
                 raise Conflict(f"version {taken.number} has the tag {command.tag!r}", field="tag", value=command.tag)
-            store.put_version(change, found.id, **values)
-            tell(change, events.VERSION_CHANGED, row.slug, {"number": found.number, "fields": sorted(values)})
+            put_version(change, found.id, **values)
+            tell(change, VERSION_CHANGED, row.slug, {"number": found.number, "fields": sorted(values)})
         return self.get_version(
             who, AboutVersion(workspace=command.workspace, dataset=command.dataset, number=command.number)
         )
@@ -89,10 +104,8 @@ class Versions(Datasets):
     @use_case(f"POST {_PATH}", permission="lake.edit", cli="data make", on="dataset", status=201, progress=True)
     def make_version(self, who: Principal, command: MakeVersion) -> Job:
         """Make a new version from a SELECT over datasets, as a job."""
-        with self._database.read() as conn:
-            slugs = [row.slug for row in store.datasets_of(conn, command.workspace) if row.latest is not None]
-        readable = [s for s in slugs if who.allows("lake.read", command.workspace, f"dataset:{s}")]
-        located = {s: self.locate(command.workspace, s, command.versions.get(s)) for s in readable}
+        used = [s for s in self.readable(who, command.workspace, "lake.use") if s in command.sql.lower()]
+        located = {s: self.locate(command.workspace, s, command.versions.get(s)) for s in used}
         order = VersionOrder(
             workspace=command.workspace,
             dataset=command.dataset,
@@ -100,15 +113,21 @@ class Versions(Datasets):
             mode=command.mode,
             sql=command.sql,
             tables={s: {"path": at.path, "version": at.delta_version} for s, at in located.items()},
-            sources=tuple(("dataset_version", at.version_id) for s, at in located.items() if s in command.sql),
+            sources=tuple(("dataset_version", at.version_id) for at in located.values()),
             origin="sql",
         )
         return self.order_version(who, order)
 
+    def readable(self, who: Principal, workspace: str, permission: str) -> list[str]:
+        """Return the slugs of datasets with rows for which somebody has a permission."""
+        with self._database.read() as conn:
+            slugs = [row.slug for row in datasets_of(conn, workspace) if row.latest is not None]
+        return [slug for slug in slugs if who.allows(permission, workspace, f"dataset:{slug}")]
+
     def order_version(self, who: Principal, order: VersionOrder) -> Job:
         """Let a job make a version for another room; the same key again makes nothing new."""
         with self._database.read() as conn:
-            store.dataset_row(conn, order.workspace, order.dataset)
+            dataset_row(conn, order.workspace, order.dataset)
         path = str(self.table_path(order.workspace, order.dataset))
         payload = {**asdict(order), "path": path, "describe": self.describing(order.workspace, order.dataset)}
         wish = SubmitJob(
@@ -119,15 +138,17 @@ class Versions(Datasets):
             key=f"{MAKE}:{order.dataset}:{order.key}",
             subject=f"dataset:{order.dataset}",
         )
-        return self._ground.jobs.submit(who, wish)
+        return submit_once(self._ground.jobs, who, wish, beside=frozenset({"describe"}))
 
     def add_version(self, new: NewVersion) -> DatasetVersion:
         """Note the version that a job has committed; the same commit again changes nothing."""
         told = new.described
         who = Principal(id=new.created_by, name=new.created_by, kind="system")
         with self._database.change(who, new.workspace) as change:
-            row = store.dataset_row(change.conn, new.workspace, new.dataset)
-            known = store.version_of_delta(change.conn, row.id, told["delta_version"])
+            row = any_dataset_row(change.conn, new.workspace, new.dataset)
+            if row is None:
+                raise NotFound(f"dataset {new.dataset!r} was purged meanwhile", field="dataset", value=new.dataset)
+            known = version_of_delta(change.conn, row.id, told["delta_version"])
             if known is not None:
                 return known
             number = (row.latest or 0) + 1
@@ -147,15 +168,15 @@ class Versions(Datasets):
                 "tag": None,
             }
             values |= {"pinned": False, "origin": new.origin, "created_by": new.created_by, "created_at": change.now}
-            store.add_version(change, {**values, "collected_at": None, "version": 1})
-            store.put_report(change, values["id"], profile=told["profile"], quality=quality)
+            add_version(change, {**values, "collected_at": None, "version": 1})
+            put_report(change, values["id"], profile=told["profile"], quality=quality)
             self._refresh(change, row, told, values)
             change.edges([(source, ("dataset_version", values["id"])) for source in new.sources], via=new.origin)
             facts = {"number": number, "rows": told["rows"], "quarantined": new.quarantined, "score": quality["score"]}
-            tell(change, events.VERSION_CREATED, row.slug, facts)
+            tell(change, VERSION_CREATED, row.slug, facts)
             if not quality["passed"]:
-                tell(change, events.QUALITY_FAILED, row.slug, {"number": number, "score": quality["score"]})
-            return store.version_of(store.version_row(change.conn, row.id, number))
+                tell(change, QUALITY_FAILED, row.slug, {"number": number, "score": quality["score"]})
+            return version_of(version_row(change.conn, row.id, number))
 
     def _refresh(self, change: Change, row: Any, told: dict[str, Any], values: dict[str, Any]) -> None:
         """Let the dataset show its newest version; the first one settles rules and classification."""
@@ -165,4 +186,4 @@ class Versions(Datasets):
             newest["rules"] = told["rules"]
         if not row.is_classified:
             newest |= {"classification": told["classification"]}
-        store.put_dataset(change, row.id, **newest)
+        put_dataset(change, row.id, **newest)

@@ -1,0 +1,129 @@
+"""Upkeep: small files, old versions, room on disk, and rules checked again."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+from aimass.kernel.clock import instant
+from aimass.kernel.errors import Conflict
+from aimass.kernel.principal import SYSTEM, Principal
+from aimass.kernel.usecase import use_case
+from aimass.lake.commands import AboutVersion, MaintainDataset, OneWorkspace
+from aimass.lake.domain import DatasetVersion, QualityReport, Storage, Upkeep, Usage
+from aimass.lake.events import QUALITY_CHECKED, QUALITY_FAILED, VERSION_COLLECTED
+from aimass.lake.service.ground import LONG_S, tell
+from aimass.lake.service.reading import Reading
+from aimass.lake.store import (
+    dataset_row,
+    datasets_of,
+    kept_versions,
+    mark_collected,
+    put_dataset,
+    put_quality,
+    put_version,
+    version_of,
+)
+
+_PATH = "/workspaces/{workspace}/datasets/{dataset}"
+_READERS_HOURS = 1
+
+
+class Upkeeping(Reading):
+    """Use cases of upkeep."""
+
+    @use_case(f"POST {_PATH}/upkeep", permission="lake.manage", cli="data upkeep", on="dataset")
+    def maintain_dataset(self, who: Principal, command: MaintainDataset) -> Upkeep:
+        """Put small files together, and remove files that no kept version needs."""
+        told = self._maintain(
+            command.workspace, command.dataset, dry_run=command.dry_run, retain_hours=command.retain_hours
+        )
+        with self._database.change(who, command.workspace) as change:
+            facts = {"compacted": told["compacted"], "removed": told["removed"], "dry_run": command.dry_run}
+            change.audit("lake.dataset.maintain", object_=f"dataset:{command.dataset}", detail=facts)
+        return Upkeep(
+            dataset=command.dataset, compacted=told["compacted"], removed=told["removed"], size_bytes=told["bytes"]
+        )
+
+    def _maintain(self, workspace: str, dataset: str, **wishes: Any) -> dict[str, Any]:
+        with self._database.read() as conn:
+            row = dataset_row(conn, workspace, dataset)
+            kept = [version.delta_version for version in kept_versions(conn, row.id)]
+        if not kept:
+            raise Conflict(f"dataset {dataset!r} has no version yet", field="dataset", value=dataset)
+        args = {"path": str(self.table_path(workspace, dataset)), "pinned": kept, **wishes}
+        return self._call("maintain:maintain", args, LONG_S)
+
+    @use_case("GET /workspaces/{workspace}/storage", permission="lake.read", cli="data storage")
+    def get_storage(self, who: Principal, command: OneWorkspace) -> Storage:
+        """Show how much room each dataset takes: newest version, everything with old versions, quarantine."""
+        with self._database.read() as conn:
+            rows = datasets_of(conn, command.workspace, deleted=True)
+            counts = {row.id: len(kept_versions(conn, row.id)) for row in rows}
+        usages = [
+            Usage(
+                dataset=row.slug,
+                name=row.name,
+                latest_bytes=row.bytes or 0,
+                total_bytes=_size(self.table_path(command.workspace, row.slug)),
+                quarantine_bytes=_size(self.quarantine_path(command.workspace, row.slug)),
+                versions=counts[row.id],
+                retain_days=row.retain_days,
+                deleted_at=row.deleted_at,
+            )
+            for row in rows
+            if who.allows("lake.read", command.workspace, f"dataset:{row.slug}")
+        ]
+        total = sum(usage.total_bytes + usage.quarantine_bytes for usage in usages)
+        return Storage(total_bytes=total, datasets=sorted(usages, key=lambda usage: -usage.total_bytes))
+
+    @use_case(f"POST {_PATH}/quality", permission="lake.edit", cli="data check", on="dataset")
+    def check_quality(self, who: Principal, command: AboutVersion) -> QualityReport:
+        """Check a version against the present rules again; the newest when no number is given."""
+        with self._database.read() as conn:
+            row, found = self._row(conn, command.workspace, command.dataset, command.number)
+        private = [f["column"] for f in row.classification if f["private"]]
+        args = {**self._at(found), "rules": row.rules or [], "keys": row.keys, "masked": private}
+        told = self._call("quality:quality", {**args, "now": instant(self._database.clock.now())}, LONG_S)
+        with self._database.change(who, command.workspace) as change:
+            put_quality(change, found.id, {**told, "quarantined": found.quarantined})
+            put_version(change, found.id, score=told["score"], passed=told["passed"])
+            if found.number == row.latest:
+                put_dataset(change, row.id, score=told["score"], passed=told["passed"])
+            facts = {"number": found.number, "score": told["score"], "passed": told["passed"]}
+            tell(change, QUALITY_CHECKED, row.slug, facts)
+            if found.passed and not told["passed"]:
+                tell(change, QUALITY_FAILED, row.slug, {"number": found.number, "score": told["score"]})
+        return self.get_quality(who, command)
+
+    def collect_old(self) -> int:
+        """Remove the files of versions that are older than their dataset keeps them; return how many versions."""
+        with self._database.read() as conn:
+            rows = [row for row in datasets_of(conn) if row.retain_days]
+            old = [(row, self._too_old(row, kept_versions(conn, row.id))) for row in rows]
+        for row, versions in old:
+            if not versions:
+                continue
+            with self._database.change(SYSTEM, row.workspace) as change:
+                mark_collected(change, [version.id for version in versions], change.now)
+                for version in versions:
+                    tell(change, VERSION_COLLECTED, row.slug, {"number": version.number})
+            self._maintain(row.workspace, row.slug, retain_hours=_READERS_HOURS)
+        return sum(len(versions) for _, versions in old)
+
+    def _too_old(self, row: Any, versions: Any) -> list[DatasetVersion]:
+        before = self._database.clock.now() - timedelta(days=row.retain_days)
+        found = [version_of(version) for version in versions]
+        return [v for v in found if v.created_at < before and v.number != row.latest and not v.pinned and v.tag is None]
+
+
+def _size(folder: Path) -> int:
+    """Add up the bytes below a folder; files that go meanwhile do not count."""
+    total = 0
+    for file in folder.rglob("*") if folder.exists() else ():
+        try:
+            total += file.stat().st_size if file.is_file() else 0
+        except FileNotFoundError:
+            continue
+    return total
