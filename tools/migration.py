@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import subprocess
 import sys
 import tempfile
 from pathlib import Path
@@ -18,6 +19,14 @@ from aimass.infra.database import Database  # noqa: E402
 from aimass.kernel.capability import load  # noqa: E402
 
 VERSIONS = ROOT / "src/aimass/bootstrap/migrations/versions"
+END = "    # ### end Alembic commands ###\n"
+SEARCH = """    if op.get_bind().dialect.name == "sqlite":
+        op.execute(CREATE_FTS)
+    else:
+        op.execute(
+            "create index ix_search_documents_words on search_documents using gin (to_tsvector('simple', words))"
+        )
+"""
 
 
 def main() -> int:
@@ -36,8 +45,21 @@ def main() -> int:
             conn.rollback()
         database.close()
     (made,) = VERSIONS.glob(f"{number}_*.py")
-    print(made.rename(VERSIONS / f"{number}_{slug}.py").relative_to(ROOT))
+    if number == "0001":
+        made.write_text(with_search(made.read_text("utf-8")), "utf-8")
+    made = made.rename(VERSIONS / f"{number}_{slug}.py")
+    for wish in (["check", "--fix", "-q"], ["format", "-q"]):
+        subprocess.run([sys.executable, "-m", "ruff", *wish, str(made)], check=True)
+    print(made.relative_to(ROOT))
     return 0
+
+
+def with_search(text: str) -> str:
+    """Add the words of the search, which alembic does not know, to the first migration."""
+    imported = "from alembic import op\n"
+    return text.replace(END, END + SEARCH, 1).replace(
+        imported, imported + "from aimass.infra.search import CREATE_FTS\n"
+    )
 
 
 def load_tables() -> None:

@@ -345,6 +345,16 @@ def upgrade() -> None:
         batch_op.create_index(batch_op.f("ix_collector_sources_workspace_slug"), ["workspace", "slug"], unique=False)
 
     op.create_table(
+        "collector_uploads",
+        sa.Column("workspace", sa.String(length=63), nullable=False),
+        sa.Column("upload", sa.String(length=64), nullable=False),
+        sa.Column("size", sa.BigInteger(), nullable=False),
+        sa.Column("filename", sa.String(length=255), nullable=False),
+        sa.Column("created_by", sa.String(length=120), nullable=False),
+        sa.Column("created_at", Instant(), nullable=False),
+        sa.PrimaryKeyConstraint("workspace", "upload", name=op.f("pk_collector_uploads")),
+    )
+    op.create_table(
         "events_cursors",
         sa.Column("consumer", sa.String(length=160), nullable=False),
         sa.Column("seq", sa.BigInteger(), nullable=False),
