@@ -9,7 +9,7 @@ from aimass.cluster.settings import ClusterSettings
 from aimass.infra.compute import Compute
 from aimass.infra.database import Database
 from aimass.infra.live import LiveHub
-from aimass.kernel.capability import Capability, JobKinds, Loop
+from aimass.kernel.capability import Capability, JobKinds, Loop, Place
 from aimass.kernel.registry import Registry
 
 CAPABILITY = Capability(
@@ -21,6 +21,7 @@ CAPABILITY = Capability(
     build="aimass.cluster.capability:build",
     service="aimass.cluster.service:Jobs",
     api="aimass.cluster.api:router",
+    console="aimass.cluster.console:router",
     settings="aimass.cluster.settings:ClusterSettings",
     events={"messaging.schedule.fired": "aimass.cluster.jobs:start_scheduled"},
     loops={
@@ -28,6 +29,26 @@ CAPABILITY = Capability(
         "cluster.retain": Loop(run="aimass.cluster.jobs:retain", every_s=600),
     },
     emits=ALL,
+    pages=(
+        Place(
+            path="/{workspace}/work/jobs",
+            title="Jobs",
+            place="work",
+            icon="activity",
+            permission="cluster.read",
+            order=20,
+        ),
+        Place(
+            path="/{workspace}/operate/nodes",
+            title="Nodes",
+            place="operate",
+            icon="server",
+            permission="cluster.read",
+            order=10,
+        ),
+    ),
+    attention="aimass.cluster.jobs:attention",
+    search="aimass.cluster.search:document",
 )
 
 

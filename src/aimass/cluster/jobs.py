@@ -29,7 +29,7 @@ from aimass.infra.compute import JobEvent, JobHandle, JobSpec, JobState
 from aimass.kernel.capability import load
 from aimass.kernel.errors import AimassError, Failed, NotFound, Unavailable
 from aimass.kernel.events import Event
-from aimass.kernel.principal import SYSTEM, policy
+from aimass.kernel.principal import ANYWHERE, SYSTEM, Principal, policy
 from aimass.kernel.registry import Registry
 
 _LOOK_S = 0.5
@@ -365,3 +365,20 @@ def start_scheduled(registry: Registry, event: Event) -> None:
 def retain(registry: Registry) -> None:
     """Delete what is left of jobs that have had their time."""
     registry.get(Runner).retain()
+
+
+def attention(registry: Registry, who: Principal, workspace: str = ANYWHERE) -> list[dict[str, Any]]:
+    """Return the jobs that failed of late, of every workspace where this principal may see them."""
+    failures = registry.get(Jobs).failures(None if workspace == ANYWHERE else workspace)
+    return [
+        {
+            "kind": "job",
+            "title": f"{job.title} failed: {(job.error or {}).get('detail', 'no cause is known')}"[:300],
+            "subject": f"job:{job.id}",
+            "workspace": job.workspace,
+            "since": job.ended_at,
+            "path": f"/{job.workspace}/work/jobs/{job.id}",
+        }
+        for job in failures
+        if who.allows("cluster.read", job.workspace)
+    ]

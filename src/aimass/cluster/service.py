@@ -6,6 +6,7 @@ import os
 import time
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -36,6 +37,7 @@ from aimass.cluster.store import (
     add_job,
     all_nodes,
     count_jobs,
+    failed_jobs,
     find_job,
     find_node,
     job_by_key,
@@ -45,6 +47,7 @@ from aimass.cluster.store import (
     put_quota,
     quota_of,
     set_cordon,
+    states_of_jobs,
 )
 from aimass.infra.compute import Compute
 from aimass.infra.database import Change, Database
@@ -58,6 +61,7 @@ from aimass.kernel.principal import Principal
 from aimass.kernel.usecase import SIGNED_IN, use_case
 
 LOCAL = "local"
+_OF_LATE = timedelta(days=3)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -197,6 +201,22 @@ class Jobs:
         if found is None:
             raise _no_job(job)
         return found
+
+    def submitted(self, workspace: str, key: str) -> Job | None:
+        """Return the job that was submitted under a key, if there is one."""
+        with self._database.read() as conn:
+            return job_by_key(conn, workspace, key)
+
+    def states(self, workspace: str) -> dict[str, int]:
+        """Return how many jobs are in each state, for pages and rooms that checked the right themselves."""
+        with self._database.read() as conn:
+            return states_of_jobs(conn, workspace)
+
+    def failures(self, workspace: str | None = None) -> list[Job]:
+        """Return the jobs that failed of late, newest first; of every workspace when none is named."""
+        since = self._database.clock.now() - _OF_LATE
+        with self._database.read() as conn:
+            return failed_jobs(conn, workspace, since)
 
     def outputs(self, job: Job) -> Path:
         """Return the folder with what a job left in ``ctx.out``; it goes some time after the job has ended."""

@@ -146,6 +146,20 @@ def count_jobs(conn: Connection, workspace: str, state: str) -> int:
     return conn.execute(query).scalar_one()
 
 
+def states_of_jobs(conn: Connection, workspace: str) -> dict[str, int]:
+    """Return how many jobs of a workspace are in each state."""
+    query = select(jobs.c.state, func.count().label("count")).where(jobs.c.workspace == workspace)
+    return {row.state: row.count for row in conn.execute(query.group_by(jobs.c.state))}
+
+
+def failed_jobs(conn: Connection, workspace: str | None, since: datetime, limit: int = 100) -> list[Job]:
+    """Return the jobs that failed since a moment, newest first; of every workspace when none is named."""
+    query = select(jobs).where(jobs.c.state == "FAILED", jobs.c.ended_at >= since)
+    if workspace is not None:
+        query = query.where(jobs.c.workspace == workspace)
+    return [job_of(row) for row in conn.execute(query.order_by(jobs.c.id.desc()).limit(limit))]
+
+
 def add_job(change: Change, values: Mapping[str, Any]) -> None:
     """Write a new job."""
     change.execute(insert(jobs).values(**values))
