@@ -40,7 +40,13 @@ def figures(rounds: int = 3) -> Iterator[Figure]:
     yield Figure("job start", statistics.median(own), "s", note="process runner, median")
     if theirs:
         yield Figure("local Ray, start to first task", statistics.median(theirs), "s", note="median")
-        yield Figure("job start, times faster than a local Ray", statistics.median(theirs) / statistics.median(own), "x", 50, at_least=True)
+        yield Figure(
+            "job start, times faster than a local Ray",
+            statistics.median(theirs) / statistics.median(own),
+            "x",
+            50,
+            at_least=True,
+        )
 
 
 def own_start_s(folder: Path) -> float:

@@ -79,7 +79,12 @@ def wall_s(command: list[str], **options: object) -> float:
 def write_report(figures: list[Figure], path: Path) -> None:
     """Write the report as Markdown and as JSON."""
     machine = f"{os.cpu_count()} cores, {psutil.virtual_memory().total / 2**30:.0f} GiB, Python {platform.python_version()}, load {os.getloadavg()[0]:.1f}"
-    lines = ["# Benchmark report", "", f"`make bench` on {machine}. Ratios were taken side by side in one run; shared machines are noisy.", ""]
+    lines = [
+        "# Benchmark report",
+        "",
+        f"`make bench` on {machine}. Ratios were taken side by side in one run; shared machines are noisy.",
+        "",
+    ]
     lines += ["| what | measured | bar | met |", "| --- | --- | --- | --- |"]
     words = {True: "yes", False: "**no**", None: ""}
     for f in figures:

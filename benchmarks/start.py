@@ -21,7 +21,12 @@ def figures() -> Iterator[Figure]:
     """Measure."""
     yield from start_and_idle()
     python = [sys.executable, "-c"]
-    yield Figure("import aimass", median_of(lambda: wall_s([*python, "import aimass"]), 5) - median_of(lambda: wall_s([*python, "pass"]), 5), "s", 0.3)
+    yield Figure(
+        "import aimass",
+        median_of(lambda: wall_s([*python, "import aimass"]), 5) - median_of(lambda: wall_s([*python, "pass"]), 5),
+        "s",
+        0.3,
+    )
     yield Figure("aimass --help", median_of(lambda: wall_s([sys.executable, "-m", "aimass", "--help"]), 5), "s", 0.3)
     yield core_size()
 
@@ -29,7 +34,11 @@ def figures() -> Iterator[Figure]:
 def start_and_idle() -> Iterator[Figure]:
     """Start a platform on a used data directory and let it idle."""
     with tempfile.TemporaryDirectory() as folder:
-        subprocess.run([sys.executable, "-m", "aimass.bootstrap.first", "--data-dir", folder], check=True, stdout=subprocess.DEVNULL)
+        subprocess.run(
+            [sys.executable, "-m", "aimass.bootstrap.first", "--data-dir", folder],
+            check=True,
+            stdout=subprocess.DEVNULL,
+        )
         port = free_port()
         command = [sys.executable, "-m", "aimass", "up", "--quiet", "--data-dir", folder, "--port", str(port)]
         began = time.perf_counter()
@@ -67,4 +76,6 @@ def core_size() -> Figure:
         subprocess.run([uv, "venv", "-q", "--python", sys.executable, f"{folder}/v"], check=True)
         subprocess.run([uv, "pip", "install", "-q", "--python", f"{folder}/v/bin/python", str(ROOT)], check=True)
         files = [p for p in Path(folder).rglob("*") if p.is_file() and not p.is_symlink() and p.suffix != ".pyc"]
-        return Figure("core installation", sum(p.stat().st_size for p in files) / 1e6, "MB", 850, note="without bytecode")
+        return Figure(
+            "core installation", sum(p.stat().st_size for p in files) / 1e6, "MB", 850, note="without bytecode"
+        )
