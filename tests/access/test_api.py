@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Any
 
-import httpx
+import httpx2
 import pytest
 from starlette.requests import HTTPConnection
 from starlette.testclient import TestClient
@@ -32,8 +32,8 @@ def api(access: Access) -> Iterator[TestClient]:
 
 
 @pytest.fixture
-def call(api: TestClient, access: Access) -> Callable[..., httpx.Response]:
-    def send(name: str | None, method: str, path: str, body: dict[str, Any] | None = None) -> httpx.Response:
+def call(api: TestClient, access: Access) -> Callable[..., httpx2.Response]:
+    def send(name: str | None, method: str, path: str, body: dict[str, Any] | None = None) -> httpx2.Response:
         headers = {}
         if name is not None:
             token = api.post("/api/v1/access/sign-in", json={"name": name, "password": PASSWORD}).json()["token"]
@@ -67,7 +67,7 @@ def call(api: TestClient, access: Access) -> Callable[..., httpx.Response]:
     ],
 )
 def test_each_kind_of_caller_gets_his_answer(
-    call: Callable[..., httpx.Response], person: Person, demo: str, route: str, body: dict, fine: str
+    call: Callable[..., httpx2.Response], person: Person, demo: str, route: str, body: dict, fine: str
 ) -> None:
     method, path = route.split(" ")
     person("stranger")
@@ -85,7 +85,7 @@ def test_each_kind_of_caller_gets_his_answer(
     "path", ["/access/users", "/access/users/root", "/audit", "/audit/verification", "/audit/export"]
 )
 def test_the_platform_is_closed_to_administrators_of_a_workspace(
-    call: Callable[..., httpx.Response], person: Person, demo: str, path: str
+    call: Callable[..., httpx2.Response], person: Person, demo: str, path: str
 ) -> None:
     person("boss", "admin")
     assert call(None, "GET", path).status_code == 401

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hmac
 import ssl
 
-import httpx
+import httpx2
 import orjson
 
 from aimass.infra.notify.addresses import AddressGuard
@@ -29,12 +29,12 @@ def call_webhook(guard: AddressGuard, clock: Clock, id_: str, hook: Webhook, tim
         headers[SIGNATURE] = sign(hook.secret, int(clock.now().timestamp()), body)
     try:
         trusted = ssl.create_default_context()  # the machine's own list, and SSL_CERT_FILE where it is set
-        with httpx.Client(verify=trusted, timeout=timeout_s, trust_env=False, follow_redirects=False) as client:
+        with httpx2.Client(verify=trusted, timeout=timeout_s, trust_env=False, follow_redirects=False) as client:
             request = client.build_request("POST", target.connect_url, content=body, headers=headers)
             request.extensions["sni_hostname"] = target.host
             answer = client.send(request, stream=True)
             answer.close()
-    except httpx.HTTPError as reason:
+    except httpx2.HTTPError as reason:
         raise Unavailable(f"{target.host!r} cannot be reached: {type(reason).__name__}") from reason
     if answer.status_code >= _SERVER_FAULT or answer.status_code in _AGAIN:
         raise Unavailable(f"{target.host!r} answers {answer.status_code}")
