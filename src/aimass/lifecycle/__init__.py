@@ -8,7 +8,7 @@ from aimass.kernel.doors import door
 
 if TYPE_CHECKING:
     from aimass.lifecycle.capability import CAPABILITY
-    from aimass.lifecycle.domain import Pipeline, PipelineRun, Step, Trigger
+    from aimass.lifecycle.domain import ListRuns, Pipeline, PipelineRun, Step, Trigger
     from aimass.lifecycle.service import Lifecycle
 
 __getattr__, __dir__ = door(
@@ -16,10 +16,11 @@ __getattr__, __dir__ = door(
     {
         "CAPABILITY": "aimass.lifecycle.capability",
         "Lifecycle": "aimass.lifecycle.service",
+        "ListRuns": "aimass.lifecycle.domain",
         "Pipeline": "aimass.lifecycle.domain",
         "PipelineRun": "aimass.lifecycle.domain",
         "Step": "aimass.lifecycle.domain",
         "Trigger": "aimass.lifecycle.domain",
     },
 )
-__all__ = ["CAPABILITY", "Lifecycle", "Pipeline", "PipelineRun", "Step", "Trigger"]
+__all__ = ["CAPABILITY", "Lifecycle", "ListRuns", "Pipeline", "PipelineRun", "Step", "Trigger"]

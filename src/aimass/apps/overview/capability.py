@@ -8,7 +8,7 @@ CAPABILITY = Capability(
     name="apps.overview",
     title="Overview",
     requires=("access", "cluster", "lake", "models", "training", "serving", "monitoring", "lifecycle"),
-    build="aimass.apps.overview.service:build",
-    service="aimass.apps.overview.service:Overview",
+    build="aimass.apps.overview.service.overview:build",
+    service="aimass.apps.overview.service.overview:Overview",
     events={"*": "aimass.apps.overview.jobs:on_event"},
 )

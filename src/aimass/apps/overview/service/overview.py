@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from pathlib import Path
+from shutil import disk_usage
 from typing import Any
 
 from sqlalchemy import or_, select
@@ -22,6 +24,7 @@ from aimass.apps.overview.domain import (
     StorageUse,
     TraceLineage,
 )
+from aimass.apps.overview.service.situation import Situations
 from aimass.infra.database import Database, events_log, lineage_edges
 from aimass.infra.search import Search
 from aimass.kernel.capability import Capabilities, load
@@ -42,17 +45,21 @@ _KEPT = {
 }
 
 
+_STORAGE_S, _NEWEST = 60.0, 60
+
+
 def build(registry: Registry) -> Overview:
     """Build the service."""
     return Overview(registry)
 
 
-class Overview:
+class Overview(Situations):
     """What looks across all rooms."""
 
     def __init__(self, registry: Registry) -> None:
-        self._registry = registry
+        super().__init__(registry)
         self._database = registry.get(Database)
+        self._storage: tuple[datetime, list[StorageUse]] | None = None
 
     @use_case("GET /search", permission=SIGNED_IN, cli="search")
     def search(self, who: Principal, command: Find) -> list[Finding]:
@@ -64,7 +71,7 @@ class Overview:
     def list_needs(self, who: Principal, command: InWorkspace) -> list[Need]:
         """List what needs somebody: alerts, failed jobs, reviews and approvals, newest first."""
         hooks = [load(c.attention) for c in self._registry.get(Capabilities) if c.attention]
-        found = [Need(**need) for hook in hooks for need in hook(self._registry, who)]
+        found = [Need(**need) for hook in hooks for need in hook(self._registry, who, command.workspace)]
         mine = [need for need in found if need.workspace in (command.workspace, ANYWHERE)]
         return sorted(mine, key=lambda need: need.since, reverse=True)
 
@@ -122,6 +129,28 @@ class Overview:
         layout = self._registry.get(DataDir)
         uses = [_use(folder, _KEPT[folder.name]) for folder in layout.folders() if folder.name in _KEPT]
         return [*uses, _use(layout.database, "all of the platform's own facts", name="database")]
+
+    def storage_lately(self, who: Principal) -> list[StorageUse]:
+        """Return what the data directory held within the last minute, for pages that are opened often."""
+        now = self._database.clock.now()
+        if self._storage is None or (now - self._storage[0]).total_seconds() > _STORAGE_S:
+            self._storage = (now, self.show_storage(who))
+        return self._storage[1]
+
+    def disk_room(self, who: Principal) -> tuple[int, int]:
+        """Return size and free bytes of the disk under the data directory."""
+        who.need("access.manage", ANYWHERE)
+        usage = disk_usage(self._registry.get(DataDir).root)
+        return usage.total, usage.free
+
+    def newest_lineage(self, who: Principal, command: InWorkspace) -> list[LineageNode]:
+        """Return what lately came of something, the newest first: where to begin to look."""
+        who.need("lake.read", command.workspace)
+        columns = lineage_edges.c
+        query = select(columns.dst_kind, columns.dst_id).where(columns.workspace == command.workspace)
+        with self._database.read() as conn:
+            rows = conn.execute(query.order_by(columns.id.desc()).limit(_NEWEST)).all()
+        return [LineageNode(kind=kind, id=id_, level=0) for kind, id_ in dict.fromkeys(map(tuple, rows))]
 
     @use_case("GET /workspaces/{workspace}/specs", permission="access.read", cli="export")
     def export_specs(self, who: Principal, command: InWorkspace) -> list[dict[str, Any]]:
