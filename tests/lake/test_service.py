@@ -7,6 +7,7 @@ import polars as pl
 import pytest
 from sqlalchemy import select
 
+from aimass.cluster import Jobs, ListJobs
 from aimass.infra.database import Database, audit_log, events_log
 from aimass.kernel.errors import Conflict, Forbidden, Invalid, NotFound, Stale
 from aimass.kernel.principal import SYSTEM, Grant, Principal
@@ -240,6 +241,8 @@ def test_retention_collects_old_versions_but_never_pinned_tagged_or_newest_ones(
     later = clock.now() + timedelta(days=8)
     monkeypatch.setattr(clock, "now", lambda: later)
     assert data.lake.collect_old() == 1
+    jobs = data.rooms.get(Jobs).list_jobs(ANN, ListJobs(workspace="demo", kind="lake.upkeep")).items
+    assert data.done(jobs[0]).result["version"] > 0
     with pytest.raises(Conflict, match="removed by retention"):
         data.lake.locate("demo", C, 3)
     for number in (1, 2, 4):

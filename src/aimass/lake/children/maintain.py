@@ -52,6 +52,12 @@ def maintain(args: dict[str, Any]) -> dict[str, Any]:
         }
 
 
+def upkeep(ctx: Any) -> dict[str, Any]:
+    """Do the same as a job, ``lake.upkeep``."""
+    ctx.report(0.1, "upkeep")
+    return maintain(ctx.params)
+
+
 def readable_versions(path: str) -> list[int]:
     """List the versions the log still knows."""
     return [int(entry["version"]) for entry in open_table(path).history()]

@@ -62,6 +62,8 @@ def _not_null(rule: Mapping[str, Any]) -> pl.Expr:
 
 def _unique(rule: Mapping[str, Any]) -> pl.Expr:
     columns = rule["params"].get("columns") or [rule["column"]]
+    if len(columns) == 1:
+        return pl.col(columns[0]).is_duplicated() & pl.col(columns[0]).is_not_null()
     return pl.struct(columns).is_duplicated() & pl.all_horizontal(pl.col(c).is_not_null() for c in columns)
 
 

@@ -15,7 +15,7 @@ from arro3.core import RecordBatch, RecordBatchReader, Schema
 from deltalake import CommitProperties, DeltaTable, Transaction, write_deltalake
 from deltalake.exceptions import CommitFailedError, DeltaError, TableNotFoundError
 
-from aimass.kernel.errors import Conflict, NotFound
+from aimass.kernel.errors import Conflict, NotFound, Unavailable
 
 STATS_COLUMNS = "delta.dataSkippingStatsColumns"
 KEEP_HISTORY = {"delta.logRetentionDuration": "interval 36500 days", "delta.enableExpiredLogCleanup": "false"}
@@ -144,13 +144,11 @@ def commit_held(path: str | Path, data: pl.DataFrame | Stream, order: Commit) ->
         raise Conflict(
             f"another writer changed table {Path(path).name!r} in the same moment", hint="repeat; nothing was written"
         ) from reason
-    except DeltaError:
+    except DeltaError as reason:
         if fresh and not exists(path):
             shutil.rmtree(path, ignore_errors=True)
         error = data.error if isinstance(data, Stream) else None
-        if error is None:
-            raise
-        raise error from None
+        raise error or full_disk(reason) or reason from None
     return Committed(version=_find(open_table(path), order), already=False)
 
 
@@ -183,6 +181,19 @@ def stats_columns(names: list[str], private: frozenset[str]) -> str:
     """
     kept = [name for name in names if name not in private and name.isidentifier() and name.isascii()]
     return ",".join(kept[:MAX_STATS_COLUMNS])
+
+
+def full_disk(reason: Exception) -> Unavailable | None:
+    """Return the error for a full disk if that is the reason.
+
+    Examples
+    --------
+    >>> full_disk(OSError("No space left on device (os error 28)")).code
+    'unavailable'
+    """
+    if "No space left" not in str(reason) and "os error 28" not in str(reason):
+        return None
+    return Unavailable("the disk is full: nothing was committed", hint="free some space and repeat")
 
 
 def committed_before(path: str | Path, order: Commit) -> Committed | None:

@@ -6,6 +6,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
+from aimass.cluster import SubmitJob
 from aimass.kernel.clock import instant
 from aimass.kernel.errors import Conflict
 from aimass.kernel.principal import SYSTEM, Principal
@@ -28,6 +29,7 @@ from aimass.lake.store import (
 
 _PATH = "/workspaces/{workspace}/datasets/{dataset}"
 _READERS_HOURS = 1
+UPKEEP = "lake.upkeep"
 
 
 class Upkeeping(Reading):
@@ -36,9 +38,8 @@ class Upkeeping(Reading):
     @use_case(f"POST {_PATH}/upkeep", permission="lake.manage", cli="data upkeep", on="dataset")
     def maintain_dataset(self, who: Principal, command: MaintainDataset) -> Upkeep:
         """Put small files together, and remove files that no kept version needs."""
-        told = self._maintain(
-            command.workspace, command.dataset, dry_run=command.dry_run, retain_hours=command.retain_hours
-        )
+        wishes = {"dry_run": command.dry_run, "retain_hours": command.retain_hours}
+        told = self._call("maintain:maintain", self._upkeep(command.workspace, command.dataset, wishes), LONG_S)
         with self._database.change(who, command.workspace) as change:
             facts = {"compacted": told["compacted"], "removed": told["removed"], "dry_run": command.dry_run}
             change.audit("lake.dataset.maintain", object_=f"dataset:{command.dataset}", detail=facts)
@@ -46,14 +47,14 @@ class Upkeeping(Reading):
             dataset=command.dataset, compacted=told["compacted"], removed=told["removed"], size_bytes=told["bytes"]
         )
 
-    def _maintain(self, workspace: str, dataset: str, **wishes: Any) -> dict[str, Any]:
+    def _upkeep(self, workspace: str, dataset: str, wishes: dict[str, Any]) -> dict[str, Any]:
+        """Return what upkeep of a dataset needs to know: above all the versions that have to stay readable."""
         with self._database.read() as conn:
             row = dataset_row(conn, workspace, dataset)
             kept = [version.delta_version for version in kept_versions(conn, row.id)]
         if not kept:
             raise Conflict(f"dataset {dataset!r} has no version yet", field="dataset", value=dataset)
-        args = {"path": str(self.table_path(workspace, dataset)), "pinned": kept, **wishes}
-        return self._call("maintain:maintain", args, LONG_S)
+        return {"path": str(self.table_path(workspace, dataset)), "pinned": kept, **wishes}
 
     @use_case("GET /workspaces/{workspace}/storage", permission="lake.read", cli="data storage")
     def get_storage(self, who: Principal, command: OneWorkspace) -> Storage:
@@ -109,7 +110,14 @@ class Upkeeping(Reading):
                 mark_collected(change, [version.id for version in versions], change.now)
                 for version in versions:
                     tell(change, VERSION_COLLECTED, row.slug, {"number": version.number})
-            self._maintain(row.workspace, row.slug, retain_hours=_READERS_HOURS)
+            wish = SubmitJob(
+                workspace=row.workspace,
+                kind=UPKEEP,
+                title=f"Remove old files of {row.slug}",
+                payload=self._upkeep(row.workspace, row.slug, {"retain_hours": _READERS_HOURS}),
+                subject=f"dataset:{row.slug}",
+            )
+            self._ground.jobs.submit(SYSTEM, wish)
         return sum(len(versions) for _, versions in old)
 
     def _too_old(self, row: Any, versions: Any) -> list[DatasetVersion]:
