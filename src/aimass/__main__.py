@@ -13,6 +13,8 @@ LOCAL = {
     "doctor": "aimass.bootstrap.commands:doctor",
     "backup": "aimass.bootstrap.commands:backup",
     "restore": "aimass.bootstrap.commands:restore",
+    "apply": "aimass.cli.apply:apply",
+    "export": "aimass.cli.apply:export",
     "login": "aimass.cli.login:login",
     "data collect": "aimass.cli.collect:collect",
     "predict": "aimass.cli.predict:predict",

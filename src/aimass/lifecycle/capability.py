@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from aimass.kernel.capability import Capability, Loop
+from aimass.kernel.capability import Capability, Loop, Place
 
 CAPABILITY = Capability(
     name="lifecycle",
@@ -12,8 +12,10 @@ CAPABILITY = Capability(
     tables="aimass.lifecycle.store",
     build="aimass.lifecycle.service:build",
     service="aimass.lifecycle.service:Lifecycle",
+    console="aimass.lifecycle.console:router",
     events={"*": "aimass.lifecycle.jobs:on_event"},
     loops={"lifecycle.recover": Loop(run="aimass.lifecycle.jobs:recover", every_s=5.0)},
+    kinds={"pipeline": "aimass.lifecycle.specs:PIPELINE"},
     flows={"lifecycle.pipeline": "aimass.lifecycle.flow:run_pipeline"},
     emits=(
         "lifecycle.pipeline.created",
@@ -25,4 +27,24 @@ CAPABILITY = Capability(
         "lifecycle.run.cancelled",
         "lifecycle.step.succeeded",
     ),
+    pages=(
+        Place(
+            path="/{workspace}/work/pipelines",
+            title="Pipelines",
+            place="work",
+            icon="workflow",
+            permission="lifecycle.read",
+            order=10,
+        ),
+        Place(
+            path="/{workspace}/work/runs",
+            title="Pipeline runs",
+            place="work",
+            icon="list-checks",
+            permission="lifecycle.read",
+            order=15,
+        ),
+    ),
+    attention="aimass.lifecycle.jobs:attention",
+    search="aimass.lifecycle.search:document",
 )

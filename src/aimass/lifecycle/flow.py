@@ -92,8 +92,11 @@ class StepContext:
 
 
 def publish(registry: Registry, run: PipelineRun, step: str, data: dict[str, Any]) -> None:
-    """Tell open pages how a step goes."""
-    registry.get(LiveHub).publish(f"{run.workspace}/run:{run.id}", {"step": step, **data})
+    """Tell open pages how a step goes: those of the run, and the lists of runs."""
+    live = registry.get(LiveHub)
+    live.publish(f"{run.workspace}/run:{run.id}", {"step": step, **data})
+    if data.get("state") != "RUNNING" or not data.get("fraction"):
+        live.publish(f"{run.workspace}/pipelines", {"run": run.id, "pipeline": run.pipeline, "step": step, **data})
 
 
 def run_pipeline(registry: Registry, flow: Flow, args: dict[str, Any]) -> dict[str, Any]:

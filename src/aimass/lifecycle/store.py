@@ -135,6 +135,18 @@ def find_run_by_key(conn: Connection, workspace: str, pipeline: str, key: str) -
     return None if found is None else find_run(conn, workspace, found)
 
 
+def failed_runs(conn: Connection, workspace: str | None, limit: int = 100) -> list[PipelineRun]:
+    """Return the newest run of each pipeline that is there, where it failed; without steps."""
+    newest = select(func.max(runs.c.id)).join(
+        pipelines, (pipelines.c.workspace == runs.c.workspace) & (pipelines.c.slug == runs.c.pipeline)
+    )
+    newest = newest.where(pipelines.c.deleted_at.is_(None)).group_by(runs.c.workspace, runs.c.pipeline)
+    query = select(runs).where(runs.c.id.in_(newest), runs.c.state == "FAILED")
+    if workspace is not None:
+        query = query.where(runs.c.workspace == workspace)
+    return [run_of(row, []) for row in conn.execute(query.order_by(runs.c.id.desc()).limit(limit))]
+
+
 def next_number(conn: Connection, workspace: str, pipeline: str) -> int:
     """Return the number of the next run of a pipeline, counted from 1."""
     query = select(func.max(runs.c.number)).where(runs.c.workspace == workspace, runs.c.pipeline == pipeline)

@@ -23,6 +23,9 @@ class Dataset:
     columns: int | None
     score: float | None
     passed: bool | None
+    quarantined: int | None
+    latest_at: datetime | None
+    personal: list[str]
     retain_days: int | None
     created_by: str
     created_at: datetime

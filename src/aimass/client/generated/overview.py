@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 from aimass.client.calls import AsyncCalls, Calls
-from aimass.client.generated.overview_types import Activity, Finding, Lineage, Need, SpecChange, StorageUse
+from aimass.client.generated.overview_types import Activity, Finding, Lineage, Need, Situation, SpecChange, StorageUse
 
 
 class OverviewCalls(Calls):
@@ -35,6 +35,10 @@ class OverviewCalls(Calls):
     def search(self, *, q: str, kind: str | None = None, limit: int | None = None) -> list[Finding]:
         """Find datasets, models, services, jobs, people and pages by their words."""
         return self._call("overview.search", {"q": q, "kind": kind, "limit": limit}, list[Finding])
+
+    def show_overview(self, *, workspace: str | None = None) -> Situation:
+        """Show how the workspace does: services, traffic, jobs, drift, what runs, and the steps of the first day."""
+        return self._call("overview.show_overview", {"workspace": workspace}, Situation)
 
     def show_storage(self) -> list[StorageUse]:
         """Show what the data directory holds, and how long it is kept."""
@@ -75,6 +79,10 @@ class AsyncOverviewCalls(AsyncCalls):
     async def search(self, *, q: str, kind: str | None = None, limit: int | None = None) -> list[Finding]:
         """Find datasets, models, services, jobs, people and pages by their words."""
         return await self._call("overview.search", {"q": q, "kind": kind, "limit": limit}, list[Finding])
+
+    async def show_overview(self, *, workspace: str | None = None) -> Situation:
+        """Show how the workspace does: services, traffic, jobs, drift, what runs, and the steps of the first day."""
+        return await self._call("overview.show_overview", {"workspace": workspace}, Situation)
 
     async def show_storage(self) -> list[StorageUse]:
         """Show what the data directory holds, and how long it is kept."""

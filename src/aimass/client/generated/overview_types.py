@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
+from typing import Any, Literal
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -14,7 +14,7 @@ class SpecChange:
     kind: str
     name: str
     action: str
-    fields: dict[str, Any] = field(default_factory=dict)
+    fields: list[str] = field(default_factory=list)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,6 +50,109 @@ class Finding:
     workspace: str
     title: str
     href: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Situation:
+    """How a workspace does right now; what the caller may not see is None."""
+
+    workspace: str
+    services: ServicesNow | None
+    endpoints: list[ServiceNow]
+    traffic: TrafficNow | None
+    jobs: JobsNow | None
+    drift: DriftNow | None
+    running: list[Work]
+    first_day: list[FirstStep]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ServicesNow:
+    """How many endpoints answer well, badly, not at all, or not yet; ``empty`` ones have no deployment."""
+
+    healthy: int
+    degraded: int
+    down: int
+    starting: int
+    empty: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ServiceNow:
+    """One endpoint with its traffic of the last five minutes."""
+
+    endpoint: str
+    state: str
+    model: str
+    version: int | None
+    weights: dict[str, int]
+    per_minute: float
+    p95_ms: float | None
+    error_rate: float | None
+    max_psi: float | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrafficNow:
+    """Requests of all endpoints in the last five minutes, and minute by minute in the last hour."""
+
+    per_minute: float
+    p95_ms: float | None
+    slowest: str
+    error_rate: float | None
+    minutes: list[Minute]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Minute:
+    """Requests of one minute, and the latency that 95 of 100 stayed below."""
+
+    t: datetime
+    requests: float
+    p95_ms: float | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JobsNow:
+    """Jobs that run and wait, and those that failed in the last day."""
+
+    running: int
+    queued: int
+    failed: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DriftNow:
+    """Inputs of all endpoints that moved beyond the limit, and the one that moved most."""
+
+    watched: int
+    features: int
+    worst: float | None
+    feature: str
+    endpoint: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Work:
+    """A job or a pipeline that runs; ``fraction`` is None where nobody knows how long it takes."""
+
+    kind: Literal["job", "pipeline"]
+    id: str
+    title: str
+    stage: str
+    fraction: float | None
+    since: datetime
+    by: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FirstStep:
+    """One step of the first day: whether it is done, and the object that shows it."""
+
+    name: Literal["data", "train", "deploy", "watch"]
+    is_done: bool
+    subject: str = ""
+    count: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

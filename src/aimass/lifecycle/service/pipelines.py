@@ -238,6 +238,11 @@ class Lifecycle:
         self._runs.start(FLOW, self._flow_id(run.id, attempt), {"run": run.id})
         return self._run(command.workspace, command.run)
 
+    def failures(self, workspace: str | None = None) -> list[PipelineRun]:
+        """Return the failed runs that are the newest of their pipeline; of every workspace when none is named."""
+        with self._database.read() as conn:
+            return store.failed_runs(conn, workspace)
+
     def start_triggered(self, event: Event) -> list[str]:
         """Start every pipeline that an event triggers; the event's id is the key, so it starts each one once."""
         with self._database.read() as conn:
