@@ -36,6 +36,7 @@ from aimass.lifecycle.domain import (
 from aimass.lifecycle.errors import RunEnded
 from aimass.lifecycle.store import (
     end_run,
+    failed_runs,
     find_pipeline,
     find_run,
     find_run_by_key,
@@ -241,7 +242,7 @@ class Lifecycle:
     def failures(self, workspace: str | None = None) -> list[PipelineRun]:
         """Return the failed runs that are the newest of their pipeline; of every workspace when none is named."""
         with self._database.read() as conn:
-            return store.failed_runs(conn, workspace)
+            return failed_runs(conn, workspace)
 
     def start_triggered(self, event: Event) -> list[str]:
         """Start every pipeline that an event triggers; the event's id is the key, so it starts each one once."""
