@@ -17,8 +17,8 @@ from aimass.kernel.errors import AimassError, Conflict, Failed, Unavailable
 from aimass.kernel.principal import SYSTEM, Principal
 from aimass.kernel.registry import Registry
 from aimass.lifecycle.domain import PipelineRun, StepPlan
+from aimass.lifecycle.plans import template_of
 from aimass.lifecycle.store import change_step, end_run, find_run, pipelines
-from aimass.lifecycle.templates import template_of
 
 _POLL_S = 0.1
 _PROGRESS_S = 0.3

@@ -34,6 +34,7 @@ from aimass.lifecycle.domain import (
     missing,
 )
 from aimass.lifecycle.errors import RunEnded
+from aimass.lifecycle.plans import template_of
 from aimass.lifecycle.store import (
     end_run,
     failed_runs,
@@ -49,7 +50,6 @@ from aimass.lifecycle.store import (
     steps,
     steps_of,
 )
-from aimass.lifecycle.templates import template_of
 
 FLOW = "lifecycle.pipeline"
 _PATH = "/workspaces/{workspace}/pipelines"
