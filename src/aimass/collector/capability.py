@@ -9,7 +9,7 @@ from aimass.collector.service.ground import Ground
 from aimass.infra.blobs import Blobs
 from aimass.infra.compute import WarmChild
 from aimass.infra.database import Database
-from aimass.kernel.capability import Capability, JobKind
+from aimass.kernel.capability import Capability, JobKind, Place
 from aimass.kernel.registry import Registry
 from aimass.lake import Lake
 
@@ -35,6 +35,25 @@ CAPABILITY = Capability(
     },
     attention="aimass.collector.jobs:attention",
     erase="aimass.collector.jobs:erase",
+    console="aimass.collector.console:router",
+    pages=(
+        Place(
+            path="/{workspace}/sources",
+            title="Sources",
+            place="data",
+            icon="plug",
+            permission="collector.read",
+            order=20,
+        ),
+        Place(
+            path="/{workspace}/collections",
+            title="Collections",
+            place="data",
+            icon="inbox",
+            permission="collector.read",
+            order=30,
+        ),
+    ),
     emits=ALL,
 )
 

@@ -35,7 +35,7 @@ def attention(registry: Registry, who: Principal) -> list[dict[str, Any]]:
             "subject": f"collection:{found.id}",
             "workspace": found.workspace,
             "since": found.ended_at,
-            "path": f"/{found.workspace}/data/{found.dataset}",
+            "path": f"/{found.workspace}/collections/{found.id}",
         }
         for found in registry.get(Collector).failing()
         if who.allows("collector.read", found.workspace)

@@ -34,6 +34,7 @@ if TYPE_CHECKING:
         QueryRows,
         VersionOrder,
     )
+    from aimass.lake.console.sheet import dataset_sheet
     from aimass.lake.domain import Dataset, DatasetVersion, Location
     from aimass.lake.service.ground import submit_once
     from aimass.lake.service.lake import Lake
@@ -62,6 +63,7 @@ __getattr__, __dir__ = door(
         "classify_frame": "aimass.lake.children.classify",
         "commit": "aimass.lake.children.tables",
         "committed_before": "aimass.lake.children.tables",
+        "dataset_sheet": "aimass.lake.console.sheet",
         "describe_version": "aimass.lake.children.describe",
         "engine": "aimass.lake.children.query",
         "is_marked": "aimass.lake.children.tables",
@@ -95,6 +97,7 @@ __all__ = [
     "classify_frame",
     "commit",
     "committed_before",
+    "dataset_sheet",
     "describe_version",
     "engine",
     "is_marked",

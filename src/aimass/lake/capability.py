@@ -5,7 +5,7 @@ from __future__ import annotations
 from aimass.cluster import Jobs
 from aimass.infra.compute import WarmChild
 from aimass.infra.database import Database
-from aimass.kernel.capability import Capability, JobKind, Loop
+from aimass.kernel.capability import Capability, JobKind, Loop, Place
 from aimass.kernel.layout import DataDir
 from aimass.kernel.registry import Registry
 from aimass.lake.events import ALL
@@ -21,11 +21,20 @@ CAPABILITY = Capability(
     build="aimass.lake.capability:build",
     service="aimass.lake.service.lake:Lake",
     api="aimass.lake.api:router",
-    jobs={"lake.make_version": JobKind(run="aimass.lake.children.make:make", done="aimass.lake.jobs:made")},
+    jobs={
+        "lake.make_version": JobKind(run="aimass.lake.children.make:make", done="aimass.lake.jobs:made"),
+        "lake.upkeep": JobKind(run="aimass.lake.children.maintain:upkeep"),
+    },
     loops={"lake.tidy": Loop(run="aimass.lake.jobs:tidy", every_s=3600)},
     search="aimass.lake.search:document",
     attention="aimass.lake.jobs:attention",
     erase="aimass.lake.jobs:erase",
+    console="aimass.lake.console:router",
+    pages=(
+        Place(
+            path="/{workspace}/data", title="Datasets", place="data", icon="database", permission="lake.read", order=10
+        ),
+    ),
     emits=ALL,
 )
 

@@ -77,7 +77,10 @@ class Dataset:
     keys
         Columns that name a row.
     latest
-        Number of the newest version, or None; ``rows, bytes, score, passed`` are of that version.
+        Number of the newest version, or None; ``rows, bytes, columns, score, passed``, ``quarantined`` (rows put aside on the
+        way to it) and ``latest_at`` (when it was made) are of that version.
+    personal
+        Columns with personal data.
     retain_days
         Age after which versions that are neither pinned nor tagged nor the newest are collected; None keeps them all.
     deleted_at
@@ -96,6 +99,9 @@ class Dataset:
     columns: int | None
     score: float | None
     passed: bool | None
+    quarantined: int | None
+    latest_at: datetime | None
+    personal: list[str]
     retain_days: int | None
     created_by: str
     created_at: datetime

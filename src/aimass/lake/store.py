@@ -15,6 +15,7 @@ from sqlalchemy import (
     Index,
     Integer,
     Row,
+    Select,
     String,
     Table,
     Text,
@@ -97,13 +98,21 @@ reports = Table(
     Column("quality", Json, nullable=False),
 )
 
-_DATASET_FIELDS = tuple(Dataset.__dataclass_fields__)
+_DATASET_FIELDS = tuple(name for name in Dataset.__dataclass_fields__ if name != "personal")
 _VERSION_FIELDS = tuple(DatasetVersion.__dataclass_fields__)
 
 
 def dataset_of(row: Row[Any]) -> Dataset:
     """Read a dataset."""
-    return Dataset(**{name: getattr(row, name) for name in _DATASET_FIELDS})
+    personal = [finding["column"] for finding in row.classification if finding["private"]]
+    return Dataset(personal=personal, **{name: getattr(row, name) for name in _DATASET_FIELDS})
+
+
+def _datasets() -> Select[Any]:
+    """Select datasets, each with when its newest version was made and what was put aside on the way to it."""
+    newest = (versions.c.dataset_id == datasets.c.id) & (versions.c.number == datasets.c.latest)
+    facts = (versions.c.created_at.label("latest_at"), versions.c.quarantined.label("quarantined"))
+    return select(datasets, *facts).outerjoin_from(datasets, versions, newest)
 
 
 def version_of(row: Row[Any]) -> DatasetVersion:
@@ -115,7 +124,7 @@ def version_of(row: Row[Any]) -> DatasetVersion:
 
 def dataset_row(conn: Connection, workspace: str, slug: str, *, deleted: bool = False) -> Row[Any]:
     """Return the row of a dataset, or say that there is none."""
-    row = conn.execute(select(datasets).where(datasets.c.workspace == workspace, datasets.c.slug == slug)).first()
+    row = conn.execute(_datasets().where(datasets.c.workspace == workspace, datasets.c.slug == slug)).first()
     if row is None or (row.deleted_at is not None) is not deleted:
         state = "deleted " if deleted else ""
         raise NotFound(f"there is no {state}dataset {slug!r} in workspace {workspace!r}", field="dataset", value=slug)
@@ -124,14 +133,14 @@ def dataset_row(conn: Connection, workspace: str, slug: str, *, deleted: bool = 
 
 def any_dataset_row(conn: Connection, workspace: str, slug: str) -> Row[Any] | None:
     """Return the row of a dataset, deleted or not."""
-    return conn.execute(select(datasets).where(datasets.c.workspace == workspace, datasets.c.slug == slug)).first()
+    return conn.execute(_datasets().where(datasets.c.workspace == workspace, datasets.c.slug == slug)).first()
 
 
 def datasets_page(
     conn: Connection, workspace: str, *, text: str | None, deleted: bool, cursor: str | None, limit: int
 ) -> list[Dataset]:
     """Return one dataset more than the page wants, newest first."""
-    query = select(datasets).where(datasets.c.workspace == workspace)
+    query = _datasets().where(datasets.c.workspace == workspace)
     query = query.where(datasets.c.deleted_at.is_not(None) if deleted else datasets.c.deleted_at.is_(None))
     if text:
         found = (func.lower(c).contains(text.lower(), autoescape=True) for c in _SEARCHED)
@@ -146,7 +155,7 @@ _SEARCHED = (datasets.c.name, datasets.c.slug, datasets.c.description)
 
 def datasets_of(conn: Connection, workspace: str | None = None, *, deleted: bool = False) -> list[Row[Any]]:
     """Return the rows of all datasets of a workspace (None: of all)."""
-    query = select(datasets)
+    query = _datasets()
     if workspace is not None:
         query = query.where(datasets.c.workspace == workspace)
     if not deleted:

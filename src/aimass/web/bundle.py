@@ -88,11 +88,14 @@ def attributes(given: dict[str, Any]) -> Markup:
     --------
     >>> attributes({"hx_get": "/x", "disabled": True, "title": None})
     Markup(' hx-get="/x" disabled')
+    >>> attributes({"hx_vals": Markup('{"a": 1}')})
+    Markup(' hx-vals="{&#34;a&#34;: 1}"')
     """
     parts: list[Markup] = []
     for name, value in given.items():
         if value is None or value is False:
             continue
         name = name.rstrip("_").replace("__", ":").replace("_", "-")  # noqa: PLW2901 the same thing, spelled for HTML
+        value = value.replace('"', "&#34;") if isinstance(value, Markup) else value  # noqa: PLW2901 JSON of `tojson`
         parts.append(escape(" ") + (escape(name) if value is True else Markup('{}="{}"').format(name, value)))
     return Markup("").join(parts)

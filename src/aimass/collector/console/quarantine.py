@@ -1,0 +1,37 @@
+"""The rows of a dataset that were put aside, and their way back in."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from fastapi import Form, Query, Response
+
+from aimass.collector.domain import ListQuarantine, MendedRow, Quarantined, ReplayQuarantine
+from aimass.collector.service.collector import Collector
+from aimass.lake import dataset_sheet
+from aimass.web import Visit, page_router
+
+router = page_router()
+PATH = "/{workspace}/data/{dataset}/quarantine"
+ROWS = 50
+
+
+@router.get(PATH)
+def quarantine(visit: Visit, dataset: str, offset: Annotated[int, Query(ge=0)] = 0) -> Response:
+    """Which rows did not fit, why, and how do I get them in?"""
+    sheet, found = dataset_sheet(visit, dataset, "quarantine"), Quarantined(total=0, rows=[])
+    may_see = visit.allows("lake.use", f"dataset:{dataset}")
+    if may_see:
+        wish = ListQuarantine(workspace=visit.workspace, dataset=dataset, offset=offset, limit=ROWS)
+        found = visit.get(Collector).list_quarantine(visit.who, wish)
+    parts, more = {"quarantine": "collector/_quarantine.html"}, {"offset": offset, "step": ROWS, "may_see": may_see}
+    return visit.render("collector/quarantine.html", parts=parts, sheet=sheet, found=found, **more)
+
+
+@router.post(f"{PATH}/replay")
+def replay(visit: Visit, dataset: str, row: Annotated[str, Form()] = "", raw: Annotated[str, Form()] = "") -> Response:
+    """Read one mended row again, or all rows by the types of now."""
+    rows = [MendedRow(id=row, raw=raw)] if row else []
+    wish = ReplayQuarantine(workspace=visit.workspace, dataset=dataset, rows=rows)
+    visit.get(Collector).replay_quarantine(visit.who, wish)
+    return visit.done(visit.say("The rows are read again; those that fit now leave the quarantine"))

@@ -1,0 +1,79 @@
+"""Sources, and the list of what they collected."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from fastapi import Form, Response
+
+from aimass.collector.domain import ChangeSource, ListCollections, ListSources, OneSource
+from aimass.collector.service.collector import Collector
+from aimass.web import Visit, page_router
+
+router = page_router()
+PATH = "/{workspace}/sources"
+RECENT = 10
+
+
+@router.get(PATH)
+def sources(visit: Visit, q: str = "", cursor: str | None = None) -> Response:
+    """Does data keep coming in, and did anything fail?"""
+    collector = visit.get(Collector)
+    found = collector.list_sources(visit.who, ListSources(workspace=visit.workspace, cursor=cursor))
+    shown = [one for one in found.items if q.lower() in f"{one.name} {one.slug} {one.dataset}".lower()]
+    wish = ListCollections(workspace=visit.workspace, limit=RECENT)
+    recent = collector.list_collections(visit.who, wish).items
+    last = {one.source: one for one in reversed(recent)}
+    parts = {"sources": "collector/_sources.html"}
+    more = {"next": found.next, "q": q, "with_source": True}
+    return visit.render("collector/sources.html", parts=parts, found=shown, recent=recent, last=last, **more)
+
+
+@router.get(f"{PATH}/{{source}}")
+def source(visit: Visit, source: str, cursor: str | None = None) -> Response:
+    """How is this source read, where does its data go, and how did its last collections end?"""
+    collector = visit.get(Collector)
+    found = collector.get_source(visit.who, OneSource(workspace=visit.workspace, source=source))
+    wish = ListCollections(workspace=visit.workspace, source=source, limit=RECENT, cursor=cursor)
+    past = collector.list_collections(visit.who, wish)
+    parts = {"collections": "collector/_collections.html"}
+    return visit.render(
+        "collector/source.html",
+        parts=parts,
+        found=found,
+        recent=past.items,
+        next=past.next,
+        dataset=found.dataset,
+        with_source=False,
+        q="",
+        state="",
+    )
+
+
+@router.post(f"{PATH}/{{source}}")
+def change(
+    visit: Visit,
+    source: str,
+    name: Annotated[str, Form()],
+    mode: Annotated[str, Form()],
+    max_reject_percent: Annotated[float, Form(ge=0, le=100)],
+    expected_version: Annotated[int, Form()],
+) -> Response:
+    """Change how a source is loaded."""
+    wish = ChangeSource(
+        workspace=visit.workspace,
+        source=source,
+        name=name,
+        mode="replace" if mode == "replace" else "append",
+        max_reject_rate=max_reject_percent / 100,
+        expected_version=expected_version,
+    )
+    visit.get(Collector).change_source(visit.who, wish)
+    return visit.go(f"/{visit.workspace}/sources/{source}", toast=visit.say("Saved"))
+
+
+@router.delete(f"{PATH}/{{source}}")
+def delete(visit: Visit, source: str) -> Response:
+    """Delete a source; its dataset stays."""
+    visit.get(Collector).delete_source(visit.who, OneSource(workspace=visit.workspace, source=source))
+    return visit.go(f"/{visit.workspace}/sources", toast=visit.say("The source is gone; its dataset stays"))

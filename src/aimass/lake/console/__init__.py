@@ -1,0 +1,10 @@
+"""Pages of the lake: the list of datasets, and a dataset with its rows, profile, quality, versions and queries."""
+
+from __future__ import annotations
+
+from aimass.lake.console import changes, datasets, quality, queries, versions
+from aimass.web import page_router
+
+router = page_router()
+for _part in (datasets, quality, versions, queries, changes):
+    router.include_router(_part.router)
