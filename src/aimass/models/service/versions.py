@@ -69,7 +69,7 @@ class Versions(Part):
             change.audit("models.version.register", object_=version.subject, detail=detail)
             change.event(REGISTERED, subject=version.subject, data={"model": slug, "number": number, **detail})
             if wish.origin == "run":
-                change.edge(src=("run", wish.source), dst=("model_version", version.id), via="models.register")
+                change.edge(src=("run", wish.source), dst=("model_version", f"{slug}/{number}"), via="models.register")
             return version
 
     @use_case(
