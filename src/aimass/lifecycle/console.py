@@ -25,8 +25,8 @@ from aimass.lifecycle.domain import (
     Step,
     Trigger,
 )
+from aimass.lifecycle.plans import TEMPLATES, template_of
 from aimass.lifecycle.service import Lifecycle
-from aimass.lifecycle.templates import TEMPLATES, template_of
 from aimass.web import PageVisit, Visit, page_router
 
 router = page_router()
@@ -35,7 +35,6 @@ RUNS = "/{workspace}/work/runs"
 HISTORY = 10
 MATRIX = 20
 NEEDED = ("dataset", "target", "model", "endpoint")
-RAIL = {"SUCCEEDED": "done", "RUNNING": "now", "FAILED": "failed"}
 
 
 class Wish(BaseModel):
@@ -58,8 +57,10 @@ def pipelines(visit: Visit, cursor: str | None = None) -> Response:
     """
     page = visit.get(Lifecycle).list_pipelines(visit.who, ListPipelines(workspace=visit.workspace, cursor=cursor))
     found = [(one, _runs_of(visit, one.slug, HISTORY)) for one in page.items]
-    parts, templates = {"pipelines": "lifecycle/_pipelines.html"}, list(TEMPLATES.values())
-    return visit.render("lifecycle/pipelines.html", parts=parts, found=found, next=page.next, templates=templates)
+    titles = {template.name: template.title for template in TEMPLATES.values()}
+    more = {"templates": list(TEMPLATES.values()), "titles": titles}
+    parts = {"pipelines": "lifecycle/_pipelines.html"}
+    return visit.render("lifecycle/pipelines.html", parts=parts, found=found, next=page.next, **more)
 
 
 @router.post(PATH)
@@ -87,9 +88,9 @@ def pipeline(visit: Visit, pipeline: str) -> Response:
         (name, found.parameters.get(name, default), name in found.parameters) for name, default in knobs.items()
     ]
     people = visit.get(Access).names_of([found.created_by, *(run.started_by for run in runs)])
-    more = {"parameters": parameters, "people": people, "live": _topics(visit, runs)}
+    more = {"plan": template, "parameters": parameters, "people": people, "live": _topics(visit, runs)}
     parts = {"runs": "lifecycle/_pipeline_runs.html", "pipeline-head": "lifecycle/_pipeline_head.html"}
-    return visit.render("lifecycle/pipeline.html", parts=parts, pipeline=found, template=template, runs=runs, **more)
+    return visit.render("lifecycle/pipeline.html", parts=parts, pipeline=found, runs=runs, **more)
 
 
 @router.post(f"{PATH}/{{pipeline}}/runs")
@@ -162,14 +163,11 @@ def run(visit: Visit, run: str) -> Response:
     The question: which step is it at, what did each find out, and if it stopped: why, and what can I do?
     """
     found = visit.get(Lifecycle).get_run(visit.who, NameRun(workspace=visit.workspace, run=run))
-    rail = [{"name": visit.say(step.title), "state": RAIL.get(step.state, "open")} for step in found.steps]
     steps = [(step, _documents(visit, step), plain_output(step)) for step in found.steps]
     people = visit.get(Access).names_of([found.started_by])
     broken = next((step for step in found.steps if step.state == "FAILED"), None)
     parts = {"run": "lifecycle/_run.html"}
-    return visit.render(
-        "lifecycle/run.html", parts=parts, run=found, rail=rail, steps=steps, broken=broken, people=people
-    )
+    return visit.render("lifecycle/run.html", parts=parts, run=found, steps=steps, broken=broken, people=people)
 
 
 @router.post(f"{RUNS}/{{run}}/cancel")

@@ -19,7 +19,7 @@ def document(registry: Registry, workspace: str, subject: str) -> Document | Non
             run = training.run(workspace, name)
             tags = " ".join(f"{tag} {value}" for tag, value in run.tags.items())
             title, text = run.name, f"{run.recipe} {run.dataset} {run.experiment} {run.id} {tags}"
-            href = f"/{workspace}/work/runs/{run.id}"
+            href = f"/{workspace}/work/training/{run.id}"
         elif kind == "experiment":
             wish = OneExperiment(workspace=workspace, experiment=name)
             experiment = training.get_experiment(SYSTEM, wish)

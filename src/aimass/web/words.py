@@ -88,10 +88,13 @@ class Kind:
 
 KINDS: dict[str, Kind] = {
     "dataset": Kind("database", "Dataset", "d"),
+    "experiment": Kind("flask-conical", "Experiment"),
     "endpoint": Kind("rocket", "Endpoint", "s"),
     "job": Kind("activity", "Job", "j"),
     "model": Kind("box", "Model", "m"),
+    "model_version": Kind("box", "Model version", "v"),
     "pipeline": Kind("workflow", "Pipeline", "p"),
+    "pipeline_run": Kind("list-checks", "Pipeline run"),
     "run": Kind("flask-conical", "Run", "r"),
     "schedule": Kind("calendar-clock", "Schedule"),
     "topic": Kind("radio", "Topic", "t"),
