@@ -54,6 +54,7 @@ CAPABILITY = Capability(
             order=30,
         ),
     ),
+    kinds={"source": "aimass.collector.specs:SOURCE"},
     emits=ALL,
 )
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from aimass.cluster import Job
 from aimass.collector.service.collector import Collector
-from aimass.kernel.principal import Principal
+from aimass.kernel.principal import ANYWHERE, Principal
 from aimass.kernel.registry import Registry
 
 
@@ -26,7 +26,7 @@ def replayed(registry: Registry, job: Job) -> None:
     registry.get(Collector).replayed(job)
 
 
-def attention(registry: Registry, who: Principal) -> list[dict[str, Any]]:
+def attention(registry: Registry, who: Principal, workspace: str = ANYWHERE) -> list[dict[str, Any]]:
     """Return the sources whose last collection failed."""
     return [
         {
@@ -38,7 +38,7 @@ def attention(registry: Registry, who: Principal) -> list[dict[str, Any]]:
             "path": f"/{found.workspace}/collections/{found.id}",
         }
         for found in registry.get(Collector).failing()
-        if who.allows("collector.read", found.workspace)
+        if workspace in (ANYWHERE, found.workspace) and who.allows("collector.read", found.workspace)
     ]
 
 

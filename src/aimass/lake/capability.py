@@ -35,6 +35,7 @@ CAPABILITY = Capability(
             path="/{workspace}/data", title="Datasets", place="data", icon="database", permission="lake.read", order=10
         ),
     ),
+    kinds={"dataset": "aimass.lake.specs:DATASET"},
     emits=ALL,
 )
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from aimass.cluster import Job
-from aimass.kernel.principal import SYSTEM, Principal
+from aimass.kernel.principal import ANYWHERE, SYSTEM, Principal
 from aimass.kernel.registry import Registry
 from aimass.lake.commands import EraseSubject, NewVersion
 from aimass.lake.service.lake import Lake
@@ -32,7 +32,7 @@ def tidy(registry: Registry) -> None:
     lake.collect_old()
 
 
-def attention(registry: Registry, who: Principal) -> list[dict[str, Any]]:
+def attention(registry: Registry, who: Principal, workspace: str = ANYWHERE) -> list[dict[str, Any]]:
     """Return the datasets whose newest version breaks a rule."""
     return [
         {
@@ -44,7 +44,8 @@ def attention(registry: Registry, who: Principal) -> list[dict[str, Any]]:
             "path": f"/{dataset.workspace}/data/{dataset.slug}",
         }
         for dataset in registry.get(Lake).failing()
-        if who.allows("lake.read", dataset.workspace, f"dataset:{dataset.slug}")
+        if workspace in (ANYWHERE, dataset.workspace)
+        and who.allows("lake.read", dataset.workspace, f"dataset:{dataset.slug}")
     ]
 
 
