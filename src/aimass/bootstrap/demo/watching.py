@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Iterator
+from datetime import datetime
 from typing import Any
 
 from aimass.bootstrap.demo.chapters import RETRAIN, SAME
@@ -26,12 +27,11 @@ def watch(story: Story, line: Line) -> str:
     shifted = [_shift(person) for person in rng.sample(people, min(_SHIFTED, len(people)))]
     _send(story, line, [("steady", steady), ("shifted", shifted)])
     line.note = "waiting for the records in the lake"
-    story.client.monitoring.evaluate_now(endpoint=MODEL)
     alert = until(lambda: _alert(story), what="an alert", limit_s=120)
     drift = story.client.monitoring.get_drift(endpoint=MODEL)
     worst = max(drift.features, key=lambda f: f.psi)
     quality = story.client.monitoring.get_quality(endpoint=MODEL).metrics["auc"]
-    story.facts["alert"] = alert.id
+    story.facts["alert"] = alert
     return (
         f"{drift.rows} records, PSI {worst.psi:.2f} on {worst.name}, live AUC {quality.value:.3f}; alert: {alert.name}"
     )
@@ -90,13 +90,23 @@ def _score(story: Story, person: dict[str, Any], name: str) -> Any:
 
 
 def _alert(story: Story) -> Any:
+    """Return an alert of this telling, or an older one that still stands; records reach the lake a moment after the reply."""
+    story.client.monitoring.evaluate_now(endpoint=MODEL)
     found = story.client.monitoring.list_alerts(endpoint=MODEL, limit=50).items
-    drifts = [alert for alert in found if alert.metric.startswith(("drift", "quality"))]
-    return drifts[0] if drifts else None
+    told = [a for a in found if a.metric.startswith(("drift", "quality"))]
+    return next((a for a in told if a.fired_at > _began(story) or a.state != "RESOLVED"), None)
+
+
+def _began(story: Story) -> datetime:
+    """Return when this telling began, by the clock of the platform; the same after a crash."""
+    return story.client.lifecycle.get_run(run=story.facts["release"]).started_at
 
 
 def retrain(story: Story, line: Line) -> str:
     """Follow the retraining that the alert started, through canary and decision."""
+    if story.facts["alert"].fired_at <= _began(story):  # it stands since an earlier telling, so it fires no second time
+        cause = f"alert {story.facts['alert'].name!r} still stands"
+        story.client.lifecycle.start_run(pipeline=RETRAIN, key=story.key("retrain"), cause=cause)
     run_id = until(lambda: _triggered(story), what="the retraining", limit_s=60)
     run = follow_run(story, run_id, line, "canary")
     version, people = output(run, "register")["model_version"], list(_future(story))
@@ -108,8 +118,9 @@ def retrain(story: Story, line: Line) -> str:
 
 
 def _triggered(story: Story) -> str | None:
-    runs = story.client.lifecycle.list_runs(pipeline=RETRAIN, limit=1).items
-    return runs[0].id if runs else None
+    runs = story.client.lifecycle.list_runs(pipeline=RETRAIN, limit=50).items
+    mine = [run.id for run in runs if run.started_at > _began(story)]
+    return mine[-1] if mine else None  # the first of this telling
 
 
 def _feed_canary(story: Story, run_id: str, people: list[dict[str, Any]], line: Line) -> Any:
