@@ -191,6 +191,12 @@ def version_row(conn: Connection, dataset_id: str, number: int) -> Row[Any]:
     return row
 
 
+def place_of_version(conn: Connection, workspace: str, version_id: str) -> Row[Any] | None:
+    """Return the dataset that a version belongs to, and its number."""
+    query = select(versions.c.dataset, versions.c.number)
+    return conn.execute(query.where(versions.c.workspace == workspace, versions.c.id == version_id)).first()
+
+
 def version_of_delta(conn: Connection, dataset_id: str, delta_version: int) -> DatasetVersion | None:
     """Return the version that holds a Delta version."""
     query = select(versions).where(versions.c.dataset_id == dataset_id, versions.c.delta_version == delta_version)
@@ -215,6 +221,12 @@ def kept_versions(conn: Connection, dataset_id: str) -> Sequence[Row[Any]]:
     """Return the rows of all versions whose files are kept."""
     query = select(versions).where(versions.c.dataset_id == dataset_id, versions.c.collected_at.is_(None))
     return conn.execute(query.order_by(versions.c.number)).all()
+
+
+def next_number(conn: Connection, dataset_id: str) -> int:
+    """Return the number of the next version."""
+    highest = conn.execute(select(func.max(versions.c.number)).where(versions.c.dataset_id == dataset_id)).scalar()
+    return (highest or 0) + 1
 
 
 def add_version(change: Change, values: Mapping[str, Any]) -> None:

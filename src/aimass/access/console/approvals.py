@@ -8,7 +8,6 @@ from fastapi import Form, Response
 
 from aimass.access.domain.approvals import Approval, ApprovalState, Decide, ListApprovals, OneApproval
 from aimass.access.service.access import Access
-from aimass.infra.search import Search
 from aimass.web import PageVisit, Visit, page_router
 
 router = page_router()
@@ -38,9 +37,15 @@ def approval(visit: Visit, approval: str) -> Response:
     facts = [(key, value) for key, value in found.data.items() if _is_plain(value)]
     more = [(key, columns_of(value), value) for key, value in found.data.items() if not _is_plain(value)]
     parts, why_not = {"approval": "access/_approval.html"}, obstacle(visit, found)
-    page = visit.get(Search).addresses(visit.workspace, [found.subject]).get(found.subject, "")
+    known = visit.document(found.subject)
     return visit.render(
-        "access/approval.html", parts=parts, found=found, facts=facts, more=more, obstacle=why_not, page=page
+        "access/approval.html",
+        parts=parts,
+        found=found,
+        facts=facts,
+        more=more,
+        obstacle=why_not,
+        page=known.href if known else "",
     )
 
 

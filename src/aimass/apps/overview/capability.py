@@ -2,13 +2,40 @@
 
 from __future__ import annotations
 
-from aimass.kernel.capability import Capability
+from aimass.kernel.capability import Capability, Place
 
 CAPABILITY = Capability(
     name="apps.overview",
     title="Overview",
-    requires=("access", "cluster", "lake", "models", "training", "serving", "monitoring", "lifecycle"),
+    requires=("access", "cluster", "lake", "collector", "models", "training", "serving", "monitoring", "lifecycle"),
     build="aimass.apps.overview.service.overview:build",
     service="aimass.apps.overview.service.overview:Overview",
+    console="aimass.apps.overview.console:router",
+    pages=(
+        Place(
+            path="/{workspace}",
+            title="Overview",
+            place="overview",
+            icon="layout-dashboard",
+            permission="access.read",
+            order=10,
+        ),
+        Place(
+            path="/{workspace}/lineage",
+            title="Lineage",
+            place="data",
+            icon="git-fork",
+            permission="lake.read",
+            order=70,
+        ),
+        Place(
+            path="/operate/storage",
+            title="Storage",
+            place="operate",
+            icon="hard-drive",
+            permission="access.manage",
+            order=80,
+        ),
+    ),
     events={"*": "aimass.apps.overview.jobs:on_event"},
 )

@@ -237,4 +237,4 @@ class SpecChange:
     kind: str
     name: str
     action: str
-    fields: dict[str, Any] = field(default_factory=dict[str, Any])
+    fields: list[str] = field(default_factory=list[str])

@@ -73,13 +73,6 @@ class Search:
             rows = conn.execute(wanted.limit(limit * _SPARE)).all()
         return [_hit(row) for row in rows if who.allows(row.permission, row.workspace)][:limit]
 
-    def addresses(self, workspace: str, keys: Iterable[str]) -> dict[str, str]:
-        """Return the page of each of these objects that has one, by ``<kind>:<slug or id>``."""
-        columns = search_documents.c
-        query = select(columns.key, columns.href).where(columns.workspace == workspace, columns.key.in_(set(keys)))
-        with self._database.read() as conn:
-            return {row.key: row.href for row in conn.execute(query)}
-
     def _ranked(self, words: list[str]) -> Select[Any]:
         if self._database.is_sqlite:
             match = " ".join(f'"{word}"' for word in words[:-1]) + f' "{words[-1]}"*'

@@ -30,6 +30,8 @@ from aimass.lake.store import (
     any_dataset_row,
     dataset_row,
     datasets_of,
+    next_number,
+    place_of_version,
     put_dataset,
     put_report,
     put_version,
@@ -66,6 +68,12 @@ class Versions(Datasets):
         """Show a version; the newest when no number is given."""
         with self._database.read() as conn:
             return self._row(conn, command.workspace, command.dataset, command.number)[1]
+
+    def place_of_version(self, workspace: str, version_id: str) -> tuple[str, int] | None:
+        """Return the dataset of a version, and its number; lineage knows versions by id alone."""
+        with self._database.read() as conn:
+            row = place_of_version(conn, workspace, version_id)
+        return None if row is None else (row.dataset, row.number)
 
     @use_case(f"PATCH {_PATH}/{{number}}", permission="lake.edit", cli="data tag", on="dataset")
     def change_version(self, who: Principal, command: ChangeVersion) -> DatasetVersion:
@@ -151,7 +159,7 @@ class Versions(Datasets):
             known = version_of_delta(change.conn, row.id, told["delta_version"])
             if known is not None:
                 return known
-            number = (row.latest or 0) + 1
+            number = next_number(change.conn, row.id)
             quality = {**told["quality"], "quarantined": new.quarantined}
             values = {
                 "id": new_id(),
@@ -179,11 +187,26 @@ class Versions(Datasets):
             return version_of(version_row(change.conn, row.id, number))
 
     def _refresh(self, change: Change, row: Any, told: dict[str, Any], values: dict[str, Any]) -> None:
-        """Let the dataset show its newest version; the first one settles rules and classification."""
+        """Let the dataset show its newest version; the first one settles rules and classification.
+
+        Two jobs may end in another order than they committed in: the newest version is the one with the newest commit.
+        """
+        if row.latest is not None:
+            shown = version_row(change.conn, row.id, row.latest)
+            if shown.delta_version > values["delta_version"]:
+                return
         newest = {"latest": values["number"], "columns": len(told["columns"])}
         newest |= {name: values[name] for name in ("rows", "bytes", "score", "passed")}
         if row.rules is None:
             newest["rules"] = told["rules"]
         if not row.is_classified:
-            newest |= {"classification": told["classification"]}
+            newest |= {"classification": _still_private(row.classification, told)}
         put_dataset(change, row.id, **newest)
+
+
+def _still_private(known: list[dict[str, Any]], told: dict[str, Any]) -> list[dict[str, Any]]:
+    """Return what is known of personal data now: rows without any do not take the mark from a column that held some."""
+    there = {column["name"] for column in told["columns"]}
+    found = {finding["column"]: finding for finding in told["classification"]}
+    kept = {finding["column"]: finding for finding in known if finding["private"] and finding["column"] in there}
+    return list({**found, **kept}.values())

@@ -22,6 +22,8 @@ from aimass.serving.settings import platform_url
 from aimass.serving.store import queries
 from aimass.serving.workers import WorkerFacts
 
+_MOST = 10_000
+
 
 class Views(Traffic):
     """Use cases that only read."""
@@ -42,6 +44,13 @@ class Views(Traffic):
             )
         page = page_of(rows, command.limit, lambda one: one.id)
         return Page(items=[revision_of(one, row.slug) for one in page.items], next=page.next)
+
+    def place_of_revision(self, workspace: str, revision: str) -> tuple[str, int] | None:
+        """Return endpoint and number of a revision; lineage knows revisions by id alone."""
+        with self._database.read() as conn:
+            row = queries.revisions_by_id(conn, [revision]).get(revision)
+            live = {one.id: one.slug for one in queries.matching(conn, workspace, None, None, _MOST)} if row else {}
+        return (live[row.endpoint], row.number) if row is not None and row.endpoint in live else None
 
     @use_case(
         "GET /workspaces/{workspace}/endpoints/{endpoint}/history",

@@ -152,7 +152,7 @@ class Overview(Situations):
             rows = conn.execute(query.order_by(columns.id.desc()).limit(_NEWEST)).all()
         return [LineageNode(kind=kind, id=id_, level=0) for kind, id_ in dict.fromkeys(map(tuple, rows))]
 
-    @use_case("GET /workspaces/{workspace}/specs", permission="access.read", cli="export")
+    @use_case("GET /workspaces/{workspace}/specs", permission="access.read")
     def export_specs(self, who: Principal, command: InWorkspace) -> list[dict[str, Any]]:
         """Write everything that has a spec as documents; applying them again changes nothing."""
         documents: list[dict[str, Any]] = []

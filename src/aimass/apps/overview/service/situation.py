@@ -121,15 +121,6 @@ class Situations:
         failed = [job for job in found["FAILED"] if job.ended_at is not None and job.ended_at > since]
         return JobsNow(running=len(found["RUNNING"]), queued=len(found["QUEUED"]), failed=len(failed))
 
-    def failed_jobs(self, who: Principal, place: str) -> list[Job]:
-        """Return jobs that failed within the last day, the newest first; somebody has to look at them."""
-        jobs = self._room(who, place, Jobs, "cluster.read")
-        if jobs is None:
-            return []
-        since = self._clock.now() - DAY
-        found = jobs.list_jobs(who, ListJobs(workspace=place, state="FAILED", limit=SHOWN)).items
-        return [job for job in found if job.ended_at is not None and job.ended_at > since]
-
     def _drifts(self, who: Principal, place: str) -> list[Drift] | None:
         monitoring = self._room(who, place, Monitoring, "monitoring.read")
         if monitoring is None:
@@ -161,11 +152,11 @@ class Situations:
         wish = ListTrainingRuns(workspace=place, state="FINISHED", limit=SHOWN)
         runs = training.list_runs(who, wish).items if training else []
         made = models.list_models(who, ListModels(workspace=place, limit=SHOWN)).items if models else []
-        ready = [one for one in endpoints if one.state in ("READY", "DEGRADED")]
+        served = [one for one in endpoints if one.deployments]
         return [
             first_step("data", [f"dataset:{one.slug}" for one in filled]),
             first_step("train", [f"model:{one.slug}" for one in made] or [f"run:{one.id}" for one in runs]),
-            first_step("deploy", [f"endpoint:{one.slug}" for one in ready]),
+            first_step("deploy", [f"endpoint:{one.slug}" for one in served]),
             first_step("watch", [f"endpoint:{one.endpoint}" for one in drifts]),
         ]
 

@@ -1,0 +1,10 @@
+"""Pages of the overview: the start page, storage, lineage."""
+
+from __future__ import annotations
+
+from aimass.apps.overview.console import lineage, start, storage
+from aimass.web import page_router
+
+router = page_router()
+for _part in (storage, lineage, start):
+    router.include_router(_part.router)
