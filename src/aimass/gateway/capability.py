@@ -7,7 +7,7 @@ from aimass.gateway.events import ALL
 from aimass.gateway.publish import Publisher
 from aimass.gateway.service import Gateway
 from aimass.infra.database import Database
-from aimass.kernel.capability import Capability, Loop
+from aimass.kernel.capability import Capability, Loop, Place
 from aimass.kernel.layout import DataDir
 from aimass.kernel.registry import Registry
 from aimass.serving import Serving
@@ -20,9 +20,20 @@ CAPABILITY = Capability(
     tables="aimass.gateway.store",
     build="aimass.gateway.capability:build",
     service="aimass.gateway.service:Gateway",
+    console="aimass.gateway.console:router",
     settings="aimass.gateway.settings:GatewaySettings",
     loops={"gateway.publish": Loop(run="aimass.gateway.jobs:publish", every_s=0.1)},
     emits=ALL,
+    pages=(
+        Place(
+            path="/{workspace}/operate/gateway",
+            title="Gateway",
+            place="operate",
+            icon="route",
+            permission="gateway.read",
+            order=30,
+        ),
+    ),
 )
 
 

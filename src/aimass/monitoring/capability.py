@@ -5,7 +5,7 @@ from __future__ import annotations
 from aimass.infra.compute import WarmChild
 from aimass.infra.database import Database
 from aimass.infra.live import LiveHub
-from aimass.kernel.capability import Capability, Loop
+from aimass.kernel.capability import Capability, Loop, Place
 from aimass.kernel.layout import DataDir
 from aimass.kernel.registry import Registry
 from aimass.monitoring.events import ALL
@@ -14,6 +14,7 @@ from aimass.monitoring.service.monitoring import Monitoring
 from aimass.monitoring.settings import MonitoringSettings
 
 _JOBS = "aimass.monitoring.jobs"
+_FACES = "aimass.monitoring.console"
 
 CAPABILITY = Capability(
     name="monitoring",
@@ -23,6 +24,7 @@ CAPABILITY = Capability(
     tables="aimass.monitoring.store.tables",
     build="aimass.monitoring.capability:build",
     service="aimass.monitoring.service.monitoring:Monitoring",
+    console="aimass.monitoring.console:router",
     settings="aimass.monitoring.settings:MonitoringSettings",
     events={
         "serving.endpoint.created": f"{_JOBS}:on_endpoint",
@@ -37,6 +39,32 @@ CAPABILITY = Capability(
         "monitoring.keep": Loop(run=f"{_JOBS}:keep", every_s=600.0),
     },
     emits=ALL,
+    pages=(
+        Place(
+            path="/{workspace}/operate/alerts",
+            title="Alerts",
+            place="operate",
+            icon="bell",
+            permission="monitoring.read",
+            order=10,
+        ),
+        Place(
+            path="/{workspace}/operate/metrics",
+            title="Metrics",
+            place="operate",
+            icon="chart-line",
+            permission="monitoring.read",
+            order=20,
+        ),
+    ),
+    panels={
+        "services.figures": f"{_FACES}.figures:figures",
+        "gateway.consumers": f"{_FACES}.figures:consumers",
+        "services.overview": f"{_FACES}.panels:overview",
+        "services.drift": f"{_FACES}.panels:drift",
+        "services.records": f"{_FACES}.panels:records",
+        "services.record": f"{_FACES}.panels:record",
+    },
     attention=f"{_JOBS}:attention",
     erase=f"{_JOBS}:erase",
 )

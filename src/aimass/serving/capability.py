@@ -5,7 +5,7 @@ from __future__ import annotations
 from aimass.access import Access
 from aimass.infra.database import Database
 from aimass.infra.live import LiveHub
-from aimass.kernel.capability import Capability, Loop
+from aimass.kernel.capability import Capability, Loop, Place
 from aimass.kernel.layout import DataDir
 from aimass.kernel.registry import Registry
 from aimass.models import Models
@@ -25,6 +25,7 @@ CAPABILITY = Capability(
     tables="aimass.serving.store.tables",
     build="aimass.serving.capability:build",
     service="aimass.serving.service.serving:Serving",
+    console="aimass.serving.console:router",
     settings="aimass.serving.settings:ServingSettings",
     events={
         "models.alias.changed": "aimass.serving.jobs:follow_alias",
@@ -36,6 +37,16 @@ CAPABILITY = Capability(
         "serving.tidy": Loop(run="aimass.serving.jobs:tidy", every_s=60.0),
     },
     emits=ALL,
+    pages=(
+        Place(
+            path="/{workspace}/services",
+            title="Services",
+            place="services",
+            icon="rocket",
+            permission="serving.read",
+            order=10,
+        ),
+    ),
     attention="aimass.serving.jobs:attention",
 )
 

@@ -5,6 +5,7 @@ import { startForms } from "./forms.js";
 import { startKeys } from "./keys.js";
 import { startLive } from "./live.js";
 import { startPalette } from "./palette.js";
+import { startShares } from "./shares.js";
 import { startTimes } from "./times.js";
 import { startToasts } from "./toasts.js";
 
@@ -36,6 +37,7 @@ startForms(htmx);
 startKeys();
 startTimes();
 startPalette();
+startShares();
 startLive(htmx);
 bringToLife(document.body);
 document.addEventListener("htmx:after:swap", (event) => bringToLife(event.detail.ctx?.target ?? document.body));

@@ -139,8 +139,15 @@ document.addEventListener("live", ({ detail: { topic, data } }) => {
 
 export function start(place) {
   const data = JSON.parse(place.querySelector('script[type="application/json"]').textContent);
-  charts.get(place)?.picture?.dispose();
-  charts.set(place, { kind: place.dataset.chart, data });
+  const before = charts.get(place);
+  charts.set(place, { kind: place.dataset.chart, data, picture: before?.picture, canvas: before?.canvas });
+  if (before?.picture) {
+    // A part of the page that fetched itself again brings new data for a picture that is there: nothing blinks.
+    place.querySelector(".skeleton")?.remove();
+    if (!before.canvas.isConnected) place.append(before.canvas);
+    draw(place);
+    return;
+  }
   if (place.dataset.liveChart) follow(place.dataset.liveChart);
   sized.observe(place);
   inView.observe(place);

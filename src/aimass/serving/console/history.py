@@ -1,0 +1,64 @@
+"""The history of a service: who ran what in production when."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+from fastapi import Response
+
+from aimass.serving.console.service import back_choices, revisions_of
+from aimass.serving.console.shown import PATH, opened
+from aimass.serving.domain.commands import ListHistory
+from aimass.serving.domain.things import HistoryEntry, Revision
+from aimass.serving.service.serving import Serving
+from aimass.web import Visit, page_router
+
+router = page_router()
+PARTS = {"service-head": "serving/_head.html", "history": "serving/_history.html"}
+TONES = ("c1", "c2", "c3", "c4", "c5")
+
+
+@router.get(f"{PATH}/history")
+def history(visit: Visit, endpoint: str, cursor: str | None = None) -> Response:
+    """Who ran what in production when, why, and to what can I go back?"""
+    shared = opened(visit, endpoint, "history")
+    revisions = revisions_of(visit, endpoint)
+    wish = ListHistory(workspace=visit.workspace, endpoint=endpoint, cursor=cursor)
+    page = visit.get(Serving).list_history(visit.who, wish)
+    back = {one.number: one for one in revisions if one.ready_at is not None}
+    present = {d.revision for d in shared["one"].deployments}
+    numbers = {one.number for one in back_choices(shared["one"].deployments, revisions)}
+    return visit.render(
+        "serving/history.html",
+        parts=PARTS,
+        **shared,
+        entries=[(entry, _change(entry)) for entry in page.items],
+        next=page.next,
+        chart=timeline(revisions, visit.console.setup.clock.now()),
+        back=numbers & set(back),
+        present=present,
+    )
+
+
+def timeline(revisions: Sequence[Revision], now: datetime) -> dict[str, Any]:
+    """Return who answered when, a row for each deployment, for the chart; a model version keeps its colour."""
+    shown = [one for one in revisions if one.ready_at is not None]
+    versions = sorted({(one.model, one.model_version) for one in shown})
+    tones = {version: TONES[at % len(TONES)] for at, version in enumerate(versions)}
+    rows: dict[str, list[dict[str, Any]]] = {}
+    for one in reversed(shown):
+        span = {
+            "from": one.ready_at.timestamp() if one.ready_at else 0,
+            "to": (one.retired_at or now).timestamp(),
+            "tone": tones[one.model, one.model_version],
+            "text": f"v{one.model_version}",
+        }
+        rows.setdefault(one.deployment, []).append(span)
+    return {"rows": [{"name": name, "spans": spans} for name, spans in rows.items()]}
+
+
+def _change(entry: HistoryEntry) -> str:
+    """Return the traffic of an entry as one text."""
+    return " · ".join(f"{name} {weight} %" for name, weight in entry.weights.items() if weight)

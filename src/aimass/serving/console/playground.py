@@ -1,0 +1,102 @@
+"""The playground: try an endpoint with one row."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from fastapi import Depends, Request, Response
+
+from aimass.kernel.errors import Invalid
+from aimass.serving.console.shown import PATH, opened
+from aimass.serving.domain.commands import OneEndpoint
+from aimass.serving.domain.trials import EndpointSignature, GetSignature, Input, TryEndpoint
+from aimass.serving.errors import NotServing
+from aimass.serving.service.serving import Serving
+from aimass.web import PageVisit, Visit, page_router
+
+router = page_router()
+PREFIX = "in:"
+MANY = 12
+
+
+@router.get(f"{PATH}/playground")
+def playground(visit: Visit, endpoint: str, sample: int = 0) -> Response:
+    """What does this service say to a row like mine, and how do I call it from my program?"""
+    shared = opened(visit, endpoint, "playground")
+    signature, snippet = None, None
+    if shared["main"] is not None and shared["main"].revision is not None:
+        signature, snippet = _described(visit, endpoint, max(0, sample))
+    parts = {"service-head": "serving/_head.html"}
+    return visit.render(
+        "serving/playground.html",
+        parts=parts,
+        **shared,
+        signature=signature,
+        snippet=snippet,
+        sample=sample,
+        many=MANY,
+        prefix=PREFIX,
+    )
+
+
+def _described(visit: PageVisit, endpoint: str, sample: int) -> tuple[EndpointSignature | None, Any]:
+    serving = visit.get(Serving)
+    try:
+        wish = GetSignature(workspace=visit.workspace, endpoint=endpoint, sample=sample)
+        signature = serving.get_signature(visit.who, wish)
+        return signature, serving.get_snippet(visit.who, OneEndpoint(workspace=visit.workspace, endpoint=endpoint))
+    except NotServing:
+        return None, None  # it was stopped a moment ago
+
+
+async def filled(request: Request) -> dict[str, str]:
+    """Return the fields of the form, whose names the model decides."""
+    form = await request.form()
+    return {name: str(value) for name, value in form.items() if name.startswith(PREFIX)}
+
+
+@router.post(f"{PATH}/playground")
+def send(visit: Visit, endpoint: str, given: Annotated[dict[str, str], Depends(filled)]) -> Response:
+    """Send the row through the gateway and show the answer."""
+    serving = visit.get(Serving)
+    signature = serving.get_signature(visit.who, GetSignature(workspace=visit.workspace, endpoint=endpoint))
+    row = {column.name: value_of(column, given.get(PREFIX + column.name, "")) for column in signature.inputs}
+    wish = TryEndpoint(workspace=visit.workspace, endpoint=endpoint, row=row)
+    try:
+        said = serving.try_endpoint(visit.who, wish)
+    except Invalid as error:
+        raise _at_field(error) from error
+    at = f"/{visit.workspace}/services/{endpoint}"
+    may_watch = visit.allows("monitoring.read", f"endpoint:{endpoint}")
+    return visit.render("serving/_answer.html", said=said, at=at, may_watch=may_watch)
+
+
+def value_of(column: Input, text: str) -> Any:
+    """Read what somebody wrote for an input; nothing is null.
+
+    Examples
+    --------
+    >>> tenure = Input(name="tenure", type="integer", nullable=False, categories=None, unseen="serve", example=1)
+    >>> value_of(tenure, "12"), value_of(tenure, "")
+    (12, None)
+    """
+    if text == "" and column.type != "string":
+        return None
+    if text == "" and column.nullable:
+        return None
+    if column.type == "boolean":
+        return text == "true"
+    if column.type == "string":
+        return text
+    try:
+        return int(text) if column.type == "integer" else float(text)
+    except ValueError as reason:
+        allowed = "a whole number" if column.type == "integer" else "a number"
+        raise Invalid(f"{text!r} is no number", field=PREFIX + column.name, value=text, allowed=allowed) from reason
+
+
+def _at_field(error: Invalid) -> Invalid:
+    """Name the field of the form instead of the input of the model."""
+    if error.field and not error.field.startswith(PREFIX):
+        error.field = PREFIX + error.field
+    return error
