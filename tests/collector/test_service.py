@@ -23,6 +23,7 @@ from aimass.infra.database import Database, audit_log, events_log, lineage_edges
 from aimass.kernel.errors import Conflict, Forbidden, Invalid, NotFound, Stale
 from aimass.lake import AboutVersion, ListVersions, PreviewRows
 from tests.fixtures.data import ANN, EVE, STRANGER
+from tests.fixtures.rooms import person
 
 TEXT = "id,mail,age\n1,ann@example.org,30\n2,bob@example.org,40\n3,cy@example.org,x\n"
 TYPES = {"age": "integer"}
@@ -163,3 +164,10 @@ def test_erasing_a_person_removes_the_uploads_that_name_him(data):
     blobs = data.rooms.get(Blobs)
     assert (blobs.exists(found.upload), blobs.exists(other.upload)) == (False, True)
     assert isinstance(data.rooms.get(Collector), Collector)
+
+
+def test_a_source_fills_only_a_dataset_that_its_author_may_edit(data):
+    data.collect(TEXT, types=TYPES, source={"max_reject_rate": 0.5})
+    bob = person("Bob", "lake.read", "collector.read", "collector.edit")
+    with pytest.raises(Forbidden, match=r"lake\.edit"):
+        data.collector.create_source(bob, CreateSource(workspace="demo", name="Mine", dataset=CUSTOMERS))

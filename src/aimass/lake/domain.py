@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Annotated, Any, Literal
@@ -265,11 +266,54 @@ def check_rules(rules: list[Rule]) -> list[Rule]:
         missing = _NEEDED.get(rule.kind, frozenset()) - set(rule.params)
         if missing:
             raise Invalid(f"rule {identity!r} needs {min(missing)!r}", field="params", allowed=sorted(missing))
+        _check_params(rule, identity)
         seen.add(identity)
         checked.append(Rule(**{**{name: getattr(rule, name) for name in _RULE_FIELDS}, "id": identity}))
     return checked
 
 
+def _check_params(rule: Rule, identity: str) -> None:
+    """Refuse parameters that no version could be checked by."""
+    params = rule.params
+    for name, kinds in _PARAMS[rule.kind].items():
+        value = params.get(name)
+        if value is not None and (not isinstance(value, kinds) or isinstance(value, bool)):
+            raise Invalid(f"{name!r} of rule {identity!r} is {value!r}", field=name, value=value, allowed=_said(kinds))
+    strange = sorted(set(params) - set(_PARAMS[rule.kind]))
+    if strange:
+        raise Invalid(
+            f"rule {identity!r} takes no {strange[0]!r}", field=strange[0], allowed=sorted(_PARAMS[rule.kind])
+        )
+    if rule.kind in {"range", "row_count"} and params.get("min") is None and params.get("max") is None:
+        raise Invalid(f"rule {identity!r} needs a limit", field="params", allowed=["min", "max"])
+    if rule.kind == "unique" and rule.column is None and not params.get("columns"):
+        raise Invalid(f"rule {identity!r} needs a column", field="column", value=None)
+    if rule.kind == "regex":
+        _check_pattern(params["pattern"])
+
+
+def _check_pattern(pattern: str) -> None:
+    try:
+        re.compile(pattern)
+    except re.error as reason:
+        raise Invalid(f"{pattern!r} is no pattern: {reason}", field="pattern", value=pattern) from reason
+
+
+def _said(kinds: tuple[type, ...]) -> list[str]:
+    return [_KIND_WORDS[kind] for kind in kinds]
+
+
+_KIND_WORDS = {int: "a number", float: "a number", str: "a text", list: "a list"}
+_NUMBER, _MOMENT = (int, float), (int, float, str)
+_PARAMS: dict[str, dict[str, tuple[type, ...]]] = {
+    "not_null": {"max_share": _NUMBER},
+    "unique": {"columns": (list,)},
+    "range": {"min": _MOMENT, "max": _MOMENT},
+    "in_set": {"values": (list,)},
+    "regex": {"pattern": (str,)},
+    "row_count": {"min": _NUMBER, "max": _NUMBER},
+    "freshness": {"max_age_s": _NUMBER},
+}
 _NEEDED = {"in_set": frozenset({"values"}), "regex": frozenset({"pattern"}), "freshness": frozenset({"max_age_s"})}
 _RULE_FIELDS = ("id", "kind", "column", "severity", "params", "enabled")
 

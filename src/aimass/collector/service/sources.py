@@ -72,10 +72,12 @@ class Sources(Part):
         """Return the slug of the dataset to fill; make the dataset when it is missing."""
         wanted = command.dataset or slug_of(name)
         try:
-            return self._ground.lake.get_dataset(who, OneDataset(workspace=command.workspace, dataset=wanted)).slug
+            found = self._ground.lake.get_dataset(who, OneDataset(workspace=command.workspace, dataset=wanted)).slug
         except NotFound:
             made = CreateDataset(workspace=command.workspace, name=name, slug=wanted, keys=command.keys)
             return self._ground.lake.create_dataset(who, made).slug
+        who.need("lake.edit", command.workspace, f"dataset:{found}")
+        return found
 
     @use_case(f"GET {_SOURCES}", permission="collector.read", cli="sources list")
     def list_sources(self, who: Principal, command: ListSources) -> Page[Source]:

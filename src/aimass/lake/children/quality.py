@@ -132,9 +132,10 @@ def quality(args: dict[str, Any]) -> dict[str, Any]:
     frame = scan(args["path"], args.get("version"))
     schema = dict(frame.collect_schema())
     rules = [rule for rule in args.get("rules") or [] if rule.get("enabled", True)]
-    usable = {rule["id"]: problem for rule in rules if (problem := _problem(rule, schema))}
-    rows, counts = _count(frame, [r for r in rules if r["id"] not in usable and r["kind"] in ROW_RULES])
-    told = [_told(rule, rows, counts, usable, args, frame) for rule in rules]
+    problems = {rule["id"]: problem for rule in rules if (problem := _problem(rule, schema))}
+    rows, counts, faults = _count(frame, [r for r in rules if r["id"] not in problems and r["kind"] in ROW_RULES])
+    problems |= faults
+    told = [_told(rule, rows, counts, problems, args, frame) for rule in rules]
     weight = sum(_WEIGHT.get(r["severity"], 1.0) for r in told)
     score = 100.0 if not weight else 100 * sum(r["share"] * _WEIGHT.get(r["severity"], 1.0) for r in told) / weight
     passed = all(r["passed"] for r in told if r["severity"] == "error")
@@ -155,8 +156,24 @@ def _problem(rule: Mapping[str, Any], schema: Mapping[str, pl.DataType]) -> str 
     return None
 
 
-def _count(frame: pl.LazyFrame, rules: list[dict[str, Any]]) -> tuple[int, dict[str, int]]:
-    """Count rows and the rows that break each rule, in one pass."""
+def _count(frame: pl.LazyFrame, rules: list[dict[str, Any]]) -> tuple[int, dict[str, int], dict[str, str]]:
+    """Count rows and the rows that break each rule; say why a rule cannot be checked, which never stops the others."""
+    try:
+        return (*_in_one_pass(frame, rules), {})
+    except (Invalid, pl.exceptions.PolarsError):
+        rows, counts = _in_one_pass(frame, [])
+    faults: dict[str, str] = {}
+    for rule in rules:
+        try:
+            counts |= _in_one_pass(frame, [rule])[1]
+        except Invalid as reason:
+            faults[rule["id"]] = f"cannot be checked: {reason.message}"
+        except pl.exceptions.PolarsError as reason:
+            faults[rule["id"]] = f"cannot be checked: {str(reason).splitlines()[0][:200]}"
+    return rows, counts, faults
+
+
+def _in_one_pass(frame: pl.LazyFrame, rules: list[dict[str, Any]]) -> tuple[int, dict[str, int]]:
     wanted = [ROW_RULES[rule["kind"]](rule).sum().alias(f"rule{i}") for i, rule in enumerate(rules)]
     row = frame.select(pl.len().alias("rows"), *wanted).collect().row(0, named=True)
     return int(row["rows"]), {rule["id"]: int(row[f"rule{i}"] or 0) for i, rule in enumerate(rules)}

@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 from hashlib import sha256
+from typing import Any
 
+from sqlalchemy import Row
+
+from aimass.kernel.errors import NotFound
 from aimass.kernel.principal import Principal
 from aimass.kernel.usecase import use_case
 from aimass.lake.commands import AboutVersion, PreviewRows, QueryRows
@@ -23,7 +27,7 @@ class Reading(Versions):
         """Show some rows of a version; columns with personal data are masked for those who may only read."""
         with self._database.read() as conn:
             row, found = self._row(conn, command.workspace, command.dataset, command.number)
-        private = [f["column"] for f in row.classification if f["private"]]
+        private = sorted(_private(row))
         may_see = who.allows("lake.use", command.workspace, f"dataset:{command.dataset}")
         args = {**self._at(found), "offset": command.offset, "limit": command.limit, "columns": command.columns}
         told = self._call("preview:preview", {**args, "masked": [] if may_see else private})
@@ -34,24 +38,30 @@ class Reading(Versions):
     def get_profile(self, who: Principal, command: AboutVersion) -> Profile:
         """Show what is in a version: counts, ranges, quantiles, histograms and top values per column."""
         with self._database.read() as conn:
-            _, found = self._row(conn, command.workspace, command.dataset, command.number)
+            row, found = self._row(conn, command.workspace, command.dataset, command.number)
             told = report_of(conn, found.id).profile
-        return Profile(dataset=found.dataset, number=found.number, rows=told["rows"], columns=told["columns"])
+        private = _private(row)
+        columns = [_masked(column) if column["name"] in private else column for column in told["columns"]]
+        return Profile(dataset=found.dataset, number=found.number, rows=told["rows"], columns=columns)
 
     @use_case(f"GET {_PATH}/quality", permission="lake.read", cli="data quality", on="dataset")
     def get_quality(self, who: Principal, command: AboutVersion) -> QualityReport:
         """Show how well a version keeps the rules."""
         with self._database.read() as conn:
-            _, found = self._row(conn, command.workspace, command.dataset, command.number)
+            row, found = self._row(conn, command.workspace, command.dataset, command.number)
             told = report_of(conn, found.id).quality
-        names = ("score", "passed", "rows", "rules")
-        facts = {name: told[name] for name in names}
+        private = _private(row)
+        rules = [{**rule, "samples": [_without(s, private) for s in rule["samples"]]} for rule in told["rules"]]
+        facts = {**{name: told[name] for name in ("score", "passed", "rows")}, "rules": rules}
         return QualityReport(dataset=found.dataset, number=found.number, quarantined=found.quarantined, **facts)
 
     @use_case("POST /workspaces/{workspace}/query", permission="lake.use", cli="data query")
     def query(self, who: Principal, command: QueryRows) -> Rows:
         """Run one SELECT over datasets of the workspace; files, settings and extensions are out of reach."""
         readable = self.readable(who, command.workspace, "lake.use")
+        strange = sorted(set(command.versions) - set(readable))
+        if strange:
+            raise NotFound(f"there is no dataset {strange[0]!r} to query", field="versions", value=strange[0])
         used = [slug for slug in readable if slug in command.sql.lower()]
         located = [self.locate(command.workspace, slug, command.versions.get(slug)) for slug in used]
         tables = {at.dataset: {"path": at.path, "version": at.delta_version} for at in located}
@@ -63,3 +73,16 @@ class Reading(Versions):
             change.audit("lake.query.run", object_=f"workspace:{command.workspace}", detail=facts)
         columns = [Field(name=c["name"], type=c["type"]) for c in told["columns"]]
         return Rows(columns=columns, rows=told["rows"], truncated=told["truncated"])
+
+
+def _private(row: Row[Any]) -> set[str]:
+    return {finding["column"] for finding in row.classification if finding["private"]}
+
+
+def _masked(column: dict[str, Any]) -> dict[str, Any]:
+    """Return of a column's profile what tells no value: a person may have marked it after it was profiled."""
+    return {name: column[name] for name in ("name", "type", "count", "nulls", "distinct")} | {"masked": True}
+
+
+def _without(sample: dict[str, Any], private: set[str]) -> dict[str, Any]:
+    return {**sample, "key": {name: value for name, value in sample["key"].items() if name not in private}}
