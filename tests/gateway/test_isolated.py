@@ -59,6 +59,19 @@ def test_a_python_package_is_answered_by_its_worker_like_the_onnx_one(
     assert ask(alone, "GET", "/v2/models/churn").json()["platform"] == "aimass_python"
 
 
+def test_an_onnx_package_that_is_isolated_is_answered_by_its_worker_alone(
+    alone: Gateway, packages: dict[str, Path], short: Path
+) -> None:
+    path = short / "onnx.sock"
+    worker = ModelWorker(packages["one"], path)
+    alone.publish(snapshot(1, endpoint("churn", deployment(packages["one"], socket=str(path)))))
+    alone.start()
+    assert infer(alone).status == 200
+    assert ask(alone, "GET", "/v2/models/churn").json()["platform"] == "onnxruntime_onnx"
+    worker.stop(signal.SIGKILL)
+    wait_for(lambda: infer(alone).status == 503)
+
+
 def test_pipelined_requests_keep_their_order_through_a_worker(
     alone: Gateway, packages: dict[str, Path], place: Path, worker: ModelWorker
 ) -> None:

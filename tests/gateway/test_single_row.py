@@ -5,70 +5,150 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import orjson
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from aimass.gateway.plane.package import read_package
-from aimass.gateway.plane.runtimes.lift import lift_one_hot
+from aimass.gateway.plane.decode import decode, request_id
+from aimass.gateway.plane.package import Package, read_package
+from aimass.gateway.plane.runtimes.fold import fold
 from aimass.gateway.plane.runtimes.onnx import OnnxRuntime
-from aimass.gateway.plane.runtimes.single import SingleRow
-from tests.fixtures.gateway import CATEGORIES, DATATYPES, ROW, SIGNATURE, oip, write_package
+from aimass.gateway.plane.runtimes.single import SingleRow, unfolded
+from tests.fixtures.gateway import CATEGORIES, DATATYPES, ROW, SIGNATURE, Gateway, infer, oip, write_package
+
+TEXTS = {name for name, datatype in DATATYPES.items() if datatype == "BYTES"}
 
 
 @pytest.fixture(scope="module")
-def runtime(packages: dict[str, Path]) -> OnnxRuntime:
-    return OnnxRuntime(read_package(packages["one"]))
+def package(packages: dict[str, Path]) -> Package:
+    return read_package(packages["one"])
 
 
 @pytest.fixture(scope="module")
-def bound(packages: dict[str, Path], runtime: OnnxRuntime) -> SingleRow:
-    """The same path with a ready tensor for each category, nothing lifted."""
-    return SingleRow(runtime.session, read_package(packages["one"]), {})
+def runtime(package: Package) -> OnnxRuntime:
+    runtime = OnnxRuntime(package)
+    assert runtime.single is not None
+    runtime.single.learn(orjson.dumps(oip()), oip(), 10.0)
+    return runtime
+
+
+@pytest.fixture(scope="module")
+def bound(package: Package, runtime: OnnxRuntime) -> SingleRow:
+    """The same path with a ready tensor for each category, nothing folded."""
+    single = SingleRow(runtime.session, package, unfolded(package))
+    single.learn(orjson.dumps(oip()), oip(), 1.0)
+    return single
 
 
 ROWS = st.fixed_dictionaries(
     {
         "contract": st.sampled_from(CATEGORIES["contract"]),
         "internet": st.none() | st.sampled_from(CATEGORIES["internet"]),
-        "tenure": st.integers(0, 100),
-        "charges": st.none() | st.floats(-1e6, 1e6, width=32),
+        "tenure": st.integers(-(10**17), 10**17),
+        "charges": st.none() | st.integers(-1000, 1000) | st.floats(-1e38, 1e38),
     }
 )
 
 
 @given(row=ROWS)
 @settings(deadline=None)
-def test_the_cheap_path_answers_like_the_general_one(
+def test_the_cheap_path_answers_like_the_general_one_to_the_last_bit(
     runtime: OnnxRuntime, bound: SingleRow, row: dict[str, Any]
 ) -> None:
     expected = runtime.run({name: [value] for name, value in row.items()})
     for single in (runtime.single, bound):
         assert single is not None
-        kept = single.take(oip([row])["inputs"])
-        assert kept == {name: [value] for name, value in row.items()}
-        assert single.run() == expected["label"][0]
+        taken = single.take(orjson.dumps(oip([row])))
+        assert taken is not None
+        assert json.loads(b"{%b}" % taken[1]) == {name: [value] for name, value in row.items()}
+        assert json.loads(single.label(single.run())) == expected["label"][0]
         assert np.array_equal(single.row, expected["probabilities"])
 
 
-def test_encoders_are_lifted_out_of_the_graph(packages: dict[str, Path]) -> None:
-    lifted = lift_one_hot((packages["one"] / "model.onnx").read_bytes(), set(DATATYPES))
-    assert lifted is not None
-    assert {name: words for name, (_, words) in lifted.encoders.items()} == CATEGORIES
-    assert lift_one_hot((packages["one"] / "model.onnx").read_bytes(), set()) is None
+def test_what_prepares_a_row_is_folded_out_of_the_graph(package: Package) -> None:
+    assert package.model is not None
+    folded = fold(package.model, TEXTS, set(DATATYPES) - TEXTS, "label")
+    assert folded is not None
+    ((_, vector),) = folded.vectors.items()
+    assert [cell.word for cell in vector.cells] == [*CATEGORIES["contract"], *CATEGORIES["internet"], None, None]
+    assert folded.words == ["No", "Yes"]
+    assert len(folded.model) < len(package.model)
 
 
 @pytest.mark.parametrize(
     "change",
     [
         {"contract": "Weekly"}, {"contract": None}, {"contract": ["One year"]}, {"contract": 1}, {"contract": True},
-        {"tenure": 1.5}, {"tenure": True}, {"tenure": None}, {"charges": "1"}, {"charges": 1e39}, {"charges": [1.0]},
+        {"tenure": 1.5}, {"tenure": True}, {"tenure": None}, {"tenure": 2**63}, {"charges": "1"}, {"charges": 1e39},
+        {"charges": [1.0]}, {"charges": True},
     ],
 )  # fmt: skip
 def test_what_is_unusual_is_left_to_the_general_path(runtime: OnnxRuntime, change: dict[str, Any]) -> None:
     assert runtime.single is not None
-    assert runtime.single.take(oip([{**ROW, **change}])["inputs"]) is None
-    assert runtime.single.take(oip()["inputs"]) is not None
+    assert runtime.single.take(orjson.dumps(oip([{**ROW, **change}]))) is None
+    assert runtime.single.take(orjson.dumps(oip())) is not None
+
+
+WHOLE = orjson.dumps({"id": "a-1", **oip()})
+
+
+@given(start=st.integers(0, len(WHOLE)), length=st.integers(0, 12), put=st.binary(max_size=12))
+@example(start=WHOLE.find(b"12]"), length=2, put=b"012")
+@example(start=WHOLE.find(b"56.95"), length=5, put=b"1_0")
+@example(start=WHOLE.find(b"56.95"), length=5, put=b"NaN")
+@example(start=WHOLE.find(b"a-1"), length=3, put=b'"')
+@settings(deadline=None, max_examples=400)
+def test_a_changed_request_is_never_taken_for_something_else(
+    package: Package, runtime: OnnxRuntime, start: int, length: int, put: bytes
+) -> None:
+    single = runtime.single
+    assert single is not None
+    single.learn(WHOLE, orjson.loads(WHOLE), float("inf"))
+    body = WHOLE[:start] + put + WHOLE[start + length :]
+    taken = single.take(body)
+    if taken is not None:
+        document = orjson.loads(body)
+        assert decode(document, None, package.columns).values == json.loads(b"{%b}" % taken[1])
+        assert request_id(document) == taken[0].decode()
+
+
+@pytest.mark.parametrize(
+    "style",
+    [
+        json.dumps,
+        lambda document: json.dumps({"id": "x-9", **document}),
+        lambda document: json.dumps({"inputs": document["inputs"][::-1]}, ensure_ascii=False),
+        lambda document: json.dumps({"inputs": [dict(sorted(t.items(), reverse=True)) for t in document["inputs"]]}),
+    ],
+)
+def test_a_client_s_own_way_to_write_is_learned(package: Package, style: Any) -> None:
+    single = OnnxRuntime(package).single
+    assert single is not None
+    body = style(oip()).encode()
+    assert single.take(body) is None
+    single.learn(body, json.loads(body), 10.0)
+    taken = single.take(style(oip([{**ROW, "contract": "Two year", "tenure": 71}])).encode())
+    assert taken is not None
+    assert json.loads(b"{%b}" % taken[1]) == {n: [v] for n, v in {**ROW, "contract": "Two year", "tenure": 71}.items()}
+
+
+@pytest.mark.parametrize(
+    "document",
+    [
+        {**oip(), "id": "after"},
+        {**oip(), "parameters": {}},
+        {"inputs": [{**tensor, "parameters": {}} for tensor in oip()["inputs"]]},
+        {"inputs": [{**tensor, "data": [tensor["data"]]} for tensor in oip()["inputs"]]},
+        {"inputs": [{**tensor, "x": '"data":['} for tensor in oip()["inputs"]]},
+    ],
+)
+def test_what_cannot_be_read_by_its_layout_is_not_learned(package: Package, document: dict[str, Any]) -> None:
+    single = OnnxRuntime(package).single
+    assert single is not None
+    body = orjson.dumps(document)
+    single.learn(body, document, 10.0)
+    assert single.take(body) is None
 
 
 def test_open_texts_have_no_cheap_path_but_are_served(packages: dict[str, Path], tmp_path: Path) -> None:
@@ -88,6 +168,18 @@ def test_a_category_that_the_encoder_does_not_know_is_all_zeros(packages: dict[s
     runtime = OnnxRuntime(read_package(write_package(tmp_path / "more", "model.onnx", data, signature=signature)))
     row = {**ROW, "internet": "Satellite"}
     assert runtime.single is not None
-    assert runtime.single.take(oip([row])["inputs"]) is not None
+    runtime.single.learn(orjson.dumps(oip()), oip(), 10.0)
+    assert runtime.single.take(orjson.dumps(oip([row]))) is not None
     runtime.single.run()
     assert np.array_equal(runtime.single.row, runtime.run({n: [v] for n, v in row.items()})["probabilities"])
+
+
+def test_the_record_of_the_cheap_path_is_that_of_the_general_path(gateway: Gateway) -> None:
+    dense = infer(gateway, orjson.dumps(oip()))
+    wide = infer(gateway, json.dumps(oip(), indent=2).encode())
+    first, second = (gateway.wait_for_record(answer.json()["id"]) for answer in (dense, wide))
+    changing = {"id", "t", "latency_us"}
+    assert {k: v for k, v in first.items() if k not in changing} == {
+        k: v for k, v in second.items() if k not in changing
+    }
+    assert dense.json()["outputs"] == wide.json()["outputs"]

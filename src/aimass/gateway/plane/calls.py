@@ -18,3 +18,8 @@ class Call:
     length: int
     json_bytes: int | None
     coding: bytes
+
+    @property
+    def is_bare(self) -> bool:
+        """Tell whether the body is JSON and nothing else."""
+        return self.json_bytes is None and not self.coding

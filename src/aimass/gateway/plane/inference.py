@@ -29,11 +29,9 @@ from aimass.kernel.errors import AimassError
 
 _LOG = logging.getLogger(__name__)
 _NUMPY = orjson.OPT_SERIALIZE_NUMPY
-_PLAIN = frozenset({"id", "inputs"})
 _MAX_HEADER = 200
 _NULL = b"null"
-_REPLY = b"HTTP/1.1 200 OK\r\n%bContent-Type: application/json\r\n%bX-Request-Id: %b\r\nContent-Length: %d\r\n\r\n%b"
-_RECORD = b'{"id":%b,"t":%.6f,%b,"latency_us":%d,"rows":1,"inputs":%b,"outputs":%b,"unseen":[]}'
+_CLOSE = b"Connection: close\r\n"
 
 
 class Worker(Protocol):
@@ -46,21 +44,6 @@ class Worker(Protocol):
     def later(self, shadow: Callable[[], None]) -> None:
         """Do this after the replies of the turn have left."""
         ...
-
-
-class _Row:
-    """One request of one row that takes the cheap path."""
-
-    __slots__ = ("deployment", "id", "kept", "now", "single", "started")
-
-    def __init__(
-        self, deployment: Deployment, single: SingleRow, kept: dict[str, Any], times: tuple[float, float]
-    ) -> None:
-        self.deployment = deployment
-        self.single = single
-        self.id = ""
-        self.kept = kept
-        self.now, self.started = times
 
 
 @dataclass(slots=True, kw_only=True)
@@ -102,51 +85,51 @@ class Inference:
         endpoint = call.endpoint
         deployment = endpoint.of_version(call.version) if call.version else endpoint.choose(self._share())
         single = deployment.loaded.runtime.single
-        if single is not None and call.json_bytes is None and not call.coding:
-            document = read_document(body)
-            if _PLAIN.issuperset(document):
-                kept = single.take(document.get("inputs"))
-                if kept is not None:
-                    row = _Row(deployment, single, kept, (now, started))
-                    row.id = request_id(document) or self._new_id(now)
-                    self._single(connection, call, row)
-                    return
+        if single is not None and call.is_bare:
+            taken = single.take(body)
+            if taken is not None:
+                self._single(connection, call, deployment, (single, *taken), (now, started))
+                return
         self._general(connection, call, deployment, body, (now, started))
 
     # -- one row, the cheap way
 
-    def _single(self, connection: Connection, call: Call, row: _Row) -> None:
-        deployment, single, now = row.deployment, row.single, row.now
-        label = single.run()
-        probabilities = orjson.dumps(single.row[0], option=_NUMPY)
-        label_json = single.labels.get(label) or orjson.dumps(label)
-        id_json = orjson.dumps(row.id)
-        body = deployment.reply_head + single.reply % (id_json, label_json, probabilities)
-        served = self._served(call, deployment)
-        counts = self._worker.metrics.counts
-        counts[served.counter] = counts.get(served.counter, 0) + 1
-        seconds = perf_counter() - row.started
-        deployment.latency.observe(seconds)
+    def _single(
+        self,
+        connection: Connection,
+        call: Call,
+        deployment: Deployment,
+        row: tuple[SingleRow, bytes, bytes],
+        times: tuple[float, float],
+    ) -> None:
+        (single, id_, inputs), (now, started) = row, times
+        id_ = id_ or self._new_id(now).encode()
+        label = single.label(single.run())
+        probabilities = orjson.dumps(single.first, option=_NUMPY)
         endpoint = call.endpoint
+        served = deployment.served.get(call.key.consumer) or self._served(call, deployment, single)
+        served.count.value += 1
+        seconds = perf_counter() - started
+        deployment.latency.observe(seconds)
         if endpoint.sample >= 1.0 or self._share() < endpoint.sample:
-            inputs, outputs = _NULL, _NULL
-            if endpoint.payload:
-                inputs, outputs = orjson.dumps(row.kept), single.record % (label_json, probabilities)
-            record = _RECORD % (id_json, now, served.record, seconds * 1e6, inputs, outputs)
+            values = (inputs, label, probabilities) if endpoint.payload else ()
+            record = served.record % (id_, now, seconds * 1e6, *values)
             self._worker.records.pending.append(frame(record))
         if endpoint.shadow is not None:
-            self._shadow(call, endpoint.shadow, Decoded(rows=1, values=row.kept, unseen=[]), (row.id, now))
-        close = b"" if connection.keep else b"Connection: close\r\n"
-        connection.send(_REPLY % (deployment.head_lines, close, _header_text(row.id), len(body), body))
+            decoded = Decoded(rows=1, values=orjson.loads(b"{%b}" % inputs), unseen=[])
+            self._shadow(call, endpoint.shadow, decoded, (id_.decode(), now))
+        size = served.reply_size + len(id_) + len(label) + len(probabilities)
+        close = b"" if connection.keep else _CLOSE
+        connection.send(served.reply % (close, id_, size, id_, label, probabilities))
         connection.finish()
 
-    def _served(self, call: Call, deployment: Deployment) -> Served:
+    def _served(self, call: Call, deployment: Deployment, single: SingleRow) -> Served:
         consumer = call.key.consumer
-        served = deployment.served.get(consumer)
-        if served is None:
-            counter = deployment.count_key(call.endpoint.workspace, call.endpoint.name, consumer, 200)
-            record = b'%b,"consumer":%b,"status":200' % (deployment.record_head, orjson.dumps(consumer))
-            served = deployment.served[consumer] = Served(counter=counter, record=record)
+        name, labels = deployment.count_key(call.endpoint.workspace, call.endpoint.name, consumer, 200)
+        count = self._worker.metrics.counter(name, labels)
+        served = deployment.served[consumer] = Served.of(
+            count, deployment, single, consumer, has_payload=call.endpoint.payload
+        )
         return served
 
     # -- any request
@@ -159,6 +142,9 @@ class Inference:
         given = request_id(document) or self._new_id(times[0])
         wanted = wanted_outputs(document, [spec["name"] for spec in package.signature["outputs"]])
         decoded = decode(document, tail, package.columns)
+        single = deployment.loaded.runtime.single
+        if single is not None and decoded.rows == 1 and call.is_bare:
+            single.learn(body, document, times[0])
         work = _Work(
             connection=connection,
             call=call,

@@ -21,6 +21,16 @@ _HELP = {
 }
 
 
+class Counter:
+    """Counts."""
+
+    __slots__ = ("flushed", "value")
+
+    def __init__(self) -> None:
+        self.value = 0
+        self.flushed = 0
+
+
 class Histogram:
     """Counts observations into fixed buckets."""
 
@@ -60,14 +70,20 @@ class Metrics:
     """
 
     def __init__(self) -> None:
-        self.counts: dict[tuple[str, Labels], int] = {}
-        self._flushed: dict[tuple[str, Labels], int] = {}
+        self._counters: dict[tuple[str, Labels], Counter] = {}
         self._latencies: dict[Labels, Histogram] = {}
 
     def count(self, name: str, labels: Labels, by: int = 1) -> None:
         """Raise a counter."""
+        self.counter(name, labels).value += by
+
+    def counter(self, name: str, labels: Labels) -> Counter:
+        """Return the counter for these labels; keep it to count."""
         key = (name, labels)
-        self.counts[key] = self.counts.get(key, 0) + by
+        found = self._counters.get(key)
+        if found is None:
+            found = self._counters[key] = Counter()
+        return found
 
     def latency(self, labels: Labels) -> Histogram:
         """Return the latency histogram for these labels; keep it to observe."""
@@ -76,11 +92,11 @@ class Metrics:
     def increments(self) -> list[dict[str, Any]]:
         """Return what changed since the last call, in the shape of a series segment."""
         points: list[dict[str, Any]] = []
-        for (name, labels), value in self.counts.items():
-            delta = value - self._flushed.get((name, labels), 0)
+        for (name, labels), counter in self._counters.items():
+            delta = counter.value - counter.flushed
             if delta:
                 points.append({"name": name, "labels": dict(labels), "value": delta})
-        self._flushed = dict(self.counts)
+            counter.flushed = counter.value
         for labels, histogram in self._latencies.items():
             counts = [now - before for now, before in zip(histogram.counts, histogram.flushed, strict=True)]
             if any(counts):
@@ -102,11 +118,11 @@ class Metrics:
         for name, value in gauges.items():
             lines += [f"# TYPE aimass_{name} gauge", f"aimass_{name} {value:g}"]
         last = ""
-        for (name, labels), value in sorted(self.counts.items()):
+        for (name, labels), counter in sorted(self._counters.items(), key=lambda item: item[0]):
             if name != last:
                 lines += _head(name + "_total", name, "counter")
                 last = name
-            lines.append(f"aimass_{name}_total{_labels(labels)} {value}")
+            lines.append(f"aimass_{name}_total{_labels(labels)} {counter.value}")
         if self._latencies:
             lines += _head("gateway_latency_seconds", "gateway_latency_seconds", "histogram")
         for labels, histogram in sorted(self._latencies.items()):

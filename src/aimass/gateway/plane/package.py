@@ -12,7 +12,7 @@ import orjson
 from aimass.gateway.plane.columns import DATATYPES, Column
 from aimass.kernel.errors import Invalid
 
-_RUNTIMES = ("onnx", "python")
+PLATFORMS = {"onnx": "onnxruntime_onnx", "python": "aimass_python"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,8 +67,8 @@ def _manifest(folder: Path) -> dict[str, Any]:
     for field in ("runtime", "signature", "files"):
         if not isinstance(manifest, dict) or field not in manifest:
             raise Invalid(f"{path} has no {field!r}", field=field)
-    if manifest["runtime"] not in _RUNTIMES:
-        raise Invalid(f"runtime {manifest['runtime']!r} is not known", field="runtime", allowed=list(_RUNTIMES))
+    if manifest["runtime"] not in PLATFORMS:
+        raise Invalid(f"runtime {manifest['runtime']!r} is not known", field="runtime", allowed=list(PLATFORMS))
     return manifest
 
 

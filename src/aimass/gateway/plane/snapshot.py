@@ -12,10 +12,11 @@ import orjson
 
 from aimass.gateway.plane.auth import Key
 from aimass.gateway.plane.errors import NotReady, UnknownVersion
-from aimass.gateway.plane.metrics import Histogram, Labels, Metrics
+from aimass.gateway.plane.metrics import Counter, Histogram, Labels, Metrics
 from aimass.gateway.plane.package import Package, read_package
 from aimass.gateway.plane.runtimes.isolated import IsolatedRuntime
 from aimass.gateway.plane.runtimes.onnx import OnnxRuntime
+from aimass.gateway.plane.runtimes.single import SingleRow
 
 Runtime = OnnxRuntime | IsolatedRuntime
 Identity = tuple[str, str, str, str]
@@ -37,10 +38,37 @@ class Model:
 
 @dataclass(slots=True, kw_only=True)
 class Served:
-    """What is written for each successful request of one consumer, made once."""
+    """What is said about each successful request of one consumer that takes the cheap path, made once."""
 
-    counter: tuple[str, Labels]
+    count: Counter
     record: bytes
+    reply: bytes
+    reply_size: int
+
+    @classmethod
+    def of(
+        cls, count: Counter, deployment: Deployment, single: SingleRow, consumer: str, *, has_payload: bool
+    ) -> Served:
+        """Prepare record and reply.
+
+        ``record`` takes id, time and microseconds, and with a payload inputs, label and probabilities; ``reply`` takes
+        a header line, id, size of the body, id, label and probabilities.
+        """
+        head = b'%b,"consumer":%b,"status":200' % (deployment.record_head, orjson.dumps(consumer))
+        values = b'"inputs":{%%b},"outputs":%b' % single.record if has_payload else b'"inputs":null,"outputs":null'
+        body = _quoted(deployment.reply_head) + single.reply
+        return cls(
+            count=count,
+            record=b'{"id":"%%b","t":%%.6f,%b,"latency_us":%%d,"rows":1,%b,"unseen":[]}' % (_quoted(head), values),
+            reply=b"HTTP/1.1 200 OK\r\n%b%%bContent-Type: application/json\r\nX-Request-Id: %%b\r\nContent-Length: %%d\r\n\r\n%b"
+            % (_quoted(deployment.head_lines), body),
+            reply_size=len(body % (b"", b"", b"")),
+        )
+
+
+def _quoted(text: bytes) -> bytes:
+    """Return a text that may stand in a template."""
+    return text.replace(b"%", b"%%")
 
 
 @dataclass(slots=True, kw_only=True)
@@ -148,8 +176,8 @@ def load_model(spec: dict[str, Any]) -> Model:
     """Load the package of a deployment; blocking, meant for a thread."""
     key = identity(spec)
     package = read_package(Path(spec["package"]), spec.get("unseen"))
-    if package.runtime == "python":
-        return Model(key=key, package=package, runtime=IsolatedRuntime(key[2], package.signature["outputs"]))
+    if package.runtime == "python" or key[2]:
+        return Model(key=key, package=package, runtime=IsolatedRuntime(key[2], package))
     return Model(key=key, package=package, runtime=OnnxRuntime(package))
 
 

@@ -9,6 +9,7 @@ from typing import Any
 
 from aimass.gateway.plane.encode import as_arrays
 from aimass.gateway.plane.errors import WorkerBusy, WorkerFailed, WorkerGone, WorkerSlow
+from aimass.gateway.plane.package import PLATFORMS, Package
 from aimass.infra.frames import FrameReader, encode_frame
 from aimass.kernel.errors import AimassError
 
@@ -20,12 +21,12 @@ Done = Callable[[dict[str, Any] | None, AimassError | None], None]
 class IsolatedRuntime(asyncio.Protocol):
     """The gateway's end of one worker."""
 
-    platform = "aimass_python"
     single = None
 
-    def __init__(self, path: str, signature: list[dict[str, Any]]) -> None:
+    def __init__(self, path: str, package: Package) -> None:
         self.path = path
-        self._signature = signature
+        self.platform = PLATFORMS[package.runtime]
+        self._signature = package.signature["outputs"]
         self._transport: asyncio.WriteTransport | None = None
         self._reader = FrameReader()
         self._calls: dict[int, tuple[Done, asyncio.TimerHandle]] = {}

@@ -8,7 +8,7 @@ import numpy as np
 
 from aimass.gateway.plane.columns import Column
 from aimass.gateway.plane.encode import ARRAYS
-from aimass.gateway.plane.package import Package
+from aimass.gateway.plane.package import PLATFORMS, Package
 from aimass.gateway.plane.runtimes.session import new_session
 from aimass.gateway.plane.runtimes.single import single_row
 from aimass.kernel.errors import Invalid
@@ -26,7 +26,7 @@ _FLOATS = frozenset({"tensor(float)", "tensor(double)"})
 class OnnxRuntime:
     """A loaded package; :meth:`run` takes checked columns and returns arrays by output name."""
 
-    platform = "onnxruntime_onnx"
+    platform = PLATFORMS["onnx"]
 
     def __init__(self, package: Package) -> None:
         self.session = new_session(package.model or b"", str(package.folder))

@@ -61,6 +61,28 @@ def _read_varint(data: bytes, position: int) -> tuple[int, int]:
         shift += 7
 
 
+def read_numbers(field: Field) -> list[int]:
+    r"""Return the whole numbers of a field, whether they are packed or one alone; the high bit is the sign.
+
+    Examples
+    --------
+    >>> read_numbers(Field(1, b"\x05\xac\x02", b"")), read_numbers(Field(1, 2**64 - 1, b""))
+    ([5, 300], [-1])
+    """
+    if isinstance(field.value, int):
+        return [_signed(field.value)]
+    numbers: list[int] = []
+    position = 0
+    while position < len(field.value):
+        number, position = _read_varint(field.value, position)
+        numbers.append(_signed(number))
+    return numbers
+
+
+def _signed(number: int) -> int:
+    return number - 2**64 if number >= 2**63 else number
+
+
 def _varint(value: int) -> bytes:
     out = bytearray()
     while value > 127:  # noqa: PLR2004 seven bits a byte

@@ -1,167 +1,130 @@
 """The cheap path for one row: everything is bound once, and a request only writes numbers into that memory.
 
-Text columns that feed a one-hot encoder are lifted out of the graph (:mod:`.lift`): a category is a place among the
-numbers. Other text columns have a ready tensor per category. The path is optimistic: whatever is unusual in a request
-makes :meth:`SingleRow.take` return None, and the general path, which knows every refusal, does the work.
+What prepares a row is folded out of the graph (:mod:`.fold`); a request is read by its layout (:mod:`.layout`). The
+path is optimistic: whatever is unusual in a request makes :meth:`SingleRow.take` return None, and the general path,
+which knows every refusal, does the work.
 """
 
 from __future__ import annotations
 
-import struct
-from collections.abc import Callable
+import random
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
 import onnxruntime
 import orjson
 
-from aimass.gateway.plane.columns import Column
+from aimass.gateway.plane.columns import OFFERED, Column
 from aimass.gateway.plane.package import Package
-from aimass.gateway.plane.runtimes.lift import lift_one_hot
+from aimass.gateway.plane.runtimes.fold import Cell, Folded, Vector, fold
+from aimass.gateway.plane.runtimes.layout import Input, Layouts, Taken
 from aimass.gateway.plane.runtimes.session import new_session
 from aimass.gateway.plane.runtimes.strings import words_graph
 
-Encoders = dict[str, tuple[str, list[str]]]
 Run = Callable[[dict[str, Any]], dict[str, Any]]
 
-_NAN = float("nan")
 _UNTOUCHED = "\x00untouched"
-_MAX_LIFTED_BYTES = 8 * 1024 * 1024
-_TRIED_ROWS = 6
-_UNUSUAL = (KeyError, TypeError, ValueError, OverflowError, struct.error)
-_DATATYPES = {"string": ("BYTES",), "float": ("FP32", "FP64"), "integer": ("INT64",), "boolean": ("BOOL",)}
-_TYPES = {"float": (float, int), "integer": (int,), "boolean": (bool,)}
-
-
-class _Slot:
-    """Where one input goes.
-
-    ``square`` is the usual description of its tensor without the data, ``others`` are the less usual ones. ``table``
-    leads from a category to its ready tensor, or (``is_hot``) to its place among the numbers.
-    """
-
-    __slots__ = ("bit", "bound", "index", "is_hot", "name", "nullable", "others", "square", "table", "types")
-
-    def __init__(self, column: Column, bit: int) -> None:
-        self.name = column.name
-        self.bit = bit
-        datatypes = _DATATYPES[column.kind]
-        described = [{"name": column.name, "datatype": d, "shape": s} for d in datatypes for s in ([1, 1], [1])]
-        self.square, self.others = described[0], described[1:]
-        self.nullable = column.nullable
-        self.types = _TYPES.get(column.kind, ())
-        self.table: dict[Any, Any] | None = None
-        self.bound: Any = None
-        self.index = -1
-        self.is_hot = False
-
-    def null(self, value: Any) -> float:
-        """Return the number that stands for null, or refuse what is no number."""
-        if value is None and self.nullable:
-            return _NAN
-        raise TypeError(value)
+_MAX_FOLDED_BYTES = 8 * 1024 * 1024
+_TRIED_ROWS = 32
 
 
 class SingleRow:
     """A session with its inputs and outputs bound once."""
 
-    def __init__(self, session: onnxruntime.InferenceSession, package: Package, encoders: Encoders) -> None:
-        self._session = session
+    def __init__(self, session: onnxruntime.InferenceSession, package: Package, folded: Folded) -> None:
         self._binding = session.io_binding()
         self._bind = _inner(self._binding, "_iobinding").bind_ortvalue_input
-        columns = package.columns
-        self._slots = {name: _Slot(column, 1 << bit) for bit, (name, column) in enumerate(columns.items())}
-        self._full = (1 << len(columns)) - 1
-        places = [len(encoders[name][1]) if name in encoders else 1 for name in columns]
-        self._numbers: list[Any] = [0.0] * (sum(places) + 1)
-        self._block = np.zeros(len(self._numbers), dtype=np.float32)
-        self._view = self._block.data.cast("B")
-        self._pack = struct.Struct(f"<{len(self._numbers)}f").pack_into
-        self._bind_inputs(columns, encoders, places)
-        self._bind_outputs(*two_outputs(package.signature["outputs"]))
+        self._run = _inner(session, "_sess").run_with_iobinding
+        self._bound = _inner(self._binding, "_iobinding")
+        cells = self._bind_numbers(folded.vectors)
+        texts = [c for c in package.columns.values() if c.kind == "string" and c.name not in cells]
+        self._bind_texts(texts)
+        inputs = [Input(c, cells.get(c.name, ()), self._tensors) for c in package.columns.values()]
+        self._layouts = Layouts(inputs, list(cells))
+        self.learn = self._layouts.learn
+        self._bind_outputs(package.signature["outputs"], folded.words)
 
-    def _bind_inputs(self, columns: dict[str, Column], encoders: Encoders, places: list[int]) -> None:
-        texts = [column for name, column in columns.items() if column.kind == "string" and name not in encoders]
-        words = sorted({word for column in texts for word in (column.categories or ())} | {""})
-        tensors = ready_tensors(words, (1, 1))
+    def _bind_numbers(self, vectors: Mapping[str, Vector]) -> dict[str, list[Cell]]:
+        """Bind each vector to its part of the memory; return the cells of each column in the order of the memory."""
+        total = sum(len(vector.cells) for vector in vectors.values())
+        self._block = np.zeros(total + 1, dtype=np.float32)
+        self._memory = self._block.data.cast("B")[: 4 * total]
+        cells: dict[str, list[Cell]] = {}
         start = 0
-        for (name, column), size in zip(columns.items(), places, strict=True):
-            slot = self._slots[name]
-            slot.index = start
-            if column.kind == "string" and name not in encoders:
-                slot.table = {word: tensors[word] for word in column.categories or ()}
-                slot.table |= {None: tensors[""]} if column.nullable else {}
-                slot.bound = next(iter(slot.table.values()))
-                self._bind(name, slot.bound)
-            else:
-                port, known = encoders.get(name, (name, []))
-                slot.is_hot = bool(known)
-                slot.table = _places(column, known, start, len(self._numbers) - 1) if known else None
-                slot.bound = len(self._numbers) - 1
-                memory = self._block[start : start + size].reshape((1, 1, size) if known else (1, 1))
-                self._bind(port, _inner(onnxruntime.OrtValue.ortvalue_from_numpy(memory), "_ortvalue"))
-            start += size
+        for name, vector in vectors.items():
+            for cell in vector.cells:
+                cells.setdefault(cell.column, []).append(cell)
+            memory = self._block[start : start + len(vector.cells)].reshape(vector.shape)
+            self._bind(name, _inner(onnxruntime.OrtValue.ortvalue_from_numpy(memory), "_ortvalue"))
+            start += len(vector.cells)
+        return cells
 
-    def _bind_outputs(self, label: str, probabilities: str, classes: list[str]) -> None:
+    def _bind_texts(self, columns: list[Column]) -> None:
+        words = sorted({word for column in columns for word in column.categories or ()} | {""})
+        self._tensors = ready_tensors(words, (1, 1)) if columns else {}
+        for column in columns:
+            self._bind(column.name, self._tensors[words[0]])
+
+    def _bind_outputs(self, outputs: list[dict[str, Any]], words: list[str] | None) -> None:
+        self.names = label, probabilities = outputs[0]["name"], outputs[1]["name"]
+        classes: list[str] = outputs[1]["classes"]
         self.row = np.zeros((1, len(classes)), dtype=np.float32)
-        self._label = ready_tensors([_UNTOUCHED], (1,), is_raw=False)[_UNTOUCHED]
-        self._binding.bind_ortvalue_output(label, self._label)
+        self.first = self.row[0]
+        if words is None:
+            self._text = ready_tensors([_UNTOUCHED], (1,), is_raw=False)[_UNTOUCHED]
+            self._binding.bind_ortvalue_output(label, self._text)
+            self.run = self._run_for_text
+        else:
+            self._number = np.zeros(1, dtype=np.int64)
+            self._label = self._number.data
+            self._binding.bind_ortvalue_output(label, onnxruntime.OrtValue.ortvalue_from_numpy(self._number))
+            self.run = self._run_for_number
         self._binding.bind_ortvalue_output(probabilities, onnxruntime.OrtValue.ortvalue_from_numpy(self.row))
-        self.names = label, probabilities
-        self.labels = {name: orjson.dumps(name) for name in classes}
+        self.labels: dict[int | str, bytes] = {word: orjson.dumps(word) for word in classes}
+        self.labels |= {number: orjson.dumps(word) for number, word in enumerate(words or ())}
         self.record = b"{%b:[%%b],%b:[%%b]}" % (_json(label), _json(probabilities))
         self.reply = (
-            b'"id":%%b,"outputs":[{"name":%b,"datatype":"BYTES","shape":[1],"data":[%%b]},'
+            b'"id":"%%b","outputs":[{"name":%b,"datatype":"BYTES","shape":[1],"data":[%%b]},'
             b'{"name":%b,"datatype":"FP32","shape":[1,%d],"data":%%b}]}'
         ) % (_json(label), _json(probabilities), len(classes))
 
-    def take(self, inputs: Any) -> dict[str, Any] | None:
-        """Bind one row; return its values by column, or None when the general path must look at it.
-
-        The tensors are used up: who goes on with the request must read its body again.
-        """
-        slots, numbers, seen = self._slots, self._numbers, 0
-        kept: dict[str, Any] = {}
-        try:
-            for item in inputs:
-                slot = slots[item["name"]]
-                (value,) = kept[slot.name] = item.pop("data")
-                if item != slot.square and item not in slot.others:
-                    return None
-                seen |= slot.bit
-                table = slot.table
-                if table is None:
-                    numbers[slot.index] = value if type(value) in slot.types else slot.null(value)
-                elif table[value] is not slot.bound:
-                    self._turn(slot, table[value])
-            if seen != self._full or len(inputs) != len(slots):
-                return None
-            self._pack(self._view, 0, *numbers)
-        except _UNUSUAL:
+    def take(self, body: bytes) -> Taken | None:
+        """Bind one row; return its id and its values as JSON members, or None when the general path must look at it."""
+        matched = self._layouts.match(body)
+        if matched is None:
             return None
-        return kept
+        given, layout, entries = matched
+        chunks, members, tensors = zip(*entries, strict=True)
+        self._memory[:] = b"".join(layout.order(chunks))
+        for number, name in layout.texts:
+            self._bind(name, tensors[number])
+        return given, b",".join(members)
 
-    def _turn(self, slot: _Slot, found: Any) -> None:
-        if slot.is_hot:
-            self._numbers[slot.bound] = 0.0
-            self._numbers[found] = 1.0
-        else:
-            self._bind(slot.name, found)
-        slot.bound = found
+    def _run_for_number(self) -> int | str:
+        """Run the bound row; return what leads to its label, and leave the probabilities in :attr:`row`."""
+        self._run(self._bound, None)
+        return self._label[0]
 
-    def run(self) -> str:
-        """Run the bound row; return its label, and leave the probabilities in :attr:`row`."""
-        self._session.run_with_iobinding(self._binding)
-        return self._label.numpy()[0]
+    def _run_for_text(self) -> int | str:
+        self._run(self._bound, None)
+        return self._text.numpy()[0]
+
+    def label(self, found: int | str) -> bytes:
+        """Return a label as JSON."""
+        return self.labels.get(found) or orjson.dumps(found)
 
     def agrees(self, columns: dict[str, Column], run: Run) -> bool:
-        """Tell whether a few made-up rows get the same answers as on the general path, to the last bit."""
+        """Tell whether made-up rows get the same answers as on the general path, to the last bit."""
         label, probabilities = self.names
+        dice = random.Random(0)  # noqa: S311 the same rows each time
         for number in range(_TRIED_ROWS):
-            values = {name: _made_up(column, number) for name, column in columns.items()}
-            inputs = [{**slot.square, "data": [values[name]]} for name, slot in self._slots.items()]
-            expected = run({name: [value] for name, value in values.items()})
-            if self.take(inputs) is None or self.run() != expected[label][0]:
+            values = {name: [_made_up(column, dice)] for name, column in columns.items()}
+            document = {"inputs": [_tensor(column, values[name]) for name, column in columns.items()]}
+            body, expected = orjson.dumps(document), run(values)
+            if not number:
+                self.learn(body, document, 1.0)
+            if self.take(body) is None or orjson.loads(self.label(self.run())) != expected[label][0]:
                 return False
             if not np.array_equal(self.row, expected[probabilities]):
                 return False
@@ -176,29 +139,29 @@ def single_row(package: Package, session: onnxruntime.InferenceSession, run: Run
         return None
     if not all(_fits(column, ports[name]) for name, column in package.columns.items()):
         return None
-    for make in (_lifted, lambda package: SingleRow(session, package, {})):
+    for make in (_folded, lambda package: SingleRow(session, package, unfolded(package))):
         try:
             path = make(package)
             if path is not None and path.agrees(package.columns, run):
                 return path
-        except Exception:  # noqa: BLE001, S112 a graph that cannot be bound or lifted is served by the general path
+        except Exception:  # noqa: BLE001, S112 a graph that cannot be bound or folded is served by the general path
             continue
     return None
 
 
-def _lifted(package: Package) -> SingleRow | None:
+def _folded(package: Package) -> SingleRow | None:
     texts = {name for name, column in package.columns.items() if column.kind == "string"}
-    if package.model is None or len(package.model) > _MAX_LIFTED_BYTES or not texts:
+    if package.model is None or len(package.model) > _MAX_FOLDED_BYTES:
         return None
-    lifted = lift_one_hot(package.model, texts)
-    return (
-        None if lifted is None else SingleRow(new_session(lifted.model, str(package.folder)), package, lifted.encoders)
-    )
+    folded = fold(package.model, texts, set(package.columns) - texts, package.signature["outputs"][0]["name"])
+    return None if folded is None else SingleRow(new_session(folded.model, str(package.folder)), package, folded)
 
 
-def two_outputs(outputs: list[dict[str, Any]]) -> tuple[str, str, list[str]]:
-    """Return the names of label and probabilities, and the classes."""
-    return outputs[0]["name"], outputs[1]["name"], outputs[1]["classes"]
+def unfolded(package: Package) -> Folded:
+    """Return the graph as it is: one number per column that is no text."""
+    numbers = [name for name, column in package.columns.items() if column.kind != "string"]
+    vectors = {name: Vector(shape=(1, 1), cells=(Cell(column=name),)) for name in numbers}
+    return Folded(model=package.model or b"", vectors=vectors, words=None)
 
 
 def ready_tensors(words: list[str], shape: tuple[int, ...], *, is_raw: bool = True) -> dict[str, Any]:
@@ -212,19 +175,19 @@ def ready_tensors(words: list[str], shape: tuple[int, ...], *, is_raw: bool = Tr
     return found
 
 
-def _places(column: Column, known: list[str], start: int, nowhere: int) -> dict[Any, int]:
-    """Return where each category has its 1; what the encoder does not know has none."""
-    places = {word: start + known.index(word) if word in known else nowhere for word in column.categories or ()}
-    if column.nullable:
-        places[None] = start + known.index("") if "" in known else nowhere
-    return places
+def _tensor(column: Column, data: list[Any]) -> dict[str, Any]:
+    return {"name": column.name, "datatype": OFFERED[column.kind], "shape": [1, 1], "data": data}
 
 
-def _made_up(column: Column, number: int) -> Any:
+def _made_up(column: Column, dice: random.Random) -> Any:
+    if column.nullable and dice.random() < 0.1:  # noqa: PLR2004 a null now and then
+        return None
     if column.kind == "string":
-        words = sorted(column.categories or ())
-        return words[number % len(words)]
-    return number % 2 == 0 if column.kind == "boolean" else number * 17
+        return dice.choice(sorted(column.categories or ()))
+    if column.kind == "boolean":
+        return dice.random() < 0.5  # noqa: PLR2004 half
+    number = dice.choice((dice.randint(0, 3), dice.randint(0, 100), dice.gauss(0, 10_000)))
+    return int(number) if column.kind == "integer" else number
 
 
 def _fits(column: Column, port: str) -> bool:
