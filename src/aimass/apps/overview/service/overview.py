@@ -128,7 +128,7 @@ class Overview(Situations):
         """Show what the data directory holds, and how long it is kept."""
         layout = self._registry.get(DataDir)
         uses = [_use(folder, _KEPT[folder.name]) for folder in layout.folders() if folder.name in _KEPT]
-        return [*uses, _use(layout.database, "all of the platform's own facts", name="database")]
+        return [*uses, _use(layout.root, "all of the platform's own facts", name="database", pattern="*.db*")]
 
     def storage_lately(self, who: Principal) -> list[StorageUse]:
         """Return what the data directory held within the last minute, for pages that are opened often."""
@@ -186,8 +186,8 @@ class Overview(Situations):
         return {name: load(face) for c in self._registry.get(Capabilities) for name, face in c.kinds.items()}
 
 
-def _use(path: Path, retention: str, *, name: str = "") -> StorageUse:
-    files = [path] if path.is_file() else [file for file in path.rglob("*") if file.is_file()]
+def _use(path: Path, retention: str, *, name: str = "", pattern: str = "**/*") -> StorageUse:
+    files = [file for file in path.glob(pattern) if file.is_file()]
     sizes = []
     for file in files:
         try:
