@@ -7,9 +7,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+
 from aimass.infra.database import Database
 from aimass.kernel.clock import Clock
-
 from tests.fixtures.postgres import PostgresServer, postgres_server, programs
 
 ON_POSTGRES = os.environ.get("AIMASS_TEST_ENGINE") == "postgres"

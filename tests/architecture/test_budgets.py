@@ -18,7 +18,11 @@ def is_generated(path: Path) -> bool:
 
 def body_lines(node: ast.FunctionDef | ast.AsyncFunctionDef) -> int:
     body = node.body
-    if isinstance(body[0], ast.Expr) and isinstance(body[0].value, ast.Constant) and isinstance(body[0].value.value, str):
+    if (
+        isinstance(body[0], ast.Expr)
+        and isinstance(body[0].value, ast.Constant)
+        and isinstance(body[0].value.value, str)
+    ):
         body = body[1:]
     return (body[-1].end_lineno or 0) - body[0].lineno + 1 if body else 0
 
@@ -37,9 +41,15 @@ def test_a_file_keeps_its_budget(path: Path) -> None:
     assert path.stem not in BANNED_NAMES, "name the file after what it holds"
     for node in ast.walk(tree):
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
-            nested = [n for n in ast.walk(node) if n is not node and isinstance(n, ast.FunctionDef | ast.AsyncFunctionDef)]
+            nested = [
+                n for n in ast.walk(node) if n is not node and isinstance(n, ast.FunctionDef | ast.AsyncFunctionDef)
+            ]
             assert body_lines(node) <= HARD_BODY or nested, f"{node.name} is {body_lines(node)} lines long"
-            count = len(node.args.args) + len(node.args.kwonlyargs) - bool(node.args.args[:1] and node.args.args[0].arg in ("self", "cls"))
+            count = (
+                len(node.args.args)
+                + len(node.args.kwonlyargs)
+                - bool(node.args.args[:1] and node.args.args[0].arg in ("self", "cls"))
+            )
             assert count <= MAX_ARGUMENTS or node.name in ("__init__", "render"), f"{node.name} takes {count} arguments"
         assert not isinstance(node, ast.Global), "no global statement"
 
@@ -60,5 +70,7 @@ def local_imports(tree: ast.Module) -> list[str]:
 def test_own_modules_are_imported_at_the_top(path: Path) -> None:
     if is_generated(path):
         return
-    allowed = {"aimass.cli.derived"} if name_of(path) == "cli/app.py" else set[str]()  # --help stays quick without the catalogue
+    allowed = (
+        {"aimass.cli.derived"} if name_of(path) == "cli/app.py" else set[str]()
+    )  # --help stays quick without the catalogue
     assert set(local_imports(ast.parse(path.read_text()))) <= allowed

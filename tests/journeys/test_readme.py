@@ -4,8 +4,8 @@ import re
 from pathlib import Path
 
 import pytest
-from aimass.bootstrap.demo.story import churn_file
 
+from aimass.bootstrap.demo.story import churn_file
 from tests.fixtures.platform import running_platform
 
 README = Path(__file__).parents[2] / "README.md"
@@ -13,7 +13,7 @@ README = Path(__file__).parents[2] / "README.md"
 
 @pytest.mark.timeout(420)
 def test_the_program_of_the_readme_runs(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    (program,) = re.findall(r"```python\n(.*?)```", README.read_text(), re.S)
+    (program,) = re.findall(r"```python\n(.*?)```", README.read_text(), re.DOTALL)
     with running_platform(tmp_path / "data") as platform:
         with platform.admin("demo") as admin:
             admin.access.create_workspace(name="demo", review="auto")

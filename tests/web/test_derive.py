@@ -5,14 +5,15 @@ from typing import Annotated
 
 import annotated_types
 import pytest
+from fastapi.testclient import TestClient
+from starlette.requests import HTTPConnection
+
 from aimass.kernel.errors import Stale
 from aimass.kernel.pages import Page, page_of
 from aimass.kernel.principal import ANONYMOUS, Grant, Principal
 from aimass.kernel.registry import Registry
 from aimass.kernel.usecase import use_case, use_cases
 from aimass.web.api import AppParts, create_app
-from fastapi.testclient import TestClient
-from starlette.requests import HTTPConnection
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,7 +77,10 @@ PEOPLE = {
         id="r", name="reader", kind="user", grants=(Grant(workspace="demo", permissions=frozenset({"*.read"})),)
     ),
     "writer": Principal(
-        id="w", name="writer", kind="user", grants=(Grant(workspace="demo", permissions=frozenset({"*.read", "*.edit"})),)
+        id="w",
+        name="writer",
+        kind="user",
+        grants=(Grant(workspace="demo", permissions=frozenset({"*.read", "*.edit"})),),
     ),
     "owner-of-a": Principal(
         id="o",

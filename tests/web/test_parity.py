@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from aimass.bootstrap.capabilities import capabilities
+from aimass.bootstrap.discovery import capabilities
 from aimass.kernel.capability import load
 from aimass.kernel.usecase import use_cases
 from tests.fixtures.messages import SOURCE

@@ -21,9 +21,9 @@ from fastapi import FastAPI
 from aimass.bootstrap.identity import Identity
 from aimass.bootstrap.logs import set_up_logs
 from aimass.bootstrap.loops import Loops
-from aimass.infra.parent import die_with_parent
 from aimass.bootstrap.platform import Platform, open_platform
 from aimass.bootstrap.settings import read_settings
+from aimass.infra.parent import die_with_parent
 from aimass.infra.workflows import Runs
 from aimass.kernel.capability import load
 from aimass.kernel.clock import SystemClock

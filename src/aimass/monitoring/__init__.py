@@ -48,7 +48,14 @@ if TYPE_CHECKING:
         Recording,
         SendFeedback,
     )
-    from aimass.monitoring.domain.series import EndpointMetrics, GetEndpointMetrics, QuerySeries, SeriesAnswer, Traffic
+    from aimass.monitoring.domain.series import (
+        EndpointMetrics,
+        GetEndpointMetrics,
+        ListMetrics,
+        QuerySeries,
+        SeriesAnswer,
+        Traffic,
+    )
     from aimass.monitoring.errors import AlertClosed, NotWatched
     from aimass.monitoring.service.monitoring import Monitoring
     from aimass.monitoring.settings import MonitoringSettings
@@ -88,6 +95,7 @@ __getattr__, __dir__ = door(
         "LabelledRecords": _RECORDS,
         "ListAlerts": _ALERTS,
         "ListFeedback": _RECORDS,
+        "ListMetrics": _SERIES,
         "ListMonitors": _MONITORS,
         "ListRecords": _RECORDS,
         "ListRules": _ALERTS,
@@ -135,6 +143,7 @@ __all__ = [
     "LabelledRecords",
     "ListAlerts",
     "ListFeedback",
+    "ListMetrics",
     "ListMonitors",
     "ListRecords",
     "ListRules",
