@@ -19,6 +19,7 @@ from aimass.kernel.principal import SYSTEM
 from tests.fixtures import rooms as fixture
 from tests.fixtures.browser import axe_violations, browser, new_page, serving, settle  # noqa: F401
 from tests.fixtures.site import ROLES, Site, site_of, unnamed_actions
+from tests.fixtures.working import until
 
 JOBS = Path(__file__).parent / "jobs"
 WORK = Capability(
@@ -46,13 +47,13 @@ def failed(site: Site) -> Job:
 
 
 def _submit(site: Site, kind: str, title: str) -> Job:
-    return site.rooms.get(Jobs).submit(SYSTEM, SubmitJob(workspace="demo", kind=kind, title=title))
+    return site.registry.get(Jobs).submit(SYSTEM, SubmitJob(workspace="demo", kind=kind, title=title))
 
 
 def _run(site: Site, kind: str, title: str, state: str) -> Job:
     job = _submit(site, kind, title)
-    site.rooms.until(lambda: site.rooms.get(Jobs).job("demo", job.id).has_ended)
-    ended = site.rooms.get(Jobs).job("demo", job.id)
+    until(site.registry, lambda: site.registry.get(Jobs).job("demo", job.id).has_ended)
+    ended = site.registry.get(Jobs).job("demo", job.id)
     assert ended.state == state, ended.error
     return ended
 
@@ -85,12 +86,12 @@ def test_a_job_is_cancelled_and_retried_by_its_buttons(site):
     address = f"/demo/work/jobs/{job.id}"
     assert f'hx-post="{address}/cancel"' in operator.open(address).text
     assert operator.do("POST", f"{address}/cancel").status_code == 204
-    jobs = site.rooms.get(Jobs)
-    site.rooms.until(lambda: jobs.job("demo", job.id).state == "CANCELLED")
+    jobs = site.registry.get(Jobs)
+    until(site.registry, lambda: jobs.job("demo", job.id).state == "CANCELLED")
     assert operator.do("POST", f"{address}/retry").status_code == 204
     assert jobs.job("demo", job.id).state == "QUEUED"
     operator.do("POST", f"{address}/cancel")
-    site.rooms.until(lambda: jobs.job("demo", job.id).state == "CANCELLED")
+    until(site.registry, lambda: jobs.job("demo", job.id).state == "CANCELLED")
 
 
 def test_the_log_comes_line_by_line_behind_the_last_known_one(site, failed):
@@ -108,7 +109,7 @@ def test_a_part_of_the_list_comes_alone(site, done):
 
 def test_a_node_is_closed_and_opened_by_those_who_manage_the_platform(site):
     root, node = site.visitor("root"), "/demo/operate/nodes/local"
-    site.rooms.until(lambda: site.rooms.get(Jobs).list_nodes(SYSTEM))
+    until(site.registry, lambda: site.registry.get(Jobs).list_nodes(SYSTEM))
     assert root.do("POST", f"{node}/cordon").status_code == 204
     assert "Cordoned" in root.open("/demo/operate/nodes").text
     assert site.visitor("admin").do("POST", f"{node}/uncordon").status_code == 403
@@ -121,16 +122,16 @@ def test_every_action_names_its_operation(site, done, failed):
 
 
 def test_failed_jobs_ask_for_attention_of_those_who_may_see_them(site, failed):
-    mine = attention(site.rooms.registry, site.people["viewer"])
+    mine = attention(site.registry, site.people["viewer"])
     assert [need["path"] for need in mine if need["subject"] == f"job:{failed.id}"] == [f"/demo/work/jobs/{failed.id}"]
-    assert attention(site.rooms.registry, site.people["stranger"]) == []
+    assert attention(site.registry, site.people["stranger"]) == []
 
 
 def test_jobs_are_found_by_their_titles(site, done):
-    found = document(site.rooms.registry, "demo", f"job:{done.id}")
+    found = document(site.registry, "demo", f"job:{done.id}")
     assert found is not None
-    site.rooms.get(Search).put([found])
-    assert [hit.key for hit in site.rooms.get(Search).find(site.people["viewer"], "work out")] == [found.key]
+    site.registry.get(Search).put([found])
+    assert [hit.key for hit in site.registry.get(Search).find(site.people["viewer"], "work out")] == [found.key]
 
 
 @pytest.mark.parametrize(("theme", "language"), [("light", "en"), ("dark", "zh")])

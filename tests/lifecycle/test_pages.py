@@ -33,19 +33,19 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     with site_of(tmp_path_factory.mktemp("site"), ROOMS) as found:
         trigger = Trigger(event="monitoring.alert.fired", subject="endpoint:churn")
         wish = CreatePipeline(workspace="demo", name="Churn", parameters=PARAMETERS, triggers=[trigger])
-        found.rooms.get(Lifecycle).create_pipeline(SYSTEM, wish)
+        found.registry.get(Lifecycle).create_pipeline(SYSTEM, wish)
         yield found
 
 
 @pytest.fixture(scope="module")
 def failed(site: Site) -> PipelineRun:
-    run = site.rooms.get(Lifecycle).start_run(SYSTEM, StartRun(workspace="demo", pipeline="churn"))
+    run = site.registry.get(Lifecycle).start_run(SYSTEM, StartRun(workspace="demo", pipeline="churn"))
     return _ended(site, run.id)
 
 
 def _ended(site: Site, run: str) -> PipelineRun:
     for _ in range(400):
-        found = site.rooms.get(Lifecycle).get_run(SYSTEM, NameRun(workspace="demo", run=run))
+        found = site.registry.get(Lifecycle).get_run(SYSTEM, NameRun(workspace="demo", run=run))
         if found.state != "RUNNING":
             return found
         time.sleep(0.05)
@@ -78,7 +78,7 @@ def test_the_matrix_shows_the_state_of_each_step_of_each_run(site, failed):
 def test_a_pipeline_is_created_by_its_form_and_opened(site):
     answer = site.visitor("admin").do("POST", "/demo/work/pipelines", **FORM, more='{"canary_weight": 20}')
     assert answer.headers["hx-redirect"] == "/demo/work/pipelines/retrain"
-    made = site.rooms.get(Lifecycle).get_pipeline(SYSTEM, NamePipeline(workspace="demo", pipeline="retrain"))
+    made = site.registry.get(Lifecycle).get_pipeline(SYSTEM, NamePipeline(workspace="demo", pipeline="retrain"))
     assert made.parameters["canary_weight"] == 20
 
 
@@ -107,10 +107,10 @@ def test_triggers_are_paused_with_a_way_back(site):
 
 def test_settings_are_changed_unless_somebody_was_faster(site):
     admin, name = site.visitor("admin"), NamePipeline(workspace="demo", pipeline="churn")
-    version = site.rooms.get(Lifecycle).get_pipeline(SYSTEM, name).version
+    version = site.registry.get(Lifecycle).get_pipeline(SYSTEM, name).version
     form = {"parameters": '{"dataset": "t", "target": "T", "model": "m", "endpoint": "e"}', "triggers": "lake.done\n"}
     assert admin.do("POST", f"{PIPELINE}/settings", version=version, **form).status_code == 204
-    assert site.rooms.get(Lifecycle).get_pipeline(SYSTEM, name).triggers == [Trigger(event="lake.done")]
+    assert site.registry.get(Lifecycle).get_pipeline(SYSTEM, name).triggers == [Trigger(event="lake.done")]
     assert admin.do("POST", f"{PIPELINE}/settings", version=version, **form).status_code == 412
 
 
@@ -128,17 +128,17 @@ def test_every_action_names_its_operation(site, failed):
 
 
 def test_a_failed_run_asks_for_attention_until_a_newer_one_stands(site, failed):
-    subjects = [need["subject"] for need in attention(site.rooms.registry, site.people["viewer"])]
+    subjects = [need["subject"] for need in attention(site.registry, site.people["viewer"])]
     assert len([one for one in subjects if one.startswith("run:")]) == 1
-    assert attention(site.rooms.registry, site.people["stranger"]) == []
+    assert attention(site.registry, site.people["stranger"]) == []
 
 
 def test_pipelines_and_runs_are_found(site, failed):
-    found = [document(site.rooms.registry, "demo", name) for name in ("pipeline:churn", f"run:{failed.id}")]
-    site.rooms.get(Search).put([one for one in found if one is not None])
-    hits = site.rooms.get(Search).find(site.people["viewer"], "churn")
+    found = [document(site.registry, "demo", name) for name in ("pipeline:churn", f"run:{failed.id}")]
+    site.registry.get(Search).put([one for one in found if one is not None])
+    hits = site.registry.get(Search).find(site.people["viewer"], "churn")
     assert {hit.kind for hit in hits} >= {"pipeline", "pipeline_run"}
-    assert document(site.rooms.registry, "demo", "run:nobody") is None
+    assert document(site.registry, "demo", "run:nobody") is None
 
 
 @pytest.mark.parametrize(("theme", "language"), [("light", "en"), ("dark", "zh")])

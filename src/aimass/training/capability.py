@@ -7,7 +7,7 @@ from aimass.infra.blobs import Blobs
 from aimass.infra.compute import WarmChild
 from aimass.infra.database import Database
 from aimass.infra.live import LiveHub
-from aimass.kernel.capability import Capability, JobKind, Loop
+from aimass.kernel.capability import Capability, JobKind, Loop, Place
 from aimass.kernel.registry import Registry
 from aimass.lake import Lake
 from aimass.models import Models
@@ -24,6 +24,7 @@ CAPABILITY = Capability(
     build="aimass.training.capability:build",
     service="aimass.training.service.training:Training",
     api="aimass.training.api:router",
+    console="aimass.training.console:router",
     jobs={
         "training.split": JobKind(
             run="aimass.training.children.split:split",
@@ -49,6 +50,25 @@ CAPABILITY = Capability(
     checks={"training.metric_gate": "aimass.training.jobs:gate_payload"},
     loops={"training.follow": Loop(run="aimass.training.jobs:follow", every_s=0.5)},
     emits=ALL,
+    pages=(
+        Place(
+            path="/{workspace}/work/experiments",
+            title="Experiments",
+            place="work",
+            icon="flask-conical",
+            permission="training.read",
+            order=30,
+        ),
+        Place(
+            path="/{workspace}/work/training",
+            title="Training runs",
+            place="work",
+            icon="graduation-cap",
+            permission="training.read",
+            order=31,
+        ),
+    ),
+    panels={"models.evaluation": "aimass.training.console.run:evaluation_panel"},
     search="aimass.training.search:document",
 )
 

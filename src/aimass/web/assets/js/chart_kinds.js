@@ -3,6 +3,7 @@ import { duration, number, percent } from "./numbers.js";
 import { say } from "./page.js";
 
 const MAX_LINES = 5;
+const MAX_PLAIN = 3;
 const DARK_TEXT_UP_TO = 0.68;
 const BOUNDS = { outerBoundsMode: "same", outerBoundsContain: "all" };
 const CLOCK = { year: "{yyyy}", month: "{yyyy}-{MM}", day: "{MM}-{dd}", hour: "{HH}:{mm}", minute: "{HH}:{mm}", second: "{HH}:{mm}:{ss}", millisecond: "{HH}:{mm}:{ss}" };
@@ -38,7 +39,8 @@ function legend(colour, names) {
   if (names.length < 2) return undefined;
   return {
     data: names, top: 0, left: 0, itemWidth: 14, itemHeight: 8, itemGap: 14, icon: "roundRect",
-    textStyle: { color: colour.fg2, fontSize: 12 }, inactiveColor: colour["c-rest"], type: "plain",
+    textStyle: { color: colour.fg2, fontSize: 12 }, inactiveColor: colour["c-rest"],
+    type: names.length > MAX_PLAIN ? "scroll" : "plain", pageIconColor: colour.fg2, pageTextStyle: { color: colour.fg2 },
   };
 }
 

@@ -1,0 +1,10 @@
+"""Pages of the room training: experiments, runs, one run, runs side by side; and what it shows on a model's page."""
+
+from __future__ import annotations
+
+from aimass.training.console import compare, experiments, run, runs
+from aimass.web import page_router
+
+router = page_router()
+for _part in (experiments, compare, runs, run):
+    router.include_router(_part.router)

@@ -1,0 +1,129 @@
+"""Reports as charts: what the console draws of a run, an evaluation, or several runs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+HALF = 0.5
+LOWER_IS_BETTER = ("loss", "brier", "_s", "_sd", "_ms", "error")
+_BINARY = 2
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Charts:
+    """The charts of one report; each is the data that the chart of its name takes."""
+
+    roc: dict[str, Any]
+    pr: dict[str, Any]
+    calibration: dict[str, Any]
+    confusion: dict[str, Any]
+    importance: dict[str, Any]
+    method: str
+
+
+def charts_of(report: Mapping[str, Any]) -> Charts:
+    """Return the charts of a run's report or of an evaluation's."""
+    curves, metrics = report["curves"], report["metrics"]
+    classes: list[str] = list(report["classes"])
+    one = len(curves["roc"]) == 1
+    items, method = importance_of(report.get("importance"))
+    return Charts(
+        roc={"curves": [_roc(name, curve, metrics if one else {}) for name, curve in curves["roc"].items()]},
+        pr={
+            "curves": [_pr(name, curve, metrics if one else {}) for name, curve in curves["pr"].items()],
+            **_base(curves["confusion"], classes, one=one),
+        },
+        calibration={
+            "curves": [
+                {"name": name, "points": pairs(curve["predicted"], curve["observed"])}
+                for name, curve in curves["calibration"].items()
+            ]
+        },
+        confusion={"labels": classes, "counts": curves["confusion"]},
+        importance={"items": items},
+        method=method,
+    )
+
+
+def _roc(name: str, curve: Mapping[str, Any], metrics: Mapping[str, float]) -> dict[str, Any]:
+    points = pairs(curve["false_positive_rate"], curve["true_positive_rate"])
+    auc = {"auc": metrics["roc_auc"]} if "roc_auc" in metrics else {}
+    return {"name": name, "points": points, "threshold": points[nearest(curve["threshold"], HALF)], **auc}
+
+
+def _pr(name: str, curve: Mapping[str, Any], metrics: Mapping[str, float]) -> dict[str, Any]:
+    points = pairs(curve["recall"], curve["precision"])
+    area = {"ap": metrics["pr_auc"]} if "pr_auc" in metrics else {}
+    return {"name": name, "points": points, "threshold": points[nearest(curve["threshold"], HALF)], **area}
+
+
+def _base(confusion: Sequence[Sequence[int]], classes: Sequence[str], *, one: bool) -> dict[str, float]:
+    """Return the precision that guessing gives: the share of the class that counts as positive."""
+    total = sum(map(sum, confusion))
+    return {"base": sum(confusion[1]) / total} if one and len(classes) == _BINARY and total else {}
+
+
+def importance_of(found: Any) -> tuple[list[dict[str, Any]], str]:
+    """Return the bars of importance, largest first, and how it was measured.
+
+    Examples
+    --------
+    >>> importance_of({"tenure": 0.2, "gender": 0.01})
+    ([{'name': 'tenure', 'value': 0.2}, {'name': 'gender', 'value': 0.01}], 'recipe')
+    """
+    if not found:
+        return [], ""
+    if isinstance(found, Mapping):
+        return [{"name": name, "value": value} for name, value in found.items()], "recipe"
+    return [{"name": one["column"], "value": one["drop"]} for one in found], "permutation"
+
+
+def history_of(report: Mapping[str, Any]) -> dict[str, Any] | None:
+    """Return the curves of what a recipe measured while it learned; None when it measured nothing."""
+    found = report.get("history") or {}
+    series = [{"name": name, "points": points} for name, points in found.items() if points]
+    return {"x": "step", "series": series} if series else None
+
+
+def folds_of(report: Mapping[str, Any], metric: str) -> dict[str, Any] | None:
+    """Return one metric over the folds of the cross-validation."""
+    folds = [fold[metric] for fold in report.get("folds", []) if metric in fold]
+    points = [[number, value] for number, value in enumerate(folds, start=1)]
+    return {"x": "step", "series": [{"name": metric, "points": points}]} if points else None
+
+
+def pairs(xs: Sequence[float], ys: Sequence[float]) -> list[list[float]]:
+    """Return points of two columns, written short."""
+    return [[round(x, 5), round(y, 5)] for x, y in zip(xs, ys, strict=True)]
+
+
+def nearest(values: Sequence[float], wanted: float) -> int:
+    """Return the position of the value that is nearest to the wanted one.
+
+    Examples
+    --------
+    >>> nearest([1.0, 0.8, 0.55, 0.2], 0.5)
+    2
+    """
+    return min(range(len(values)), key=lambda at: abs(values[at] - wanted))
+
+
+def best_of(name: str, values: Sequence[float | None]) -> float | None:
+    """Return the best value of a metric: the smallest of losses, deviations and times, else the largest.
+
+    Examples
+    --------
+    >>> best_of("roc_auc", [0.81, 0.84, None]), best_of("log_loss", [0.41, 0.4]), best_of("fit_s", [None])
+    (0.84, 0.4, None)
+    """
+    known = [value for value in values if value is not None]
+    if len(set(known)) < _BINARY:
+        return None
+    return (min if is_lower_better(name) else max)(known)
+
+
+def is_lower_better(name: str) -> bool:
+    """Tell whether less is better."""
+    return name.endswith(LOWER_IS_BETTER)

@@ -1,0 +1,57 @@
+"""Runs side by side."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from fastapi import Query, Response
+
+from aimass.training.console.charts import best_of, pairs
+from aimass.training.console.run import report_of
+from aimass.training.domain import CompareRuns, Run
+from aimass.training.service.training import Training
+from aimass.web import PageVisit, Visit, page_router
+
+router = page_router()
+LEAST, MOST = 2, 5
+FIRST = ("cv_roc_auc", "cv_roc_auc_sd", "roc_auc", "pr_auc", "log_loss", "brier", "f1", "accuracy")
+
+
+@router.get("/{workspace}/work/training/compare")
+def compare(visit: Visit, run: Annotated[list[str], Query()] = [], all: bool = False) -> Response:  # noqa: A002, B006 names and defaults of the address
+    """Show runs side by side.
+
+    The question: which run is best, and what did it do differently?
+    """
+    if not LEAST <= len(run) <= MOST:
+        return visit.render("training/compare.html", compared=None, least=LEAST, most=MOST, count=len(run))
+    compared = visit.get(Training).compare_runs(visit.who, CompareRuns(workspace=visit.workspace, runs=run))
+    metrics = [(name, values, best_of(name, values)) for name, values in _ordered(compared.metrics)]
+    settings = [row for row in _settings(compared.runs) if all or len({str(value) for value in row[1]}) > 1]
+    roc = [curve for one in compared.runs for curve in _roc(visit, one)]
+    return visit.render(
+        "training/compare.html", compared=compared, metrics=metrics, settings=settings, roc={"curves": roc}, all=all
+    )
+
+
+def _ordered(metrics: Any) -> list[tuple[str, Any]]:
+    first = [(name, metrics[name]) for name in FIRST if name in metrics]
+    return first + [(name, values) for name, values in metrics.items() if name not in FIRST]
+
+
+def _settings(runs: tuple[Run, ...]) -> list[tuple[str, list[Any]]]:
+    """Return data, recipe and parameters as rows; a parameter that a recipe does not know is None."""
+    fixed = ("recipe", "recipe_version", "dataset", "dataset_version", "target", "split", "seed", "folds")
+    rows = [(name, [getattr(run, name) for run in runs]) for name in fixed]
+    names = sorted({name for run in runs for name in run.params})
+    return rows + [(name, [run.params.get(name) for run in runs]) for name in names]
+
+
+def _roc(visit: PageVisit, run: Run) -> list[dict[str, Any]]:
+    report = report_of(visit, run)
+    curves = report["curves"]["roc"] if report else {}
+    if len(curves) != 1:
+        return []
+    curve = next(iter(curves.values()))
+    points = pairs(curve["false_positive_rate"], curve["true_positive_rate"])
+    return [{"name": run.name, "points": points}]

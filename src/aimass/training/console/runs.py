@@ -1,0 +1,133 @@
+"""The list of training runs, and the forms that split and train."""
+
+from __future__ import annotations
+
+import json
+from typing import Annotated, Any, Literal
+
+from fastapi import Form, Query, Response
+from pydantic import BaseModel
+
+from aimass.kernel.errors import Invalid
+from aimass.training.domain import CreateSplit, ListExperiments, ListRuns, ListSplits, RunState, StartRun
+from aimass.training.service.training import Training
+from aimass.web import PageVisit, Visit, page_router
+
+router = page_router()
+PATH = "/{workspace}/work/training"
+LIST = {"runs": "training/_runs.html"}
+MOST = 200
+
+
+class Wanted(BaseModel):
+    """What the address of a list of runs asks for."""
+
+    experiment: str = ""
+    recipe: str = ""
+    state: RunState | Literal[""] = ""
+    dataset: str = ""
+    sort: str = ""
+    cursor: str | None = None
+
+    @property
+    def is_filtered(self) -> bool:
+        """Tell whether anything but the order is wished."""
+        return bool(self.recipe or self.state or self.dataset or self.experiment)
+
+
+class Start(BaseModel):
+    """The form for a new run."""
+
+    recipe: str
+    split: str = ""
+    experiment: str = "default"
+    name: str = ""
+    params: str = ""
+    seed: int = 0
+
+
+class Splitting(BaseModel):
+    """The form for a new split."""
+
+    dataset: str
+    target: str
+    key_column: str = ""
+    seed: int = 0
+
+
+@router.get(PATH)
+def runs(visit: Visit, wanted: Annotated[Wanted, Query()]) -> Response:
+    """List the training runs.
+
+    The question: which runs are best, which are still at work, which failed?
+    """
+    return visit.render("training/runs.html", parts=LIST, **shown_runs(visit, wanted))
+
+
+@router.post(PATH)
+def start(visit: Visit, wish: Annotated[Start, Form()]) -> Response:
+    """Train a recipe, then open the run."""
+    command = StartRun(
+        workspace=visit.workspace,
+        recipe=wish.recipe,
+        split=wish.split,
+        experiment=wish.experiment or "default",
+        name=wish.name or None,
+        params=object_of(visit, wish.params),
+        seed=wish.seed,
+    )
+    made = visit.get(Training).start_run(visit.who, command)
+    return visit.go(
+        f"/{visit.workspace}/work/training/{made.id}", toast=visit.say("%(name)s is training", name=made.name)
+    )
+
+
+@router.post("/{workspace}/work/splits")
+def split(visit: Visit, wish: Annotated[Splitting, Form()]) -> Response:
+    """Split a dataset."""
+    command = CreateSplit(
+        workspace=visit.workspace,
+        dataset=wish.dataset,
+        target=wish.target,
+        key_column=wish.key_column or None,
+        seed=wish.seed,
+    )
+    visit.get(Training).create_split(visit.who, command)
+    address = f"/{visit.workspace}/work/training"
+    return visit.go(address, toast=visit.say("%(name)s is being split; then you can train on it", name=wish.dataset))
+
+
+def shown_runs(visit: PageVisit, wanted: Wanted) -> dict[str, Any]:
+    """Return what the list of runs shows."""
+    training = visit.get(Training)
+    wish = ListRuns(
+        workspace=visit.workspace,
+        experiment=wanted.experiment or None,
+        recipe=wanted.recipe or None,
+        state=wanted.state or None,
+        dataset=wanted.dataset or None,
+        sort=wanted.sort.removeprefix("-") or None,
+        ascending=not wanted.sort.startswith("-"),
+        cursor=wanted.cursor,
+    )
+    experiments = training.list_experiments(visit.who, ListExperiments(workspace=visit.workspace, limit=MOST))
+    splits = training.list_splits(visit.who, ListSplits(workspace=visit.workspace, limit=MOST))
+    return {
+        "found": training.list_runs(visit.who, wish),
+        "wanted": wanted,
+        "best": "",
+        "experiments": [(one.slug, one.name) for one in experiments.items],
+        "recipes": training.list_recipes(visit.who),
+        "splits": [one for one in splits.items if one.state == "READY"],
+    }
+
+
+def object_of(visit: PageVisit, text: str, field: str = "params") -> dict[str, Any]:
+    """Read a JSON object that a person wrote; empty is an empty one."""
+    try:
+        value = json.loads(text or "{}")
+    except ValueError as reason:
+        raise Invalid(visit.say("This is no JSON: %(reason)s", reason=reason), field=field) from reason
+    if not isinstance(value, dict):
+        raise Invalid(visit.say('Write an object, for example {"seed": 7}'), field=field)
+    return value

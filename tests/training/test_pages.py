@@ -1,0 +1,174 @@
+"""The room's pages over HTTP and in a browser: who sees what, what each action does, what the charts are given."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from aimass.access import CAPABILITY as ACCESS
+from aimass.cluster import CAPABILITY as CLUSTER
+from aimass.kernel.principal import SYSTEM
+from aimass.models import CAPABILITY as MODELS
+from aimass.training import CreateSplit, EvaluateRun, OneRun, OneSplit, Run, Split, StartRun, Training
+from tests.fixtures.browser import axe_violations, browser, new_page, serving, settle  # noqa: F401
+from tests.fixtures.lakeside import TRAINING
+from tests.fixtures.site import ROLES, Site, site_of, unnamed_actions
+from tests.fixtures.working import until
+
+LISTS = ("/demo/work/experiments", "/demo/work/experiments/default", "/demo/work/training")
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+    with site_of(tmp_path_factory.mktemp("site"), [ACCESS, CLUSTER, MODELS, TRAINING]) as found:
+        yield found
+
+
+@pytest.fixture(scope="module")
+def split(site: Site) -> Split:
+    training = site.registry.get(Training)
+    wish = CreateSplit(workspace="demo", dataset="telco-churn", target="Churn", key_column="customerID")
+    made = OneSplit(workspace="demo", split=training.create_split(SYSTEM, wish).id)
+    return until(site.registry, lambda: (found := training.get_split(SYSTEM, made)).state == "READY" and found)
+
+
+@pytest.fixture(scope="module")
+def runs(site: Site, split: Split) -> list[Run]:
+    """Two finished runs; the first is evaluated on test."""
+    training = site.registry.get(Training)
+    wish = StartRun(workspace="demo", recipe="logistic_regression", split=split.id, folds=2)
+    started = [training.start_run(SYSTEM, wish), training.start_run(SYSTEM, replace(wish, params={"strength": 0.1}))]
+    ended = [_ended(site, run.id) for run in started]
+    site.registry.get(Training).evaluate_run(SYSTEM, EvaluateRun(workspace="demo", run=ended[0].id))
+    one = EvaluateRun(workspace="demo", run=ended[0].id)
+    until(site.registry, lambda: training.get_evaluation(SYSTEM, one).state == "READY")
+    return ended
+
+
+def _ended(site: Site, run: str) -> Run:
+    name = OneRun(workspace="demo", run=run)
+    return until(site.registry, lambda: (found := site.registry.get(Training).get_run(SYSTEM, name)).ended_at and found)
+
+
+def _of(run: Run, tab: str = "") -> str:
+    return f"/demo/work/training/{run.id}" + (f"?tab={tab}" if tab else "")
+
+
+def _charts(text: str) -> dict[str, Any]:
+    found = re.findall(r'data-chart="(\w+)".*?<script type="application/json">(.*?)</script>', text, re.DOTALL)
+    return {kind: json.loads(data) for kind, data in found}
+
+
+@pytest.mark.parametrize("role", [*ROLES, "stranger", "root"])
+def test_each_page_opens_for_members_of_the_workspace(site, runs, role):
+    compare = f"/demo/work/training/compare?run={runs[0].id}&run={runs[1].id}"
+    pages = (*LISTS, compare, *(_of(runs[0], tab) for tab in ("", "evaluation", "files", "log")))
+    visitor = site.visitor(role)
+    assert {path: visitor.open(path).status_code for path in pages} == dict.fromkeys(
+        pages, 404 if role == "stranger" else 200
+    )
+
+
+def test_nobody_sees_a_page_without_a_sign_in(site, runs):
+    assert {site.visitor().open(path).status_code for path in (*LISTS, _of(runs[0]))} == {303}
+
+
+def test_the_list_is_sorted_by_a_metric_best_first(site, runs):
+    text = site.visitor("viewer").part("/demo/work/training?sort=-cv_roc_auc", "runs").text
+    best = sorted(runs, key=lambda run: -run.metrics["cv_roc_auc"])
+    assert text.index(best[0].id) < text.index(best[1].id)
+
+
+def test_a_filter_that_nothing_fits_says_so(site, runs):
+    assert "Nothing matches" in site.visitor("viewer").open("/demo/work/training?state=FAILED").text
+
+
+def test_a_run_shows_the_test_auc_with_its_interval(site, runs):
+    found = site.registry.get(Training).get_evaluation(SYSTEM, EvaluateRun(workspace="demo", run=runs[0].id))
+    text = site.visitor("viewer").open(_of(runs[0])).text
+    assert f"95 % interval {found.auc['low']:.3g} to {found.auc['high']:.3g}" in text
+
+
+def test_the_charts_get_curves_matrix_and_importance(site, runs):
+    charts = _charts(site.visitor("viewer").open(_of(runs[0], "evaluation")).text)
+    assert set(charts) == {"roc", "pr", "confusion", "calibration", "bars"}
+    assert charts["roc"]["curves"][0]["points"][0] == [0, 0]
+    assert sum(map(sum, charts["confusion"]["counts"])) == 180
+    assert charts["bars"]["items"][0]["value"] == max(item["value"] for item in charts["bars"]["items"])
+
+
+def test_runs_are_compared_by_what_differs(site, runs):
+    address = f"/demo/work/training/compare?run={runs[0].id}&run={runs[1].id}"
+    text = site.visitor("viewer").open(address).text
+    assert "strength" in text
+    assert "max_iterations" not in text
+    assert "max_iterations" in site.visitor("viewer").open(f"{address}&all=true").text
+
+
+def test_one_run_cannot_be_compared_and_the_page_says_what_to_do(site, runs):
+    answer = site.visitor("viewer").open(f"/demo/work/training/compare?run={runs[0].id}")
+    assert answer.status_code == 200
+    assert "Select 2 to 5 runs" in answer.text
+
+
+def test_a_run_is_started_and_cancelled_by_its_buttons(site, split):
+    editor = site.visitor("editor")
+    form = {"recipe": "random_forest", "split": split.id, "experiment": "tries", "params": '{"trees": 50}'}
+    address = editor.do("POST", "/demo/work/training", **form).headers["hx-redirect"]
+    assert f'hx-post="{address}/cancel"' in editor.open(address).text
+    assert editor.do("POST", f"{address}/cancel").status_code == 204
+    assert _ended(site, address.rpartition("/")[2]).state == "KILLED"
+    assert "tries" in editor.open("/demo/work/experiments").text
+
+
+@pytest.mark.parametrize("params", ["{", "[1]", '{"colour": 1}'])
+def test_wrong_parameters_are_refused_with_what_is_allowed(site, split, params):
+    form = {"recipe": "random_forest", "split": split.id, "params": params}
+    assert site.visitor("editor").do("POST", "/demo/work/training", **form).status_code == 400
+
+
+def test_a_dataset_is_split_by_the_form(site):
+    form = {"dataset": "telco-churn", "target": "Churn", "key_column": "customerID", "seed": 3}
+    assert site.visitor("editor").do("POST", "/demo/work/splits", **form).status_code == 204
+
+
+def test_a_run_becomes_a_model_version(site, runs):
+    answer = site.visitor("editor").do("POST", f"{_of(runs[0])}/register", model="churn", description="first")
+    assert answer.headers["hx-redirect"] == "/demo/models/churn/versions/1"
+
+
+def test_a_viewer_gets_no_buttons_and_the_addresses_refuse_him_too(site, runs, split):
+    viewer, address = site.visitor("viewer"), _of(runs[1])
+    assert "hx-post" not in re.sub(r'hx-post="/(console|logout).*?"', "", viewer.open(address).text)
+    answers = [viewer.do("POST", f"{address}/evaluations"), viewer.do("POST", f"{address}/register", model="m")]
+    answers += [viewer.do("DELETE", address), viewer.do("POST", "/demo/work/experiments", name="X")]
+    assert {answer.status_code for answer in answers} == {403}
+
+
+def test_every_action_names_its_operation(site, runs):
+    for path in (*LISTS, *(_of(run) for run in runs)):
+        assert unnamed_actions(site.visitor("root").open(path).text, site.cases()) == []
+
+
+@pytest.mark.parametrize(("theme", "language"), [("light", "en"), ("dark", "zh")])
+def test_the_pages_are_accessible(browser, site, runs, theme, language):  # noqa: F811
+    compare = f"/demo/work/training/compare?run={runs[0].id}&run={runs[1].id}"
+    paths = (*LISTS, compare, *(_of(runs[0], tab) for tab in ("", "evaluation", "files")))
+    pages = new_page(browser, theme=theme, language=language, cookies=site.cookies("root"), url="http://127.0.0.1")
+    with serving(site.app) as url, pages as page:
+        for path in paths:
+            page.goto(url + path)
+            settle(page)
+            assert axe_violations(page) == [], path
+
+
+def test_an_experiment_and_a_run_are_deleted_last(site, runs):
+    admin = site.visitor("admin")
+    assert admin.do("DELETE", _of(runs[1])).headers["hx-redirect"] == "/demo/work/training"
+    assert admin.open(_of(runs[1])).status_code == 404
+    assert admin.do("DELETE", "/demo/work/experiments/tries").status_code == 204
