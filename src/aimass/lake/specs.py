@@ -57,11 +57,13 @@ class Datasets:
         present = nothing | before
         fields = sorted(name for name in _FIELDS if name in document and _given(document, name) != present[name])
         if not dry_run and (fields or not before):
-            plain = {name: document[name] for name in fields if name in _PLAIN}
+            plain: dict[str, Any] = {name: document[name] for name in fields if name in _PLAIN}
             if not before:
                 lake.create_dataset(who, CreateDataset(workspace=workspace, name=document["name"], slug=slug, **plain))
             elif plain:
-                kept = plain | ({"retain_days": plain["retain_days"] or 0} if "retain_days" in plain else {})
+                kept: dict[str, Any] = plain | (
+                    {"retain_days": plain["retain_days"] or 0} if "retain_days" in plain else {}
+                )
                 lake.change_dataset(who, ChangeDataset(workspace=workspace, dataset=slug, **kept))
             _apply_parts(lake, who, one, {name: _given(document, name) for name in fields})
         return (action if fields or not before else "none"), fields
@@ -72,7 +74,7 @@ DATASET = Datasets()
 
 def _apply_parts(lake: Lake, who: Principal, one: OneDataset, wanted: Mapping[str, Any]) -> None:
     """Set rules and personal data where they differ."""
-    where = {"workspace": one.workspace, "dataset": one.dataset}
+    where: dict[str, Any] = {"workspace": one.workspace, "dataset": one.dataset}
     if "rules" in wanted:
         lake.set_rules(who, SetRules(**where, rules=[Rule(**rule) for rule in wanted["rules"]]))
     if "personal" in wanted:

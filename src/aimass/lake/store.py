@@ -191,7 +191,7 @@ def version_row(conn: Connection, dataset_id: str, number: int) -> Row[Any]:
     return row
 
 
-def place_of_version(conn: Connection, workspace: str, version_id: str) -> Row[Any] | None:
+def place_of_version(conn: Connection, workspace: str, version_id: str) -> Row[Any, Any] | None:
     """Return the dataset that a version belongs to, and its number."""
     query = select(versions.c.dataset, versions.c.number)
     return conn.execute(query.where(versions.c.workspace == workspace, versions.c.id == version_id)).first()

@@ -159,7 +159,7 @@ def _columns(proposal: Proposal, wanted: Confirmed) -> list[ColumnPlan]:
 def _planned(column: ProposedColumn) -> ColumnPlan:
     if column.type not in TYPES:
         raise Invalid(f"type {column.type!r} is unknown", field="types", value=column.type, allowed=list(TYPES))
-    return ColumnPlan(name=column.name, type=column.type, nullable=column.nullable)  # pyright: ignore[reportArgumentType]
+    return ColumnPlan(name=column.name, type=column.type, nullable=column.nullable)
 
 
 def _source(visit: PageVisit, wanted: Confirmed) -> Source:

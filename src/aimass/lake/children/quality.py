@@ -159,7 +159,8 @@ def _problem(rule: Mapping[str, Any], schema: Mapping[str, pl.DataType]) -> str 
 def _count(frame: pl.LazyFrame, rules: list[dict[str, Any]]) -> tuple[int, dict[str, int], dict[str, str]]:
     """Count rows and the rows that break each rule; say why a rule cannot be checked, which never stops the others."""
     try:
-        return (*_in_one_pass(frame, rules), {})
+        rows, broken = _in_one_pass(frame, rules)
+        return rows, broken, {}
     except (Invalid, pl.exceptions.PolarsError):
         rows, counts = _in_one_pass(frame, [])
     faults: dict[str, str] = {}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from itertools import chain, count
 from typing import Annotated, Any, Literal
 
 from fastapi import Form, Query, Response
@@ -55,9 +56,11 @@ class NewRule(BaseModel):
     hours: str = ""
     expected_version: int
 
-    def rule(self) -> Rule:
-        """Return the rule that is meant."""
-        return Rule(id="", kind=self.kind, column=self.column or None, severity=self.severity, params=self.params())
+    def rule(self, taken: set[str]) -> Rule:
+        """Return the rule that is meant, under an id that is free."""
+        plain = f"{self.kind}:{self.column}" if self.column else self.kind
+        free = next(name for name in chain([plain], (f"{plain}:{n}" for n in count(2))) if name not in taken)
+        return Rule(id=free, kind=self.kind, column=self.column or None, severity=self.severity, params=self.params())
 
     def params(self) -> dict[str, Any]:
         """Return what the kind of rule needs."""
@@ -79,7 +82,7 @@ class NewRule(BaseModel):
 def add_rule(visit: Visit, dataset: str, wanted: Annotated[NewRule, Form()]) -> Response:
     """Add a rule for the versions to come."""
     rules = _rules(visit, dataset)
-    _set(visit, dataset, [*rules, wanted.rule()], wanted.expected_version)
+    _set(visit, dataset, [*rules, wanted.rule({rule.id for rule in rules})], wanted.expected_version)
     return visit.done(visit.say("The rule counts from the next version on"))
 
 

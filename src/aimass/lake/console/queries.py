@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from typing import Annotated
+from typing import Annotated, Any
 
 from fastapi import Form, Query, Response
 
@@ -43,7 +43,8 @@ def run(visit: Visit, dataset: str, sql: Annotated[str, Form()]) -> Response:
 @router.post(f"{PATH}/keep")
 def keep(visit: Visit, dataset: str, sql: Annotated[str, Form()], into: Annotated[str, Form()]) -> Response:
     """Make the answer a new version of a dataset, as a job."""
-    lake, where = visit.get(Lake), {"workspace": visit.workspace}
+    lake = visit.get(Lake)
+    where: dict[str, Any] = {"workspace": visit.workspace}
     slug = slug_of(into)
     try:
         lake.get_dataset(visit.who, OneDataset(**where, dataset=slug))

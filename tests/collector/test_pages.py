@@ -1,0 +1,193 @@
+"""The pages of sources, collections and quarantine over HTTP, and the way of a file through a browser."""
+
+from __future__ import annotations
+
+import json
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from aimass.access import CAPABILITY as ACCESS
+from aimass.cluster import CAPABILITY as CLUSTER
+from aimass.cluster import Runner
+from aimass.collector import CAPABILITY as COLLECTOR
+from aimass.collector import ListCollections, ListQuarantine, ListSources, OneCollection, OneSource
+from aimass.lake import CAPABILITY as LAKE
+from aimass.lake import Lake, OneDataset
+from tests.fixtures.browser import axe_violations, browser, new_page, serving, settle  # noqa: F401
+from tests.fixtures.data import ANN, Data
+from tests.fixtures.rooms import Rooms
+from tests.fixtures.site import ROLES, Site, Visitor, site_of, unnamed_actions
+
+TEXT = "id,mail,age\n1,a@example.org,30\n2,b@example.org,40\n3,c@example.org,x\n"
+PAGES = ("/demo/sources", "/demo/sources/customers", "/demo/collections", "/demo/collections?state=FAILED")
+QUARANTINE = "/demo/data/customers/quarantine"
+MAY_COLLECT = ("analyst", "editor", "operator", "admin", "root")
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+    with site_of(tmp_path_factory.mktemp("site"), [ACCESS, CLUSTER, LAKE, COLLECTOR]) as found:
+        yield found
+
+
+@pytest.fixture(scope="module")
+def data(site: Site) -> Data:
+    data = Data(Rooms(site.folder, [], registry=site.registry))
+    data.collect(TEXT, types={"age": "integer"}, source={"max_reject_rate": 0.5})
+    source, upload = data.source("Broken"), data.upload("a,b\n1,x\n", "broken.csv")
+    data.pin(source, upload, types={"b": "integer"})
+    data.ended(data.start(source, upload))
+    return data
+
+
+@pytest.fixture(scope="module")
+def collections(data: Data) -> dict[str, str]:
+    found = data.collector.list_collections(ANN, ListCollections(workspace="demo")).items
+    return {one.state: f"/demo/collections/{one.id}" for one in found}
+
+
+@pytest.fixture
+def editor(site: Site) -> Visitor:
+    return site.visitor("editor")
+
+
+def send(visitor: Visitor, content: bytes, filename: str = "people.csv", /, **form: str) -> Any:
+    visitor.do("GET", "/forgot")
+    headers = {"accept": "text/html", "HX-Request": "true", "X-CSRF-Token": visitor.csrf}
+    files = {"file": (filename, content, "text/csv")}
+    return visitor.client.post("/demo/sources/-/import", data=form, files=files, headers=headers)
+
+
+def gone(answer: Any) -> str:
+    assert answer.status_code == 204, answer.text
+    return answer.headers["hx-redirect"]
+
+
+@pytest.mark.parametrize("path", [*PAGES, "SUCCEEDED", "FAILED", QUARANTINE])
+@pytest.mark.parametrize("role", [*ROLES, "stranger", "root"])
+def test_each_page_opens_for_members_of_the_workspace(site, collections, path, role):
+    answer = site.visitor(role).open(collections.get(path, path))
+    assert answer.status_code == (404 if role == "stranger" else 200)
+
+
+@pytest.mark.parametrize("path", [*PAGES, "SUCCEEDED", "FAILED", QUARANTINE])
+def test_every_action_names_its_operation(site, collections, path):
+    assert unnamed_actions(site.visitor("root").open(collections.get(path, path)).text, site.cases()) == []
+    assert "data-operation" not in site.visitor("viewer").open(collections.get(path, path)).text
+
+
+def test_a_failed_collection_says_first_why_and_what_to_do(site, collections):
+    text = site.visitor("viewer").open(collections["FAILED"]).text
+    assert "1 of 1 rows were rejected" in text
+    assert text.index("rows were rejected") < text.index("What you can do:") < text.index("Look through the file")
+
+
+@pytest.mark.parametrize("role", ROLES)
+def test_quarantined_rows_are_shown_to_those_who_may_use_the_dataset(site, data, role):
+    assert ("c@example.org" in site.visitor(role).open(QUARANTINE).text) is (role in MAY_COLLECT)
+
+
+def test_a_file_is_sent_proposed_confirmed_and_collected(site, data, editor):
+    address = gone(send(editor, b"id;name\n1;Ann\n2;\n", "people 客户.csv", name="People"))
+    page = editor.open(address)
+    assert (page.status_code, unnamed_actions(page.text, site.cases())) == (200, [])
+    assert all(word in page.text for word in ("people 客户.csv", "semicolon", "Ann"))
+    upload = address.partition("upload=")[2][:64]
+    form = {"upload": upload, "filename": "people.csv", "name": "People", "types": ["string", "string"], "needed": [0]}
+    home = gone(editor.do("POST", "/demo/sources/-/import/confirm", **form))
+    found = data.ended(data.collector.get_collection(ANN, OneCollection(workspace="demo", collection=home[-26:])))
+    assert (found.state, found.rows, found.dataset) == ("SUCCEEDED", 2, "people")
+    plan = data.collector.get_source(ANN, OneSource(workspace="demo", source="people")).plan
+    assert [(c["type"], c["nullable"]) for c in plan["columns"]] == [("string", False), ("string", True)]
+
+
+def test_a_second_file_of_a_dataset_is_read_by_the_confirmed_types(site, data, editor):
+    address = gone(send(editor, b"id,mail,age\n8,h@example.org,50\n", "more.csv", dataset="customers"))
+    assert "confirmed already" in editor.open(address).text
+    form = {"upload": address.partition("upload=")[2][:64], "source": "customers", "dataset": "customers"}
+    home = gone(editor.do("POST", "/demo/sources/-/import/known", **form))
+    found = data.ended(data.collector.get_collection(ANN, OneCollection(workspace="demo", collection=home[-26:])))
+    assert (found.state, found.rows) == ("SUCCEEDED", 1)
+
+
+def test_a_file_that_is_empty_or_too_large_is_refused_at_its_field(site, editor, monkeypatch):
+    empty = send(editor, b"")
+    assert (empty.status_code, empty.json()["field"]) == (400, "file")
+    monkeypatch.setenv("AIMASS_COLLECTOR_MAX_UPLOAD_BYTES", "10")
+    assert send(editor, b"x" * 100_000).status_code == 413
+    assert send(site.visitor("viewer"), b"a\n1\n").status_code == 403
+
+
+def test_a_mended_row_leaves_the_quarantine(site, data, editor):
+    kept = data.collector.list_quarantine(ANN, ListQuarantine(workspace="demo", dataset="customers")).rows[0]
+    answer = editor.do("POST", f"{QUARANTINE}/replay", row=kept.id, raw="3,c@example.org,50")
+    assert "read again" in json.loads(answer.headers["hx-trigger"])["toast"]["text"]
+    wish = ListQuarantine(workspace="demo", dataset="customers")
+    data.rooms.until(lambda: data.collector.list_quarantine(ANN, wish).total == 0)
+    assert "Nothing in quarantine" in editor.part(QUARANTINE, "quarantine").text
+
+
+def test_a_source_is_changed_and_deleted(site, data, editor):
+    source = data.source("Old")
+    form = {"name": "Older", "mode": "replace", "max_reject_percent": "5", "expected_version": "1"}
+    assert gone(editor.do("POST", f"/demo/sources/{source}", **form)) == f"/demo/sources/{source}"
+    found = data.collector.get_source(ANN, OneSource(workspace="demo", source=source))
+    assert (found.name, found.mode, found.max_reject_rate) == ("Older", "replace", 0.05)
+    assert editor.do("DELETE", f"/demo/sources/{source}").status_code == 403
+    gone(site.visitor("admin").do("DELETE", f"/demo/sources/{source}"))
+    listed = data.collector.list_sources(ANN, ListSources(workspace="demo")).items
+    assert source not in {one.slug for one in listed}
+
+
+def test_the_log_of_a_collection_is_read_line_by_line(site, collections):
+    lines = site.visitor("viewer").open(f"{collections['SUCCEEDED']}/log").json()["lines"]
+    assert lines
+    assert set(lines[0]) == {"n", "at", "level", "text"}
+
+
+@pytest.mark.parametrize(("theme", "language"), [("light", "en"), ("dark", "zh")])
+def test_the_pages_are_accessible(browser, site, data, collections, theme, language):  # noqa: F811
+    found: dict[str, list[str]] = {}
+    upload = data.upload("id,name\n1,Ann\n", "n.csv").upload
+    visit = {"theme": theme, "language": language, "cookies": site.cookies("root")}
+    more = (f"/demo/sources/-/import?filename=n.csv&upload={upload}", QUARANTINE, *collections.values())
+    with serving(site.app) as url, new_page(browser, **visit, url=url) as page:
+        for path in (*PAGES, *more):
+            page.goto(url + path)
+            settle(page)
+            found[path] = axe_violations(page)
+    assert {path: lines for path, lines in found.items() if lines} == {}
+
+
+def test_a_file_is_dropped_in_a_browser_and_becomes_a_version(browser, site, tmp_path: Path):  # noqa: F811
+    file = tmp_path / "dropped.csv"
+    file.write_text("id,plan\n1,basic\n2,plus\n")
+    stop = threading.Event()
+    jobs = threading.Thread(target=_run, args=(site.registry.get(Runner), stop), daemon=True)
+    jobs.start()
+    with serving(site.app) as url, new_page(browser, cookies=site.cookies("editor"), url=url) as page:
+        page.goto(f"{url}/demo/data")
+        settle(page)
+        page.get_by_role("button", name="Import a file").first.click()
+        page.set_input_files("#import input[type=file]", str(file))
+        page.get_by_role("button", name="Send").click()
+        page.wait_for_url("**/import?**")
+        page.get_by_role("combobox", name="Type of plan").select_option("string")
+        page.get_by_role("button", name="Confirm and collect").click()
+        page.wait_for_url("**/collections/**")
+        page.get_by_role("link", name="Open version 1").click(timeout=30_000)
+        page.get_by_role("cell", name="plus").wait_for()
+    stop.set()
+    jobs.join()
+    assert site.registry.get(Lake).get_dataset(ANN, OneDataset(workspace="demo", dataset="dropped")).rows == 2
+
+
+def _run(runner: Runner, stop: threading.Event) -> None:
+    while not stop.is_set():
+        runner.step()
+        time.sleep(0.05)
