@@ -42,7 +42,7 @@ class _Context:
         """Nobody listens."""
 
     def save(self, state: bytes, name: str = "recipe") -> None:
-        """A fit this short needs no checkpoint."""
+        """Keep no checkpoint: a fit this short needs none."""
 
     def restore(self, name: str = "recipe") -> bytes | None:
         """There is none."""

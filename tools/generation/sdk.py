@@ -6,6 +6,7 @@ import dataclasses
 import subprocess
 import sys
 from dataclasses import MISSING
+from pathlib import Path
 from typing import Any, get_type_hints
 
 from aimass.client.operations import Operation, Param
@@ -14,6 +15,8 @@ from tools.generation.model import Platform, mentioned, operation_of, spell
 
 FOLDER = "src/aimass/client/generated"
 HEAD = "from __future__ import annotations\n\n"
+_ROOT = Path(__file__).resolve().parents[2]
+_SAMPLE = f"{FOLDER}/generated.py"
 NOTE = "Written by tools/generate.py from the use cases; do not edit."
 
 
@@ -42,8 +45,10 @@ def _home(kind: type) -> str:
 
 
 def _format(text: str) -> str:
-    command = [sys.executable, "-m", "ruff", "format", "--quiet", "--stdin-filename", "generated.py", "-"]
-    return subprocess.run(command, input=text, capture_output=True, text=True, check=True).stdout
+    for command in (["check", "--select", "I", "--fix"], ["format"]):
+        full = [sys.executable, "-m", "ruff", *command, "--quiet", "--stdin-filename", _SAMPLE, "-"]
+        text = subprocess.run(full, input=text, capture_output=True, text=True, check=True, cwd=_ROOT).stdout
+    return text
 
 
 def _catalog(platform: Platform) -> str:
@@ -109,6 +114,8 @@ def _default(field: dataclasses.Field[Any]) -> str:
         )
     if field.default is MISSING:
         return ""
+    if isinstance(field.default, tuple):
+        return " = field(default_factory=list)"
     value = field.default.value if hasattr(field.default, "value") else field.default
     return f" = {value!r}" if isinstance(value, str | int | float | bool | None) else " = None"
 

@@ -19,7 +19,7 @@ def login(url: str, name: str | None, code: str | None, key: str | None, workspa
         name = name or click.prompt("name")
         password = click.prompt("password", hide_input=True)
         with Client(url) as client:
-            session = client.access.sign_in(name=name, password=password, code=code, agent="aimass login")
+            session = client.access.sign_in(name=name, password=password, totp=code, agent="aimass login")
         key = session.token
     with Client(url, key=key) as client:
         me = client.access.who_am_i()

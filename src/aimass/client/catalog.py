@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-
 from aimass.client.operations import Operation, Param
 
 OPERATIONS: dict[str, Operation] = {

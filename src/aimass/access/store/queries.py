@@ -212,7 +212,7 @@ def was_anybody_here(conn: Connection) -> bool:
     return conn.execute(select(users.c.id).where(users.c.last_seen_at.is_not(None)).limit(1)).first() is not None
 
 
-def named(conn: Connection, table: Table, ids: Sequence[str]) -> Sequence[Row[Any]]:
+def named(conn: Connection, table: Table, ids: Sequence[str]) -> Sequence[Row[Any, Any]]:
     """Return id and name of some rows."""
     return conn.execute(select(table.c.id, table.c.name).where(table.c.id.in_(ids))).all()
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import Any, Literal
+
 from aimass.client.calls import AsyncCalls, Calls
 from aimass.client.generated.cluster_types import Job
 from aimass.client.generated.collector_types import Collection, ColumnPlan, MendedRow, Proposal, Quarantined, Source

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-
-from aimass.client.generated.access import AsyncAccessCalls, AccessCalls
+from aimass.client.generated.access import AccessCalls, AsyncAccessCalls
 from aimass.client.generated.cluster import AsyncClusterCalls, ClusterCalls
 from aimass.client.generated.collector import AsyncCollectorCalls, CollectorCalls
 from aimass.client.generated.gateway import AsyncGatewayCalls, GatewayCalls

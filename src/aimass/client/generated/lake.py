@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import Literal
+
 from aimass.client.calls import AsyncCalls, Calls
 from aimass.client.generated.cluster_types import Job
 from aimass.client.generated.lake_types import (

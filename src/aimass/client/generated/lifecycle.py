@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import Any, Literal
+
 from aimass.client.calls import AsyncCalls, Calls
 from aimass.client.generated.lifecycle_types import Pipeline, PipelineRun, Trigger
 from aimass.kernel.pages import Page

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import Literal
+
 from aimass.client.calls import AsyncCalls, Calls
 from aimass.client.generated.models_types import Alias, Card, Model, ModelVersion, Review, VersionComparison
 from aimass.kernel.pages import Page

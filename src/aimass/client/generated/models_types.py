@@ -133,7 +133,7 @@ class Facts:
     rows: dict[str, int] = field(default_factory=dict)
     seed: int | None = None
     evaluation: dict[str, Any] = field(default_factory=dict)
-    notes: list[str] = None
+    notes: list[str] = field(default_factory=list)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import Any
+
 from aimass.client.calls import AsyncCalls, Calls
 from aimass.client.generated.overview_types import Activity, Finding, Lineage, Need, Situation, SpecChange, StorageUse
 

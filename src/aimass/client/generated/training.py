@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import Any, Literal
+
 from aimass.client.calls import AsyncCalls, Calls
 from aimass.client.generated.models_types import ModelVersion
 from aimass.client.generated.training_types import (

@@ -80,7 +80,7 @@ class ProcessCompute:
         return JobHandle(job=spec.id, attempt=attempt)
 
     def _start(self, directory: JobDirectory, attempt: int, spec: JobSpec) -> subprocess.Popen[bytes]:
-        caps = dict.fromkeys(_THREAD_CAPS, str(spec.slots))
+        caps: dict[str, str] = dict.fromkeys(_THREAD_CAPS, str(spec.slots))
         # a Delta commit may wait for another one inside its own stream: with a single I/O thread both would wait for ever
         caps["TOKIO_WORKER_THREADS"] = str(max(spec.slots, 2))
         environment = {**self._environment, **caps, _MARK: str(directory.path)}

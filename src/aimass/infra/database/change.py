@@ -29,7 +29,7 @@ class Change:
 
     def execute(self, statement: Executable, values: Any = None) -> CursorResult[Any]:
         """Run a statement inside the transaction."""
-        return self.conn.execute(statement, values) if values is not None else self.conn.execute(statement)  # pyright: ignore[reportReturnType]
+        return self.conn.execute(statement, values) if values is not None else self.conn.execute(statement)
 
     def event(self, type_: str, *, subject: str, data: Mapping[str, Any] | None = None) -> None:
         """Tell a fact: ids, counts and hashes only, never a data subject's values."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from datetime import datetime, timedelta
 from typing import TypeVar
 
@@ -169,10 +170,8 @@ def first_step(name: str, subjects: list[str]) -> FirstStep:
 
 def services_now(endpoints: list[Endpoint]) -> ServicesNow:
     """Count endpoints by what their callers feel."""
-    counts = dict.fromkeys(("healthy", "degraded", "down", "starting", "empty"), 0)
-    for one in endpoints:
-        counts[GROUPS.get(one.state, "empty")] += 1
-    return ServicesNow(**counts)
+    counts: Counter[str] = Counter(GROUPS.get(one.state, "empty") for one in endpoints)
+    return ServicesNow(**{name: counts[name] for name in ("healthy", "degraded", "down", "starting", "empty")})
 
 
 def service_now(endpoint: Endpoint, metrics: list[EndpointMetrics], drifts: list[Drift]) -> ServiceNow:
