@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from aimass.kernel.errors import Invalid, NotFound
@@ -13,7 +15,7 @@ from aimass.lake.domain import Finding, Rule
 from tests.fixtures.data import ANN
 
 MAILS = "id,mail,age\n1,ann@example.org,30\n2,bob@example.org,40\n3,cy@example.org,50\n"
-WHERE = {"workspace": "demo", "dataset": "customers"}
+WHERE: dict[str, Any] = {"workspace": "demo", "dataset": "customers"}
 
 
 @pytest.fixture
