@@ -11,6 +11,7 @@ from pathlib import Path
 import click
 import orjson
 
+from aimass.bootstrap.first_password import first_password, forget_password
 from aimass.bootstrap.settings import PlatformSettings, read_settings
 from aimass.bootstrap.supervisor import Supervisor
 from aimass.bootstrap.waiting import wait_until_ready
@@ -25,9 +26,10 @@ _HOST = click.option("--host", help="Address to listen on [default 127.0.0.1].")
 
 
 def first_administrator(settings: PlatformSettings) -> dict[str, str] | None:
-    """Create the administrator of a new platform in a process of its own; None when there is one already."""
-    if (DataDir(settings.data_dir).run / "administrator").exists():
-        return None
+    """Create the administrator of a new platform in a process of its own; None when his password was shown already."""
+    layout = DataDir(settings.data_dir)
+    if (layout.run / "administrator").exists():
+        return first_password(layout)
     command = [sys.executable, "-m", "aimass.bootstrap.first", "--data-dir", str(settings.data_dir)]
     done = subprocess.run(command, capture_output=True, check=False)
     if done.returncode:
@@ -64,6 +66,7 @@ def up(data_dir: Path | None, port: int | None, host: str | None, *, quiet: bool
             click.echo(
                 f"sign in as {administrator['name']!r} with the password {administrator['password']} (shown only now)"
             )
+            forget_password(DataDir(settings.data_dir))
         click.echo("stop with Ctrl-C")
     supervisor.run()
 

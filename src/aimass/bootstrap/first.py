@@ -1,14 +1,16 @@
-"""Create the first administrator: ``python -m aimass.bootstrap.first``; prints name and password as JSON, once."""
+"""Create the first administrator: ``python -m aimass.bootstrap.first``; prints name and password as JSON."""
 
 from __future__ import annotations
 
 import argparse
 import sys
+from functools import partial
 from pathlib import Path
 
 import orjson
 
 from aimass.access import Access
+from aimass.bootstrap.first_password import NAME, first_password, keep_password
 from aimass.bootstrap.logs import set_up_logs
 from aimass.bootstrap.platform import open_platform
 from aimass.bootstrap.settings import read_settings
@@ -27,11 +29,11 @@ def main() -> int:
     except AimassError as error:
         print(f"{error.message}. {error.hint}", file=sys.stderr)  # noqa: T201 the caller reads it
         return 1
-    made = platform.registry.get(Access).bootstrap_admin("admin")
+    layout = DataDir(settings.data_dir)
+    platform.registry.get(Access).bootstrap_admin(NAME, partial(keep_password, layout))
     platform.close()
-    (DataDir(settings.data_dir).run / "administrator").touch()
-    answer = None if made is None else {"name": "admin", "password": made}
-    print(orjson.dumps(answer).decode())  # noqa: T201 the caller reads it
+    (layout.run / "administrator").touch()
+    print(orjson.dumps(first_password(layout)).decode())  # noqa: T201 the caller reads it
     return 0
 
 

@@ -7,6 +7,7 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -66,6 +67,7 @@ class Supervisor:
     children: list[Child] = field(default_factory=list[Child])
     _stopping: bool = False
     _lock: Any = None
+    _turn: threading.Lock = field(default_factory=threading.Lock)
 
     def prepare(self) -> None:
         """Take the data directory and check the port, before anything is started."""
@@ -115,16 +117,20 @@ class Supervisor:
         child.started = time.monotonic()
 
     def watch(self) -> None:
-        """Start again what died; called a few times a second."""
+        """Start again what died; called a few times a second, always by a thread that stays: a child dies with it."""
+        with self._turn:
+            for child in self.children if not self._stopping else ():
+                self._look_after(child)
+
+    def _look_after(self, child: Child) -> None:
         now = time.monotonic()
-        for child in self.children:
-            if child.process is not None and child.process.poll() is not None:
-                steady = now - child.started > _STEADY_S
-                child.falls = 0 if steady else child.falls + 1
-                child.next_start = now + _BACKOFF_S[min(child.falls, len(_BACKOFF_S) - 1)]
-                child.process = None
-            if child.process is None and now >= child.next_start and not self._stopping:
-                self._spawn(child)
+        if child.process is not None and child.process.poll() is not None:
+            steady = now - child.started > _STEADY_S
+            child.falls = 0 if steady else child.falls + 1
+            child.next_start = now + _BACKOFF_S[min(child.falls, len(_BACKOFF_S) - 1)]
+            child.process = None
+        if child.process is None and now >= child.next_start:
+            self._spawn(child)
 
     def run(self, until: Callable[[], bool] = lambda: False) -> None:
         """Watch until told to stop by a signal, or by ``until``."""
@@ -140,7 +146,8 @@ class Supervisor:
 
     def stop(self) -> None:
         """End the gateway first, so that its requests are answered, then control."""
-        self._stopping = True
+        with self._turn:
+            self._stopping = True
         for child in reversed(self.children):
             _end(child.process)
         if self._lock is not None:

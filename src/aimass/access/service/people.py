@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -44,8 +45,11 @@ from aimass.kernel.usecase import use_case
 class People(Part):
     """Accounts of people."""
 
-    def bootstrap_admin(self, name: str) -> str | None:
-        """Make the first administrator and return the random password, this once; None when there are people."""
+    def bootstrap_admin(self, name: str, keep: Callable[[str], None] | None = None) -> str | None:
+        """Make the first administrator and return the random password, this once; None when there are people.
+
+        ``keep`` gets the password before the account is there, so that a crash in between does not lose it.
+        """
         if self.has_people():
             return None
         password = new_password()
@@ -56,6 +60,8 @@ class People(Part):
             user = _add_user(change, name, None, state="active", password=stored)
             give(change, GiveRole(workspace=ANYWHERE, role="admin", user=user.id))
             change.audit("access.user.bootstrap", object_=f"user:{user.id}")
+            if keep is not None:
+                keep(password)
         return password
 
     def has_people(self) -> bool:

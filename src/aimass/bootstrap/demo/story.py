@@ -90,15 +90,19 @@ class Story:
 
     def finish(self) -> None:
         """Note that this telling came to its end, so that the next one starts anew."""
-        new = self._state_file.with_suffix(".new")
-        new.write_bytes(orjson.dumps({"telling": self.telling + 1}))
-        new.replace(self._state_file)
+        _write(self._state_file, {"telling": self.telling + 1})
+
+    def has_done(self, what: str) -> bool:
+        """Tell whether this telling noted that something is done."""
+        return what in self._state().get("done", ())
+
+    def note_done(self, what: str) -> None:
+        """Note that something is done, so that it is not done again after a crash."""
+        _write(self._state_file, {"telling": self.telling, "done": [*self._state().get("done", ()), what]})
 
     def keep_keys(self, keys: dict[str, str]) -> None:
         """Keep the demo's own keys."""
-        descriptor = os.open(self.keys_file, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(orjson.dumps(keys))
+        _write(self.keys_file, keys)
 
     def places(self) -> list[tuple[str, str]]:
         """Return where to look."""
@@ -120,6 +124,14 @@ class Story:
             "aimass jobs list",
             f"aimass services history {MODEL}",
         ]
+
+
+def _write(path: Path, document: dict[str, Any]) -> None:
+    """Write a file that only the owner may read; a crash leaves the old one or the new one."""
+    new = path.with_suffix(".new")
+    with os.fdopen(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
+        file.write(orjson.dumps(document))
+    new.replace(path)
 
 
 def churn_file() -> Path:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from collections import deque
 from collections.abc import Iterator
 from datetime import datetime
 from typing import Any
@@ -74,14 +75,23 @@ def _shift(person: dict[str, Any]) -> dict[str, Any]:
 def _send(story: Story, line: Line, waves: list[tuple[str, list[dict[str, Any]]]]) -> None:
     total, sent = sum(len(people) for _, people in waves), 0
     for wave, people in waves:
-        labels = []
-        for person in people:
-            name = f"{story.key(wave)}-{person[KEY]}"
-            _score(story, person, name)
-            labels.append({"request_id": name, "label": person[TARGET]})
-            sent += 1
-            line.fraction, line.note = sent / total, f"{sent} of {total} requests, {wave}"
-        story.client.monitoring.send_feedback(endpoint=MODEL, labels=labels)
+        for labels in _wave(story, wave, people):
+            line.fraction, line.note = (sent + labels) / total, f"{sent + labels} of {total} requests, {wave}"
+        sent += len(people)
+
+
+def _wave(story: Story, wave: str, people: list[dict[str, Any]]) -> Iterator[int]:
+    """Send a wave and then its truth, once in a telling; yield how many are sent. A request sent twice has the same id."""
+    if story.has_done(wave):
+        return
+    labels = []
+    for person in people:
+        name = f"{story.key(wave)}-{person[KEY]}"
+        _score(story, person, name)
+        labels.append({"request_id": name, "label": person[TARGET]})
+        yield len(labels)
+    story.client.monitoring.send_feedback(endpoint=MODEL, labels=labels)
+    story.note_done(wave)
 
 
 def _score(story: Story, person: dict[str, Any], name: str) -> Any:
@@ -126,13 +136,6 @@ def _triggered(story: Story) -> str | None:
 def _feed_canary(story: Story, run_id: str, people: list[dict[str, Any]], line: Line) -> Any:
     """Send traffic with its truth until the canary is decided; nobody else calls the demo's endpoint."""
     for number in range(1, 40):
-        batch = [people[(number * _CANARY_ROUND + i) % len(people)] for i in range(_CANARY_ROUND)]
-        labels = []
-        for person in batch:
-            name = f"{story.key(f'canary{number}')}-{person[KEY]}"
-            _score(story, person, name)
-            labels.append({"request_id": name, "label": person[TARGET]})
-        story.client.monitoring.send_feedback(endpoint=MODEL, labels=labels)
         run = story.client.lifecycle.get_run(run=run_id)
         decide = next(s for s in run.steps if s.name == "decide")
         line.fraction, line.note = decide.fraction, decide.note
@@ -140,4 +143,6 @@ def _feed_canary(story: Story, run_id: str, people: list[dict[str, Any]], line: 
             return run
         if run.state != "RUNNING":
             raise Failed(f"the retraining {run.state.lower()}: {run.error}")
+        batch = [people[(number * _CANARY_ROUND + i) % len(people)] for i in range(_CANARY_ROUND)]
+        deque(_wave(story, f"canary{number}", batch), maxlen=0)
     return follow_run(story, run_id, line, "decide")
