@@ -13,7 +13,7 @@ from aimass.kernel.pages import Page, page_of
 from aimass.kernel.principal import ANONYMOUS, Grant, Principal
 from aimass.kernel.registry import Registry
 from aimass.kernel.usecase import use_case, use_cases
-from aimass.web.api import AppParts, create_app
+from aimass.web.api import AppParts, UseCaseRoutes, create_app
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -151,3 +151,16 @@ def test_lists_are_paged_and_described(client: TestClient) -> None:
 
 def test_control_refuses_inference(client: TestClient) -> None:
     assert client.get("/v2/models/churn").status_code == 404
+
+
+def test_a_route_is_built_when_it_is_first_asked_for(client: TestClient) -> None:
+    (cases,) = [route for route in client.app.routes if isinstance(route, UseCaseRoutes)]  # pyright: ignore[reportAttributeAccessIssue]
+    built = [route for route in cases._routes if "route" in vars(route)]
+    assert not built
+    client.get(URL, headers={"x-me": "reader"})
+    assert 0 < len([route for route in cases._routes if "route" in vars(route)]) < len(cases._routes)
+
+
+def test_a_method_that_is_not_there_is_405(client: TestClient) -> None:
+    assert client.put(URL, headers={"x-me": "reader"}).status_code == 405
+    assert client.get("/api/v1/nothing/of/the/kind", headers={"x-me": "reader"}).status_code == 404

@@ -9,7 +9,7 @@ from aimass.kernel.doors import door
 if TYPE_CHECKING:
     from aimass.web.api.app import AppParts, create_app
     from aimass.web.api.callers import caller, registry_of
-    from aimass.web.api.derive import derive_router
+    from aimass.web.api.derive import UseCaseRoutes
 
 __getattr__, __dir__ = door(
     __name__,
@@ -17,8 +17,8 @@ __getattr__, __dir__ = door(
         "AppParts": "aimass.web.api.app",
         "caller": "aimass.web.api.callers",
         "create_app": "aimass.web.api.app",
-        "derive_router": "aimass.web.api.derive",
+        "UseCaseRoutes": "aimass.web.api.derive",
         "registry_of": "aimass.web.api.callers",
     },
 )
-__all__ = ["AppParts", "caller", "create_app", "derive_router", "registry_of"]
+__all__ = ["AppParts", "UseCaseRoutes", "caller", "create_app", "registry_of"]

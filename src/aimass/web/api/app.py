@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 from fastapi import APIRouter, FastAPI
+from fastapi.openapi.utils import get_openapi
 from starlette.responses import JSONResponse, Response
 
 from aimass._version import __version__
@@ -15,10 +17,11 @@ from aimass.kernel.errors import NotFound
 from aimass.kernel.registry import Registry
 from aimass.kernel.usecase import UseCase
 from aimass.web.api.callers import Authenticate
-from aimass.web.api.derive import derive_router
+from aimass.web.api.derive import UseCaseRoutes
 from aimass.web.api.live import router as live_router
 from aimass.web.api.problems import error_response, install_problems
 
+PREFIX = "/api/v1"
 Lifespan = Callable[[FastAPI], AbstractAsyncContextManager[None]]
 
 
@@ -52,18 +55,27 @@ def create_app(parts: AppParts) -> FastAPI:
     for name, value in parts.state.items():
         setattr(app.state, name, value)
     install_problems(app)
-    api = APIRouter(prefix="/api/v1")
-    api.include_router(live_router)
-    for router in parts.apis:
-        api.include_router(router)
-    api.include_router(derive_router(parts.cases))
-    app.include_router(api)
+    for router in (live_router, *parts.apis):
+        app.include_router(router, prefix=PREFIX)
+    cases = UseCaseRoutes(parts.cases, PREFIX)
+    app.router.routes.append(cases)
+    app.openapi = partial(_described, app, cases)
     app.include_router(_probes(parts.ready))
     for path, mounted in parts.mounts:
         app.mount(path, mounted)
     for router in parts.pages:
         app.include_router(router)
     return app
+
+
+def _described(app: FastAPI, cases: UseCaseRoutes) -> dict[str, Any]:
+    """Return the description of every operation; it is built when somebody asks for it."""
+    if app.openapi_schema is None:
+        routes = [*app.routes, *cases.all()]
+        app.openapi_schema = get_openapi(
+            title=app.title, version=app.version, openapi_version=app.openapi_version, routes=routes
+        )
+    return app.openapi_schema
 
 
 def _probes(ready: Callable[[], bool]) -> APIRouter:
