@@ -109,7 +109,7 @@ class Access(
         """Return the names of people and service accounts by their ids, for logs that carry ids only."""
         wanted = sorted(set(ids))
         with self._database.read() as conn:
-            return {row.id: row.name for table in (users, services) for row in queries.named(conn, table, wanted)}
+            return queries.names(conn, users, wanted) | queries.names(conn, services, wanted)
 
     def waiting_people(self, who: Principal) -> list[dict[str, Any]]:
         """Return invitations that nobody accepted and people who lost their password, for who manages access."""

@@ -212,9 +212,10 @@ def was_anybody_here(conn: Connection) -> bool:
     return conn.execute(select(users.c.id).where(users.c.last_seen_at.is_not(None)).limit(1)).first() is not None
 
 
-def named(conn: Connection, table: Table, ids: Sequence[str]) -> Sequence[Row[Any, Any]]:
-    """Return id and name of some rows."""
-    return conn.execute(select(table.c.id, table.c.name).where(table.c.id.in_(ids))).all()
+def names(conn: Connection, table: Table, ids: Sequence[str]) -> dict[str, str]:
+    """Return the names of some rows by their ids."""
+    found = conn.execute(select(table.c.id, table.c.name).where(table.c.id.in_(ids)))
+    return {row.id: row.name for row in found}
 
 
 def last_head(conn: Connection) -> Row[Any] | None:
