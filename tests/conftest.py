@@ -15,6 +15,13 @@ from tests.fixtures.postgres import PostgresServer, postgres_server, programs
 ON_POSTGRES = os.environ.get("AIMASS_TEST_ENGINE") == "postgres"
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """What needs a browser belongs to ``make test-long``."""
+    for item in items:
+        if "browser" in getattr(item, "fixturenames", ()):
+            item.add_marker(pytest.mark.long)
+
+
 def pytest_runtest_setup(item: pytest.Item) -> None:
     if ON_POSTGRES and item.get_closest_marker("sqlite"):
         pytest.skip("looks into the SQLite file itself")
