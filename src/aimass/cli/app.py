@@ -65,20 +65,18 @@ def run(local: Mapping[str, str], arguments: list[str] | None = None) -> int:
     tree = Tree("", local, help="AI Mass: build, train, deploy, manage and scale AI models and AI services.")
     tree.params.append(click.Option(["--version"], is_flag=True, expose_value=False, is_eager=True, callback=_version))
     try:
-        tree.main(arguments, prog_name="aimass", standalone_mode=False)
+        code = tree.main(arguments, prog_name="aimass", standalone_mode=False)
     except click.ClickException as wrong:
         wrong.show()
         return wrong.exit_code
     except click.Abort:
         return 130
-    except click.exceptions.Exit as end:
-        return end.exit_code
     except AimassError as error:
         _complain(error)
         return 1
     except KeyboardInterrupt:
         return 130
-    return 0
+    return code if isinstance(code, int) else 0  # click returns the code of a command that exits by itself
 
 
 def _version(ctx: click.Context, param: click.Parameter, value: object) -> None:
