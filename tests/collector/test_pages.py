@@ -125,11 +125,14 @@ def test_a_file_that_is_empty_or_too_large_is_refused_at_its_field(site, editor,
 
 def test_a_mended_row_leaves_the_quarantine(site, data, editor):
     kept = data.collector.list_quarantine(ANN, ListQuarantine(workspace="demo", dataset="customers")).rows[0]
+    form = editor.open(f"{QUARANTINE}/row?id={kept.id}&at=0")
+    assert (unnamed_actions(form.text, site.cases()), kept.raw in form.text) == ([], True)
     answer = editor.do("POST", f"{QUARANTINE}/replay", row=kept.id, raw="3,c@example.org,50")
     assert "read again" in json.loads(answer.headers["hx-trigger"])["toast"]["text"]
     wish = ListQuarantine(workspace="demo", dataset="customers")
     data.rooms.until(lambda: data.collector.list_quarantine(ANN, wish).total == 0)
     assert "Nothing in quarantine" in editor.part(QUARANTINE, "quarantine").text
+    assert editor.open(f"{QUARANTINE}/row?id={kept.id}&at=0").status_code == 404
 
 
 def test_a_source_is_changed_and_deleted(site, data, editor):

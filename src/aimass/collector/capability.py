@@ -16,7 +16,7 @@ from aimass.lake import Lake
 CAPABILITY = Capability(
     name="collector",
     title="Sources and collections",
-    requires=("cluster", "lake"),
+    requires=("access", "cluster", "lake"),
     permissions=("collector.read", "collector.use", "collector.edit", "collector.manage"),
     tables="aimass.collector.store",
     build="aimass.collector.capability:build",

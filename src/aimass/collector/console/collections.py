@@ -7,6 +7,7 @@ from typing import Any
 from fastapi import Response
 from fastapi.responses import JSONResponse
 
+from aimass.access import Access
 from aimass.cluster import GetJobLog, Jobs
 from aimass.collector.domain import Collection, CollectionState, ListCollections, OneCollection, StartCollection
 from aimass.collector.service.collector import Collector
@@ -36,10 +37,11 @@ def collections(visit: Visit, q: str = "", state: CollectionState | None = None,
 def collection(visit: Visit, collection: str) -> Response:
     """Did my file arrive, how much of it, and if not, why?"""
     found = _found(visit, collection)
+    by = visit.get(Access).names_of([found.created_by]).get(found.created_by, found.created_by)
     progress = visit.get(Jobs).job(visit.workspace, found.job).progress if found.job else None
     parts = {"collection": "collector/_collection.html"}
     return visit.render(
-        "collector/collection.html", parts=parts, found=found, progress=progress, stages=_stages(found, progress)
+        "collector/collection.html", parts=parts, found=found, by=by, progress=progress, stages=_stages(found, progress)
     )
 
 

@@ -8,12 +8,14 @@ from fastapi import Form, Query, Response
 
 from aimass.collector.domain import ListQuarantine, MendedRow, Quarantined, ReplayQuarantine
 from aimass.collector.service.collector import Collector
+from aimass.kernel.errors import NotFound
 from aimass.lake import dataset_sheet
 from aimass.web import Visit, page_router
 
 router = page_router()
 PATH = "/{workspace}/data/{dataset}/quarantine"
 ROWS = 50
+NEAR = 50
 
 
 @router.get(PATH)
@@ -26,6 +28,18 @@ def quarantine(visit: Visit, dataset: str, offset: Annotated[int, Query(ge=0)] =
         found = visit.get(Collector).list_quarantine(visit.who, wish)
     parts, more = {"quarantine": "collector/_quarantine.html"}, {"offset": offset, "step": ROWS, "may_see": may_see}
     return visit.render("collector/quarantine.html", parts=parts, sheet=sheet, found=found, **more)
+
+
+@router.get(f"{PATH}/row")
+def row(visit: Visit, dataset: str, id: str, at: Annotated[int, Query(ge=0)]) -> Response:  # noqa: A002 in the address
+    """Show one row to be mended."""
+    near = ListQuarantine(workspace=visit.workspace, dataset=dataset, offset=max(0, at - NEAR), limit=2 * NEAR)
+    rows = visit.get(Collector).list_quarantine(visit.who, near).rows
+    found = next((one for one in rows if one.id == id), None)
+    if found is None:
+        raise NotFound(visit.say("This row has left the quarantine"), value=id)
+    home = f"/{visit.workspace}/data/{dataset}"
+    return visit.render("collector/_mend.html", row=found, home=home)
 
 
 @router.post(f"{PATH}/replay")

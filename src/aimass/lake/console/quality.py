@@ -58,9 +58,10 @@ class NewRule(BaseModel):
 
     def rule(self, taken: set[str]) -> Rule:
         """Return the rule that is meant, under an id that is free."""
-        plain = f"{self.kind}:{self.column}" if self.column else self.kind
+        column = None if self.kind == "row_count" else self.column or None
+        plain = f"{self.kind}:{column}" if column else self.kind
         free = next(name for name in chain([plain], (f"{plain}:{n}" for n in count(2))) if name not in taken)
-        return Rule(id=free, kind=self.kind, column=self.column or None, severity=self.severity, params=self.params())
+        return Rule(id=free, kind=self.kind, column=column, severity=self.severity, params=self.params())
 
     def params(self) -> dict[str, Any]:
         """Return what the kind of rule needs."""
