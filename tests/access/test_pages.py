@@ -14,6 +14,7 @@ from aimass.access.domain.approvals import OneApproval
 from aimass.access.domain.credentials import totp
 from aimass.access.domain.keys import ListKeys, ListServices
 from aimass.access.domain.people import EnrolSecondFactor, InviteUser, ListUsers, OneUser
+from aimass.access.search import document
 from tests.fixtures.site import PASSWORD, ROLES, Site, Visitor, site_of, unnamed_actions
 
 ANYBODY = ("/login", "/forgot")
@@ -407,3 +408,16 @@ def test_a_program_is_told_how_to_do_the_same(root):
 def test_enrolling_twice_is_refused_in_words(site):
     site.access.enrol_second_factor(site.person("twice"), EnrolSecondFactor(password=PASSWORD))
     assert CreateService(workspace="demo", name="x").role is None
+
+
+def test_people_accounts_and_workspaces_are_found_by_name(site):
+    person, registry = site.person("searchable"), site.registry
+    site.access.create_service(site.root, CreateService(workspace="demo", name="Finder"))
+    found = document(registry, "*", f"user:{person.id}")
+    assert (found.title, found.href, found.permission) == ("searchable", f"/settings/users/{person.id}", "access.read")
+    assert document(registry, "demo", "service:finder").href == "/demo/settings/services"
+    assert document(registry, "demo", "workspace:demo").title == "Demo"
+    site.access.erase_user(site.root, OneUser(user=person.id))
+    assert document(registry, "*", f"user:{person.id}") is None
+    assert document(registry, "demo", "service:none") is None
+    assert document(registry, "demo", "endpoint:churn") is None

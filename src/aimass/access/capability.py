@@ -118,6 +118,7 @@ CAPABILITY = Capability(
         "access.workspace.deleted",
     ),
     attention="aimass.access.service.hooks:attention",
+    search="aimass.access.search:document",
     erase="aimass.access.service.hooks:erase",
 )
 

@@ -96,9 +96,11 @@ KINDS: dict[str, Kind] = {
     "pipeline": Kind("workflow", "Pipeline", "p"),
     "pipeline_run": Kind("list-checks", "Pipeline run"),
     "run": Kind("flask-conical", "Run", "r"),
+    "service": Kind("bot", "Service account"),
     "schedule": Kind("calendar-clock", "Schedule"),
     "topic": Kind("radio", "Topic", "t"),
     "user": Kind("user-round", "Person", "u"),
+    "workspace": Kind("folder", "Workspace"),
 }
 
 
