@@ -62,17 +62,18 @@ def collect_file(client: Groups, path: Path, dataset: str, options: CollectOptio
 
 def upload(client: Any, path: Path) -> dict[str, Any]:
     """Send a file; what the platform stores must have the hash of what was read."""
-    digest = sha256()
+    sent: list[Any] = []
 
     def chunks() -> Iterator[bytes]:
+        sent.append(sha256())
         with path.open("rb") as file:
             while chunk := file.read(_CHUNK):
-                digest.update(chunk)
+                sent[-1].update(chunk)
                 yield chunk
 
     address = f"{API}/workspaces/{quote(str(client.workspace), safe='')}/uploads?{urlencode({'filename': path.name})}"
-    answer = client.transport.upload(address, chunks(), {"Content-Type": "application/octet-stream"})
-    if answer["upload"] != digest.hexdigest():
+    answer = client.transport.upload(address, chunks, {"Content-Type": "application/octet-stream"})
+    if answer["upload"] != sent[-1].hexdigest():
         raise Failed("the upload arrived damaged", hint="send it again")
     return answer
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 import httpx2
@@ -63,7 +63,10 @@ class Transport:
 
     def send(self, method: str, path: str, **options: Any) -> httpx2.Response:
         """Send a request; repeat it while the platform is away, when repeating is safe."""
+        stream = options.pop("stream", None)
         for attempt in range(_TRIES):
+            if stream is not None:
+                options["content"] = stream()
             try:
                 response = self.http.request(method, path, **options)
             except httpx2.TransportError as reason:
@@ -90,9 +93,9 @@ class Transport:
         response = self.send(method, path, params=_query(query), json=body, headers=dict(headers))
         return response.json() if response.content else None
 
-    def upload(self, path: str, chunks: bytes | Iterable[bytes], headers: Mapping[str, str]) -> Any:
-        """Send a body as a stream."""
-        return self.send("PUT", path, content=chunks, headers=dict(headers)).json()
+    def upload(self, path: str, chunks: Callable[[], Iterable[bytes]], headers: Mapping[str, str]) -> Any:
+        """Send a body as a stream; it is asked for anew when it has to be sent again."""
+        return self.send("PUT", path, stream=chunks, headers=dict(headers)).json()
 
     def close(self) -> None:
         """Close the connections."""
