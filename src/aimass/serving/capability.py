@@ -47,6 +47,7 @@ CAPABILITY = Capability(
             order=10,
         ),
     ),
+    panels={"models.usage": "aimass.serving.console.used:usage_panel"},
     attention="aimass.serving.jobs:attention",
 )
 

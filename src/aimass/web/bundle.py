@@ -95,6 +95,8 @@ def attributes(given: dict[str, Any]) -> Markup:
     for name, value in given.items():
         if value is None or value is False:
             continue
+        if isinstance(value, Markup):
+            value = value.replace('"', Markup("&#34;"))  # noqa: PLW2901 what ``tojson`` writes is safe, but for its quotes
         name = name.rstrip("_").replace("__", ":").replace("_", "-")  # noqa: PLW2901 the same thing, spelled for HTML
         value = value.replace('"', "&#34;") if isinstance(value, Markup) else value  # noqa: PLW2901 JSON of `tojson`
         parts.append(escape(" ") + (escape(name) if value is True else Markup('{}="{}"').format(name, value)))

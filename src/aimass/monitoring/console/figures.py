@@ -38,7 +38,7 @@ def figures(visit: PageVisit, endpoints: Sequence[str], window_s: int) -> dict[s
         found[slug] = {
             **numbers_of(traffic.get(slug) or Traffic(), window_s),
             "revisions": {line.revision: numbers_of(line, window_s) for line in revisions},
-            "spark": sparks.get(slug),
+            "spark": sparks.get(slug, []),
             "psi": drift.max_psi if drift else None,
             "psi_limit": DRIFT_LIMIT,
             "feature": drift.features[0].name if drift and drift.features else "",

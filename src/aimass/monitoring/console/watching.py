@@ -33,7 +33,7 @@ def compute(visit: Visit, endpoint: str) -> Response:
     found = visit.get(Monitoring).evaluate_now(visit.who, wish)
     if found.notes and not found.drift and not found.quality:
         raise Invalid(found.notes[0], hint=visit.say("send it some requests and feedback first"))
-    return visit.done(visit.say("Computed; %(n)d alerts are open", n=len(found.alerts)))
+    return visit.done(visit.say("Computed; open alerts: %(n)d", n=len(found.alerts)))
 
 
 @router.post(f"{PATH}/drift/reference")

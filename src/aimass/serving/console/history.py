@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from fastapi import Response
@@ -17,6 +17,7 @@ from aimass.web import Visit, page_router
 
 router = page_router()
 PARTS = {"service-head": "serving/_head.html", "history": "serving/_history.html"}
+TOGETHER = timedelta(seconds=2)
 TONES = ("c1", "c2", "c3", "c4", "c5")
 
 
@@ -34,7 +35,7 @@ def history(visit: Visit, endpoint: str, cursor: str | None = None) -> Response:
         "serving/history.html",
         parts=PARTS,
         **shared,
-        entries=[(entry, _change(entry)) for entry in page.items],
+        entries=[(entry, _change(entry)) for entry in _told_once(page.items)],
         next=page.next,
         chart=timeline(revisions, visit.console.setup.clock.now()),
         back=numbers & set(back),
@@ -57,6 +58,19 @@ def timeline(revisions: Sequence[Revision], now: datetime) -> dict[str, Any]:
         }
         rows.setdefault(one.deployment, []).append(span)
     return {"rows": [{"name": name, "spans": spans} for name, spans in rows.items()]}
+
+
+def _told_once(entries: Sequence[HistoryEntry]) -> list[HistoryEntry]:
+    """Leave out changes of traffic that a revision of the same moment tells already."""
+    revisions = [entry for entry in entries if entry.kind == "revision"]
+    return [
+        entry
+        for entry in entries
+        if entry.kind == "revision"
+        or not any(
+            r.cause == entry.cause and r.actor == entry.actor and abs(r.time - entry.time) < TOGETHER for r in revisions
+        )
+    ]
 
 
 def _change(entry: HistoryEntry) -> str:

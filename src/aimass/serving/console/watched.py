@@ -41,7 +41,6 @@ def record(visit: Visit, endpoint: str, request: str) -> Response:
         **shared,
         panel=panel,
         answered=answered,
-        request_id=request,
         **panel.context,
     )
 

@@ -49,6 +49,7 @@ function draw(place) {
     chart.picture = echarts.init(chart.canvas, null, { renderer: "canvas" });
   }
   const { option, summary } = kinds[chart.kind](chart.data, palette);
+  if (chart.still) option.animation = false;
   chart.canvas.setAttribute("aria-label", `${place.dataset.title}. ${summary ?? ""}`.trim());
   chart.picture.setOption({ ...frame(palette), ...option }, { notMerge: true });
 }
@@ -140,11 +141,10 @@ document.addEventListener("live", ({ detail: { topic, data } }) => {
 export function start(place) {
   const data = JSON.parse(place.querySelector('script[type="application/json"]').textContent);
   const before = charts.get(place);
-  charts.set(place, { kind: place.dataset.chart, data, picture: before?.picture, canvas: before?.canvas });
+  before?.picture?.dispose();
+  charts.set(place, { kind: place.dataset.chart, data, still: Boolean(before?.picture) });
   if (before?.picture) {
-    // A part of the page that fetched itself again brings new data for a picture that is there: nothing blinks.
-    place.querySelector(".skeleton")?.remove();
-    if (!before.canvas.isConnected) place.append(before.canvas);
+    // A part of the page that fetched itself again: the new picture is there before the next frame, and nothing blinks.
     draw(place);
     return;
   }

@@ -2,10 +2,15 @@
 import { element, say } from "./page.js";
 import { problemToast, toast } from "./toasts.js";
 
+const DONE = 204;
+
 export function startForms(htmx) {
   document.addEventListener("htmx:confirm", ask);
   document.addEventListener("htmx:config:request", (event) => clearErrors(event.detail.ctx.sourceElement));
   document.addEventListener("htmx:response:error", (event) => showProblem(event.detail.ctx));
+  document.addEventListener("htmx:after:request", ({ detail: { ctx } }) => {
+    if (ctx.response?.status === DONE) ctx.sourceElement?.closest?.("dialog[open]")?.close();
+  });
   document.addEventListener("htmx:error", (event) => {
     if (event.detail.error?.name === "TypeError") toast({ text: say("Offline"), tone: "bad" });
   });

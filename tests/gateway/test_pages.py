@@ -1,0 +1,79 @@
+"""The pages of the gateway over HTTP: workers, routes, consumers and their limits."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+
+import pytest
+
+from aimass.access import CreateWorkspace
+from tests.fixtures.served import Served, served
+from tests.fixtures.site import ROLES, unnamed_actions
+
+AT = "/demo/operate/gateway"
+PAGES = (AT, f"{AT}/consumers", f"{AT}/consumers?q=sho", f"{AT}/consumers?q=nobody")
+
+
+@pytest.fixture(scope="module")
+def stage() -> Iterator[Served]:
+    with served() as found:
+        yield found
+
+
+@pytest.mark.parametrize("path", PAGES)
+def test_each_page_opens_for_every_role_and_not_for_strangers(stage: Served, path: str) -> None:
+    for role in ROLES:
+        assert stage.site.visitor(role).open(path).status_code == 200, role
+    assert stage.site.visitor("stranger").open(path).status_code == 404
+    assert stage.site.visitor().open(path).status_code == 303
+
+
+@pytest.mark.parametrize("path", PAGES)
+def test_every_action_names_its_operation(stage: Served, path: str) -> None:
+    assert unnamed_actions(stage.site.visitor("root").open(path).text, stage.site.cases()) == []
+
+
+def test_workers_show_whether_they_serve_by_the_newest_snapshot(stage: Served) -> None:
+    stage.until(lambda: stage.gateway.status()["snapshot"] > 0)
+    page = stage.site.visitor("viewer").open(AT).text
+    assert "of 1 are current" in page
+    assert str(stage.gateway.status()["pid"]) in page
+    assert "POST /v2/models/churn/infer" in page
+    assert "70 %" in page
+
+
+def test_a_consumer_is_limited_and_set_free_again(stage: Served) -> None:
+    operator, at = stage.site.visitor("operator"), f"{AT}/consumers/shop/rate"
+    page = operator.open(f"{AT}/consumers").text
+    assert re.search(r"shop.*?every service", page, re.DOTALL)
+    said = operator.do("POST", at, rate_per_s="2.5", version="0")
+    assert json.loads(said.headers["hx-trigger"])["toast"]["text"] == "shop may send 2.5 requests a second"
+    assert "2.5/s" in operator.open(f"{AT}/consumers").text
+    assert operator.do("POST", at, rate_per_s="9", version="0").status_code == 412
+    assert operator.do("POST", at, rate_per_s="fast", version="1").json()["field"] == "rate_per_s"
+    assert operator.do("POST", at, rate_per_s="-1", version="1").json()["field"] == "rate_per_s"
+    assert operator.do("POST", at, rate_per_s="", version="1").status_code == 204
+    assert operator.do("POST", f"{AT}/consumers/nobody/rate", rate_per_s="1").status_code == 404
+
+
+@pytest.mark.parametrize("role", [role for role in ROLES if role not in ("operator", "admin")])
+def test_only_operators_limit_a_consumer(stage: Served, role: str) -> None:
+    visitor = stage.site.visitor(role)
+    assert visitor.do("POST", f"{AT}/consumers/shop/rate", rate_per_s="1").status_code == 403
+    assert "Limit…" not in visitor.open(f"{AT}/consumers").text
+
+
+def test_a_consumer_shows_what_it_sends(stage: Served) -> None:
+    page = stage.site.visitor("viewer").open(f"{AT}/consumers").text
+    row = page.partition('<span class="name">shop</span>')[2].partition("</tr>")[0]
+    assert re.search(r'class="num">[\d.]+</td>', row)
+    assert "%" in row
+
+
+def test_a_workspace_without_routes_and_keys_says_how_to_begin(stage: Served) -> None:
+    stage.site.access.create_workspace(stage.site.root, CreateWorkspace(name="Quiet"))
+    root = stage.site.visitor("root")
+    assert "No route yet" in root.open("/quiet/operate/gateway").text
+    assert "Nobody can call yet" in root.open("/quiet/operate/gateway/consumers").text
