@@ -109,8 +109,17 @@ def test_payloads_are_left_out_when_the_endpoint_wants_none(write_segment: Any, 
     assert rows(table)["label"].to_list() == [None]
 
 
+def test_a_request_that_was_repeated_is_kept_once_whoever_answered_it(
+    write_segment: Any, commit: Any, table: Path
+) -> None:
+    commit(write_segment([make_record(1)]))
+    again = [make_record(1, deployment="canary", revision="rev-2")]
+    assert commit(write_segment(again))["tables"][0]["repeated"] == 1
+    assert pl.read_delta(str(table))["deployment"].to_list() == ["champion"]
+
+
 def test_a_shadow_answers_the_same_request_and_is_kept_beside_it(write_segment: Any, commit: Any, table: Path) -> None:
-    both = [make_record(1), make_record(1, deployment="shadow", revision="rev-2")]
+    both = [make_record(1), make_record(1, deployment="shadow", revision="rev-2", shadow=True)]
     told = commit(write_segment(both))
     assert [(t["deployment"], t["requests"]) for t in told["tables"][0]["traffic"]] == [("champion", 1), ("shadow", 1)]
     assert commit(write_segment(both))["tables"][0]["repeated"] == 2

@@ -113,8 +113,8 @@ def _commit(batch: _Batch, args: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _key(record: Mapping[str, Any]) -> tuple[str, str]:
-    """Return what names a record: a shadow deployment answers the same request once more."""
-    return record["id"], str(record.get("deployment") or "")
+    """Return what names a record: its request, whoever answered it when it was repeated, or its shadow's answer."""
+    return record["id"], str(record.get("deployment") or "") if record.get("shadow") else ""
 
 
 def _once(records: list[dict[str, Any]]) -> dict[tuple[str, str], dict[str, Any]]:
@@ -141,6 +141,7 @@ def known_keys(path: Path, records: list[dict[str, Any]]) -> set[tuple[str, str]
             columns = scan(path).select("id", "deployment")
             near = columns.filter(pl.col("id").is_between(pl.lit(min(group)), pl.lit(max(group))))
             found.update(near.filter(pl.col("id").is_in(sorted(group))).collect().iter_rows())
+    found |= {(id_, "") for id_, _ in found}  # a shadow answers after the one it follows, so the id tells of that one
     return found & {_key(record) for record in records}
 
 
