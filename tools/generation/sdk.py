@@ -14,6 +14,7 @@ from aimass.kernel.usecase import UseCase
 from tools.generation.model import Platform, mentioned, operation_of, spell
 
 FOLDER = "src/aimass/client/generated"
+_PACKAGE = "aimass.client.generated"
 HEAD = "from __future__ import annotations\n\n"
 _ROOT = Path(__file__).resolve().parents[2]
 _SAMPLE = f"{FOLDER}/generated.py"
@@ -138,7 +139,7 @@ def _module(title: str, text: str, imports: str) -> str:
 
 def _methods(platform: Platform, room: str) -> str:
     cases = [c for c in platform.cases if c.name.rpartition(".")[0] == room]
-    name = "".join(part.title() for part in room.replace(".", "_").split("_"))
+    name = _class(room)
     text = "\n".join(
         [
             "",
@@ -183,23 +184,30 @@ def _method(case: UseCase, start: str, call: str) -> str:
     )
 
 
+def _class(room: str) -> str:
+    return "".join(part.title() for part in room.replace(".", "_").split("_"))
+
+
 def _groups(rooms: list[str]) -> str:
     lines = [f'"""Groups of methods by room. {NOTE}"""', "", HEAD]
-    names = {room: "".join(part.title() for part in room.replace(".", "_").split("_")) for room in rooms}
+    lines += ["from functools import cached_property", "from typing import TYPE_CHECKING", ""]
+    lines += ["from aimass.kernel.doors import door", "", "if TYPE_CHECKING:"]
+    for room in rooms:
+        lines.append(f"    from {_PACKAGE}.{_file(room)} import Async{_class(room)}Calls, {_class(room)}Calls")
     lines += [
-        f"from aimass.client.generated.{_file(room)} import Async{names[room]}Calls, {names[room]}Calls"
-        for room in rooms
+        "    from aimass.client.transport import AsyncTransport, Transport",
+        "",
+        "_calls, _ = door(",
+        "    __name__,",
     ]
-    lines.append("from aimass.client.transport import AsyncTransport, Transport")
+    names = [(f"{prefix}{_class(room)}Calls", _file(room)) for room in rooms for prefix in ("", "Async")]
+    lines += ["    {", *(f'        "{name}": "{_PACKAGE}.{file}",' for name, file in names), "    },", ")"]
     for prefix, base in (("", "Transport"), ("Async", "AsyncTransport")):
-        lines += [
-            "",
-            "",
-            f"class {prefix}Groups:",
-            '    """One attribute per room."""',
-            "",
-            f"    def __init__(self, transport: {base}, workspace: str | None) -> None:",
-        ]
-        lines += [f"        self.{_file(room)} = {prefix}{names[room]}Calls(transport, workspace)" for room in rooms]
-        lines += ["        return"] if not rooms else []
+        lines += ["", "", f"class {prefix}Groups:", '    """One attribute per room, made when it is first used."""', ""]
+        lines += [f"    def __init__(self, transport: {base}, workspace: str | None) -> None:"]
+        lines += ["        self._reached = (transport, workspace)"]
+        for room in rooms:
+            name = f"{prefix}{_class(room)}Calls"
+            lines += ["", "    @cached_property", f"    def {_file(room)}(self) -> {name}:"]
+            lines += [f'        """Operations of {room}."""', f'        return _calls("{name}")(*self._reached)']
     return "\n".join([*lines, ""])

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import functools
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from aimass.client import Client
+from aimass import client as sdk
+
+if TYPE_CHECKING:
+    from aimass.client import Client
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -22,7 +25,7 @@ class Connection:
 
     def open(self) -> Client:
         """Connect."""
-        return Client(self.url, key=self.key, workspace=self.workspace)
+        return sdk.Client(self.url, key=self.key, workspace=self.workspace)
 
 
 def connection_options(command: click.Command) -> click.Command:

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import time
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
 from aimass.cli.show import console
-from aimass.client import Client
 from aimass.kernel.errors import Failed
+
+if TYPE_CHECKING:
+    from aimass.client import Client
 
 _POLL_S = 0.3
 _ENDS = frozenset({"SUCCEEDED", "FAILED", "CANCELLED", "FINISHED", "KILLED", "READY", "APPROVED", "REJECTED"})

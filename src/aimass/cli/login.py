@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from aimass.client import Client, ClientSettings, save_settings
+from aimass import client as sdk
 
 
 @click.command(help="Sign in, and keep address and key for later commands.")
@@ -18,10 +18,10 @@ def login(url: str, name: str | None, code: str | None, key: str | None, workspa
     if key is None:
         name = name or click.prompt("name")
         password = click.prompt("password", hide_input=True)
-        with Client(url) as client:
+        with sdk.Client(url) as client:
             session = client.access.sign_in(name=name, password=password, totp=code, agent="aimass login")
         key = session.token
-    with Client(url, key=key) as client:
+    with sdk.Client(url, key=key) as client:
         me = client.access.who_am_i()
-    path = save_settings(ClientSettings(url=url, key=key, workspace=workspace))
+    path = sdk.save_settings(sdk.ClientSettings(url=url, key=key, workspace=workspace))
     click.echo(f"signed in as {me.name!r}; kept in {path}")
