@@ -13,6 +13,7 @@ from tests.fixtures.messages import SOURCE
 
 CALL = re.compile(r"ui\.(?:form|button|menu_item)\((?:[^()]|\([^()]*\))*\)|<[^>]*\shx-(?:post|put|patch|delete)=[^>]*>")
 CHANGES = re.compile(r"hx[_-](?:post|put|patch|delete)=")
+PREFERENCE = "/console/preferences/"  # theme and language are the browser's, not the platform's
 NAMED = re.compile(r"""data[_-]operation=""")  # a macro passes on the name that its caller gives
 OPERATION = re.compile(r"""data[_-]operation=["']([\w.]+)["']""")
 
@@ -21,7 +22,8 @@ def _actions() -> list[tuple[str, str]]:
     """Return each form and button of a room's template that changes something."""
     templates = [p for p in sorted(SOURCE.glob("**/templates/**/*.html")) if not p.is_relative_to(SOURCE / "web")]
     calls = [(str(p.relative_to(SOURCE)), call) for p in templates for call in CALL.findall(p.read_text("utf-8"))]
-    return [(where, call) for where, call in calls if "ui.form(" in call or CHANGES.search(call)]
+    of_the_platform = [(where, call) for where, call in calls if PREFERENCE not in call]
+    return [(where, call) for where, call in of_the_platform if "ui.form(" in call or CHANGES.search(call)]
 
 
 def test_every_action_of_a_room_names_its_operation():
