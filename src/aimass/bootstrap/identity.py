@@ -84,7 +84,9 @@ class Identity:
                     topic=f"{workspace}/jobs",
                 )
             )
-        found = [need for c in capabilities if c.attention for need in load(c.attention)(self._registry, who, workspace)]
+        found = [
+            need for c in capabilities if c.attention for need in load(c.attention)(self._registry, who, workspace)
+        ]
         needs = sum(need["workspace"] in (workspace, ANYWHERE) for need in found)
         badges.append(Badge(icon="bell", label="Needs you", count=needs, href="/", tone="warn" if needs else "mute"))
         return badges

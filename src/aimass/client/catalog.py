@@ -2745,6 +2745,15 @@ OPERATIONS: dict[str, Operation] = {
         params=(
             Param(name="workspace", where="path", kind="str", help="slug of the workspace"),
             Param(name="text", where="query", kind="str", required=False, help="words in the name"),
+            Param(name="alias", where="query", kind="str", required=False, help="only models with this alias"),
+            Param(
+                name="review",
+                where="query",
+                kind="str",
+                required=False,
+                choices=("SUBMITTED", "SCANNING", "QUARANTINED", "APPROVED", "REJECTED"),
+                help="only models whose newest version is there",
+            ),
             Param(name="limit", where="query", kind="int", required=False, default=50, help="most items of the page"),
             Param(name="cursor", where="query", kind="str", required=False, help="where the page before ended"),
         ),

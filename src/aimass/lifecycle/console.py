@@ -218,8 +218,6 @@ def subjects(step: Step) -> Iterator[tuple[str, str]]:
         yield "", f"run:{out['chosen']}"
     if "model_version" in out:
         yield "", f"model_version:{out['model']}/{out['model_version']}"
-    if "endpoint" in out:
-        yield "", f"endpoint:{out['endpoint']}"
 
 
 def plain_output(step: Step) -> list[tuple[str, Any]]:

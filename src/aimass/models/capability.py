@@ -9,7 +9,7 @@ from aimass.access import Access, OneWorkspace
 from aimass.cluster import Jobs
 from aimass.infra.blobs import Blobs
 from aimass.infra.database import Database
-from aimass.kernel.capability import Capabilities, Capability, JobKind, JobKinds, load
+from aimass.kernel.capability import Capabilities, Capability, JobKind, JobKinds, Place, load
 from aimass.kernel.layout import DataDir
 from aimass.kernel.principal import SYSTEM
 from aimass.kernel.registry import Registry
@@ -28,6 +28,7 @@ CAPABILITY = Capability(
     build="aimass.models.capability:build",
     service="aimass.models.service.models:Models",
     api="aimass.models.api:router",
+    console="aimass.models.console:router",
     jobs={
         "models.review": JobKind(
             run="aimass.models.children.review:review",
@@ -36,6 +37,19 @@ CAPABILITY = Capability(
         ),
     },
     emits=ALL,
+    pages=(
+        Place(
+            path="/{workspace}/models", title="Library", place="models", icon="box", permission="models.read", order=10
+        ),
+        Place(
+            path="/{workspace}/reviews",
+            title="Reviews",
+            place="models",
+            icon="clipboard-check",
+            permission="models.read",
+            order=20,
+        ),
+    ),
     attention="aimass.models.jobs:attention",
     search="aimass.models.search:document",
 )

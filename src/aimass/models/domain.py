@@ -245,6 +245,8 @@ class ListModels:
 
     workspace: Workspace
     text: Annotated[str | None, MaxLen(200), doc("words in the name")] = None
+    alias: Annotated[str | None, MaxLen(63), doc("only models with this alias")] = None
+    review: Annotated[ReviewState | None, doc("only models whose newest version is there")] = None
     limit: Limit = 50
     cursor: Cursor = None
 

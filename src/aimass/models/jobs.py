@@ -49,8 +49,7 @@ def _note(registry: Registry, job: Job, checks: list[Check]) -> None:
 
 def attention(registry: Registry, who: Principal, workspace: str = ANYWHERE) -> list[dict[str, Any]]:
     """Return the versions that wait for a decision this principal may take."""
-    if workspace == ANYWHERE or not who.allows("models.approve", workspace):
-        return []
+    waiting = registry.get(Models).waiting_reviews(None if workspace == ANYWHERE else workspace)
     return [
         {
             "kind": "review",
@@ -58,10 +57,11 @@ def attention(registry: Registry, who: Principal, workspace: str = ANYWHERE) -> 
             if review.has_passed
             else f"{review.model} version {review.number} did not pass its review",
             "subject": f"model_version:{review.model}/{review.number}",
-            "workspace": workspace,
+            "workspace": review.workspace,
             "since": review.checked_at,
-            "path": f"/{workspace}/models/{review.model}/versions/{review.number}",
+            "path": f"/{review.workspace}/models/{review.model}/versions/{review.number}?tab=reviews",
         }
-        for review in registry.get(Models).waiting_reviews(workspace)
-        if not (review.has_passed and who.id == review.author)
+        for review in waiting
+        if who.allows("models.approve", review.workspace, f"model:{review.model}")
+        and not (review.has_passed and who.id == review.author)
     ]

@@ -150,10 +150,32 @@ def models_page(conn: Connection, command: ListModels) -> Sequence[Model]:
     query = select(models).where(models.c.workspace == command.workspace, models.c.deleted_at.is_(None))
     if command.text:
         query = query.where(func.lower(models.c.name).contains(command.text.lower(), autoescape=True))
+    if command.alias:
+        named = select(aliases.c.model).where(aliases.c.workspace == command.workspace)
+        query = query.where(models.c.slug.in_(named.where(aliases.c.alias == command.alias)))
+    if command.review:
+        query = query.where(models.c.slug.in_(_newest_is(command.workspace, command.review)))
     if command.cursor:
         query = query.where(models.c.id < decode_cursor(command.cursor))
     rows = conn.execute(query.order_by(models.c.id.desc()).limit(command.limit + 1)).all()
     return _models(conn, command.workspace, rows)
+
+
+def _newest_is(workspace: str, review: str) -> Select[Any]:
+    """Select the models whose newest version has its review there."""
+    newest = select(versions.c.model, func.max(versions.c.number).label("number")).where(
+        versions.c.workspace == workspace, versions.c.deleted_at.is_(None)
+    )
+    last = newest.group_by(versions.c.model).subquery()
+    both = (versions.c.model == last.c.model) & (versions.c.number == last.c.number)
+    query = select(versions.c.model).join(last, both).where(versions.c.workspace == workspace)
+    return query.where(versions.c.review == review)
+
+
+def aliases_in_use(conn: Connection, workspace: str) -> list[str]:
+    """Return every name of an alias in a workspace."""
+    query = select(aliases.c.alias).where(aliases.c.workspace == workspace).distinct().order_by(aliases.c.alias)
+    return list(conn.execute(query).scalars())
 
 
 def _models(conn: Connection, workspace: str, rows: Sequence[Row[Any]]) -> list[Model]:
@@ -287,6 +309,17 @@ def reviews_page(conn: Connection, command: ListReviews) -> Sequence[Review]:
     if command.cursor:
         query = query.where(reviews.c.id < decode_cursor(command.cursor))
     return [_review(row) for row in conn.execute(query.order_by(reviews.c.id.desc()).limit(command.limit + 1))]
+
+
+def reviews_waiting(conn: Connection, workspace: str | None, limit: int = 100) -> list[Review]:
+    """Return the reviews that wait for a person, newest first; a version that went waits no more."""
+    there = (versions.c.workspace == reviews.c.workspace) & (versions.c.model == reviews.c.model)
+    newest = select(func.max(reviews.c.id)).group_by(reviews.c.workspace, reviews.c.model, reviews.c.number)
+    query = select(reviews).join(versions, there & (versions.c.number == reviews.c.number))
+    query = query.where(reviews.c.id.in_(newest), reviews.c.state == "QUARANTINED", versions.c.deleted_at.is_(None))
+    if workspace is not None:
+        query = query.where(reviews.c.workspace == workspace)
+    return [_review(row) for row in conn.execute(query.order_by(reviews.c.id.desc()).limit(limit))]
 
 
 def add_review(change: Change, values: Mapping[str, Any]) -> None:

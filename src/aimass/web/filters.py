@@ -10,6 +10,7 @@ from typing import Any
 from markupsafe import Markup
 
 from aimass.kernel.clock import Clock, instant
+from aimass.web.markdown import markdown
 
 Say = Callable[..., str]
 NONE = "–"
@@ -139,4 +140,12 @@ def time_filters(clock: Clock, say: Say) -> dict[str, Callable[..., Any]]:
     return {"ago": ago, "since": since}
 
 
-PLAIN = {"number": number, "short": short, "bytes": size, "percent": percent, "duration": duration, "exact": exact}
+PLAIN = {
+    "number": number,
+    "short": short,
+    "bytes": size,
+    "percent": percent,
+    "duration": duration,
+    "exact": exact,
+    "markdown": markdown,
+}

@@ -125,12 +125,16 @@ class ModelsCalls(Calls):
         *,
         workspace: str | None = None,
         text: str | None = None,
+        alias: str | None = None,
+        review: Literal["SUBMITTED", "SCANNING", "QUARANTINED", "APPROVED", "REJECTED"] | None = None,
         limit: int | None = None,
         cursor: str | None = None,
     ) -> Page[Model]:
         """List models, newest first."""
         return self._call(
-            "models.list_models", {"workspace": workspace, "text": text, "limit": limit, "cursor": cursor}, Page[Model]
+            "models.list_models",
+            {"workspace": workspace, "text": text, "alias": alias, "review": review, "limit": limit, "cursor": cursor},
+            Page[Model],
         )
 
     def list_reviews(
@@ -315,12 +319,16 @@ class AsyncModelsCalls(AsyncCalls):
         *,
         workspace: str | None = None,
         text: str | None = None,
+        alias: str | None = None,
+        review: Literal["SUBMITTED", "SCANNING", "QUARANTINED", "APPROVED", "REJECTED"] | None = None,
         limit: int | None = None,
         cursor: str | None = None,
     ) -> Page[Model]:
         """List models, newest first."""
         return await self._call(
-            "models.list_models", {"workspace": workspace, "text": text, "limit": limit, "cursor": cursor}, Page[Model]
+            "models.list_models",
+            {"workspace": workspace, "text": text, "alias": alias, "review": review, "limit": limit, "cursor": cursor},
+            Page[Model],
         )
 
     async def list_reviews(

@@ -9,7 +9,7 @@ from aimass.models.domain import Alias, ListAliases, OneAlias, SetAlias
 from aimass.models.errors import NotApproved
 from aimass.models.events import ALIAS_CHANGED
 from aimass.models.service.ground import Part, need_alias, need_fresh, need_model, need_version
-from aimass.models.store import aliases_of, find_alias, put_alias, remove_alias
+from aimass.models.store import aliases_in_use, aliases_of, find_alias, put_alias, remove_alias
 
 
 class Aliases(Part):
@@ -89,3 +89,8 @@ class Aliases(Part):
         with self._database.read() as conn:
             need_model(conn, command.workspace, command.model)
             return aliases_of(conn, command.workspace, command.model)
+
+    def alias_names(self, workspace: str) -> list[str]:
+        """Return every name of an alias in a workspace, for pages that checked the right."""
+        with self._database.read() as conn:
+            return aliases_in_use(conn, workspace)

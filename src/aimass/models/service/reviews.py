@@ -27,7 +27,15 @@ from aimass.models.domain import (
 from aimass.models.errors import OwnVersion
 from aimass.models.events import APPROVED, QUARANTINED, REJECTED, SUBMITTED
 from aimass.models.service.ground import Part, need_version, one
-from aimass.models.store import add_review, find_review, newest_review, put_review, put_version, reviews_page
+from aimass.models.store import (
+    add_review,
+    find_review,
+    newest_review,
+    put_review,
+    put_version,
+    reviews_page,
+    reviews_waiting,
+)
 
 AUTO = policy("auto")
 _OWN = ("manifest", "format", "smoke", "parity")
@@ -173,10 +181,10 @@ class Reviews(Part):
         change.event(QUARANTINED, subject=subject, data={"review": review.id, "failed": failed})
         return need_review(change.conn, review.workspace, review.id)
 
-    def waiting_reviews(self, workspace: str) -> list[Review]:
-        """Return the reviews of a workspace that wait for a person."""
+    def waiting_reviews(self, workspace: str | None = None) -> list[Review]:
+        """Return the reviews that wait for a person; of every workspace when none is named."""
         with self._database.read() as conn:
-            return list(reviews_page(conn, ListReviews(workspace=workspace, state="QUARANTINED", limit=100)))
+            return reviews_waiting(conn, workspace)
 
 
 def need_review(conn: Any, workspace: str, review: str) -> Review:

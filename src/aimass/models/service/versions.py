@@ -149,6 +149,10 @@ class Versions(Part):
             found = find_alias(conn, workspace, model, alias)
             return None if found is None else need_version(conn, workspace, model, found.number)
 
+    def manifest(self, version: ModelVersion) -> Manifest:
+        """Return what the package of a version says of itself, for rooms and pages that checked the right."""
+        return self._packages.manifest(version.digest)
+
     def materialise(self, version: ModelVersion) -> Path:
         """Return a folder with the verified package of a version, whatever its review says."""
         return self._packages.folder(version.digest)

@@ -87,11 +87,11 @@ def history_of(report: Mapping[str, Any]) -> dict[str, Any] | None:
     return {"x": "step", "series": series} if series else None
 
 
-def folds_of(report: Mapping[str, Any], metric: str) -> dict[str, Any] | None:
+def folds_of(report: Mapping[str, Any], metric: str, x_name: str) -> dict[str, Any] | None:
     """Return one metric over the folds of the cross-validation."""
     folds = [fold[metric] for fold in report.get("folds", []) if metric in fold]
     points = [[number, value] for number, value in enumerate(folds, start=1)]
-    return {"x": "step", "series": [{"name": metric, "points": points}]} if points else None
+    return {"x": "step", "x_name": x_name, "series": [{"name": metric, "points": points}]} if points else None
 
 
 def pairs(xs: Sequence[float], ys: Sequence[float]) -> list[list[float]]:

@@ -33,7 +33,11 @@ def run(visit: Visit, run: str, tab: Tab = "", part: Part | Literal[""] = "") ->
     more: dict[str, Any] = {"shown": evaluation_shown(visit, found, evaluations, part)} if tab == "evaluation" else {}
     more |= {"artifacts": training.list_artifacts(visit.who, one)} if tab == "files" else {}
     if report and not tab:
-        more |= {"charts": charts_of(report), "history": history_of(report), "folds": folds_of(report, "roc_auc")}
+        more |= {
+            "charts": charts_of(report),
+            "history": history_of(report),
+            "folds": folds_of(report, "roc_auc", visit.say("fold")),
+        }
     return visit.render(
         "training/run.html",
         parts=PARTS,

@@ -95,7 +95,7 @@ function line(data, colour) {
         axisLine: { show: true, lineStyle: { color: colour.line2 } },
         minInterval: time ? undefined : 1,
         axisLabel: { color: colour.fg2, fontSize: 11, hideOverlap: true, formatter: time ? CLOCK : undefined },
-        name: time ? undefined : say(data.x === "epoch" ? "Epoch" : "Step"), nameGap: 24,
+        name: time ? undefined : data.x_name ?? say(data.x === "epoch" ? "Epoch" : "Step"), nameGap: 24,
       }),
       yAxis: axis(colour, { type: data.log ? "log" : "value", scale: !data.from_zero, splitNumber: 4, axisLabel: { color: colour.fg2, fontSize: 11, formatter: write } }),
       series: drawn,

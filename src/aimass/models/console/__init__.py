@@ -1,0 +1,10 @@
+"""Pages of the room models: the library, one model with its versions, reviews."""
+
+from __future__ import annotations
+
+from aimass.models.console import library, model, reviews, versions
+from aimass.web import page_router
+
+router = page_router()
+for _part in (library, versions, reviews, model):
+    router.include_router(_part.router)
