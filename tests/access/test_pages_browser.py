@@ -65,7 +65,7 @@ def more(site: Site) -> dict[str, str]:
 
 @pytest.mark.parametrize("language", ["en", "zh"])
 @pytest.mark.parametrize("theme", ["light", "dark"])
-def test_every_page_is_accessible(browser, site, url, more, theme, language):  # noqa: F811
+def test_every_page_is_accessible(browser, site, url, more, theme, language):
     cookies = site.cookies("root")
     found = {}
     for name, path in {**OPEN, **PAGES, **more}.items():
@@ -80,7 +80,7 @@ def test_every_page_is_accessible(browser, site, url, more, theme, language):  #
     assert {name: faults for name, faults in found.items() if faults} == {}
 
 
-def test_a_sign_in_asks_for_the_code_only_when_the_account_has_an_authenticator(browser, site, url):  # noqa: F811
+def test_a_sign_in_asks_for_the_code_only_when_the_account_has_an_authenticator(browser, site, url):
     site.person("twofold")
     visitor = site.visitor("twofold")
     shown = visitor.do("POST", "/settings/profile/totp", password=PASSWORD).text
@@ -103,7 +103,7 @@ def test_a_sign_in_asks_for_the_code_only_when_the_account_has_an_authenticator(
         page.wait_for_url("**/settings/profile")
 
 
-def test_a_wrong_password_is_said_at_its_field(browser, site, url):  # noqa: F811
+def test_a_wrong_password_is_said_at_its_field(browser, site, url):
     with new_page(browser, url=url) as page:
         page.goto(f"{url}/login")
         settle(page)
@@ -116,7 +116,7 @@ def test_a_wrong_password_is_said_at_its_field(browser, site, url):  # noqa: F81
         assert axe_violations(page) == []
 
 
-def test_an_authenticator_is_set_up_by_a_square_code(browser, site, url):  # noqa: F811
+def test_an_authenticator_is_set_up_by_a_square_code(browser, site, url):
     site.person("pairing")
     with new_page(browser, cookies=site.cookies("pairing"), url=url) as page:
         page.goto(f"{url}/settings/profile")
@@ -134,7 +134,7 @@ def test_an_authenticator_is_set_up_by_a_square_code(browser, site, url):  # noq
         assert axe_violations(page) == []
 
 
-def test_a_key_is_made_in_a_dialog_and_the_list_behind_it_knows_it(browser, site, url):  # noqa: F811
+def test_a_key_is_made_in_a_dialog_and_the_list_behind_it_knows_it(browser, site, url):
     with new_page(browser, cookies=site.cookies("admin"), url=url) as page:
         page.goto(f"{url}/demo/settings/keys")
         settle(page)
@@ -152,7 +152,7 @@ def test_a_key_is_made_in_a_dialog_and_the_list_behind_it_knows_it(browser, site
         assert page.locator(".secret-text").count() == 0
 
 
-def test_a_wrong_role_is_refused_inside_the_dialog(browser, site, url):  # noqa: F811
+def test_a_wrong_role_is_refused_inside_the_dialog(browser, site, url):
     with new_page(browser, cookies=site.cookies("admin"), url=url) as page:
         page.goto(f"{url}/demo/settings/members")
         settle(page)
@@ -164,7 +164,7 @@ def test_a_wrong_role_is_refused_inside_the_dialog(browser, site, url):  # noqa:
         assert page.locator("#give-role").is_visible()
 
 
-def test_a_reviewer_approves_and_the_page_follows(browser, site, url):  # noqa: F811
+def test_a_reviewer_approves_and_the_page_follows(browser, site, url):
     asked = RequestApproval(workspace="demo", subject="x:9", reason="In the browser", permission="models.approve")
     id_ = site.access.request_approval(site.people["editor"], asked).id
     with new_page(browser, cookies=site.cookies("reviewer"), url=url) as page:

@@ -135,7 +135,7 @@ def test_jobs_are_found_by_their_titles(site, done):
 
 
 @pytest.mark.parametrize(("theme", "language"), [("light", "en"), ("dark", "zh")])
-def test_the_pages_are_accessible(browser, site, done, failed, theme, language):  # noqa: F811
+def test_the_pages_are_accessible(browser, site, done, failed, theme, language):
     paths = (*PAGES, f"/demo/work/jobs/{done.id}", f"/demo/work/jobs/{failed.id}")
     pages = new_page(browser, theme=theme, language=language, cookies=site.cookies("root"), url="http://127.0.0.1")
     with serving(site.app) as url, pages as page:

@@ -154,7 +154,7 @@ def test_the_log_of_a_collection_is_read_line_by_line(site, collections):
 
 
 @pytest.mark.parametrize(("theme", "language"), [("light", "en"), ("dark", "zh")])
-def test_the_pages_are_accessible(browser, site, data, collections, theme, language):  # noqa: F811
+def test_the_pages_are_accessible(browser, site, data, collections, theme, language):
     found: dict[str, list[str]] = {}
     upload = data.upload("id,name\n1,Ann\n", "n.csv").upload
     visit = {"theme": theme, "language": language, "cookies": site.cookies("root")}
@@ -167,7 +167,7 @@ def test_the_pages_are_accessible(browser, site, data, collections, theme, langu
     assert {path: lines for path, lines in found.items() if lines} == {}
 
 
-def test_a_file_is_dropped_in_a_browser_and_becomes_a_version(browser, site, tmp_path: Path):  # noqa: F811
+def test_a_file_is_dropped_in_a_browser_and_becomes_a_version(browser, site, tmp_path: Path):
     file = tmp_path / "dropped.csv"
     file.write_text("id,plan\n1,basic\n2,plus\n")
     stop = threading.Event()

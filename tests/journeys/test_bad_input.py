@@ -78,9 +78,11 @@ def _table(rows: int = ROWS) -> str:
 def house() -> Iterator[House]:
     folder = Path(tempfile.mkdtemp(prefix="am"))
     with running_platform(folder / "d") as platform:
-        with platform.admin() as admin:
+        with platform.admin("lab") as admin:
             admin.access.create_workspace(name="lab", review="auto")
-        with platform.admin("lab") as client:
+            admin.access.create_service(name="builder", role="admin")
+            key = admin.access.create_key(name="builder", service="builder").text
+        with Client(platform.url, key=key, workspace="lab") as client:
             made = House(platform, client, folder)
             made.collect(_table(), "small")
             made.learn("small", "left")

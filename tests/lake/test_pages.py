@@ -171,7 +171,7 @@ def test_a_dataset_is_made_changed_deleted_and_brought_back(site, editor):
 
 
 @pytest.mark.parametrize(("theme", "language"), [("light", "en"), ("dark", "zh")])
-def test_the_pages_are_accessible(browser, site, theme, language):  # noqa: F811
+def test_the_pages_are_accessible(browser, site, theme, language):
     found: dict[str, list[str]] = {}
     visit = {"theme": theme, "language": language, "cookies": site.cookies("root")}
     with serving(site.app) as url, new_page(browser, **visit, url=url) as page:

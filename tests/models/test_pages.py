@@ -197,7 +197,7 @@ def test_models_and_versions_are_found(site):
 
 
 @pytest.mark.parametrize(("theme", "language"), [("light", "en"), ("dark", "zh")])
-def test_the_pages_are_accessible(browser, site, theme, language):  # noqa: F811
+def test_the_pages_are_accessible(browser, site, theme, language):
     pages = new_page(browser, theme=theme, language=language, cookies=site.cookies("root"), url="http://127.0.0.1")
     with serving(site.app) as url, pages as page:
         for path in (*_pages(), "/demo/models/churn/versions/2?tab=reviews"):

@@ -109,7 +109,7 @@ def test_a_key_for_another_package_is_refused(
 def test_registering_writes_event_audit_and_lineage_in_one_change(
     rooms: Rooms, models: Models, ann: Principal, digest: str
 ) -> None:
-    version = registered(models, ann, digest)
+    registered(models, ann, digest)
     with rooms.get(Database).read() as conn:
         events = conn.execute(select(events_log.c.type, events_log.c.subject)).all()
         audits = conn.execute(select(audit_log.c.action).where(audit_log.c.object == "model_version:churn/1")).scalars()

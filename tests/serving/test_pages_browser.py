@@ -139,7 +139,7 @@ def test_settings_are_applied_after_the_difference_was_shown(
     assert stage.endpoint().timeout_s == 12
 
 
-def test_deleting_a_service_wants_its_name_typed(browser: Browser, address: str, cookies: dict[str, str]) -> None:  # noqa: F811
+def test_deleting_a_service_wants_its_name_typed(browser: Browser, address: str, cookies: dict[str, str]) -> None:
     with new_page(browser, cookies=cookies, url=address) as page:
         page.goto(f"{address}/demo/services/idle")
         settle(page)

@@ -156,7 +156,7 @@ def test_every_action_names_its_operation(site, runs):
 
 
 @pytest.mark.parametrize(("theme", "language"), [("light", "en"), ("dark", "zh")])
-def test_the_pages_are_accessible(browser, site, runs, theme, language):  # noqa: F811
+def test_the_pages_are_accessible(browser, site, runs, theme, language):
     compare = f"/demo/work/training/compare?run={runs[0].id}&run={runs[1].id}"
     paths = (*LISTS, compare, *(_of(runs[0], tab) for tab in ("", "evaluation", "files")))
     pages = new_page(browser, theme=theme, language=language, cookies=site.cookies("root"), url="http://127.0.0.1")

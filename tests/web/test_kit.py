@@ -14,7 +14,7 @@ def address():
 
 @pytest.mark.parametrize("language", ["en", "zh"])
 @pytest.mark.parametrize("theme", ["light", "dark"])
-def test_every_component_is_accessible(browser, address, theme, language):  # noqa: F811
+def test_every_component_is_accessible(browser, address, theme, language):
     with new_page(browser, theme=theme, language=language, cookies={"as": "admin"}, url=address) as page:
         page.goto(f"{address}/console/_kit")
         settle(page)
@@ -24,7 +24,7 @@ def test_every_component_is_accessible(browser, address, theme, language):  # no
         assert axe_violations(page) == []
 
 
-def test_no_request_leaves_for_another_host(browser, address):  # noqa: F811
+def test_no_request_leaves_for_another_host(browser, address):
     with new_page(browser, cookies={"as": "admin"}, url=address) as page:
         asked: list[str] = []
         page.on("request", lambda request: asked.append(request.url))

@@ -34,7 +34,7 @@ def address():
 @pytest.mark.parametrize("language", ["en", "zh"])
 @pytest.mark.parametrize("theme", ["light", "dark"])
 @pytest.mark.parametrize("path", ["show/login", "show/setup", "demo/nothing-here"])
-def test_it_is_accessible(browser, address, path, theme, language):  # noqa: F811
+def test_it_is_accessible(browser, address, path, theme, language):
     cookies = {} if path.startswith("show") else {"as": "viewer"}
     with new_page(browser, theme=theme, language=language, cookies=cookies, url=address) as page:
         page.goto(f"{address}/{path}")
@@ -43,7 +43,7 @@ def test_it_is_accessible(browser, address, path, theme, language):  # noqa: F81
         assert axe_violations(page) == []
 
 
-def test_the_menu_of_the_visitor_is_accessible_and_changes_the_theme(browser, address):  # noqa: F811
+def test_the_menu_of_the_visitor_is_accessible_and_changes_the_theme(browser, address):
     with new_page(browser, cookies={"as": "admin"}, url=address) as page:
         page.goto(f"{address}/console/_kit")
         settle(page)
@@ -55,7 +55,7 @@ def test_the_menu_of_the_visitor_is_accessible_and_changes_the_theme(browser, ad
         assert page.locator("html").get_attribute("data-theme") == "dark"
 
 
-def test_the_language_of_the_menu_is_kept(browser, address):  # noqa: F811
+def test_the_language_of_the_menu_is_kept(browser, address):
     with new_page(browser, cookies={"as": "admin"}, url=address) as page:
         page.goto(f"{address}/console/_kit")
         page.locator("summary[aria-label='You: eve']").click()
@@ -65,7 +65,7 @@ def test_the_language_of_the_menu_is_kept(browser, address):  # noqa: F811
         assert page.locator("html").get_attribute("lang") == "zh"
 
 
-def test_a_small_screen_scrolls_in_one_direction_only(browser, address):  # noqa: F811
+def test_a_small_screen_scrolls_in_one_direction_only(browser, address):
     with new_page(browser, cookies={"as": "admin"}, url=address, width=420) as page:
         page.goto(f"{address}/console/_kit")
         settle(page)

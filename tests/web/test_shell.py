@@ -107,7 +107,7 @@ def address(stage):
 
 
 @pytest.fixture
-def page(browser, address):  # noqa: F811
+def page(browser, address):
     with new_page(browser, cookies={"as": "admin"}, url=address) as opened:
         opened.goto(f"{address}/console/_kit")
         settle(opened)
@@ -263,7 +263,7 @@ def test_one_socket_patches_numbers_bars_charts_and_parts(page, stage, address):
     expect(page.locator("#asked")).to_have_text(str(asked + 1), timeout=4_000)
 
 
-def test_after_a_restart_of_the_platform_the_page_is_live_again_with_its_filter(browser, stage):  # noqa: F811
+def test_after_a_restart_of_the_platform_the_page_is_live_again_with_its_filter(browser, stage):
     with serving(stage.app) as url, new_page(browser, cookies={"as": "admin"}, url=url) as page:
         page.goto(f"{url}/demo/live?q=kept")
         settle(page)

@@ -50,7 +50,7 @@ def url(site: Site) -> Iterator[str]:
 
 @pytest.mark.parametrize("language", ["en", "zh"])
 @pytest.mark.parametrize("theme", ["light", "dark"])
-def test_every_page_is_accessible(browser, site, url, theme, language):  # noqa: F811
+def test_every_page_is_accessible(browser, site, url, theme, language):
     found = {}
     for name, path in PAGES.items():
         with new_page(browser, theme=theme, language=language, cookies=site.cookies("root"), url=url) as page:
@@ -65,7 +65,7 @@ def test_every_page_is_accessible(browser, site, url, theme, language):  # noqa:
     assert {name: faults for name, faults in found.items() if faults} == {}
 
 
-def test_the_lineage_is_walked_by_keyboard(browser, site, url):  # noqa: F811
+def test_the_lineage_is_walked_by_keyboard(browser, site, url):
     with new_page(browser, cookies=site.cookies("viewer"), url=url) as page:
         page.goto(url + PAGES["lineage"])
         settle(page)
@@ -76,7 +76,7 @@ def test_the_lineage_is_walked_by_keyboard(browser, site, url):  # noqa: F811
         assert page.locator("h1").inner_text() == "churn/1"
 
 
-def test_a_bar_moves_while_a_job_runs(browser, tmp_path: Path, monkeypatch):  # noqa: F811
+def test_a_bar_moves_while_a_job_runs(browser, tmp_path: Path, monkeypatch):
     monkeypatch.setattr(rooms_fixture, "child_environment", lambda: {**child_environment(), "PYTHONPATH": str(ROOT)})
     with site_of(tmp_path, [ACCESS, CLUSTER, ALONE, WAIT]) as small, serving(small.app) as address:
         rooms = Rooms(tmp_path, (), registry=small.registry)
