@@ -21,6 +21,7 @@ from aimass.lifecycle.plans import template_of
 from aimass.lifecycle.store import change_step, end_run, find_run, pipelines
 
 _POLL_S = 0.1
+_LOOK_S = 0.4
 _PROGRESS_S = 0.3
 
 
@@ -43,6 +44,7 @@ class StepContext:
     step: str
     who: Principal
     _told: float = 0.0
+    _last: tuple[float, str] | None = None
 
     @property
     def workspace(self) -> str:
@@ -67,23 +69,32 @@ class StepContext:
     def tell(self, fraction: float, note: str) -> None:
         """Show progress, at most a few times a second."""
         now = time.monotonic()
-        if now - self._told < _PROGRESS_S and fraction < 1:
+        if (fraction, note) == self._last or (now - self._told < _PROGRESS_S and fraction < 1):
             return
-        self._told = now
+        self._told, self._last = now, (fraction, note)
         with self.registry.get(Database).change(SYSTEM, self.workspace) as change:
             change_step(change.conn, self.run.id, self.step, fraction=fraction, note=note)
         publish(self.registry, self.run, self.step, {"state": "RUNNING", "fraction": fraction, "note": note})
 
     def wait(self, check: Callable[[], Any], *, timeout_s: float) -> Any:
-        """Wait until ``check`` returns something; end when the run is cancelled."""
+        """Wait until ``check`` returns something; end when the run is cancelled.
+
+        It looks again when something was committed in this process, and a few times a second in any case: progress is
+        not committed, and on one database there may be several processes.
+        """
         end = time.monotonic() + timeout_s
-        while (found := check()) is None:
+        database = self.registry.get(Database)
+        while True:
+            seen = database.commits
+            found = check()
+            if found is not None:
+                return found
             if time.monotonic() > end:
                 raise Unavailable(f"step {self.step!r} waited {timeout_s:.0f} s in vain", hint="retry the run")
             if self._is_cancelled():
                 raise Conflict("the run was cancelled")
             time.sleep(_POLL_S)
-        return found
+            database.wait(seen, _LOOK_S)
 
     def _is_cancelled(self) -> bool:
         with self.registry.get(Database).read() as conn:

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
+from typing import Any
 
 import structlog
-from sqlalchemy import delete, insert, select, update
+from sqlalchemy import Row, delete, insert, select, update
 
 from aimass.infra.database import Change, Database
 from aimass.infra.events.log import EventLog
@@ -41,6 +42,7 @@ class Dispatcher:
         self._database = database
         self._log = log
         self._consumers: list[_Consumer] = []
+        self._seen: dict[str, int] = {}
 
     def subscribe(self, name: str, pattern: str, handler: Handler) -> None:
         """Add a consumer; a new name starts at the present end of the log."""
@@ -54,19 +56,25 @@ class Dispatcher:
 
     def run_once(self) -> int:
         """Let every consumer work off what waits; return the number of events handled."""
-        return sum(self._serve(consumer) for consumer in self._consumers)
-
-    def _serve(self, consumer: _Consumer) -> int:
+        names = [consumer.name for consumer in self._consumers]
         with self._database.read() as conn:
-            cursor = conn.execute(select(events_cursors).where(events_cursors.c.consumer == consumer.name)).one()
-        if cursor.retry_at is not None and cursor.retry_at > self._database.clock.now():
+            rows = conn.execute(select(events_cursors).where(events_cursors.c.consumer.in_(names))).all()
+        cursors, head = {row.consumer: row for row in rows}, self._log.head()
+        return sum(self._serve(consumer, cursors[consumer.name], head) for consumer in self._consumers)
+
+    def _serve(self, consumer: _Consumer, cursor: Row[Any], head: int) -> int:
+        """Work off what a consumer has not seen; up to where nothing was for it is kept in memory, not written."""
+        after = max(cursor.seq, self._seen.get(consumer.name, 0))
+        if after >= head or (cursor.retry_at is not None and cursor.retry_at > self._database.clock.now()):
             return 0
-        events = self._log.read(cursor.seq, limit=_BATCH, type_=consumer.pattern)
+        events = self._log.read(after, limit=_BATCH, type_=consumer.pattern)
         tries = cursor.tries
         for done, event in enumerate(events):
             if not self._try(consumer, event, tries):
                 return done
             tries = 0
+        if len(events) < _BATCH:
+            self._seen[consumer.name] = head
         return len(events)
 
     def _try(self, consumer: _Consumer, event: Event, tries: int) -> bool:
