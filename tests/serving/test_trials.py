@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import pytest
 
@@ -19,7 +20,7 @@ from aimass.serving.errors import NotServing
 from aimass.serving.trying import Tryouts
 from tests.fixtures.stage import ANN, Stage
 
-CHURN = {"workspace": "demo", "endpoint": "churn"}
+CHURN: dict[str, Any] = {"workspace": "demo", "endpoint": "churn"}
 ROW = {"c0": "plus", "c1": 40.0}
 
 
