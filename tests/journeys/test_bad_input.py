@@ -19,7 +19,7 @@ import onnx
 import pytest
 
 from aimass import Client
-from aimass.kernel.errors import AimassError, Conflict, Failed, Invalid, NotFound, TooLarge
+from aimass.kernel.errors import Conflict, Failed, Invalid, NotFound, TooLarge
 from tests.fixtures.platform import RunningPlatform, running_platform
 
 pytestmark = pytest.mark.timeout(600)
@@ -128,9 +128,10 @@ def test_a_wrong_encoding_is_recognised_or_named(house: House) -> None:
     assert house.collect("名,城\n张,北京\n李,上海\n".encode("gbk"), "gbk").rows == 2
     rows = house.client.dataset("gbk").rows()
     assert rows[0] == {"名": "张", "城": "北京"}
-    upload = house.put(b"a\nx\nyy").json()["upload"]
-    with pytest.raises(AimassError, match="utf-16"):
-        house.client.collector.propose_types(upload=upload, filename="data.csv", encoding="utf-16")
+    assert house.collect("a,b\nplain,1\nplainer,2\n", "utf8").rows == 2
+    with pytest.raises(Failed, match="not UTF-8"):
+        house.collect("a,b\ncafé,3\nplain,4\n".encode("latin-1"), "utf8")
+    assert house.client.lake.get_version(dataset="utf8").rows == 2
 
 
 def test_a_column_without_any_value_is_kept_and_learned_around(house: House) -> None:
@@ -143,15 +144,17 @@ def test_a_column_without_any_value_is_kept_and_learned_around(house: House) -> 
 def test_a_target_with_one_class_is_refused_before_anything_is_trained(house: House) -> None:
     lines = _table().splitlines()
     house.collect("\n".join([lines[0], *(line.rsplit(",", 1)[0] + ",No" for line in lines[1:])]), "one-class")
-    with pytest.raises(Failed, match="one class|classes"):
+    with pytest.raises(Failed, match="1 class"):
         house.learn("one-class", "left")
 
 
 def test_a_target_that_is_missing_is_named_with_what_is_there(house: House) -> None:
-    with pytest.raises((Invalid, NotFound)) as refused:
-        house.client.training.create_split(dataset="small", target="nowhere")
-    assert "nowhere" in refused.value.message
-    assert "left" in str(refused.value.allowed)
+    split = house.client.training.create_split(dataset="small", target="nowhere").id
+    failed = _until(lambda: (s := house.client.training.get_split(split=split)).state == "FAILED" and s)
+    assert (failed.error["field"], failed.error["value"]) == ("target", "nowhere")
+    assert "left" in failed.error["allowed"]
+    with pytest.raises(Failed, match="'nowhere'"):
+        house.learn("small", "nowhere")
 
 
 def test_ten_thousand_columns_are_collected(house: House) -> None:
@@ -175,14 +178,13 @@ def test_a_line_without_end_is_refused_at_64_megabytes(house: House) -> None:
 @pytest.mark.parametrize("slug", ["", "Has Space", "-x", "a" * 64, "../up", "ünï"])
 def test_a_slug_that_breaks_the_rules_is_refused_with_the_rule(house: House, slug: str) -> None:
     with pytest.raises(Invalid) as refused:
-        house.client.access.create_workspace(name="Rules", slug=slug or "_")
+        house.client.models.create_model(name="Rules", slug=slug or "_")
     assert refused.value.field == "slug"
     assert refused.value.allowed or refused.value.hint
 
 
 def test_names_in_chinese_and_with_emoji_are_welcome(house: House) -> None:
-    made = house.client.access.create_workspace(name="客户流失 🚀", slug="kehu")
-    assert made.name == "客户流失 🚀"
+    assert house.client.models.create_model(name="客户流失 🚀", slug="kehu").name == "客户流失 🚀"
     version = house.collect("客户,流失😀\n甲,是\n乙,否\n", "客户 🚀")
     assert [column.name for column in version.columns] == ["客户", "流失😀"]
     assert "客户 🚀" in [dataset.name for dataset in house.client.lake.list_datasets().items]
@@ -257,7 +259,7 @@ def _signed(package: dict[str, bytes], graph: bytes) -> dict[str, bytes]:
 
 def test_a_missing_an_extra_and_a_wrongly_typed_input_are_named(house: House) -> None:
     missing = _problem(house.ask(lambda inputs: inputs.pop(1)), 400)
-    assert (missing["field"], "months" in missing["detail"]) == ("months", True)
+    assert (missing["field"], "months" in missing["error"]) == ("months", True)
     extra = {"name": "age", "shape": [1, 1], "datatype": "INT64", "data": [1]}
     unknown = _problem(house.ask(lambda inputs: inputs.append(extra)), 400)
     assert unknown["field"] == "age"
@@ -296,29 +298,22 @@ def test_a_body_over_the_limit_is_refused(house: House) -> None:
 
 
 def test_an_endpoint_that_does_not_exist_is_said_so(house: House) -> None:
-    assert "nothing-here" in _problem(house.ask(endpoint="nothing-here"), 404)["detail"]
+    assert "nothing-here" in _problem(house.ask(endpoint="nothing-here"), 404)["error"]
     with pytest.raises(NotFound):
         house.client.serving.get_endpoint(endpoint="nothing-here")
 
 
 def test_a_deployment_that_cannot_start_leaves_the_old_one_serving(house: House) -> None:
-    run = house.learn("small", "left")
-    digest = house.client.models.get_version(model="small-model", number=2).digest
-    assert run.state == "SUCCEEDED"
-    _until(lambda: house.ask().headers.get("x-aimass-model") == "small-model/2")
-    for number in (1, 2):
-        folder = (
-            house.platform.data_dir
-            / "packages"
-            / house.client.models.get_version(model="small-model", number=number).digest
-        )
-        assert folder.exists() == (number == 2) or folder.exists(), digest
-    _break(house, 1)
-    house.client.serving.deploy(endpoint="small", model="small-model", model_version=1)
+    old = house.client.models.get_model(model="small-model").latest
+    house.learn("small", "left")
+    new = f"small-model/{old + 1}"
+    _until(lambda: house.ask().headers.get("x-aimass-model") == new)
+    _break(house, old)
+    house.client.serving.deploy(endpoint="small", model="small-model", model_version=old)
     shown = _until(lambda: _failed(house))
-    assert shown.served_version == 2
+    assert shown.served_version == old + 1
     assert shown.reason
-    assert house.ask().headers["x-aimass-model"] == "small-model/2"
+    assert house.ask().headers["x-aimass-model"] == new
 
 
 def _break(house: House, number: int) -> None:
