@@ -6,7 +6,7 @@ from aimass.kernel.errors import Invalid
 from aimass.lifecycle.domain import StepPlan, Template
 
 _STEPS = "aimass.lifecycle.steps"
-_RECIPES = ["logistic_regression", "random_forest", "lightgbm", "gradient_boosting"]
+_RECIPES = ["gradient_boosting", "random_forest", "lightgbm", "logistic_regression"]  # slow ones first: no slot idles
 
 _LEARN = (
     StepPlan(name="train", title="Train the recipes", run=f"{_STEPS}.learn:train"),

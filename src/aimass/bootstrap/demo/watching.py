@@ -17,6 +17,7 @@ _STEADY, _SHIFTED = 300, 500
 _CANARY_ROUND = 100
 _CANARY_REQUESTS = 40
 _RAISE = 1.35
+_RETRAINED = 2
 
 
 def watch(story: Story, line: Line) -> str:
@@ -43,10 +44,16 @@ def _retrain_pipeline(story: Story) -> None:
         story.client.lifecycle.get_pipeline(pipeline=RETRAIN)
     except NotFound:
         trigger: Any = {"event": "monitoring.alert.fired", "subject": f"endpoint:{MODEL}"}
-        parameters = {**SAME, "canary_requests": _CANARY_REQUESTS}
+        parameters = {**SAME, "canary_requests": _CANARY_REQUESTS, "recipes": _best(story)}
         story.client.lifecycle.create_pipeline(
             name=RETRAIN, template="retrain", parameters=parameters, triggers=[trigger]
         )
+
+
+def _best(story: Story) -> list[str]:
+    """Return the recipes that were best on the first data: the others need not learn from the new rows too."""
+    scores = output(story.client.lifecycle.get_run(run=story.facts["release"]), "choose")["scores"]
+    return sorted(scores, key=lambda recipe: -scores[recipe])[:_RETRAINED]
 
 
 def _future(story: Story) -> Iterator[dict[str, Any]]:
