@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from aimass.infra.database import Database
-from aimass.kernel.capability import Capability, JobKinds, Loop
+from aimass.kernel.capability import Capability, JobKinds, Loop, Place
 from aimass.kernel.registry import Registry
 from aimass.messaging.events import ALL
 from aimass.messaging.service import Ground, Messaging
@@ -17,12 +17,40 @@ CAPABILITY = Capability(
     tables="aimass.messaging.store",
     build="aimass.messaging.capability:build",
     service="aimass.messaging.service:Messaging",
+    console="aimass.messaging.console:router",
     settings="aimass.messaging.settings:MessagingSettings",
     loops={
         "messaging.schedules": Loop(run="aimass.messaging.jobs:fire_schedules", every_s=0.5),
         "messaging.retain": Loop(run="aimass.messaging.jobs:retain", every_s=60),
     },
     emits=ALL,
+    pages=(
+        Place(
+            path="/{workspace}/operate/queues",
+            title="Queues",
+            place="operate",
+            icon="radio",
+            permission="messaging.read",
+            order=20,
+        ),
+        Place(
+            path="/{workspace}/operate/dead-letters",
+            title="Dead letters",
+            place="operate",
+            icon="mail-x",
+            permission="messaging.read",
+            order=21,
+        ),
+        Place(
+            path="/{workspace}/work/schedules",
+            title="Schedules",
+            place="work",
+            icon="calendar-clock",
+            permission="messaging.read",
+            order=40,
+        ),
+    ),
+    search="aimass.messaging.search:document",
 )
 
 

@@ -6,6 +6,7 @@ import math
 from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from markupsafe import Markup
 
@@ -14,6 +15,7 @@ from aimass.web.markdown import markdown
 
 Say = Callable[..., str]
 NONE = "–"
+DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 STEPS = ((86_400, "d"), (3_600, "h"), (60, "m"), (1, "s"))
 
 
@@ -137,7 +139,11 @@ def time_filters(clock: Clock, say: Say) -> dict[str, Callable[..., Any]]:
     def since(moment: datetime | None) -> str:
         return NONE if moment is None else duration(max(1.0, (clock.now() - moment).total_seconds()))
 
-    return {"ago": ago, "since": since}
+    def local(moment: datetime, zone: str) -> str:
+        there = moment.astimezone(ZoneInfo(zone))
+        return f"{say(DAYS[there.weekday()])} {there:%Y-%m-%d %H:%M}"
+
+    return {"ago": ago, "since": since, "local": local}
 
 
 PLAIN = {

@@ -58,6 +58,7 @@ def _environment(
         lstrip_blocks=True,
         auto_reload=False,
     )
+    env.policies["json.dumps_kwargs"] = {"ensure_ascii": False}
     catalogue = translations(language, rooms.values())
     env.install_gettext_translations(catalogue, newstyle=True)  # pyright: ignore[reportAttributeAccessIssue] of the extension
 
