@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterator
 
 import pytest
+from sqlalchemy import update
 
 from aimass.access import CreateKey, CreateService, RequestApproval
 from aimass.access.capability import CAPABILITY
@@ -15,6 +16,9 @@ from aimass.access.domain.credentials import totp
 from aimass.access.domain.keys import ListKeys, ListServices
 from aimass.access.domain.people import EnrolSecondFactor, InviteUser, ListUsers, OneUser
 from aimass.access.search import document
+from aimass.access.store.tables import users
+from aimass.infra.database import Database
+from aimass.kernel.principal import SYSTEM
 from tests.fixtures.site import PASSWORD, ROLES, Site, Visitor, site_of, unnamed_actions
 
 ANYBODY = ("/login", "/forgot")
@@ -173,8 +177,10 @@ def test_a_reset_link_is_shown_once_and_sets_the_password(site, root):
 
 def test_the_first_visitor_is_told_where_the_password_is(tmp_path):
     with site_of(tmp_path, [CAPABILITY]) as fresh:
-        page = fresh.visitor().open("/login").text
-    assert "First time here?" not in page, "somebody has signed in already"
+        assert "First time here?" not in fresh.visitor().open("/login").text, "somebody has signed in already"
+        with fresh.registry.get(Database).change(SYSTEM, "*") as change:
+            change.execute(update(users).values(last_seen_at=None))
+        assert "First time here?" in fresh.visitor().open("/login").text
 
 
 # the own account
@@ -329,6 +335,11 @@ def test_a_service_account_is_made_switched_and_removed(site):
     assert admin.do("POST", "/demo/settings/services/web-shop/enable").status_code == 204
     assert admin.do("DELETE", "/demo/settings/services/web-shop").status_code == 204
     assert not site.access.list_services(site.root, ListServices(workspace="demo")).items
+
+
+def test_no_workspace_is_called_like_a_page_of_the_platform(root):
+    answer = root.do("POST", "/settings/workspaces", name="Settings")
+    assert (answer.status_code, answer.json()["field"]) == (400, "slug")
 
 
 def test_a_workspace_is_made_changed_and_deleted(site, root):

@@ -52,8 +52,8 @@ def url(site: Site) -> Iterator[str]:
 @pytest.mark.parametrize("theme", ["light", "dark"])
 def test_every_page_is_accessible(browser, site, url, theme, language):
     found = {}
-    for name, path in PAGES.items():
-        with new_page(browser, theme=theme, language=language, cookies=site.cookies("root"), url=url) as page:
+    with new_page(browser, theme=theme, language=language, cookies=site.cookies("root"), url=url) as page:
+        for name, path in PAGES.items():
             page.goto(url + path)
             settle(page)
             picture(page, f"{name}-{theme}-{language}")

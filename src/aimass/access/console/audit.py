@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from datetime import timedelta
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import orjson
 from fastapi import Query, Response
@@ -97,13 +97,23 @@ class AuditRow:
 def row_of(entry: AuditEntry, names: Mapping[str, str]) -> AuditRow:
     """Return an entry as people read it: names for ids, and of an id alone only its end."""
     kind, _, id_ = entry.object.partition(":")
-    details = [
-        (name, value if isinstance(value, str) else orjson.dumps(value).decode())
-        for name, value in entry.detail.items()
-        if value not in (None, "", [])
-    ]
+    details = [(name, _words(value)) for name, value in entry.detail.items() if value not in (None, "", [])]
     shown = [(name, _short(text), text) for name, text in details]
     return AuditRow(entry=entry, object=f"{kind}:{_short(names.get(id_, id_))}" if id_ else entry.object, details=shown)
+
+
+def _words(value: Any) -> str:
+    """Write a detail for reading.
+
+    Examples
+    --------
+    >>> _words(["lake.read", "serving.use"]), _words({"n": 1})
+    ('lake.read, serving.use', '{"n":1}')
+    """
+    if isinstance(value, str):
+        return value
+    plain = isinstance(value, list) and all(isinstance(one, (str, int)) for one in value)
+    return ", ".join(map(str, value)) if plain else orjson.dumps(value).decode()
 
 
 def _short(text: str) -> str:

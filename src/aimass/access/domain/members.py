@@ -16,6 +16,28 @@ WorkspaceSlug = Annotated[str, MaxLen(63), doc("slug of the workspace")]
 Permission = Annotated[str, MaxLen(80)]
 
 
+RESERVED = frozenset(
+    [
+        "accept",
+        "api",
+        "console",
+        "forgot",
+        "healthz",
+        "login",
+        "logout",
+        "metrics",
+        "oauth2",
+        "operate",
+        "readyz",
+        "reset",
+        "settings",
+        "static",
+        "v2",
+    ]
+)
+"""First words of addresses that are no workspace, so that no workspace may be called so."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Workspace:
     """The one level of tenancy: members, quota and secrets belong to it.

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from aimass.access.domain.members import (
+    RESERVED,
     ChangeWorkspace,
     CreateWorkspace,
     ListWorkspaces,
@@ -16,7 +17,7 @@ from aimass.access.service.ground import Part, need_version, need_workspace
 from aimass.access.store import queries, rows
 from aimass.access.store.tables import grants, workspaces
 from aimass.infra.database import Change
-from aimass.kernel.errors import Conflict, Forbidden
+from aimass.kernel.errors import Conflict, Forbidden, Invalid
 from aimass.kernel.ids import new_id
 from aimass.kernel.names import check_slug, clean_name, slug_of
 from aimass.kernel.pages import Page, decode_cursor, page_of
@@ -33,6 +34,8 @@ class Workspaces(Part):
         self._need_creator(who)
         name = clean_name(command.name)
         slug = check_slug(command.slug or slug_of(name))
+        if slug in RESERVED:
+            raise Invalid(f"the slug {slug!r} is kept for the platform's own pages", field="slug", value=slug)
         with self._change(who, slug) as change:
             if rows.find(change.conn, workspaces, slug=slug):
                 raise Conflict(f"the slug {slug!r} is taken", field="slug", value=slug, hint="choose another slug")
