@@ -14,8 +14,9 @@ from pathlib import Path
 from aimass.infra.compute.directory import JobDirectory
 from aimass.infra.compute.files import write_atomic
 from aimass.infra.compute.guard import Guard, Pipes, log_note
-from aimass.infra.compute.processes import become_subreaper, die_with, start_of
+from aimass.infra.compute.processes import become_subreaper, start_of
 from aimass.infra.compute.worker import run
+from aimass.infra.parent import die_with_parent
 
 
 def main(arguments: list[str]) -> int:
@@ -59,7 +60,7 @@ def _noted(_sign: int, _frame: object) -> None:
 
 
 def _become_worker(guard: int, output: int, close: list[int]) -> None:
-    die_with(guard)
+    die_with_parent(guard)
     os.setpgid(0, 0)
     signal.set_wakeup_fd(-1)
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)

@@ -1,4 +1,4 @@
-"""Facts of the operating system about processes, and the two prctl calls that tie them together."""
+"""Facts of the operating system about processes, and the call that keeps a job's processes together."""
 
 from __future__ import annotations
 
@@ -11,30 +11,15 @@ from contextlib import suppress
 from pathlib import Path
 
 _LINUX = sys.platform == "linux"
-_PR_SET_PDEATHSIG = 1
 _PR_SET_CHILD_SUBREAPER = 36
 _PROC = Path("/proc")
 _STAT_STATE, _STAT_PARENT, _STAT_START, _STAT_RSS = 0, 1, 19, 21
 
 
-def _prctl(option: int, value: int) -> None:
-    if _LINUX:
-        ctypes.CDLL(None, use_errno=True).prctl(option, value, 0, 0, 0)
-
-
 def become_subreaper() -> None:
     """Let orphaned grandchildren become children of this process instead of init's."""
-    _prctl(_PR_SET_CHILD_SUBREAPER, 1)
-
-
-def die_with(parent: int) -> None:
-    """Die by SIGKILL when the parent dies, also if it is dead already.
-
-    The signal is bound to the *thread* that forked, so this is only for children of a process with one thread.
-    """
-    _prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
-    if os.getppid() != parent:
-        os.kill(os.getpid(), signal.SIGKILL)
+    if _LINUX:
+        ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
 
 
 def _stat(pid: int) -> list[str] | None:
