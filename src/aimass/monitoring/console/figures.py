@@ -18,7 +18,7 @@ from aimass.web import PageVisit
 
 DRIFT_LIMIT = 0.2
 MOST_ALERTS = 500
-SPARK_STEPS = 24
+SPARK_STEPS = 30
 
 
 def figures(visit: PageVisit, endpoints: Sequence[str], window_s: int) -> dict[str, dict[str, Any]]:

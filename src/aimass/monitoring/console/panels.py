@@ -40,7 +40,7 @@ def overview(visit: PageVisit, endpoint: str, window_s: int, marks: Sequence[Map
     latency = _query(visit, LATENCY, endpoint, window_s, [])
     times = steps_between(requests.since, requests.until, requests.step_s)
     charts = {
-        "requests": traffic_chart(times, requests.lines, marks),
+        "requests": traffic_chart(times, requests.lines, marks, visit.say("Requests")),
         "latency": latency_chart(times, latency.lines, marks),
         "errors": errors_chart(times, requests.lines),
     }
@@ -81,23 +81,23 @@ def drift(visit: PageVisit, endpoint: str) -> Panel | None:
         "quality": quality,
         "coverage": _coverage(visit, endpoint),
         "limit": DRIFT_LIMIT,
-        "charts": _drift_charts(found, feature),
-        "measured": _measured(quality),
+        "charts": _drift_charts(visit, found, feature),
+        "measured": _measured(visit, quality),
     }
     return Panel(template="monitoring/_drift.html", context=context)
 
 
-def _drift_charts(found: Drift | None, feature: FeatureDrift | None) -> dict[str, Any]:
+def _drift_charts(visit: PageVisit, found: Drift | None, feature: FeatureDrift | None) -> dict[str, Any]:
     if found is None or feature is None:
         return {}
     return {
         "psi": psi_chart(found),
         "histogram": histogram_chart(feature),
-        "history": drift_history_chart(found, DRIFT_LIMIT),
+        "history": drift_history_chart(found, DRIFT_LIMIT, (visit.say("inputs"), visit.say("predictions"))),
     }
 
 
-def _measured(quality: Quality | None) -> list[dict[str, Any]]:
+def _measured(visit: PageVisit, quality: Quality | None) -> list[dict[str, Any]]:
     """Return each metric with its interval, what the test set gave, and its history."""
     if quality is None:
         return []
@@ -107,8 +107,10 @@ def _measured(quality: Quality | None) -> list[dict[str, Any]]:
         worse = base is not None and (one.low > base if name == "brier" else one.high < base)
         shown.append({"name": name, "one": one, "baseline": base, "worse": worse})
     first = shown[0]["name"] if shown else ""
+    names = (visit.say("live"), visit.say("on the test set"))
     return [
-        {**entry, "chart": quality_history_chart(quality, first) if entry["name"] == first else None} for entry in shown
+        {**entry, "chart": quality_history_chart(quality, first, names) if entry["name"] == first else None}
+        for entry in shown
     ]
 
 

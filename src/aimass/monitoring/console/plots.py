@@ -11,6 +11,7 @@ from aimass.monitoring.domain.series import FINEST_S, Line, Point, floor_to
 
 STEPS = (10, 30, 60, 120, 300, 600, 1_200, 3_600, 7_200, 14_400, 43_200, 86_400)
 MOST_STEPS = 180
+MOST_BARS = 14
 
 
 def step_of(window_s: int, most: int = MOST_STEPS) -> int:
@@ -42,10 +43,12 @@ def values(times: Sequence[int], points: Iterable[Point], name: str) -> list[lis
     return [[t, known.get(t)] for t in times]
 
 
-def traffic_chart(times: Sequence[int], lines: Sequence[Line], marks: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-    """Return requests per second."""
+def traffic_chart(
+    times: Sequence[int], lines: Sequence[Line], marks: Sequence[Mapping[str, Any]], name: str
+) -> dict[str, Any]:
+    """Return requests per second, under a name in the visitor's language."""
     summed = [[t, sum(column)] for t, *column in zip(times, *[[y for _, y in rates(times, x.points)] for x in lines])]  # noqa: B905
-    series = [{"name": "requests/s", "points": summed or [[t, 0] for t in times]}]
+    series = [{"name": name, "points": summed or [[t, 0] for t in times]}]
     return {"x": "time", "unit": "", "series": series, "marks": list(marks), "area": True, "from_zero": True}
 
 
@@ -65,8 +68,8 @@ def latency_chart(times: Sequence[int], lines: Sequence[Line], marks: Sequence[M
 
 
 def psi_chart(drift: Drift) -> dict[str, Any]:
-    """Return the stability index of each input."""
-    return {"items": [{"name": one.name, "value": round(one.psi, 4)} for one in drift.features]}
+    """Return the stability index of the inputs that moved most."""
+    return {"items": [{"name": one.name, "value": round(one.psi, 4)} for one in drift.features[:MOST_BARS]]}
 
 
 def histogram_chart(feature: FeatureDrift) -> dict[str, Any]:
@@ -79,22 +82,22 @@ def histogram_chart(feature: FeatureDrift) -> dict[str, Any]:
     }
 
 
-def drift_history_chart(drift: Drift, limit: float) -> dict[str, Any]:
+def drift_history_chart(drift: Drift, limit: float, names: tuple[str, str]) -> dict[str, Any]:
     """Return the largest index of each computation, and that of the predictions."""
     inputs = [[point.at.timestamp(), point.max_psi] for point in drift.history]
     outputs = [[point.at.timestamp(), point.prediction_psi] for point in drift.history]
-    series: list[dict[str, Any]] = [{"name": "inputs", "points": inputs}]
+    series: list[dict[str, Any]] = [{"name": names[0], "points": inputs}]
     if any(value is not None for _, value in outputs):
-        series.append({"name": "predictions", "points": outputs, "dashed": True})
+        series.append({"name": names[1], "points": outputs, "dashed": True})
     return {"x": "time", "series": series, "objective": limit, "from_zero": True}
 
 
-def quality_history_chart(quality: Quality, metric: str) -> dict[str, Any]:
+def quality_history_chart(quality: Quality, metric: str, names: tuple[str, str]) -> dict[str, Any]:
     """Return a metric of each computation, with what the model reached on its test set."""
     points = [[p.at.timestamp(), p.metrics[metric]] for p in quality.history if metric in p.metrics]
-    series: list[dict[str, Any]] = [{"name": "live", "points": points}]
+    series: list[dict[str, Any]] = [{"name": names[0], "points": points}]
     baseline = quality.baseline.get(metric)
     if baseline is not None and points:
         ends = [points[0][0], points[-1][0]]
-        series.append({"name": "test", "points": [[t, baseline] for t in ends], "dashed": True})
+        series.append({"name": names[1], "points": [[t, baseline] for t in ends], "dashed": True})
     return {"x": "time", "series": series}

@@ -71,6 +71,7 @@ def _total(found: list[Endpoint], figures: dict[str, Any]) -> dict[str, Any]:
     return {
         "well": sum(one.state == "READY" for one in found),
         "unwell": sum(one.state in ("DEGRADED", "FAILED") for one in found),
+        "alerts": sum(one["alerts"] for one in known),
         "is_known": bool(known),
         "rpm": sum(one["rpm"] for one in known),
         "slowest_s": max(slow, default=None),
