@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from aimass.gateway.plane.auth import Key
 from aimass.gateway.plane.snapshot import Endpoint
@@ -18,8 +18,8 @@ class Call:
     length: int
     json_bytes: int | None
     coding: bytes
+    is_bare: bool = field(init=False)
 
-    @property
-    def is_bare(self) -> bool:
-        """Tell whether the body is JSON and nothing else."""
-        return self.json_bytes is None and not self.coding
+    def __post_init__(self) -> None:
+        """Note whether the body is JSON and nothing else."""
+        self.is_bare = self.json_bytes is None and not self.coding
