@@ -17,7 +17,7 @@ import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import orjson
@@ -62,7 +62,7 @@ class Target:
     name: str
     port: int
     pid: int
-    script: Path
+    script: Path | None
     cpu_us: list[float] = field(default_factory=list[float])
     per_s: list[float] = field(default_factory=list[float])
     p50_us: list[float] = field(default_factory=list[float])
@@ -71,8 +71,9 @@ class Target:
         """Run one round."""
         processes = [process.pid for process in tree(self.pid)]
         before = cpu_s(processes)
+        script = ["-s", str(self.script)] if self.script else []
         done = subprocess.run(
-            ["wrk", "-t1", f"-c{CONNECTIONS}", f"-d{seconds:g}s", "--latency", "-s", str(self.script), self._url],
+            ["wrk", "-t1", f"-c{CONNECTIONS}", f"-d{seconds:g}s", "--latency", *script, self._url],
             check=True,
             capture_output=True,
             text=True,
@@ -103,14 +104,18 @@ def figures(rounds: int = 5, seconds: float = 3.0) -> Iterator[Figure]:
             [sys.executable, "-m", "benchmarks.churn", str(folder)], check=True, cwd=ROOT, capture_output=True
         )
         nginx = stack.enter_context(_nginx(folder))
+        bare = replace(nginx, name="nginx, GET", script=None, cpu_us=[], per_s=[], p50_us=[])
         targets = stack.enter_context(_gateway(folder))
         for _ in range(rounds):
-            for target in (nginx, *targets):
+            for target in (nginx, bare, *targets):
                 target.load(seconds)
         memory = pss_mb(targets[0].pid)
-        yield Figure("nginx return 200, CPU per request", statistics.median(nginx.cpu_us), "us")
+        for each, note in ((nginx, "the same requests as the gateway"), (bare, "GET without a body")):
+            yield Figure("nginx return 200, CPU per request", statistics.median(each.cpu_us), "us", note=note)
         for target in targets:
             yield from _figures_of(target, nginx, rounds)
+            ratio = statistics.median(a / b for a, b in zip(target.cpu_us, bare.cpu_us, strict=True))
+            yield Figure(f"gateway, {target.name}: times the CPU of nginx on a bare GET", ratio, "x", BAR)
         yield Figure("gateway worker after load (PSS)", memory, "MB", 100, note=f"{len(targets)} models")
 
 
