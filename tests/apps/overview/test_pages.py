@@ -18,8 +18,9 @@ PAGES = ("/demo", "/demo/lineage", "/demo/lineage?kind=run&id=r1")
 @pytest.fixture(scope="module")
 def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     with whole_site(tmp_path_factory.mktemp("site")) as found:
-        with found.registry.get(Database).change(SYSTEM, "demo") as change:
-            change.edges([(("dataset_version", "d1"), ("run", "r1")), (("run", "r1"), ("model_version", "churn/1"))])
+        for src, dst in [(("dataset_version", "d1"), ("run", "r1")), (("run", "r1"), ("model_version", "churn/1"))]:
+            with found.registry.get(Database).change(SYSTEM, "demo") as change:
+                change.edge(src=src, dst=dst)
         yield found
 
 

@@ -50,6 +50,13 @@ def _quarantine(say: Say, fact: Fact) -> str:
     return say("%(n)s rows are in quarantine", n=refused) if refused else ""
 
 
+def _metric(say: Say, fact: Fact) -> str:
+    """Return what kind of thing an alert measures."""
+    metric = str(fact.of("metric"))
+    known = {"data": say("odd values"), "drift": say("drift"), "quality": say("live quality"), "series": say("traffic")}
+    return known.get(metric.partition(".")[0].partition(":")[0], metric)
+
+
 def _weights(say: Say, fact: Fact) -> str:
     del say
     return ", ".join(f"{name} {weight} %" for name, weight in (fact.data.get("weights") or {}).items())
@@ -186,7 +193,7 @@ def _services() -> dict[str, Sentence]:
         "monitoring.alert.fired": Sentence(
             "bell-ring",
             "bad",
-            lambda say, f: say("Alert on %(what)s: %(metric)s", what=f.what, metric=f.of("metric")),
+            lambda say, f: say("Alert on %(what)s: %(metric)s", what=f.what, metric=_metric(say, f)),
             _measured,
         ),
         "monitoring.alert.acked": Sentence(

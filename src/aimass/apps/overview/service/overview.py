@@ -149,7 +149,7 @@ class Overview(Situations):
         columns = lineage_edges.c
         query = select(columns.dst_kind, columns.dst_id).where(columns.workspace == command.workspace)
         with self._database.read() as conn:
-            rows = conn.execute(query.order_by(columns.id.desc()).limit(_NEWEST)).all()
+            rows = conn.execute(query.order_by(columns.time.desc(), columns.id.desc()).limit(_NEWEST)).all()
         return [LineageNode(kind=kind, id=id_, level=0) for kind, id_ in dict.fromkeys(map(tuple, rows))]
 
     @use_case("GET /workspaces/{workspace}/specs", permission="access.read")
