@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
 
@@ -119,17 +119,32 @@ def test_an_ended_run_cannot_be_cancelled(lifecycle: Lifecycle) -> None:
         lifecycle.cancel_run(EDITOR, NameRun(workspace="demo", run=run.id))
 
 
-def test_an_event_starts_the_pipelines_that_it_triggers_once(lifecycle: Lifecycle) -> None:
-    create(lifecycle, triggers=[Trigger(event="monitoring.alert.fired", subject="endpoint:churn")])
-    event = Event(
-        id="01EVENT",
+def alert_of(id_: str, time: datetime) -> Event:
+    return Event(
+        id=id_,
         seq=9,
         type="monitoring.alert.fired",
         subject="endpoint:churn",
         workspace="demo",
         actor="system",
-        time=datetime(2026, 1, 1, tzinfo=UTC),
+        time=time,
     )
+
+
+def test_a_trigger_rests_after_a_run(lifecycle: Lifecycle) -> None:
+    create(lifecycle, triggers=[Trigger(event="monitoring.alert.fired", subject="endpoint:churn", rest_s=600)])
+    (first,) = lifecycle.start_triggered(alert_of("01FIRST", datetime(2026, 1, 1, tzinfo=UTC)))
+    ended(lifecycle, first)
+    end = lifecycle.get_run(EDITOR, NameRun(workspace="demo", run=first)).ended_at
+    assert end is not None
+    assert lifecycle.start_triggered(alert_of("01SECOND", end + timedelta(seconds=599))) == []
+    (third,) = lifecycle.start_triggered(alert_of("01THIRD", end + timedelta(seconds=601)))
+    assert third != first
+
+
+def test_an_event_starts_the_pipelines_that_it_triggers_once(lifecycle: Lifecycle) -> None:
+    create(lifecycle, triggers=[Trigger(event="monitoring.alert.fired", subject="endpoint:churn")])
+    event = alert_of("01EVENT", datetime(2026, 1, 1, tzinfo=UTC))
     (first,) = lifecycle.start_triggered(event)
     ended(lifecycle, first)
     assert lifecycle.start_triggered(event) == [first]

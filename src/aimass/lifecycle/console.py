@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterable, Iterator
 from typing import Annotated, Any, Literal
 
@@ -33,6 +34,7 @@ router = page_router()
 PATH = "/{workspace}/work/pipelines"
 RUNS = "/{workspace}/work/runs"
 HISTORY = 10
+_REST = re.compile(r"rest:\d{1,9}")
 MATRIX = 20
 NEEDED = ("dataset", "target", "model", "endpoint")
 
@@ -233,17 +235,19 @@ def plain_output(step: Step) -> list[tuple[str, Any]]:
 
 
 def triggers_of(text: str) -> Iterator[Trigger]:
-    """Read triggers from lines of an event type and, optionally, a subject.
+    """Read triggers from lines of an event type and, optionally, a subject and the seconds of rest after a run.
 
     Examples
     --------
-    >>> list(triggers_of("monitoring.alert.fired endpoint:churn"))
-    [Trigger(event='monitoring.alert.fired', subject='endpoint:churn')]
+    >>> list(triggers_of("monitoring.alert.fired endpoint:churn rest:3600"))
+    [Trigger(event='monitoring.alert.fired', subject='endpoint:churn', rest_s=3600)]
     """
     for line in text.splitlines():
-        words = line.split(maxsplit=1)
+        rests = [word for word in line.split() if _REST.fullmatch(word)]
+        words = [word for word in line.split() if word not in rests]
         if words:
-            yield Trigger(event=words[0], subject=words[1].strip() if words[1:] else None)
+            subject = " ".join(words[1:]) or None
+            yield Trigger(event=words[0], subject=subject, rest_s=int(rests[-1].removeprefix("rest:")) if rests else 0)
 
 
 def _object(visit: PageVisit, field: str, text: str) -> dict[str, Any]:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Annotated, Any, Literal
 
-from annotated_types import Interval, doc
+from annotated_types import Ge, Interval, doc
 
 RunState = Literal["RUNNING", "SUCCEEDED", "FAILED", "CANCELLED"]
 StepState = Literal["PENDING", "RUNNING", "SUCCEEDED", "FAILED", "CANCELLED", "SKIPPED"]
@@ -18,6 +18,12 @@ ENDED: frozenset[str] = frozenset({"SUCCEEDED", "FAILED", "CANCELLED"})
 class Trigger:
     """What starts a pipeline by itself: an event of a type, about a subject when one is given.
 
+    Attributes
+    ----------
+    rest_s
+        Seconds after the end of a run in which this trigger starts no other one. An alert about a model that was
+        retrained a minute ago says little about the new model, and would retrain it for ever.
+
     Examples
     --------
     >>> Trigger(event="monitoring.alert.fired", subject="endpoint:churn").matches("monitoring.alert.fired", "endpoint:churn")
@@ -26,6 +32,7 @@ class Trigger:
 
     event: str
     subject: str | None = None
+    rest_s: Annotated[int, Ge(0), doc("seconds after a run in which it starts no other one")] = 0
 
     def matches(self, type_: str, subject: str) -> bool:
         """Tell whether an event starts the pipeline."""

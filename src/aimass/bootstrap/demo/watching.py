@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 from collections import deque
 from collections.abc import Iterator
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from aimass.bootstrap.demo.chapters import RETRAIN, SAME
@@ -18,6 +18,7 @@ _CANARY_ROUND = 100
 _CANARY_REQUESTS = 40
 _RAISE = 1.35
 _RETRAINED = 2
+_REST_S = 3600
 
 
 def watch(story: Story, line: Line) -> str:
@@ -43,7 +44,7 @@ def _retrain_pipeline(story: Story) -> None:
     try:
         story.client.lifecycle.get_pipeline(pipeline=RETRAIN)
     except NotFound:
-        trigger: Any = {"event": "monitoring.alert.fired", "subject": f"endpoint:{MODEL}"}
+        trigger: Any = {"event": "monitoring.alert.fired", "subject": f"endpoint:{MODEL}", "rest_s": _REST_S}
         parameters = {**SAME, "canary_requests": _CANARY_REQUESTS, "recipes": _best(story)}
         story.client.lifecycle.create_pipeline(
             name=RETRAIN, template="retrain", parameters=parameters, triggers=[trigger]
@@ -121,9 +122,11 @@ def _began(story: Story) -> datetime:
 
 def retrain(story: Story, line: Line) -> str:
     """Follow the retraining that the alert started, through canary and decision."""
-    if story.facts["alert"].fired_at <= _began(story):  # it stands since an earlier telling, so it fires no second time
-        cause = f"alert {story.facts['alert'].name!r} still stands"
-        story.client.lifecycle.start_run(pipeline=RETRAIN, key=story.key("retrain"), cause=cause)
+    alert = story.facts["alert"]
+    if alert.fired_at <= _began(story):  # it stands since an earlier telling, so it fires no second time
+        _start(story, f"alert {alert.name!r} still stands")
+    elif _rests(story, alert):
+        _start(story, f"alert {alert.name!r} fired while the trigger rests after the last retraining")
     run_id = until(lambda: _triggered(story), what="the retraining", limit_s=60)
     run = follow_run(story, run_id, line, "canary")
     version, people = output(run, "register")["model_version"], list(_future(story))
@@ -132,6 +135,17 @@ def retrain(story: Story, line: Line) -> str:
     decision = output(run, "decide")
     gathered = output(run, "gather")
     return f"{DATASET} v{gathered['dataset_version']} -> {MODEL} version {version}: {decision['decision']} ({decision['reason']})"
+
+
+def _start(story: Story, cause: str) -> None:
+    story.client.lifecycle.start_run(pipeline=RETRAIN, key=story.key("retrain"), cause=cause)
+
+
+def _rests(story: Story, alert: Any) -> bool:
+    """Tell whether the trigger does not start anything yet, because an earlier telling has just retrained the model."""
+    runs = story.client.lifecycle.list_runs(pipeline=RETRAIN, limit=50).items
+    ended = [run.ended_at for run in runs if run.started_at <= _began(story) and run.ended_at is not None]
+    return bool(ended) and alert.fired_at < max(ended) + timedelta(seconds=_REST_S)
 
 
 def _triggered(story: Story) -> str | None:

@@ -65,3 +65,4 @@ class Trigger:
 
     event: str
     subject: str | None = None
+    rest_s: int = 0

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict
+from datetime import timedelta
 from typing import Any
 
+import structlog
 from sqlalchemy import insert, select, update
 
 from aimass.infra.database import Database
@@ -51,6 +53,7 @@ from aimass.lifecycle.store import (
     steps_of,
 )
 
+_log = structlog.get_logger("aimass.lifecycle")
 FLOW = "lifecycle.pipeline"
 _PATH = "/workspaces/{workspace}/pipelines"
 _RUNS = "/workspaces/{workspace}/pipeline-runs"
@@ -250,9 +253,8 @@ class Lifecycle:
             found = list_pipelines(conn, event.workspace, "", 500)
         started = []
         for pipeline in found:
-            if pipeline.paused or not any(t.matches(event.type, event.subject) for t in pipeline.triggers):
-                continue
-            if self._is_busy(pipeline):
+            matching = [t for t in pipeline.triggers if t.matches(event.type, event.subject)]
+            if pipeline.paused or not matching or not self._may_start(pipeline, event, min(t.rest_s for t in matching)):
                 continue
             command = StartRun(
                 workspace=event.workspace,
@@ -264,9 +266,16 @@ class Lifecycle:
             started.append(self.start_run(SYSTEM, command).id)
         return started
 
-    def _is_busy(self, pipeline: Pipeline) -> bool:
-        command = ListRuns(workspace=pipeline.workspace, pipeline=pipeline.slug, state="RUNNING", limit=1)
-        return bool(self.list_runs(SYSTEM, command).items)
+    def _may_start(self, pipeline: Pipeline, event: Event, rest_s: int) -> bool:
+        """Tell whether nothing of the pipeline runs, and its last run ended long enough before the event."""
+        newest = ListRuns(workspace=pipeline.workspace, pipeline=pipeline.slug, limit=1)
+        for run in self.list_runs(SYSTEM, newest).items:
+            rests = rest_s > 0 and run.ended_at is not None and event.time < run.ended_at + timedelta(seconds=rest_s)
+            if run.state == "RUNNING" or rests:
+                why = "it runs" if run.state == "RUNNING" else f"it rests {rest_s} s after run {run.number}"
+                _log.info("a trigger starts nothing", pipeline=pipeline.slug, trigger=event.type, reason=why)
+                return False
+        return True
 
     def recover(self) -> int:
         """Start the workflow of runs that were recorded but, by a crash in between, not started."""
