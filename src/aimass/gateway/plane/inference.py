@@ -21,7 +21,6 @@ from aimass.gateway.plane.http import error_reply, reply
 from aimass.gateway.plane.metrics import Metrics
 from aimass.gateway.plane.moments import RequestIds, wall
 from aimass.gateway.plane.records import SafeSegments
-from aimass.gateway.plane.runtimes.isolated import IsolatedRuntime
 from aimass.gateway.plane.runtimes.single import SingleRow
 from aimass.gateway.plane.snapshot import Deployment, Served
 from aimass.infra.segments import frame
@@ -155,18 +154,12 @@ class Inference:
             now=times[0],
             started=times[1],
         )
-        runtime = deployment.loaded.runtime
-        if isinstance(runtime, IsolatedRuntime):
-            runtime.call(
-                decoded.values, call.endpoint.timeout_s, lambda outputs, error: self._done(work, outputs, error)
-            )
-            return
-        try:
-            outputs = runtime.run(decoded.values)
-        except Exception as reason:  # noqa: BLE001 onnxruntime raises what it likes; the request gets it as one error
-            self._done(work, None, WorkerFailed(f"the model failed on this request: {str(reason)[:200]}"))
-        else:
-            self._done(work, outputs, None)
+        deployment.loaded.runtime.start(
+            decoded.values,
+            decoded.rows,
+            call.endpoint.timeout_s,
+            lambda outputs, error: self._done(work, outputs, error),
+        )
 
     def _done(self, work: _Work, outputs: dict[str, Any] | None, error: AimassError | None) -> None:
         connection, call, deployment = work.connection, work.call, work.deployment
@@ -248,17 +241,12 @@ class Inference:
             now=given[1],
             started=started,
         )
-        runtime = deployment.loaded.runtime
-        if isinstance(runtime, IsolatedRuntime):
-            timeout_s = call.endpoint.timeout_s
-            runtime.call(decoded.values, timeout_s, lambda outputs, error: self._shadow_done(work, outputs, error))
-            return
-        try:
-            outputs = runtime.run(decoded.values)
-        except Exception as reason:  # noqa: BLE001 a shadow may fail in any way; its record says so
-            self._shadow_done(work, None, WorkerFailed(str(reason)[:200]))
-        else:
-            self._shadow_done(work, outputs, None)
+        deployment.loaded.runtime.start(
+            decoded.values,
+            decoded.rows,
+            call.endpoint.timeout_s,
+            lambda outputs, error: self._shadow_done(work, outputs, error),
+        )
 
     def _shadow_done(self, work: _Work, outputs: dict[str, Any] | None, error: AimassError | None) -> None:
         work.deployment.latency.observe(perf_counter() - work.started)

@@ -16,9 +16,9 @@ from aimass.gateway.plane.metrics import Counter, Histogram, Labels, Metrics
 from aimass.gateway.plane.package import Package, read_package
 from aimass.gateway.plane.runtimes.isolated import IsolatedRuntime
 from aimass.gateway.plane.runtimes.onnx import OnnxRuntime
+from aimass.gateway.plane.runtimes.port import Runtime
 from aimass.gateway.plane.runtimes.single import SingleRow
 
-Runtime = OnnxRuntime | IsolatedRuntime
 Identity = tuple[str, str, str, str]
 
 
@@ -33,7 +33,7 @@ class Model:
     @property
     def is_ready(self) -> bool:
         """Tell whether a request can be answered now."""
-        return not isinstance(self.runtime, IsolatedRuntime) or self.runtime.is_connected
+        return self.runtime.is_ready
 
 
 @dataclass(slots=True, kw_only=True)

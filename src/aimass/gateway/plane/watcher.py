@@ -15,7 +15,6 @@ import orjson
 
 from aimass.gateway.plane.auth import read_keys
 from aimass.gateway.plane.moments import wall
-from aimass.gateway.plane.runtimes.isolated import IsolatedRuntime
 from aimass.gateway.plane.snapshot import (
     Builder,
     Endpoint,
@@ -76,8 +75,7 @@ class Watcher:
 
     async def _reach(self) -> None:
         for model in (*self._worker.snapshot.models.values(), *self._waiting.values()):
-            if isinstance(model.runtime, IsolatedRuntime):
-                await model.runtime.connect()
+            await model.runtime.connect()
 
     async def _take(self) -> None:
         worker = self._worker

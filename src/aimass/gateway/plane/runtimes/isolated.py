@@ -4,18 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable
 from typing import Any
 
 from aimass.gateway.plane.encode import as_arrays
 from aimass.gateway.plane.errors import WorkerBusy, WorkerFailed, WorkerGone, WorkerSlow
 from aimass.gateway.plane.package import PLATFORMS, Package
+from aimass.gateway.plane.runtimes.port import Done
 from aimass.infra.frames import FrameReader, encode_frame
 from aimass.kernel.errors import AimassError
 
 _LOG = logging.getLogger(__name__)
 _MAX_WAITING_BYTES = 64 * 1024 * 1024
-Done = Callable[[dict[str, Any] | None, AimassError | None], None]
 
 
 class IsolatedRuntime(asyncio.Protocol):
@@ -34,7 +33,7 @@ class IsolatedRuntime(asyncio.Protocol):
         self._is_closed = False
 
     @property
-    def is_connected(self) -> bool:
+    def is_ready(self) -> bool:
         """Tell whether the worker is there."""
         return self._transport is not None
 
@@ -47,8 +46,9 @@ class IsolatedRuntime(asyncio.Protocol):
         except OSError as reason:
             _LOG.debug("the model worker at %s is not there: %s", self.path, reason)
 
-    def call(self, values: dict[str, Any], timeout_s: float, done: Done) -> None:
+    def start(self, values: dict[str, Any], rows: int, timeout_s: float, done: Done) -> None:
         """Send one request; ``done`` gets arrays by output name, or an error."""
+        del rows
         if self._transport is None:
             done(None, WorkerGone("the worker of this model is not running", hint="try again in a few seconds"))
             return

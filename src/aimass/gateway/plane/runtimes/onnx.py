@@ -8,7 +8,9 @@ import numpy as np
 
 from aimass.gateway.plane.columns import Column
 from aimass.gateway.plane.encode import ARRAYS
+from aimass.gateway.plane.errors import WorkerFailed
 from aimass.gateway.plane.package import PLATFORMS, Package
+from aimass.gateway.plane.runtimes.port import Done
 from aimass.gateway.plane.runtimes.session import new_session
 from aimass.gateway.plane.runtimes.single import single_row
 from aimass.kernel.errors import Invalid
@@ -27,6 +29,7 @@ class OnnxRuntime:
     """A loaded package; :meth:`run` takes checked columns and returns arrays by output name."""
 
     platform = PLATFORMS["onnx"]
+    is_ready = True
 
     def __init__(self, package: Package) -> None:
         self.session = new_session(package.model or b"", str(package.folder))
@@ -52,8 +55,21 @@ class OnnxRuntime:
             for name, array, dtype in zip(self._outputs, arrays, self._types, strict=True)
         }
 
+    def start(self, values: dict[str, Any], rows: int, timeout_s: float, done: Done) -> None:
+        """Answer at once."""
+        del rows, timeout_s
+        try:
+            outputs = self.run(values)
+        except Exception as reason:  # noqa: BLE001 onnxruntime raises what it likes; the request gets it as one error
+            done(None, WorkerFailed(f"the model failed on this request: {str(reason)[:200]}"))
+        else:
+            done(outputs, None)
+
+    async def connect(self) -> None:
+        """Do nothing: the model is in this process."""
+
     def close(self) -> None:
-        """Nothing to close: the memory goes with the last reference."""
+        """Do nothing: the memory goes with the last reference."""
 
 
 def _kind(column: Column, port: str) -> Any:
