@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import warnings
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,7 +16,7 @@ from sqlalchemy import Connection, inspect, text
 from aimass.bootstrap.upgrade import migration_config, upgrade
 from aimass.infra.database import Database, metadata
 from aimass.infra.search import Document, Search
-from aimass.kernel.errors import Conflict
+from aimass.kernel.errors import Conflict, Failed
 from aimass.kernel.layout import DataDir
 from aimass.kernel.principal import SYSTEM
 from tests.fixtures.postgres import PostgresServer
@@ -111,12 +112,37 @@ def test_an_old_sqlite_database_is_copied_before_it_is_upgraded(
     with database.engine.connect() as conn:
         assert inspect(conn).has_table("next_things")
     database.close()
-    (copy,) = (tmp_path / "backups").glob("before-upgrade-*.db")
-    kept = Database(f"sqlite:///{copy}")
+    (copy,) = (tmp_path / "backups").glob("before-upgrade-*")
+    kept = Database(f"sqlite:///{copy / 'aimass.db'}")
     with kept.engine.connect() as conn:
         assert MigrationContext.configure(conn).get_current_revision() == present
         assert not inspect(conn).has_table("next_things")
     kept.close()
+
+
+@pytest.mark.sqlite
+def test_only_the_newest_copies_are_kept_and_a_migration_that_fails_changes_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    load_tables()
+    layout, folder = DataDir(tmp_path), tmp_path / "versions"
+    folder.mkdir()
+    database = Database(f"sqlite:///{layout.database}")
+    upgrade(database, layout)
+    for turn in range(5):
+        kept = tmp_path / "backups" / f"before-upgrade-0000-{turn}"
+        kept.mkdir(parents=True)
+        os.utime(kept, (turn, turn))
+    _with_next(monkeypatch, folder, "0001", "op.execute('select * from nothing_there')")
+    with pytest.raises(Failed, match="nothing was changed"):
+        upgrade(database, layout)
+    with database.engine.connect() as conn:
+        assert not inspect(conn).has_table("next_things")
+        assert MigrationContext.configure(conn).get_current_revision() == "0001"
+    database.close()
+    left = sorted(path.name for path in (tmp_path / "backups").iterdir())
+    assert left[:2] == ["before-upgrade-0000-3", "before-upgrade-0000-4"]
+    assert len(left) == 3
 
 
 NEXT = '''"""Next."""
@@ -131,12 +157,13 @@ depends_on = None
 
 def upgrade() -> None:
     op.create_table("next_things", sa.Column("id", sa.Integer(), primary_key=True))
+    {fault}
 '''
 
 
-def _with_next(monkeypatch: pytest.MonkeyPatch, folder: Path, present: str) -> None:
+def _with_next(monkeypatch: pytest.MonkeyPatch, folder: Path, present: str, fault: str = "") -> None:
     """Let alembic find one more revision, as a newer installation would."""
-    (folder / "0002_next.py").write_text(NEXT.format(present=present))
+    (folder / "0002_next.py").write_text(NEXT.format(present=present, fault=fault))
 
     def config(conn: Connection) -> object:
         made = migration_config(conn)

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import logging
 import os
+import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import click
@@ -15,6 +19,8 @@ from aimass.bootstrap.first_password import first_password, forget_password
 from aimass.bootstrap.settings import PlatformSettings, read_settings
 from aimass.bootstrap.supervisor import Supervisor
 from aimass.bootstrap.waiting import wait_until_ready
+from aimass.cli.progress import progress
+from aimass.cli.show import show
 from aimass.kernel.capability import load
 from aimass.kernel.layout import DataDir
 
@@ -22,6 +28,7 @@ _DATA = click.option(
     "--data-dir", type=click.Path(path_type=Path), help="Folder of the platform [env AIMASS_DATA_DIR]."
 )
 _PORT = click.option("--port", type=int, help="Public port [default 8800, env AIMASS_PORT].")
+_JSON = click.option("--json", "as_json", is_flag=True, help="Print JSON for programs.")
 _HOST = click.option("--host", help="Address to listen on [default 127.0.0.1].")
 
 
@@ -99,7 +106,7 @@ def demo(data_dir: Path | None, port: int | None, *, leave: bool, browser: bool)
 @click.command(help="Say what is wrong with this installation.")
 @_DATA
 @_PORT
-@click.option("--json", "as_json", is_flag=True, help="Print JSON for programs.")
+@_JSON
 def doctor(data_dir: Path | None, port: int | None, *, as_json: bool) -> None:
     """Check the installation and the data directory."""
     raise click.exceptions.Exit(
@@ -110,14 +117,37 @@ def doctor(data_dir: Path | None, port: int | None, *, as_json: bool) -> None:
 @click.command(help="Write a backup of the platform into a folder; it may go on running.")
 @click.argument("target", type=click.Path(path_type=Path))
 @_DATA
-def backup(target: Path, data_dir: Path | None) -> None:
-    """Back up the database, then the blobs and dataset versions that it names."""
-    click.echo(load("aimass.bootstrap.backup:backup")(read_settings(data_dir), target))
+@_JSON
+def backup(target: Path, data_dir: Path | None, *, as_json: bool) -> None:
+    """Back up the databases at one moment, then the files that they name."""
+    make = load("aimass.bootstrap.backup:backup")
+    with _interruptible(), progress("backup", quiet=as_json) as told:
+        made = make(read_settings(data_dir), target, told)
+    _say(made, as_json=as_json)
 
 
 @click.command(help="Restore a backup into an empty data directory, and verify the audit log.")
-@click.argument("source", type=click.Path(path_type=Path, exists=True))
+@click.argument("source", type=click.Path(path_type=Path, exists=True, file_okay=False))
 @_DATA
-def restore(source: Path, data_dir: Path | None) -> None:
+@_JSON
+def restore(source: Path, data_dir: Path | None, *, as_json: bool) -> None:
     """Restore and verify."""
-    click.echo(load("aimass.bootstrap.backup:restore")(source, read_settings(data_dir)))
+    lay = load("aimass.bootstrap.backup:restore")
+    with _interruptible(), progress("restore", quiet=as_json) as told:
+        done = lay(source, read_settings(data_dir), told)
+    _say(done, as_json=as_json)
+
+
+@contextmanager
+def _interruptible() -> Iterator[None]:
+    """Let SIGTERM clean up like Ctrl-C, and no library speak in between."""
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    load("aimass.bootstrap.logs:set_up_logs")(logging.WARNING)
+    yield
+
+
+def _say(result: object, *, as_json: bool) -> None:
+    if as_json:
+        show(result, as_json=True)
+    else:
+        click.echo(str(result))

@@ -14,6 +14,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import orjson
 import uvicorn
 from anyio import to_thread
 from fastapi import FastAPI
@@ -23,10 +24,13 @@ from aimass.bootstrap.logs import set_up_logs
 from aimass.bootstrap.loops import Loops
 from aimass.bootstrap.platform import Platform, open_platform
 from aimass.bootstrap.settings import read_settings
+from aimass.bootstrap.supervisor import CANNOT_START
+from aimass.bootstrap.upgrade import NewerVersion
 from aimass.infra.parent import die_with_parent
 from aimass.infra.workflows import Runs
 from aimass.kernel.capability import load
 from aimass.kernel.clock import SystemClock
+from aimass.kernel.errors import Failed, MissingExtra
 from aimass.web.api import AppParts, create_app
 from aimass.web.console import Console, ConsoleSetup
 
@@ -80,7 +84,11 @@ def main(arguments: list[str] | None = None) -> None:
     if given.parent:
         die_with_parent(given.parent)
     set_up_logs()
-    platform = open_platform(read_settings(given.data_dir))
+    try:
+        platform = open_platform(read_settings(given.data_dir))
+    except (NewerVersion, Failed, MissingExtra) as error:  # a later try would find the same
+        print(orjson.dumps(error.problem()).decode(), file=sys.stderr)  # noqa: T201 the supervisor reads it in the log
+        sys.exit(CANNOT_START)
     app = create_control(platform)
     given.socket.unlink(missing_ok=True)
     os.umask(0o077)

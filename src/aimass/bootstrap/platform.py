@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -49,6 +49,13 @@ class Platform:
                 close()
 
 
+def declare_tables(found: Sequence[Capability] | None = None) -> None:
+    """Let every room declare its tables."""
+    for capability in capabilities() if found is None else found:
+        if capability.tables:
+            load(capability.tables + ":__name__")
+
+
 def open_platform(settings: PlatformSettings, clock: Clock | None = None) -> Platform:
     """Open the data directory, bring the schema up to date and build every room.
 
@@ -62,9 +69,7 @@ def open_platform(settings: PlatformSettings, clock: Clock | None = None) -> Pla
     for folder in layout.folders():
         folder.mkdir(parents=True, exist_ok=True)
     layout.keys.chmod(0o700)
-    for capability in found:
-        if capability.tables:
-            load(capability.tables + ":__name__")
+    declare_tables(found)
     database = Database(settings.database or f"sqlite:///{layout.database}", clock)
     upgrade(database, layout)
     registry = _ports(settings, layout, database)

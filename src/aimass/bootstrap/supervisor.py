@@ -21,6 +21,7 @@ from aimass.kernel.layout import DataDir
 _GRACE_S = 10.0
 _BACKOFF_S = (0.1, 0.5, 1.0, 2.0, 5.0)
 _STEADY_S = 30.0
+CANNOT_START = 78  # EX_CONFIG: what a child ends with that would find the same fault again
 
 
 def check_port(host: str, port: int) -> None:
@@ -50,6 +51,7 @@ class Child:
     process: subprocess.Popen[bytes] | None = None
     started: float = 0.0
     falls: int = 0
+    code: int | None = None
     next_start: float = 0.0
 
 
@@ -74,6 +76,12 @@ class Supervisor:
         self._lock = lock_data_dir(self.settings.data_dir)
         check_port(self.settings.host, self.settings.port)
         layout = DataDir(self.settings.data_dir)
+        if layout.restoring.exists():
+            raise Conflict(
+                f"a restore into {str(layout.root)!r} did not finish",
+                value=str(layout.root),
+                hint="repeat 'aimass restore', or choose another --data-dir",
+            )
         layout.logs.mkdir(parents=True, exist_ok=True)
         self.children = [Child(name, command) for name, command in self.commands().items()]
 
@@ -125,12 +133,17 @@ class Supervisor:
     def _look_after(self, child: Child) -> None:
         now = time.monotonic()
         if child.process is not None and child.process.poll() is not None:
+            child.code = child.process.returncode
             steady = now - child.started > _STEADY_S
             child.falls = 0 if steady else child.falls + 1
             child.next_start = now + _BACKOFF_S[min(child.falls, len(_BACKOFF_S) - 1)]
             child.process = None
         if child.process is None and now >= child.next_start:
             self._spawn(child)
+
+    def refusing(self) -> Child | None:
+        """Return a child that says that it can never start, if one does."""
+        return next((child for child in self.children if child.code == CANNOT_START), None)
 
     def run(self, until: Callable[[], bool] = lambda: False) -> None:
         """Watch until told to stop by a signal, or by ``until``."""

@@ -5,10 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 import click
-from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
 from aimass.cli.connect import Connection, connection_options
-from aimass.cli.show import console, show
+from aimass.cli.progress import progress
+from aimass.cli.show import show
 
 
 @click.command(help="Bring a CSV, Parquet or NDJSON file into a dataset.")
@@ -23,21 +23,15 @@ from aimass.cli.show import console, show
 )
 def _collect(path: Path, connection: Connection, **given: object) -> None:
     types = dict(_pair(str(text)) for text in given["types"])  # pyright: ignore[reportGeneralTypeIssues]
-    columns = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn())
-    with (
-        connection.open() as client,
-        Progress(*columns, console=console, transient=True, disable=connection.as_json) as bar,
-    ):
-        task = bar.add_task(f"collect {path.name}", total=1.0)
+    title = f"collect {path.name}"
+    with connection.open() as client, progress(title, quiet=connection.as_json) as told:
         version = client.collect(
             path,
             str(given["name"] or path.stem),
             types=types,
             keys=list(given["keys"]),  # pyright: ignore[reportArgumentType]
             mode=str(given["mode"]),
-            progress=lambda fraction, note: bar.update(
-                task, completed=fraction, description=f"collect {path.name}: {note}"
-            ),
+            progress=told,
         )
     show(version, as_json=connection.as_json)
 

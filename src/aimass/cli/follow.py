@@ -6,9 +6,7 @@ import time
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
-from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
-
-from aimass.cli.show import console
+from aimass.cli.progress import progress
 from aimass.kernel.errors import Failed
 
 if TYPE_CHECKING:
@@ -31,12 +29,10 @@ def follow(client: Client, started: dict[str, Any], *, quiet: bool) -> dict[str,
     path = f"/api/v1/workspaces/{started.get('workspace', client.workspace)}/jobs/{quote(str(job))}"
     if not isinstance(job, str) or not job:
         return started
-    columns = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn())
-    with Progress(*columns, console=console, transient=True, disable=quiet) as bar:
-        task = bar.add_task(str(started.get("title", "working")), total=1.0)
+    with progress(str(started.get("title", "working")), quiet=quiet) as told:
         while True:
             now = client.transport.json("GET", path, query={}, body=None, headers={})
-            bar.update(task, completed=now.get("fraction") or 0.0, description=f"{now['title']} {now.get('stage', '')}")
+            told(now.get("fraction") or 0.0, now.get("stage") or "")
             if now["state"] in _ENDS:
                 break
             time.sleep(_POLL_S)

@@ -82,9 +82,9 @@ class DataDir:
         return self.root / "keys"
 
     @property
-    def stamp(self) -> Path:
-        """What made this directory, and its schema version."""
-        return self.root / "platform.json"
+    def restoring(self) -> Path:
+        """What a restore lays down before it counts; there only while a restore runs, or when one was cut off."""
+        return self.root / ".restore"
 
     def socket(self, name: str) -> Path:
         """Return where a Unix socket lies: in ``run``, or in the folder for temporary files when that is too long.

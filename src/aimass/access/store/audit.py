@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Sequence
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Connection, Row, Text, cast, func, insert, or_, select
@@ -15,6 +17,8 @@ from aimass.infra.database import audit_log
 from aimass.kernel.principal import ANYWHERE
 
 _BATCH = 2000
+_TIME = "%Y-%m-%d %H:%M:%S.%f"
+_EXPONENT_FROM = 1e16
 _RAW = select(*(cast(column, Text).label(column.name) for column in audit_log.c if column.name != "seq"))
 _RAW = _RAW.add_columns(audit_log.c.seq)
 
@@ -43,9 +47,35 @@ def entries(conn: Connection, wanted: ListAudit, before: int | None) -> Sequence
 
 
 def texts(conn: Connection, after: int | None, limit: int) -> list[tuple[int, str]]:
-    """Return rows behind a sequence number (None: from the lowest) in canonical text, made of the stored bytes."""
+    """Return rows behind a sequence number (None: from the lowest) in canonical text."""
     found = conn.execute(_behind(_RAW, after, limit)).mappings()
-    return [(row["seq"], canonical({**row})) for row in found]
+    return [(row["seq"], _canonical(row, is_file=_is_file(conn))) for row in found]
+
+
+def _canonical(row: Any, *, is_file: bool) -> str:
+    """Write a row from its stored text, so that it is the same on every engine, each of which writes in its own way.
+
+    A file takes any bytes, so there the text has to be exactly what was written.
+
+    Raises
+    ------
+    ValueError
+        The stored text is not what was ever written.
+    """
+    time, detail = datetime.fromisoformat(row["time"]), json.loads(row["detail"], parse_float=_number)
+    if is_file and (time.strftime(_TIME), json.dumps(json.loads(row["detail"]))) != (row["time"], row["detail"]):
+        raise ValueError("the row is not as it was written")
+    return canonical({**row, "time": time.strftime(_TIME), "detail": detail})
+
+
+def _is_file(conn: Connection) -> bool:
+    return conn.dialect.name == "sqlite"
+
+
+def _number(text: str) -> float | int:
+    """Read a number; a large whole one is written with an exponent by one engine and with all its digits by another."""
+    value = float(text)
+    return int(value) if value.is_integer() and abs(value) >= _EXPONENT_FROM else value
 
 
 def all_texts(conn: Connection) -> Iterator[tuple[int, str | None]]:
@@ -71,7 +101,8 @@ def _batch(conn: Connection, after: int | None) -> list[tuple[int, str | None]]:
 
 def _text(conn: Connection, seq: int) -> str | None:
     try:
-        return canonical({**conn.execute(_RAW.where(audit_log.c.seq == seq)).mappings().one()})
+        found = conn.execute(_RAW.where(audit_log.c.seq == seq)).mappings().one()
+        return _canonical(found, is_file=_is_file(conn))
     except (SQLAlchemyError, ValueError):
         return None
 

@@ -8,7 +8,9 @@ from aimass.kernel.doors import door
 
 if TYPE_CHECKING:
     from aimass.infra.database.change import Change
-    from aimass.infra.database.database import Database
+    from aimass.infra.database.database import Database, clear_errors
+    from aimass.infra.database.moment import copy_files
+    from aimass.infra.database.rows import copy_rows, first_filled
     from aimass.infra.database.tables import audit_log, events_log, lineage_edges, metadata
     from aimass.infra.database.types import Instant, Json
 
@@ -20,9 +22,26 @@ __getattr__, __dir__ = door(
         "Instant": "aimass.infra.database.types",
         "Json": "aimass.infra.database.types",
         "audit_log": "aimass.infra.database.tables",
+        "clear_errors": "aimass.infra.database.database",
+        "copy_files": "aimass.infra.database.moment",
+        "copy_rows": "aimass.infra.database.rows",
         "events_log": "aimass.infra.database.tables",
+        "first_filled": "aimass.infra.database.rows",
         "lineage_edges": "aimass.infra.database.tables",
         "metadata": "aimass.infra.database.tables",
     },
 )
-__all__ = ["Change", "Database", "Instant", "Json", "audit_log", "events_log", "lineage_edges", "metadata"]
+__all__ = [
+    "Change",
+    "Database",
+    "Instant",
+    "Json",
+    "audit_log",
+    "clear_errors",
+    "copy_files",
+    "copy_rows",
+    "events_log",
+    "first_filled",
+    "lineage_edges",
+    "metadata",
+]

@@ -10,12 +10,12 @@ from pathlib import Path
 from typing import Any
 
 from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url, text
-from sqlalchemy.exc import IntegrityError, OperationalError
+from sqlalchemy.exc import DatabaseError, IntegrityError, OperationalError
 
 from aimass.infra.database.change import Change
 from aimass.infra.database.tables import metadata
 from aimass.kernel.clock import Clock, SystemClock
-from aimass.kernel.errors import Conflict, Failed, Unavailable
+from aimass.kernel.errors import AimassError, Conflict, Failed, MissingExtra, Unavailable
 from aimass.kernel.principal import Principal
 
 _EVENT_LOCK = 4_115_011  # PostgreSQL advisory lock: event numbers are committed in order
@@ -69,7 +69,8 @@ class Database:
     @contextmanager
     def read(self) -> Iterator[Connection]:
         """Give a connection for reading; what it sees does not change inside the block."""
-        with _clear_errors(), self.engine.connect() as conn:
+        options = {} if self.is_sqlite else {"isolation_level": "REPEATABLE READ"}
+        with clear_errors(), self.engine.connect().execution_options(**options) as conn:
             yield conn
 
     @contextmanager
@@ -83,7 +84,7 @@ class Database:
         workspace
             Slug of the workspace the change belongs to; ``"*"`` for the platform itself.
         """
-        with self._alone(), _clear_errors():
+        with self._alone(), clear_errors():
             with self.engine.connect().execution_options(aimass_write=True) as conn, conn.begin():
                 if not self.is_sqlite:
                     conn.execute(text("select pg_advisory_xact_lock(:key)"), {"key": _EVENT_LOCK})
@@ -116,20 +117,33 @@ class Database:
 
 
 @contextmanager
-def _clear_errors() -> Iterator[None]:
+def clear_errors() -> Iterator[None]:
+    """Say in our own errors what the database refused."""
     try:
         yield
-    except OperationalError as reason:
-        message = str(reason.orig)
-        if "disk is full" in message or "No space left" in message:
-            raise Unavailable("the disk is full: nothing was written", hint="free some space and repeat") from reason
-        if "locked" in message:
-            raise Unavailable("the database is busy", hint="repeat in a moment") from reason
-        raise
     except IntegrityError as reason:
         raise Conflict(
             "the same thing exists already", hint="choose another name, or read the existing one"
         ) from reason
+    except DatabaseError as reason:
+        error = _meaning(reason)
+        if error is None:
+            raise
+        raise error from reason
+
+
+def _meaning(reason: DatabaseError) -> AimassError | None:
+    told = str(reason.orig).strip()
+    if "disk is full" in told or "No space left" in told:
+        return Unavailable("the disk is full: nothing was written", hint="free some space and repeat")
+    if "malformed" in told or "not a database" in told:
+        return Failed(f"the database is damaged: {told}", hint="restore the last backup: aimass restore")
+    if "locked" in told:
+        return Unavailable("the database is busy", hint="repeat in a moment")
+    if reason.connection_invalidated or (reason.statement is None and isinstance(reason, OperationalError)):
+        first = told.partition("\n")[0]
+        return Unavailable(f"the database does not answer: {first}", hint="look at its server, and at AIMASS_DB")
+    return None
 
 
 def _sqlite_engine(url: URL) -> Engine:
@@ -152,4 +166,7 @@ def _sqlite_engine(url: URL) -> Engine:
 
 
 def _postgres_engine(url: URL) -> Engine:
-    return create_engine(url, pool_pre_ping=True, pool_size=10, max_overflow=20)
+    try:
+        return create_engine(url, pool_pre_ping=True, pool_size=10, max_overflow=20)
+    except ModuleNotFoundError as reason:
+        raise MissingExtra("postgres") from reason

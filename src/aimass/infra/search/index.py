@@ -11,7 +11,7 @@ from aimass.infra.database import Change, Database
 from aimass.infra.search.port import Document, Hit
 from aimass.infra.search.tables import WORDS, search_documents
 from aimass.infra.search.words import words_of
-from aimass.kernel.principal import SYSTEM, Principal
+from aimass.kernel.principal import ANYWHERE, SYSTEM, Principal
 
 _MOST_WORDS = 2_000
 _SPARE = 5
@@ -51,6 +51,14 @@ class Search:
         """Take a document out; a missing one is no error."""
         with self._database.change(SYSTEM, workspace) as change:
             self._forget(change, workspace, key)
+
+    def rebuild(self) -> None:
+        """Make the index of words anew from the documents: after rows came here from another engine."""
+        if not self._database.is_sqlite:
+            return  # PostgreSQL keeps its own
+        with self._database.change(SYSTEM, ANYWHERE) as change:
+            change.execute(text("delete from search_index"))
+            change.execute(text("insert into search_index(rowid, words) select id, words from search_documents"))
 
     def _forget(self, change: Change, workspace: str, key: str) -> None:
         where = (search_documents.c.workspace == workspace) & (search_documents.c.key == key)

@@ -9,6 +9,7 @@ from aimass.kernel.doors import door
 if TYPE_CHECKING:
     from aimass.infra.workflows.executor import executor_identity
     from aimass.infra.workflows.runs import Flow, Runs, RunsConfig, RunState, StepRecord
+    from aimass.infra.workflows.tables import make_workflow_tables, workflow_tables
 
 __getattr__, __dir__ = door(
     __name__,
@@ -19,6 +20,17 @@ __getattr__, __dir__ = door(
         "RunsConfig": "aimass.infra.workflows.runs",
         "StepRecord": "aimass.infra.workflows.runs",
         "executor_identity": "aimass.infra.workflows.executor",
+        "make_workflow_tables": "aimass.infra.workflows.tables",
+        "workflow_tables": "aimass.infra.workflows.tables",
     },
 )
-__all__ = ["Flow", "RunState", "Runs", "RunsConfig", "StepRecord", "executor_identity"]
+__all__ = [
+    "Flow",
+    "RunState",
+    "Runs",
+    "RunsConfig",
+    "StepRecord",
+    "executor_identity",
+    "make_workflow_tables",
+    "workflow_tables",
+]

@@ -1,0 +1,138 @@
+"""Write a backup into an empty folder, while the platform may go on running."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from hashlib import file_digest
+from pathlib import Path
+
+from aimass._version import __version__
+from aimass.bootstrap.backup.engines import server_bytes, to_files
+from aimass.bootstrap.backup.files import Told, clear_errors, copy, data_of, require_room, secrets_of, size_of
+from aimass.bootstrap.backup.manifest import Fact, Manifest, write_manifest
+from aimass.bootstrap.platform import declare_tables
+from aimass.bootstrap.settings import PlatformSettings
+from aimass.bootstrap.upgrade import schema_of_file
+from aimass.kernel.clock import SystemClock, instant
+from aimass.kernel.errors import Conflict, Invalid, NotFound
+from aimass.kernel.layout import DataDir
+
+_DATABASES_SHARE = 0.3
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Made:
+    """A backup that was written."""
+
+    folder: str
+    files: int
+    size_bytes: int
+    created_at: str
+    version: str
+    schema: str
+
+    def __str__(self) -> str:
+        return f"{self.files} files, {self.size_bytes / 2**20:.1f} MiB, written to {self.folder}"
+
+
+def backup(settings: PlatformSettings, target: Path, told: Told) -> Made:
+    """Write a backup; the platform may go on running.
+
+    Parameters
+    ----------
+    settings
+        The platform.
+    target
+        A folder that is new or empty, outside the data directory.
+    told
+        Called with a share of the whole and a note.
+    """
+    target = target.absolute()
+    _require_platform(settings)
+    if target.resolve().is_relative_to(settings.data_dir.resolve()):
+        raise Invalid(
+            f"{str(target)!r} lies in the data directory", value=str(target), hint="choose a folder elsewhere"
+        )
+    declare_tables()
+    with clear_errors("the backup"), _new_folder(target):
+        total = size_of(settings.data_dir) + (server_bytes(settings.database) if settings.database else 0)
+        require_room(target, total, "the backup")
+        manifest = _write(settings, target, total, told)
+        write_manifest(target, manifest)
+    return Made(
+        folder=str(target),
+        files=len(manifest.files),
+        size_bytes=manifest.size_bytes,
+        created_at=manifest.created_at,
+        version=manifest.version,
+        schema=manifest.schema,
+    )
+
+
+def _require_platform(settings: PlatformSettings) -> None:
+    layout = DataDir(settings.data_dir)
+    if not layout.keys.is_dir() or not (settings.database or layout.database.exists()):
+        raise NotFound(
+            f"there is no platform in {str(layout.root)!r}",
+            value=str(layout.root),
+            hint="name its folder with --data-dir",
+        )
+
+
+@contextmanager
+def _new_folder(target: Path) -> Iterator[None]:
+    """Make the folder, readable by its owner alone; after a fault nothing of the backup is left."""
+    is_new = not target.exists()
+    if not is_new and (not target.is_dir() or any(target.iterdir())):
+        raise Conflict(f"{str(target)!r} is not empty", value=str(target), hint="choose a new folder")
+    target.mkdir(parents=True, exist_ok=True)
+    target.chmod(0o700)
+    try:
+        yield
+    except BaseException:
+        for child in target.iterdir():
+            shutil.rmtree(child) if child.is_dir() else child.unlink()
+        if is_new:
+            target.rmdir()
+        raise
+
+
+def _write(settings: PlatformSettings, target: Path, total: int, told: Told) -> Manifest:
+    root, files = settings.data_dir, dict[str, Fact]()
+    created = instant(SystemClock().now())
+    for file in secrets_of(root):  # before the databases: the signed head beside them must not be newer than its rows
+        _add(files, file, target, root)
+    to_files(settings, target, lambda share, note: told(_DATABASES_SHARE * share, note))
+    for name in ("aimass.db", "workflows.db"):
+        if (target / name).exists():
+            files[name] = _fact(target / name)
+    done = 0
+    for file in data_of(root):
+        fact = _add(files, file, target, root)
+        done += fact.size if fact is not None else 0
+        share = min(1.0, done / max(total, 1))
+        told(_DATABASES_SHARE + (1 - _DATABASES_SHARE) * share, file.relative_to(root).parts[0])
+    engine = "postgresql" if settings.database else "sqlite"
+    return Manifest(
+        created_at=created,
+        schema=schema_of_file(target / "aimass.db"),
+        engine=engine,
+        files=files,
+        version=__version__,
+    )
+
+
+def _add(files: dict[str, Fact], file: Path, target: Path, root: Path) -> Fact | None:
+    name = file.relative_to(root).as_posix()
+    fact = copy(file, target / name)
+    if fact is not None:
+        files[name] = fact
+    return fact
+
+
+def _fact(path: Path) -> Fact:
+    with path.open("rb") as file:
+        return Fact(sha256=file_digest(file, "sha256").hexdigest(), size=path.stat().st_size)

@@ -1,0 +1,147 @@
+"""Lay a backup into an empty data directory, verify it there, and only then let it be one."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import closing, contextmanager, nullcontext
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from aimass.access import Access
+from aimass.bootstrap.backup.engines import filled_server, require_empty_server
+from aimass.bootstrap.backup.files import Told, clear_errors, copy, require_room
+from aimass.bootstrap.backup.manifest import Manifest, read_manifest
+from aimass.bootstrap.lock import lock_data_dir
+from aimass.bootstrap.platform import declare_tables, open_platform
+from aimass.bootstrap.settings import PlatformSettings
+from aimass.bootstrap.upgrade import known_schemas
+from aimass.infra.database import clear_errors as clear_database_errors
+from aimass.kernel.errors import Conflict
+from aimass.kernel.layout import DataDir
+
+_FILES_SHARE = 0.7
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Restored:
+    """A platform that was restored."""
+
+    data_dir: str
+    files: int
+    size_bytes: int
+    created_at: str
+    version: str
+    audit_rows: int
+
+    def __str__(self) -> str:
+        return f"restored {self.files} files of {self.created_at}; audit log verified ({self.audit_rows} entries)"
+
+
+def restore(source: Path, settings: PlatformSettings, told: Told) -> Restored:
+    """Restore a backup into an empty data directory, completely or not at all.
+
+    Everything is laid into a folder of its own inside the data directory and verified there. After a fault the data
+    directory is as it was; after a kill it is refused by everybody but the next restore, which begins again.
+
+    Raises
+    ------
+    Invalid
+        A file of the backup is missing or damaged.
+    Conflict
+        The data directory or the database holds something, the backup is of a newer version, or its audit log does not
+        verify.
+    """
+    manifest = read_manifest(source, known_schemas())
+    declare_tables()
+    if settings.database:
+        require_empty_server(settings.database)
+    with clear_errors("the restore"), _empty_place(settings.data_dir) as place:
+        require_room(settings.data_dir, manifest.size_bytes, "the restore")
+        _lay(source, place, manifest, told)
+        rows = _verified_rows(place, settings)
+        with filled_server(settings.database, place, told) if settings.database else nullcontext():
+            _install(place, settings)
+    return Restored(
+        data_dir=str(settings.data_dir),
+        files=len(manifest.files),
+        size_bytes=manifest.size_bytes,
+        created_at=manifest.created_at,
+        version=manifest.version,
+        audit_rows=rows,
+    )
+
+
+@contextmanager
+def _empty_place(root: Path) -> Iterator[Path]:
+    """Hold an empty data directory and give a folder in it; its removal is what makes the data directory one."""
+    place, was_there = DataDir(root).restoring, root.exists()
+    there = {path.name for path in root.iterdir()} if was_there else set[str]()
+    if there - {"run"} and not place.exists():
+        raise Conflict(f"{str(root)!r} is not empty", value=str(root), hint="restore into a new --data-dir")
+    with lock_data_dir(root):
+        try:
+            _remove(root, keep={"run", place.name})  # what a restore left that was killed
+            shutil.rmtree(place, ignore_errors=True)
+            place.mkdir()
+            yield place
+            place.rmdir()
+            _sync(root)
+        except BaseException:
+            _remove(root, keep={"run"} & there)
+            if not was_there:
+                root.rmdir()
+            raise
+
+
+def _remove(root: Path, keep: set[str]) -> None:
+    """Remove what is in a data directory; the mark of an unfinished restore goes last."""
+    mark = DataDir(root).restoring.name
+    for path in sorted(root.iterdir(), key=lambda path: path.name == mark):
+        if path.name in keep:
+            continue
+        shutil.rmtree(path) if path.is_dir() else path.unlink()
+
+
+def _lay(source: Path, place: Path, manifest: Manifest, told: Told) -> None:
+    done = 0
+    for name, fact in manifest.files.items():
+        copy(source / name, place / name, fact)
+        done += fact.size
+        told(_FILES_SHARE * done / max(manifest.size_bytes, 1), name.partition("/")[0])
+
+
+def _verified_rows(place: Path, settings: PlatformSettings) -> int:
+    """Open what was laid down, on the files alone; return the number of entries of its audit log."""
+    with clear_database_errors(), closing(open_platform(replace(settings, data_dir=place, database=""))) as platform:
+        report = platform.registry.get(Access).inspect_audit()
+    if not report.ok:
+        raise Conflict(
+            f"the audit log of the backup does not verify: row {report.broken_row}: {report.reason}",
+            hint="restore an earlier backup",
+        )
+    return report.rows
+
+
+def _install(place: Path, settings: PlatformSettings) -> None:
+    """Move everything to where a platform looks for it."""
+    here, there = DataDir(place), DataDir(settings.data_dir)
+    if settings.database:
+        for file in (here.database, here.workflows):
+            file.unlink(missing_ok=True)
+    for name in ("node-id", "administrator"):
+        (here.run / name).touch()
+        (here.run / name).replace(there.run / name)
+    shutil.rmtree(here.run)
+    shutil.rmtree(place / "backups", ignore_errors=True)  # the backup itself is the copy before an upgrade
+    for path in sorted(place.iterdir()):
+        path.replace(there.root / path.name)
+
+
+def _sync(folder: Path) -> None:
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
