@@ -1,25 +1,149 @@
-"""A request head that was understood."""
+"""What is asked for: a request head that was understood, the language it speaks, and the request on its way."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Any, ClassVar, Protocol
 
 from aimass.gateway.plane.auth import Key
-from aimass.gateway.plane.snapshot import Endpoint
+from aimass.gateway.plane.connection import Connection, Sink
+from aimass.gateway.plane.decode import Decoded, Wanted
+from aimass.gateway.plane.http import RequestHead
+from aimass.gateway.plane.package import Package
+from aimass.gateway.plane.snapshot import Deployment, Endpoint
+from aimass.kernel.errors import AimassError
 
 
 @dataclass(slots=True, kw_only=True)
 class Call:
-    """A request head that was understood: who asks for what; kept, since clients repeat their heads."""
+    """A request head that was understood: who asks for what; kept, since clients repeat their heads.
+
+    Attributes
+    ----------
+    verb
+        What is asked for, where a dialect knows several things.
+    json_bytes
+        How much of the body is JSON; None when all of it is.
+    coding, accepts
+        How the body is packed, and how the answer may be packed; empty for not at all.
+    is_bare
+        Whether the body is JSON of the Open Inference Protocol and nothing else, so that the cheap path may read it.
+    """
 
     key: Key
     endpoint: Endpoint
     version: str
-    length: int
-    json_bytes: int | None
-    coding: bytes
+    dialect: Dialect
+    verb: str = ""
+    length: int = 0
+    kind: bytes = b""
+    json_bytes: int | None = None
+    coding: bytes = b""
+    accepts: bytes = b""
     is_bare: bool = field(init=False)
 
     def __post_init__(self) -> None:
-        """Note whether the body is JSON and nothing else."""
-        self.is_bare = self.json_bytes is None and not self.coding
+        """Note whether the cheap path may read the body."""
+        self.is_bare = self.dialect.has_cheap_path and self.json_bytes is None and not self.coding
+
+
+@dataclass(slots=True, kw_only=True)
+class Asked:
+    """A request that was read and keeps to the signature.
+
+    Attributes
+    ----------
+    parameters
+        What the caller wants to tell the model besides its inputs.
+    document
+        The request as it was written, for the cheap path to learn from.
+    """
+
+    decoded: Decoded
+    wanted: list[Wanted]
+    id: str = ""
+    parameters: dict[str, Any] = field(default_factory=dict[str, Any])
+    document: dict[str, Any] | None = None
+
+
+@dataclass(slots=True, kw_only=True)
+class Written:
+    """An answer as the body of a reply; ``extra`` are header lines, each with its line end."""
+
+    body: bytes
+    kind: bytes = b"application/json"
+    extra: bytes = b""
+
+
+class Dialect(Protocol):
+    """A language in which programs ask for inference.
+
+    Attributes
+    ----------
+    segments
+        The first parts of the addresses that it answers.
+    verbs
+        What it answers below ``/v2/models/<name>/``.
+    """
+
+    segments: ClassVar[frozenset[bytes]]
+    verbs: ClassVar[frozenset[str]]
+    has_cheap_path: ClassVar[bool]
+
+    def open(self, connection: Connection, head: RequestHead, raw: bytes) -> Sink:
+        """Decide who answers a request below one of the segments; raises what refuses it."""
+        ...
+
+    def read(self, call: Call, body: bytes, package: Package) -> Asked:
+        """Read a request and check it against the signature."""
+        ...
+
+    def write(self, work: Work, outputs: dict[str, Any]) -> Written:
+        """Write an answer."""
+        ...
+
+    def refuse(self, error: AimassError) -> bytes:
+        """Write the body of an error."""
+        ...
+
+
+class Caller(Protocol):
+    """Who gets the answer: a client's connection, a call of gRPC, or nobody."""
+
+    def write(self, work: Work, outputs: dict[str, Any]) -> Any:
+        """Return the answer in the form in which :meth:`send` sends it."""
+        ...
+
+    def send(self, work: Work, answer: Any) -> None:
+        """Send an answer; its record is written first."""
+        ...
+
+    def refuse(self, call: Call, error: AimassError, deployment: Deployment | None = None) -> None:
+        """Send an error; there may be no deployment that it is about."""
+        ...
+
+
+@dataclass(slots=True, kw_only=True)
+class Work:
+    """A request on the general path that was read.
+
+    Attributes
+    ----------
+    now
+        When it came, in seconds since the epoch.
+    started, read_at
+        When it came and when it was read, in seconds of ``perf_counter``.
+    """
+
+    call: Call
+    caller: Caller
+    deployment: Deployment
+    asked: Asked
+    now: float
+    started: float
+    read_at: float
+
+    @property
+    def id(self) -> str:
+        """Return the id of the request."""
+        return self.asked.id

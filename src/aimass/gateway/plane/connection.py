@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Protocol, cast
+from typing import Any, Protocol, cast
 
-from aimass.gateway.plane.calls import Call
 from aimass.gateway.plane.errors import BadRequest, HeadTooLarge, Overloaded, TooSlow
 from aimass.gateway.plane.framing import BodyReader, body_reader
 from aimass.gateway.plane.http import RequestHead, error_reply, parse_request
@@ -54,13 +54,23 @@ class Limits:
     write_s: float
 
 
+class Known(Protocol):
+    """A request head that was understood before, and how long the body after it is."""
+
+    length: int
+
+
 class Host(Protocol):
     """What a connection needs from the worker it belongs to."""
 
-    calls: dict[bytes, Call]
     limits: Limits
     now: float
     is_draining: bool
+
+    @property
+    def calls(self) -> Mapping[bytes, Known]:
+        """The heads that were understood before."""
+        ...
 
     def admit(self, connection: Connection) -> bool:
         """Take a new connection, unless there are too many."""
@@ -78,7 +88,7 @@ class Host(Protocol):
         """Decide who answers a request."""
         ...
 
-    def infer(self, connection: Connection, call: Call, body: bytes) -> None:
+    def infer(self, connection: Connection, call: Any, body: bytes) -> None:
         """Answer an inference request whose head is known."""
         ...
 

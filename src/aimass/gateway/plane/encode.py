@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import zlib
 from typing import Any
 
 import numpy as np
@@ -11,6 +12,8 @@ from aimass.gateway.plane.binary import write_tensor
 from aimass.gateway.plane.columns import OFFERED
 from aimass.gateway.plane.decode import Wanted
 
+_QUICK = 1
+_WINDOWS = {b"gzip": 31, b"deflate": 15}
 _NUMPY = orjson.OPT_SERIALIZE_NUMPY
 NAMES = {"b": "BOOL", "i": "INT64", "f": "FP32", "O": "BYTES", "U": "BYTES"}
 ARRAYS: dict[str, Any] = {"string": object, "float": np.float32, "integer": np.int64, "boolean": np.bool_}
@@ -32,6 +35,12 @@ def encode(head: dict[str, Any], outputs: dict[str, Any], wanted: list[Wanted]) 
         described.append(entry)
     body = orjson.dumps({**head, "outputs": described}, option=_NUMPY)
     return body, (b"".join(tail) if tail else None)
+
+
+def compress(body: bytes, coding: bytes) -> bytes:
+    """Pack a body with gzip or deflate, quickly rather than tightly."""
+    machine = zlib.compressobj(_QUICK, zlib.DEFLATED, _WINDOWS[coding])
+    return machine.compress(body) + machine.flush()
 
 
 def as_arrays(outputs: dict[str, Any], signature: list[dict[str, Any]]) -> dict[str, Any]:

@@ -196,13 +196,13 @@ def reply(
     )
 
 
-def error_reply(error: AimassError, *, extra: bytes = b"", keep: bool = True) -> bytes:
-    """Return an error as a reply in the shape of the Open Inference Protocol."""
+def error_reply(error: AimassError, *, body: bytes = b"", extra: bytes = b"", keep: bool = True) -> bytes:
+    """Return an error as a reply; without a body of its own it has the shape of the Open Inference Protocol."""
     if isinstance(error, RateLimited):
         extra += b"Retry-After: %d\r\n" % error.retry_after_s
     if isinstance(error, Unauthenticated):
         extra += b'WWW-Authenticate: Bearer realm="aimass"\r\n'
-    return reply(error.status, dump(oip_body(error)), extra=extra, keep=keep)
+    return reply(error.status, body or dump(oip_body(error)), extra=extra, keep=keep)
 
 
 def dump(document: Any) -> bytes:

@@ -7,14 +7,15 @@ import logging
 from collections import deque
 from collections.abc import Callable
 
-from aimass.gateway.plane.calls import Call
+from aimass.gateway.plane.calls import Call, Dialect
 from aimass.gateway.plane.connection import Connection, Limits, Sink
+from aimass.gateway.plane.dialects import speak
+from aimass.gateway.plane.entrance import Entrance
 from aimass.gateway.plane.errors import BadRequest, MethodNotAllowed, NotReady
 from aimass.gateway.plane.http import RequestHead, dump, error_reply, reply
 from aimass.gateway.plane.inference import Inference
 from aimass.gateway.plane.metrics import Metrics
 from aimass.gateway.plane.moments import wall
-from aimass.gateway.plane.oip import Door
 from aimass.gateway.plane.passthrough import Relay
 from aimass.gateway.plane.records import SafeSegments, flush_series
 from aimass.gateway.plane.sinks import Answer, Drop
@@ -53,7 +54,7 @@ class Worker:
         self.records = self._segments("records", "inference records")
         self.series = self._segments("series", "series")
         self.connections: set[Connection] = set()
-        self._door = Door(self)
+        self._dialects = speak(Entrance(self))
         self._inference = Inference(self)
         self.infer = self._inference.answer
         self._dirty: list[Connection] = []
@@ -87,8 +88,9 @@ class Worker:
         path = head.path
         if head.method == b"CONNECT":
             raise MethodNotAllowed("this is no forward proxy", value="CONNECT")
-        if path == b"/v2" or path.startswith(b"/v2/"):
-            return self._door.open(connection, head, raw)
+        dialect = self._dialects.get(path.split(b"/", 2)[1] if path[:1] == b"/" else b"")
+        if dialect is not None:
+            return self._spoken(dialect, connection, head, raw)
         if path in _LOCAL:
             return self._local(connection, head)
         if path == b"/readyz" and not self.snapshot.version:
@@ -97,12 +99,19 @@ class Worker:
             raise BadRequest("'*' is not served here")
         return Relay(self, connection, head)
 
-    def _refuse(self, connection: Connection, head: RequestHead, error: AimassError) -> Sink:
+    def _spoken(self, dialect: Dialect, connection: Connection, head: RequestHead, raw: bytes) -> Sink:
+        """Let a dialect decide who answers; it writes its own errors."""
+        try:
+            return dialect.open(connection, head, raw)
+        except AimassError as error:
+            return self._refuse(connection, head, error, dialect.refuse(error))
+
+    def _refuse(self, connection: Connection, head: RequestHead, error: AimassError, body: bytes = b"") -> Sink:
         """Answer with an error; the body is read and dropped, and a long one ends the connection."""
         is_short = head.length is not None and head.length <= self.settings.max_refused_bytes
         connection.keep = connection.keep and not head.expects and (not head.has_body or is_short)
         self.metrics.count("gateway_refused", (("code", str(error.status)),))
-        answer = error_reply(error, keep=connection.keep)
+        answer = error_reply(error, body=body, keep=connection.keep)
         if not head.has_body:
             return Answer(connection, answer)
         connection.reply(answer)
