@@ -188,7 +188,7 @@ def test_a_column_without_any_value_is_a_text(bench):
 
 
 def test_other_columns_than_the_pinned_ones_are_refused(bench, pinned):
-    with pytest.raises(Invalid, match=r"lacks \['b'\] and has the new \['c'\]") as told:
+    with pytest.raises(Invalid, match="lacks b and has the new c") as told:
         bench.collect(bench.write("a,c\n1,2\n"), pinned("a integer", "b integer"))
     assert "propose" in told.value.hint
 

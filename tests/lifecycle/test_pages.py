@@ -65,8 +65,8 @@ def test_nobody_sees_a_page_without_a_sign_in(site, path):
 
 def test_a_failed_run_names_the_step_and_the_cause_first(site, failed):
     text = site.visitor("viewer").open(f"/demo/work/runs/{failed.id}").text
-    assert "Pin the dataset version: " in text
-    assert text.index("Pin the dataset version: ") < text.index("run-steps")
+    assert "Pin the dataset version:" in text
+    assert text.index("Pin the dataset version:") < text.index("run-steps")
 
 
 def test_the_matrix_shows_the_state_of_each_step_of_each_run(site, failed):

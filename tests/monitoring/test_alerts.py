@@ -217,7 +217,7 @@ def test_attention_shows_firing_alerts_to_those_who_may_read_them(service: Monit
         id="u", name="eve", kind="user", grants=(Grant(workspace="other", permissions=frozenset({"*.read"})),)
     )
     (needs,) = attention(One(), SYSTEM)  # pyright: ignore[reportArgumentType]
-    assert needs["title"] == "churn: share of answers of 500 and above is 0.5, limit > 0.05"
+    assert needs["title"] == "churn: 50 % of the answers failed (limit > 5 %)"
     assert attention(One(), stranger) == []  # pyright: ignore[reportArgumentType]
     assert attention(One(), SYSTEM, "other") == []  # pyright: ignore[reportArgumentType]
 

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+from importlib import import_module
 from pathlib import Path
 
-from aimass.kernel import errors
 from aimass.kernel.errors import AimassError
 from tools.generation.model import Platform, operation_of
+from tools.generation.pages import console_pages
 
 FOLDER = "docs/reference"
+SOURCE = Path(__file__).resolve().parents[2] / "src"
+_ERRORS = [
+    ".".join(p.relative_to(SOURCE).with_suffix("").parts) for p in sorted((SOURCE / "aimass").rglob("errors.py"))
+]
 NOTE = "<!-- written by tools/generate.py; do not edit -->"
 
 
@@ -18,6 +23,7 @@ def files(platform: Platform) -> dict[str, str]:
         f"{FOLDER}/rest.md": _rest(platform),
         f"{FOLDER}/cli.md": _cli(platform),
         f"{FOLDER}/errors.md": _errors(),
+        f"{FOLDER}/console.md": _console(platform),
         f"{FOLDER}/events.md": _events(platform),
         f"{FOLDER}/permissions.md": _permissions(platform),
         f"{FOLDER}/rooms.md": _rooms(platform),
@@ -75,19 +81,34 @@ def _cli(platform: Platform) -> str:
 
 
 def _errors() -> str:
-    kinds = sorted(
-        (
-            k
-            for k in vars(errors).values()
-            if isinstance(k, type) and issubclass(k, AimassError) and k is not AimassError
-        ),
-        key=lambda k: k.status,
-    )
-    rows = [[f"`{k.code}`", str(k.status), (k.__doc__ or "").strip().splitlines()[0]] for k in kinds]
+    rows = [[f"`{k.code}`", str(k.status), (k.__doc__ or "").strip().splitlines()[0]] for k in _every_error()]
     return _page(
         "Error codes",
-        "Every error has a stable code, a sentence, the offending value and the way out.",
+        "Every error has a stable code, a sentence, the offending value and the way out. The console tells it in the language "
+        "of the visitor, with the English sentence behind it; REST and the command line speak English.",
         _table(["code", "status", "meaning"], rows),
+    )
+
+
+def _every_error() -> list[type[AimassError]]:
+    """Return the errors of the kernel, of every room and of the data plane, by status and code."""
+    for module in _ERRORS:
+        import_module(module)
+    found = {kind.code: kind for kind in _below(AimassError) if kind.__module__.startswith("aimass.")}
+    return sorted(found.values(), key=lambda kind: (kind.status, kind.code))
+
+
+def _below(kind: type[AimassError]) -> list[type[AimassError]]:
+    return [one for child in kind.__subclasses__() for one in (child, *_below(child))]
+
+
+def _console(platform: Platform) -> str:
+    pages = [page for page in console_pages(platform.capabilities) if page.question]
+    rows = [[f"`{page.path}`", page.question[0].upper() + page.question[1:], page.room] for page in pages]
+    return _page(
+        "Pages of the console",
+        "Each page answers one question on its first screen.",
+        _table(["address", "question", "room"], sorted(rows)),
     )
 
 

@@ -14,6 +14,28 @@ StepState = Literal["PENDING", "RUNNING", "SUCCEEDED", "FAILED", "CANCELLED", "S
 ENDED: frozenset[str] = frozenset({"SUCCEEDED", "FAILED", "CANCELLED"})
 
 
+_CAUSES = {
+    "monitoring.alert.fired": "an alert on {}",
+    "messaging.schedule.fired": "the schedule {}",
+    "lake.version.created": "a new version of {}",
+    "models.version.approved": "the approved version {}",
+}
+
+
+def cause_of(event: str, subject: str | None) -> str:
+    """Say what starts a run when an event does.
+
+    Examples
+    --------
+    >>> cause_of("monitoring.alert.fired", "endpoint:churn"), cause_of("shop.order.placed", "order:7")
+    ('an alert on churn', 'shop.order.placed of order:7')
+    """
+    known = _CAUSES.get(event)
+    if known and subject:
+        return known.format(subject.partition(":")[2])
+    return f"{event} of {subject}" if subject else event
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Trigger:
     """What starts a pipeline by itself: an event of a type, about a subject when one is given.
@@ -33,6 +55,11 @@ class Trigger:
     event: str
     subject: str | None = None
     rest_s: Annotated[int, Ge(0), doc("seconds after a run in which it starts no other one")] = 0
+
+    @property
+    def cause(self) -> str:
+        """What it is, in words."""
+        return cause_of(self.event, self.subject)
 
     def matches(self, type_: str, subject: str) -> bool:
         """Tell whether an event starts the pipeline."""

@@ -62,7 +62,9 @@ def attention(registry: Registry, who: Principal, workspace: str = ANYWHERE) -> 
     return [
         {
             "kind": "deployment",
-            "title": f"{one.name} on {one.endpoint} is {one.state.lower()}: {one.reason}",
+            "title": f"{one.name} on {one.endpoint} failed: {one.reason}"
+            if one.state == "FAILED"
+            else f"{one.name} on {one.endpoint} does badly: {one.reason}",
             "subject": f"endpoint:{one.endpoint}",
             "workspace": place,
             "since": one.changed_at,

@@ -23,6 +23,7 @@ from aimass.web.bundle import AssetFiles, Bundle
 from aimass.web.i18n import language_of
 from aimass.web.menu import menu
 from aimass.web.session import CSRF_COOKIE, Signer, csrf_token
+from aimass.web.telling import Said, Telling
 from aimass.web.templating import Environments
 from aimass.web.ways import Ways
 
@@ -143,8 +144,12 @@ class Console:
 
     def say(self, request: Request, text: str, **values: Any) -> str:
         """Translate a text into the language of the request."""
-        said: str = self.environments[language_of(request)].globals["say"](text, **values)
-        return said
+        return Said(self.environments[language_of(request)].globals["say"](text, **values))
+
+    def telling(self, request: Request) -> Telling:
+        """Return what tells stored sentences and errors in the language of the request."""
+        tell: Telling = self.environments[language_of(request)].globals["tell"]
+        return tell
 
     def render(
         self,
@@ -186,11 +191,10 @@ class Console:
         if error.status == 401:  # noqa: PLR2004 nobody is signed in
             address = f"/login?next={quote(_local(request))}"
             return problem(error, {"HX-Redirect": address}) if asked_by_htmx else RedirectResponse(address, 303)
-        return (
-            problem(error)
-            if asked_by_htmx
-            else self.render(request, "pages/error.html", status=error.status, error=error)
-        )
+        told = self.telling(request).error(error)
+        if asked_by_htmx:
+            return problem(error, told=told)
+        return self.render(request, "pages/error.html", status=error.status, error=error, told=told)
 
     def _bare(self, request: Request) -> dict[str, Any]:
         """Return the variables that every template may count on, pages and parts alike."""
@@ -238,10 +242,13 @@ def target_of(request: Request) -> str:
     return request.headers.get("HX-Target", "").rpartition("#")[2]
 
 
-def problem(error: AimassError, headers: Mapping[str, str] | None = None) -> JSONResponse:
-    """Return the error as an RFC 9457 problem document."""
+def problem(
+    error: AimassError, headers: Mapping[str, str] | None = None, told: Mapping[str, Any] | None = None
+) -> JSONResponse:
+    """Return the error as an RFC 9457 problem document; ``told`` is how a page tells it, for the page's own scripts."""
     fixed = {"Vary": HEADERS["Vary"], **(headers or {})}
-    return JSONResponse(error.problem(), error.status, media_type="application/problem+json", headers=fixed)
+    body = {**error.problem(), **({"told": told} if told else {})}
+    return JSONResponse(body, error.status, media_type="application/problem+json", headers=fixed)
 
 
 def packed(request: Request, text: str, status: int) -> HTMLResponse:

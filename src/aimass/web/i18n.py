@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import gettext
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
+from typing import Any
 
 from fastapi import Request
+
+from aimass.web.telling import ERROR, TOLD, Telling
 
 LANGUAGES = {"en": "English", "zh": "中文"}
 LANGUAGE_COOKIE = "lang"
 TOOLKIT = Path(__file__).parent
+_CONTEXT = "\x04"  # between context and text in a compiled catalogue
 
 
 def translations(language: str, rooms: Iterable[Path]) -> gettext.NullTranslations:
@@ -27,6 +31,21 @@ def translations(language: str, rooms: Iterable[Path]) -> gettext.NullTranslatio
             catalogue.add_fallback(merged)
             merged = catalogue
     return merged
+
+
+def stored(language: str, rooms: Iterable[Path]) -> Telling:
+    """Return what tells stored sentences and errors in a language, of the toolkit and of the rooms."""
+    kept: dict[str, dict[str, str]] = {TOLD: {}, ERROR: {}}
+    for room in [TOOLKIT, *rooms]:
+        path = room / "i18n" / f"{language}.mo"
+        if path.is_file():
+            with path.open("rb") as file:
+                entries: Mapping[Any, Any] = vars(gettext.GNUTranslations(file))["_catalog"]
+            for key, told in entries.items():
+                context, mark, text = str(key).partition(_CONTEXT)
+                if mark and context in kept:
+                    kept[context][text] = told
+    return Telling(kept[TOLD], kept[ERROR])
 
 
 def language_of(request: Request) -> str:

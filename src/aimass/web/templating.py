@@ -13,7 +13,7 @@ from jinja2 import ChoiceLoader, Environment, FileSystemLoader, PrefixLoader, St
 from aimass.kernel.clock import Clock
 from aimass.web.bundle import Bundle, attributes
 from aimass.web.filters import PLAIN, time_filters
-from aimass.web.i18n import LANGUAGES, TOOLKIT, translations
+from aimass.web.i18n import LANGUAGES, TOOLKIT, stored, translations
 from aimass.web.plots import bar_shapes, spark_points
 from aimass.web.words import word
 
@@ -65,9 +65,12 @@ def _environment(
     def say(text: str, **values: Any) -> str:
         return catalogue.gettext(text) % values
 
-    env.filters.update({**PLAIN, **time_filters(clock, say)})
+    tell = stored(language, rooms.values())
+    env.filters.update({**PLAIN, **time_filters(clock, say), "told": tell})
     env.globals.update(
         say=say,
+        tell=tell,
+        told_error=tell.error,
         lang=language,
         languages=LANGUAGES,
         icon=bundle.icon,

@@ -63,6 +63,10 @@ class PageVisit:
         """Translate a text into the visitor's language."""
         return self.console.say(self.request, text, **values)
 
+    def tell(self, text: str) -> str:
+        """Tell a stored English sentence in the visitor's language; one of an unknown form stays as it is."""
+        return self.console.telling(self.request)(text)
+
     def document(self, subject: str) -> Document | None:
         """Return title and page of what a subject (``run:01H...``) names, by the search hooks of the rooms.
 

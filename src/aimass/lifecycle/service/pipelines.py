@@ -32,6 +32,7 @@ from aimass.lifecycle.domain import (
     PipelineRun,
     StartRun,
     Template,
+    cause_of,
     merged,
     missing,
 )
@@ -260,7 +261,7 @@ class Lifecycle:
                 workspace=event.workspace,
                 pipeline=pipeline.slug,
                 key=event.id,
-                cause=f"{event.type} of {event.subject}",
+                cause=cause_of(event.type, event.subject),
                 parameters={"alert": event.data.get("alert")},
             )
             started.append(self.start_run(SYSTEM, command).id)

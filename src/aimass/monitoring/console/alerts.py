@@ -82,7 +82,13 @@ def _states(state: Shown) -> dict[str, Any]:
 def _steps(visit: PageVisit, found: Alert) -> list[dict[str, Any]]:
     """Return the life of an alert, newest first."""
     steps = [
-        {"tone": "bad", "icon": "bell-ring", "title": visit.say("Fired"), "sub": found.summary, "when": found.fired_at}
+        {
+            "tone": "bad",
+            "icon": "bell-ring",
+            "title": visit.say("Fired"),
+            "sub": visit.tell(found.summary),
+            "when": found.fired_at,
+        }
     ]
     if found.acked_at is not None:
         title = visit.say("%(name)s looks after it", name=found.acked_by)
@@ -92,5 +98,7 @@ def _steps(visit: PageVisit, found: Alert) -> list[dict[str, Any]]:
         title = (
             visit.say("Resolved by %(name)s", name=found.resolved_by) if by_hand else visit.say("Resolved by itself")
         )
-        steps.append({"tone": "ok", "icon": "check", "title": title, "sub": found.note, "when": found.resolved_at})
+        steps.append(
+            {"tone": "ok", "icon": "check", "title": title, "sub": visit.tell(found.note), "when": found.resolved_at}
+        )
     return steps[::-1]

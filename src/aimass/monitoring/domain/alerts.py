@@ -41,6 +41,22 @@ METRICS: Mapping[str, str] = {
     "traffic.p95_ms": "95th percentile of the latency in milliseconds",
     "traffic.p99_ms": "99th percentile of the latency in milliseconds",
 }
+_SENTENCES: Mapping[str, str] = {
+    "drift.max_psi": "%(feature)s moved away from the training data, PSI %(value)s",
+    "drift.feature_psi": "%(feature)s moved away from the training data, PSI %(value)s",
+    "drift.drifted": "%(value)s inputs moved away from the training data",
+    "drift.prediction_psi": "the predictions moved away from those on the training data, PSI %(value)s",
+    "data.missing": "%(feature)s is missing in %(value)s more of the rows",
+    "data.unseen": "%(feature)s has values that training never saw in %(value)s of the rows",
+    "quality.auc_drop": "ROC AUC is %(value)s below that on the test set",
+    "quality.accuracy_drop": "accuracy is %(value)s below that on the test set",
+    "quality.f1_drop": "F1 is %(value)s below that on the test set",
+    "traffic.error_rate": "%(value)s of the answers failed",
+    "traffic.refused_rate": "%(value)s of the requests were refused",
+    "traffic.p50_ms": "half of the answers took more than %(value)s",
+    "traffic.p95_ms": "the slowest 5 %% of the answers took more than %(value)s",
+    "traffic.p99_ms": "the slowest 1 %% of the answers took more than %(value)s",
+}
 _COMPARE: Mapping[str, Callable[[float, float], bool]] = {
     ">": operator.gt,
     ">=": operator.ge,
@@ -311,14 +327,37 @@ def _cleared(rule: AlertRule, state: RuleState, now: datetime) -> tuple[RuleStat
 
 
 def summary_of(rule: AlertRule, seen: Observed) -> str:
-    """Say in one sentence what an alert is about."""
-    what = METRICS.get(rule.metric, rule.metric)
-    feature = seen.detail.get("feature") or rule.feature
-    named = f" ({feature})" if feature else ""
+    """Say in one sentence what an alert is about: where, what, how much, and the limit.
+
+    Examples
+    --------
+    >>> from datetime import UTC, datetime
+    >>> rule = AlertRule(id="r", workspace="demo", endpoint="churn", name="Errors", **DEFAULT_RULES[2], kind="threshold",
+    ...     feature=None, operator=">", window_s=300, is_enabled=True, is_default=True, version=1)
+    >>> seen = Observed(target="", value=0.192, count=500, at=datetime(2026, 5, 1, tzinfo=UTC))
+    >>> summary_of(rule, seen)
+    'churn: 19.2 % of the answers failed (limit > 5 %)'
+    """
     where = f"{rule.endpoint}/{seen.target}" if seen.target else rule.endpoint
     if rule.kind == "absence":
         return f"{where}: nothing was counted in {rule.metric} for {rule.window_s} s"
-    return f"{where}: {what}{named} is {seen.value:.4g}, limit {rule.operator} {rule.threshold:.4g}"
+    feature = seen.detail.get("feature") or rule.feature
+    what = _SENTENCES.get(rule.metric, f"{METRICS.get(rule.metric, rule.metric)} is %(value)s")
+    said = what % {"value": shown(rule.metric, seen.value), "feature": feature or "an input"}
+    return f"{where}: {said} (limit {rule.operator} {shown(rule.metric, rule.threshold)})"
+
+
+def shown(metric: str, value: float) -> str:
+    """Write a value of a metric with its unit.
+
+    Examples
+    --------
+    >>> shown("traffic.error_rate", 0.05), shown("traffic.p95_ms", 812.4), shown("drift.max_psi", 7.069)
+    ('5 %', '812 ms', '7.07')
+    """
+    if metric.endswith("_rate") or metric.startswith("data.") or metric == "quality.accuracy":
+        return f"{value * 100:.3g} %"
+    return f"{value:.3g} ms" if metric.endswith("_ms") else f"{value:.3g}"
 
 
 DEFAULT_RULES: tuple[dict[str, Any], ...] = (

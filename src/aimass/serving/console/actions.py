@@ -110,7 +110,7 @@ def share_as_before(visit: Visit, endpoint: str, was: str, shadow: str = "", fal
         weights=_read(was),
         shadow=shadow,
         fallback=fallback,
-        reason=visit.say("taken back"),
+        reason="taken back",
     )
     visit.get(Serving).set_traffic(visit.who, wish)
     return visit.done(visit.say("The traffic is as before"))

@@ -1,6 +1,6 @@
 // Requests: confirmation, errors at the field or as a toast, parts that refresh after an action, files to drop.
 import { element, say } from "./page.js";
-import { problemToast, toast } from "./toasts.js";
+import { factsOf, problemToast, toast } from "./toasts.js";
 
 const DONE = 204;
 
@@ -58,8 +58,9 @@ function showProblem(ctx) {
 function showAtField(field, problem) {
   const input = field.querySelector("input, select, textarea");
   const id = `${input.id || input.name}-error`;
-  const text = problem.hint ? `${problem.detail} (${problem.hint})` : problem.detail;
-  field.append(element("span", { class: "error", id, role: "alert" }, text));
+  const { text, hint } = problem.told ?? { text: problem.detail, hint: problem.hint };
+  const behind = factsOf(problem.told).filter(([label]) => label !== say("Field")).map(([label, value]) => element("span", { class: "behind" }, `${label}: `, element("span", { lang: "en" }, value)));
+  field.append(element("span", { class: "error", id, role: "alert" }, hint ? `${text} (${hint})` : text, ...behind));
   input.setAttribute("aria-invalid", "true");
   input.setAttribute("aria-describedby", [input.getAttribute("aria-describedby"), id].filter(Boolean).join(" "));
   input.focus();

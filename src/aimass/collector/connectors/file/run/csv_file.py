@@ -196,9 +196,12 @@ def _file_order(path: Path, plan: Plan) -> list[int]:
     there = set(names)
     missing, new = [n for n in where if n not in there], [n for n in names if n not in where]
     if missing or new:
-        told = [f"lacks {missing[:5]}" if missing else "", f"has the new {new[:5]}" if new else ""]
+        told = [
+            f"lacks {', '.join(missing[:5])}" if missing else "",
+            f"has the new {', '.join(new[:5])}" if new else "",
+        ]
         raise Invalid(
-            f"the columns of {path.name!r} are not the pinned ones: the file {' and '.join(filter(None, told))}",
+            f"the columns of the file are not the confirmed ones: it {' and '.join(filter(None, told))}",
             field="columns",
             value=(missing or new)[0],
             allowed=plan.names[:50],

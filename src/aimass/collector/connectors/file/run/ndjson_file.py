@@ -154,14 +154,13 @@ def sniff_ndjson(path: Path) -> dict[str, Any]:
     records, whole = _sample(path)
     if not records:
         raise Invalid(
-            f"{path.name!r} holds no JSON objects, one per line",
+            "the file holds no JSON objects, one per line",
             field="file",
-            value=path.name,
             hint="write one object per line (NDJSON), not one big array",
         )
     names = list(dict.fromkeys(key for record in records for key in record))
     if unique_names(names) != names:
-        raise Invalid("two fields differ only in case, or one has no name", field="file", value=path.name)
+        raise Invalid("two fields differ only in case, or one has no name", field="file")
     columns = [_proposed(name, [record.get(name) for record in records], whole=whole) for name in names]
     return {"format": "ndjson", "encoding": "utf-8", "columns": columns, "sampled_rows": len(records), "whole": whole}
 

@@ -41,7 +41,7 @@ class ParquetReading:
         new = [name for name in types if name not in plan.names]
         if missing or new:
             raise Invalid(
-                f"the columns of {path.name!r} are not the pinned ones: {(missing or new)[0]!r} is {'missing' if missing else 'new'}",
+                f"the columns of the file are not the confirmed ones: {(missing or new)[0]!r} is {'missing' if missing else 'new'}",
                 field="columns",
                 value=(missing or new)[0],
                 allowed=plan.names[:50],
@@ -103,9 +103,7 @@ def column_types(con: duckdb.DuckDBPyConnection, path: Path) -> list[tuple[str, 
     try:
         found = con.execute(f"DESCRIBE SELECT * FROM {_source(path)}").fetchall()  # noqa: S608 quoted
     except duckdb.Error as reason:
-        raise Invalid(
-            f"{path.name!r} is no readable Parquet file: {str(reason).splitlines()[0]}", field="file", value=path.name
-        ) from reason
+        raise Invalid(f"this is no readable Parquet file: {str(reason).splitlines()[0]}", field="file") from reason
     return [(str(row[0]), str(row[1])) for row in found]
 
 
@@ -114,9 +112,7 @@ def sniff_parquet(con: duckdb.DuckDBPyConnection, path: Path) -> dict[str, Any]:
     types = column_types(con, path)
     names = [name for name, _ in types]
     if unique_names(names) != names:
-        raise Invalid(
-            "two columns differ only in case, or one has no name", field="file", value=path.name, hint="rename them"
-        )
+        raise Invalid("two columns differ only in case, or one has no name", field="file", hint="rename them")
     cast = ", ".join(f"{_text(Pinned(name=n, type='string'), k)}::VARCHAR AS c{i}" for i, (n, k) in enumerate(types))
     rows = con.execute(f"SELECT {cast} FROM {_source(path)} AS t LIMIT {SAMPLE}").fetchall()  # noqa: S608 quoted
     columns = [

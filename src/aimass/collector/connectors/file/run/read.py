@@ -46,7 +46,7 @@ def reading(
         Told the bytes looked at so far, before the pass begins.
     """
     if not path.stat().st_size:
-        raise empty(path)
+        raise empty()
     if plan.format == "parquet":
         found = Scan(size=path.stat().st_size, lines=0, longest=0, nul=0, carriage_returns=0, pairs=0)
         with engine(spill=str(work)) as con:
@@ -62,11 +62,9 @@ def reading(
         yield CsvReading(con, source, plan, found), found
 
 
-def empty(path: Path) -> Invalid:
+def empty() -> Invalid:
     """Say that a file is empty."""
-    return Invalid(
-        f"{path.name!r} is empty", field="file", value=path.name, hint="upload a file with a header row and data"
-    )
+    return Invalid("the file is empty", field="file", hint="upload a file with a header row and data")
 
 
 def propose_file(path: Path, given: Mapping[str, Any]) -> dict[str, Any]:
@@ -80,7 +78,7 @@ def propose_file(path: Path, given: Mapping[str, Any]) -> dict[str, Any]:
         What is known already (``format, encoding, delimiter, quote, header, filename``); only the rest is guessed.
     """
     if not path.stat().st_size:
-        raise empty(path)
+        raise empty()
     kind = str(given.get("format") or guess_format(path, str(given.get("filename") or path.name)))
     if kind not in FORMATS:
         raise Invalid(f"format {kind!r} is unknown", field="format", value=kind, allowed=list(FORMATS))

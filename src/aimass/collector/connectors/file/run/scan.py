@@ -59,9 +59,8 @@ def scan(path: Path, seen: Callable[[int], None] | None = None) -> Scan:
         run, longest = _longest(chunk, run, longest)
         if longest > LONGEST_LINE:
             raise TooLarge(
-                f"a line of {path.name!r} has no end within {LONGEST_LINE >> 20} MB",
+                f"a line of the file has no end within {LONGEST_LINE >> 20} MB",
                 field="file",
-                value=path.name,
                 hint="check the format and the line ends of the file",
             )
         if seen:
@@ -120,7 +119,7 @@ def _decoded(path: Path, encoding: str) -> Iterator[bytes]:
     except UnicodeError as reason:
         at = done + getattr(reason, "start", 0)
         raise Invalid(
-            f"byte {at} of {path.name!r} is not {encoding}",
+            f"byte {at} of the file is not {encoding}",
             field="encoding",
             value=encoding,
             hint="propose the types again, or name the right encoding",

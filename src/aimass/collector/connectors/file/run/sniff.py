@@ -51,9 +51,7 @@ def sniff_text(path: Path, given: Mapping[str, Any]) -> dict[str, Any]:
     encoding = str(given.get("encoding") or guess_encoding(head))
     text = decoded(head, encoding, whole=whole)
     if not text.strip():
-        raise Invalid(
-            f"{path.name!r} is empty", field="file", value=path.name, hint="upload a file with a header row and data"
-        )
+        raise Invalid("the file is empty", field="file", hint="upload a file with a header row and data")
     quote = str(given.get("quote") or '"')
     delimiter = str(given.get("delimiter") or guess_delimiter(text, quote))
     rows = records(text, delimiter, quote, whole=whole)

@@ -1,0 +1,154 @@
+"""What is kept or sent in English is told in Chinese: each error code, and each sentence that a room stores."""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from babel.messages.pofile import read_po
+from fastapi.testclient import TestClient
+
+from aimass.bootstrap.discovery import capabilities
+from aimass.kernel.errors import Invalid, NotFound
+from aimass.web.console import _rooms
+from aimass.web.i18n import stored
+from aimass.web.telling import Said, Telling
+from tests.fixtures.messages import SOURCE
+
+PLACE = re.compile(r"%\(\w+\)s")
+FILES = [p for p in sorted(SOURCE.rglob("*.py")) if not {"node_modules", "generated"} & set(p.parts)]
+CHINESE = re.compile("[\u4e00-\u9fff]")
+
+
+@pytest.fixture(scope="module")
+def chinese() -> Telling:
+    return stored("zh", _rooms(capabilities()).values())
+
+
+def _codes() -> Iterator[tuple[str, str]]:
+    """Yield each error code of the sources, with its class."""
+    for path in FILES:
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.ClassDef) and node.bases:
+                for line in node.body:
+                    target = line.target if isinstance(line, ast.AnnAssign) else line.targets[0] if isinstance(line, ast.Assign) else None  # fmt: skip
+                    if isinstance(target, ast.Name) and target.id == "code" and isinstance(line.value, ast.Constant):
+                        yield node.name, str(line.value.value)
+
+
+@pytest.mark.parametrize(("name", "code"), sorted(set(_codes())))
+def test_every_error_code_has_a_chinese_sentence(chinese, name, code):
+    told = chinese.error({"code": code, "detail": "an English sentence about 'x'", "value": "x"})
+    assert CHINESE.search(told["text"]), f'add msgctxt "error" msgid "{code}" ({name}) to the room\'s i18n/zh.po'
+    assert (told["detail"], told["value"]) == ("an English sentence about 'x'", "x")
+
+
+def _skeleton(node: ast.expr | None) -> str:
+    if isinstance(node, ast.Constant) and isinstance(node.value, str):
+        return node.value
+    if isinstance(node, ast.JoinedStr):
+        return "".join(str(v.value) if isinstance(v, ast.Constant) else "x1" for v in node.values)
+    return ""
+
+
+STORED_KEYWORDS = {"SubmitJob": "title", "StepPlan": "title", "Template": "title"}
+
+
+def _sentences() -> Iterator[tuple[str, str]]:
+    """Yield the sentences that rooms store or hand on: titles of jobs and steps, notes, evidence, what needs somebody."""
+    for path in FILES:
+        tree = ast.parse(path.read_text())
+        where = str(path.relative_to(SOURCE))
+        for node in ast.walk(tree):
+            if isinstance(node, ast.Call):
+                wanted = STORED_KEYWORDS.get(getattr(node.func, "id", ""))
+                yield from ((where, _skeleton(k.value)) for k in node.keywords if k.arg == wanted)
+            is_title = isinstance(node, ast.Assign) and [getattr(t, "id", "") for t in node.targets] == ["title"]
+            if is_title and "/service/" in where:
+                yield where, _skeleton(node.value)
+            if isinstance(node, ast.Dict) and ("/steps/" in where or "children/" in where):
+                yield from ((where, _skeleton(v)) for k, v in zip(node.keys, node.values, strict=True) if _skeleton(k) in ("note", "evidence"))  # fmt: skip
+            if isinstance(node, ast.FunctionDef) and node.name == "attention":
+                found = [d for d in ast.walk(node) if isinstance(d, ast.Dict)]
+                for d in found:
+                    yield from ((where, s) for k, v in zip(d.keys, d.values, strict=True) if _skeleton(k) == "title" for s in _branches(v))  # fmt: skip
+
+
+def _branches(node: ast.expr) -> Iterator[str]:
+    if isinstance(node, ast.IfExp):
+        yield from (*_branches(node.body), *_branches(node.orelse))
+    elif isinstance(node, ast.Subscript):
+        yield from _branches(node.value)
+    else:
+        yield _skeleton(node)
+
+
+@pytest.mark.parametrize(("where", "sentence"), sorted({(w, s) for w, s in _sentences() if re.search("[a-z]{2}", s)}))
+def test_every_stored_sentence_is_told_in_chinese(chinese, where, sentence):
+    if re.fullmatch(r"(x1\W*)+", sentence):
+        return
+    shown = chinese(sentence) if chinese(sentence) != sentence else _title(sentence)
+    assert CHINESE.search(shown), f'{where}: add msgctxt "told" for {sentence!r} to the room\'s i18n/zh.po'
+
+
+def _title(sentence: str) -> str:
+    """Titles of templates and steps are texts of the console; they are translated as such."""
+    from tests.fixtures.messages import translated
+
+    return "中" if sentence in translated("zh") else sentence
+
+
+def _forms() -> Iterator[str]:
+    for path in sorted(SOURCE.glob("**/i18n/zh.po")):
+        with path.open("rb") as file:
+            yield from (str(m.id) for m in read_po(file, locale="zh") if m.id and m.context == "told")
+
+
+def test_every_form_is_of_words_that_are_written_somewhere():
+    source = {word for path in FILES for text in _texts(path) for word in re.findall(r"[A-Za-z]{4,}", text)}
+    lost = [form for form in _forms() if not set(re.findall(r"[A-Za-z]{4,}", PLACE.sub(" ", form))) <= source]
+    assert lost == []
+
+
+def _texts(path: Path) -> Iterator[str]:
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Constant) and isinstance(node.value, str):
+            yield node.value
+
+
+def test_values_inside_a_sentence_are_told_too():
+    tell = Telling(
+        {"%(said)s failed: %(why)s": "%(said)s失败：%(why)s", "Train %(x)s": "训练 %(x)s", "no luck": "运气不好"}, {}
+    )
+    assert tell("Train lightgbm failed: no luck") == "训练 lightgbm失败：运气不好"
+
+
+def test_several_sentences_in_one_text_are_told_each():
+    tell = Telling({"a %(x)s": "甲 %(x)s", "b": "乙"}, {})
+    assert tell("a 1; b; c") == "甲 1; 乙; c"
+
+
+def test_what_a_page_said_itself_is_not_explained_again():
+    tell = Telling({}, {"invalid": "有一个值不符合规则。"})
+    assert tell.error(Invalid(Said("密码错误。"), field="password"))["detail"] == ""
+    assert tell.error(Invalid("'A b' is no slug", value="A b"))["text"] == "有一个值不符合规则。"
+
+
+def test_an_english_page_shows_the_sentence_itself():
+    told = Telling({}, {}).error(NotFound("there is no model 'x'", hint="look into the library"))
+    assert (told["text"], told["detail"], told["hint"]) == ("there is no model 'x'", "", "look into the library")
+
+
+def test_an_error_page_and_a_problem_for_the_page_are_chinese_the_api_stays_english(visitor):
+    page = visitor("viewer", **{"Accept-Language": "zh"}).get("/demo/nothing-here").text
+    assert "没有页面" in page
+    client: TestClient = visitor("admin", **{"Accept-Language": "zh"})
+    client.get("/console/_kit")
+    headers = {"HX-Request": "true", "X-CSRF-Token": client.cookies["aimass_csrf"]}
+    refused = client.post("/console/preferences/theme", data={"value": "pink"}, headers=headers).json()
+    assert refused["detail"] == "theme 'pink' is not known"
+    assert refused["told"]["text"] == "有一个值不符合规则。"
+    assert refused["told"]["detail"] == refused["detail"]
