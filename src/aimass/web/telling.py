@@ -135,6 +135,6 @@ def _short(value: Any) -> str:
     if value is None:
         return ""
     if isinstance(value, Iterable) and not isinstance(value, (str, Mapping)):
-        value = ", ".join(map(str, value))  # pyright: ignore[reportUnknownArgumentType, reportUnknownVariableType]
+        value = ", ".join(map(str, value))
     text = str(value)
     return text if len(text) <= 200 else f"{text[:199]}…"  # noqa: PLR2004 a line of a toast
