@@ -86,6 +86,20 @@ def test_a_merge_updates_by_key_and_inserts_the_rest_once(table):
     assert sorted(table.rows()) == [(1, "new"), (2, "stays"), (3, "more")]
 
 
+def test_a_merge_keeps_what_the_rows_do_not_tell_and_adds_every_row_without_a_key(table):
+    table.append([{"k": "a", "v": "old", "w": 1}])
+    rows = [{"k": "a", "v": "new"}, {"k": None, "v": "x"}, {"k": None, "v": "x"}]
+    told = merge({"path": table.path, "rows": rows, "keys": ["k"], "app_id": "m", "batch": 1})
+    assert (told["updated"], told["inserted"]) == (1, 2)
+    assert sorted(table.rows(), key=str) == [("a", "new", 1), (None, "x", None), (None, "x", None)]
+
+
+def test_a_merge_without_the_key_column_is_refused(table):
+    table.append([{"k": "a", "v": "old"}])
+    with pytest.raises(Invalid, match="no column 'k'"):
+        merge({"path": table.path, "rows": [{"v": "new"}], "keys": ["k"], "app_id": "m", "batch": 1})
+
+
 def test_a_vacuum_leaves_pinned_versions_readable(table):
     for n in range(4):
         table.append([{"a": n}], mode="overwrite")

@@ -9,6 +9,7 @@ from aimass.kernel.errors import Forbidden, Invalid
 from aimass.kernel.principal import SYSTEM, Grant, Principal
 from aimass.monitoring.domain.records import (
     GetCoverage,
+    KeyList,
     Label,
     LabelledRecords,
     ListFeedback,
@@ -156,4 +157,46 @@ def test_labels_that_are_no_text_are_written_as_models_write_them() -> None:
         "1",
         "2.5",
         "Yes",
+    ]
+
+
+def keyed(*told: tuple[int, str, str | None]) -> SendFeedback:
+    labels = [Label(request_id=make_record(n)["id"], label=label, key=key) for n, label, key in told]
+    return SendFeedback(**CHURN, labels=labels)
+
+
+def test_a_key_that_comes_with_the_truth_names_the_fed_back_row(service: Monitoring, write_segment: Any) -> None:
+    write_segment(make_records(1, 2, 3))
+    service.collect()
+    service.send_feedback(SYSTEM, keyed((1, "Yes", "A-1"), (2, "No", None), (3, "No", "A-3")))
+    service.look()
+    found = service.labelled_records(SYSTEM, LabelledRecords(**CHURN, target="Churn", key="customerID"))
+    assert (found.rows, found.without_key, found.left_out) == (3, 1, 0)
+    assert pl.read_parquet(found.path).sort("tenure")["customerID"].to_list() == ["A-1", None, "A-3"]
+
+
+def test_rows_that_judge_models_are_left_out(service: Monitoring, write_segment: Any, tmp_path: Any) -> None:
+    write_segment(make_records(1, 2))
+    service.collect()
+    service.send_feedback(SYSTEM, keyed((1, "Yes", "A-1"), (2, "No", "A-2")))
+    service.look()
+    pl.DataFrame({"identity": ["A-1", "A-2"], "part": ["test", "train"]}).write_parquet(tmp_path / "split.parquet")
+    judges = KeyList(path=str(tmp_path / "split.parquet"), column="identity", by="part", chosen=("validation", "test"))
+    wanted = LabelledRecords(**CHURN, target="Churn", key="customerID", without=judges, name="again")
+    found = [service.labelled_records(SYSTEM, wanted) for _ in range(2)]
+    assert (found[0].rows, found[0].left_out) == (1, 1)
+    assert found[0] == found[1], "the same name is the same file"
+
+
+def test_a_key_told_once_stays_and_is_hidden_from_who_may_not_see_values(service: Monitoring) -> None:
+    service.send_feedback(SYSTEM, keyed((1, "Yes", None)))
+    assert service.send_feedback(SYSTEM, keyed((1, "Yes", "A-1"))).changed == 1
+    assert service.send_feedback(SYSTEM, keyed((1, "Yes", None))).repeated == 1
+    service.send_feedback(SYSTEM, keyed((1, "No", None)))
+    viewer = Principal(
+        id="u", name="eve", kind="user", grants=(Grant(workspace="demo", permissions=frozenset({"*.read"})),)
+    )
+    assert [service.list_feedback(who, ListFeedback(**CHURN)).items[0].key for who in (SYSTEM, viewer)] == [
+        "A-1",
+        "***",
     ]

@@ -54,6 +54,23 @@ def test_the_split_does_not_depend_on_the_order_of_the_rows(
     assert split(make_job(payload(turned)))["sha256"] == split(make_job(payload(dataset)))["sha256"]
 
 
+def test_rows_put_aside_that_returned_are_learned_from_and_judging_rows_stay(
+    dataset: dict[str, Any], tmp_path: Path, make_job: Make
+) -> None:
+    first = make_job(payload(dataset))
+    split(first)
+    base = pl.read_parquet(first.out / "split.parquet")
+    came = {part: base.filter(part=part)["identity"].head(10) for part in ("future", "test")}
+    returned = pl.DataFrame({"customerID": [*came["future"], *came["test"], None]})
+    returned.write_parquet(tmp_path / "returned.parquet")
+    told = {"path": str(tmp_path / "returned.parquet"), "column": "customerID"}
+    second = make_job(payload(dataset, base=str(first.out / "split.parquet"), returned=told))
+    counts = split(second)["counts"]
+    assert counts == {"train": 4229, "validation": 703, "test": 1056, "future": 1044}
+    after = pl.read_parquet(second.out / "split.parquet")
+    assert set(after.filter(pl.col("identity").is_in(came["future"].to_list()))["part"]) == {"train"}
+
+
 def test_rows_keep_their_part_when_the_dataset_grows(churn: pl.DataFrame, tmp_path: Path, make_job: Make) -> None:
     path = tmp_path / "growing"
     first = make_job(payload(stored(path, churn.head(5000))))

@@ -3388,7 +3388,10 @@ OPERATIONS: dict[str, Operation] = {
             Param(name="workspace", where="path", kind="str"),
             Param(name="endpoint", where="path", kind="str"),
             Param(
-                name="labels", where="body", kind="json", help='JSON list of {"request_id", "label"}, or @file with one'
+                name="labels",
+                where="body",
+                kind="json",
+                help='JSON list of {"request_id", "label", "key"}, or @file with one; key may be absent',
             ),
         ),
     ),

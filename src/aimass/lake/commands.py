@@ -241,6 +241,8 @@ class VersionOrder:
     ----------
     key
         Name of the transaction: the same key again makes nothing new.
+    mode
+        ``merge`` lets rows take the place of those with the same keys of the dataset; it takes a ``parquet`` file.
     parquet, ndjson
         A file with rows, for example in the outputs of a job.
     sql, tables
@@ -252,7 +254,7 @@ class VersionOrder:
     workspace: str
     dataset: str
     key: str
-    mode: Literal["append", "overwrite"] = "append"
+    mode: Literal["append", "overwrite", "merge"] = "append"
     parquet: str | None = None
     ndjson: str | None = None
     sql: str | None = None

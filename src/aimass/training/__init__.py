@@ -30,6 +30,7 @@ if TYPE_CHECKING:
         StartRun,
         TagRun,
     )
+    from aimass.training.service.splits import Judges, Returned
     from aimass.training.service.training import Training
 
 _DOMAIN = "aimass.training.domain"
@@ -43,6 +44,7 @@ __getattr__, __dir__ = door(
         "EvaluateRun": _DOMAIN,
         "Evaluation": _DOMAIN,
         "Experiment": _DOMAIN,
+        "Judges": "aimass.training.service.splits",
         "ListExperiments": _DOMAIN,
         "ListRuns": _DOMAIN,
         "ListSplitRows": _DOMAIN,
@@ -53,6 +55,7 @@ __getattr__, __dir__ = door(
         "OneRun": _DOMAIN,
         "OneSplit": _DOMAIN,
         "RegisterRun": _DOMAIN,
+        "Returned": "aimass.training.service.splits",
         "Run": _DOMAIN,
         "Split": _DOMAIN,
         "StartRun": _DOMAIN,
@@ -68,6 +71,7 @@ __all__ = [
     "EvaluateRun",
     "Evaluation",
     "Experiment",
+    "Judges",
     "ListExperiments",
     "ListRuns",
     "ListSplitRows",
@@ -78,6 +82,7 @@ __all__ = [
     "OneRun",
     "OneSplit",
     "RegisterRun",
+    "Returned",
     "Run",
     "Split",
     "StartRun",

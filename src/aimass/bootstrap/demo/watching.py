@@ -93,10 +93,10 @@ def _wave(story: Story, wave: str, people: list[dict[str, Any]]) -> Iterator[int
     if story.has_done(wave):
         return
     labels = []
-    for person in people:
-        name = f"{story.key(wave)}-{person[KEY]}"
+    for number, person in enumerate(people):
+        name = f"{story.key(wave)}-{number}"
         _score(story, person, name)
-        labels.append({"request_id": name, "label": person[TARGET]})
+        labels.append({"request_id": name, "label": person[TARGET], "key": person[KEY]})
         yield len(labels)
     story.client.monitoring.send_feedback(endpoint=MODEL, labels=labels)
     story.note_done(wave)

@@ -288,6 +288,7 @@ class Feedback:
     request_id: str
     row: int
     label: str
+    key: str | None
     is_known: bool
     at: datetime
     by: str
@@ -384,3 +385,4 @@ class Label:
     request_id: str
     label: str | int | float | bool
     row: int = 0
+    key: str | None = None

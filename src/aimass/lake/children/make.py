@@ -7,6 +7,7 @@ from typing import Any
 from aimass.lake.children.append import append, incoming, materialise
 from aimass.lake.children.classify import SAMPLE, classify_frame
 from aimass.lake.children.describe import describe_version
+from aimass.lake.children.merge import merge
 from aimass.lake.children.query import sample
 from aimass.lake.children.tables import exists
 
@@ -26,6 +27,9 @@ def make(ctx: Any) -> dict[str, Any]:
         args["private"] = [f["column"] for f in _findings(order) if f["private"]]
     if order.get("sql"):
         done = materialise({**args, "sql": order["sql"], "tables": order["tables"]})
+    elif order["mode"] == "merge":
+        done = merge({**args, "keys": order["describe"]["keys"], "parquet": order.get("parquet")})
+        done["rows"] = done["inserted"] + done["updated"]
     else:
         done = append({**args, "parquet": order.get("parquet"), "ndjson": order.get("ndjson")})
     ctx.report(0.6, "describe", rows=done["rows"])

@@ -20,14 +20,15 @@ def merge(args: dict[str, Any]) -> dict[str, Any]:
     Parameters
     ----------
     args
-        As for ``append``, and ``keys``: the columns that name a row; of rows with one key the last counts.
+        As for ``append``, and ``keys``: the columns that name a row; of rows with one key the last counts. A row that lacks
+        a key is a new one; a column that the rows lack keeps its values.
     """
     order, keys = order_of(args), [str(key) for key in args["keys"]]
-    frame = incoming(args).unique(keys, keep="last", maintain_order=True)
+    frame = _once(incoming(args), keys)
     if not exists(args["path"]):
         made = commit(args["path"], frame, order)
         return {"version": made.version, "inserted": len(frame), "updated": 0, "already": made.already}
-    schema = dict(scan(args["path"]).collect_schema())
+    schema, told = dict(scan(args["path"]).collect_schema()), set(frame.columns)
     frame = aligned(frame, schema)
     if len(frame.columns) > len(schema):
         raise Invalid(
@@ -37,11 +38,22 @@ def merge(args: dict[str, Any]) -> dict[str, Any]:
         done = committed_before(args["path"], order)
         if done is not None:
             return {"version": done.version, "inserted": 0, "updated": 0, "already": True}
-        return _merged(args["path"], frame, keys, order)
+        return _merged(args["path"], frame, (keys, told), order)
 
 
-def _merged(path: str, frame: pl.DataFrame, keys: list[str], order: Commit) -> dict[str, Any]:
-    table = open_table(path)
+def _once(frame: pl.DataFrame, keys: list[str]) -> pl.DataFrame:
+    """Keep the last row of each key, and every row that no key names."""
+    missing = [key for key in keys if key not in frame.columns]
+    if missing:
+        raise Invalid(f"the rows have no column {missing[0]!r}", field="keys", value=missing[0], allowed=frame.columns)
+    named = pl.all_horizontal(pl.col(key).is_not_null() for key in keys)
+    return pl.concat(
+        [frame.filter(named).unique(keys, keep="last", maintain_order=True), frame.filter(~named)], how="vertical"
+    )
+
+
+def _merged(path: str, frame: pl.DataFrame, names: tuple[list[str], set[str]], order: Commit) -> dict[str, Any]:
+    table, (keys, told) = open_table(path), names
     same = " AND ".join(f"t.{sql_name(key)} = s.{sql_name(key)}" for key in keys)
     properties = CommitProperties(
         custom_metadata={**order.metadata, "aimass.transaction": f"{order.app_id}/{order.batch}"},
@@ -50,7 +62,7 @@ def _merged(path: str, frame: pl.DataFrame, keys: list[str], order: Commit) -> d
     try:
         told = (
             table.merge(frame, same, source_alias="s", target_alias="t", commit_properties=properties)
-            .when_matched_update_all()
+            .when_matched_update({sql_name(name): f"s.{sql_name(name)}" for name in told})
             .when_not_matched_insert_all()
             .execute()
         )

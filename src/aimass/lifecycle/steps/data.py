@@ -8,7 +8,7 @@ from aimass.kernel.errors import Conflict, Failed, NotFound
 from aimass.lake import AboutVersion, Lake
 from aimass.lifecycle.flow import StepContext
 from aimass.models import Models
-from aimass.training import CreateSplit, OneSplit, Split, Training
+from aimass.training import CreateSplit, OneSplit, Returned, Split, Training
 
 _SPLIT_TIMEOUT_S = 3600.0
 
@@ -49,10 +49,11 @@ def _base(ctx: StepContext) -> str | None:
     return found.id if same == (ctx.found("dataset"), ctx.parameter("target"), ctx.parameter("key_column")) else None
 
 
-def await_split(ctx: StepContext, command: CreateSplit) -> dict[str, Any]:
+def await_split(ctx: StepContext, command: CreateSplit, returned: Returned | None = None) -> dict[str, Any]:
     """Make a split and wait for it."""
     training = ctx.registry.get(Training)
-    made = training.create_split(ctx.who, command)
+    ctx.who.need("training.edit", ctx.workspace)
+    made = training.split_again(ctx.who, command, returned)
 
     def ready() -> Split | None:
         found = training.get_split(ctx.who, OneSplit(workspace=ctx.workspace, split=made.id))

@@ -2,23 +2,74 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
+from pathlib import Path
 from typing import Any
 
 from aimass.cluster import Job, Jobs
 from aimass.kernel.errors import Conflict, Failed
-from aimass.lake import AboutVersion, DatasetVersion, Lake, VersionOrder
+from aimass.lake import AboutVersion, DatasetVersion, Lake, OneDataset, VersionOrder
 from aimass.lifecycle.flow import StepContext
 from aimass.lifecycle.steps.data import await_split, champion_split
-from aimass.monitoring import LabelledRecords, Monitoring
-from aimass.training import CreateSplit
+from aimass.monitoring import KeyList, Labelled, LabelledRecords, Monitoring
+from aimass.training import CreateSplit, Returned, Training
 
 _MAKE_TIMEOUT_S = 3600.0
 
 
 def gather(ctx: StepContext) -> dict[str, Any]:
-    """Write the records that have feedback as the next version of the dataset."""
-    least, endpoint, dataset = int(ctx.parameter("least_labels")), ctx.parameter("endpoint"), ctx.parameter("dataset")
-    wanted = LabelledRecords(workspace=ctx.workspace, endpoint=endpoint, target=ctx.parameter("target"))
+    """Write the records that have feedback as the next version of the dataset.
+
+    Where a key names the rows of the dataset, a fed-back row takes the place of the older state of the same row, and rows
+    that choose or judge models stay as they are: what they say has to stay comparable.
+    """
+    dataset = ctx.parameter("dataset")
+    key = _key_of(ctx, dataset)
+    found = _labelled(ctx, key)
+    lake = ctx.registry.get(Lake)
+    order = VersionOrder(
+        workspace=ctx.workspace,
+        dataset=dataset,
+        key=ctx.key(),
+        mode="append" if key is None else "merge",
+        parquet=found.path,
+        sources=(("endpoint", ctx.parameter("endpoint")),),
+        origin=f"run:{ctx.run.id}",
+    )
+    job = lake.order_version(ctx.who, order)
+    ended = ctx.wait(lambda: _ended(ctx, job), timeout_s=_MAKE_TIMEOUT_S)
+    if ended.state != "SUCCEEDED":
+        raise Failed(f"the dataset version could not be made: {(ended.error or {}).get('detail', ended.state)}")
+    version = _made(ctx, dataset)
+    told = {"fed_back": found.rows, "without_key": found.without_key, "left_out": found.left_out}
+    return {
+        "dataset": dataset,
+        "dataset_version": version.number,
+        "key": key,
+        "labelled": Path(found.path).name,
+        **told,
+        "note": _note(found, f"{dataset} v{version.number}"),
+    }
+
+
+def _key_of(ctx: StepContext, dataset: str) -> str | None:
+    """Return the column that names the rows of the dataset and of the champion's split, when it is the same one."""
+    keys = ctx.registry.get(Lake).get_dataset(ctx.who, OneDataset(workspace=ctx.workspace, dataset=dataset)).keys
+    key = champion_split(ctx).key_column
+    return key if key is not None and keys == [key] else None
+
+
+def _labelled(ctx: StepContext, key: str | None) -> Labelled:
+    least, endpoint = int(ctx.parameter("least_labels")), ctx.parameter("endpoint")
+    judges = ctx.registry.get(Training).judges(ctx.workspace, champion_split(ctx).id)
+    wanted = LabelledRecords(
+        workspace=ctx.workspace,
+        endpoint=endpoint,
+        target=ctx.parameter("target"),
+        key=key,
+        without=None if key is None else KeyList(**asdict(judges)),
+        name=ctx.run.id,
+    )
     found = ctx.registry.get(Monitoring).labelled_records(ctx.who, wanted)
     if found.rows < least:
         raise Conflict(
@@ -27,22 +78,14 @@ def gather(ctx: StepContext) -> dict[str, Any]:
             value=found.rows,
             hint="send feedback, or lower 'least_labels'",
         )
-    lake = ctx.registry.get(Lake)
-    order = VersionOrder(
-        workspace=ctx.workspace,
-        dataset=dataset,
-        key=ctx.key(),
-        parquet=found.path,
-        sources=(("endpoint", endpoint),),
-        origin=f"run:{ctx.run.id}",
-    )
-    job = lake.order_version(ctx.who, order)
-    ended = ctx.wait(lambda: _ended(ctx, job), timeout_s=_MAKE_TIMEOUT_S)
-    if ended.state != "SUCCEEDED":
-        raise Failed(f"the dataset version could not be made: {(ended.error or {}).get('detail', ended.state)}")
-    version = _made(ctx, dataset)
-    note = f"{found.rows} fed-back rows, {dataset} v{version.number}"
-    return {"dataset": dataset, "dataset_version": version.number, "fed_back": found.rows, "note": note}
+    return found
+
+
+def _note(found: Labelled, version: str) -> str:
+    parts = [f"{found.rows} fed-back rows"]
+    parts += [f"{found.without_key} without a key"] if found.without_key else []
+    parts += [f"{found.left_out} of judging rows left out"] if found.left_out else []
+    return ", ".join([*parts, version])
 
 
 def _ended(ctx: StepContext, job: Job) -> Job | None:
@@ -63,8 +106,10 @@ def _made(ctx: StepContext, dataset: str) -> DatasetVersion:
 
 
 def split_again(ctx: StepContext) -> dict[str, Any]:
-    """Keep the parts of the champion's split; new rows go to train, so the test set stays untouched."""
-    base = champion_split(ctx)
+    """Keep the parts of the champion's split; new rows and returned ones go to train, so the test set stays untouched."""
+    base, key = champion_split(ctx), ctx.found("key")
+    file = ctx.registry.get(Monitoring).labelled_file(ctx.workspace, ctx.found("labelled"))
+    returned = None if key is None else Returned(path=str(file), column=key)
     command = CreateSplit(
         workspace=ctx.workspace,
         dataset=ctx.found("dataset"),
@@ -77,4 +122,4 @@ def split_again(ctx: StepContext) -> dict[str, Any]:
         new_rows="train",
         key=ctx.key(),
     )
-    return await_split(ctx, command)
+    return await_split(ctx, command, returned)

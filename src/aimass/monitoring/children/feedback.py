@@ -13,7 +13,14 @@ from aimass.monitoring.children.tables import Order, append, exists, last_batch,
 
 _APP = "feedback"
 _KEYS = ["request_id", "row"]
-_SCHEMA = {"seq": pl.Int64, "request_id": pl.String, "row": pl.Int32, "label": pl.String, "t": pl.Datetime("us", "UTC")}
+_SCHEMA = {
+    "seq": pl.Int64,
+    "request_id": pl.String,
+    "row": pl.Int32,
+    "label": pl.String,
+    "t": pl.Datetime("us", "UTC"),
+    "key": pl.String,
+}
 
 
 def push(args: dict[str, Any]) -> dict[str, Any]:
@@ -22,7 +29,7 @@ def push(args: dict[str, Any]) -> dict[str, Any]:
     Parameters
     ----------
     args
-        ``feedback`` (table), ``rows``: lists ``[seq, request_id, row, label, microseconds]`` by growing ``seq``.
+        ``feedback`` (table), ``rows``: lists ``[seq, request_id, row, label, microseconds, key]`` by growing ``seq``.
     """
     with lease(args["feedback"]):
         last = last_batch(args["feedback"], _APP)
@@ -37,9 +44,10 @@ def push(args: dict[str, Any]) -> dict[str, Any]:
 
 
 def newest(path: str | Path) -> pl.LazyFrame:
-    """Return the last label of each request and row."""
+    """Return the last label of each request and row, and the key that came with it."""
     ranked = scan(path).sort("seq").unique(_KEYS, keep="last", maintain_order=True)
-    return ranked.select("request_id", "row", pl.col("label").alias("truth"), pl.col("t").alias("told_at"))
+    names = {"label": "truth", "t": "told_at", "key": "told_key"}
+    return ranked.select("request_id", "row", *[pl.col(name).alias(new) for name, new in names.items()])
 
 
 def match(args: dict[str, Any]) -> dict[str, Any]:
@@ -83,37 +91,55 @@ def labelled(args: dict[str, Any]) -> dict[str, Any]:
     Parameters
     ----------
     args
-        ``records``, ``feedback`` (tables), ``out`` (file), ``target`` (name of the label's column), filters as in ``select``.
+        ``records``, ``feedback`` (tables), ``out`` (file), ``target`` (name of the label's column), ``key`` (name of the column
+        for the key that came with the feedback), ``without``: a file with keys that are not wanted (``path``, ``column``,
+        ``by``, ``chosen``), filters as in ``select``.
 
     Returns
     -------
     dict
-        ``rows``, ``columns`` (name, type), ``path``, ``without_inputs`` (rows left out because payloads were not kept),
-        ``labels`` (count by label) and ``until`` (time of the newest feedback in it).
+        ``rows``, ``columns`` (name, type), ``path``, ``without_inputs``, ``without_key``, ``left_out`` (rows), ``labels`` (count by
+        label) and ``until`` (time of the newest feedback in it).
     """
     frame = joined(args)
     rows = (
         pl.DataFrame() if frame is None else frame.unique(["id", "row"], keep="first").sort("t", "id", "row").collect()
     )
     inputs = [name for name in rows.columns if name.startswith(INPUT)]
-    kept = rows.filter(pl.any_horizontal(pl.col(inputs).is_not_null())) if inputs else rows.clear()
-    target = str(args["target"])
-    table = kept.select(
-        *[pl.col(name).alias(name.removeprefix(INPUT)) for name in inputs if name != INPUT + target],
-        *([pl.col("truth").alias(target)] if inputs else []),
-    )
+    whole = rows.filter(pl.any_horizontal(pl.col(inputs).is_not_null())) if inputs else rows.clear()
+    kept = _without(whole, args.get("without")) if inputs else whole
+    table = kept.select(_named(inputs, str(args["target"]), args.get("key")) if inputs else [])
     out = Path(args["out"])
     out.parent.mkdir(parents=True, exist_ok=True)
-    table.write_parquet(out)
+    draft = out.with_suffix(".tmp")
+    table.write_parquet(draft)
+    draft.rename(out)
     counted = kept["truth"].value_counts().sort("truth") if inputs else pl.DataFrame()
     return {
         "path": str(out),
         "rows": table.height,
         "columns": [{"name": name, "type": _type(dtype)} for name, dtype in table.schema.items()],
-        "without_inputs": rows.height - kept.height,
+        "without_inputs": rows.height - whole.height,
+        "without_key": kept["told_key"].null_count() if args.get("key") and inputs else 0,
+        "left_out": whole.height - kept.height,
         "labels": dict(counted.iter_rows()),
         "until": None if not kept.height else kept["told_at"].max().isoformat(),  # pyright: ignore[reportOptionalMemberAccess, reportAttributeAccessIssue]
     }
+
+
+def _named(inputs: list[str], target: str, key: str | None) -> list[pl.Expr]:
+    """Return the columns of a labelled row: what names it, what was asked, what was true."""
+    taken = {INPUT + target, INPUT + (key or "")}
+    names = [pl.col(name).alias(name.removeprefix(INPUT)) for name in inputs if name not in taken]
+    return [*([pl.col("told_key").alias(key)] if key else []), *names, pl.col("truth").alias(target)]
+
+
+def _without(rows: pl.DataFrame, without: dict[str, Any] | None) -> pl.DataFrame:
+    if without is None:
+        return rows
+    listed = pl.read_parquet(without["path"], columns=[without["column"], without["by"]])
+    unwanted = listed.filter(pl.col(without["by"]).is_in(without["chosen"]))[without["column"]].cast(pl.String)
+    return rows.filter(~pl.col("told_key").is_in(unwanted.to_list()).fill_null(value=False))
 
 
 def _type(dtype: Any) -> str:

@@ -140,11 +140,16 @@ class Erased:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Label:
-    """The truth about one request; ``row`` counts within a request of several rows."""
+    """The truth about one request; ``row`` counts within a request of several rows.
+
+    ``key`` names the row in the dataset (a customer number): who is told the truth knows whom it is about. Rows that are
+    fed back carry it, so they replace the older state of the same row, and an erasure finds them.
+    """
 
     request_id: Annotated[str, MinLen(1), MaxLen(300)]
     label: Truth
     row: Annotated[int, Ge(0)] = 0
+    key: Annotated[str | None, MinLen(1), MaxLen(255), doc("what names the row in the dataset")] = None
 
     @property
     def text(self) -> str:
@@ -168,7 +173,9 @@ class SendFeedback:
 
     workspace: str
     endpoint: str
-    labels: Annotated[list[Label], doc('JSON list of {"request_id", "label"}, or @file with one')]
+    labels: Annotated[
+        list[Label], doc('JSON list of {"request_id", "label", "key"}, or @file with one; key may be absent')
+    ]
 
     def __post_init__(self) -> None:
         if not 0 < len(self.labels) <= MAX_FEEDBACK:
@@ -225,11 +232,15 @@ class Said:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Feedback:
-    """The truth about one request; ``is_known`` tells that its record has arrived."""
+    """The truth about one request; ``is_known`` tells that its record has arrived.
+
+    ``key`` is ``***`` for who may not see values (permission ``monitoring.use``).
+    """
 
     request_id: str
     row: int
     label: str
+    key: str | None
     is_known: bool
     at: datetime
     by: str
@@ -258,6 +269,16 @@ class Coverage:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class KeyList:
+    """Keys in a Parquet file: the values of ``column`` in the rows whose ``by`` is one of ``chosen``."""
+
+    path: str
+    column: str
+    by: str
+    chosen: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class LabelledRecords:
     """Which records with feedback are wanted for training.
 
@@ -265,6 +286,12 @@ class LabelledRecords:
     ----------
     target
         Name of the column that takes the true label.
+    key
+        Name of the column that takes the key which came with the feedback; None leaves it out.
+    without
+        Keys whose rows are left out, because they judge models.
+    name
+        Names the file: asking again under the same name writes the same file anew.
     since, told_since
         Only requests, or only feedback, from this moment on.
     """
@@ -272,6 +299,9 @@ class LabelledRecords:
     workspace: str
     endpoint: str
     target: str
+    key: str | None = None
+    without: KeyList | None = None
+    name: str | None = None
     deployment: str | None = None
     since: datetime | None = None
     told_since: datetime | None = None
@@ -279,11 +309,23 @@ class LabelledRecords:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Labelled:
-    """A Parquet file with ``rows`` of inputs and true labels; ``until`` is the moment of the newest feedback in it."""
+    """A Parquet file with ``rows`` of inputs and true labels; ``until`` is the moment of the newest feedback in it.
+
+    Attributes
+    ----------
+    without_inputs
+        Rows left out because payloads were not kept.
+    without_key
+        Rows in the file that nothing names, because their feedback came without a key.
+    left_out
+        Rows left out because their key was not wanted.
+    """
 
     path: str
     rows: int
     columns: list[dict[str, str]]
     labels: Mapping[str, int]
     without_inputs: int
+    without_key: int
+    left_out: int
     until: str | None

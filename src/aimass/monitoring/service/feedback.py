@@ -44,8 +44,8 @@ class Truths(Part):
         check_slug(command.endpoint, field="endpoint")
         last: dict[tuple[str, int], Label] = {(label.request_id, label.row): label for label in command.labels}
         with self._database.change(who, command.workspace) as change:
-            known = feedback.labels_of(change.conn, command.workspace, command.endpoint, list(last))
-            told = [label for key, label in last.items() if known.get(key) != label.text]
+            known = feedback.told_of(change.conn, command.workspace, command.endpoint, list(last))
+            told = [label for key, label in last.items() if _is_news(label, known.get(key))]
             added = sum((label.request_id, label.row) not in known for label in told)
             if told:
                 self._need_endpoint(change, command.workspace, command.endpoint)
@@ -68,9 +68,9 @@ class Truths(Part):
     )
     def list_feedback(self, who: Principal, command: ListFeedback) -> Page[Feedback]:
         """List feedback, newest first; with a request id also what was said before."""
-        del who
+        masked = not who.allows("monitoring.use", command.workspace, subject(command.endpoint))
         with self._database.read() as conn:
-            found = feedback.matching(conn, command)
+            found = feedback.matching(conn, command, masked=masked)
             items = found[: command.limit]
             more = len(found) > command.limit
             return Page(items=items, next=encode_cursor(feedback.seq_of(conn, command, items[-1])) if more else None)
@@ -124,7 +124,12 @@ class Truths(Part):
                 rows = [] if row is None else feedback.unpushed(conn, workspace, endpoint, row.pushed_seq, _PUSHED)
             if not rows:
                 return
-            lines = [[r.seq, r.request_id, r.row, r.label, int(r.at.timestamp() * 1_000_000)] for r in rows]
+            lines = [[r.seq, r.request_id, r.row, r.label, int(r.at.timestamp() * 1_000_000), r.key] for r in rows]
             self._call("feedback:push", self._tables(workspace, endpoint) | {"rows": lines})
             with self._database.change(SYSTEM, workspace) as change:
                 recorded.put_endpoint(change, workspace, endpoint, self._defaults(), pushed_seq=rows[-1].seq)
+
+
+def _is_news(label: Label, known: tuple[str, str | None] | None) -> bool:
+    """Tell whether a label, or the key that comes with it, says something that is not known."""
+    return known is None or known[0] != label.text or (label.key is not None and label.key != known[1])

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from datetime import datetime
+from pathlib import Path
 from typing import Any
 
 from aimass.kernel.ids import new_id
@@ -129,15 +131,22 @@ class Records(Part):
     def labelled_records(self, who: Principal, command: LabelledRecords) -> Labelled:
         """Write inputs and true labels of an endpoint as Parquet, for a new dataset version; without ids or times."""
         who.need("monitoring.use", command.workspace, subject(command.endpoint))
-        out = self._folder(command.workspace, "_labelled") / f"{check_slug(command.endpoint)}-{new_id()}.parquet"
+        name = f"{check_slug(command.endpoint)}-{command.name or new_id()}.parquet"
+        out = self.labelled_file(command.workspace, name)
         args = self._tables(command.workspace, command.endpoint) | {"out": str(out), "target": command.target}
         args |= {
+            "key": command.key,
+            "without": None if command.without is None else asdict(command.without),
             "deployment": command.deployment,
             "since": text_of(command.since),
             "told_since": _iso(command.told_since),
         }
         with self._ground.computing:
             return Labelled(**self._call("feedback:labelled", args))
+
+    def labelled_file(self, workspace: str, name: str) -> Path:
+        """Return where a file of :meth:`labelled_records` lies; it is kept for a day."""
+        return self._folder(workspace, "_labelled") / name
 
 
 def not_watched(endpoint: str) -> NotWatched:

@@ -14,7 +14,9 @@ from aimass.monitoring.domain.records import Feedback, Label, ListFeedback, Said
 from aimass.monitoring.store.tables import endpoints, feedback, said
 
 _PART = 400
+MASK = "***"
 Key = tuple[str, int]
+Told = tuple[str, str | None]
 
 
 def _parts(keys: Sequence[Any]) -> Iterator[Sequence[Any]]:
@@ -25,23 +27,25 @@ def _of(workspace: str, endpoint: str) -> tuple[Any, Any]:
     return feedback.c.workspace == workspace, feedback.c.endpoint == endpoint
 
 
-def labels_of(conn: Connection, workspace: str, endpoint: str, keys: Sequence[Key]) -> dict[Key, str]:
-    """Return the present labels of requests."""
-    found: dict[Key, str] = {}
-    columns = select(feedback.c.request_id, feedback.c.row, feedback.c.label).where(*_of(workspace, endpoint))
+def told_of(conn: Connection, workspace: str, endpoint: str, keys: Sequence[Key]) -> dict[Key, Told]:
+    """Return what is told of requests: the present label, and the key that came with it."""
+    found: dict[Key, Told] = {}
+    columns = select(feedback.c.request_id, feedback.c.row, feedback.c.label, feedback.c.key)
+    columns = columns.where(*_of(workspace, endpoint))
     for part in _parts(sorted({key[0] for key in keys})):
         for row in conn.execute(columns.where(feedback.c.request_id.in_(part))):
-            found[row.request_id, row.row] = row.label
+            found[row.request_id, row.row] = (row.label, row.key)
     return found
 
 
-def write(change: Change, endpoint: str, labels: Sequence[Label], known: Mapping[Key, str]) -> None:
-    """Write labels, and append them to the log; ``known`` has the labels that they replace."""
+def write(change: Change, endpoint: str, labels: Sequence[Label], known: Mapping[Key, Told]) -> None:
+    """Write labels, and append them to the log; ``known`` has what they replace. A key that was told once stays."""
     common = {"workspace": change.workspace, "endpoint": endpoint, "at": change.now, "by": change.who.name}
     highest = (func.max(said.c.seq), select(func.max(endpoints.c.pushed_seq)).scalar_subquery())
     start = max(number or 0 for number in change.execute(select(*highest)).one())
     rows = [
         {**common, "seq": start + place, "request_id": label.request_id, "row": label.row, "label": label.text}
+        | {"key": label.key or known.get((label.request_id, label.row), ("", None))[1]}
         for place, label in enumerate(labels, start=1)
     ]
     change.execute(insert(said), rows)
@@ -55,7 +59,7 @@ def write(change: Change, endpoint: str, labels: Sequence[Label], known: Mapping
                 feedback.c.request_id == row["request_id"],
                 feedback.c.row == row["row"],
             )
-            values = {name: row[name] for name in ("label", "seq", "at", "by")}
+            values = {name: row[name] for name in ("label", "key", "seq", "at", "by")}
             change.execute(update(feedback).where(*where).values(**values))
 
 
@@ -95,7 +99,7 @@ def counts(conn: Connection, workspace: str, endpoint: str) -> tuple[int, int]:
     return sum(found.values()), found.get(True, 0)
 
 
-def matching(conn: Connection, command: ListFeedback) -> list[Feedback]:
+def matching(conn: Connection, command: ListFeedback, *, masked: bool = False) -> list[Feedback]:
     """Return one label more than the page wants, newest first."""
     query = select(feedback).where(*_of(command.workspace, command.endpoint))
     if command.request_id is not None:
@@ -111,6 +115,7 @@ def matching(conn: Connection, command: ListFeedback) -> list[Feedback]:
             request_id=r.request_id,
             row=r.row,
             label=r.label,
+            key=MASK if masked and r.key is not None else r.key,
             is_known=r.is_known,
             at=r.at,
             by=r.by,
@@ -146,7 +151,8 @@ def _before(conn: Connection, command: ListFeedback, rows: Sequence[Row[Any]]) -
 
 def labels_for(conn: Connection, workspace: str, endpoint: str, ids: Sequence[str]) -> dict[Key, str]:
     """Return the labels of requests on a page."""
-    return labels_of(conn, workspace, endpoint, [(id_, 0) for id_ in ids])
+    told = told_of(conn, workspace, endpoint, [(id_, 0) for id_ in ids])
+    return {key: label for key, (label, _) in told.items()}
 
 
 def forget(change: Change, endpoint: str, *, ids: Sequence[str] | None = None, before: datetime | None = None) -> int:

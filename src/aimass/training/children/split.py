@@ -15,6 +15,7 @@ from aimass.training.children.table import SPLIT_FILE, Source, identities, label
 from aimass.training.errors import Unlearnable
 
 PARTS = ("train", "validation", "test", "future")
+_ASIDE = ("future", "none")
 
 
 def split(ctx: Any) -> dict[str, Any]:
@@ -22,7 +23,8 @@ def split(ctx: Any) -> dict[str, Any]:
 
     The payload has ``dataset`` (``path``, ``version``), ``target``, ``key``, ``fractions`` by part, ``seed``,
     ``stratify`` and ``base``: the file of an earlier split. Rows that the base knows keep their part, so that a test
-    set stays untouched when the dataset grows; new rows go to ``new_rows`` (``train``).
+    set stays untouched when the dataset grows; new rows go to ``new_rows`` (``train``), and so do rows that were put
+    aside and have come back: those whose keys are in ``returned`` (``path``, ``column`` of a Parquet file).
     """
     source = Source.of(ctx.params)
     fractions = check_fractions(ctx.params["fractions"])
@@ -33,7 +35,9 @@ def split(ctx: Any) -> dict[str, Any]:
     base = ctx.params.get("base")
     ctx.report(0.5, stage="assign")
     if base:
-        parts = carry_over(identity, base, ctx.params.get("new_rows", "train"))
+        new_rows = ctx.params.get("new_rows", "train")
+        parts = carry_over(identity, base, new_rows)
+        parts = release(identity, parts, ctx.params.get("returned"), new_rows)
         parts = pl.select(pl.when(target.is_null()).then(pl.lit("none")).otherwise(parts)).to_series().alias("part")
     else:
         parts = assign(target, fractions, ctx.params["seed"], stratify=ctx.params.get("stratify", True))
@@ -82,6 +86,15 @@ def carry_over(identity: pl.Series, base: str, new_rows: str) -> pl.Series:
     known = pl.read_parquet(base, columns=["identity", "part"]).unique("identity", keep="first", maintain_order=True)
     joined = pl.DataFrame({"identity": identity}).join(known, on="identity", how="left", maintain_order="left")
     return joined["part"].fill_null(new_rows)
+
+
+def release(identity: pl.Series, parts: pl.Series, returned: Mapping[str, str] | None, new_rows: str) -> pl.Series:
+    """Give rows that were put aside, and whose keys came back with their truth, the part for new rows."""
+    if returned is None:
+        return parts
+    known = pl.read_parquet(returned["path"], columns=[returned["column"]])[returned["column"]].cast(pl.String)
+    came = identity.is_in(known.drop_nulls().unique().to_list()) & parts.is_in(_ASIDE)
+    return pl.select(pl.when(came).then(pl.lit(new_rows)).otherwise(parts)).to_series().alias("part")
 
 
 def check_classes(target: pl.Series, parts: pl.Series) -> None:

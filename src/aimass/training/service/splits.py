@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +25,24 @@ _ROWS = "aimass.training.children.table:split_rows"
 _ROWS_S = 60.0
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Returned:
+    """Rows that came back with their truth: the keys in a column of a Parquet file."""
+
+    path: str
+    column: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Judges:
+    """Keys of the rows that choose and judge models: ``column``, where ``by`` is one of ``chosen``, in a Parquet file."""
+
+    path: str
+    column: str = "identity"
+    by: str = "part"
+    chosen: tuple[str, ...] = ("validation", "test")
+
+
 class Splits(Part):
     """Which row is for training, for choosing, for judging, and for later."""
 
@@ -36,12 +55,17 @@ class Splits(Part):
     )
     def create_split(self, who: Principal, command: CreateSplit) -> Split:
         """Split a dataset version into train, validation, test and future rows."""
+        return self.split_again(who, command, None)
+
+    def split_again(self, who: Principal, command: CreateSplit, returned: Returned | None) -> Split:
+        """Split on behalf of somebody whose right was checked; rows of ``future`` that have returned go to the new rows."""
         location = self._ground.locate(command.workspace, command.dataset, command.dataset_version)
         with self._database.change(who, command.workspace) as change:
             known = split_by_key(change.conn, command.workspace, command.key) if command.key else None
             if known is not None:
                 return known
             payload = _payload(command, location, self._base(change, command))
+            payload["returned"] = None if returned is None else asdict(returned)
             id_ = new_id()
             add(change, splits, _row(change, id_, command, location))
             title = f"Split {command.dataset} version {location.number}"
@@ -85,6 +109,14 @@ class Splits(Part):
         del who
         with self._database.read() as conn:
             return need_split(conn, command.workspace, command.split)
+
+    def judges(self, workspace: str, split: str) -> Judges:
+        """Return the keys of the rows that choose and judge models, for rooms that checked the right themselves."""
+        with self._database.read() as conn:
+            found = need_split(conn, workspace, split)
+        if found.sha256 is None:
+            raise Conflict(f"split {found.id!r} is {found.state}", field="split", value=found.state, allowed="READY")
+        return Judges(path=str(self._ground.blobs.path(found.sha256)))
 
     @use_case("GET /workspaces/{workspace}/splits/{split}/rows", permission="training.use", cli="train split-rows")
     def list_split_rows(self, who: Principal, command: ListSplitRows) -> Page[str]:
