@@ -14,6 +14,9 @@ if TYPE_CHECKING:
     from aimass.client import Client
 
 
+_OWN = "connection_"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Connection:
     """How a command reaches the platform."""
@@ -29,23 +32,22 @@ class Connection:
 
 
 def connection_options(command: click.Command) -> click.Command:
-    """Add ``--url``, ``--key``, ``--workspace`` and ``--json`` to a command."""
+    """Add ``--url``, ``--key``, ``--workspace`` and ``--json`` to a command, whatever its own values are called."""
     inner = command.callback
     if inner is None:
         return command
 
     @functools.wraps(inner)
     def callback(**values: Any) -> Any:
-        connection = Connection(
-            url=values.pop("url"), key=values.pop("key"), workspace=values.pop("workspace"), as_json=values.pop("json")
-        )
+        names = ("url", "key", "workspace", "as_json")
+        connection = Connection(**{name: values.pop(_OWN + name) for name in names})
         return inner(connection=connection, **values)
 
     command.callback = callback
     command.params += [
-        click.Option(["--url"], help="Address of the platform [env AIMASS_URL]."),
-        click.Option(["--key"], help="API key [env AIMASS_KEY]."),
-        click.Option(["--workspace", "-w"], help="Workspace [env AIMASS_WORKSPACE]."),
-        click.Option(["--json"], is_flag=True, help="Print JSON for programs."),
+        click.Option(["--url", _OWN + "url"], help="Address of the platform [env AIMASS_URL]."),
+        click.Option(["--key", _OWN + "key"], help="API key [env AIMASS_KEY]."),
+        click.Option(["--workspace", "-w", _OWN + "workspace"], help="Workspace [env AIMASS_WORKSPACE]."),
+        click.Option(["--json", _OWN + "as_json"], is_flag=True, help="Print JSON for programs."),
     ]
     return command

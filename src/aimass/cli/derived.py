@@ -16,6 +16,9 @@ from aimass.client import OPERATIONS, Operation, Param, build
 _TYPES: dict[str, click.ParamType] = {"str": click.STRING, "int": click.INT, "float": click.FLOAT, "bool": click.BOOL}
 
 
+_NAMES = {"key": "once"}  # --key is the API key of every command
+
+
 class JsonType(click.ParamType):
     """A JSON value, or ``@file`` with one."""
 
@@ -61,7 +64,7 @@ def _parameter(param: Param, *, positional: bool) -> click.Parameter:
     kind: Any = click.Choice(param.choices) if param.choices else _TYPES.get(param.kind) or JsonType()
     if positional:
         return click.Argument([param.name], type=kind, required=param.required)
-    option = "--" + param.name.replace("_", "-")
+    option = "--" + _NAMES.get(param.name, param.name).replace("_", "-")
     note = param.help + (f" [default: {param.default}]" if param.default not in (None, "") else "")
     if param.kind == "bool" and not param.many:
         return click.Option(

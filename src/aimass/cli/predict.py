@@ -1,15 +1,22 @@
-"""``aimass predict``: score rows through the gateway."""
+"""``aimass predict``: score rows through the gateway, or a whole dataset as a job."""
 
 from __future__ import annotations
 
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import click
 import orjson
+from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
 from aimass.cli.connect import Connection, connection_options
-from aimass.cli.show import show
+from aimass.cli.show import console, show
+
+if TYPE_CHECKING:
+    from aimass.client import Client
+
+_OF_DATASETS = ("to", "dataset_version", "model_version", "alias", "columns", "keep", "prefix", "mode", "slots", "once")
 
 
 @click.argument("endpoint")
@@ -18,10 +25,35 @@ from aimass.cli.show import show
     "--file", type=click.Path(exists=True, path_type=Path), help="Rows as JSON lines; '-' reads standard input."
 )
 @click.option("--request-id", help="Your own id of the request; feedback refers to it.")
-@click.command(help="Score rows through an endpoint.")
+@click.option("--dataset", help="Score this dataset as a job; the predictions become a version of the dataset --to.")
+@click.option("--to", help="Dataset that gets the predictions; made when it is missing.")
+@click.option("--dataset-version", type=int, help="Version to score; the newest when absent.")
+@click.option("--model-version", type=int, help="Score with this version: the name is that of a model then.")
+@click.option("--alias", help="Score with what this alias means: the name is that of a model then.")
+@click.option("--column", "columns", multiple=True, help="INPUT=COLUMN where they differ; may be repeated.")
+@click.option("--keep", multiple=True, help="Column to keep beside the predictions; all when absent; may be repeated.")
+@click.option("--prefix", help="Put before the names of the prediction columns.")
+@click.option("--mode", type=click.Choice(["overwrite", "append"]), help="Replace the predictions before, or add.")
+@click.option("--slots", type=int, help="Threads that score.")
+@click.option("--once", help="A key: the same key again is the same scoring.")
+@click.option("--no-wait", is_flag=True, help="Start the job and return.")
+@click.command(help="Score rows through an endpoint, or a whole dataset as a job.")
 def _predict(
-    endpoint: str, rows: tuple[str, ...], file: Path | None, request_id: str | None, connection: Connection
+    endpoint: str,
+    rows: tuple[str, ...],
+    file: Path | None,
+    request_id: str | None,
+    connection: Connection,
+    **batch: Any,
 ) -> None:
+    if batch["dataset"] is not None:
+        if rows or file is not None or request_id:
+            raise click.UsageError("--dataset scores a dataset: leave --row, --file and --request-id away")
+        _score(endpoint, connection, batch)
+        return
+    strange = [name for name in _OF_DATASETS if batch[name] not in (None, ())]
+    if strange:
+        raise click.UsageError(f"--{strange[0].rstrip('s').replace('_', '-')} needs --dataset")
     lines = list(rows)
     if file is not None:
         lines += [line for line in file.read_text().splitlines() if line.strip()]
@@ -33,6 +65,37 @@ def _predict(
         raise click.UsageError(f"a row is no JSON: {reason}") from reason
     with connection.open() as client:
         show(client.predict(endpoint, values, request_id=request_id), as_json=connection.as_json)
+
+
+def _score(scorer: str, connection: Connection, batch: dict[str, Any]) -> None:
+    if batch["to"] is None:
+        raise click.UsageError("--dataset needs --to, the dataset that gets the predictions")
+    pairs = [text.partition("=") for text in batch["columns"]]
+    if not all(equals and column for _, equals, column in pairs):
+        raise click.UsageError("--column is INPUT=COLUMN")
+    names = ("model_version", "alias", "dataset_version", "prefix", "mode", "slots")
+    wish = {name: batch[name] for name in names if batch[name] is not None}
+    wish |= {"key": batch["once"]} if batch["once"] else {}
+    wish |= {"columns": {name: column for name, _, column in pairs}} if pairs else {}
+    wish |= {"keep": list(batch["keep"])} if batch["keep"] else {}
+    with connection.open() as client:
+        if batch["no_wait"]:
+            show(client.score(scorer, batch["dataset"], batch["to"], wait=False, **wish), as_json=connection.as_json)
+        else:
+            show(_followed(client, scorer, batch, wish, quiet=connection.as_json), as_json=connection.as_json)
+
+
+def _followed(client: Client, scorer: str, batch: dict[str, Any], wish: dict[str, Any], *, quiet: bool) -> Any:
+    """Score with a progress bar that tells rows and rows a second."""
+    columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.fields[rate]}"), TimeElapsedColumn())
+    with Progress(*columns, console=console, transient=True, disable=quiet) as bar:
+        task = bar.add_task(f"{batch['dataset']} → {batch['to']}", total=1.0, rate="")
+
+        def tell(now: Any) -> None:
+            rate = f", {now.rows_per_s:,.0f} rows/s" if now.rows_per_s else ""
+            bar.update(task, completed=now.fraction, rate=f"{now.rows:,} of {now.total:,} rows{rate}")
+
+        return client.score(scorer, batch["dataset"], batch["to"], progress=tell, **wish)
 
 
 predict = connection_options(_predict)

@@ -10,11 +10,21 @@ from typing import Any, Self
 from aimass.client.generated.groups import AsyncGroups, Groups
 from aimass.client.generated.lake_types import DatasetVersion
 from aimass.client.generated.lifecycle_types import PipelineRun
+from aimass.client.generated.serving_types import Scoring
 from aimass.client.inference import Endpoint, Prediction, Row
 from aimass.client.loading import CollectOptions, collect_file, silent
 from aimass.client.settings import read_settings
 from aimass.client.transport import AsyncTransport, Transport
-from aimass.client.verbs import DatasetHandle, ReleaseOrder, as_dicts, release, wait_for_run
+from aimass.client.verbs import (
+    DatasetHandle,
+    ReleaseOrder,
+    ScoringOrder,
+    as_dicts,
+    release,
+    start_scoring,
+    wait_for_run,
+    wait_for_scoring,
+)
 
 
 class Client(Groups):
@@ -65,6 +75,42 @@ class Client(Groups):
         """
         known = self._endpoints.setdefault(endpoint, Endpoint(self.transport, endpoint))
         return known.predict(rows, request_id)
+
+    def score(
+        self,
+        scorer: str,
+        dataset: str,
+        to: str,
+        *,
+        wait: bool = True,
+        timeout_s: float = 3600.0,
+        progress: Callable[[Scoring], None] | None = None,
+        **more: Any,
+    ) -> Scoring:
+        """Score the rows of a dataset as a job; its predictions become a version of another dataset.
+
+        Parameters
+        ----------
+        scorer
+            Name of an endpoint; of a model when ``model_version`` or ``alias`` is among ``more``.
+        dataset, to
+            The dataset whose rows are scored, and the one that gets the predictions (made when it is missing).
+        wait, timeout_s
+            Whether to wait for its end, and how long at most.
+        progress
+            Called with the scoring now and then: state, rows, rows a second.
+        more
+            ``model_version``, ``alias``, ``dataset_version``, ``columns`` (input to column), ``keep``, ``prefix``, ``mode``,
+            ``record``, ``slots``, ``key`` (the same key again is the same scoring).
+
+        Examples
+        --------
+        ``client.score("churn", dataset="customers", to="churn-scores", keep=["customerID"])``
+        """
+        chosen = {name: more.pop(name) for name in ("model_version", "alias") if name in more}
+        order = ScoringOrder(scorer=scorer, dataset=dataset, to=to, parameters=more, **chosen)
+        started = start_scoring(self, order)
+        return started if not wait else wait_for_scoring(self, started.id, timeout_s=timeout_s, progress=progress)
 
     def collect(
         self,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from importlib import import_module
 from pathlib import Path
@@ -13,6 +13,7 @@ from urllib.parse import quote, urlencode
 from aimass.client.generated.groups import Groups
 from aimass.client.generated.lake_types import Rows
 from aimass.client.generated.lifecycle_types import PipelineRun
+from aimass.client.generated.serving_types import Scoring
 from aimass.client.request import API
 from aimass.client.transport import Transport
 from aimass.kernel.errors import Failed, NotFound
@@ -71,6 +72,68 @@ def wait_for_run(client: Groups, run: str, *, timeout_s: float) -> PipelineRun:
             raise Failed(why or f"run {run} is {found.state.lower()}", hint=step.hint if step else "")
         if time.monotonic() > end:
             raise Failed(f"run {run} did not end within {timeout_s:.0f} s", hint=f"aimass pipelines show {run}")
+        time.sleep(_POLL_S)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ScoringOrder:
+    """Which rows are to be scored by what, and where the predictions go.
+
+    Attributes
+    ----------
+    scorer
+        Name of an endpoint; of a model when ``model_version`` or ``alias`` is given.
+    parameters
+        Further fields of a scoring: ``dataset_version``, ``columns``, ``keep``, ``prefix``, ``mode``, ``record``, ``slots``, ``key``.
+    """
+
+    scorer: str
+    dataset: str
+    to: str
+    model_version: int | None = None
+    alias: str | None = None
+    parameters: Mapping[str, Any] = field(default_factory=dict[str, Any])
+
+
+def start_scoring(client: Groups, order: ScoringOrder) -> Scoring:
+    """Start a scoring without waiting for it."""
+    by_model = order.model_version is not None or order.alias is not None
+    return client.serving.start_scoring(
+        dataset=order.dataset,
+        to=order.to,
+        endpoint=None if by_model else order.scorer,
+        model=order.scorer if by_model else None,
+        model_version=order.model_version,
+        alias=order.alias,
+        **order.parameters,
+    )
+
+
+def wait_for_scoring(
+    client: Groups, scoring: str, *, timeout_s: float, progress: Callable[[Scoring], None] | None = None
+) -> Scoring:
+    """Wait for the end of a scoring.
+
+    Raises
+    ------
+    Failed
+        It failed, was cancelled, or did not end in time.
+    """
+    end = time.monotonic() + timeout_s
+    while True:
+        found = client.serving.get_scoring(scoring=scoring)
+        if progress is not None:
+            progress(found)
+        if found.state == "SUCCEEDED":
+            return found
+        if found.state in ("FAILED", "CANCELLED"):
+            error = found.error or {}
+            why = error.get("detail") or f"scoring {scoring} was cancelled"
+            raise Failed(str(why), hint=str(error.get("hint") or f"aimass jobs log {found.job}"))
+        if time.monotonic() > end:
+            raise Failed(
+                f"scoring {scoring} did not end within {timeout_s:.0f} s", hint=f"aimass scorings show {scoring}"
+            )
         time.sleep(_POLL_S)
 
 

@@ -359,7 +359,17 @@ def start_scheduled(registry: Registry, event: Event) -> None:
         key=event.data["key"],
         subject=event.subject,
     )
-    registry.get(Jobs).submit(policy(event.subject), command)
+    jobs, who = registry.get(Jobs), policy(event.subject)
+    order = jobs.kind(command.kind).order
+    if order is None:
+        jobs.submit(who, command)
+        return
+    try:
+        load(order)(registry, who, command.workspace, dict(wish["payload"]), command.key)
+    except Unavailable:
+        raise
+    except AimassError as reason:
+        jobs.note_refused(who, command, reason)
 
 
 def retain(registry: Registry) -> None:

@@ -31,7 +31,7 @@ from aimass.cluster.domain import (
     WaitJob,
 )
 from aimass.cluster.errors import JobEnded
-from aimass.cluster.events import RETRIED, SUBMITTED, fact, tell
+from aimass.cluster.events import ENDS, RETRIED, SUBMITTED, fact, tell
 from aimass.cluster.settings import ClusterSettings
 from aimass.cluster.store import (
     add_job,
@@ -52,8 +52,8 @@ from aimass.cluster.store import (
 from aimass.infra.compute import Compute
 from aimass.infra.database import Change, Database
 from aimass.infra.live import LiveHub
-from aimass.kernel.capability import JobKinds
-from aimass.kernel.errors import Conflict, NotFound, Stale, TooMany
+from aimass.kernel.capability import JobKind, JobKinds
+from aimass.kernel.errors import AimassError, Conflict, NotFound, Stale, TooMany
 from aimass.kernel.ids import new_id
 from aimass.kernel.names import check_slug
 from aimass.kernel.pages import Page, page_of
@@ -122,6 +122,24 @@ class Jobs:
         queued = self._found(change, command.workspace, job)
         change.event(SUBMITTED, subject=f"job:{job}", data=fact(queued))
         return queued
+
+    def kind(self, name: str) -> JobKind:
+        """Return a kind of job, or say that nobody provides it."""
+        return self._ground.kinds.kind(name)
+
+    def note_refused(self, who: Principal, command: SubmitJob, reason: AimassError) -> Job:
+        """Keep a job that could not even begin as a failed one, so that somebody sees it; once for each key."""
+        with self._database.change(who, command.workspace) as change:
+            known = job_by_key(change.conn, command.workspace, command.key) if command.key else None
+            if known is not None:
+                return known
+            job = new_id()
+            ended = {"state": "FAILED", "error": reason.problem(), "ended_at": change.now}
+            add_job(change, {**_row(job, command, change), **ended})
+            failed = self._found(change, command.workspace, job)
+            change.event(ENDS["FAILED"], subject=f"job:{job}", data=fact(failed))
+        tell(self._ground.live, failed)
+        return failed
 
     @use_case("GET /workspaces/{workspace}/jobs", permission="cluster.read", cli="jobs list")
     def list_jobs(self, who: Principal, command: ListJobs) -> Page[Job]:

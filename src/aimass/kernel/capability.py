@@ -26,12 +26,20 @@ class JobKind:
     by_schedule
         True when a person's schedule may start it; its payload is then what that person wrote, beside ``workspace``,
         ``schedule`` and ``due``.
+    order
+        ``module:function(registry, who, workspace, payload, key)`` called in control when a schedule fires, in place of
+        the submission of the payload as it is: the room looks up what the names in it stand for, and submits. Optional.
+    check
+        ``module:function(registry, who, workspace, payload)`` called when a person puts the job into a schedule: refuses
+        a payload that cannot work, and a person who may not do it himself. Optional.
     """
 
     run: str
     done: str | None = None
     failed: str | None = None
     by_schedule: bool = False
+    order: str | None = None
+    check: str | None = None
 
 
 class JobKinds(dict[str, JobKind]):
@@ -46,7 +54,7 @@ class JobKinds(dict[str, JobKind]):
     def check(self) -> None:
         """Stop the start when a function that control has to call does not exist."""
         for name, kind in self.items():
-            for face in (kind.done, kind.failed):
+            for face in (kind.done, kind.failed, kind.order, kind.check):
                 try:
                     if face is not None:
                         load(face)

@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from aimass.lake.capability import CAPABILITY
     from aimass.lake.children.classify import classify_frame
     from aimass.lake.children.describe import describe_version
+    from aimass.lake.children.parts import Part, commit_parts
     from aimass.lake.children.query import engine, sql_literal, sql_name
     from aimass.lake.children.tables import (
         Commit,
@@ -56,12 +57,14 @@ __getattr__, __dir__ = door(
         "NewVersion": "aimass.lake.commands",
         "OneDataset": "aimass.lake.commands",
         "OneVersion": "aimass.lake.commands",
+        "Part": "aimass.lake.children.parts",
         "PreviewRows": "aimass.lake.commands",
         "QueryRows": "aimass.lake.commands",
         "Stream": "aimass.lake.children.tables",
         "VersionOrder": "aimass.lake.commands",
         "classify_frame": "aimass.lake.children.classify",
         "commit": "aimass.lake.children.tables",
+        "commit_parts": "aimass.lake.children.parts",
         "committed_before": "aimass.lake.children.tables",
         "dataset_sheet": "aimass.lake.console.sheet",
         "describe_version": "aimass.lake.children.describe",
@@ -90,12 +93,14 @@ __all__ = [
     "NewVersion",
     "OneDataset",
     "OneVersion",
+    "Part",
     "PreviewRows",
     "QueryRows",
     "Stream",
     "VersionOrder",
     "classify_frame",
     "commit",
+    "commit_parts",
     "committed_before",
     "dataset_sheet",
     "describe_version",

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 from aimass.infra.database import Database
-from aimass.kernel.capability import Capability, JobKinds, Loop, Place
+from aimass.kernel.capability import Capability, JobKinds, Loop, Place, load
+from aimass.kernel.principal import Principal
 from aimass.kernel.registry import Registry
 from aimass.messaging.events import ALL
 from aimass.messaging.service import Ground, Messaging
@@ -56,5 +60,12 @@ CAPABILITY = Capability(
 
 def build(registry: Registry) -> Messaging:
     """Build the service."""
-    kinds = {name for name, kind in registry.get(JobKinds).items() if kind.by_schedule}
-    return Messaging(Ground(database=registry.get(Database), settings=MessagingSettings(), kinds=kinds))
+    kinds = registry.get(JobKinds)
+
+    def check(who: Principal, workspace: str, kind: str, payload: Mapping[str, Any]) -> None:
+        face = kinds.kind(kind).check
+        if face is not None:
+            load(face)(registry, who, workspace, payload)
+
+    allowed = {name for name, kind in kinds.items() if kind.by_schedule}
+    return Messaging(Ground(database=registry.get(Database), settings=MessagingSettings(), kinds=allowed, check=check))

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from aimass.access import Access
+from aimass.cluster import Jobs
 from aimass.infra.database import Database
 from aimass.infra.live import LiveHub
-from aimass.kernel.capability import Capability, Loop, Place
+from aimass.kernel.capability import Capability, JobKind, Loop, Place
 from aimass.kernel.layout import DataDir
 from aimass.kernel.registry import Registry
+from aimass.lake import Lake
 from aimass.models import Models
 from aimass.serving.events import ALL
 from aimass.serving.library import ModelLibrary
@@ -20,13 +22,23 @@ from aimass.serving.workers import WorkerPool
 CAPABILITY = Capability(
     name="serving",
     title="Services",
-    requires=("access", "models"),
+    requires=("access", "cluster", "lake", "models"),
     permissions=("serving.read", "serving.use", "serving.edit", "serving.manage"),
     tables="aimass.serving.store.tables",
     build="aimass.serving.capability:build",
     service="aimass.serving.service.serving:Serving",
     console="aimass.serving.console:router",
     settings="aimass.serving.settings:ServingSettings",
+    jobs={
+        "serving.score": JobKind(
+            run="aimass.serving.children.score:score",
+            done="aimass.serving.jobs:scored",
+            failed="aimass.serving.jobs:not_scored",
+            by_schedule=True,
+            order="aimass.serving.jobs:order_scoring",
+            check="aimass.serving.jobs:check_scoring",
+        ),
+    },
     events={
         "models.alias.changed": "aimass.serving.jobs:follow_alias",
         "serving.endpoint.*": "aimass.serving.jobs:index",
@@ -46,6 +58,14 @@ CAPABILITY = Capability(
             permission="serving.read",
             order=10,
         ),
+        Place(
+            path="/{workspace}/work/scorings",
+            title="Scorings",
+            place="work",
+            icon="table-2",
+            permission="serving.read",
+            order=35,
+        ),
     ),
     panels={"models.usage": "aimass.serving.console.used:usage_panel"},
     attention="aimass.serving.jobs:attention",
@@ -64,6 +84,9 @@ def build(registry: Registry) -> Serving:
         library=ModelLibrary(registry.get(Models)),
         pool=pool,
         tryouts=tryouts,
+        lake=registry.get(Lake),
+        jobs=registry.get(Jobs),
+        data=registry.get(DataDir).root,
         live=registry.get(LiveHub),
         settings=settings,
     )

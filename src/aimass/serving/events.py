@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from aimass.infra.live import LiveHub
+from aimass.serving.domain.scoring import Scoring
 from aimass.serving.domain.things import Deployment, Endpoint
 
 ENDPOINT_CREATED = "serving.endpoint.created"
@@ -17,6 +18,10 @@ DEPLOYMENT_FAILED = "serving.deployment.failed"
 DEPLOYMENT_STOPPED = "serving.deployment.stopped"
 DEPLOYMENT_REMOVED = "serving.deployment.removed"
 ROLLED_BACK = "serving.rolled_back"
+SCORING_STARTED = "serving.scoring.started"
+SCORING_FINISHED = "serving.scoring.finished"
+SCORING_FAILED = "serving.scoring.failed"
+SCORING_CANCELLED = "serving.scoring.cancelled"
 ALL = (
     ENDPOINT_CREATED,
     ENDPOINT_CHANGED,
@@ -28,6 +33,10 @@ ALL = (
     DEPLOYMENT_STOPPED,
     DEPLOYMENT_REMOVED,
     ROLLED_BACK,
+    SCORING_STARTED,
+    SCORING_FINISHED,
+    SCORING_FAILED,
+    SCORING_CANCELLED,
 )
 
 
@@ -40,6 +49,24 @@ def subject_of(slug: str) -> str:
     'endpoint:churn'
     """
     return f"endpoint:{slug}"
+
+
+def scoring_subject(scoring: str) -> str:
+    """Return how events, audit entries and versions name a scoring.
+
+    Examples
+    --------
+    >>> scoring_subject("01H")
+    'scoring:01H'
+    """
+    return f"scoring:{scoring}"
+
+
+def tell_scoring(live: LiveHub, scoring: Scoring) -> None:
+    """Show a scoring on its page and on the list."""
+    news = {"id": scoring.id, "state": scoring.state, "rows": scoring.rows, "fraction": scoring.fraction}
+    live.publish(f"{scoring.workspace}/scoring:{scoring.id}", news)
+    live.publish(f"{scoring.workspace}/scorings", news)
 
 
 def tell(live: LiveHub, endpoint: Endpoint) -> None:

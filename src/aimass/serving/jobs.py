@@ -2,17 +2,57 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import fields
 from typing import Any
 
+from pydantic import TypeAdapter, ValidationError
+
+from aimass.cluster import Job
 from aimass.infra.search import Document, Search
-from aimass.kernel.errors import NotFound
+from aimass.kernel.errors import Invalid, NotFound
 from aimass.kernel.events import Event
 from aimass.kernel.principal import ANYWHERE, SYSTEM, Principal
 from aimass.kernel.registry import Registry
 from aimass.serving.domain.commands import OneEndpoint
+from aimass.serving.domain.scoring import StartScoring
 from aimass.serving.events import ENDPOINT_DELETED
 from aimass.serving.service.serving import Serving
 from aimass.serving.trying import Tryouts
+
+
+def scored(registry: Registry, job: Job) -> None:
+    """Note the version that a scoring has made."""
+    registry.get(Serving).scoring_done(job)
+
+
+def not_scored(registry: Registry, job: Job) -> None:
+    """Note that a scoring failed or was cancelled."""
+    registry.get(Serving).scoring_failed(job)
+
+
+def order_scoring(registry: Registry, who: Principal, workspace: str, payload: dict[str, Any], key: str) -> None:
+    """Start the scoring of a schedule that fired; of datasets and aliases it takes what they are now."""
+    registry.get(Serving).start_scoring(who, scoring_of(workspace, {**payload, "key": key}))
+
+
+def check_scoring(registry: Registry, who: Principal, workspace: str, payload: Mapping[str, Any]) -> None:
+    """Refuse to schedule a scoring that could not begin now, or that this principal could not start himself."""
+    registry.get(Serving).check_scoring(who, scoring_of(workspace, payload))
+
+
+def scoring_of(workspace: str, payload: Mapping[str, Any]) -> StartScoring:
+    """Read what a person wrote into a schedule."""
+    known = {field.name for field in fields(StartScoring)} - {"workspace"}
+    unknown = sorted(set(payload) - known)
+    if unknown:
+        raise Invalid(f"a scoring has no field {unknown[0]!r}", field=unknown[0], allowed=sorted(known - {"key"}))
+    try:
+        return TypeAdapter(StartScoring).validate_python({**payload, "workspace": workspace})
+    except ValidationError as reason:
+        first = reason.errors()[0]
+        field = ".".join(str(part) for part in first["loc"])
+        raise Invalid(f"{field}: {first['msg']}", field=field, value=first.get("input")) from reason
 
 
 def reconcile(registry: Registry) -> int:

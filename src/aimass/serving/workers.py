@@ -187,14 +187,13 @@ class WorkerPool:
         worker.log.parent.mkdir(parents=True, exist_ok=True)
         worker.socket.parent.mkdir(parents=True, exist_ok=True)
         worker.socket.unlink(missing_ok=True)
-        threads = dict.fromkeys(_THREADS, str(worker.wish.threads))
         with worker.log.open("wb") as log:
             worker.process = subprocess.Popen(
                 worker_command(worker.wish, worker.socket),
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
-                env={**child_environment(), **threads},
+                env={**child_environment(), **thread_settings(worker.wish.threads)},
                 start_new_session=True,
             )
         worker.restarts += worker.started > 0
@@ -209,6 +208,11 @@ class WorkerPool:
             for worker in self._workers.values():
                 _end(worker)
             self._workers.clear()
+
+
+def thread_settings(threads: int) -> dict[str, str]:
+    """Return the variables that keep numeric libraries to some threads."""
+    return dict.fromkeys(_THREADS, str(threads))
 
 
 def worker_command(wish: Wish, path: Path) -> list[str]:

@@ -320,6 +320,7 @@ class InferenceRecord:
     latency_us: int | None
     inputs: dict[str, Any]
     outputs: dict[str, Any]
+    origin: Literal["live", "batch"]
     label: str | None
     probabilities: list[float] | None
     unseen: list[str]

@@ -13,6 +13,8 @@ from aimass.client.generated.serving_types import (
     HistoryEntry,
     Resources,
     Revision,
+    Scoring,
+    ScoringPlan,
     Snippet,
     Trial,
 )
@@ -21,6 +23,10 @@ from aimass.kernel.pages import Page
 
 class ServingCalls(Calls):
     """Operations of serving."""
+
+    def cancel_scoring(self, *, scoring: str, workspace: str | None = None) -> Scoring:
+        """Stop a scoring; no version is made of what it scored so far."""
+        return self._call("serving.cancel_scoring", {"scoring": scoring, "workspace": workspace}, Scoring)
 
     def change_endpoint(
         self,
@@ -158,6 +164,10 @@ class ServingCalls(Calls):
         """Show an endpoint with its deployments and traffic."""
         return self._call("serving.get_endpoint", {"endpoint": endpoint, "workspace": workspace}, Endpoint)
 
+    def get_scoring(self, *, scoring: str, workspace: str | None = None) -> Scoring:
+        """Show a scoring with its progress."""
+        return self._call("serving.get_scoring", {"scoring": scoring, "workspace": workspace}, Scoring)
+
     def get_signature(
         self, *, endpoint: str, workspace: str | None = None, sample: int | None = None
     ) -> EndpointSignature:
@@ -217,6 +227,74 @@ class ServingCalls(Calls):
             "serving.list_revisions",
             {"endpoint": endpoint, "workspace": workspace, "deployment": deployment, "limit": limit, "cursor": cursor},
             Page[Revision],
+        )
+
+    def list_scorings(
+        self,
+        *,
+        workspace: str | None = None,
+        endpoint: str | None = None,
+        model: str | None = None,
+        dataset: str | None = None,
+        state: Literal["QUEUED", "RUNNING", "SUCCEEDED", "FAILED", "CANCELLED"] | None = None,
+        limit: int | None = None,
+        cursor: str | None = None,
+    ) -> Page[Scoring]:
+        """List scorings, the newest first."""
+        return self._call(
+            "serving.list_scorings",
+            {
+                "workspace": workspace,
+                "endpoint": endpoint,
+                "model": model,
+                "dataset": dataset,
+                "state": state,
+                "limit": limit,
+                "cursor": cursor,
+            },
+            Page[Scoring],
+        )
+
+    def plan_scoring(
+        self,
+        *,
+        dataset: str,
+        to: str,
+        workspace: str | None = None,
+        dataset_version: int | None = None,
+        endpoint: str | None = None,
+        model: str | None = None,
+        model_version: int | None = None,
+        alias: str | None = None,
+        columns: dict[str, str] | None = None,
+        keep: list[str] | None = None,
+        prefix: str | None = None,
+        mode: Literal["overwrite", "append"] | None = None,
+        record: int | None = None,
+        slots: int | None = None,
+        key: str | None = None,
+    ) -> ScoringPlan:
+        """Show what a scoring would do: which version scores which rows, from which columns, and what is wrong."""
+        return self._call(
+            "serving.plan_scoring",
+            {
+                "dataset": dataset,
+                "to": to,
+                "workspace": workspace,
+                "dataset_version": dataset_version,
+                "endpoint": endpoint,
+                "model": model,
+                "model_version": model_version,
+                "alias": alias,
+                "columns": columns,
+                "keep": keep,
+                "prefix": prefix,
+                "mode": mode,
+                "record": record,
+                "slots": slots,
+                "key": key,
+            },
+            ScoringPlan,
         )
 
     def promote(
@@ -297,6 +375,48 @@ class ServingCalls(Calls):
             Endpoint,
         )
 
+    def start_scoring(
+        self,
+        *,
+        dataset: str,
+        to: str,
+        workspace: str | None = None,
+        dataset_version: int | None = None,
+        endpoint: str | None = None,
+        model: str | None = None,
+        model_version: int | None = None,
+        alias: str | None = None,
+        columns: dict[str, str] | None = None,
+        keep: list[str] | None = None,
+        prefix: str | None = None,
+        mode: Literal["overwrite", "append"] | None = None,
+        record: int | None = None,
+        slots: int | None = None,
+        key: str | None = None,
+    ) -> Scoring:
+        """Score a dataset version as a job; the predictions become a version of another dataset."""
+        return self._call(
+            "serving.start_scoring",
+            {
+                "dataset": dataset,
+                "to": to,
+                "workspace": workspace,
+                "dataset_version": dataset_version,
+                "endpoint": endpoint,
+                "model": model,
+                "model_version": model_version,
+                "alias": alias,
+                "columns": columns,
+                "keep": keep,
+                "prefix": prefix,
+                "mode": mode,
+                "record": record,
+                "slots": slots,
+                "key": key,
+            },
+            Scoring,
+        )
+
     def stop_deployment(
         self, *, endpoint: str, deployment: str, workspace: str | None = None, reason: str | None = None
     ) -> Endpoint:
@@ -314,6 +434,10 @@ class ServingCalls(Calls):
 
 class AsyncServingCalls(AsyncCalls):
     """Operations of serving, for asyncio."""
+
+    async def cancel_scoring(self, *, scoring: str, workspace: str | None = None) -> Scoring:
+        """Stop a scoring; no version is made of what it scored so far."""
+        return await self._call("serving.cancel_scoring", {"scoring": scoring, "workspace": workspace}, Scoring)
 
     async def change_endpoint(
         self,
@@ -451,6 +575,10 @@ class AsyncServingCalls(AsyncCalls):
         """Show an endpoint with its deployments and traffic."""
         return await self._call("serving.get_endpoint", {"endpoint": endpoint, "workspace": workspace}, Endpoint)
 
+    async def get_scoring(self, *, scoring: str, workspace: str | None = None) -> Scoring:
+        """Show a scoring with its progress."""
+        return await self._call("serving.get_scoring", {"scoring": scoring, "workspace": workspace}, Scoring)
+
     async def get_signature(
         self, *, endpoint: str, workspace: str | None = None, sample: int | None = None
     ) -> EndpointSignature:
@@ -512,6 +640,74 @@ class AsyncServingCalls(AsyncCalls):
             "serving.list_revisions",
             {"endpoint": endpoint, "workspace": workspace, "deployment": deployment, "limit": limit, "cursor": cursor},
             Page[Revision],
+        )
+
+    async def list_scorings(
+        self,
+        *,
+        workspace: str | None = None,
+        endpoint: str | None = None,
+        model: str | None = None,
+        dataset: str | None = None,
+        state: Literal["QUEUED", "RUNNING", "SUCCEEDED", "FAILED", "CANCELLED"] | None = None,
+        limit: int | None = None,
+        cursor: str | None = None,
+    ) -> Page[Scoring]:
+        """List scorings, the newest first."""
+        return await self._call(
+            "serving.list_scorings",
+            {
+                "workspace": workspace,
+                "endpoint": endpoint,
+                "model": model,
+                "dataset": dataset,
+                "state": state,
+                "limit": limit,
+                "cursor": cursor,
+            },
+            Page[Scoring],
+        )
+
+    async def plan_scoring(
+        self,
+        *,
+        dataset: str,
+        to: str,
+        workspace: str | None = None,
+        dataset_version: int | None = None,
+        endpoint: str | None = None,
+        model: str | None = None,
+        model_version: int | None = None,
+        alias: str | None = None,
+        columns: dict[str, str] | None = None,
+        keep: list[str] | None = None,
+        prefix: str | None = None,
+        mode: Literal["overwrite", "append"] | None = None,
+        record: int | None = None,
+        slots: int | None = None,
+        key: str | None = None,
+    ) -> ScoringPlan:
+        """Show what a scoring would do: which version scores which rows, from which columns, and what is wrong."""
+        return await self._call(
+            "serving.plan_scoring",
+            {
+                "dataset": dataset,
+                "to": to,
+                "workspace": workspace,
+                "dataset_version": dataset_version,
+                "endpoint": endpoint,
+                "model": model,
+                "model_version": model_version,
+                "alias": alias,
+                "columns": columns,
+                "keep": keep,
+                "prefix": prefix,
+                "mode": mode,
+                "record": record,
+                "slots": slots,
+                "key": key,
+            },
+            ScoringPlan,
         )
 
     async def promote(
@@ -590,6 +786,48 @@ class AsyncServingCalls(AsyncCalls):
             "serving.start_deployment",
             {"endpoint": endpoint, "deployment": deployment, "workspace": workspace, "reason": reason},
             Endpoint,
+        )
+
+    async def start_scoring(
+        self,
+        *,
+        dataset: str,
+        to: str,
+        workspace: str | None = None,
+        dataset_version: int | None = None,
+        endpoint: str | None = None,
+        model: str | None = None,
+        model_version: int | None = None,
+        alias: str | None = None,
+        columns: dict[str, str] | None = None,
+        keep: list[str] | None = None,
+        prefix: str | None = None,
+        mode: Literal["overwrite", "append"] | None = None,
+        record: int | None = None,
+        slots: int | None = None,
+        key: str | None = None,
+    ) -> Scoring:
+        """Score a dataset version as a job; the predictions become a version of another dataset."""
+        return await self._call(
+            "serving.start_scoring",
+            {
+                "dataset": dataset,
+                "to": to,
+                "workspace": workspace,
+                "dataset_version": dataset_version,
+                "endpoint": endpoint,
+                "model": model,
+                "model_version": model_version,
+                "alias": alias,
+                "columns": columns,
+                "keep": keep,
+                "prefix": prefix,
+                "mode": mode,
+                "record": record,
+                "slots": slots,
+                "key": key,
+            },
+            Scoring,
         )
 
     async def stop_deployment(

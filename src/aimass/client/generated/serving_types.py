@@ -8,6 +8,38 @@ from typing import Any, Literal
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Scoring:
+    """One scoring."""
+
+    id: str
+    workspace: str
+    title: str
+    state: Literal["QUEUED", "RUNNING", "SUCCEEDED", "FAILED", "CANCELLED"]
+    fraction: float
+    stage: str
+    rows: int
+    total: int
+    rows_per_s: float | None
+    dataset: str
+    dataset_version: int
+    to: str
+    to_version: int | None
+    endpoint: str | None
+    deployment: str | None
+    revision: str | None
+    model: str
+    model_version: int
+    columns: dict[str, str]
+    keep: list[str]
+    mode: Literal["overwrite", "append"]
+    job: str
+    error: dict[str, Any] | None
+    created_by: str
+    created_at: datetime
+    ended_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Endpoint:
     """A stable name that clients call, and what answers behind it."""
 
@@ -194,6 +226,34 @@ class Revision:
     created_at: datetime
     ready_at: datetime | None
     retired_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ScoringPlan:
+    """What a scoring would do: the version that scores, the rows, the columns, and what is wrong with it."""
+
+    dataset: str
+    dataset_version: int
+    rows: int
+    model: str
+    model_version: int
+    endpoint: str | None
+    inputs: list[MappedInput]
+    keep: list[str]
+    predictions: list[str]
+    problems: list[str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MappedInput:
+    """An input with the column that feeds it."""
+
+    input: str
+    type: str
+    nullable: bool
+    column: str | None
+    column_type: str | None
+    problem: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -149,7 +149,7 @@ def commit_held(path: str | Path, data: pl.DataFrame | Stream, order: Commit) ->
             shutil.rmtree(path, ignore_errors=True)
         error = data.error if isinstance(data, Stream) else None
         raise error or full_disk(reason) or reason from None
-    return Committed(version=_find(open_table(path), order), already=False)
+    return Committed(version=found_of(path, order), already=False)
 
 
 def _write(path: str | Path, data: pl.DataFrame | Stream, order: Commit, *, fresh: bool) -> None:
@@ -204,7 +204,7 @@ def committed_before(path: str | Path, order: Commit) -> Committed | None:
     last = table.transaction_version(order.app_id)
     if last is None or last < order.batch:
         return None
-    return Committed(version=_find(table, order), already=True)
+    return Committed(version=found_of(path, order), already=True)
 
 
 def is_marked(table: DeltaTable, mark: str) -> bool:
@@ -212,9 +212,9 @@ def is_marked(table: DeltaTable, mark: str) -> bool:
     return table.transaction_version(mark) is not None
 
 
-def _find(table: DeltaTable, order: Commit) -> int:
+def found_of(path: str | Path, order: Commit) -> int:
     """Find the version of a transaction in the history, newest first."""
-    wanted = f"{order.app_id}/{order.batch}"
+    table, wanted = open_table(path), f"{order.app_id}/{order.batch}"
     for limit in (RECENT, None):
         for entry in table.history(limit):
             if entry.get("aimass.transaction") == wanted:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from hashlib import sha256
 from typing import Any
@@ -11,17 +11,22 @@ from sqlalchemy import Connection, Row, select
 
 from aimass.infra.database import Database
 from aimass.kernel.errors import NotFound, Stale
+from aimass.kernel.principal import Principal
 from aimass.messaging.settings import MessagingSettings
 from aimass.messaging.store import subscriptions, topics
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ground:
-    """The ports that the room stands on; ``kinds`` are the jobs that a person's schedule may start."""
+    """The ports that the room stands on.
+
+    ``kinds`` are the jobs that a person's schedule may start; ``check`` refuses a payload for a kind, in a workspace.
+    """
 
     database: Database
     settings: MessagingSettings
     kinds: Collection[str] = ()
+    check: Callable[[Principal, str, str, Mapping[str, Any]], None] = lambda *_: None
 
 
 class Part:

@@ -44,7 +44,7 @@ class Schedules(Topics):
     @use_case("POST /workspaces/{workspace}/schedules", permission="messaging.edit", cli="schedules create", status=201)
     def create_schedule(self, who: Principal, command: CreateSchedule) -> Schedule:
         """Create a schedule that starts a job or publishes a message."""
-        self._check_kind(command.job)
+        self._check_kind(who, command.workspace, command.job)
         return self.put_schedule(who, command)
 
     def put_schedule(self, who: Principal, command: CreateSchedule) -> Schedule:
@@ -86,7 +86,7 @@ class Schedules(Topics):
     @use_case("PATCH /workspaces/{workspace}/schedules/{schedule}", permission="messaging.edit", cli="schedules change")
     def change_schedule(self, who: Principal, command: ChangeSchedule) -> Schedule:
         """Change when a schedule fires or what it does."""
-        self._check_kind(command.job)
+        self._check_kind(who, command.workspace, command.job)
         with self._database.change(who, command.workspace) as change:
             before = self._found(change.conn, command.workspace, command.schedule)
             fresh(before.version, command.expected_version)
@@ -186,14 +186,17 @@ class Schedules(Topics):
             self.publish_in(change, wish)
         change.event(FIRED, subject=f"schedule:{one.schedule}", data=data)
 
-    def _check_kind(self, job: JobAction | None) -> None:
-        if job is not None and job.kind not in self._ground.kinds:
+    def _check_kind(self, who: Principal, workspace: str, job: JobAction | None) -> None:
+        if job is None:
+            return
+        if job.kind not in self._ground.kinds:
             raise Invalid(
                 f"schedules cannot start a job of kind {job.kind!r}",
                 field="job.kind",
                 value=job.kind,
                 allowed=sorted(self._ground.kinds),
             )
+        self._ground.check(who, workspace, job.kind, job.payload)
 
     def _found(self, conn: Connection, workspace: str, schedule: str) -> Schedule:
         row = _row(conn, workspace, schedule)

@@ -48,6 +48,14 @@ class LoadedModel(Protocol):
         ...
 
 
+class ArrayModel(LoadedModel, Protocol):
+    """A model in memory of a runtime that is inline: it also takes and returns whole arrays, from several threads."""
+
+    def answer(self, arrays: Mapping[str, Any]) -> dict[str, Any]:
+        """Answer arrays of inputs (text as objects, all else as 32 bit floats, NaN for null) with arrays of outputs."""
+        ...
+
+
 @cache
 def runtimes() -> dict[str, Runtime]:
     """Return every installed runtime by name; reads manifests only."""

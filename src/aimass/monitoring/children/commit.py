@@ -50,7 +50,7 @@ def commit_segment(args: dict[str, Any]) -> dict[str, Any]:
     Returns
     -------
     dict
-        ``tables``: per endpoint ``requests`` and ``rows`` (those of shadows left out), ``repeated`` (ids that were there already), ``last`` (newest time)
+        ``tables``: per endpoint ``requests`` (those of jobs left out) and ``rows`` (those of shadows left out), ``repeated`` (ids that were there already), ``last`` (newest time)
         and ``traffic`` per deployment revision; ``damage``: places that could not be read.
     """
     segment = read_segment(Path(args["path"]))
@@ -145,6 +145,11 @@ def known_keys(path: Path, records: list[dict[str, Any]]) -> set[tuple[str, str]
     return found & {_key(record) for record in records}
 
 
+def _is_batch(record: Mapping[str, Any]) -> bool:
+    """Tell whether a record is of rows that a job scored: they count as rows, and were nobody's request."""
+    return record.get("origin") == "batch"
+
+
 def _told(records: list[dict[str, Any]]) -> dict[str, Any]:
     """Count what was committed, by deployment revision."""
     traffic: dict[tuple[str, str], dict[str, Any]] = {}
@@ -154,13 +159,13 @@ def _told(records: list[dict[str, Any]]) -> dict[str, Any]:
             key, {"model": "", "version": "", "requests": 0, "rows": 0, "errors": 0, "first": record["t"]}
         )
         line["model"], line["version"] = str(record.get("model") or ""), str(record.get("version") or "")
-        line["requests"] += 1
+        line["requests"] += not _is_batch(record)
         line["rows"] += int(record.get("rows") or 0)
         line["errors"] += record["status"] >= 500  # noqa: PLR2004 our own faults
         line["first"], line["last"] = min(line["first"], record["t"]), max(line.get("last", record["t"]), record["t"])
     real = [record for record in records if not record.get("shadow")]
     return {
-        "requests": len(real),
+        "requests": sum(not _is_batch(record) for record in real),
         "rows": sum(int(record.get("rows") or 0) for record in real),
         "last": max((record["t"] for record in records), default=None),
         "traffic": [{"deployment": d, "revision": r, **line} for (d, r), line in sorted(traffic.items())],

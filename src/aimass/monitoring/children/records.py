@@ -16,6 +16,7 @@ from aimass.monitoring.children.rows import INPUT, OUTPUT
 from aimass.monitoring.children.tables import exists, lease, scan, schema_of
 
 _MOMENTS = pl.Datetime("us", "UTC")
+LIVE = "live"
 _ORDER = ["t", "id", "row", "deployment"]
 
 
@@ -25,9 +26,11 @@ def moment(text: str) -> pl.Expr:
 
 
 def select(args: dict[str, Any]) -> pl.LazyFrame:
-    """Return the rows that match ``deployment``, ``revision``, ``status``, ``request_id``, ``since`` and ``until``."""
+    """Return the rows that match ``deployment``, ``revision``, ``status``, ``request_id``, ``origin``, ``since`` and ``until``."""
     frame = scan(args["records"])
     columns = {"deployment": "deployment", "revision": "revision", "status": "status", "request_id": "id"}
+    if args.get("origin") is not None:
+        frame = frame.filter(pl.col("origin") == ("" if args["origin"] == LIVE else args["origin"]))
     for name, column in columns.items():
         if args.get(name) is not None:
             frame = frame.filter(pl.col(column) == args[name])
@@ -89,6 +92,7 @@ def _shown(row: dict[str, Any]) -> dict[str, Any]:
     exact = row["t"].astimezone(UTC).isoformat(timespec="microseconds")
     return shown | {
         "t": exact,
+        "origin": row["origin"] or LIVE,
         "probabilities": row["probabilities"],
         "unseen": row["unseen"] or [],
         "inputs": inputs,

@@ -25,6 +25,7 @@ _META: dict[str, Any] = {
     "model": pl.String(),
     "version": pl.String(),
     "consumer": pl.String(),
+    "origin": pl.String(),
     "status": pl.Int32(),
     "latency_us": pl.Int64(),
     "label": pl.String(),
@@ -37,7 +38,7 @@ _KINDS: dict[Any, frozenset[type]] = {
     pl.Boolean(): frozenset({bool}),
     pl.String(): frozenset({str}),
 }
-_TEXT = ("deployment", "revision", "model", "version", "consumer")
+_TEXT = ("deployment", "revision", "model", "version", "consumer", "origin")
 
 
 def frame_of(records: list[dict[str, Any]], schema: Mapping[str, Any]) -> pl.DataFrame:

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from typing import Any
 
+from aimass.kernel.errors import Invalid
 from aimass.monitoring.console.figures import DRIFT_LIMIT, newest_drift
 from aimass.monitoring.console.plots import (
     drift_history_chart,
@@ -19,7 +20,14 @@ from aimass.monitoring.console.plots import (
     traffic_chart,
 )
 from aimass.monitoring.domain.monitors import Drift, FeatureDrift, GetQuality, ListMonitors, Monitor, Quality
-from aimass.monitoring.domain.records import Coverage, GetCoverage, GetRecording, ListRecords, Recording
+from aimass.monitoring.domain.records import (
+    Coverage,
+    GetCoverage,
+    GetRecording,
+    ListRecords,
+    Recording,
+    RecordOrigin,
+)
 from aimass.monitoring.domain.series import QuerySeries, SeriesAnswer
 from aimass.monitoring.errors import NotWatched
 from aimass.monitoring.service.metrics import LATENCY, REQUESTS
@@ -162,11 +170,12 @@ def records(visit: PageVisit, endpoint: str) -> Panel | None:
         deployment=query.get("deployment") or None,
         status=int(status) if status.isdecimal() else None,
         request_id=query.get("q") or None,
+        origin=_origin(query.get("origin", "")),
         limit=PAGE,
         cursor=query.get("cursor"),
     )
     recording = _recording(visit, endpoint)
-    page = visit.get(Monitoring).list_records(visit.who, wish) if recording and recording.requests else None
+    page = visit.get(Monitoring).list_records(visit.who, wish) if recording and recording.rows else None
     context = {
         "recording": recording,
         "coverage": _coverage(visit, endpoint),
@@ -176,6 +185,12 @@ def records(visit: PageVisit, endpoint: str) -> Panel | None:
         "endpoint": endpoint,
     }
     return Panel(template="monitoring/_records.html", context=context)
+
+
+def _origin(text: str) -> RecordOrigin | None:
+    if text not in ("", "live", "batch"):
+        raise Invalid(f"{text!r} is no origin", field="origin", value=text, allowed=["live", "batch"])
+    return text or None
 
 
 def record(visit: PageVisit, endpoint: str, request: str) -> Panel | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from annotated_types import Ge, Le, MaxLen, MinLen, doc
 
@@ -14,6 +14,7 @@ from aimass.kernel.pages import MAX_LIMIT
 
 MAX_FEEDBACK = 10_000
 _MAX_LABEL = 300
+RecordOrigin = Literal["live", "batch"]
 Truth = str | int | float | bool
 
 
@@ -37,7 +38,7 @@ class Recording:
     sample, payload
         Share of requests that the gateway records, and whether with inputs and outputs.
     requests, rows
-        Committed so far. ``repeated``: dropped, because a record with the same request id was there.
+        Committed so far; ``requests`` leaves out what jobs scored. ``repeated``: dropped, because a record with the same request id was there.
     size_bytes
         Size of the table when it was last looked at.
     damage
@@ -77,6 +78,7 @@ class ListRecords:
     revision: Annotated[str | None, doc("only those of this revision")] = None
     status: Annotated[int | None, doc("only those answered with this HTTP status")] = None
     request_id: Annotated[str | None, doc("only this request")] = None
+    origin: Annotated[RecordOrigin | None, doc("only rows of requests, or only rows that a job scored")] = None
     since: Annotated[datetime | None, doc("not before this moment")] = None
     until: Annotated[datetime | None, doc("before this moment")] = None
     limit: Annotated[int, Ge(1), Le(MAX_LIMIT), doc("records wanted")] = 50
@@ -88,7 +90,7 @@ class InferenceRecord:
     """One predicted row of a request.
 
     ``inputs`` holds ``***`` for each value when the reader may not see values (permission ``monitoring.use``); ``feedback`` is
-    the truth that came back for it.
+    the truth that came back for it. ``origin`` is ``batch`` for a row that a job scored: it has no latency.
     """
 
     id: str
@@ -103,6 +105,7 @@ class InferenceRecord:
     latency_us: int | None
     inputs: Mapping[str, Any]
     outputs: Mapping[str, Any]
+    origin: RecordOrigin
     label: str | None
     probabilities: list[float] | None
     unseen: list[str]

@@ -73,7 +73,10 @@ class Records(Part):
     def list_records(self, who: Principal, command: ListRecords) -> Page[InferenceRecord]:
         """List inference records, newest first; who may not use monitoring sees no values."""
         check_slug(command.endpoint, field="endpoint")
-        filters = {name: getattr(command, name) for name in ("deployment", "revision", "status", "request_id", "limit")}
+        filters = {
+            name: getattr(command, name)
+            for name in ("deployment", "revision", "status", "request_id", "origin", "limit")
+        }
         filters |= {"since": text_of(command.since), "until": text_of(command.until)}
         if command.cursor:
             t, id_, row, deployment = decode_cursor(command.cursor).split(_SEPARATOR)

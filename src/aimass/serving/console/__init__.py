@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from aimass.serving.console import actions, history, playground, service, services, settings, watched
+from aimass.serving.console import actions, history, playground, scorings, service, services, settings, watched
 from aimass.web import page_router
 
 router = page_router()
-for _part in (services, service, playground, watched, history, settings, actions):
+for _part in (services, service, playground, watched, history, settings, actions, scorings):
     router.include_router(_part.router)

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from sqlalchemy import Connection, Row
 
+from aimass.cluster import Jobs
 from aimass.infra.database import Change, Database
 from aimass.infra.live import LiveHub
 from aimass.kernel.errors import NotFound, Stale
 from aimass.kernel.ids import new_id
+from aimass.lake import Lake
 from aimass.serving.domain.things import Cause, TrafficCause
 from aimass.serving.events import REVISION_CREATED, TRAFFIC_CHANGED, subject_of
 from aimass.serving.library import Library, Target
@@ -24,12 +27,15 @@ from aimass.serving.workers import WorkerPool
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ground:
-    """The tools of the room."""
+    """The tools of the room; ``data`` is the folder of the platform, where scorings leave records."""
 
     database: Database
     library: Library
     pool: WorkerPool
     tryouts: Tryouts
+    lake: Lake
+    jobs: Jobs
+    data: Path
     live: LiveHub = field(default_factory=LiveHub)
     reports: Reports = field(default_factory=Reports)
     settings: ServingSettings = field(default_factory=ServingSettings)

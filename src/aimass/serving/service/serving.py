@@ -14,13 +14,13 @@ from aimass.serving.domain.things import GatewayReport, Published, PublishedEndp
 from aimass.serving.events import subject_of
 from aimass.serving.service.ground import Ground, Why, target_of
 from aimass.serving.service.reconcile import Reconciler
-from aimass.serving.service.trials import Trials
+from aimass.serving.service.scorings import Scorings
 from aimass.serving.store import queries
 
 _log = structlog.get_logger("aimass.serving")
 
 
-class Serving(Trials):
+class Serving(Scorings):
     """Endpoints, deployments, revisions and traffic."""
 
     def __init__(self, ground: Ground) -> None:

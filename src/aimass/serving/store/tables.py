@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sqlalchemy import Boolean, Column, Float, Index, Integer, String, Table, Text, text
+from sqlalchemy import BigInteger, Boolean, Column, Float, Index, Integer, String, Table, Text, UniqueConstraint, text
 
 from aimass.infra.database import Instant, Json, metadata
 
@@ -102,4 +102,37 @@ traffic = Table(
     Column("reason", Text, nullable=False),
     Column("created_at", Instant, nullable=False),
     Index(None, "endpoint", "id"),
+)
+
+scorings = Table(
+    "serving_scorings",
+    metadata,
+    Column("id", String(26), primary_key=True),
+    Column("workspace", String(63), nullable=False),
+    Column("key", String(120), nullable=False),
+    Column("wish", Json, nullable=False),
+    Column("title", Text, nullable=False),
+    Column("state", String(16), nullable=False),
+    Column("dataset", String(63), nullable=False),
+    Column("dataset_version", Integer, nullable=False),
+    Column("dataset_version_id", String(64), nullable=False),
+    Column("target", String(63), nullable=False),
+    Column("target_version", Integer, nullable=True),
+    Column("endpoint", String(63), nullable=True),
+    Column("deployment", String(63), nullable=True),
+    Column("revision", String(26), nullable=True),
+    Column("model", String(63), nullable=False),
+    Column("model_version", Integer, nullable=False),
+    Column("columns", Json, nullable=False),
+    Column("keep", Json, nullable=False),
+    Column("mode", String(16), nullable=False),
+    Column("total", BigInteger, nullable=False),
+    Column("rows", BigInteger, nullable=False),
+    Column("rows_per_s", Float, nullable=True),
+    Column("job", String(26), nullable=False),
+    Column("error", Json, nullable=True),
+    Column("created_by", String(255), nullable=False),
+    Column("created_at", Instant, nullable=False),
+    Column("ended_at", Instant, nullable=True),
+    UniqueConstraint("workspace", "key"),
 )

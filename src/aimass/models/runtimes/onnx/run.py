@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import onnxruntime as ort
 
-from aimass.models.package import Column, Package
+from aimass.models.package import Package
 
 FILE = "model.onnx"
 _QUIET = 3
@@ -31,13 +31,14 @@ class OnnxModel:
 
     def predict(self, columns: Mapping[str, list[Any]]) -> dict[str, list[Any]]:
         """Answer columns of inputs with columns of outputs, row by row."""
-        feeds = {column.name: _tensor(column, columns[column.name]) for column in self._columns}
+        arrays = {column.name: _TENSORS[column.type](columns[column.name]) for column in self._columns}
+        return {name: answer.tolist() for name, answer in self.answer(arrays).items()}
+
+    def answer(self, arrays: Mapping[str, Any]) -> dict[str, Any]:
+        """Answer arrays of inputs with arrays of outputs; several threads may ask at once."""
+        feeds = {column.name: arrays[column.name].reshape(-1, 1) for column in self._columns}
         answers = self._session.run(self._outputs, feeds)
-        return {name: np.asarray(answer).tolist() for name, answer in zip(self._outputs, answers, strict=True)}
-
-
-def _tensor(column: Column, values: list[Any]) -> Any:
-    return _TENSORS[column.type](values).reshape(-1, 1)
+        return {name: np.asarray(answer) for name, answer in zip(self._outputs, answers, strict=True)}
 
 
 def _strings(values: list[Any]) -> Any:

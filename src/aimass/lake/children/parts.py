@@ -1,0 +1,126 @@
+"""Finished Parquet files into a table, in one commit and without writing their rows again."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import polars as pl
+from arro3.core import RecordBatch, RecordBatchReader
+from deltalake import CommitProperties, Schema, Transaction
+from deltalake.exceptions import CommitFailedError
+from deltalake.transaction import AddAction, create_table_with_add_actions
+
+from aimass.kernel.errors import Conflict
+from aimass.kernel.ids import new_id
+from aimass.lake.children.tables import (
+    KEEP_HISTORY,
+    STATS_COLUMNS,
+    Commit,
+    Committed,
+    Stream,
+    batches_of,
+    commit_held,
+    committed_before,
+    exists,
+    found_of,
+    lease,
+    open_table,
+    stats_columns,
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Part:
+    """A finished Parquet file and its rows."""
+
+    file: Path
+    rows: int
+
+
+def commit_parts(path: str | Path, parts: Sequence[Part], order: Commit) -> Committed:
+    """Make files the rows of the next version, exactly once per transaction.
+
+    All files have the same columns. Where the table has them too, or is new, the files themselves become part of it;
+    else their rows are written again, with the schema that results.
+
+    Parameters
+    ----------
+    path
+        The table; created when it does not exist.
+    parts
+        At least one file; they stay where they are.
+    order
+        Transaction, metadata and mode.
+    """
+    with lease(path):
+        done = committed_before(path, order)
+        if done is not None:
+            return done
+        schema = _schema_of(parts[0].file)
+        fresh = not exists(path)
+        if not fresh and open_table(path).schema() != schema:
+            return commit_held(path, Stream(_arrow_of(parts[0].file).schema, _rows_of(parts)), order)
+        _link(Path(path), parts, schema, order, fresh=fresh)
+        return Committed(version=found_of(path, order), already=False)
+
+
+def _schema_of(file: Path) -> Schema:
+    return Schema.from_arrow(_arrow_of(file).schema)
+
+
+def _arrow_of(file: Path) -> RecordBatchReader:
+    return RecordBatchReader.from_arrow(pl.read_parquet(file, n_rows=0))
+
+
+def _rows_of(parts: Sequence[Part]) -> Iterator[RecordBatch]:
+    for part in parts:
+        yield from batches_of(pl.read_parquet(part.file))
+
+
+def _link(path: Path, parts: Sequence[Part], schema: Schema, order: Commit, *, fresh: bool) -> None:
+    path.mkdir(parents=True, exist_ok=True)
+    actions = [_added(path, part) for part in parts]
+    properties = CommitProperties(
+        custom_metadata={**order.metadata, "aimass.transaction": f"{order.app_id}/{order.batch}"},
+        app_transactions=[
+            Transaction(app_id=order.app_id, version=order.batch),
+            *(Transaction(app_id=mark, version=1) for mark in order.marks),
+        ],
+    )
+    try:
+        if fresh:
+            names = [field.name for field in schema.fields]
+            settings = {**KEEP_HISTORY, STATS_COLUMNS: stats_columns(names, order.private)}
+            create_table_with_add_actions(
+                str(path), schema, actions, configuration=settings, commit_properties=properties
+            )
+        else:
+            open_table(path).create_write_transaction([*actions], order.mode, schema, commit_properties=properties)
+    except CommitFailedError as reason:
+        raise Conflict(
+            f"another writer changed table {path.name!r} in the same moment", hint="repeat; nothing was written"
+        ) from reason
+
+
+def _added(path: Path, part: Part) -> AddAction:
+    """Bring a file into the folder of the table, as a second name of the same bytes where the disk can do that."""
+    name = f"part-{new_id()}.parquet"
+    target = path / name
+    try:
+        os.link(part.file, target)
+    except OSError:
+        shutil.copyfile(part.file, target)
+    found = target.stat()
+    return AddAction(
+        path=name,
+        size=found.st_size,
+        partition_values={},
+        modification_time=found.st_mtime_ns // 1_000_000,
+        data_change=True,
+        stats=json.dumps({"numRecords": part.rows}),
+    )

@@ -1,0 +1,113 @@
+"""What a service does beside answering one request, through SDK, command line and a real platform."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from aimass import Client
+from aimass.kernel.errors import Invalid
+from tests.fixtures.platform import RunningPlatform, running_platform
+
+pytestmark = pytest.mark.timeout(600)
+QUICK = {"recipes": ["logistic_regression"], "folds": 2, "least_score": 0.5}
+MANY = 400_000
+
+
+@dataclass
+class House:
+    """A platform with one small model in service on the endpoint ``small``."""
+
+    platform: RunningPlatform
+    client: Client
+    key: str
+    folder: Path
+
+    def collect(self, rows: int, name: str) -> Any:
+        path = self.folder / "data.csv"
+        lines = ["plan,months,paid,left"]
+        for number in range(rows):
+            plan = ("basic", "plus", "pro")[number % 3]
+            leaves = (number % 3 == 0) != (number % 11 == 0)
+            lines.append(f"{plan},{number % 24},{20 + number % 7}.5,{'Yes' if leaves else 'No'}")
+        path.write_text("\n".join(lines) + "\n")
+        return self.client.collect(path, name)
+
+    def run(self, *words: str) -> Any:
+        """Run a command of the command line and return its JSON."""
+        place = {"AIMASS_URL": self.platform.url, "AIMASS_KEY": self.key, "AIMASS_WORKSPACE": "lab"}
+        command = [sys.executable, "-m", "aimass", *words, "--json"]
+        done = subprocess.run(command, env={**os.environ, **place}, capture_output=True, check=False)
+        assert done.returncode == 0, done.stderr.decode()
+        return json.loads(done.stdout)
+
+
+@pytest.fixture(scope="module")
+def house() -> Iterator[House]:
+    folder = Path(tempfile.mkdtemp(prefix="am"))
+    with running_platform(folder / "d") as platform:
+        with platform.admin("lab") as admin:
+            admin.access.create_workspace(name="lab", review="auto")
+            admin.access.create_service(name="builder", role="admin")
+            key = admin.access.create_key(name="builder", service="builder").text
+        with Client(platform.url, key=key, workspace="lab") as client:
+            made = House(platform, client, key, folder)
+            made.collect(240, "small")
+            wish = {"dataset": "small", "target": "left", "model": "small", "endpoint": "small"}
+            client.release(**wish, parameters=QUICK, timeout_s=120)
+            yield made
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+def test_a_dataset_is_scored_by_the_sdk_and_answers_like_the_endpoint(house: House) -> None:
+    seen: list[float] = []
+    done = house.client.score("small", "small", "small-scores", progress=lambda now: seen.append(now.fraction))
+    assert (done.state, done.rows, done.to_version) == ("SUCCEEDED", 240, 1)
+    rows = house.client.dataset("small-scores").rows(limit=5)
+    asked = house.client.predict("small", [{n: row[n] for n in ("plan", "months", "paid")} for row in rows])
+    assert [row["prediction"] for row in rows] == [one.label for one in asked]
+    with pytest.raises(Invalid, match="no column"):
+        house.client.score("small", "small", "small-scores", columns={"plan": "tariff"})
+
+
+def test_a_dataset_is_scored_by_the_command_line(house: House) -> None:
+    done = house.run("predict", "small", "--dataset", "small", "--to", "by-hand", "--keep", "plan", "--once", "k1")
+    again = house.run("predict", "small", "--dataset", "small", "--to", "by-hand", "--keep", "plan", "--once", "k1")
+    assert (done["state"], again["id"]) == ("SUCCEEDED", done["id"])
+    assert house.run("scorings", "show", done["id"])["to_version"] == 1
+    assert set(house.client.dataset("by-hand").rows(limit=1)[0]) >= {"plan", "prediction", "request_id"}
+    derived = house.run("scorings", "start", "--endpoint", "small", "--dataset", "small", "--to", "x", "--once", "k2")
+    assert house.run("scorings", "list", "--dataset", "x")["items"][0]["id"] == derived["id"]
+    spare = house.client.access.create_key(name="spare", service="builder").key.id
+    house.run("keys", "revoke", spare)
+    by_version = house.run("predict", "small", "--dataset", "small", "--to", "by-version", "--model-version", "1")
+    assert (by_version["endpoint"], by_version["model_version"]) == (None, 1)
+
+
+def test_a_scoring_survives_the_sudden_end_of_the_platform(house: House) -> None:
+    house.collect(MANY, "many")
+    started = house.client.score("small", "many", "many-scores", wait=False, slots=1)
+    while not (now := house.client.serving.get_scoring(scoring=started.id)).rows:
+        assert now.state in ("QUEUED", "RUNNING", "SUCCEEDED"), now.error
+        if now.state == "SUCCEEDED":
+            break
+    house.platform.process.send_signal(signal.SIGKILL)
+    house.platform.process.wait()
+    house.platform.stop()
+    house.platform.start_again()
+    done = house.client.score("small", "many", "many-scores-2", slots=1)
+    first = house.client.serving.get_scoring(scoring=started.id)
+    assert (done.rows, first.state, first.rows, first.to_version) == (MANY, "SUCCEEDED", MANY, 1)
+    counted = house.client.query('select count(*) n, count(distinct request_id) r from "many-scores"')
+    assert counted == [{"n": MANY, "r": MANY // 100}]
