@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import shutil
 from datetime import timedelta
 from pathlib import Path
 
@@ -26,7 +27,7 @@ from aimass.lake.commands import (
     VersionOrder,
 )
 from aimass.lake.domain import Finding, Rule
-from aimass.lake.jobs import attention, erase, tidy
+from aimass.lake.jobs import attention, doctor, erase, tidy
 from tests.fixtures.data import ANN, EVE, STRANGER
 
 TEXT = "id,mail,age\n1,ann@example.org,30\n2,bob@example.org,40\n"
@@ -287,3 +288,17 @@ def test_a_dataset_without_rows_says_what_to_do(data):
     for call in (data.lake.get_profile, data.lake.get_version):
         with pytest.raises(Conflict, match="has no version yet"):
             call(ANN, at())
+
+
+def test_the_doctor_names_a_version_whose_table_is_gone_or_ends_before_it(data):
+    def bad() -> list[str]:
+        return [found.detail for found in doctor(data.rooms.registry) if not found.is_good]
+
+    for n in range(2):
+        data.collect(f"id\n{n}\n", source={"mode": "replace"})
+    assert bad() == []
+    log = data.lake.table_path("demo", C) / "_delta_log"
+    max(log.glob("*.json")).unlink()
+    assert bad() == [f"demo/{C} version 2 is not on the disk"]
+    shutil.rmtree(log)
+    assert bad() == [f"demo/{C} version 2 is not on the disk"]

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from sqlalchemy import select
 
+from aimass.infra.blobs import Blobs
 from aimass.infra.database import Database, audit_log, events_log, lineage_edges
 from aimass.kernel.errors import Conflict, Forbidden, Invalid, NotFound, Stale
 from aimass.kernel.principal import Principal
@@ -36,7 +37,7 @@ from aimass.models import (
     build_package,
     verify_package,
 )
-from aimass.models.jobs import attention
+from aimass.models.jobs import attention, doctor
 from aimass.models.search import document
 from tests.fixtures.rooms import Rooms, person
 
@@ -124,6 +125,17 @@ def test_the_package_is_laid_out_from_the_blobs(models: Models, ann: Principal, 
     folder = models.materialise(version)
     assert folder.name == digest
     assert verify_package(folder).manifest == package.manifest
+
+
+def test_the_doctor_names_a_file_of_a_package_that_is_gone(
+    rooms: Rooms, models: Models, ann: Principal, digest: str, package: Package
+) -> None:
+    registered(models, ann, digest)
+    assert [found.detail for found in doctor(rooms.registry)] == ["1 packages are whole"]
+    rooms.get(Blobs).remove(package.manifest.files["model.onnx"].sha256)
+    assert [found.detail for found in doctor(rooms.registry)] == [f"model.onnx of package {digest[:12]} is missing"]
+    rooms.get(Blobs).remove(digest)
+    assert [found.is_good for found in doctor(rooms.registry)] == [False]
 
 
 def test_a_broken_package_is_not_kept(models: Models, package: Package) -> None:

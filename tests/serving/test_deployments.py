@@ -6,6 +6,7 @@ import pytest
 
 from aimass.kernel.errors import Conflict, Forbidden, Invalid, NotFound
 from aimass.serving import ListRevisions, OneDeployment, OneEndpoint
+from aimass.serving.jobs import doctor
 from tests.fixtures.rooms import Rooms, person
 from tests.fixtures.stage import ANN, ROOMS, Stage
 
@@ -103,6 +104,8 @@ def test_a_damaged_package_fails_with_the_reason(stage: Stage) -> None:
     stage.rooms = Rooms(stage.rooms.folder, ROOMS).start()
     stage.until(lambda: stage.deployment().state == "FAILED")
     assert "revision 1 failed: its package cannot be used" in stage.deployment().reason
+    (found,) = doctor(stage.rooms.registry)
+    assert (found.is_good, "demo/churn champion: revision 1 failed" in found.detail) == (False, True)
 
 
 def test_deploying_what_is_not_there_says_what_is(stage: Stage) -> None:

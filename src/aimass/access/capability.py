@@ -120,6 +120,7 @@ CAPABILITY = Capability(
     attention="aimass.access.service.hooks:attention",
     search="aimass.access.search:document",
     erase="aimass.access.service.hooks:erase",
+    doctor="aimass.access.service.hooks:doctor",
 )
 
 

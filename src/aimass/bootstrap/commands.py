@@ -110,7 +110,7 @@ def demo(data_dir: Path | None, port: int | None, *, leave: bool, browser: bool)
 def doctor(data_dir: Path | None, port: int | None, *, as_json: bool) -> None:
     """Check the installation and the data directory."""
     raise click.exceptions.Exit(
-        load("aimass.bootstrap.doctor:report")(read_settings(data_dir, None, port), as_json=as_json)
+        load("aimass.bootstrap.doctor.examination:report")(read_settings(data_dir, None, port), as_json=as_json)
     )
 
 

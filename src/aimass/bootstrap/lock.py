@@ -7,7 +7,25 @@ import os
 from pathlib import Path
 from typing import TextIO
 
-from aimass.kernel.errors import Conflict
+from aimass.kernel.errors import Conflict, Invalid
+
+
+def make_data_dir(data_dir: Path) -> None:
+    """Make the data directory, for its owner alone; one that is there keeps its rights.
+
+    Raises
+    ------
+    Invalid
+        It cannot be made there.
+    """
+    try:
+        data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError as reason:
+        raise Invalid(
+            f"{str(data_dir)!r} cannot be made: {reason.strerror}",
+            value=str(data_dir),
+            hint="choose another --data-dir, or change the rights of the folder above",
+        ) from reason
 
 
 def lock_data_dir(data_dir: Path) -> TextIO:
@@ -18,6 +36,7 @@ def lock_data_dir(data_dir: Path) -> TextIO:
     Conflict
         Another platform runs on it.
     """
+    make_data_dir(data_dir)
     run = data_dir / "run"
     run.mkdir(parents=True, exist_ok=True)
     lock = (run / "platform.lock").open("a+")

@@ -8,8 +8,9 @@ from functools import partial
 from typing import Any
 
 from aimass.bootstrap.discovery import capabilities
+from aimass.bootstrap.lock import make_data_dir
 from aimass.bootstrap.settings import PlatformSettings
-from aimass.bootstrap.upgrade import upgrade
+from aimass.bootstrap.upgrade import newest_schema, present_schema, upgrade
 from aimass.cluster import JobKinds
 from aimass.infra.blobs import Blobs, FolderBlobs
 from aimass.infra.compute import Compute, ProcessCompute, WarmChild, child_environment
@@ -66,14 +67,43 @@ def open_platform(settings: PlatformSettings, clock: Clock | None = None) -> Pla
     """
     found = capabilities()
     layout = DataDir(settings.data_dir)
+    make_data_dir(layout.root)
     for folder in layout.folders():
         folder.mkdir(parents=True, exist_ok=True)
     layout.keys.chmod(0o700)
     declare_tables(found)
-    database = Database(settings.database or f"sqlite:///{layout.database}", clock)
+    database = _database(settings, clock)
     upgrade(database, layout)
+    identity = executor_identity(layout.run, "control")
     registry = _ports(settings, layout, database)
-    _engines(registry, layout, settings, found)
+    registry.put(type(identity), identity)
+    return _build(settings, registry, found, identity.name)
+
+
+def inspect_platform(settings: PlatformSettings) -> Platform | None:
+    """Build every room beside a platform that may be running, to look at its data and change nothing.
+
+    None when there is no database of the present schema.
+    """
+    if not settings.database and not DataDir(settings.data_dir).database.exists():
+        return None
+    found = capabilities()
+    declare_tables(found)
+    database = _database(settings)
+    with database.read() as conn:
+        present = present_schema(conn)
+    if present != newest_schema():
+        database.close()
+        return None
+    return _build(settings, _ports(settings, DataDir(settings.data_dir), database), found, "inspection")
+
+
+def _database(settings: PlatformSettings, clock: Clock | None = None) -> Database:
+    return Database(settings.database or f"sqlite:///{DataDir(settings.data_dir).database}", clock)
+
+
+def _build(settings: PlatformSettings, registry: Registry, found: list[Capability], executor: str) -> Platform:
+    _engines(registry, settings, found, executor)
     services: dict[str, object] = {}
     for capability in found:
         if capability.build:
@@ -98,18 +128,16 @@ def _ports(settings: PlatformSettings, layout: DataDir, database: Database) -> R
     return registry
 
 
-def _engines(registry: Registry, layout: DataDir, settings: PlatformSettings, found: list[Capability]) -> None:
+def _engines(registry: Registry, settings: PlatformSettings, found: list[Capability], executor: str) -> None:
     """Add what executes: jobs in child processes, short calls in a warm child, durable workflows."""
-    environment = child_environment()
+    environment, layout = child_environment(), registry.get(DataDir)
     kinds = JobKinds()
     for capability in found:
         kinds.update(capability.jobs)
-    identity = executor_identity(layout.run, "control")
     flows = {name: partial(load(face), registry) for c in found for name, face in c.flows.items()}
     url = settings.database or f"sqlite:///{layout.workflows}"
     registry.put(Capabilities, Capabilities(found))
     registry.put(JobKinds, kinds)
     registry.put(Compute, ProcessCompute(layout.jobs, environment=environment))
     registry.put(WarmChild, WarmChild(layout.logs / "data.log", environment=environment, size=2))
-    registry.put(type(identity), identity)
-    registry.put(Runs, Runs(RunsConfig(url=url, executor_id=identity.name), flows))
+    registry.put(Runs, Runs(RunsConfig(url=url, executor_id=executor), flows))

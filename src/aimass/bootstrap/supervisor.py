@@ -42,6 +42,22 @@ def check_port(host: str, port: int) -> None:
             ) from reason
 
 
+def require_whole(layout: DataDir) -> None:
+    """Refuse a data directory into which a restore was cut off.
+
+    Raises
+    ------
+    Conflict
+        What is there does not count.
+    """
+    if layout.restoring.exists():
+        raise Conflict(
+            f"a restore into {str(layout.root)!r} did not finish",
+            value=str(layout.root),
+            hint="repeat 'aimass restore', or choose another --data-dir",
+        )
+
+
 @dataclass(slots=True)
 class Child:
     """One process that has to live."""
@@ -76,12 +92,7 @@ class Supervisor:
         self._lock = lock_data_dir(self.settings.data_dir)
         check_port(self.settings.host, self.settings.port)
         layout = DataDir(self.settings.data_dir)
-        if layout.restoring.exists():
-            raise Conflict(
-                f"a restore into {str(layout.root)!r} did not finish",
-                value=str(layout.root),
-                hint="repeat 'aimass restore', or choose another --data-dir",
-            )
+        require_whole(layout)
         layout.logs.mkdir(parents=True, exist_ok=True)
         self.children = [Child(name, command) for name, command in self.commands().items()]
 

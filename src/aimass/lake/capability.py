@@ -29,6 +29,7 @@ CAPABILITY = Capability(
     search="aimass.lake.search:document",
     attention="aimass.lake.jobs:attention",
     erase="aimass.lake.jobs:erase",
+    doctor="aimass.lake.jobs:doctor",
     console="aimass.lake.console:router",
     pages=(
         Place(

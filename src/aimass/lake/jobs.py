@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from aimass.cluster import Job
+from aimass.kernel.findings import Finding, finding_of
 from aimass.kernel.principal import ANYWHERE, SYSTEM, Principal
 from aimass.kernel.registry import Registry
 from aimass.lake.commands import EraseSubject, NewVersion
@@ -47,6 +48,13 @@ def attention(registry: Registry, who: Principal, workspace: str = ANYWHERE) -> 
         if workspace in (ANYWHERE, dataset.workspace)
         and who.allows("lake.read", dataset.workspace, f"dataset:{dataset.slug}")
     ]
+
+
+def doctor(registry: Registry) -> list[Finding]:
+    """Look whether the tables hold the versions that are noted."""
+    looked, lost = registry.get(Lake).lost_versions()
+    faults = [f"{name} is not on the disk" for name in lost]
+    return [finding_of("datasets", f"{looked} tables hold what is noted", faults, "restore the last backup")]
 
 
 def erase(registry: Registry, subject: str) -> int:

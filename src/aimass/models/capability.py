@@ -51,6 +51,7 @@ CAPABILITY = Capability(
         ),
     ),
     attention="aimass.models.jobs:attention",
+    doctor="aimass.models.jobs:doctor",
     search="aimass.models.search:document",
 )
 

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from aimass.cluster import Job
+from aimass.kernel.findings import Finding, finding_of
 from aimass.kernel.principal import ANYWHERE, SYSTEM, Principal
 from aimass.kernel.registry import Registry
 from aimass.models.domain import REVIEW, Check
@@ -45,6 +46,13 @@ def _check(name: str, found: Mapping[str, Any], job: Job) -> Check:
 
 def _note(registry: Registry, job: Job, checks: list[Check]) -> None:
     registry.get(Models).note_checks(SYSTEM, job.workspace, job.subject.removeprefix("review:"), checks)
+
+
+def doctor(registry: Registry) -> list[Finding]:
+    """Look whether the files of every package are there."""
+    looked, lost = registry.get(Models).lost_packages()
+    faults = [f"{name} of package {digest[:12]} is missing" for digest, name in lost]
+    return [finding_of("models", f"{looked} packages are whole", faults, "restore the last backup")]
 
 
 def attention(registry: Registry, who: Principal, workspace: str = ANYWHERE) -> list[dict[str, Any]]:

@@ -47,6 +47,13 @@ class PackageStore:
         with self._blobs.open(digest) as file:
             return parse_manifest(file.read())
 
+    def missing(self, digest: str) -> list[str]:
+        """Return the files of a package that are not kept any more."""
+        if not self._blobs.exists(digest):
+            return [MANIFEST]
+        files = self.manifest(digest).files
+        return [name for name, file in files.items() if not self._blobs.exists(file.sha256)]
+
     def folder(self, digest: str) -> Path:
         """Return a folder with the whole package, checked once by this process; it is made when it is missing."""
         path = self._folder / digest

@@ -69,6 +69,7 @@ CAPABILITY = Capability(
     ),
     panels={"models.usage": "aimass.serving.console.used:usage_panel"},
     attention="aimass.serving.jobs:attention",
+    doctor="aimass.serving.jobs:doctor",
 )
 
 

@@ -12,6 +12,7 @@ from aimass.cluster import Job
 from aimass.infra.search import Document, Search
 from aimass.kernel.errors import Invalid, NotFound
 from aimass.kernel.events import Event
+from aimass.kernel.findings import Finding, finding_of
 from aimass.kernel.principal import ANYWHERE, SYSTEM, Principal
 from aimass.kernel.registry import Registry
 from aimass.serving.domain.commands import OneEndpoint
@@ -95,6 +96,14 @@ def index(registry: Registry, event: Event) -> None:
             )
         ]
     )
+
+
+def doctor(registry: Registry) -> list[Finding]:
+    """Look for deployments that cannot start."""
+    troubled = registry.get(Serving).troubled(SYSTEM)
+    faults = [f"{place}/{one.endpoint} {one.name}: {one.reason}" for place, one in troubled if one.state == "FAILED"]
+    hint = "look at its page, or roll back: aimass services rollback"
+    return [finding_of("services", "every deployment runs or is stopped", faults, hint)]
 
 
 def attention(registry: Registry, who: Principal, workspace: str = ANYWHERE) -> list[dict[str, Any]]:

@@ -7,6 +7,7 @@ from typing import Any
 from aimass.access.domain.people import OneUser
 from aimass.access.service.access import Access
 from aimass.infra.notify import Notify
+from aimass.kernel.findings import Finding, finding_of
 from aimass.kernel.principal import ANYWHERE, SYSTEM, Principal
 from aimass.kernel.registry import Registry
 
@@ -42,6 +43,14 @@ def attention(registry: Registry, who: Principal, workspace: str = ANYWHERE) -> 
         if workspace in (ANYWHERE, approval.workspace)
     ]
     return found + access.waiting_people(who) if who.allows("access.manage", ANYWHERE) else found
+
+
+def doctor(registry: Registry) -> list[Finding]:
+    """Look whether the audit log is whole."""
+    report = registry.get(Access).inspect_audit()
+    broken = [] if report.ok else [f"row {report.broken_row}: {report.reason}"]
+    hint = "keep the files as they are, and compare with a backup"
+    return [finding_of("audit log", f"{report.rows} entries verified", broken, hint)]
 
 
 def erase(registry: Registry, subject: str) -> int:

@@ -25,6 +25,7 @@ from aimass.lake.store import (
     put_quality,
     put_version,
     version_of,
+    version_row,
 )
 
 _PATH = "/workspaces/{workspace}/datasets/{dataset}"
@@ -120,10 +121,25 @@ class Upkeeping(Reading):
             self._ground.jobs.submit(SYSTEM, wish)
         return sum(len(versions) for _, versions in old)
 
+    def lost_versions(self) -> tuple[int, list[str]]:
+        """Return how many tables were looked at, and the newest versions whose table is not there or ends before them."""
+        with self._database.read() as conn:
+            rows = [row for row in datasets_of(conn) if row.latest is not None]
+            newest = {row.id: version_row(conn, row.id, row.latest).delta_version for row in rows}
+        lost = [row for row in rows if _last_commit(self.table_path(row.workspace, row.slug)) < newest[row.id]]
+        return len(rows), [f"{row.workspace}/{row.slug} version {row.latest}" for row in lost]
+
     def _too_old(self, row: Any, versions: Any) -> list[DatasetVersion]:
         before = self._database.clock.now() - timedelta(days=row.retain_days)
         found = [version_of(version) for version in versions]
         return [v for v in found if v.created_at < before and v.number != row.latest and not v.pinned and v.tag is None]
+
+
+def _last_commit(table: Path) -> int:
+    """Return the newest version that the log of a Delta table names; -1 without a log."""
+    log = table / "_delta_log"
+    names = [file.name.partition(".")[0] for file in log.iterdir()] if log.is_dir() else []
+    return max((int(name) for name in names if name.isdigit()), default=-1)
 
 
 def _size(folder: Path) -> int:

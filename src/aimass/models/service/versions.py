@@ -31,6 +31,7 @@ from aimass.models.service.ground import Part, need_alias, need_model, need_vers
 from aimass.models.service.library import new_model
 from aimass.models.store import (
     add_version,
+    digests,
     find_alias,
     find_model,
     put_card,
@@ -156,6 +157,12 @@ class Versions(Part):
     def materialise(self, version: ModelVersion) -> Path:
         """Return a folder with the verified package of a version, whatever its review says."""
         return self._packages.folder(version.digest)
+
+    def lost_packages(self) -> tuple[int, list[tuple[str, str]]]:
+        """Return how many packages were looked at, and each file that one lacks, with the package's digest."""
+        with self._database.read() as conn:
+            known = digests(conn)
+        return len(known), [(digest, name) for digest in known for name in self._packages.missing(digest)]
 
     def package_folder(self, digest: str) -> Path:
         """Return a folder with a kept package by its digest, registered or not."""
