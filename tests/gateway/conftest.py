@@ -47,6 +47,7 @@ def gateway(
 ) -> Iterator[Gateway]:
     """One gateway for all tests of a module that change nothing."""
     gateway = Gateway(tmp_path_factory.mktemp("data"), series_flush_s=0.2)
+    gateway.control_socket = str(control.path)
     gateway.publish(
         snapshot(
             1,

@@ -31,8 +31,19 @@ class GatewaySettings:
         When a segment of records or series is closed and handed to monitoring.
     series_flush_s, sync_s
         How often series are written, and how often written records are brought to the disk.
-    max_head_bytes, max_connections, max_refused_bytes
-        Limits; a body that nobody wants is read to its end up to the last one, so that the client sees the answer.
+    max_head_bytes, max_target_bytes, max_headers
+        Size of a request head, of the address in it, and how many headers it may have.
+    max_connections, max_connections_per_address
+        How many connections a worker has, in all and from one address (for IPv6 from one network); 0 means no limit for
+        one address, as behind a proxy. When there is no room, those that wait for nothing go first.
+    max_passthrough
+        How many requests control has under way at a time, streams and WebSockets with them.
+    max_buffered_bytes
+        What all clients of a worker hold together in parts of heads and bodies, and in answers that they do not read.
+    max_refused_bytes
+        A body that nobody wants is read to its end up to this size, so that the client sees the answer.
+    min_bytes_per_s
+        The least average speed of a body after the first ``body_timeout_s``, and of reading an answer.
     head_timeout_s, body_timeout_s, idle_timeout_s, write_timeout_s, drain_timeout_s
         How long a client may take for a request head, between two pieces of a body, between two requests and for
         reading an answer; how long a stopping worker waits for the requests it has.
@@ -51,7 +62,13 @@ class GatewaySettings:
     series_flush_s: float = 10.0
     sync_s: float = 1.0
     max_head_bytes: int = 32 * 1024
+    max_target_bytes: int = 8 * 1024
+    max_headers: int = 100
     max_connections: int = 10_000
+    max_connections_per_address: int = 0
+    max_passthrough: int = 1000
+    max_buffered_bytes: int = 256 * _MIB
+    min_bytes_per_s: float = 100.0
     max_refused_bytes: int = 64 * 1024
     head_timeout_s: float = 10.0
     body_timeout_s: float = 30.0

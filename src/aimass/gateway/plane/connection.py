@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any, Protocol, cast
 
 from aimass.gateway.plane.errors import BadRequest, HeadTooLarge, Overloaded, TooSlow
 from aimass.gateway.plane.framing import BodyReader, body_reader
 from aimass.gateway.plane.http import RequestHead, error_reply, parse_request
+from aimass.gateway.plane.limits import Budget, Limits, Pace
+from aimass.gateway.plane.sockets import unsent_bytes
 from aimass.kernel.errors import AimassError
 
 _END = b"\r\n\r\n"
@@ -43,17 +44,6 @@ class Sink(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Limits:
-    """What a client may take: bytes of a head, and seconds for a head, a pause in a body, idling, and reading."""
-
-    head_bytes: int
-    head_s: float
-    body_s: float
-    idle_s: float
-    write_s: float
-
-
 class Known(Protocol):
     """A request head that was understood before, and how long the body after it is."""
 
@@ -64,6 +54,7 @@ class Host(Protocol):
     """What a connection needs from the worker it belongs to."""
 
     limits: Limits
+    budget: Budget
     now: float
     is_draining: bool
 
@@ -72,8 +63,8 @@ class Host(Protocol):
         """The heads that were understood before."""
         ...
 
-    def admit(self, connection: Connection) -> bool:
-        """Take a new connection, unless there are too many."""
+    def admit(self, connection: Connection) -> AimassError | None:
+        """Take a new connection; return why not when there are too many."""
         ...
 
     def leave(self, connection: Connection) -> None:
@@ -102,8 +93,8 @@ class Connection(asyncio.Protocol):
     """
 
     __slots__ = (
-        "_body", "_buffer", "_held", "_is_advancing", "_is_busy", "_is_closing", "_sink", "_started", "_tunnel",
-        "deadline", "host", "is_head", "is_lost", "is_replying", "keep", "limits", "out", "peer", "transport",
+        "_body", "_buffer", "_counted", "_held", "_is_advancing", "_is_busy", "_is_closing", "_is_ended", "_pace", "_sink",
+        "_started", "_tunnel", "_unread", "_unsent", "address", "deadline", "host", "is_head", "is_lost", "is_replying", "keep", "limits", "out", "peer", "transport",
     )  # fmt: skip
 
     def __init__(self, host: Host) -> None:
@@ -111,7 +102,7 @@ class Connection(asyncio.Protocol):
         self.limits = host.limits
         self.transport: asyncio.Transport = cast("asyncio.Transport", None)
         self.out: list[bytes] = []
-        self.peer = ""
+        self.peer = self.address = ""
         self.deadline = 0.0
         self.keep = True
         self.is_lost = False
@@ -123,9 +114,14 @@ class Connection(asyncio.Protocol):
         self._tunnel: Sink | None = None
         self._is_busy = False
         self._is_closing = False
+        self._is_ended = False
         self._is_advancing = False
         self._held = 0
         self._started = False
+        self._pace: Pace | None = None
+        self._counted = 0
+        self._unread = 0
+        self._unsent = 0
 
     # -- asyncio.Protocol
 
@@ -135,8 +131,9 @@ class Connection(asyncio.Protocol):
         peer = transport.get_extra_info("peername")
         self.peer = peer[0] if isinstance(peer, tuple) else "unix"
         self.deadline = self.host.now + self.limits.idle_s
-        if not self.host.admit(self):
-            self.refuse(Overloaded())
+        reason = self.host.admit(self)
+        if reason is not None:
+            self.refuse(reason)
 
     def data_received(self, data: bytes) -> None:
         """Take bytes; a request that arrives whole, with a head seen before, takes the short way."""
@@ -157,12 +154,12 @@ class Connection(asyncio.Protocol):
         self._advance()
 
     def eof_received(self) -> bool:
-        """Close, but deliver what was answered in this turn or is being worked out."""
+        """Close, but deliver what was answered in this turn or is being worked out, and answer what waits."""
         sink = self._sink
         is_waiting = self._is_busy and self._body is None and (sink is None or not sink.ends_with_client)
         if not self.out and not is_waiting:
             return False
-        self.keep = False
+        self._is_ended = True
         self._is_closing = not self._is_busy
         return True
 
@@ -173,6 +170,8 @@ class Connection(asyncio.Protocol):
         sink, self._sink = self._tunnel or self._sink, None
         self._tunnel = None
         self._buffer = b""
+        self.host.budget.take(-self._counted - self._unread)
+        self._counted = self._unread = 0
         if sink is not None:
             sink.lost()
 
@@ -181,12 +180,22 @@ class Connection(asyncio.Protocol):
         self.deadline = self.host.now + self.limits.write_s
         self.hold(BY_WRITING)
         self._tell(is_open=False)
+        self._unsent = unsent_bytes(self.transport)
+        if not self._count_unread():
+            self.abort()
 
     def resume_writing(self) -> None:
         """Go on when the client reads again."""
+        self._count_unread()
         self.deadline = 0.0 if self._is_busy else self.host.now + self.limits.idle_s
         self._tell(is_open=True)
         self.release(BY_WRITING)
+
+    def _count_unread(self) -> bool:
+        """Count what the client has not read yet; say whether there is room for it."""
+        unread = self.transport.get_write_buffer_size()
+        more, self._unread = unread - self._unread, unread
+        return self.host.budget.take(more)
 
     def _tell(self, *, is_open: bool) -> None:
         sink = self._tunnel or self._sink
@@ -218,6 +227,8 @@ class Connection(asyncio.Protocol):
             self.close()
         elif self._buffer:
             self._advance()
+        elif self._is_ended:
+            self.close()
 
     def close(self) -> None:
         """Close after everything was written; a body under way is read to its end first, within a short time."""
@@ -258,6 +269,7 @@ class Connection(asyncio.Protocol):
         self._tunnel = sink
         self.deadline = 0.0
         rest, self._buffer = self._buffer, b""
+        self._count_buffer()
         return rest
 
     def hold(self, reason: int) -> None:
@@ -273,7 +285,8 @@ class Connection(asyncio.Protocol):
         if self._held & reason:
             self._held &= ~reason
             if reason == BY_UPSTREAM and self._body is not None:
-                self.deadline = self.host.now + self.limits.body_s
+                self._pace = Pace(self.limits, self.host.now)
+                self.deadline = self._pace.after(0, self.host.now)
             if not self._held and not self.is_lost:
                 self.transport.resume_reading()
                 self._advance()
@@ -284,13 +297,23 @@ class Connection(asyncio.Protocol):
         return not (self._is_busy or self._body or self._buffer or self.out)
 
     @property
+    def is_waiting(self) -> bool:
+        """Tell whether no request waits for an answer, so that nobody loses one when the connection ends."""
+        return not (self._is_busy or self._is_closing or self.out)
+
+    @property
     def is_tunnel(self) -> bool:
         """Tell whether this connection carries raw bytes."""
         return self._tunnel is not None
 
     def timed_out(self) -> None:
-        """Say why, where the client can still understand it, and close."""
-        if self._is_closing or self._held & BY_WRITING:
+        """Say why, where the client can still understand it, and close; one that reads slowly, but reads, goes on."""
+        if self._held & BY_WRITING:
+            before, self._unsent = self._unsent, unsent_bytes(self.transport)
+            if before - self._unsent < self.limits.bytes_per_s * self.limits.write_s:
+                self.abort()
+            self.deadline = self.host.now + self.limits.write_s
+        elif self._is_closing:
             self.abort()
         elif self.is_idle:
             self.close()
@@ -323,10 +346,23 @@ class Connection(asyncio.Protocol):
             self._fail(error)
         finally:
             self._is_advancing = False
-        if len(self._buffer) > _HIGH_WATER:
+        if self._buffer or self._counted:
+            self._count_buffer()
+        if self._is_ended and not (self._is_busy or self._is_closing):
+            self.close()
+        elif len(self._buffer) > _HIGH_WATER:
             self.hold(BY_BUFFER)
         else:
             self.release(BY_BUFFER)
+
+    def _count_buffer(self) -> None:
+        """Count the bytes that wait here; the client that brings too many for the worker has to go."""
+        more, self._counted = len(self._buffer) - self._counted, len(self._buffer)
+        if not self.host.budget.take(more) and more > 0:
+            if self._is_busy:
+                self.abort()
+            else:
+                self._fail(Overloaded("the gateway holds as many bytes as it may"))
 
     def _step(self) -> bool:
         """Do one thing with the buffer; say whether there may be more to do."""
@@ -356,7 +392,7 @@ class Connection(asyncio.Protocol):
         if end > self.limits.head_bytes:
             raise HeadTooLarge(allowed=f"at most {self.limits.head_bytes} bytes")
         raw, self._buffer = data[:end], data[end:]
-        self._open(parse_request(raw), raw)
+        self._open(parse_request(raw, self.limits), raw)
         return True
 
     def _open(self, head: RequestHead, raw: bytes) -> None:
@@ -367,7 +403,8 @@ class Connection(asyncio.Protocol):
         self.deadline = 0.0
         if head.has_body:
             self._body = body_reader(head.length, is_chunked=head.is_chunked)
-            self.deadline = self.host.now + self.limits.body_s
+            self._pace = Pace(self.limits, self.host.now)
+            self.deadline = self._pace.after(0, self.host.now)
         sink = self._sink = self.host.open(self, head, raw)
         if not head.has_body:
             sink.end()
@@ -380,7 +417,8 @@ class Connection(asyncio.Protocol):
         piece, self._buffer = body.feed(self._buffer)
         sink = self._sink
         if piece:
-            self.deadline = self.deadline if self._is_closing else self.host.now + self.limits.body_s
+            if self._pace is not None and not self._is_closing:
+                self.deadline = self._pace.after(len(piece), self.host.now)
             if sink is not None:
                 sink.piece(piece)
         if body.done:

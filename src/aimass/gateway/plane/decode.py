@@ -13,6 +13,7 @@ from aimass.gateway.plane.columns import Column
 from aimass.gateway.plane.errors import (
     BodyTooLarge,
     DoubledInput,
+    DoubledOutput,
     InvalidJson,
     MissingInput,
     UnknownInput,
@@ -60,6 +61,8 @@ def decompress(body: bytes, coding: bytes, max_bytes: int) -> bytes:
         raise BodyTooLarge("the unpacked body is over its limit", allowed=f"at most {max_bytes} bytes")
     if not machine.eof:
         raise InvalidJson(f"the {coding.decode()} body is cut off", field="Content-Encoding")
+    if machine.unused_data:
+        raise InvalidJson(f"there are bytes after the end of the {coding.decode()} body", field="Content-Encoding")
     return data
 
 
@@ -189,6 +192,8 @@ def wanted_outputs(document: dict[str, Any], names: list[str]) -> list[Wanted]:
         name = item.get("name")
         if name not in names:
             raise UnknownOutput(f"there is no output {name!r}", field="outputs", value=name, allowed=names)
+        if any(name == one.name for one in found):
+            raise DoubledOutput(f"output {name!r} is asked for twice", field="outputs", value=name)
         is_binary = _parameters(item, f"output {name!r}").get("binary_data", default)
         found.append(Wanted(name=name, is_binary=bool(is_binary)))
     return found

@@ -30,6 +30,13 @@ class HeadTooLarge(TooLarge):
     status = 431
 
 
+class TargetTooLong(TooLarge):
+    """The address of the request is over its limit."""
+
+    code = "target_too_long"
+    status = 414
+
+
 class BodyTooLarge(TooLarge):
     """The body is over its limit."""
 
@@ -157,6 +164,12 @@ class UnknownOutput(Invalid):
     code = "unknown_output"
 
 
+class DoubledOutput(Invalid):
+    """An output is asked for twice."""
+
+    code = "doubled_output"
+
+
 class NotReady(Unavailable):
     """The endpoint has no deployment that is loaded."""
 
@@ -194,10 +207,16 @@ class ControlGone(Unavailable):
     code = "control_gone"
 
 
-class Overloaded(Unavailable):
+class TooManyConnections(Unavailable):
     """The gateway has as many connections as it may have."""
 
     code = "too_many_connections"
+
+
+class Overloaded(Unavailable):
+    """The gateway has more to do than it can do in time."""
+
+    code = "overloaded"
 
 
 _MAX_SHOWN = 200

@@ -7,6 +7,7 @@ from typing import Protocol
 from aimass.gateway.plane.errors import BadRequest
 
 _MAX_LINE = 4096
+_MAX_ASIDE = 16 * 1024
 _HEX = frozenset(b"0123456789abcdefABCDEF")
 _MAX_SIZE_DIGITS = 15
 
@@ -57,7 +58,7 @@ class EndlessBody:
 
 
 class ChunkedBody:
-    r"""A chunked body; extensions and trailers are read and dropped.
+    r"""A chunked body; extensions and trailers are read up to a limit for all of them, and dropped.
 
     Examples
     --------
@@ -70,6 +71,7 @@ class ChunkedBody:
         self.done = False
         self._rest = b""
         self._left = 0
+        self._aside = 0
         self._pieces: list[bytes] = []
         self._step = self._size_line
 
@@ -91,7 +93,9 @@ class ChunkedBody:
         line, after = _line(data, position)
         if after < 0:
             return -1
-        digits = line.partition(b";")[0].rstrip(b" \t")
+        digits, _, extension = line.partition(b";")
+        self._put_aside(extension)
+        digits = digits.rstrip(b" \t")
         if not digits or len(digits) > _MAX_SIZE_DIGITS or not _HEX.issuperset(digits):
             raise BadRequest("the size of a chunk is not a number", value=line[:40].decode("latin-1"))
         self._left = int(digits, 16)
@@ -119,9 +123,15 @@ class ChunkedBody:
 
     def _trailer(self, data: bytes, position: int) -> int:
         line, after = _line(data, position)
+        self._put_aside(line)
         if after >= 0 and not line:
             self.done = True
         return after
+
+    def _put_aside(self, text: bytes) -> None:
+        self._aside += len(text)
+        if self._aside > _MAX_ASIDE:
+            raise BadRequest("chunk extensions and trailers are too long", allowed=f"at most {_MAX_ASIDE} bytes")
 
 
 def _line(data: bytes, position: int) -> tuple[bytes, int]:
@@ -129,7 +139,12 @@ def _line(data: bytes, position: int) -> tuple[bytes, int]:
     end = data.find(b"\r\n", position)
     if (end < 0 and len(data) - position > _MAX_LINE) or end - position > _MAX_LINE:
         raise BadRequest("a line between chunks is too long", allowed=f"at most {_MAX_LINE} bytes")
-    return (b"", -1) if end < 0 else (data[position:end], end + 2)
+    if end < 0:
+        return b"", -1
+    line = data[position:end]
+    if b"\n" in line or b"\r" in line or b"\x00" in line:
+        raise BadRequest("a line between chunks holds a control letter", value=line[:40].decode("latin-1"))
+    return line, end + 2
 
 
 def chunk(data: bytes) -> bytes:

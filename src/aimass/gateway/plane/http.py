@@ -10,8 +10,9 @@ from typing import Any
 import httptools
 import orjson
 
-from aimass.gateway.plane.errors import BadRequest, RateLimited, oip_body
-from aimass.kernel.errors import AimassError, Failed, Unauthenticated
+from aimass.gateway.plane.errors import BadRequest, HeadTooLarge, RateLimited, TargetTooLong, oip_body
+from aimass.gateway.plane.limits import Limits
+from aimass.kernel.errors import AimassError, Failed, Unauthenticated, Unavailable
 
 Headers = list[tuple[bytes, bytes]]
 
@@ -31,6 +32,8 @@ HOP_BY_HOP = frozenset(
 )
 _STATUS_LINES = {s.value: f"HTTP/1.1 {s.value} {s.phrase}\r\n".encode() for s in HTTPStatus}
 _LENGTH = re.compile(rb"[0-9]{1,18}")
+_HOST = re.compile(rb"[A-Za-z0-9.\-_~%:\[\]]*")
+_VERSIONS = (b" HTTP/1.0", b" HTTP/1.1")
 _NO_BODY = frozenset({204, 304})
 
 
@@ -85,8 +88,16 @@ class _Collector:
         self.headers.append((name.lower(), value.strip()))
 
 
-def parse_request(data: bytes) -> RequestHead:
-    """Parse one whole request head, up to and with its empty line."""
+def parse_request(data: bytes, limits: Limits) -> RequestHead:
+    """Parse one whole request head, up to and with its empty line.
+
+    Raises
+    ------
+    BadRequest
+        It is not valid HTTP/1, or two readers could understand it in two ways.
+    HeadTooLarge, TargetTooLong
+        It has too many headers, or too long an address.
+    """
     found = _Collector()
     parser = httptools.HttpRequestParser(found)
     try:
@@ -95,14 +106,12 @@ def parse_request(data: bytes) -> RequestHead:
         pass
     except httptools.HttpParserError as reason:
         raise BadRequest(f"the request head is not valid HTTP: {reason}") from reason
-    version = parser.get_http_version()
-    if version not in ("1.0", "1.1"):
-        raise BadRequest(f"HTTP version {version!r} is not spoken here", value=version, allowed=["1.0", "1.1"])
-    is_old = version == "1.0"
+    _check_size(found, limits)
+    is_old = _is_old(data, parser.get_http_version())
     length, is_chunked = framing_of(found.headers)
-    hosts = [value for name, value in found.headers if name == b"host"]
-    if len(hosts) > 1 or (not hosts and not is_old):
-        raise BadRequest("exactly one Host header is needed", field="Host", value=len(hosts))
+    if is_old and is_chunked:
+        raise BadRequest("HTTP/1.0 knows no chunks", field="Transfer-Encoding", value="chunked")
+    _check_host(found.headers, is_old=is_old)
     target, path, query = _split_target(found.target)
     connection = tokens_of(found.headers, b"connection")
     return RequestHead(
@@ -118,6 +127,28 @@ def parse_request(data: bytes) -> RequestHead:
         websocket=b"upgrade" in connection and b"websocket" in tokens_of(found.headers, b"upgrade"),
         expects=not is_old and b"100-continue" in tokens_of(found.headers, b"expect"),
     )
+
+
+def _check_size(found: _Collector, limits: Limits) -> None:
+    if len(found.target) > limits.target_bytes:
+        raise TargetTooLong(value=len(found.target), allowed=f"at most {limits.target_bytes} bytes")
+    if len(found.headers) > limits.headers:
+        raise HeadTooLarge("there are too many headers", value=len(found.headers), allowed=limits.headers)
+
+
+def _is_old(data: bytes, version: str) -> bool:
+    """Tell whether this is HTTP/1.0; refuse what is neither that nor HTTP/1.1 (the parser knows RTSP and ICE too)."""
+    if not data[: data.find(b"\r\n")].endswith(_VERSIONS):
+        raise BadRequest(f"HTTP version {version!r} is not spoken here", value=version, allowed=["1.0", "1.1"])
+    return version == "1.0"
+
+
+def _check_host(headers: Headers, *, is_old: bool) -> None:
+    hosts = [value for name, value in headers if name == b"host"]
+    if len(hosts) > 1 or (not hosts and not is_old):
+        raise BadRequest("exactly one Host header is needed", field="Host", value=len(hosts))
+    if hosts and not _HOST.fullmatch(hosts[0]):
+        raise BadRequest("the Host header is not a host", field="Host", value=hosts[0].decode("latin-1"))
 
 
 def parse_reply(data: bytes, *, is_head: bool) -> ReplyHead:
@@ -150,7 +181,7 @@ def tokens_of(headers: Headers, name: bytes) -> set[bytes]:
 
 def framing_of(headers: Headers) -> tuple[int | None, bool]:
     """Return (content length, is chunked); refuse what two readers could understand in two ways."""
-    lengths = {value for name, value in headers if name == b"content-length"}
+    lengths = [value for name, value in headers if name == b"content-length"]
     codings = [value.lower() for name, value in headers if name == b"transfer-encoding"]
     if codings and lengths:
         raise BadRequest("Content-Length and Transfer-Encoding exclude each other", field="Transfer-Encoding")
@@ -158,7 +189,7 @@ def framing_of(headers: Headers) -> tuple[int | None, bool]:
         text = b", ".join(codings).decode("latin-1")
         raise BadRequest(f"Transfer-Encoding {text!r} is not known", field="Transfer-Encoding", allowed=["chunked"])
     if len(lengths) > 1 or not all(_LENGTH.fullmatch(value) for value in lengths):
-        text = b", ".join(sorted(lengths)).decode("latin-1")
+        text = b", ".join(lengths).decode("latin-1")
         raise BadRequest(f"Content-Length {text!r} is not one number", field="Content-Length", value=text)
     return (int(lengths.pop()) if lengths else None), bool(codings)
 
@@ -200,6 +231,8 @@ def error_reply(error: AimassError, *, body: bytes = b"", extra: bytes = b"", ke
     """Return an error as a reply; without a body of its own it has the shape of the Open Inference Protocol."""
     if isinstance(error, RateLimited):
         extra += b"Retry-After: %d\r\n" % error.retry_after_s
+    elif isinstance(error, Unavailable):
+        extra += b"Retry-After: 1\r\n"
     if isinstance(error, Unauthenticated):
         extra += b'WWW-Authenticate: Bearer realm="aimass"\r\n'
     return reply(error.status, body or dump(oip_body(error)), extra=extra, keep=keep)

@@ -45,6 +45,7 @@ class Relay:
         self._is_done = False
         self._is_raw = False
         self._is_chunking = False
+        way.control.in_use += 1
         self._start()
 
     # -- towards control
@@ -96,7 +97,7 @@ class Relay:
 
     def lost(self) -> None:
         """Stop control's work for a client that is gone."""
-        self._is_done = True
+        self._done()
         self._drop()
 
     def writable(self, *, is_open: bool) -> None:
@@ -146,7 +147,7 @@ class Relay:
 
     def complete(self) -> None:
         """End the reply; the connection to control is kept when nothing is left on it."""
-        self._is_done = True
+        self._done()
         upstream, self._upstream = self._upstream, None
         connection = self._connection
         if self._is_chunking:
@@ -167,16 +168,21 @@ class Relay:
         upstream, self._upstream = self._upstream, None
         connection = self._connection
         if self._is_raw:
-            self._is_done = True
+            self._done()
             connection.keep = False
             connection.finish()
         elif connection.is_replying:
-            self._is_done = True
+            self._done()
             connection.abort()
         elif upstream is not None and upstream.uses > 1 and self._may_repeat and reason is None:
             self._way.control.connect(self)
         else:
             self._fail(reason or ControlGone(hint="control ended while it had this request"))
+
+    def _done(self) -> None:
+        if not self._is_done:
+            self._is_done = True
+            self._way.control.in_use -= 1
 
     @property
     def _may_repeat(self) -> bool:
@@ -185,7 +191,7 @@ class Relay:
     def _fail(self, error: AimassError) -> None:
         if self._is_done:
             return
-        self._is_done = True
+        self._done()
         connection = self._connection
         self._way.metrics.count("gateway_passthrough", (("code", str(error.status)),))
         if not self._is_sent:

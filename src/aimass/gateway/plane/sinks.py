@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from aimass.gateway.plane.connection import Connection
-from aimass.gateway.plane.errors import BodyTooLarge
+from aimass.gateway.plane.errors import BodyTooLarge, Overloaded
 from aimass.gateway.plane.http import error_reply
+from aimass.kernel.errors import AimassError
 
 
 class Quiet:
@@ -45,27 +46,52 @@ class Drop(Quiet):
 
 
 class Collect(Quiet):
-    """Keeps the body up to a limit, then hands it over."""
+    """Keeps the body up to a limit, then hands it over; all bodies of a worker share its budget."""
 
     def __init__(self, connection: Connection, limit: int, then: Callable[[bytes], None]) -> None:
         self._connection = connection
+        self._budget = connection.host.budget
         self._limit = limit
         self._then = then
-        self._pieces: list[bytes] = []
+        self._first = b""
+        self._more = bytearray()
         self._size = 0
+        self._is_refused = False
 
     def piece(self, data: bytes) -> None:
         """Keep a part; answer at once when there is too much."""
+        if self._is_refused:
+            return
         self._size += len(data)
-        if self._size <= self._limit:
-            self._pieces.append(data)
-        elif self._pieces is not None and self._size - len(data) <= self._limit:
-            self._pieces = []
-            self._connection.keep = False
-            error = BodyTooLarge(value=self._size, allowed=f"at most {self._limit} bytes")
-            self._connection.reply(error_reply(error, keep=False))
-            self._connection.finish()
+        has_room = self._budget.take(len(data))
+        if self._size > self._limit:
+            self._refuse(BodyTooLarge(value=self._size, allowed=f"at most {self._limit} bytes"))
+        elif not has_room:
+            self._refuse(Overloaded("the gateway holds as many bytes of bodies as it may"))
+        elif self._first:
+            self._more += data
+        else:
+            self._first = data
+
+    def _refuse(self, error: AimassError) -> None:
+        self._is_refused = True
+        self._forget()
+        self._connection.keep = False
+        self._connection.reply(error_reply(error, keep=False))
+        self._connection.finish()
+
+    def _forget(self) -> bytes:
+        """Give back what is held; return it."""
+        body = self._first + self._more if self._more else self._first
+        self._first, self._more = b"", bytearray()
+        self._budget.take(-self._size)
+        self._size = 0
+        return body
+
+    def lost(self) -> None:
+        """Forget the body of a client that is gone."""
+        self._forget()
 
     def end(self) -> None:
         """Hand the body over."""
-        self._then(b"".join(self._pieces))
+        self._then(self._forget())

@@ -166,6 +166,7 @@ class Control:
 
     def __init__(self, path: str, idle_s: float) -> None:
         self.path = path
+        self.in_use = 0
         self._idle_s = idle_s
         self._idle: list[Upstream] = []
         self._tasks: set[asyncio.Task[None]] = set()

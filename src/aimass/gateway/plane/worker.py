@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import resource
 from collections import deque
 from collections.abc import Callable
 
 from aimass.gateway.plane.calls import Call, Dialect
-from aimass.gateway.plane.connection import Connection, Limits, Sink
+from aimass.gateway.plane.connection import Connection, Sink
+from aimass.gateway.plane.crowd import Crowd
 from aimass.gateway.plane.dialects import speak
 from aimass.gateway.plane.entrance import Entrance
-from aimass.gateway.plane.errors import BadRequest, MethodNotAllowed, NotReady
+from aimass.gateway.plane.errors import BadRequest, MethodNotAllowed, NotReady, Overloaded
 from aimass.gateway.plane.http import RequestHead, dump, error_reply, reply
 from aimass.gateway.plane.inference import Inference
+from aimass.gateway.plane.limits import Budget, Limits
 from aimass.gateway.plane.metrics import Metrics
 from aimass.gateway.plane.moments import wall
 from aimass.gateway.plane.passthrough import Relay
@@ -28,6 +31,7 @@ from aimass.kernel.layout import DataDir
 
 _LOG = logging.getLogger(__name__)
 _MAX_SHADOWS = 1000
+_OTHER_FILES = 200
 _SWEEP_S = 0.5
 _LOCAL = frozenset({b"/metrics", b"/healthz"})
 
@@ -38,13 +42,8 @@ class Worker:
     def __init__(self, settings: GatewaySettings, loop: asyncio.AbstractEventLoop) -> None:
         self.settings = settings
         self.loop = loop
-        self.limits = Limits(
-            head_bytes=settings.max_head_bytes,
-            head_s=settings.head_timeout_s,
-            body_s=settings.body_timeout_s,
-            idle_s=settings.idle_timeout_s,
-            write_s=settings.write_timeout_s,
-        )
+        self.limits = _limits(settings)
+        self.budget = Budget(settings.max_buffered_bytes)
         self.now = loop.time()
         self.is_draining = False
         self.snapshot = Snapshot()
@@ -53,7 +52,8 @@ class Worker:
         self.control = Control(str(DataDir(settings.data_dir).socket("control.sock")), settings.upstream_idle_s)
         self.records = self._segments("records", "inference records")
         self.series = self._segments("series", "series")
-        self.connections: set[Connection] = set()
+        self.connections = Crowd(room_for(settings), settings.max_connections_per_address)
+        self.admit, self.leave = self.connections.admit, self.connections.leave
         self._dialects = speak(Entrance(self))
         self._inference = Inference(self)
         self.infer = self._inference.answer
@@ -67,15 +67,6 @@ class Worker:
         return SafeSegments(folder, what, max_bytes=settings.segment_bytes, max_age_s=settings.segment_age_s)
 
     # -- connections
-
-    def admit(self, connection: Connection) -> bool:
-        """Take a new connection, unless there are too many."""
-        self.connections.add(connection)
-        return len(self.connections) <= self.settings.max_connections and not self.is_draining
-
-    def leave(self, connection: Connection) -> None:
-        """Forget a connection."""
-        self.connections.discard(connection)
 
     def open(self, connection: Connection, head: RequestHead, raw: bytes) -> Sink:
         """Decide who answers a request; a refusal is an answer too."""
@@ -97,6 +88,10 @@ class Worker:
             raise NotReady("no snapshot has been applied yet")
         if path == b"*":
             raise BadRequest("'*' is not served here")
+        if self.control.in_use >= self.settings.max_passthrough:
+            raise Overloaded(
+                "control has as many requests under way as it may", allowed=f"at most {self.settings.max_passthrough}"
+            )
         return Relay(self, connection, head)
 
     def _spoken(self, dialect: Dialect, connection: Connection, head: RequestHead, raw: bytes) -> Sink:
@@ -132,6 +127,8 @@ class Worker:
     def _gauges(self) -> dict[str, float]:
         return {
             "gateway_connections": len(self.connections),
+            "gateway_buffered_bytes": self.budget.held,
+            "gateway_passthrough_in_use": self.control.in_use,
             "gateway_snapshot_version": self.snapshot.version,
             "gateway_deployments_loaded": len(self.snapshot.loaded),
             "gateway_deployments_failed": len(self.snapshot.errors),
@@ -191,8 +188,11 @@ class Worker:
         pause = min(_SWEEP_S, min(limits.head_s, limits.body_s, limits.idle_s, limits.write_s) / 5)
         while True:
             await asyncio.sleep(pause)
-            self.now = now = self.loop.time()
-            for connection in [c for c in self.connections if c.deadline and c.deadline < now]:
+            now = self.loop.time()
+            missed, self.now = now - self.now - pause, now
+            if missed > pause:
+                self.connections.wait_for_us(missed)
+            for connection in self.connections.late(now):
                 connection.timed_out()
             self.control.sweep(now)
             self._write_records()
@@ -239,3 +239,33 @@ class Worker:
         flush_series(self.series, self.metrics, wall())
         self.records.close()
         self.series.close()
+
+
+def _limits(settings: GatewaySettings) -> Limits:
+    return Limits(
+        head_bytes=settings.max_head_bytes,
+        target_bytes=settings.max_target_bytes,
+        headers=settings.max_headers,
+        head_s=settings.head_timeout_s,
+        body_s=settings.body_timeout_s,
+        idle_s=settings.idle_timeout_s,
+        write_s=settings.write_timeout_s,
+        bytes_per_s=settings.min_bytes_per_s,
+    )
+
+
+def room_for(settings: GatewaySettings) -> int:
+    """Return how many connections there may be: as many as asked for, or as the system gives file descriptors for."""
+    needed = settings.max_connections + settings.max_passthrough + _OTHER_FILES
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    given = needed if hard == resource.RLIM_INFINITY else min(needed, hard)
+    if soft != resource.RLIM_INFINITY and soft < given:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (given, hard))
+    room = min(settings.max_connections, max(given - settings.max_passthrough - _OTHER_FILES, given // 2))
+    if room < settings.max_connections:
+        _LOG.warning(
+            "room for %d connections instead of %d: raise the limit of open files (ulimit -n)",
+            room,
+            settings.max_connections,
+        )
+    return room
