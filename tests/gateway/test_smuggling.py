@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import socket
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -227,7 +228,7 @@ def test_too_many_headers_get_431(gateway: Gateway) -> None:
 
 
 @pytest.fixture(scope="module")
-def mixed(packages: dict[str, Path], short: Path, gateway: Gateway) -> Gateway:
+def mixed(packages: dict[str, Path], short: Path, gateway: Gateway) -> Iterator[Gateway]:
     """The gateway with an endpoint whose model runs in a process of its own."""
     path = short / "mixed.sock"
     worker = ModelWorker(packages["python"], path)
