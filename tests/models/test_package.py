@@ -122,6 +122,15 @@ def test_a_path_that_could_leave_the_folder_is_refused(name: str, package: Packa
         (lambda b: b["signature"]["inputs"][0].update(type="complex"), "type"),
         (lambda b: b["signature"]["inputs"][0].update(unseen="guess"), "unseen"),
         (lambda b: b["files"]["model.onnx"].update(size=-1), "files.model.onnx.size"),
+        (lambda b: b["signature"]["inputs"][1].update(shape=[-1, 0]), "signature.inputs.shape"),
+        (lambda b: b["signature"]["inputs"][1].update(shape=[1] * 9), "signature.inputs.shape"),
+        (lambda b: b["signature"]["inputs"][1].update(shape=[True]), "signature.inputs.shape"),
+        (lambda b: b["signature"]["inputs"][1].update(shape=[-1], datatype="INT8"), "signature.inputs.datatype"),
+        (lambda b: b["signature"]["inputs"][1].update(datatype="FP16"), "signature.inputs.datatype"),
+        (lambda b: b["signature"]["inputs"][0].update(shape=[-1], categories=["a"]), "signature.inputs.shape"),
+        (lambda b: b["signature"]["inputs"][1].update(shape=[-1], nullable=True), "signature.inputs.shape"),
+        (lambda b: b["signature"]["outputs"][1].update(shape="wide"), "signature.outputs.shape"),
+        (lambda b: b["signature"]["outputs"][1].update(datatype="BF16"), "signature.outputs.datatype"),
     ],
 )
 def test_a_manifest_that_breaks_a_rule_is_refused_with_its_field(package: Package, change: Any, field: str) -> None:

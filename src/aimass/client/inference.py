@@ -77,12 +77,14 @@ class Endpoint:
 
 
 def tensors(inputs: Sequence[Mapping[str, Any]], rows: Sequence[Row]) -> list[dict[str, Any]]:
-    """Build one tensor per input column.
+    """Build one tensor per input: a column has one value in each row, a tensor one array.
 
     Examples
     --------
-    >>> tensors([{"name": "age", "datatype": "FP32"}], [{"age": 7}, {"age": None}])
+    >>> tensors([{"name": "age", "datatype": "FP32", "shape": [-1, 1], "parameters": {}}], [{"age": 7}, {"age": None}])
     [{'name': 'age', 'datatype': 'FP32', 'shape': [2, 1], 'data': [7, None]}]
+    >>> tensors([{"name": "x", "datatype": "FP32", "shape": [-1, 2]}], [{"x": [1, 2]}, {"x": [3, 4]}])
+    [{'name': 'x', 'datatype': 'FP32', 'shape': [2, 2], 'data': [[1, 2], [3, 4]]}]
     """
     if not rows:
         raise Invalid("there are no rows to score", field="rows", allowed="at least one row")
@@ -91,15 +93,29 @@ def tensors(inputs: Sequence[Mapping[str, Any]], rows: Sequence[Row]) -> list[di
         extra = sorted(set(row) - known)
         if extra:
             raise Invalid(f"the model has no input {extra[0]!r}", field=extra[0], allowed=sorted(known))
-    return [
-        {
-            "name": entry["name"],
-            "datatype": entry["datatype"],
-            "shape": [len(rows), 1],
-            "data": [row.get(entry["name"]) for row in rows],
-        }
-        for entry in inputs
-    ]
+    return [_tensor(entry, [row.get(entry["name"]) for row in rows]) for entry in inputs]
+
+
+def _tensor(entry: Mapping[str, Any], values: list[Any]) -> dict[str, Any]:
+    """Build one tensor; what is no column is an array in each row, or one array where its first size is fixed."""
+    data: Any = values
+    shape = [len(values), 1]
+    if "parameters" not in entry:
+        arrays = [value.tolist() if hasattr(value, "tolist") else value for value in values]
+        if entry["shape"][:1] != [-1]:
+            if len(arrays) > 1:
+                raise Invalid(f"input {entry['name']!r} takes one array, not {len(arrays)} rows", field=entry["name"])
+            arrays = arrays[0]
+        data, shape = arrays, _shape_of(arrays)
+    return {"name": entry["name"], "datatype": entry["datatype"], "shape": shape, "data": data}
+
+
+def _shape_of(data: Any) -> list[int]:
+    shape: list[int] = []
+    while isinstance(data, list | tuple):
+        shape.append(len(data))
+        data = data[0] if data else None
+    return shape
 
 
 def _by_row(output: Mapping[str, Any], rows: int) -> list[Any]:

@@ -16,6 +16,7 @@ from typing import Any, Literal, cast
 
 from aimass.kernel.ids import new_id
 from aimass.models.errors import BrokenPackage
+from aimass.models.shapes import parse_datatype, parse_shape, usual_datatype
 
 FORMAT = 1
 MANIFEST = "manifest.json"
@@ -36,6 +37,10 @@ class Column:
         The values seen in training, or None when the column is open (numbers, or too many values).
     unseen
         What serving does with a category that training never saw: answer and count it, or refuse.
+    shape
+        The sizes of an input that is a tensor, -1 where any is welcome; None for a column of a table.
+    datatype
+        The one datatype of a tensor, such as ``UINT8``; None for the usual one of its type.
     """
 
     name: str
@@ -43,6 +48,13 @@ class Column:
     nullable: bool = False
     categories: tuple[str, ...] | None = None
     unseen: Unseen = "serve"
+    shape: tuple[int, ...] | None = None
+    datatype: str | None = None
+
+    @property
+    def element(self) -> str:
+        """Return the datatype in the words of the Open Inference Protocol."""
+        return self.datatype or usual_datatype(self.type)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,6 +65,12 @@ class Output:
     type: Kind
     shape: tuple[int, ...] | None = None
     classes: tuple[str, ...] | None = None
+    datatype: str | None = None
+
+    @property
+    def element(self) -> str:
+        """Return the datatype in the words of the Open Inference Protocol."""
+        return self.datatype or usual_datatype(self.type)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -259,23 +277,45 @@ def _column(raw: Any) -> Column:
         raise BrokenPackage(
             f"unseen {unseen!r} is not allowed", field="unseen", value=unseen, allowed=["serve", "refuse"]
         )
-    return Column(
+    kind, shape = _kind(item.get("type")), parse_shape(item.get("shape"), "signature.inputs.shape")
+    column = Column(
         name=_text(item.get("name"), "signature.inputs.name"),
-        type=_kind(item.get("type")),
+        type=kind,
         nullable=bool(item.get("nullable", False)),
         categories=_texts(item.get("categories")),
         unseen=unseen,
+        shape=shape,
+        datatype=parse_datatype(item.get("datatype"), kind, "signature.inputs.datatype"),
     )
+    _check_tensor(column)
+    return column
+
+
+def _check_tensor(column: Column) -> None:
+    """Refuse rules of columns on a tensor, and the other way round."""
+    if column.shape is None and column.datatype is not None:
+        raise BrokenPackage(
+            f"input {column.name!r} has a datatype and no shape",
+            field="signature.inputs.datatype",
+            value=column.datatype,
+            hint="give it a shape, or leave the datatype out: a column takes every number that fits",
+        )
+    if column.shape is not None and (column.nullable or column.categories is not None):
+        raise BrokenPackage(
+            f"input {column.name!r} has a shape, so it can be neither nullable nor have categories",
+            field="signature.inputs.shape",
+        )
 
 
 def _output(raw: Any) -> Output:
     item = _mapping(raw, "signature.outputs")
-    shape = item.get("shape")
+    kind = _kind(item.get("type"))
     return Output(
         name=_text(item.get("name"), "signature.outputs.name"),
-        type=_kind(item.get("type")),
-        shape=None if shape is None else tuple(int(size) for size in _list(shape, "signature.outputs.shape")),
+        type=kind,
+        shape=parse_shape(item.get("shape"), "signature.outputs.shape"),
         classes=_texts(item.get("classes")),
+        datatype=parse_datatype(item.get("datatype"), kind, "signature.outputs.datatype"),
     )
 
 

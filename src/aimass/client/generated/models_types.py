@@ -108,6 +108,8 @@ class Column:
     nullable: bool = False
     categories: list[str] | None = None
     unseen: Literal["serve", "refuse"] = "serve"
+    shape: list[int] | None = None
+    datatype: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -118,6 +120,7 @@ class Output:
     type: Literal["string", "float", "integer", "boolean"]
     shape: list[int] | None = None
     classes: list[str] | None = None
+    datatype: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

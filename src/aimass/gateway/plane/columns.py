@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from types import NoneType
 from typing import Any, NoReturn
 
 import numpy as np
 
-from aimass.gateway.plane.errors import NullRefused, UnknownDatatype, UnseenCategory, WrongType
+from aimass.gateway.plane.errors import NullRefused, UnknownDatatype, UnseenCategory, WrongShape, WrongType
 
 INTEGERS = {f"INT{bits}": (-(2 ** (bits - 1)), 2 ** (bits - 1) - 1) for bits in (8, 16, 32, 64)}
 INTEGERS |= {f"UINT{bits}": (0, 2**bits - 1) for bits in (8, 16, 32, 64)}
@@ -20,13 +21,13 @@ DATATYPES: dict[str, tuple[str, ...]] = {
     "boolean": ("BOOL",),
 }
 OFFERED = {"string": "BYTES", "float": "FP32", "integer": "INT64", "boolean": "BOOL"}
-_PYTHON: dict[str, frozenset[type]] = {
+TYPES: dict[str, frozenset[type]] = {
     "BYTES": frozenset({str}),
     "BOOL": frozenset({bool}),
     **{name: frozenset({int}) for name in INTEGERS},
     **{name: frozenset({int, float}) for name in FLOATS},
 }
-_WORDS = {
+WORDS = {
     "BYTES": "text",
     "BOOL": "true or false",
     **dict.fromkeys(INTEGERS, "whole numbers"),
@@ -78,6 +79,24 @@ class Column:
             )
         return datatype
 
+    def check_shape(self, shape: Any) -> list[int]:
+        """Return a shape, or refuse one that is no column."""
+        if (
+            isinstance(shape, list)
+            and len(shape) in {1, 2}
+            and all(type(size) is int for size in shape)
+            and shape[0] >= 1
+            and shape[1:] in ([], [1])
+        ):
+            return shape
+        raise WrongShape(
+            f"input {self.name!r} has shape {str(shape)[:80]}", field=self.name, value=shape, allowed="[n] or [n, 1]"
+        )
+
+    def rows(self, shape: Sequence[int]) -> int:
+        """Return how many rows a shape has."""
+        return shape[0]
+
     def check(self, values: Any, datatype: str) -> bool:
         """Refuse values that break the signature; return True when a category was unseen and is served."""
         if isinstance(values, np.ndarray):
@@ -92,10 +111,10 @@ class Column:
             if not self.nullable:
                 self._refuse_null(values.index(None))
             kinds.discard(NoneType)
-        expected = _PYTHON[datatype]
+        expected = TYPES[datatype]
         if not kinds <= expected:
             row = next(i for i, v in enumerate(values) if v is not None and type(v) not in expected)
-            self._refuse(row, values[row], f"not {_WORDS[datatype]}", _WORDS[datatype])
+            self._refuse(row, values[row], f"not {WORDS[datatype]}", WORDS[datatype])
         if self.kind in {"float", "integer"}:
             self._check_numbers(values, datatype)
 

@@ -21,6 +21,9 @@ from aimass.gateway.plane.errors import (
     UnsupportedCoding,
     WrongShape,
 )
+from aimass.gateway.plane.tensors import Tensor
+
+Input = Column | Tensor
 
 _MAX_ID = 255
 _WINDOW = {b"gzip": 31, b"x-gzip": 31, b"deflate": 15}
@@ -87,85 +90,100 @@ def request_id(document: dict[str, Any]) -> str:
     return given
 
 
-def decode(document: dict[str, Any], tail: memoryview | None, columns: dict[str, Column]) -> Decoded:
-    """Check the inputs of a request against the signature; ``tail`` are the bytes after the JSON part."""
-    tensors = _tensors(document, columns)
-    rows = _rows(next(iter(tensors.values())), next(iter(tensors))) if tensors else 0
-    offset = 0
-    values: dict[str, Any] = {}
-    unseen: list[str] = []
-    for name, tensor in tensors.items():
-        column = columns[name]
-        datatype = column.check_datatype(tensor.get("datatype"))
-        if _rows(tensor, name) != rows:
-            raise WrongShape(f"input {name!r} has not {rows} rows like the first", field=name, value=tensor["shape"])
-        size = _binary_size(tensor, name)
-        if size is None:
-            values[name] = _listed(tensor, name, rows)
+class Inputs:
+    """Takes the inputs of one request, one after the other, and checks each against the signature."""
+
+    def __init__(self, columns: dict[str, Input]) -> None:
+        self._columns = columns
+        self._rows: int | None = None
+        self._values: dict[str, Any] = {}
+        self._unseen: list[str] = []
+
+    def listed(self, name: Any, datatype: Any, shape: Any, data: Any) -> None:
+        """Take an input whose values are a list."""
+        column, datatype, shape = self._begin(name, datatype, shape)
+        if isinstance(column, Tensor):
+            self._values[column.name] = column.listed(data, shape)
         else:
-            values[name] = _taken(tail, offset, size, (name, datatype, rows))
+            self._keep(column, _listed(data, column.name, shape[0]), datatype)
+
+    def raw(self, name: Any, datatype: Any, shape: Any, data: memoryview) -> None:
+        """Take an input whose values are bytes."""
+        column, datatype, shape = self._begin(name, datatype, shape)
+        if isinstance(column, Tensor):
+            self._values[column.name] = column.taken(data, shape)
+        else:
+            self._keep(column, read_tensor(column.name, datatype, data, shape[0]), datatype)
+
+    def _begin(self, name: Any, datatype: Any, shape: Any) -> tuple[Input, str, list[int]]:
+        column = self._columns.get(name) if isinstance(name, str) else None
+        if column is None:
+            raise UnknownInput(
+                f"input {str(name)[:80]!r} is not in the signature",
+                field=str(name)[:80],
+                value=name,
+                allowed=list(self._columns),
+            )
+        if name in self._values:
+            raise DoubledInput(f"input {name!r} is given twice", field=name)
+        datatype = column.check_datatype(datatype)
+        shape = column.check_shape(shape)
+        rows = column.rows(shape)
+        if self._rows is None:
+            self._rows = rows
+        elif rows is not None and rows != self._rows:
+            raise WrongShape(f"input {name!r} has not {self._rows} rows like the first", field=name, value=shape)
+        return column, datatype, shape
+
+    def _keep(self, column: Column, values: Any, datatype: str) -> None:
+        if column.check(values, datatype):
+            self._unseen.append(column.name)
+        self._values[column.name] = values
+
+    def decoded(self) -> Decoded:
+        """Return the request; every input of the signature must have been taken."""
+        for name, column in self._columns.items():
+            if name not in self._values:
+                raise MissingInput(f"input {name!r} is missing", field=name, allowed=column.kind)
+        return Decoded(rows=self._rows or 1, values=self._values, unseen=self._unseen)
+
+
+def decode(document: dict[str, Any], tail: memoryview | None, columns: dict[str, Input]) -> Decoded:
+    """Check the inputs of a request against the signature; ``tail`` are the bytes after the JSON part."""
+    given = document.get("inputs")
+    if not isinstance(given, list) or not all(isinstance(item, dict) for item in given):
+        raise InvalidJson("'inputs' is not a list of tensors", field="inputs", allowed=sorted(columns))
+    inputs = Inputs(columns)
+    offset = 0
+    for item in given:
+        name, datatype, shape = item.get("name"), item.get("datatype"), item.get("shape")
+        size = _binary_size(item, name)
+        if size is None:
+            inputs.listed(name, datatype, shape, item.get("data"))
+        elif tail is None or offset + size > len(tail):
+            raise WrongShape(f"the bytes of input {name!r} are missing", field=str(name), value=size)
+        else:
+            inputs.raw(name, datatype, shape, tail[offset : offset + size])
             offset += size
-        if column.check(values[name], datatype):
-            unseen.append(name)
+    decoded = inputs.decoded()
     if offset != (len(tail) if tail is not None else 0):
         raise WrongShape("there are bytes after the last tensor", value=len(tail or b"") - offset)
-    return Decoded(rows=rows, values=values, unseen=unseen)
+    return decoded
 
 
-def _tensors(document: dict[str, Any], columns: dict[str, Column]) -> dict[str, dict[str, Any]]:
-    inputs = document.get("inputs")
-    if not isinstance(inputs, list) or not all(isinstance(item, dict) for item in inputs):
-        raise InvalidJson("'inputs' is not a list of tensors", field="inputs", allowed=sorted(columns))
-    found: dict[str, dict[str, Any]] = {}
-    for item in inputs:
-        name = item.get("name")
-        if not isinstance(name, str) or name not in columns:
-            raise UnknownInput(
-                f"input {name!r} is not in the signature", field=str(name), value=name, allowed=list(columns)
-            )
-        if name in found:
-            raise DoubledInput(f"input {name!r} is given twice", field=name)
-        found[name] = item
-    for name, column in columns.items():
-        if name not in found:
-            raise MissingInput(f"input {name!r} is missing", field=name, allowed=column.kind)
-    return found
-
-
-def _rows(tensor: dict[str, Any], name: str) -> int:
-    shape = tensor.get("shape")
-    if (
-        isinstance(shape, list)
-        and len(shape) in {1, 2}
-        and all(type(size) is int for size in shape)
-        and shape[0] >= 1
-        and shape[1:] in ([], [1])
-    ):
-        return shape[0]
-    raise WrongShape(f"input {name!r} has shape {str(shape)[:80]}", field=name, value=shape, allowed="[n] or [n, 1]")
-
-
-def _binary_size(tensor: dict[str, Any], name: str) -> int | None:
+def _binary_size(tensor: dict[str, Any], name: Any) -> int | None:
     parameters = tensor.get("parameters")
     if parameters is None:
         return None
     if not isinstance(parameters, dict):
-        raise InvalidJson(f"the parameters of input {name!r} are no object", field=name, value=parameters)
+        raise InvalidJson(f"the parameters of input {name!r} are no object", field=str(name), value=parameters)
     size = parameters.get("binary_data_size")
     if size is not None and (type(size) is not int or size < 0):
-        raise InvalidJson(f"binary_data_size of input {name!r} is no size", field=name, value=size)
+        raise InvalidJson(f"binary_data_size of input {name!r} is no size", field=str(name), value=size)
     return size
 
 
-def _taken(tail: memoryview | None, offset: int, size: int, tensor: tuple[str, str, int]) -> Any:
-    name, datatype, rows = tensor
-    if tail is None or offset + size > len(tail):
-        raise WrongShape(f"the bytes of input {name!r} are missing", field=name, value=size)
-    return read_tensor(name, datatype, tail[offset : offset + size], rows)
-
-
-def _listed(tensor: dict[str, Any], name: str, rows: int) -> list[Any]:
-    data = tensor.get("data")
+def _listed(data: Any, name: str, rows: int) -> list[Any]:
     if not isinstance(data, list):
         raise WrongShape(f"input {name!r} has no list of data", field=name, value=data, allowed=f"{rows} values")
     if data and isinstance(data[0], list):

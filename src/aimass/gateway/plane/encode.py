@@ -8,15 +8,15 @@ from typing import Any
 import numpy as np
 import orjson
 
-from aimass.gateway.plane.binary import write_tensor
+from aimass.gateway.plane.binary import DTYPES, write_tensor
 from aimass.gateway.plane.columns import OFFERED
 from aimass.gateway.plane.decode import Wanted
+from aimass.gateway.plane.tensors import datatype_of
 
 _QUICK = 1
 _WINDOWS = {b"gzip": 31, b"deflate": 15}
 _NUMPY = orjson.OPT_SERIALIZE_NUMPY
-NAMES = {"b": "BOOL", "i": "INT64", "f": "FP32", "O": "BYTES", "U": "BYTES"}
-ARRAYS: dict[str, Any] = {"string": object, "float": np.float32, "integer": np.int64, "boolean": np.bool_}
+NAMES = {np.dtype(object): "BYTES", **{dtype: name for name, dtype in DTYPES.items()}}
 
 
 def encode(head: dict[str, Any], outputs: dict[str, Any], wanted: list[Wanted]) -> tuple[bytes, bytes | None]:
@@ -25,7 +25,7 @@ def encode(head: dict[str, Any], outputs: dict[str, Any], wanted: list[Wanted]) 
     tail: list[bytes] = []
     for want in wanted:
         array = outputs[want.name]
-        entry = {"name": want.name, "datatype": NAMES[array.dtype.kind], "shape": list(array.shape)}
+        entry = {"name": want.name, "datatype": NAMES[array.dtype], "shape": list(array.shape)}
         if want.is_binary:
             raw = write_tensor(array)
             entry["parameters"] = {"binary_data_size": len(raw)}
@@ -45,29 +45,33 @@ def compress(body: bytes, coding: bytes) -> bytes:
 
 def as_arrays(outputs: dict[str, Any], signature: list[dict[str, Any]]) -> dict[str, Any]:
     """Turn the lists of an isolated worker into arrays of the types that the signature names."""
-    return {spec["name"]: np.asarray(outputs[spec["name"]], dtype=ARRAYS[spec["type"]]) for spec in signature}
+    return {spec["name"]: np.asarray(outputs[spec["name"]], dtype=dtype_of(spec)) for spec in signature}
+
+
+def dtype_of(spec: dict[str, Any]) -> Any:
+    """Return the type of array in which an output is held."""
+    return DTYPES.get(datatype_of(spec), np.dtype(object))
 
 
 def metadata(name: str, versions: list[str], platform: str, signature: dict[str, Any]) -> dict[str, Any]:
     """Describe a model: typed inputs with what they allow, and outputs."""
-    inputs = [
-        {
-            "name": spec["name"],
-            "datatype": OFFERED[spec["type"]],
-            "shape": [-1, 1],
-            "parameters": {
-                "nullable": bool(spec.get("nullable", False)),
-                "categories": spec.get("categories"),
-                "unseen": spec.get("unseen", "refuse"),
-            },
-        }
-        for spec in signature["inputs"]
-    ]
-    outputs = [
-        {"name": spec["name"], "datatype": OFFERED[spec["type"]], "shape": spec.get("shape", [-1]), **_classes(spec)}
-        for spec in signature["outputs"]
-    ]
+    inputs = [_tensor(spec) if spec.get("shape") is not None else _column(spec) for spec in signature["inputs"]]
+    outputs = [{**_tensor(spec), **_classes(spec)} for spec in signature["outputs"]]
     return {"name": name, "versions": versions, "platform": platform, "inputs": inputs, "outputs": outputs}
+
+
+def _column(spec: dict[str, Any]) -> dict[str, Any]:
+    rules = {
+        "nullable": bool(spec.get("nullable", False)),
+        "categories": spec.get("categories"),
+        "unseen": spec.get("unseen", "refuse"),
+    }
+    return {"name": spec["name"], "datatype": OFFERED[spec["type"]], "shape": [-1, 1], "parameters": rules}
+
+
+def _tensor(spec: dict[str, Any]) -> dict[str, Any]:
+    shape = spec.get("shape")
+    return {"name": spec["name"], "datatype": datatype_of(spec), "shape": [-1] if shape is None else shape}
 
 
 def _classes(spec: dict[str, Any]) -> dict[str, Any]:

@@ -237,7 +237,7 @@ def oip_body(error: AimassError) -> dict[str, Any]:
     if error.value is not None:
         body["value"] = shown(error.value)
     if error.allowed is not None:
-        body["allowed"] = error.allowed[:_MAX_ALLOWED] if isinstance(error.allowed, list) else error.allowed
+        body["allowed"] = error.allowed[:_MAX_ALLOWED] if isinstance(error.allowed, list) else shown(error.allowed)
     if error.hint:
         body["hint"] = error.hint
     return body

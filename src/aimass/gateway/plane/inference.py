@@ -17,6 +17,7 @@ from aimass.gateway.plane.errors import WorkerFailed
 from aimass.gateway.plane.metrics import Metrics
 from aimass.gateway.plane.moments import RequestIds, wall
 from aimass.gateway.plane.package import Package
+from aimass.gateway.plane.payload import kept_inputs, kept_outputs
 from aimass.gateway.plane.records import SafeSegments
 from aimass.gateway.plane.replies import OverHttp, ToNobody
 from aimass.gateway.plane.runtimes.single import SingleRow
@@ -205,7 +206,7 @@ class Inference:
             metrics.count("gateway_unseen", labels)
 
     def _record(self, work: Work, outputs: dict[str, Any] | None, status: int) -> None:
-        endpoint, decoded = work.call.endpoint, work.asked.decoded
+        endpoint, decoded, package = work.call.endpoint, work.asked.decoded, work.deployment.loaded.package
         if endpoint.sample < 1.0 and self._share() >= endpoint.sample:
             return
         self._host.records.put(
@@ -217,8 +218,8 @@ class Inference:
                 "status": status,
                 "latency_us": int((perf_counter() - work.started) * 1e6),
                 "rows": decoded.rows,
-                "inputs": decoded.values if endpoint.payload else None,
-                "outputs": _listed(outputs) if endpoint.payload and outputs is not None else None,
+                "inputs": kept_inputs(package, decoded.values) if endpoint.payload else None,
+                "outputs": kept_outputs(package, outputs) if endpoint.payload and outputs is not None else None,
                 "unseen": decoded.unseen,
             }
         )
@@ -258,7 +259,3 @@ def _unexpected(call: Call) -> WorkerFailed:
     """Log what should not have happened, and say that the request failed."""
     _LOG.exception("an inference request on %r failed", call.endpoint.name)
     return WorkerFailed("the model failed on this request")
-
-
-def _listed(outputs: dict[str, Any]) -> dict[str, Any]:
-    return {name: array.tolist() if array.dtype == object else array for name, array in outputs.items()}

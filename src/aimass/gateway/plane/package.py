@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -10,6 +10,8 @@ from typing import Any
 import orjson
 
 from aimass.gateway.plane.columns import DATATYPES, Column
+from aimass.gateway.plane.decode import Input
+from aimass.gateway.plane.tensors import Tensor, datatype_of
 from aimass.kernel.errors import Invalid
 
 PLATFORMS = {"onnx": "onnxruntime_onnx", "python": "aimass_python"}
@@ -21,6 +23,8 @@ class Package:
 
     Attributes
     ----------
+    table
+        The inputs that are columns.
     model
         The bytes of ``model.onnx`` as they were checked; None for a Python package.
     """
@@ -28,8 +32,14 @@ class Package:
     folder: Path
     runtime: str
     signature: dict[str, Any]
-    columns: dict[str, Column]
+    columns: dict[str, Input]
     model: bytes | None
+    table: dict[str, Column] = field(init=False)
+
+    def __post_init__(self) -> None:
+        """Note which inputs are columns."""
+        columns = {name: column for name, column in self.columns.items() if isinstance(column, Column)}
+        object.__setattr__(self, "table", columns)
 
 
 def read_package(folder: Path, unseen: str | None = None) -> Package:
@@ -47,13 +57,18 @@ def read_package(folder: Path, unseen: str | None = None) -> Package:
     for spec in (*signature["inputs"], *signature["outputs"]):
         if spec["type"] not in DATATYPES:
             raise Invalid(f"type {spec['type']!r} of {spec['name']!r} is not known", allowed=sorted(DATATYPES))
+        datatype_of(spec)
     for spec in signature["inputs"] if unseen else ():
         spec["unseen"] = unseen
     runtime = manifest["runtime"]
     if runtime == "onnx" and model is None:
         raise Invalid(f"the package {folder} lists no model.onnx", field="files")
-    columns = {spec["name"]: Column.from_manifest(spec) for spec in signature["inputs"]}
+    columns = {spec["name"]: _input(spec) for spec in signature["inputs"]}
     return Package(folder=folder, runtime=runtime, signature=signature, columns=columns, model=model)
+
+
+def _input(spec: dict[str, Any]) -> Input:
+    return Column.from_manifest(spec) if spec.get("shape") is None else Tensor.from_manifest(spec)
 
 
 def _manifest(folder: Path) -> dict[str, Any]:
@@ -64,9 +79,9 @@ def _manifest(folder: Path) -> dict[str, Any]:
         raise Invalid(f"there is no {path}", field="package", value=str(folder)) from reason
     except orjson.JSONDecodeError as reason:
         raise Invalid(f"{path} is not JSON: {reason}", field="package") from reason
-    for field in ("runtime", "signature", "files"):
-        if not isinstance(manifest, dict) or field not in manifest:
-            raise Invalid(f"{path} has no {field!r}", field=field)
+    for name in ("runtime", "signature", "files"):
+        if not isinstance(manifest, dict) or name not in manifest:
+            raise Invalid(f"{path} has no {name!r}", field=name)
     if manifest["runtime"] not in PLATFORMS:
         raise Invalid(f"runtime {manifest['runtime']!r} is not known", field="runtime", allowed=list(PLATFORMS))
     return manifest

@@ -47,10 +47,11 @@ def _check(name: str, look: Callable[[], str]) -> dict[str, Any]:
 def _manifest(folder: Path) -> str:
     package = verify_package(folder)
     signature = package.manifest.signature
-    if not signature.inputs or not signature.classes:
-        raise BrokenPackage("the signature names no inputs or no classes", field="signature")
-    files = len(package.manifest.files)
-    return f"{files} files match their SHA-256; {len(signature.inputs)} inputs, {len(signature.classes)} classes"
+    if not signature.inputs or not signature.outputs:
+        raise BrokenPackage("the signature names no inputs or no outputs", field="signature")
+    files, answers = len(package.manifest.files), len(signature.outputs)
+    said = f"{len(signature.classes)} classes" if signature.classes else f"{answers} outputs"
+    return f"{files} files match their SHA-256; {len(signature.inputs)} inputs, {said}"
 
 
 def _format(package: Package, origin: str) -> str:

@@ -12,6 +12,7 @@ from typing import Any
 from aimass.models.children.package import replay_samples
 from aimass.models.package import verify_package
 from aimass.models.runtimes import load_model
+from aimass.models.shapes import FREE
 
 MEMORY_BYTES = 8 * 1024**3
 
@@ -21,7 +22,8 @@ def smoke(folder: Path) -> dict[str, Any]:
     package = verify_package(folder)
     model = load_model(package)
     inputs = package.samples()["inputs"]
-    one = {name: values[:1] for name, values in inputs.items()}
+    whole = {c.name for c in package.manifest.signature.inputs if c.shape is not None and c.shape[:1] != (FREE,)}
+    one = {name: values if name in whole else values[:1] for name, values in inputs.items()}
     model.predict(one)
     start = time.perf_counter()
     model.predict(one)

@@ -6,13 +6,15 @@ from typing import Any
 
 import numpy as np
 
-from aimass.gateway.plane.columns import Column
-from aimass.gateway.plane.encode import ARRAYS
+from aimass.gateway.plane.columns import INTEGERS
+from aimass.gateway.plane.decode import Input
+from aimass.gateway.plane.encode import dtype_of
 from aimass.gateway.plane.errors import WorkerFailed
 from aimass.gateway.plane.package import PLATFORMS, Package
 from aimass.gateway.plane.runtimes.port import Done
 from aimass.gateway.plane.runtimes.session import new_session
 from aimass.gateway.plane.runtimes.single import single_row
+from aimass.gateway.plane.tensors import Tensor
 from aimass.kernel.errors import Invalid
 
 _NUMBERS: dict[str, Any] = {
@@ -21,6 +23,14 @@ _NUMBERS: dict[str, Any] = {
     "tensor(int64)": np.int64,
     "tensor(int32)": np.int32,
     "tensor(bool)": np.bool_,
+}
+_PORTS = {
+    "BYTES": "tensor(string)",
+    "BOOL": "tensor(bool)",
+    "FP16": "tensor(float16)",
+    "FP32": "tensor(float)",
+    "FP64": "tensor(double)",
+    **{name: f"tensor({name.lower()})" for name in INTEGERS},
 }
 _FLOATS = frozenset({"tensor(float)", "tensor(double)"})
 
@@ -43,7 +53,7 @@ class OnnxRuntime:
         if missing:
             raise Invalid(f"the graph has no outputs {missing}", field="signature", value=missing, allowed=present)
         self._kinds = {name: _kind(package.columns[name], port) for name, port in ports.items()}
-        self._types = [ARRAYS[spec["type"]] for spec in package.signature["outputs"]]
+        self._types = [dtype_of(spec) for spec in package.signature["outputs"]]
         self.single = single_row(package, self.session, self.run)
 
     def run(self, values: dict[str, Any]) -> dict[str, Any]:
@@ -72,7 +82,12 @@ class OnnxRuntime:
         """Do nothing: the memory goes with the last reference."""
 
 
-def _kind(column: Column, port: str) -> Any:
+def _kind(column: Input, port: str) -> Any:
+    """Return the type of array that an input of the graph takes; None for a tensor, which comes as it is."""
+    if isinstance(column, Tensor):
+        if _PORTS[column.datatype] != port:
+            raise Invalid(f"input {column.name!r} is {column.datatype} in the signature and {port} in the graph")
+        return None
     if column.kind == "string" and port == "tensor(string)":
         return object
     if column.kind == "string" or port not in _NUMBERS:
@@ -85,6 +100,8 @@ def _kind(column: Column, port: str) -> Any:
 
 
 def _array(values: Any, kind: Any) -> Any:
+    if kind is None:
+        return values
     if kind is object:
         values = ["" if value is None else value for value in values]
     return np.asarray(values, dtype=kind).reshape(-1, 1)

@@ -38,9 +38,9 @@ class SingleRow:
         self._run = _inner(session, "_sess").run_with_iobinding
         self._bound = _inner(self._binding, "_iobinding")
         cells = self._bind_numbers(folded.vectors)
-        texts = [c for c in package.columns.values() if c.kind == "string" and c.name not in cells]
+        texts = [c for c in package.table.values() if c.kind == "string" and c.name not in cells]
         self._bind_texts(texts)
-        inputs = [Input(c, cells.get(c.name, ()), self._tensors) for c in package.columns.values()]
+        inputs = [Input(c, cells.get(c.name, ()), self._tensors) for c in package.table.values()]
         self._layouts = Layouts(inputs, list(cells))
         self.learn = self._layouts.learn
         self._bind_outputs(package.signature["outputs"], folded.words)
@@ -137,12 +137,13 @@ def single_row(package: Package, session: onnxruntime.InferenceSession, run: Run
     outputs = package.signature["outputs"]
     if [spec["type"] for spec in outputs] != ["string", "float"] or not outputs[1].get("classes"):
         return None
-    if not all(_fits(column, ports[name]) for name, column in package.columns.items()):
+    columns = package.table
+    if len(columns) != len(ports) or not all(_fits(column, ports[name]) for name, column in columns.items()):
         return None
     for make in (_folded, lambda package: SingleRow(session, package, unfolded(package))):
         try:
             path = make(package)
-            if path is not None and path.agrees(package.columns, run):
+            if path is not None and path.agrees(package.table, run):
                 return path
         except Exception:  # noqa: BLE001, S112 a graph that cannot be bound or folded is served by the general path
             continue

@@ -9,10 +9,14 @@ from typing import Any
 import onnx
 
 from aimass.models.errors import BrokenPackage
-from aimass.models.package import Package, Signature, check_path
+from aimass.models.package import Column, Package, Signature, check_path
+from aimass.models.shapes import FREE
 
 OPERATORS = frozenset({"", "ai.onnx", "ai.onnx.ml"})
-_ELEMENTS = {"string": {onnx.TensorProto.STRING}, "float": {onnx.TensorProto.FLOAT}}
+_ELEMENTS = {
+    "BYTES": "STRING", "BOOL": "BOOL", "FP16": "FLOAT16", "FP32": "FLOAT", "FP64": "DOUBLE",
+    **{f"{sign}INT{bits}": f"{sign}INT{bits}" for sign in ("", "U") for bits in (8, 16, 32, 64)},
+}  # fmt: skip
 
 
 def check(package: Package, file: str) -> str:
@@ -79,16 +83,33 @@ def domains(model: onnx.ModelProto) -> Iterator[str]:
 def check_signature(model: onnx.ModelProto, signature: Signature) -> None:
     """Refuse a graph whose inputs and outputs are not those of the signature."""
     constants = {tensor.name for tensor in model.graph.initializer}
-    inputs = {i.name: i.type.tensor_type.elem_type for i in model.graph.input if i.name not in constants}
+    inputs = {i.name: i.type.tensor_type for i in model.graph.input if i.name not in constants}
     wanted = {column.name for column in signature.inputs}
     if set(inputs) != wanted:
         odd = min(set(inputs) ^ wanted)
         raise BrokenPackage(f"input {odd!r} is not in both signature and graph", field="signature.inputs", value=odd)
     for column in signature.inputs:
-        if inputs[column.name] not in _ELEMENTS["string" if column.type == "string" else "float"]:
-            raise BrokenPackage(
-                f"input {column.name!r} has another type in the graph", field=f"signature.inputs.{column.name}"
-            )
+        _check_input(column, inputs[column.name])
     missing = {output.name for output in signature.outputs} - {output.name for output in model.graph.output}
     if missing:
         raise BrokenPackage(f"the graph has no output {min(missing)!r}", field="signature.outputs")
+
+
+def _check_input(column: Column, port: Any) -> None:
+    """Refuse an input of the graph that has another type or shape than the signature says."""
+    element = column.element if column.shape is not None else "BYTES" if column.type == "string" else "FP32"
+    if port.elem_type != onnx.TensorProto.DataType.Value(_ELEMENTS[element]):
+        raise BrokenPackage(
+            f"input {column.name!r} has another type in the graph", field=f"signature.inputs.{column.name}"
+        )
+    if column.shape is None or not port.HasField("shape"):
+        return
+    sizes = [dim.dim_value if dim.HasField("dim_value") else FREE for dim in port.shape.dim]
+    fits = len(sizes) == len(column.shape)
+    if not fits or any(size not in (FREE, wanted) for size, wanted in zip(sizes, column.shape, strict=True)):
+        raise BrokenPackage(
+            f"input {column.name!r} has shape {list(column.shape)} in the signature and {sizes} in the graph",
+            field=f"signature.inputs.{column.name}.shape",
+            value=list(column.shape),
+            allowed=sizes,
+        )

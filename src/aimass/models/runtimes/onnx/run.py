@@ -8,14 +8,21 @@ from typing import Any
 import numpy as np
 import onnxruntime as ort
 
-from aimass.models.package import Package
+from aimass.models.package import Column, Package
 
 FILE = "model.onnx"
+_DTYPES: dict[str, Any] = {
+    "BYTES": object,
+    "BOOL": np.bool_,
+    "FP16": np.float16,
+    "FP32": np.float32,
+    "FP64": np.float64,
+}
 _QUIET = 3
 
 
 class OnnxModel:
-    """An ONNX graph in memory: one named input per column, shape ``[None, 1]``."""
+    """An ONNX graph in memory: one named input per column, shape ``[None, 1]``, or per tensor."""
 
     def __init__(self, package: Package, *, threads: int = 1) -> None:
         options = ort.SessionOptions()
@@ -31,14 +38,23 @@ class OnnxModel:
 
     def predict(self, columns: Mapping[str, list[Any]]) -> dict[str, list[Any]]:
         """Answer columns of inputs with columns of outputs, row by row."""
-        arrays = {column.name: _TENSORS[column.type](columns[column.name]) for column in self._columns}
+        arrays = {column.name: _array(column, columns[column.name]) for column in self._columns}
         return {name: answer.tolist() for name, answer in self.answer(arrays).items()}
 
     def answer(self, arrays: Mapping[str, Any]) -> dict[str, Any]:
         """Answer arrays of inputs with arrays of outputs; several threads may ask at once."""
-        feeds = {column.name: arrays[column.name].reshape(-1, 1) for column in self._columns}
+        feeds = {
+            column.name: arrays[column.name] if column.shape is not None else arrays[column.name].reshape(-1, 1)
+            for column in self._columns
+        }
         answers = self._session.run(self._outputs, feeds)
         return {name: np.asarray(answer) for name, answer in zip(self._outputs, answers, strict=True)}
+
+
+def _array(column: Column, values: Any) -> Any:
+    if column.shape is not None:
+        return np.asarray(values, dtype=_DTYPES.get(column.element, column.element.lower()))
+    return _COLUMNS[column.type](values)
 
 
 def _strings(values: list[Any]) -> Any:
@@ -49,7 +65,7 @@ def _numbers(values: list[Any]) -> Any:
     return np.array([np.nan if value is None else value for value in values], dtype=np.float32)
 
 
-_TENSORS: dict[str, Callable[[list[Any]], Any]] = {
+_COLUMNS: dict[str, Callable[[list[Any]], Any]] = {
     "string": _strings,
     "float": _numbers,
     "integer": _numbers,
