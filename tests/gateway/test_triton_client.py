@@ -86,7 +86,7 @@ def test_an_error_is_told_by_the_client(triton: Any) -> None:
     from tritonclient.utils import InferenceServerException
 
     tensor = http.InferInput("contract", [1, 1], "BYTES")
-    tensor.set_data_from_numpy(np.array([["Weekly"]], dtype=object))
+    tensor.set_data_from_numpy(np.array([["One year"]], dtype=object))
     with pytest.raises(InferenceServerException, match="is missing"):
         triton.infer("churn", [tensor], headers=key())
 
