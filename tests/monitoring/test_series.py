@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from aimass.kernel.errors import Invalid
 from aimass.kernel.principal import SYSTEM
 from aimass.monitoring.domain.series import GetEndpointMetrics, QuerySeries, Sample, quantile, total
+from aimass.monitoring.domain.shadows import GetShadow
 from aimass.monitoring.service import collect
 from aimass.monitoring.service.ground import Ground
 from aimass.monitoring.service.monitoring import Monitoring
@@ -130,6 +131,35 @@ def test_what_is_older_than_the_window_does_not_count(service: Monitoring, told:
 def test_an_endpoint_without_traffic_has_no_rates(service: Monitoring) -> None:
     found = service.get_endpoint_metrics(SYSTEM, GetEndpointMetrics(**CHURN))
     assert (found.total.requests, found.total.error_rate, found.total.p95_ms, found.revisions) == (0, None, None, [])
+
+
+def test_requests_that_another_answered_are_errors_of_the_one_that_failed(service: Monitoring, told: Any) -> None:
+    labels = {"workspace": "demo", "endpoint": "churn"}
+    saved = {**labels, "revision": "rev-2", "reason": "timeout", "to": "champion"}
+    told(requests(30, revision="rev-1"), requests(8, revision="rev-2"))
+    told({"name": "gateway_fallback", "labels": saved, "value": 2})
+    found = service.get_endpoint_metrics(SYSTEM, GetEndpointMetrics(workspace="demo", endpoint="churn", window_s=300))
+    canary = next(line for line in found.revisions if line.revision == "rev-2")
+    assert (canary.requests, canary.rescued, canary.errors, canary.error_rate) == (10, 2, 2, 0.2)
+    assert (found.total.requests, found.total.rescued, found.total.errors) == (38, 2, 0)
+
+
+def test_a_shadow_is_told_with_its_interval_and_its_differences(service: Monitoring, told: Any) -> None:
+    pair = {"workspace": "demo", "endpoint": "churn", "revision": "rev-1", "shadow": "rev-2"}
+    for outcome, rows in (("same", 180), ("differs", 20), ("failed", 3)):
+        told({"name": "gateway_shadow_rows", "labels": {**pair, "outcome": outcome}, "value": rows})
+    far = {"count": 200, "sum": 2.0, "buckets": [[0.01, 190], [0.2, 10]]}
+    told({"name": "gateway_shadow_difference", "labels": pair, **far})
+    for role, seconds in (("given", 0.2), ("shadow", 0.6)):
+        slow = {"count": 200, "sum": seconds, "buckets": [[0.005, 200]]}
+        told({"name": "gateway_shadow_seconds", "labels": {**pair, "role": role}, **slow})
+    (one,) = service.get_shadow(SYSTEM, GetShadow(workspace="demo", endpoint="churn", window_s=300)).shadows
+    assert (one.rows, one.differing, one.failed, one.share) == (200, 20, 3, 0.1)
+    assert one.share_low is not None
+    assert one.share_low < 0.1 < (one.share_high or 0)
+    assert (one.mean_difference, one.max_difference) == (0.01, 0.2)
+    assert one.latency_difference_ms == pytest.approx(2.0)
+    assert service.get_shadow(SYSTEM, GetShadow(workspace="demo", endpoint="other")).shadows == []
 
 
 def test_lines_are_put_together_by_the_labels_that_are_wanted(service: Monitoring, told: Any) -> None:

@@ -12,7 +12,10 @@ import pytest
 from aimass.access import CreateWorkspace
 from aimass.kernel.principal import SYSTEM
 from aimass.monitoring.domain.alerts import ListAlerts
+from aimass.monitoring.domain.shadows import GetShadow, Shadow
 from aimass.serving.domain.commands import CreateEndpoint
+from tests.fixtures import gateway as plane
+from tests.fixtures.packages import oip
 from tests.fixtures.served import Served, served
 from tests.fixtures.site import ROLES, Visitor, unnamed_actions
 
@@ -175,6 +178,33 @@ def test_traffic_is_shared_and_taken_back(stage: Served, operator: Visitor) -> N
     assert dict(stage.endpoint().traffic.weights) == {"champion": 70, "canary": 30}
     wrong = operator.do("POST", f"{AT}/traffic", name=["champion", "canary"], weight=["60", "60"])
     assert (wrong.status_code, wrong.json()["field"]) == (400, "weights")
+
+
+def test_a_whole_policy_is_set_shown_and_its_shadow_compared(stage: Served, operator: Visitor) -> None:
+    form = {"name": ["champion", "canary"], "weight": ["100", "0"], "shadow": "canary", "fallback": "canary"}
+    form |= {"split": "header", "split_by": "X-Session", "fallback_on": ["error"], "fallback_after_s": "0.5"}
+    form |= {"static": '{"label": "No", "probabilities": [1, 0]}'}
+    answer = operator.do("POST", f"{AT}/traffic", **form)
+    assert toast(answer) == "The traffic is shared anew"
+    back = json.loads(answer.headers["hx-trigger"])["toast"]["undo"]
+    page = stage.site.visitor("viewer").open(AT).text
+    for text in ("assigned by the header x-session", "canary shadows 100 %", "a static answer stands in"):
+        assert text in page
+    assert "split_by x-session" in stage.site.visitor("viewer").open(f"{AT}/history").text
+    wish = GetShadow(workspace="demo", endpoint="churn")
+
+    def shadows() -> list[Shadow]:
+        plane.ask(stage.gateway, "POST", "/v2/models/churn/infer", oip(c0="plus", c1=50.0), key=stage.key)
+        stage.monitoring.collect()
+        return stage.monitoring.get_shadow(SYSTEM, wish).shadows
+
+    stage.until(shadows)
+    (shadow,) = shadows()
+    assert (shadow.deployment, shadow.shadow_deployment, shadow.failed) == ("champion", "canary", 0)
+    assert "The shadow beside what was answered" in stage.site.visitor("viewer").open(AT).text
+    assert toast(operator.do("POST", back)) == "The traffic is as before"
+    wrong = operator.do("POST", f"{AT}/traffic", **{**form, "static": "{"})
+    assert (wrong.status_code, wrong.json()["field"]) == (400, "static")
 
 
 def test_a_deployment_stops_and_starts_again(stage: Served, operator: Visitor) -> None:

@@ -40,6 +40,20 @@ def test_applying_twice_changes_nothing_the_second_time(stage: Stage) -> None:
     assert apply(stage, exported) == ("none", [])
 
 
+def test_a_whole_policy_is_written_applied_and_taken_back(stage: Stage) -> None:
+    said = {"split": "consumer", "fallback": "canary", "fallback_on": ["error"], "fallback_after_s": 0.5}
+    said |= {"shadow_percent": 10, "static": {"label": "No", "probabilities": [1.0, 0.0]}}
+    wanted = {**WANTED, "traffic": {**WANTED["traffic"], **said}}
+    apply(stage, wanted)
+    exported = next(d for d in ENDPOINT.export(stage.rooms.registry, ANN, "demo") if d["name"] == "leavers")
+    assert exported["traffic"] == wanted["traffic"]
+    assert apply(stage, exported) == ("none", [])
+    assert "traffic" in apply(stage, WANTED)[1]
+    assert stage.endpoint("leavers").traffic.static is None
+    with pytest.raises(Invalid, match="no way to assign"):
+        apply(stage, {**WANTED, "traffic": {**WANTED["traffic"], "split": "moon"}})
+
+
 def test_a_dry_run_tells_the_differences_and_does_nothing(stage: Stage) -> None:
     apply(stage, WANTED)
     changed = {**WANTED, "sample": 1.0}

@@ -9,6 +9,7 @@ from aimass.infra.database import Database, events_log, lineage_edges
 from aimass.kernel.errors import Conflict, Forbidden, Invalid, Stale
 from aimass.kernel.principal import Grant, Principal
 from aimass.serving import Endpoint, ListHistory, ListRevisions, OneEndpoint, Promote, RollBack, SetTraffic
+from tests.fixtures.gateway import wait_for
 from tests.fixtures.rooms import person
 from tests.fixtures.stage import ANN, Stage
 
@@ -162,3 +163,57 @@ def test_the_snippets_are_programs_with_a_sample(live: Stage) -> None:
     assert '"name": "c0"' in shown.curl
     for program in (shown.python, shown.tritonclient):
         compile(program, "snippet", "exec")
+
+
+def policy(stage: Stage, **said: object) -> Endpoint:
+    weights = {name: 100 if name == "champion" else 0 for name in ("champion", "canary")}
+    command = SetTraffic(workspace="demo", endpoint="churn", weights=weights)
+    return stage.serving.set_traffic(ANN, replace(command, **said))  # pyright: ignore[reportArgumentType]
+
+
+STATIC = {"label": "No", "probabilities": [1, 0]}
+
+
+def test_a_policy_is_kept_told_and_taken_back_part_by_part(canary: Stage) -> None:
+    policy(canary, split="header", split_by="X-Session", fallback="canary", static=STATIC, reason="trial")
+    policy(canary, shadow_percent=20, fallback_on=["timeout", "error"], fallback_after_s=0.5)
+    traffic = canary.endpoint().traffic
+    assert (traffic.split, traffic.split_by, traffic.fallback) == ("header", "x-session", "canary")
+    assert (traffic.shadow_percent, traffic.fallback_on, traffic.fallback_after_s) == (20, ["error", "timeout"], 0.5)
+    assert traffic.static == {"label": "No", "probabilities": [1.0, 0.0]}
+    entries = canary.serving.list_history(ANN, ListHistory(workspace="demo", endpoint="churn")).items
+    assert entries[0].policy["shadow_percent"] == 20
+    assert entries[1].policy["split_by"] == "x-session"
+    policy(canary, split="random", fallback="", static={}, shadow_percent=100, fallback_after_s=0)
+    traffic = canary.endpoint().traffic
+    assert (traffic.split, traffic.fallback, traffic.static, traffic.fallback_after_s) == ("random", None, None, None)
+
+
+def test_what_a_policy_cannot_say_is_named(canary: Stage) -> None:
+    for said, field, text in (
+        ({"split": "header"}, "split_by", "needs its name"),
+        ({"split": "header", "split_by": "Authorization"}, "split_by", "no header to assign"),
+        ({"split": "moon"}, "split", "no way to assign"),
+        ({"fallback_on": ["rain"]}, "fallback_on", "no trouble"),
+        ({"shadow_percent": 0}, "shadow_percent", "no percentage"),
+        ({"fallback_after_s": -1.0}, "fallback_after_s", "no time"),
+        ({"static": {"label": "No"}}, "static", "needs 2 numbers"),
+        ({"static": {**STATIC, "score": 1}}, "static", "no output 'score'"),
+        ({"static": {**STATIC, "label": "Maybe"}}, "static", "no class of the model"),
+        ({"static": {**STATIC, "label": 7}}, "static", "needs a string"),
+    ):
+        with pytest.raises(Invalid, match=text) as refused:
+            policy(canary, **said)
+        assert refused.value.field == field
+
+
+def test_the_gateway_gives_the_static_answer_that_control_keeps(live: Stage) -> None:
+    command = SetTraffic(workspace="demo", endpoint="churn", weights={"champion": 100}, static=STATIC)
+    live.deploy(None, model="scikit", model_version=1, name="champion")
+    live.until(lambda: live.deployment().state == "READY" and live.deployment().model == "scikit")
+    live.serving.set_traffic(ANN, command)
+    live.applied()
+    assert live.infer().status == 200
+    live.serving.reconciler._ground.pool.close()
+    wait_for(lambda: live.infer().headers.get("x-aimass-fallback") == "champion: not_ready")
+    assert live.infer().json()["outputs"][0]["data"] == ["No"]

@@ -76,7 +76,15 @@ class RouteTarget:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Route:
-    """An address that answers inference, and the policies on it."""
+    """An address that answers inference, and the policies on it.
+
+    Attributes
+    ----------
+    split
+        By what requests are assigned to targets: ``random``, ``consumer``, ``header <name>`` or ``parameter <name>``.
+    has_static
+        Whether a static answer stands in when nobody else can answer.
+    """
 
     workspace: str
     endpoint: str
@@ -88,6 +96,8 @@ class Route:
     targets: list[RouteTarget]
     shadow: str | None
     fallback: str | None
+    split: str
+    has_static: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -215,6 +215,7 @@ def _endpoint(endpoint: PublishedEndpoint) -> dict[str, Any]:
         "max_body_bytes": endpoint.max_body_bytes,
         "record": {"sample": endpoint.sample, "payload": endpoint.payload},
         "deployments": [_deployment(one) for one in endpoint.deployments],
+        "traffic": dict(endpoint.traffic),
         "shadow": None if endpoint.shadow is None else _deployment(endpoint.shadow),
         "fallback": None if endpoint.fallback is None else _deployment(endpoint.fallback),
     }

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
+from typing import Any
 
 from aimass.access import Access, GatewayKey
 from aimass.gateway.domain import (
@@ -151,6 +152,17 @@ def _keys(keys: Iterable[GatewayKey]) -> list[ConsumerKey]:
     return [ConsumerKey(id=key.id, use=list(key.use), expires_at=key.expires_at) for key in keys]
 
 
+def _split(traffic: Mapping[str, Any]) -> str:
+    """Say by what requests are assigned.
+
+    Examples
+    --------
+    >>> _split({"split": "header", "split_by": "x-session"}), _split({})
+    ('header x-session', 'random')
+    """
+    return f"{traffic.get('split', 'random')} {traffic.get('split_by', '')}".strip()
+
+
 def _route(endpoint: PublishedEndpoint) -> Route:
     targets = [
         RouteTarget(deployment=one.name, model=one.model, version=one.version, weight=one.weight, runtime=one.runtime)
@@ -167,4 +179,6 @@ def _route(endpoint: PublishedEndpoint) -> Route:
         targets=targets,
         shadow=endpoint.shadow.name if endpoint.shadow else None,
         fallback=endpoint.fallback.name if endpoint.fallback else None,
+        split=_split(endpoint.traffic),
+        has_static=bool(endpoint.traffic.get("static")),
     )

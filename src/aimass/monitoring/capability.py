@@ -61,6 +61,7 @@ CAPABILITY = Capability(
         "services.figures": f"{_FACES}.figures:figures",
         "gateway.consumers": f"{_FACES}.figures:consumers",
         "services.overview": f"{_FACES}.panels:overview",
+        "services.shadow": f"{_FACES}.shadows:shadow",
         "services.drift": f"{_FACES}.panels:drift",
         "services.records": f"{_FACES}.panels:records",
         "services.record": f"{_FACES}.panels:record",

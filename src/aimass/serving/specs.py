@@ -16,6 +16,7 @@ from aimass.serving.domain.commands import (
     OneEndpoint,
     SetTraffic,
 )
+from aimass.serving.domain.policy import PLAIN
 from aimass.serving.domain.things import Deployment, Endpoint
 from aimass.serving.service.serving import Serving
 
@@ -87,10 +88,13 @@ def _make(
             serving.deploy(who, deploy)
     traffic = document.get("traffic")
     if traffic and traffic != before["traffic"]:
-        shadow, fallback = traffic.get("shadow") or "", traffic.get("fallback") or ""
-        weights = traffic["weights"]
-        share = SetTraffic(workspace=workspace, endpoint=name, weights=weights, shadow=shadow, fallback=fallback)
-        serving.set_traffic(who, share)
+        serving.set_traffic(who, SetTraffic(workspace=workspace, endpoint=name, **_whole(traffic)))
+
+
+def _whole(traffic: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a document's traffic as a command that leaves nothing as it is."""
+    wish: dict[str, Any] = {**PLAIN, "shadow": "", "fallback": "", **traffic}
+    return {**wish, "static": wish["static"] or {}, "fallback_after_s": wish["fallback_after_s"] or 0}
 
 
 def _document(endpoint: Endpoint) -> dict[str, Any]:
@@ -110,9 +114,14 @@ def _document(endpoint: Endpoint) -> dict[str, Any]:
     }
     traffic = endpoint.traffic
     if traffic.weights:
-        beside = {role: getattr(traffic, role) for role in ("shadow", "fallback") if getattr(traffic, role)}
-        document["traffic"] = {"weights": dict(traffic.weights), **beside}
+        said = {name: getattr(traffic, name) for name in (*PLAIN, "shadow", "fallback")}
+        document["traffic"] = {"weights": dict(traffic.weights), **_unlike_plain(said)}
     return document
+
+
+def _unlike_plain(said: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the parts of a policy that say something."""
+    return {name: value for name, value in said.items() if value and value != PLAIN.get(name)}
 
 
 def _part(one: Deployment) -> dict[str, Any]:
@@ -135,7 +144,7 @@ def _check(document: Mapping[str, Any]) -> None:
         _known(part, {"name", *_PARTS}, "deployments")
     traffic = document.get("traffic")
     if traffic is not None:
-        _known(traffic, {"weights", "shadow", "fallback"}, "traffic")
+        _known(traffic, {"weights", "shadow", "fallback", *PLAIN}, "traffic")
         if not isinstance(traffic.get("weights"), dict):
             raise Invalid("traffic needs weights", field="traffic.weights", value=traffic.get("weights"))
 

@@ -66,6 +66,8 @@ class Route:
     targets: list[RouteTarget]
     shadow: str | None
     fallback: str | None
+    split: str
+    has_static: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

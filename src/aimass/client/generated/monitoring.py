@@ -23,6 +23,7 @@ from aimass.client.generated.monitoring_types import (
     Recording,
     SeriesAnswer,
     SeriesName,
+    ShadowReport,
 )
 from aimass.kernel.pages import Page
 
@@ -240,6 +241,16 @@ class MonitoringCalls(Calls):
             "monitoring.get_rule",
             {"rule": rule, "workspace": workspace, "expected_version": expected_version},
             AlertRule,
+        )
+
+    def get_shadow(
+        self, *, endpoint: str, workspace: str | None = None, window_s: int | None = None, until: datetime | None = None
+    ) -> ShadowReport:
+        """Compare the shadow of an endpoint with what was answered: labels, probabilities and time, on the same rows."""
+        return self._call(
+            "monitoring.get_shadow",
+            {"endpoint": endpoint, "workspace": workspace, "window_s": window_s, "until": until},
+            ShadowReport,
         )
 
     def list_alerts(
@@ -662,6 +673,16 @@ class AsyncMonitoringCalls(AsyncCalls):
             "monitoring.get_rule",
             {"rule": rule, "workspace": workspace, "expected_version": expected_version},
             AlertRule,
+        )
+
+    async def get_shadow(
+        self, *, endpoint: str, workspace: str | None = None, window_s: int | None = None, until: datetime | None = None
+    ) -> ShadowReport:
+        """Compare the shadow of an endpoint with what was answered: labels, probabilities and time, on the same rows."""
+        return await self._call(
+            "monitoring.get_shadow",
+            {"endpoint": endpoint, "workspace": workspace, "window_s": window_s, "until": until},
+            ShadowReport,
         )
 
     async def list_alerts(

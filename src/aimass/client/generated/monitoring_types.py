@@ -245,6 +245,7 @@ class Traffic:
     errors: int = 0
     error_rate: float | None = None
     refused: int = 0
+    rescued: int = 0
     mean_ms: float | None = None
     p50_ms: float | None = None
     p95_ms: float | None = None
@@ -279,6 +280,42 @@ class Damage:
     offset: int
     reason: str
     found_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ShadowReport:
+    """The shadows of an endpoint in a window."""
+
+    endpoint: str
+    since: datetime
+    until: datetime
+    shadows: list[Shadow]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Shadow:
+    """One revision that answered, and its shadow, on the same rows."""
+
+    revision: str
+    shadow: str
+    deployment: str = ""
+    shadow_deployment: str = ""
+    rows: int = 0
+    differing: int = 0
+    share: float | None = None
+    share_low: float | None = None
+    share_high: float | None = None
+    failed: int = 0
+    strange: int = 0
+    mean_difference: float | None = None
+    p95_difference: float | None = None
+    max_difference: float | None = None
+    given_ms: float | None = None
+    shadow_ms: float | None = None
+    given_p95_ms: float | None = None
+    shadow_p95_ms: float | None = None
+    latency_difference_ms: float | None = None
+    histogram: dict[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -321,6 +358,7 @@ class InferenceRecord:
     inputs: dict[str, Any]
     outputs: dict[str, Any]
     origin: Literal["live", "batch"]
+    fallback: str
     label: str | None
     probabilities: list[float] | None
     unseen: list[str]

@@ -75,8 +75,14 @@ class TrafficPolicy:
     """How the requests of an endpoint are shared among its deployments."""
 
     weights: dict[str, int] = field(default_factory=dict)
+    split: Literal["random", "consumer", "header", "parameter"] = "random"
+    split_by: str = ""
     shadow: str | None = None
+    shadow_percent: int = 100
     fallback: str | None = None
+    fallback_on: list[Literal["not_ready", "error", "timeout"]] = field(default_factory=list)
+    fallback_after_s: float | None = None
+    static: dict[str, Any] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -193,6 +199,7 @@ class HistoryEntry:
     actor: str
     reason: str
     weights: dict[str, int]
+    policy: dict[str, Any] = field(default_factory=dict)
     deployment: str | None = None
     model: str | None = None
     model_version: int | None = None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, Protocol
 
@@ -10,6 +11,7 @@ from aimass.gateway.plane.connection import Connection, Sink
 from aimass.gateway.plane.decode import Decoded, Wanted
 from aimass.gateway.plane.http import RequestHead
 from aimass.gateway.plane.package import Package
+from aimass.gateway.plane.policy import PARAMETER
 from aimass.gateway.plane.snapshot import Deployment, Endpoint
 from aimass.kernel.errors import AimassError
 
@@ -26,6 +28,10 @@ class Call:
         How much of the body is JSON; None when all of it is.
     coding, accepts
         How the body is packed, and how the answer may be packed; empty for not at all.
+    session
+        The header by which the endpoint assigns requests, where it has one.
+    share
+        Where the caller stands in the split of the traffic; None where that is left to chance, or to the body.
     is_bare
         Whether the body is JSON of the Open Inference Protocol and nothing else, so that the cheap path may read it.
     """
@@ -40,11 +46,16 @@ class Call:
     json_bytes: int | None = None
     coding: bytes = b""
     accepts: bytes = b""
+    session: str | None = None
+    share: float | None = field(init=False)
     is_bare: bool = field(init=False)
 
     def __post_init__(self) -> None:
-        """Note whether the cheap path may read the body."""
-        self.is_bare = self.dialect.has_cheap_path and self.json_bytes is None and not self.coding
+        """Note where the caller stands in a split by consumer or header, and whether the cheap path may read the body."""
+        split = self.endpoint.split
+        self.share = None if split.by == PARAMETER else split.share(self.key.consumer, self.session)
+        is_plain = self.json_bytes is None and not self.coding and split.by != PARAMETER
+        self.is_bare = self.dialect.has_cheap_path and is_plain
 
 
 @dataclass(slots=True, kw_only=True)
@@ -73,6 +84,9 @@ class Written:
     body: bytes
     kind: bytes = b"application/json"
     extra: bytes = b""
+
+
+Read = Callable[[Package], Asked]
 
 
 class Dialect(Protocol):
@@ -133,6 +147,8 @@ class Work:
         When it came, in seconds since the epoch.
     started, read_at
         When it came and when it was read, in seconds of ``perf_counter``.
+    rescue
+        Who failed and how, when another answers in place of the chosen deployment; empty otherwise.
     """
 
     call: Call
@@ -142,6 +158,8 @@ class Work:
     now: float
     started: float
     read_at: float
+    read: Read | None = None
+    rescue: str = ""
 
     @property
     def id(self) -> str:

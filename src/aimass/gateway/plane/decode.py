@@ -197,6 +197,11 @@ def _listed(data: Any, name: str, rows: int) -> list[Any]:
     return data
 
 
+def parameters_of(document: dict[str, Any]) -> dict[str, Any]:
+    """Return what a request says besides its inputs."""
+    return _parameters(document, "request")
+
+
 def wanted_outputs(document: dict[str, Any], names: list[str]) -> list[Wanted]:
     """Return the outputs that the request asks for, all of them when it names none."""
     default = bool(_parameters(document, "request").get("binary_data_output", False))

@@ -111,8 +111,16 @@ def new_call(dialect: Dialect, key: Key, endpoint: Endpoint, head: RequestHead, 
         kind=(head.get(b"content-type") or b"").partition(b";")[0].strip().lower(),
         json_bytes=None if text is None else int(text),
         coding=b"" if coding in _CODINGS else coding,
+        session=_session(endpoint, head),
         accepts=reply_coding(head.get(b"accept-encoding") or b""),
     )
+
+
+def _session(endpoint: Endpoint, head: RequestHead) -> str | None:
+    """Return the header by which an endpoint assigns requests."""
+    name = endpoint.split.header
+    value = head.get(name) if name else None
+    return None if value is None else value.decode("latin-1")
 
 
 def reply_coding(accepted: bytes) -> bytes:
@@ -136,5 +144,8 @@ def unpacked(call: Call, body: bytes) -> bytes:
 
 
 def chosen(endpoint: Endpoint, version: str) -> Deployment:
-    """Return the deployment of a version, or the one that answers most."""
-    return endpoint.of_version(version) if version else endpoint.choose(0.0)
+    """Return the deployment of a version, or the first one with traffic, or who answers in its place."""
+    if version:
+        return endpoint.of_version(version)
+    found = endpoint.choose(0.0)
+    return endpoint.fallback if endpoint.fallback is not None and not found.is_ready else found

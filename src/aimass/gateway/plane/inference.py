@@ -10,18 +10,19 @@ from typing import Any, Protocol
 
 import orjson
 
-from aimass.gateway.plane.calls import Asked, Call, Caller, Work
+from aimass.gateway.plane.calls import Asked, Call, Caller, Read, Work
 from aimass.gateway.plane.connection import Connection
 from aimass.gateway.plane.decode import Decoded
 from aimass.gateway.plane.errors import WorkerFailed
 from aimass.gateway.plane.metrics import Metrics
 from aimass.gateway.plane.moments import RequestIds, wall
-from aimass.gateway.plane.package import Package
 from aimass.gateway.plane.payload import kept_inputs, kept_outputs
+from aimass.gateway.plane.policy import PARAMETER, trouble_of
 from aimass.gateway.plane.records import SafeSegments
 from aimass.gateway.plane.replies import OverHttp, ToNobody
 from aimass.gateway.plane.runtimes.single import SingleRow
-from aimass.gateway.plane.snapshot import Deployment, Served
+from aimass.gateway.plane.shadows import Given, ShadowStats
+from aimass.gateway.plane.snapshot import Deployment, Endpoint, Served
 from aimass.infra.segments import frame
 from aimass.kernel.errors import AimassError
 
@@ -29,7 +30,6 @@ _LOG = logging.getLogger(__name__)
 _NUMPY = orjson.OPT_SERIALIZE_NUMPY
 _CLOSE = b"Connection: close\r\n"
 _NOBODY = ToNobody()
-Read = Callable[[Package], Asked]
 
 
 class Host(Protocol):
@@ -90,7 +90,9 @@ class Inference:
     def _admit(self, call: Call, now: float) -> Deployment:
         """Let a request in, and choose who answers it."""
         call.key.admit(now)
-        return call.endpoint.of_version(call.version) if call.version else call.endpoint.choose(self._share())
+        if call.version:
+            return call.endpoint.of_version(call.version)
+        return call.endpoint.choose(self._share() if call.share is None else call.share)
 
     # -- one row, the cheap way
 
@@ -115,9 +117,10 @@ class Inference:
             values = (inputs, label, probabilities) if endpoint.payload else ()
             record = served.record % (id_, now, seconds * 1e6, *values)
             self._host.records.pending.append(frame(record))
-        if endpoint.shadow is not None:
+        if endpoint.shadow is not None and self._is_shadowed(endpoint):
             decoded = Decoded(rows=1, values=orjson.loads(b"{%b}" % inputs), unseen=[])
-            self._shadow(call, endpoint.shadow, Asked(id=id_.decode(), decoded=decoded, wanted=[]), now)
+            asked = Asked(id=id_.decode(), decoded=decoded, wanted=[])
+            self._shadow(call, deployment, asked, now, Given(outputs=single.outputs(label), seconds=seconds))
         size = served.reply_size + len(id_) + len(label) + len(probabilities)
         close = b"" if connection.keep else _CLOSE
         connection.send(served.reply % (close, id_, size, id_, label, probabilities))
@@ -146,6 +149,8 @@ class Inference:
         """Read a request and run it; ``lesson`` is a body that the cheap path may learn from."""
         try:
             asked = read(deployment.loaded.package)
+            if call.endpoint.split.by == PARAMETER and not call.version:
+                deployment, asked = self._by_parameter(call, deployment, asked, read)
         except AimassError as error:
             self._refuse(call, caller, error, deployment)
             return
@@ -164,16 +169,28 @@ class Inference:
             now=times[0],
             started=times[1],
             read_at=perf_counter(),
+            read=read,
         )
         self._run(work, self._done)
 
+    def _by_parameter(self, call: Call, deployment: Deployment, asked: Asked, read: Read) -> tuple[Deployment, Asked]:
+        """Choose by a parameter of the request; another deployment than the one it was read for reads it again."""
+        split = call.endpoint.split
+        value = asked.parameters.get(split.name)
+        share = split.share(call.key.consumer, None if value is None else str(value))
+        chosen = call.endpoint.choose(self._share() if share is None else share)
+        return (deployment, asked) if chosen is deployment else (chosen, read(chosen.loaded.package))
+
     def _run(self, work: Work, done: Callable[[Work, dict[str, Any] | None, AimassError | None], None]) -> None:
         """Run the model; ``done`` is called at once, or when the worker has answered."""
-        decoded = work.asked.decoded
+        decoded, endpoint = work.asked.decoded, work.call.endpoint
+        timeout_s = endpoint.timeout_s
+        if endpoint.rescue.after_s is not None and not work.rescue:
+            timeout_s = min(timeout_s, endpoint.rescue.after_s)
         work.deployment.loaded.runtime.start(
             decoded.values,
             decoded.rows,
-            work.call.endpoint.timeout_s,
+            timeout_s,
             lambda outputs, error: done(work, outputs, error),
         )
 
@@ -188,14 +205,67 @@ class Inference:
                 error = _unexpected(work.call)
         if outputs is None or error is not None:
             error = error or WorkerFailed()
-            self._record(work, None, error.status)
-            self._refuse(work.call, work.caller, error, work.deployment)
+            if not self._rescue(work, error):
+                self._record(work, None, error.status)
+                self._refuse(work.call, work.caller, error, work.deployment)
             return
         self._record(work, outputs, 200)
         self._count(work)
-        if work.call.endpoint.shadow is not None:
-            self._shadow(work.call, work.call.endpoint.shadow, work.asked, work.now)
+        endpoint = work.call.endpoint
+        if endpoint.shadow is not None and not work.rescue and self._is_shadowed(endpoint):
+            given = Given(outputs=outputs, seconds=perf_counter() - work.read_at)
+            self._shadow(work.call, work.deployment, work.asked, work.now, given)
         work.caller.send(work, answer)
+
+    # -- another answers in its place
+
+    def _rescue(self, work: Work, error: AimassError) -> bool:
+        """Let the fallback, or the static answer, take a request over; tell whether one does."""
+        endpoint, trouble = work.call.endpoint, trouble_of(error)
+        if trouble not in endpoint.rescue.on or work.call.version:
+            return False
+        fallback = endpoint.fallback
+        if fallback is not None and fallback.id != work.deployment.id and not work.rescue and fallback.is_ready:
+            try:
+                asked = work.asked if work.read is None else work.read(fallback.loaded.package)
+            except Exception:  # noqa: BLE001 the fallback takes other inputs: it cannot answer this request
+                return self._static(work, trouble)
+            asked.id = work.asked.id
+            self._took_over(work, trouble, fallback.name)
+            self._run(self._instead(work, fallback, asked, trouble), self._done)
+            return True
+        return self._static(work, trouble)
+
+    def _static(self, work: Work, trouble: str) -> bool:
+        """Give the static answer, where there is one for what was asked."""
+        if work.call.endpoint.static is None:
+            return False
+        answer, stands_for = work.call.endpoint.static
+        if work.deployment is stands_for or not answer.has([want.name for want in work.asked.wanted]):
+            return False
+        self._took_over(work, trouble, stands_for.name)
+        self._done(self._instead(work, stands_for, work.asked, trouble), answer.outputs(work.asked.decoded.rows), None)
+        return True
+
+    def _took_over(self, work: Work, trouble: str, to: str) -> None:
+        """Count a request under the revision that failed; how long it took counts for that one too."""
+        endpoint, failed = work.call.endpoint, work.deployment
+        labels = (("endpoint", endpoint.name), ("reason", trouble), ("revision", failed.revision), ("to", to))
+        self._host.metrics.count("gateway_fallback", (*labels, ("workspace", endpoint.workspace)))
+        failed.latency.observe(perf_counter() - work.started)
+
+    def _instead(self, work: Work, deployment: Deployment, asked: Asked, trouble: str) -> Work:
+        now = perf_counter()
+        return Work(
+            call=work.call,
+            caller=work.caller,
+            deployment=deployment,
+            asked=asked,
+            now=work.now,
+            started=now,
+            read_at=now,
+            rescue=f"{work.deployment.name}: {trouble}" if not work.rescue else f"{work.rescue}, then {trouble}",
+        )
 
     def _count(self, work: Work) -> None:
         endpoint, deployment, metrics = work.call.endpoint, work.deployment, self._host.metrics
@@ -221,6 +291,7 @@ class Inference:
                 "inputs": kept_inputs(package, decoded.values) if endpoint.payload else None,
                 "outputs": kept_outputs(package, outputs) if endpoint.payload and outputs is not None else None,
                 "unseen": decoded.unseen,
+                **({"fallback": work.rescue} if work.rescue else {}),
             }
         )
 
@@ -234,25 +305,42 @@ class Inference:
 
     # -- shadows
 
-    def _shadow(self, call: Call, deployment: Deployment, asked: Asked, now: float) -> None:
-        self._host.later(lambda: self._run_shadow(call, deployment, asked, now))
+    def _is_shadowed(self, endpoint: Endpoint) -> bool:
+        """Tell whether the shadow gets a copy of this request."""
+        return endpoint.shadow_share >= 1.0 or self._share() < endpoint.shadow_share
 
-    def _run_shadow(self, call: Call, deployment: Deployment, asked: Asked, now: float) -> None:
+    def _shadow(self, call: Call, answered: Deployment, asked: Asked, now: float, given: Given) -> None:
+        self._host.later(lambda: self._run_shadow(call, answered, asked, now, given))
+
+    def _run_shadow(self, call: Call, answered: Deployment, asked: Asked, now: float, given: Given) -> None:
+        shadow = call.endpoint.shadow
+        if shadow is None:
+            return
         started = perf_counter()
         work = Work(
             call=call,
             caller=_NOBODY,
-            deployment=deployment,
+            deployment=shadow,
             asked=asked,
             now=now,
             started=started,
             read_at=started,
         )
-        self._run(work, self._shadow_done)
 
-    def _shadow_done(self, work: Work, outputs: dict[str, Any] | None, error: AimassError | None) -> None:
-        work.deployment.latency.observe(perf_counter() - work.started)
-        self._record(work, outputs, 200 if error is None else error.status)
+        def done(work: Work, outputs: dict[str, Any] | None, error: AimassError | None) -> None:
+            seconds = perf_counter() - started
+            shadow.latency.observe(seconds)
+            stats = answered.stats.get(shadow.revision) or self._stats(call.endpoint, answered, shadow)
+            stats.compare(given, asked.decoded.rows, outputs if error is None else None, seconds)
+            self._record(work, outputs, 200 if error is None else error.status)
+
+        self._run(work, done)
+
+    def _stats(self, endpoint: Endpoint, answered: Deployment, shadow: Deployment) -> ShadowStats:
+        labels = (("endpoint", endpoint.name), ("revision", answered.revision), ("shadow", shadow.revision))
+        stats = ShadowStats.of(self._host.metrics, (*labels, ("workspace", endpoint.workspace)))
+        answered.stats[shadow.revision] = stats
+        return stats
 
 
 def _unexpected(call: Call) -> WorkerFailed:

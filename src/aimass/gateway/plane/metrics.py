@@ -10,6 +10,7 @@ Labels = tuple[tuple[str, str], ...]
 BOUNDS = (
     0.00005, 0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0
 )  # fmt: skip
+_LATENCY = "gateway_latency_seconds"
 _HELP = {
     "gateway_requests": "Inference requests by endpoint, revision, consumer and status code.",
     "gateway_latency_seconds": "Time from the whole request to its answer.",
@@ -17,6 +18,10 @@ _HELP = {
     "gateway_passthrough": "Requests passed through to control, by status code.",
     "gateway_records_lost": "Inference records that could not be written.",
     "gateway_unseen": "Values that the model has never seen and that were served, by column.",
+    "gateway_fallback": "Requests that another deployment or the static answer took over, by the revision that failed.",
+    "gateway_shadow_rows": "Rows that a shadow answered too, by whether its label was the same.",
+    "gateway_shadow_difference": "Largest difference of a row's probabilities between a shadow and what was answered.",
+    "gateway_shadow_seconds": "Time of the model alone, of the answer that was given and of the shadow.",
     "gateway_shadow_dropped": "Shadow requests that were not run because too many were waiting.",
 }
 
@@ -34,15 +39,16 @@ class Counter:
 class Histogram:
     """Counts observations into fixed buckets."""
 
-    __slots__ = ("counts", "flushed", "flushed_sum", "sum")
+    __slots__ = ("bounds", "counts", "flushed", "flushed_sum", "sum")
 
-    def __init__(self) -> None:
-        self.counts = [0] * (len(BOUNDS) + 1)
+    def __init__(self, bounds: tuple[float, ...] = BOUNDS) -> None:
+        self.bounds = bounds
+        self.counts = [0] * (len(bounds) + 1)
         self.sum = 0.0
         self.flushed = list(self.counts)
         self.flushed_sum = 0.0
 
-    def observe(self, seconds: float) -> None:
+    def observe(self, value: float) -> None:
         """Add one observation.
 
         Examples
@@ -52,8 +58,8 @@ class Histogram:
         >>> sum(h.counts)
         1
         """
-        self.counts[bisect_left(BOUNDS, seconds)] += 1
-        self.sum += seconds
+        self.counts[bisect_left(self.bounds, value)] += 1
+        self.sum += value
 
 
 class Metrics:
@@ -71,7 +77,7 @@ class Metrics:
 
     def __init__(self) -> None:
         self._counters: dict[tuple[str, Labels], Counter] = {}
-        self._latencies: dict[Labels, Histogram] = {}
+        self._histograms: dict[tuple[str, Labels], Histogram] = {}
 
     def count(self, name: str, labels: Labels, by: int = 1) -> None:
         """Raise a counter."""
@@ -87,7 +93,15 @@ class Metrics:
 
     def latency(self, labels: Labels) -> Histogram:
         """Return the latency histogram for these labels; keep it to observe."""
-        return self._latencies.setdefault(labels, Histogram())
+        return self.histogram(_LATENCY, labels, BOUNDS)
+
+    def histogram(self, name: str, labels: Labels, bounds: tuple[float, ...]) -> Histogram:
+        """Return the histogram of a name for these labels; keep it to observe."""
+        key = (name, labels)
+        found = self._histograms.get(key)
+        if found is None:
+            found = self._histograms[key] = Histogram(bounds)
+        return found
 
     def increments(self) -> list[dict[str, Any]]:
         """Return what changed since the last call, in the shape of a series segment."""
@@ -97,16 +111,16 @@ class Metrics:
             if delta:
                 points.append({"name": name, "labels": dict(labels), "value": delta})
             counter.flushed = counter.value
-        for labels, histogram in self._latencies.items():
+        for (name, labels), histogram in self._histograms.items():
             counts = [now - before for now, before in zip(histogram.counts, histogram.flushed, strict=True)]
             if any(counts):
                 points.append(
                     {
-                        "name": "gateway_latency_seconds",
+                        "name": name,
                         "labels": dict(labels),
                         "count": sum(counts),
                         "sum": histogram.sum - histogram.flushed_sum,
-                        "buckets": [[le, n] for le, n in zip((*BOUNDS, None), counts, strict=True) if n],
+                        "buckets": [[le, n] for le, n in zip((*histogram.bounds, None), counts, strict=True) if n],
                     }
                 )
             histogram.flushed, histogram.flushed_sum = list(histogram.counts), histogram.sum
@@ -123,10 +137,11 @@ class Metrics:
                 lines += _head(name + "_total", name, "counter")
                 last = name
             lines.append(f"aimass_{name}_total{_labels(labels)} {counter.value}")
-        if self._latencies:
-            lines += _head("gateway_latency_seconds", "gateway_latency_seconds", "histogram")
-        for labels, histogram in sorted(self._latencies.items()):
-            lines += _buckets(labels, histogram)
+        for (name, labels), histogram in sorted(self._histograms.items(), key=lambda item: item[0]):
+            if name != last:
+                lines += _head(name, name, "histogram")
+                last = name
+            lines += _buckets(name, labels, histogram)
         return "\n".join(lines) + "\n"
 
 
@@ -134,10 +149,10 @@ def _head(shown: str, name: str, kind: str) -> list[str]:
     return [f"# HELP aimass_{shown} {_HELP.get(name, name)}", f"# TYPE aimass_{shown} {kind}"]
 
 
-def _buckets(labels: Labels, histogram: Histogram) -> Iterator[str]:
-    name = "aimass_gateway_latency_seconds"
+def _buckets(series: str, labels: Labels, histogram: Histogram) -> Iterator[str]:
+    name = f"aimass_{series}"
     total = 0
-    for bound, count in zip((*BOUNDS, None), histogram.counts, strict=True):
+    for bound, count in zip((*histogram.bounds, None), histogram.counts, strict=True):
         total += count
         le = "+Inf" if bound is None else f"{bound:g}"
         yield f"{name}_bucket{_labels((*labels, ('le', le)))} {total}"

@@ -29,6 +29,8 @@ class OverHttp:
         call = work.call
         written = call.dialect.write(work, outputs)
         extra = b"%bX-Request-Id: %b\r\n%b" % (work.deployment.head_lines, header_text(work.id), written.extra)
+        if work.rescue:
+            extra += b"X-Aimass-Fallback: %b\r\n" % header_text(work.rescue)
         body = written.body
         if call.accepts and len(body) >= _WORTH_PACKING:
             body = compress(body, call.accepts)

@@ -14,11 +14,14 @@ from aimass.gateway.plane.auth import Key
 from aimass.gateway.plane.errors import NotReady, UnknownVersion
 from aimass.gateway.plane.metrics import Counter, Histogram, Labels, Metrics
 from aimass.gateway.plane.package import Package, read_package
+from aimass.gateway.plane.policy import RANDOM, Rescue, Split, StaticAnswer
 from aimass.gateway.plane.runtimes.isolated import IsolatedRuntime
 from aimass.gateway.plane.runtimes.onnx import OnnxRuntime
 from aimass.gateway.plane.runtimes.port import Runtime
 from aimass.gateway.plane.runtimes.single import SingleRow
+from aimass.gateway.plane.shadows import ShadowStats
 
+STATIC = "static"
 Identity = tuple[str, str, str, str]
 
 
@@ -88,6 +91,7 @@ class Deployment:
     reply_head: bytes
     record_head: bytes
     served: dict[str, Served] = field(default_factory=dict)
+    stats: dict[str, ShadowStats] = field(default_factory=dict)
 
     @property
     def is_ready(self) -> bool:
@@ -114,6 +118,10 @@ class Endpoint:
     deployments: list[Deployment]
     shadow: Deployment | None
     fallback: Deployment | None
+    split: Split
+    shadow_share: float
+    rescue: Rescue
+    static: tuple[StaticAnswer, Deployment] | None
     bounds: list[float] = field(default_factory=list)
 
     def __post_init__(self) -> None:
@@ -131,14 +139,10 @@ class Endpoint:
         """Return the deployment for a random share in [0, 1)."""
         deployments = self.deployments
         if len(deployments) == 1:
-            chosen = deployments[0]
-        elif not deployments or not self.bounds[-1]:
+            return deployments[0]
+        if not deployments or not self.bounds[-1]:
             raise NotReady(f"endpoint {self.name!r} has no deployment that is loaded", value=self.name)
-        else:
-            chosen = deployments[bisect_right(self.bounds, share * self.bounds[-1])]
-        if self.fallback is not None and not chosen.is_ready:
-            return self.fallback
-        return chosen
+        return deployments[bisect_right(self.bounds, share * self.bounds[-1])]
 
     def of_version(self, version: str) -> Deployment:
         """Return the deployment of a model version."""
@@ -211,7 +215,34 @@ class Builder:
             deployments=deployments,
             shadow=self._beside(spec, "shadow", old.shadow if old else None),
             fallback=self._beside(spec, "fallback", old.fallback if old else None),
+            **self._policy({**spec, "workspace": workspace}, deployments),
         )
+
+    def _policy(self, spec: dict[str, Any], deployments: list[Deployment]) -> dict[str, Any]:
+        """Return what the endpoint says of its traffic."""
+        traffic = spec.get("traffic") or {}
+        on, after_s = traffic.get("fallback_on"), traffic.get("fallback_after_s")
+        return {
+            "split": Split(by=traffic.get("split") or RANDOM, name=traffic.get("split_by") or "", salt=spec["id"]),
+            "shadow_share": float(traffic.get("shadow_percent", 100)) / 100,
+            "rescue": Rescue(after_s=after_s) if on is None else Rescue(on=frozenset(on), after_s=after_s),
+            "static": self._static(spec, traffic.get("static"), deployments),
+        }
+
+    def _static(
+        self, spec: dict[str, Any], outputs: list[dict[str, Any]] | None, deployments: list[Deployment]
+    ) -> tuple[StaticAnswer, Deployment] | None:
+        """Return the answer that needs no model, with what stands for its deployment in replies and records."""
+        if not outputs or not deployments:
+            return None
+        wanted = {"id": "", "name": STATIC, "revision": "", "model": "", "version": STATIC}
+        head = {
+            "head_lines": b"",
+            "record_head": orjson.dumps(_record_of(spec, {**wanted, "name": "", "version": ""}))[1:-1],
+        }
+        made = self._made(spec, wanted, deployments[0].loaded, is_shadow=False)
+        kept = {name: getattr(made, name) for name in Deployment.__slots__}
+        return StaticAnswer(outputs), Deployment(**{**kept, **head})
 
     def _beside(self, spec: dict[str, Any], role: str, old: Deployment | None) -> Deployment | None:
         beside = spec.get(role)
@@ -236,14 +267,7 @@ class Builder:
     def _made(self, spec: dict[str, Any], wanted: dict[str, Any], model: Model, *, is_shadow: bool) -> Deployment:
         labels = (("endpoint", spec["name"]), ("revision", wanted["revision"]), ("workspace", spec["workspace"]))
         shown = quote(f"{wanted['model']}/{wanted['version']}", safe="/")
-        record = {
-            "workspace": spec["workspace"],
-            "endpoint": spec["name"],
-            "deployment": wanted.get("name") or wanted["id"],
-            "revision": wanted["revision"],
-            "model": wanted["model"],
-            "version": wanted["version"],
-        }
+        record = _record_of(spec, wanted)
         if is_shadow:
             record["shadow"] = True
         return Deployment(
@@ -260,6 +284,18 @@ class Builder:
             reply_head=orjson.dumps({"model_name": spec["name"], "model_version": str(wanted["version"])})[:-1] + b",",
             record_head=orjson.dumps(record)[1:-1],
         )
+
+
+def _record_of(spec: dict[str, Any], wanted: dict[str, Any]) -> dict[str, Any]:
+    """Return what every record of a deployment says."""
+    return {
+        "workspace": spec["workspace"],
+        "endpoint": spec["name"],
+        "deployment": wanted.get("name") or wanted["id"],
+        "revision": wanted["revision"],
+        "model": wanted["model"],
+        "version": wanted["version"],
+    }
 
 
 def wanted_deployments(document: dict[str, Any]) -> list[dict[str, Any]]:

@@ -93,6 +93,7 @@ def _shown(row: dict[str, Any]) -> dict[str, Any]:
     return shown | {
         "t": exact,
         "origin": row["origin"] or LIVE,
+        "fallback": row["fallback"] or "",
         "probabilities": row["probabilities"],
         "unseen": row["unseen"] or [],
         "inputs": inputs,

@@ -26,6 +26,7 @@ _META: dict[str, Any] = {
     "version": pl.String(),
     "consumer": pl.String(),
     "origin": pl.String(),
+    "fallback": pl.String(),
     "status": pl.Int32(),
     "latency_us": pl.Int64(),
     "label": pl.String(),
@@ -38,7 +39,7 @@ _KINDS: dict[Any, frozenset[type]] = {
     pl.Boolean(): frozenset({bool}),
     pl.String(): frozenset({str}),
 }
-_TEXT = ("deployment", "revision", "model", "version", "consumer", "origin")
+_TEXT = ("deployment", "revision", "model", "version", "consumer", "origin", "fallback")
 
 
 def frame_of(records: list[dict[str, Any]], schema: Mapping[str, Any]) -> pl.DataFrame:

@@ -54,6 +54,7 @@ def numbers_of(traffic: Traffic, window_s: int) -> dict[str, Any]:
         "requests": traffic.requests,
         "refused": traffic.refused,
         "errors": traffic.errors,
+        "rescued": traffic.rescued,
         "error_rate": traffic.error_rate,
         "p50_s": None if traffic.p50_ms is None else traffic.p50_ms / 1000,
         "p95_s": None if traffic.p95_ms is None else traffic.p95_ms / 1000,

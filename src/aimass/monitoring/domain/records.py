@@ -91,6 +91,7 @@ class InferenceRecord:
 
     ``inputs`` holds ``***`` for each value when the reader may not see values (permission ``monitoring.use``); ``feedback`` is
     the truth that came back for it. ``origin`` is ``batch`` for a row that a job scored: it has no latency.
+    ``fallback`` says who failed and how, when another answered in place of the chosen deployment.
     """
 
     id: str
@@ -106,6 +107,7 @@ class InferenceRecord:
     inputs: Mapping[str, Any]
     outputs: Mapping[str, Any]
     origin: RecordOrigin
+    fallback: str
     label: str | None
     probabilities: list[float] | None
     unseen: list[str]

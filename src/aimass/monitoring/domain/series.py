@@ -157,7 +157,8 @@ class GetEndpointMetrics:
 class Traffic:
     """Requests of one revision (or of all) in a window.
 
-    ``errors`` are answers of 500 and above, ``refused`` those of 400 to 499; latencies are in milliseconds.
+    ``errors`` are answers of 500 and above, ``refused`` those of 400 to 499; latencies are in milliseconds. Of a revision
+    ``rescued`` are requests that it failed on and another answered: they count among its requests and errors.
     """
 
     revision: str = ""
@@ -169,6 +170,7 @@ class Traffic:
     errors: int = 0
     error_rate: float | None = None
     refused: int = 0
+    rescued: int = 0
     mean_ms: float | None = None
     p50_ms: float | None = None
     p95_ms: float | None = None

@@ -29,7 +29,7 @@ from aimass.monitoring.domain.series import (
 from aimass.monitoring.service.ground import Part, in_utc
 from aimass.monitoring.store import monitors, recorded, series
 
-REQUESTS, LATENCY = "gateway_requests", "gateway_latency_seconds"
+REQUESTS, LATENCY, FALLBACK = "gateway_requests", "gateway_latency_seconds", "gateway_fallback"
 _MAX_POINTS = 20_000
 _CLIENT, _SERVER = 400, 500
 
@@ -84,16 +84,19 @@ def endpoint_metrics(conn: Connection, command: GetEndpointMetrics, until: datet
     labels = {"endpoint": command.endpoint}
     requests = read_series(conn, command.workspace, (REQUESTS, labels), (since, until))
     latencies = read_series(conn, command.workspace, (LATENCY, labels), (since, until))
+    rescued = read_series(conn, command.workspace, (FALLBACK, labels), (since, until))
     known = {row.revision: row for row in reversed(recorded.traffic_of(conn, command.workspace, command.endpoint))}
     known |= {row.revision: row for row in monitors.watching(conn, command.workspace, command.endpoint)}
-    revisions = sorted({found["revision"] for found, _ in (*requests, *latencies) if found.get("revision")})
-    lines = [traffic_of(_of(requests, r), _of(latencies, r), command.window_s) for r in revisions]
+    seen = (*requests, *latencies, *rescued)
+    revisions = sorted({found["revision"] for found, _ in seen if found.get("revision")})
+    lines = [traffic_of(_of(requests, r), _of(latencies, r), command.window_s, _of(rescued, r)) for r in revisions]
     return EndpointMetrics(
         endpoint=command.endpoint,
         since=since,
         until=until,
-        total=traffic_of(
-            requests, [(labels, s) for labels, s in latencies if "shadow" not in labels], command.window_s
+        total=replace(
+            traffic_of(requests, [(of, s) for of, s in latencies if "shadow" not in of], command.window_s),
+            rescued=int(sum(sample.count for _, sample in rescued)),
         ),
         revisions=[
             replace(line, **_served(revision, known.get(revision)))
@@ -125,17 +128,19 @@ def _served(revision: str, row: Any) -> dict[str, Any]:
     return {"revision": revision, **known}
 
 
-def traffic_of(requests: Found, latencies: Found, window_s: int) -> Traffic:
-    """Put samples of requests and latencies together."""
+def traffic_of(requests: Found, latencies: Found, window_s: int, rescued: Found = ()) -> Traffic:
+    """Put samples of requests and latencies together; ``rescued`` are requests that failed here and were answered elsewhere."""
+    saved = sum(sample.count for _, sample in rescued)
     counted = [(int(labels.get("code", "0") or 0), sample.count) for labels, sample in requests]
-    count = sum(n for _, n in counted)
-    errors = sum(n for code, n in counted if code >= _SERVER)
+    count = sum(n for _, n in counted) + saved
+    errors = sum(n for code, n in counted if code >= _SERVER) + saved
     latency = total(sample for _, sample in latencies)
     return Traffic(
         requests=int(count),
         rps=count / window_s,
         errors=int(errors),
         error_rate=errors / count if count else None,
+        rescued=int(saved),
         refused=int(sum(n for code, n in counted if _CLIENT <= code < _SERVER)),
         mean_ms=_ms(latency.sum / latency.count) if latency.count else None,
         p50_ms=_ms(quantile(0.50, latency.buckets)),

@@ -24,6 +24,7 @@ from aimass.monitoring.service.keep import Keeper
 from aimass.monitoring.service.metrics import Metrics
 from aimass.monitoring.service.monitors import Monitors
 from aimass.monitoring.service.records import Records, not_watched
+from aimass.monitoring.service.shadows import Shadows
 from aimass.monitoring.service.surveys import Surveys
 from aimass.monitoring.service.watching import Served, watch
 from aimass.monitoring.store import alerts, feedback, monitors, recorded
@@ -31,7 +32,7 @@ from aimass.monitoring.store import alerts, feedback, monitors, recorded
 _LOG = structlog.get_logger("aimass.monitoring")
 
 
-class Monitoring(Records, Truths, Monitors, Metrics, Surveys, Alerts):
+class Monitoring(Records, Truths, Monitors, Metrics, Surveys, Shadows, Alerts):
     """Watches what is served: records, feedback, drift, quality, series and alerts."""
 
     def __init__(self, ground: Ground) -> None:

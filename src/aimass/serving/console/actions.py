@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Annotated, Literal
+import json
+from dataclasses import asdict
+from typing import Annotated, Any, Literal
 from urllib.parse import urlencode
 
 from fastapi import Form, Response
-from pydantic import BaseModel
+from pydantic import BaseModel, TypeAdapter, ValidationError
 
 from aimass.kernel.errors import Invalid
 from aimass.serving.console.deploying import deploy_choices
@@ -21,9 +22,9 @@ from aimass.serving.domain.commands import (
     RollBack,
     SetTraffic,
 )
-from aimass.serving.domain.things import Placement
+from aimass.serving.domain.things import Placement, Split, TrafficPolicy, Trouble
 from aimass.serving.service.serving import Serving
-from aimass.web import Visit, page_router
+from aimass.web import PageVisit, Visit, page_router
 
 router = page_router()
 Text = Annotated[str, Form()]
@@ -53,10 +54,16 @@ class DeployForm(BaseModel):
 class ShareForm(BaseModel):
     """Names of deployments and, in the same order, their percent."""
 
-    name: list[str]
-    weight: list[int]
+    name: list[str] = []
+    weight: list[int] = []
     shadow: str = ""
+    shadow_percent: int = 100
     fallback: str = ""
+    fallback_on: list[Trouble] = []
+    fallback_after_s: str = ""
+    static: str = ""
+    split: Split = "random"
+    split_by: str = ""
     reason: str = ""
 
 
@@ -90,28 +97,32 @@ def share(visit: Visit, endpoint: str, form: Annotated[ShareForm, Form()]) -> Re
         endpoint=endpoint,
         weights=dict(zip(form.name, form.weight, strict=False)),
         shadow=form.shadow,
+        shadow_percent=form.shadow_percent,
         fallback=form.fallback,
+        fallback_on=form.fallback_on,
+        fallback_after_s=seconds_of(form.fallback_after_s),
+        static=static_of(visit, form.static),
+        split=form.split,
+        split_by=form.split_by,
         reason=form.reason,
     )
     serving.set_traffic(visit.who, wish)
-    was = {"was": _written(before.weights), "shadow": before.shadow or "", "fallback": before.fallback or ""}
+    was = urlencode({"was": json.dumps(asdict(before), separators=(",", ":"))})
     return visit.done(
-        visit.say("The traffic is shared anew"),
-        undo=f"/{visit.workspace}/services/{endpoint}/traffic/back?{urlencode(was)}",
+        visit.say("The traffic is shared anew"), undo=f"/{visit.workspace}/services/{endpoint}/traffic/back?{was}"
     )
 
 
 @router.post(f"{PATH}/traffic/back")
-def share_as_before(visit: Visit, endpoint: str, was: str, shadow: str = "", fallback: str = "") -> Response:
+def share_as_before(visit: Visit, endpoint: str, was: str) -> Response:
     """Take a change of the traffic back."""
-    wish = SetTraffic(
-        workspace=visit.workspace,
-        endpoint=endpoint,
-        weights=_read(was),
-        shadow=shadow,
-        fallback=fallback,
-        reason="taken back",
-    )
+    try:
+        before = TypeAdapter(TrafficPolicy).validate_json(was)
+    except ValidationError as reason:
+        raise Invalid(f"{was[:80]!r} is no traffic", field="was", value=was[:200]) from reason
+    whole = {**asdict(before), "shadow": before.shadow or "", "fallback": before.fallback or ""}
+    whole |= {"static": before.static or {}, "fallback_after_s": before.fallback_after_s or 0}
+    wish = SetTraffic(workspace=visit.workspace, endpoint=endpoint, reason="taken back", **whole)
     visit.get(Serving).set_traffic(visit.who, wish)
     return visit.done(visit.say("The traffic is as before"))
 
@@ -190,19 +201,26 @@ def _wanted(what: str) -> tuple[str | None, int | None]:
     return None, int(what)
 
 
-def _written(weights: Mapping[str, int]) -> str:
-    return ",".join(f"{name}:{weight}" for name, weight in weights.items())
-
-
-def _read(text: str) -> dict[str, int]:
-    """Read weights back.
+def seconds_of(text: str) -> float:
+    """Read a time; nothing is none.
 
     Examples
     --------
-    >>> _read("champion:90,canary:10")
-    {'champion': 90, 'canary': 10}
+    >>> seconds_of("0.5"), seconds_of(" ")
+    (0.5, 0.0)
     """
-    pairs = [part.partition(":") for part in text.split(",") if part]
-    if not all(weight.isdecimal() for _, _, weight in pairs):
-        raise Invalid(f"{text!r} are no weights", field="was", value=text)
-    return {name: int(weight) for name, _, weight in pairs}
+    try:
+        return float(text.strip() or 0)
+    except ValueError as reason:
+        raise Invalid(f"{text!r} is no number", field="fallback_after_s", value=text) from reason
+
+
+def static_of(visit: PageVisit, text: str) -> dict[str, Any]:
+    """Read a static answer that a person wrote; nothing is none."""
+    try:
+        value = json.loads(text.strip() or "{}")
+    except ValueError as reason:
+        raise Invalid(visit.say("This is no JSON: %(reason)s", reason=reason), field="static") from reason
+    if not isinstance(value, dict):
+        raise Invalid(visit.say("Write an object with a value for each output"), field="static")
+    return value

@@ -75,4 +75,9 @@ def _told_once(entries: Sequence[HistoryEntry]) -> list[HistoryEntry]:
 
 def _change(entry: HistoryEntry) -> str:
     """Return the traffic of an entry as one text."""
-    return " · ".join(f"{name} {weight} %" for name, weight in entry.weights.items() if weight)
+    shares = [f"{name} {weight} %" for name, weight in entry.weights.items() if weight]
+    return " · ".join([*shares, *(f"{name} {_short(value)}" for name, value in entry.policy.items())])
+
+
+def _short(value: Any) -> str:
+    return ", ".join(map(str, value)) if isinstance(value, list) else str(value)[:80]

@@ -11,7 +11,7 @@ from fastapi import Response
 from aimass.serving.console.deploying import deploy_choices
 from aimass.serving.console.shown import PATH, SPAN, SPANS, Figures, figures_of, opened, panel_of, window_of
 from aimass.serving.domain.commands import ListRevisions
-from aimass.serving.domain.things import Deployment, Revision
+from aimass.serving.domain.things import Deployment, Revision, TrafficPolicy
 from aimass.serving.service.serving import Serving
 from aimass.web import PageVisit, Visit, page_router
 
@@ -41,8 +41,29 @@ def overview(visit: Visit, endpoint: str, span: str = SPAN) -> Response:
         rows=_rows(shared["one"].deployments, revisions, figures),
         back=back_choices(shared["one"].deployments, revisions),
         charts=charts,
+        shadow=panel_of(visit, "services.shadow", endpoint=endpoint, window_s=window_s),
+        said=said_of(visit, shared["one"].traffic),
         **deploy_choices(visit),
     )
+
+
+def said_of(visit: PageVisit, traffic: TrafficPolicy) -> list[str]:
+    """Return what a policy says besides weights, in words."""
+    found: list[str] = []
+    if traffic.split == "consumer":
+        found.append(visit.say("each consumer is always sent to the same deployment"))
+    elif traffic.split == "header":
+        found.append(visit.say("assigned by the header %(name)s", name=traffic.split_by))
+    elif traffic.split == "parameter":
+        found.append(visit.say("assigned by the parameter %(name)s", name=traffic.split_by))
+    if traffic.shadow:
+        share = traffic.shadow_percent
+        found.append(visit.say("%(name)s shadows %(share)d %% of the requests", name=traffic.shadow, share=share))
+    if traffic.fallback:
+        found.append(visit.say("%(name)s answers in its place when the chosen one cannot", name=traffic.fallback))
+    if traffic.static:
+        found.append(visit.say("a static answer stands in when nobody else can"))
+    return found
 
 
 def revisions_of(visit: PageVisit, endpoint: str) -> list[Revision]:

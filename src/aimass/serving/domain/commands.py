@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Annotated
+from typing import Annotated, Any
 
 from annotated_types import Ge, Le, MaxLen, doc
 
 from aimass.kernel.pages import MAX_LIMIT
-from aimass.serving.domain.things import MIB, Placement, Resources, Unseen
+from aimass.serving.domain.things import MIB, Placement, Resources, Split, Trouble, Unseen
 
 Workspace = Annotated[str, MaxLen(63), doc("slug of the workspace")]
 EndpointSlug = Annotated[str, MaxLen(63), doc("name of the endpoint")]
@@ -173,9 +173,20 @@ class SetTraffic:
     endpoint: EndpointSlug
     weights: Annotated[Mapping[str, int], doc("deployment name to percent")]
     shadow: Annotated[str | None, doc("deployment that gets a copy; empty for none; as it is, when absent")] = None
+    shadow_percent: Annotated[int | None, Ge(1), Le(100), doc("percent of the requests that the shadow gets")] = None
     fallback: Annotated[
         str | None, doc("deployment that answers for others; empty for none; as it is, when absent")
     ] = None
+    fallback_on: Annotated[list[Trouble] | None, doc("trouble that counts: not_ready, error, timeout")] = None
+    fallback_after_s: Annotated[
+        float | None, Ge(0), Le(3600), doc("seconds after which the chosen one is given up; 0 for its time limit")
+    ] = None
+    static: Annotated[
+        Mapping[str, Any] | None,
+        doc("output to value: answers when nobody else can; empty for none; as it is, when absent"),
+    ] = None
+    split: Annotated[Split | None, doc("by what a request is assigned; as it is, when absent")] = None
+    split_by: Annotated[str | None, MaxLen(120), doc("name of the header or parameter")] = None
     reason: Reason = ""
     expected_version: int | None = None
 

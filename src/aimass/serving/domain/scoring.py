@@ -162,6 +162,8 @@ class InputLike(Protocol):
     def type(self) -> str: ...  # noqa: D102
     @property
     def nullable(self) -> bool: ...  # noqa: D102
+    @property
+    def shape(self) -> Sequence[int] | None: ...  # noqa: D102
 
 
 class OutputLike(Protocol):
@@ -171,6 +173,8 @@ class OutputLike(Protocol):
     def name(self) -> str: ...  # noqa: D102
     @property
     def classes(self) -> Sequence[str] | None: ...  # noqa: D102
+    @property
+    def shape(self) -> Sequence[int] | None: ...  # noqa: D102
 
 
 def map_inputs(
@@ -181,7 +185,7 @@ def map_inputs(
     Examples
     --------
     >>> from types import SimpleNamespace as Input
-    >>> age = Input(name="age", type="float", nullable=False)
+    >>> age = Input(name="age", type="float", nullable=False, shape=None)
     >>> map_inputs([age], {"age": "integer"}, {}, {})[0].problem
     ''
     >>> map_inputs([age], {"Age": "integer"}, {}, {})[0].problem
@@ -193,7 +197,9 @@ def map_inputs(
 def _mapped(one: InputLike, types: Mapping[str, str], nulls: Mapping[str, int], column: str) -> MappedInput:
     found = types.get(column)
     problem = ""
-    if found is None:
+    if one.shape is not None:
+        problem = f"input {one.name!r} is a tensor, and a dataset has columns"
+    elif found is None:
         name = "" if column == one.name else f" {column!r}"
         problem = f"input {one.name!r} has no column{name} in the dataset"
     elif found not in FITTING[one.type]:
@@ -216,7 +222,8 @@ def prediction_columns(outputs: Iterable[OutputLike], prefix: str) -> list[tuple
     Examples
     --------
     >>> from types import SimpleNamespace as Output
-    >>> label, shares = Output(name="label", classes=None), Output(name="probabilities", classes=("No", "Yes"))
+    >>> label = Output(name="label", classes=None, shape=(-1,))
+    >>> shares = Output(name="probabilities", classes=("No", "Yes"), shape=(-1, 2))
     >>> [name for name, _, _ in prediction_columns([label, shares], "")]
     ['prediction', 'probability_No', 'probability_Yes']
     """
@@ -227,6 +234,15 @@ def prediction_columns(outputs: Iterable[OutputLike], prefix: str) -> list[tuple
         else:
             found.append((prefix + ("prediction" if one.name == "label" else one.name), one.name, None))
     return found
+
+
+def output_problems(outputs: Iterable[OutputLike]) -> list[str]:
+    """Say which outputs are no columns: those with several values for a row that no classes name."""
+    return [
+        f"output {one.name!r} is a tensor, and a dataset has columns"
+        for one in outputs
+        if not one.classes and len(one.shape or ()) > 1
+    ]
 
 
 def about_columns(prefix: str) -> list[str]:

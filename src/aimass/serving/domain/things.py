@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from annotated_types import Ge, Le, doc
 
@@ -15,6 +15,9 @@ Placement = Literal["auto", "inline", "isolated"]
 Unseen = Literal["model", "serve", "refuse"]
 Cause = Literal["deploy", "alias", "rollback", "promote", "start"]
 TrafficCause = Literal["deploy", "traffic", "promote", "rollback", "stop", "remove"]
+Split = Literal["random", "consumer", "header", "parameter"]
+Trouble = Literal["not_ready", "error", "timeout"]
+TROUBLES: tuple[Trouble, ...] = ("not_ready", "error", "timeout")
 WHOLE = 100
 MIB = 1024 * 1024
 
@@ -57,15 +60,29 @@ class TrafficPolicy:
     ----------
     weights
         Deployment name to percent; they sum to 100 when there is any.
-    shadow
-        A deployment that gets a copy of every request; its answers are recorded and thrown away.
+    split, split_by
+        By what a request is assigned within the weights: by chance, or by a value that is always sent the same way: the
+        consumer, a header or a request parameter (``split_by`` names it). Without the value the consumer decides.
+    shadow, shadow_percent
+        A deployment that gets a copy of so many percent of the requests; its answers are compared, recorded and thrown
+        away.
     fallback
         A deployment that answers while the chosen one cannot.
+    fallback_on, fallback_after_s
+        The kinds of trouble that count, and a time after which the chosen one is given up, before the time limit.
+    static
+        Output to value: the answer when nobody else can give one.
     """
 
     weights: Mapping[str, int] = field(default_factory=dict[str, int])
+    split: Split = "random"
+    split_by: str = ""
     shadow: str | None = None
+    shadow_percent: int = WHOLE
     fallback: str | None = None
+    fallback_on: list[Trouble] = field(default_factory=lambda: list(TROUBLES))
+    fallback_after_s: float | None = None
+    static: Mapping[str, Any] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -175,7 +192,10 @@ class Revision:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HistoryEntry:
-    """One line of the history of an endpoint: a revision, or a change of its traffic."""
+    """One line of the history of an endpoint: a revision, or a change of its traffic.
+
+    ``policy`` tells what a change of the traffic said besides the weights.
+    """
 
     id: str
     time: datetime
@@ -184,6 +204,7 @@ class HistoryEntry:
     actor: str
     reason: str
     weights: Mapping[str, int]
+    policy: Mapping[str, Any] = field(default_factory=dict[str, Any])
     deployment: str | None = None
     model: str | None = None
     model_version: int | None = None
@@ -277,3 +298,4 @@ class PublishedEndpoint:
     deployments: list[Published]
     shadow: Published | None
     fallback: Published | None
+    traffic: Mapping[str, Any]

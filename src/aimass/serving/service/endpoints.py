@@ -15,6 +15,7 @@ from aimass.kernel.pages import Page, page_of
 from aimass.kernel.principal import Principal
 from aimass.kernel.usecase import use_case
 from aimass.serving.domain.commands import ChangeEndpoint, CreateEndpoint, DeleteEndpoint, ListEndpoints, OneEndpoint
+from aimass.serving.domain.policy import PLAIN
 from aimass.serving.domain.things import Endpoint, RecordPolicy
 from aimass.serving.events import ENDPOINT_CHANGED, ENDPOINT_CREATED, ENDPOINT_DELETED, subject_of, tell
 from aimass.serving.service.ground import Part, need_endpoint
@@ -61,7 +62,7 @@ class Endpoints(Part):
         )
         values = {name: getattr(command, name) for name in _PLAIN}
         values |= {"id": new_id(), "workspace": command.workspace, "slug": slug, "record": asdict(record)}
-        values |= {"main": None, "shadow": None, "fallback": None, "revisions": 0, "version": 1}
+        values |= {"main": None, "shadow": None, "fallback": None, "policy": dict(PLAIN), "revisions": 0, "version": 1}
         values |= {"created_by": change.who.name, "created_at": change.now, "deleted_at": None}
         queries.add(change, tables.endpoints, values)
         change.audit("serving.endpoint.create", object_=subject_of(slug))

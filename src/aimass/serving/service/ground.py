@@ -15,6 +15,7 @@ from aimass.infra.live import LiveHub
 from aimass.kernel.errors import NotFound, Stale
 from aimass.kernel.ids import new_id
 from aimass.lake import Lake
+from aimass.serving.domain.policy import PLAIN
 from aimass.serving.domain.things import Cause, TrafficCause
 from aimass.serving.events import REVISION_CREATED, TRAFFIC_CHANGED, subject_of
 from aimass.serving.library import Library, Target
@@ -123,6 +124,7 @@ class Part:
             "weights": dict(weights),
             "shadow": row.shadow,
             "fallback": row.fallback,
+            "policy": row.policy,
             "cause": cause,
             "actor": change.who.name,
             "reason": reason,
@@ -130,6 +132,7 @@ class Part:
         }
         queries.add(change, tables.traffic, values)
         facts = {"endpoint": endpoint.slug, "weights": dict(weights), "shadow": row.shadow, "cause": cause}
+        facts |= {name: row.policy[name] for name in ("split", "split_by") if row.policy[name] != PLAIN[name]}
         change.event(TRAFFIC_CHANGED, subject=subject_of(endpoint.slug), data=facts)
 
 

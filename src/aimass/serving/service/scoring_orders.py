@@ -25,6 +25,7 @@ from aimass.serving.domain.scoring import (
     check_keep,
     every_nth,
     map_inputs,
+    output_problems,
     prediction_columns,
 )
 from aimass.serving.events import SCORING_STARTED, scoring_subject
@@ -213,7 +214,7 @@ def _plan(command: StartScoring, means: Means, version: DatasetVersion, nulls: M
     inputs = map_inputs(signature.inputs, types, nulls, command.columns)
     made = [name for name, _, _ in prediction_columns(signature.outputs, command.prefix)]
     made += about_columns(command.prefix)
-    problems = [one.problem for one in inputs if one.problem]
+    problems = [one.problem for one in inputs if one.problem] + output_problems(signature.outputs)
     if not version.rows:
         problems.append(f"version {version.number} of {version.dataset!r} has no rows")
     return ScoringPlan(

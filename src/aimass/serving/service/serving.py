@@ -60,6 +60,7 @@ class Serving(Scorings):
             deployments=list(found.values()),
             shadow=found.get(endpoint.shadow),
             fallback=found.get(endpoint.fallback),
+            traffic=endpoint.policy,
         )
 
     def _revision(self, endpoint: Row[Any], row: Row[Any], revisions: Mapping[str, Row[Any]]) -> Published | None:

@@ -7,6 +7,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Row
 
+from aimass.serving.domain.policy import policy_of, told_policy
 from aimass.serving.domain.rules import worst
 from aimass.serving.domain.things import (
     Condition,
@@ -45,7 +46,7 @@ def _endpoint(row: Row[Any], running: Iterable[Row[Any]], revisions: Mapping[str
         max_body_bytes=row.max_body_bytes,
         record=RecordPolicy(**row.record),
         unseen=row.unseen,
-        traffic=TrafficPolicy(weights=weights, shadow=row.shadow, fallback=row.fallback),
+        traffic=TrafficPolicy(weights=weights, **policy_of(row.policy, row.shadow, row.fallback)),
         main=row.main,
         state=worst(one.state for one in deployments),
         deployments=deployments,
@@ -153,4 +154,5 @@ def traffic_entry(row: Row[Any]) -> HistoryEntry:
         actor=row.actor,
         reason=row.reason,
         weights=row.weights,
+        policy=told_policy(row.policy, row.shadow, row.fallback),
     )

@@ -11,7 +11,17 @@ from aimass.infra.database import Change
 from aimass.kernel.errors import Conflict, Invalid, NotFound
 from aimass.kernel.principal import Principal
 from aimass.kernel.usecase import use_case
+from aimass.models import read_package
 from aimass.serving.domain.commands import Promote, RollBack, SetTraffic
+from aimass.serving.domain.policy import (
+    PLAIN,
+    check_after,
+    check_percent,
+    check_split,
+    check_static,
+    check_troubles,
+    told_policy,
+)
 from aimass.serving.domain.rules import check_weights
 from aimass.serving.domain.things import WHOLE, Endpoint, TrafficCause
 from aimass.serving.errors import NothingBefore, NotServing
@@ -41,11 +51,39 @@ class Traffic(Deployments):
                 "fallback": _beside(command.fallback, endpoint.fallback),
             }
             _check_roles(rows, weights, beside)
-            queries.put_endpoint(change, endpoint.id, **beside)
+            policy = self._policy(change, endpoint, rows, command)
+            queries.put_endpoint(change, endpoint.id, policy=policy, **beside)
             self._share(change, endpoint, weights, "traffic", command.reason)
-            detail = {"weights": weights, **beside, "reason": command.reason}
+            detail = {"weights": weights, **told_policy(policy, **beside), "reason": command.reason}
             change.audit("serving.traffic", object_=subject_of(endpoint.slug), detail=detail)
         return self._told(command.workspace, command.endpoint)
+
+    def _policy(
+        self, change: Change, endpoint: Row[Any], rows: Sequence[Row[Any]], command: SetTraffic
+    ) -> dict[str, Any]:
+        """Return the policy of an endpoint with what a command says anew."""
+        policy = {**PLAIN, **endpoint.policy}
+        if command.split is not None or command.split_by is not None:
+            split = command.split or policy["split"]
+            policy["split"], policy["split_by"] = check_split(split, command.split_by or "")
+        if command.shadow_percent is not None:
+            policy["shadow_percent"] = check_percent(command.shadow_percent)
+        if command.fallback_on is not None:
+            policy["fallback_on"] = check_troubles(command.fallback_on)
+        if command.fallback_after_s is not None:
+            policy["fallback_after_s"] = check_after(command.fallback_after_s)
+        if command.static is not None:
+            policy["static"] = self._typed(change, endpoint, rows, command.static) if command.static else None
+        return policy
+
+    def _typed(
+        self, change: Change, endpoint: Row[Any], rows: Sequence[Row[Any]], static: Mapping[str, Any]
+    ) -> list[dict[str, Any]]:
+        """Return a static answer typed by what the main deployment runs."""
+        main = need_deployment(rows, endpoint, endpoint.main)
+        revision = queries.revisions_by_id(change.conn, [main.target])[main.target]
+        package = read_package(self._library.lay_out(target_of(revision)))
+        return check_static(static, package.manifest.signature.outputs)
 
     def apply_weights(
         self, who: Principal, workspace: str, endpoint: str, weights: Mapping[str, int], reason: str = ""

@@ -9,7 +9,7 @@ from aimass._version import __version__
 from aimass.gateway.plane.auth import Key
 from aimass.gateway.plane.calls import Asked, Call, Dialect, Work, Written
 from aimass.gateway.plane.connection import Connection, Sink
-from aimass.gateway.plane.decode import decode, read_document, request_id, wanted_outputs
+from aimass.gateway.plane.decode import decode, parameters_of, read_document, request_id, wanted_outputs
 from aimass.gateway.plane.encode import encode, metadata
 from aimass.gateway.plane.entrance import Entrance, chosen, need, new_call, unpacked
 from aimass.gateway.plane.errors import InvalidJson, NotReady, UnknownPath, oip_body
@@ -100,6 +100,7 @@ class OpenInference:
             id=request_id(document),
             wanted=wanted_outputs(document, [spec["name"] for spec in package.signature["outputs"]]),
             decoded=decode(document, tail, package.columns),
+            parameters=parameters_of(document),
             document=document,
         )
 
