@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import json
 import signal
 import socket
 import threading
@@ -10,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from aimass.infra.frames import FrameReader, encode_frame
+from aimass.infra.frames import FrameReader, encode_frame, pack
 from tests.fixtures.gateway import (
     ROW,
     Gateway,
@@ -29,7 +31,7 @@ from tests.fixtures.gateway import (
 
 @pytest.fixture(scope="module")
 def place(short: Path) -> Path:
-    return short / "model.sock"
+    return short / "model" / "s"
 
 
 @pytest.fixture(scope="module")
@@ -62,7 +64,7 @@ def test_a_python_package_is_answered_by_its_worker_like_the_onnx_one(
 def test_an_onnx_package_that_is_isolated_is_answered_by_its_worker_alone(
     alone: Gateway, packages: dict[str, Path], short: Path
 ) -> None:
-    path = short / "onnx.sock"
+    path = short / "onnx" / "s"
     worker = ModelWorker(packages["one"], path)
     alone.publish(snapshot(1, endpoint("churn", deployment(packages["one"], socket=str(path)))))
     alone.start()
@@ -94,7 +96,7 @@ def test_pipelined_requests_keep_their_order_through_a_worker(
 def test_a_worker_that_is_not_there_gives_503_and_later_it_serves(
     alone: Gateway, packages: dict[str, Path], short: Path
 ) -> None:
-    place = short / "late.sock"
+    place = short / "late" / "s"
     alone.publish(snapshot(1, endpoint("churn", isolated(packages, place))))
     alone.start()
     answer = infer(alone)
@@ -110,7 +112,7 @@ def test_a_worker_that_is_not_there_gives_503_and_later_it_serves(
 
 
 def test_a_fallback_answers_while_the_worker_is_gone(alone: Gateway, packages: dict[str, Path], short: Path) -> None:
-    spec = endpoint("churn", isolated(packages, short / "none.sock"), fallback=deployment(packages["two"], "spare"))
+    spec = endpoint("churn", isolated(packages, short / "none" / "s"), fallback=deployment(packages["two"], "spare"))
     alone.publish(snapshot(1, spec))
     alone.start()
     assert infer(alone).headers["x-aimass-revision"] == "rev-spare-1"
@@ -119,7 +121,7 @@ def test_a_fallback_answers_while_the_worker_is_gone(alone: Gateway, packages: d
 def test_the_old_revision_serves_until_the_new_worker_is_there(
     alone: Gateway, packages: dict[str, Path], short: Path
 ) -> None:
-    place = short / "next.sock"
+    place = short / "next" / "s"
     alone.publish(snapshot(1, endpoint("churn", deployment(packages["one"]))))
     alone.start()
     alone.publish(snapshot(2, endpoint("churn", isolated(packages, place, revision="rev-2"))))
@@ -150,10 +152,11 @@ class Strange:
 
     def _serve(self, connection: socket.socket) -> None:
         reader = FrameReader()
-        with connection:
+        with connection, contextlib.suppress(OSError):
+            connection.sendall(encode_frame({"worker": {}}))
             while data := connection.recv(65536):
                 for message in reader.feed(data):
-                    reply = self.answer(message)
+                    reply = self.answer(message.head)
                     if reply is None:
                         continue
                     if reply == b"end":
@@ -166,15 +169,15 @@ class Strange:
     [
         (lambda _: None, 504, "model_timeout"),
         (lambda m: encode_frame({"id": m["id"], "error": "boom"}), 500, "model_failed"),
-        (lambda m: encode_frame({"id": m["id"], "outputs": {"label": ["No"]}}), 500, "model_failed"),
-        (lambda _: b"\xff\xff\xff\xff", 503, "worker_gone"),
+        (lambda m: encode_frame({"id": m["id"]}, pack({"label": ["No"]})), 500, "model_failed"),
+        (lambda _: b"\xff" * 8, 503, "worker_gone"),
         (lambda _: b"end", 503, "worker_gone"),
     ],
 )
 def test_what_goes_wrong_in_a_worker_gets_its_own_answer(
     alone: Gateway, packages: dict[str, Path], tmp_path: Path, reply: Any, status: int, code: str
 ) -> None:
-    place = tmp_path / "s.sock"
+    place = tmp_path / "s"
     strange = Strange(place, reply)
     alone.publish(snapshot(1, endpoint("churn", isolated(packages, place), timeout_s=0.3)))
     alone.start()
@@ -209,23 +212,26 @@ def test_a_worker_refuses_a_package_that_was_changed(packages: dict[str, Path], 
     shutil.copytree(packages["python"], changed)
     with (changed / "model.skops").open("ab") as file:
         file.write(b"x")
-    worker = ModelWorker(changed, tmp_path / "w.sock")
+    worker = ModelWorker(changed, tmp_path / "w" / "s")
     assert worker.process.wait(20) == 1
     assert worker.process.stderr is not None
     assert b"does not match" in worker.process.stderr.read()
-    worker.process.stderr.close()
+    worker.stop()
 
 
 def test_a_worker_dies_with_its_parent(packages: dict[str, Path], tmp_path: Path) -> None:
     import subprocess
     import sys
 
-    path = tmp_path / "w.sock"
+    path = tmp_path / "w" / "s"
+    path.parent.mkdir()
+    told = json.dumps({"package": str(packages["python"]), "folder": str(path.parent)})
     code = (
         "import subprocess, sys, time; p = subprocess.Popen([sys.executable, '-m', 'aimass.serving.children.worker',"
-        "'--package', sys.argv[1], '--socket', sys.argv[2]]); print(p.pid, flush=True); time.sleep(60)"
+        "'--module', 'aimass.models.runtimes.python'], stdin=subprocess.PIPE); p.stdin.write(sys.argv[1].encode() + b'\\n');"
+        "p.stdin.flush(); print(p.pid, flush=True); time.sleep(60)"
     )
-    command = [sys.executable, "-c", code, str(packages["python"]), str(path)]
+    command = [sys.executable, "-c", code, told]
     with subprocess.Popen(command, stdout=subprocess.PIPE) as parent:
         assert parent.stdout is not None
         pid = int(parent.stdout.readline())

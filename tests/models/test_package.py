@@ -34,7 +34,7 @@ def test_the_samples_are_twenty_rows_with_the_answers_of_the_trained_model(packa
     assert len(samples["outputs"]["label"]) == len(samples["inputs"]["c0"]) == 20
     given = load_model(package).predict(samples["inputs"])
     assert np.allclose(given["probabilities"], samples["outputs"]["probabilities"], atol=1e-4)
-    assert given["label"] == samples["outputs"]["label"]
+    assert list(given["label"]) == samples["outputs"]["label"]
 
 
 def test_an_export_that_fails_gives_a_python_package_that_says_why(

@@ -38,7 +38,8 @@ def batch(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Batch]:
 def expected(frame: pl.DataFrame, package: str = "one") -> Any:
     """What the model says when it is asked the plain way."""
     model = load_model(read_package(packages()[package]))
-    return model.predict({name: frame[name].to_list() for name in ("c0", "c1")})
+    said = model.predict({name: frame[name].to_list() for name in ("c0", "c1")})
+    return {name: np.asarray(values).tolist() for name, values in said.items()}
 
 
 def test_an_endpoint_scores_a_dataset_into_a_version_of_another(batch: Batch) -> None:

@@ -2,7 +2,9 @@ from __future__ import annotations
 
 import os
 import signal
+import struct
 import tempfile
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -10,7 +12,8 @@ import pytest
 
 from aimass.kernel.layout import DataDir
 from aimass.serving import OneEndpoint
-from aimass.serving.workers import Wish, WorkerFacts, WorkerPool
+from aimass.serving.workers.pool import WorkerPool, socket_of
+from aimass.serving.workers.wishes import Wish, WorkerFacts
 from tests.fixtures.gateway import wait_for
 from tests.fixtures.packages import packages
 from tests.fixtures.stage import ANN, Stage
@@ -27,49 +30,58 @@ def pool() -> Iterator[WorkerPool]:
 
 
 def wish(package: Path, memory_bytes: int = 2048 * MIB) -> Wish:
-    return Wish(revision="r1", package=str(package), memory_bytes=memory_bytes, threads=1)
+    module = "aimass.models.runtimes.python"
+    return Wish(revision="r1", package=str(package), module=module, memory_bytes=memory_bytes, threads=1)
 
 
 def up(pool: WorkerPool) -> WorkerFacts:
-    wait_for(lambda: pool.tick() or pool.facts()["r1"].is_up, within=60)
-    return pool.facts()["r1"]
+    wait_for(lambda: pool.tick() or pool.facts()["r1-0"].is_up, within=60)
+    return pool.facts()["r1-0"]
 
 
 def test_a_killed_worker_is_started_again(pool: WorkerPool) -> None:
-    pool.want(wish(packages()["python"]))
+    pool.want([wish(packages()["python"])])
     first = up(pool).pid
     assert first is not None
     os.kill(first, signal.SIGKILL)
-    wait_for(lambda: pool.tick() or pool.facts()["r1"].pid not in (None, first))
+    wait_for(lambda: pool.tick() or pool.facts()["r1-0"].pid not in (None, first))
     again = up(pool)
     assert (again.restarts, again.crashes, again.reason) == (1, 1, "it was killed by signal 9")
 
 
 def test_a_worker_over_its_memory_is_ended_with_the_reason(pool: WorkerPool) -> None:
-    pool.want(wish(packages()["python"], memory_bytes=MIB))
-    wait_for(lambda: pool.tick() or pool.facts()["r1"].crashes, within=60)
-    assert "more than 1048576 bytes of memory" in pool.facts()["r1"].reason
+    pool.want([wish(packages()["python"], memory_bytes=MIB)])
+    wait_for(lambda: pool.tick() or pool.facts()["r1-0"].crashes, within=60)
+    assert "more than 1048576 bytes of memory" in pool.facts()["r1-0"].reason
+
+
+def test_a_worker_that_a_request_keeps_busy_without_end_is_started_again(pool: WorkerPool) -> None:
+    pool.want([wish(packages()["python"])])
+    first = up(pool).pid
+    journal = socket_of(pool._layout, "r1").with_name("running")
+    journal.write_bytes(struct.pack("<3Q", 1, time.monotonic_ns() - 3601 * 10**9, 7).ljust(4096, b"\0"))
+    wait_for(lambda: pool.tick() or pool.facts()["r1-0"].pid != first, within=60)
+    assert "a request ran for more than 3600 s" in pool.facts()["r1-0"].reason
 
 
 def test_a_package_that_does_not_load_is_told_in_the_worker_s_own_words(pool: WorkerPool, tmp_path: Path) -> None:
-    pool.want(wish(tmp_path))
-    wait_for(lambda: pool.tick() or pool.facts()["r1"].crashes, within=60)
-    assert "there is no manifest.json" in pool.facts()["r1"].reason
+    pool.want([wish(tmp_path)])
+    wait_for(lambda: pool.tick() or pool.facts()["r1-0"].crashes, within=60)
+    assert "there is no manifest.json" in pool.facts()["r1-0"].reason
 
 
 def test_a_worker_that_is_not_wanted_drains_and_ends(pool: WorkerPool) -> None:
-    pool.want(wish(packages()["python"]))
+    pool.want([wish(packages()["python"])])
     pid = up(pool).pid
-    pool.keep(())
+    pool.want([])
     pool.tick()
-    assert pool.facts()["r1"].pid == pid
+    assert pool.facts()["r1-0"].pid == pid
     wait_for(lambda: pool.tick() or pool.facts() == {}, within=30)
-    assert not pool.path("r1").exists()
+    assert not socket_of(pool._layout, "r1").parent.is_symlink()
 
 
 def test_a_long_data_directory_gets_a_short_socket() -> None:
-    pool = WorkerPool(DataDir(Path("/srv/" + "x" * 120)))
-    assert len(str(pool.path("0" * 26))) < 100
+    assert len(str(socket_of(DataDir(Path("/srv/" + "x" * 120)), "0" * 26))) < 100
 
 
 def test_a_python_package_answers_from_a_worker_of_its_own(stage: Stage) -> None:
@@ -90,7 +102,7 @@ def test_a_python_package_answers_from_a_worker_of_its_own(stage: Stage) -> None
 def test_a_worker_that_never_starts_leaves_the_old_revision_serving(live: Stage) -> None:
     for file in (live.rooms.folder / "packages").rglob("model.skops"):
         file.write_bytes(b"nothing")
-    live.rooms.get(WorkerPool)._drain_s = 0.1
+    live.rooms.get(WorkerPool).drain_s = 0.1
     live.deploy(1, model="scikit")
     live.until(lambda: live.deployment().state == "DEGRADED", within=60)
     assert "its worker does not start: it ended with code 1: file 'model.skops' does not" in live.deployment().reason

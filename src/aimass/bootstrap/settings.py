@@ -63,4 +63,5 @@ def child_environment(settings: PlatformSettings) -> dict[str, str]:
         "AIMASS_FLUSH_S": str(settings.flush_s),
         "AIMASS_GATEWAY_SEGMENT_AGE_S": str(settings.segment_age_s),
         "AIMASS_GATEWAY_FLUSH_S": str(settings.flush_s),
+        "AIMASS_SERVING_WORKERS": "kept",
     }

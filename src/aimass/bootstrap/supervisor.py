@@ -17,8 +17,10 @@ from aimass.bootstrap.lock import lock_data_dir
 from aimass.bootstrap.settings import PlatformSettings, child_environment
 from aimass.kernel.errors import Conflict
 from aimass.kernel.layout import DataDir
+from aimass.serving import Keeper
 
 _GRACE_S = 10.0
+_LOOK_S = 0.2
 _BACKOFF_S = (0.1, 0.5, 1.0, 2.0, 5.0)
 _STEADY_S = 30.0
 CANNOT_START = 78  # EX_CONFIG: what a child ends with that would find the same fault again
@@ -83,6 +85,7 @@ class Supervisor:
 
     settings: PlatformSettings
     children: list[Child] = field(default_factory=list[Child])
+    keeper: Keeper | None = None
     _stopping: bool = False
     _lock: Any = None
     _turn: threading.Lock = field(default_factory=threading.Lock)
@@ -95,6 +98,7 @@ class Supervisor:
         require_whole(layout)
         layout.logs.mkdir(parents=True, exist_ok=True)
         self.children = [Child(name, command) for name, command in self.commands().items()]
+        self.keeper = Keeper(layout)
 
     def commands(self) -> dict[str, list[str]]:
         """Return the command of each process."""
@@ -138,8 +142,12 @@ class Supervisor:
     def watch(self) -> None:
         """Start again what died; called a few times a second, always by a thread that stays: a child dies with it."""
         with self._turn:
-            for child in self.children if not self._stopping else ():
+            if self._stopping:
+                return
+            for child in self.children:
                 self._look_after(child)
+            if self.keeper is not None:
+                self.keeper.tick()
 
     def _look_after(self, child: Child) -> None:
         now = time.monotonic()
@@ -162,18 +170,27 @@ class Supervisor:
             signal.signal(number, self._on_signal)
         while not self._stopping and not until():
             self.watch()
-            time.sleep(0.2)
+            self._pause()
         self.stop()
+
+    def _pause(self) -> None:
+        """Wait a moment, less when a model worker ends meanwhile."""
+        if self.keeper is not None:
+            self.keeper.pause(_LOOK_S)
+        else:
+            time.sleep(_LOOK_S)
 
     def _on_signal(self, *_: object) -> None:
         self._stopping = True
 
     def stop(self) -> None:
-        """End the gateway first, so that its requests are answered, then control."""
+        """End the gateway first, so that its requests are answered, then control and the model workers."""
         with self._turn:
             self._stopping = True
         for child in reversed(self.children):
             _end(child.process)
+        if self.keeper is not None:
+            self.keeper.close()
         if self._lock is not None:
             self._lock.close()
 

@@ -45,7 +45,7 @@ if TYPE_CHECKING:
         verify_package,
         write_package,
     )
-    from aimass.models.runtimes import find_runtime, load_model
+    from aimass.models.runtimes import find_runtime, load_model, runtime_module
     from aimass.models.service.models import Models
 
 __getattr__, __dir__ = door(
@@ -91,6 +91,7 @@ __getattr__, __dir__ = door(
         "load_model": "aimass.models.runtimes",
         "parse_manifest": "aimass.models.package",
         "read_package": "aimass.models.package",
+        "runtime_module": "aimass.models.runtimes",
         "verify_package": "aimass.models.package",
         "write_package": "aimass.models.package",
     },
@@ -136,6 +137,7 @@ __all__ = [
     "load_model",
     "parse_manifest",
     "read_package",
+    "runtime_module",
     "verify_package",
     "write_package",
 ]

@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     )
     from aimass.serving.service.serving import Serving
     from aimass.serving.settings import ServingSettings
+    from aimass.serving.workers.keeper import Keeper
 
 _COMMANDS = "aimass.serving.domain.commands"
 _THINGS = "aimass.serving.domain.things"
@@ -51,6 +52,7 @@ __getattr__, __dir__ = door(
         "Endpoint": _THINGS,
         "EndpointStatus": _THINGS,
         "GatewayReport": _THINGS,
+        "Keeper": "aimass.serving.workers.keeper",
         "ListEndpoints": _COMMANDS,
         "ListHistory": _COMMANDS,
         "ListRevisions": _COMMANDS,
@@ -78,6 +80,7 @@ __all__ = [
     "Endpoint",
     "EndpointStatus",
     "GatewayReport",
+    "Keeper",
     "ListEndpoints",
     "ListHistory",
     "ListRevisions",

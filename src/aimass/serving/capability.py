@@ -17,7 +17,8 @@ from aimass.serving.service.ground import Ground
 from aimass.serving.service.serving import Serving
 from aimass.serving.settings import ServingSettings, local_url
 from aimass.serving.trying import Tryouts
-from aimass.serving.workers import WorkerPool
+from aimass.serving.workers.kept import KeptWorkers
+from aimass.serving.workers.pool import WorkerPool
 
 CAPABILITY = Capability(
     name="serving",
@@ -74,20 +75,21 @@ CAPABILITY = Capability(
 
 
 def build(registry: Registry) -> Serving:
-    """Build the service, and the pool of isolated workers."""
-    settings = ServingSettings()
-    pool = WorkerPool(registry.get(DataDir), drain_s=settings.drain_s)
+    """Build the service, and whoever keeps the isolated workers."""
+    settings, layout = ServingSettings(), registry.get(DataDir)
+    keeps = KeptWorkers if settings.workers == "kept" else WorkerPool
+    workers = keeps(layout, drain_s=settings.drain_s, spares=settings.spares)
     tryouts = Tryouts(access=registry.get(Access), url=local_url)
-    registry.put(WorkerPool, pool)
+    registry.put(type(workers), workers)
     registry.put(Tryouts, tryouts)
     ground = Ground(
         database=registry.get(Database),
         library=ModelLibrary(registry.get(Models)),
-        pool=pool,
+        workers=workers,
+        layout=layout,
         tryouts=tryouts,
         lake=registry.get(Lake),
         jobs=registry.get(Jobs),
-        data=registry.get(DataDir).root,
         live=registry.get(LiveHub),
         settings=settings,
     )

@@ -8,7 +8,7 @@ from typing import Any, Protocol
 
 from aimass.kernel.errors import NotFound
 from aimass.kernel.principal import SYSTEM
-from aimass.models import Models, ModelVersion, OneModel, find_runtime, read_package
+from aimass.models import Models, ModelVersion, OneModel, find_runtime, read_package, runtime_module
 from aimass.serving.domain.snippets import ExampleColumn
 from aimass.serving.errors import NotDeployable
 
@@ -39,6 +39,10 @@ class Library(Protocol):
 
     def is_inline(self, target: Target) -> bool:
         """Tell whether the package only describes a computation, so that the gateway may run it itself."""
+        ...
+
+    def module(self, target: Target) -> str:
+        """Return the package of its runtime, which a worker imports."""
         ...
 
 
@@ -84,6 +88,10 @@ class ModelLibrary:
     def is_inline(self, target: Target) -> bool:
         """Tell whether the package only describes a computation, so that the gateway may run it itself."""
         return find_runtime(target.runtime).is_inline
+
+    def module(self, target: Target) -> str:
+        """Return the package of its runtime, which a worker imports."""
+        return runtime_module(target.runtime)
 
 
 def example_of(folder: Path) -> list[ExampleColumn]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -17,6 +17,11 @@ class ServingSettings(BaseSettings):
     start_timeout_s: Annotated[float, Field(gt=0, description="A revision not loaded everywhere by then failed")] = 60.0
     start_crashes: Annotated[int, Field(ge=1, description="Crashes of a starting worker that fail its revision")] = 3
     drain_s: Annotated[float, Field(ge=0, description="How long a replaced worker still answers what it has")] = 5.0
+    workers: Annotated[
+        Literal["own", "kept"],
+        Field(description="Whether control keeps the isolated workers itself, or the supervisor"),
+    ] = "own"
+    spares: Annotated[int, Field(ge=0, le=4, description="Warm processes of each kind that wait to replace one")] = 1
     quiet_s: Annotated[float, Field(gt=0, description="Time without a report after which a gateway is gone")] = 5.0
     look_s: Annotated[float, Field(gt=0, description="Everything is looked at this often in any case")] = 2.0
     public_url: Annotated[str, Field(description="Address shown to callers; the platform's own when empty")] = ""

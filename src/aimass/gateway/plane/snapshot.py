@@ -181,7 +181,7 @@ def load_model(spec: dict[str, Any]) -> Model:
     key = identity(spec)
     package = read_package(Path(spec["package"]), spec.get("unseen"))
     if package.runtime == "python" or key[2]:
-        return Model(key=key, package=package, runtime=IsolatedRuntime(key[2], package))
+        return Model(key=key, package=package, runtime=IsolatedRuntime([key[2]], package))
     return Model(key=key, package=package, runtime=OnnxRuntime(package))
 
 

@@ -43,8 +43,8 @@ class Runtime:
 class LoadedModel(Protocol):
     """A model in memory."""
 
-    def predict(self, columns: Mapping[str, list[Any]]) -> dict[str, list[Any]]:
-        """Answer columns of inputs with columns of outputs, row by row."""
+    def predict(self, columns: Mapping[str, Any]) -> Mapping[str, Any]:
+        """Answer columns of inputs with columns of outputs, row by row; a column is a list or an array."""
         ...
 
 
@@ -70,17 +70,22 @@ def find_runtime(name: str) -> Runtime:
     return runtimes()[name]
 
 
-def load_model(package: Package, *, threads: int = 1) -> LoadedModel:
-    """Load a package with its runtime; heavy, never called in control."""
-    return _part(package.manifest.runtime, "run").load(package, threads=threads)
+def runtime_module(name: str) -> str:
+    """Return the package of a runtime, whose ``run`` part a worker imports."""
+    find_runtime(name)
+    (point,) = entry_points(group=GROUP, name=name)
+    return point.value
+
+
+def load_model(package: Package, *, threads: int = 1, module: str | None = None) -> LoadedModel:
+    """Load a package with its runtime; heavy, never called in control.
+
+    ``module`` is the runtime's package, for a process that knows it already.
+    """
+    run = import_module(f"{module or runtime_module(package.manifest.runtime)}.run")
+    return run.load(package, threads=threads)
 
 
 def check_file(package: Package, file: str) -> str:
     """Let the runtime of a package look into a file; return one sentence, or refuse the file. Heavy, for children."""
-    return _part(package.manifest.runtime, "check").check(package, file)
-
-
-def _part(runtime: str, part: str) -> Any:
-    find_runtime(runtime)
-    (point,) = entry_points(group=GROUP, name=runtime)
-    return import_module(f"{point.value}.{part}")
+    return import_module(f"{runtime_module(package.manifest.runtime)}.check").check(package, file)

@@ -5,11 +5,10 @@ from __future__ import annotations
 import os
 import queue
 import socket
-import subprocess
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
@@ -17,15 +16,16 @@ from typing import Any, Protocol
 import numpy as np
 import polars as pl
 
-from aimass.infra.compute import child_environment
-from aimass.infra.frames import FrameReader, encode_frame
+from aimass.infra.frames import FrameReader, Message, encode_frame, pack
 from aimass.kernel.errors import Failed, Unavailable
-from aimass.models import Package, find_runtime, load_model
+from aimass.models import Package, find_runtime, load_model, runtime_module
 from aimass.serving.children.feeds import Fed, Feeder
-from aimass.serving.workers import Wish, thread_settings, worker_command
+from aimass.serving.workers.cell import Cell
+from aimass.serving.workers.wishes import Wish
 
 MEMORY_BYTES = 4 * 1024**3
-_START_S, _ANSWER_S, _LOOK_S, _END_S = 60.0, 600.0, 0.02, 5.0
+CHUNK_ROWS = 4_000
+_START_S, _ANSWER_S, _LOOK_S = 60.0, 600.0, 0.02
 _READ_BYTES = 1 << 20
 
 
@@ -57,7 +57,7 @@ class InlineScorer:
 class WorkerScorer:
     """A package that runs code: as many model workers as slots, each with the limits that serving gives it."""
 
-    chunk_rows = 4_000
+    chunk_rows = CHUNK_ROWS
 
     def __init__(self, workers: list[_Worker], feeder: Feeder) -> None:
         self._feeder = feeder
@@ -78,32 +78,34 @@ class WorkerScorer:
 
 @dataclass(slots=True)
 class _Worker:
-    process: subprocess.Popen[bytes]
-    log: Path
+    cell: Cell
     stream: socket.socket
     reader: FrameReader
 
     def ask(self, values: dict[str, Any], start: int) -> dict[str, Any]:
         """Send one chunk and wait for its answer."""
         try:
-            self.stream.sendall(encode_frame({"id": start, "inputs": values}))
+            self.stream.sendall(encode_frame({"id": start, "timeout_s": _ANSWER_S}, pack(values)))
             while True:
                 data = self.stream.recv(_READ_BYTES)
                 if not data:
                     raise ConnectionResetError
                 for message in self.reader.feed(data):
-                    return _outputs(message, start)
+                    if message.head.get("id") == start:
+                        return _outputs(message, start)
         except OSError as reason:
             raise Failed(
-                f"the model worker ended at the rows from {start} on: {last_words(self.log)}",
+                f"the model worker ended at the rows from {start} on: {last_words(self.cell.log)}",
                 hint="look into the log of the job",
             ) from reason
 
 
-def _outputs(message: dict[str, Any], start: int) -> dict[str, Any]:
-    if "error" in message:
-        raise Failed(f"the model failed on the rows from {start} on: {message['error']}")
-    return message["outputs"]
+def _outputs(message: Message, start: int) -> dict[str, Any]:
+    if "error" in message.head:
+        raise Failed(f"the model failed on the rows from {start} on: {message.head['error']}")
+    return {
+        name: values.tolist() if isinstance(values, np.ndarray) else values for name, values in message.columns.items()
+    }
 
 
 @contextmanager
@@ -112,58 +114,47 @@ def scorer_of(package: Package, feeder: Feeder, slots: int) -> Iterator[Scorer]:
     if find_runtime(package.manifest.runtime).is_inline:
         yield InlineScorer(package, feeder)
         return
-    with tempfile.TemporaryDirectory(prefix="aim") as folder:
+    with tempfile.TemporaryDirectory(prefix="aim") as folder, ExitStack() as stack:
         started = [_start(package, Path(folder), number) for number in range(slots)]
-        try:
-            yield WorkerScorer([_reach(one, Path(folder), number) for number, one in enumerate(started)], feeder)
-        finally:
-            for process in started:
-                _end(process)
+        for cell in started:
+            stack.callback(_end, cell)
+        workers = [_reach(cell) for cell in started]
+        for worker in workers:
+            stack.callback(worker.stream.close)
+        yield WorkerScorer(workers, feeder)
 
 
-def _start(package: Package, folder: Path, number: int) -> subprocess.Popen[bytes]:
-    wish = Wish(revision=f"s{number}", package=str(package.folder), memory_bytes=MEMORY_BYTES, threads=1)
-    with _log(folder, number).open("wb") as log:
-        return subprocess.Popen(
-            worker_command(wish, _socket(folder, number)),
-            stdin=subprocess.DEVNULL,
-            stdout=log,
-            stderr=log,
-            env={**child_environment(), **thread_settings(1)},
-        )
+def _start(package: Package, folder: Path, number: int) -> Cell:
+    module = runtime_module(package.manifest.runtime)
+    wish = Wish(
+        revision=f"s{number}",
+        package=str(package.folder),
+        module=module,
+        memory_bytes=MEMORY_BYTES,
+        max_rows=CHUNK_ROWS,
+    )
+    cell = Cell(folder / str(number), folder / f"{number}.start.log", wish.kind)
+    cell.assign(wish, folder / f"{number}.log")
+    return cell
 
 
-def _reach(process: subprocess.Popen[bytes], folder: Path, number: int) -> _Worker:
+def _reach(cell: Cell) -> _Worker:
     """Connect to a worker as soon as it answers."""
     end = time.monotonic() + _START_S
-    while process.poll() is None and time.monotonic() < end:
-        stream = socket.socket(socket.AF_UNIX)
-        try:
-            stream.connect(os.fspath(_socket(folder, number)))
-        except OSError:
-            stream.close()
+    while not cell.has_ended() and time.monotonic() < end:
+        if cell.ready() is None:
             time.sleep(_LOOK_S)
             continue
+        stream = socket.socket(socket.AF_UNIX)
+        stream.connect(os.fspath(cell.io / "s"))
         stream.settimeout(_ANSWER_S)
-        return _Worker(process, _log(folder, number), stream, FrameReader())
-    raise Unavailable(f"the model worker does not start: {last_words(_log(folder, number))}")
+        return _Worker(cell, stream, FrameReader())
+    raise Unavailable(f"the model worker does not start: {last_words(cell.log)}")
 
 
-def _socket(folder: Path, number: int) -> Path:
-    return folder / f"{number}.sock"
-
-
-def _log(folder: Path, number: int) -> Path:
-    return folder / f"{number}.log"
-
-
-def _end(process: subprocess.Popen[bytes]) -> None:
-    process.terminate()
-    try:
-        process.wait(_END_S)
-    except subprocess.TimeoutExpired:
-        process.kill()
-        process.wait()
+def _end(cell: Cell) -> None:
+    cell.kill()
+    cell.tidy(keep_log=True)
 
 
 def last_words(log: Path) -> str:

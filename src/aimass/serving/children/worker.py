@@ -1,96 +1,133 @@
-"""An isolated model worker: loads one package and answers frames on a Unix socket, until its parent ends.
+"""An isolated model worker: imports its runtime, waits to be told which package, and answers frames on a Unix socket.
 
-``python -m aimass.serving.children.worker --package DIR --socket PATH``. A frame is ``{"id": n, "inputs": {column:
-[values]}}``; the answer is ``{"id": n, "outputs": {name: [values]}}`` or ``{"id": n, "error": sentence}``.
+``python -m aimass.serving.children.worker --module aimass.models.runtimes.python``. One line of JSON on the standard
+input says the rest (:class:`Assignment`); a worker that waits for it is a warm spare. When that pipe is closed, or its
+parent ends, the worker ends.
 """
 
 from __future__ import annotations
 
 import argparse
 import asyncio
+import gc
+import json
 import logging
 import os
+import resource
 import signal
 import sys
+from dataclasses import dataclass
+from importlib import import_module
 from pathlib import Path
 from typing import Any, Protocol
 
-from aimass.infra.frames import FrameReader, encode_frame
+from aimass.infra.batching import Batcher, Plan
 from aimass.infra.parent import die_with_parent
 from aimass.kernel.errors import AimassError
 from aimass.models import load_model, verify_package
+from aimass.serving.children.desk import Desk
+from aimass.serving.children.journal import FileJournal
 
 _LOG = logging.getLogger("aimass.serving.worker")
+_DRAIN_S = 5.0
+_FILES = 512
 
 
 class Model(Protocol):
     """What a loaded package can do."""
 
-    def predict(self, columns: Any) -> dict[str, list[Any]]:
+    def predict(self, columns: Any) -> Any:
         """Answer columns with columns."""
         ...
 
 
-class Desk(asyncio.Protocol):
-    """Answers the frames of one gateway worker, in the order in which they come."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Assignment:
+    """What a worker is told.
 
-    def __init__(self, model: Model) -> None:
-        self._model = model
-        self._reader = FrameReader()
-        self._transport: Any = None
+    Attributes
+    ----------
+    package
+        Folder of the package.
+    folder
+        Where the socket ``s``, the journal ``running`` and, at last, ``ready.json`` are to lie.
+    threads
+        Threads of one prediction.
+    lanes, max_rows
+        The plan by which requests are run.
+    """
 
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Keep the transport."""
-        self._transport = transport
-
-    def data_received(self, data: bytes) -> None:
-        """Answer every complete frame."""
-        try:
-            for message in self._reader.feed(data):
-                self._transport.write(encode_frame(self._answer(message)))
-        except (AimassError, ValueError, KeyError) as reason:
-            _LOG.warning("what came is no frame: %s", reason)
-            self._transport.abort()
-
-    def _answer(self, message: dict[str, Any]) -> dict[str, Any]:
-        try:
-            return {"id": message["id"], "outputs": self._model.predict(message["inputs"])}
-        except Exception as reason:  # noqa: BLE001 whatever a model raises belongs to this one request
-            _LOG.exception("a request failed")
-            return {"id": message["id"], "error": f"{type(reason).__name__}: {reason}"[:500]}
+    package: str
+    folder: str
+    threads: int = 1
+    lanes: int = 1
+    max_rows: int = 32
 
 
-async def serve(model: Model, path: Path) -> None:
-    """Answer on the socket until SIGTERM."""
+async def serve(model: Model, told: Assignment, facts: dict[str, Any]) -> None:
+    """Answer on the socket until SIGTERM, then finish what is under way."""
     loop = asyncio.get_running_loop()
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
+    loop.add_reader(sys.stdin, _hear, stop)
+    folder = Path(told.folder)
+    plan = Plan(lanes=told.lanes, max_rows=told.max_rows)
+    batcher = Batcher(model.predict, plan, FileJournal(folder / "running", told.lanes))
     before = os.umask(0o077)
-    server = await loop.create_unix_server(lambda: Desk(model), str(path))
+    server = await loop.create_unix_server(lambda: Desk(batcher, facts), str(folder / "s"))
     os.umask(before)
+    _write(folder / "ready.json", facts)
     await stop.wait()
     server.close()
+    end = loop.time() + _DRAIN_S
+    while not batcher.is_idle and loop.time() < end:  # noqa: ASYNC110 a few looks at the end of a life
+        await asyncio.sleep(0.01)
+
+
+def _hear(stop: asyncio.Event) -> None:
+    """End when told so, at once when the pipe to whoever keeps this worker is closed."""
+    if not os.read(sys.stdin.fileno(), 4096):
+        os._exit(0)
+    stop.set()
+
+
+def _write(path: Path, facts: dict[str, Any]) -> None:
+    draft = path.with_suffix(".new")
+    draft.write_text(json.dumps(facts))
+    draft.rename(path)
+
+
+def _limit() -> None:
+    """Leave no core files, and do not open files without end."""
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    most = _FILES if hard == resource.RLIM_INFINITY else min(_FILES, hard)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
 
 
 def main() -> int:
-    """Load the package, check its hashes, and serve it."""
+    """Import the runtime, wait for the package, check its hashes, and serve it."""
     parser = argparse.ArgumentParser(prog="python -m aimass.serving.children.worker", description="Serve one package.")
-    parser.add_argument("--package", type=Path, required=True, help="folder of the package")
-    parser.add_argument("--socket", type=Path, required=True, help="Unix socket to answer on")
+    parser.add_argument("--module", required=True, help="package of the runtime")
     parser.add_argument("--parent-pid", type=int, help="end at once when this parent is gone already")
-    parser.add_argument("--threads", type=int, default=1, help="threads of one prediction")
     arguments = parser.parse_args()
-    die_with_parent(arguments.parent_pid)
+    if arguments.parent_pid:
+        die_with_parent(arguments.parent_pid)
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
+    _limit()
+    import_module(f"{arguments.module}.run")
+    line = sys.stdin.readline()
+    if not line:
+        return 0
+    told = Assignment(**json.loads(line))
     try:
-        model = load_model(verify_package(arguments.package), threads=arguments.threads)
+        model = load_model(verify_package(Path(told.package)), threads=told.threads, module=arguments.module)
     except AimassError as error:
         sys.stderr.write(f"{error.message}; {error.hint}\n")
         return 1
-    arguments.socket.unlink(missing_ok=True)
-    asyncio.run(serve(model, arguments.socket))
-    arguments.socket.unlink(missing_ok=True)
+    gc.freeze()
+    asyncio.run(serve(model, told, {"pid": os.getpid(), "lanes": told.lanes, "max_rows": told.max_rows}))
     return 0
 
 

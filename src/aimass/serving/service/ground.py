@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 from sqlalchemy import Connection, Row
@@ -14,6 +13,7 @@ from aimass.infra.database import Change, Database
 from aimass.infra.live import LiveHub
 from aimass.kernel.errors import NotFound, Stale
 from aimass.kernel.ids import new_id
+from aimass.kernel.layout import DataDir
 from aimass.lake import Lake
 from aimass.serving.domain.policy import PLAIN
 from aimass.serving.domain.things import Cause, TrafficCause
@@ -23,20 +23,20 @@ from aimass.serving.reports import Reports
 from aimass.serving.settings import ServingSettings
 from aimass.serving.store import queries, tables
 from aimass.serving.trying import Tryouts
-from aimass.serving.workers import WorkerPool
+from aimass.serving.workers.wishes import Workers
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ground:
-    """The tools of the room; ``data`` is the folder of the platform, where scorings leave records."""
+    """The tools of the room; ``layout`` says where sockets, logs and records lie."""
 
     database: Database
     library: Library
-    pool: WorkerPool
+    workers: Workers
+    layout: DataDir
     tryouts: Tryouts
     lake: Lake
     jobs: Jobs
-    data: Path
     live: LiveHub = field(default_factory=LiveHub)
     reports: Reports = field(default_factory=Reports)
     settings: ServingSettings = field(default_factory=ServingSettings)

@@ -18,8 +18,9 @@ from aimass.serving.reports import Seen
 from aimass.serving.service.ground import Ground, target_of
 from aimass.serving.service.shown import endpoint_of
 from aimass.serving.store import queries
-from aimass.serving.workers import Wish, WorkerFacts
+from aimass.serving.workers.wishes import Wish, WorkerFacts
 
+_GRACE_S = 5.0  # nobody waits for an answer after the time limit
 _log = structlog.get_logger("aimass.serving")
 
 
@@ -30,6 +31,10 @@ class _Facts:
     endpoints: Mapping[str, Row[Any]]
     seen: Seen
     workers: Mapping[str, WorkerFacts]
+
+    def worker(self, revision: str) -> WorkerFacts | None:
+        """Return how the worker of a revision does."""
+        return self.workers.get(f"{revision}-0")
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,8 +60,8 @@ class Reconciler:
     def run_once(self) -> int:
         """Look at every deployment, unless nothing can have changed; return how many changed."""
         ground = self._ground
-        ground.pool.tick()
-        mark = (self._database.commits, ground.reports.changes, ground.pool.changes)
+        ground.workers.tick()
+        mark = (self._database.commits, ground.reports.changes, ground.workers.changes)
         now = time.monotonic()
         if mark == self._mark and now - self._looked < self._settings.look_s:
             return 0
@@ -68,22 +73,35 @@ class Reconciler:
             endpoints = {row.id: row for row in queries.all_endpoints(conn)}
             rows = queries.live_deployments(conn)
             revisions = queries.revisions_by_id(conn, [i for row in rows for i in (row.target, row.serving)])
-        self._keep_workers(rows, revisions)
-        facts = _Facts(endpoints, self._ground.reports.seen(), self._ground.pool.facts())
+        self._keep_workers(rows, revisions, endpoints)
+        facts = _Facts(endpoints, self._ground.reports.seen(), self._ground.workers.facts())
         return sum(self._move(row, revisions, facts) for row in rows if row.is_wanted)
 
-    def _keep_workers(self, rows: Sequence[Row[Any]], revisions: Mapping[str, Row[Any]]) -> None:
+    def _keep_workers(
+        self, rows: Sequence[Row[Any]], revisions: Mapping[str, Row[Any]], endpoints: Mapping[str, Row[Any]]
+    ) -> None:
         """Wish for the workers of all revisions that answer or start, and let the others go."""
-        wanted: set[str] = set()
+        wishes: dict[str, Wish] = {}
         for row in rows:
             for id_ in {row.serving, row.target} if row.is_wanted else ():
                 revision = revisions.get(id_)
                 if revision is None or not revision.package or revision.state == "FAILED":
                     continue
                 if self._is_isolated(row, revision):
-                    wanted.add(revision.id)
-                    self._ground.pool.want(_wish(row, revision))
-        self._ground.pool.keep(wanted)
+                    wish = self._wish(row, revision, endpoints[row.endpoint].timeout_s)
+                    wishes[wish.key] = wish
+        self._ground.workers.want(list(wishes.values()))
+
+    def _wish(self, row: Row[Any], revision: Row[Any], timeout_s: float) -> Wish:
+        resources = Resources(**row.resources)
+        return Wish(
+            revision=revision.id,
+            package=revision.package,
+            module=self._ground.library.module(target_of(revision)),
+            memory_bytes=resources.memory_bytes,
+            threads=resources.threads,
+            max_run_s=timeout_s + _GRACE_S,
+        )
 
     def _is_isolated(self, row: Row[Any], revision: Row[Any]) -> bool:
         return row.placement == "isolated" or not self._ground.library.is_inline(target_of(revision))
@@ -118,7 +136,7 @@ class Reconciler:
         return True
 
     def _starting(self, row: Row[Any], target: Row[Any], facts: _Facts) -> _Step | None:
-        worker = facts.workers.get(target.id)
+        worker = facts.worker(target.id)
         if worker is not None and not worker.is_up:
             if worker.crashes >= self._settings.start_crashes:
                 return _Step(_bad(row), error=f"its worker does not start: {worker.reason}")
@@ -141,7 +159,7 @@ class Reconciler:
         """Judge what answers now."""
         if row.serving is None:
             return _Step("FAILED", _failed(target, target.error))
-        worker = facts.workers.get(row.serving)
+        worker = facts.worker(row.serving)
         complaint = facts.seen.error_of(row.serving)
         if worker is not None and not worker.is_up:
             complaint = f"its worker is down: {worker.reason or 'it starts'}"
@@ -189,16 +207,6 @@ def _bad(row: Row[Any]) -> State:
 
 def _failed(target: Row[Any], error: str) -> str:
     return f"revision {target.number} failed: {error}"
-
-
-def _wish(row: Row[Any], revision: Row[Any]) -> Wish:
-    resources = Resources(**row.resources)
-    return Wish(
-        revision=revision.id,
-        package=revision.package,
-        memory_bytes=resources.memory_bytes,
-        threads=resources.threads,
-    )
 
 
 def _fact(endpoint: Row[Any], row: Row[Any], target: Row[Any], step: _Step) -> dict[str, Any]:

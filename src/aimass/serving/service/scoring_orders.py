@@ -194,7 +194,7 @@ class ScoringOrders(Trials):
                 "private": [one["column"] for one in findings if one["private"]],
             },
             "describe": {"classification": findings, **lake.describing(workspace, command.to)},
-            "data": str(self._ground.data),
+            "data": str(self._ground.layout.root),
             "record": _record(who, order),
             "labels": labels | ({"endpoint": command.endpoint} if command.endpoint else {}),
         }

@@ -16,6 +16,7 @@ from aimass.serving.service.ground import Ground, Why, target_of
 from aimass.serving.service.reconcile import Reconciler
 from aimass.serving.service.scorings import Scorings
 from aimass.serving.store import queries
+from aimass.serving.workers.pool import socket_of
 
 _log = structlog.get_logger("aimass.serving")
 
@@ -30,7 +31,7 @@ class Serving(Scorings):
     @property
     def changes(self) -> int:
         """Return a number that differs when what is published may differ."""
-        return self._database.commits + self._ground.pool.changes
+        return self._database.commits + self._ground.workers.changes
 
     def report_loaded(self, reports: Iterable[GatewayReport]) -> None:
         """Take what all gateway workers that are alive say of themselves."""
@@ -74,7 +75,7 @@ class Serving(Scorings):
     def _is_loadable(self, row: Row[Any], revision: Row[Any]) -> bool:
         if not self._is_isolated(row, revision):
             return True
-        worker = self._ground.pool.facts().get(revision.id)
+        worker = self._ground.workers.facts().get(f"{revision.id}-0")
         return worker is not None and worker.is_up
 
     def _is_isolated(self, row: Row[Any], revision: Row[Any]) -> bool:
@@ -90,7 +91,7 @@ class Serving(Scorings):
             version=revision.model_version,
             runtime=revision.runtime,
             package=revision.package,
-            socket=str(self._ground.pool.path(revision.id)) if self._is_isolated(row, revision) else None,
+            socket=str(socket_of(self._ground.layout, revision.id)) if self._is_isolated(row, revision) else None,
             unseen=None if endpoint.unseen == "model" else endpoint.unseen,
         )
 

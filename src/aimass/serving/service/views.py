@@ -20,7 +20,7 @@ from aimass.serving.service.shown import endpoint_of, revision_entry, revision_o
 from aimass.serving.service.traffic import Traffic
 from aimass.serving.settings import platform_url
 from aimass.serving.store import queries
-from aimass.serving.workers import WorkerFacts
+from aimass.serving.workers.wishes import WorkerFacts
 
 _MOST = 10_000
 
@@ -82,8 +82,8 @@ class Views(Traffic):
         with self._database.read() as conn:
             rows = queries.live_deployments(conn, [endpoint.id])
             revisions = queries.revisions_by_id(conn, [i for row in rows for i in (row.target, row.serving)])
-        workers = self._ground.pool.facts()
-        replicas = [_replica(one, workers[one.id]) for one in revisions.values() if one.id in workers]
+        workers = self._ground.workers.facts().values()
+        replicas = [_replica(revisions[one.revision], one) for one in workers if one.revision in revisions]
         bad = next((one for one in endpoint.deployments if one.state == endpoint.state and one.reason), None)
         return EndpointStatus(
             endpoint=endpoint.slug,

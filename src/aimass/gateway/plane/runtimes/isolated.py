@@ -1,118 +1,182 @@
-"""The isolated runtime: a model worker behind a Unix socket; many requests at once on one connection."""
+"""The isolated runtime: worker processes behind Unix sockets, many requests at once on each connection.
+
+Requests wait here, not in the workers, so that whoever is free takes the next one. When a worker dies, the request that
+it was running alone is the one that fails; others that shared its batch run again, each alone, and those that it had
+not begun are sent again as if nothing had happened.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import logging
+import random
+from collections import deque
+from collections.abc import Sequence
+from itertools import count
 from typing import Any
 
 from aimass.gateway.plane.encode import as_arrays
-from aimass.gateway.plane.errors import WorkerBusy, WorkerFailed, WorkerGone, WorkerSlow
+from aimass.gateway.plane.errors import WorkerFailed, WorkerGone, WorkerSlow
 from aimass.gateway.plane.package import PLATFORMS, Package
 from aimass.gateway.plane.runtimes.port import Done
-from aimass.infra.frames import FrameReader, encode_frame
+from aimass.gateway.plane.runtimes.replica import Fallen, Pending, Replica
+from aimass.infra.frames import Message, pack
 from aimass.kernel.errors import AimassError
 
 _LOG = logging.getLogger(__name__)
-_MAX_WAITING_BYTES = 64 * 1024 * 1024
+_LOOK_S = 0.05
+_GRACE_S = 10.0
+_MOST_SENDS = 4
+_GONE = "the worker of this model is not running"
+_AGAIN = "try again in a few seconds"
 
 
-class IsolatedRuntime(asyncio.Protocol):
-    """The gateway's end of one worker."""
+class IsolatedRuntime:
+    """All workers of one revision."""
 
     single = None
 
-    def __init__(self, path: str, package: Package) -> None:
-        self.path = path
+    def __init__(self, paths: Sequence[str], package: Package) -> None:
         self.platform = PLATFORMS[package.runtime]
         self._signature = package.signature["outputs"]
-        self._transport: asyncio.WriteTransport | None = None
-        self._reader = FrameReader()
-        self._calls: dict[int, tuple[Done, asyncio.TimerHandle]] = {}
-        self._next = 0
+        self._replicas = {path: Replica(path, self, self._now) for path in paths}
+        self._waiting: deque[Pending] = deque()
+        self._ids = count(random.SystemRandom().getrandbits(22) << 40)
+        self._is_looking = False
         self._is_closed = False
+        self._lost_at = float("-inf")
+
+    @staticmethod
+    def _now() -> float:
+        return asyncio.get_running_loop().time()
 
     @property
     def is_ready(self) -> bool:
-        """Tell whether the worker is there."""
-        return self._transport is not None
+        """Tell whether a worker is there."""
+        return any(replica.is_ready for replica in self._replicas.values())
 
     async def connect(self) -> None:
-        """Try to reach the worker when it is not reached yet; called again and again by the watcher."""
-        if self._transport is not None or self._is_closed:
-            return
-        try:
-            await asyncio.get_running_loop().create_unix_connection(lambda: self, self.path)
-        except OSError as reason:
-            _LOG.debug("the model worker at %s is not there: %s", self.path, reason)
+        """Try to reach the workers that are not reached yet; called again and again by the watcher."""
+        for replica in list(self._replicas.values()):
+            await replica.connect()
 
     def start(self, values: dict[str, Any], rows: int, timeout_s: float, done: Done) -> None:
-        """Send one request; ``done`` gets arrays by output name, or an error."""
-        del rows
-        if self._transport is None:
-            done(None, WorkerGone("the worker of this model is not running", hint="try again in a few seconds"))
+        """Send a request to the worker with the least under way, or let it wait for one that is free."""
+        now = self._now()
+        if not self._may_wait(now):
+            done(None, WorkerGone(_GONE, hint=_AGAIN))
             return
-        if self._transport.get_write_buffer_size() > _MAX_WAITING_BYTES:
-            done(None, WorkerBusy(hint="send fewer requests at once, or give the deployment more replicas"))
-            return
-        self._next += 1
-        number = self._next
-        timer = asyncio.get_running_loop().call_later(timeout_s, self._late, number, timeout_s)
-        self._calls[number] = (done, timer)
-        self._transport.write(encode_frame({"id": number, "inputs": values}))
+        packed = pack(values)
+        pending = Pending(
+            id=next(self._ids), packed=packed, rows=rows, size=packed.size, deadline=now + timeout_s, done=done
+        )
+        self._waiting.append(pending)
+        self._pump()
+        self._look_later()
 
-    def _late(self, number: int, timeout_s: float) -> None:
-        self._finish(number, None, WorkerSlow(f"the model did not answer within {timeout_s:g} s", allowed=timeout_s))
+    def _may_wait(self, now: float) -> bool:
+        """Tell whether a worker is there, or was a moment ago, so that its successor is about to be."""
+        return self.is_ready or now - self._lost_at < _GRACE_S
 
-    def _finish(self, number: int, outputs: dict[str, Any] | None, error: AimassError | None) -> None:
-        done, timer = self._calls.pop(number, (None, None))
-        if done is not None and timer is not None:
-            timer.cancel()
-            done(outputs, error)
-        if self._is_closed:
-            self.close()
+    def _pump(self) -> None:
+        """Send what waits, as far as workers have room."""
+        while self._waiting:
+            free = [replica for replica in self._replicas.values() if replica.has_room()]
+            if not free:
+                return
+            min(free, key=lambda replica: replica.rows).send(self._waiting.popleft())
 
-    def _answered(self, message: dict[str, Any]) -> None:
-        number = message["id"]
-        error = message.get("error")
+    # -- what replicas say
+
+    def reached(self, replica: Replica) -> None:
+        """Send what waits."""
+        del replica
+        self._pump()
+
+    def answered(self, pending: Pending, message: Message) -> None:
+        """Hand an answer over, and use the room that it leaves."""
+        error = message.head.get("error")
         if error is not None:
-            self._finish(number, None, WorkerFailed(f"the model failed: {str(error)[:300]}"))
-            return
-        try:
-            outputs = as_arrays(message["outputs"], self._signature)
-        except (KeyError, TypeError, ValueError) as reason:
-            self._finish(number, None, WorkerFailed(f"the worker's answer does not keep to the signature: {reason!r}"))
+            _end(pending, None, WorkerFailed(f"the model failed: {str(error)[:300]}"))
         else:
-            self._finish(number, outputs, None)
+            try:
+                outputs = as_arrays(message.columns, self._signature)
+            except (KeyError, TypeError, ValueError) as reason:
+                failed = WorkerFailed(f"the worker's answer does not keep to the signature: {reason!r}")
+                _end(pending, None, failed)
+            else:
+                _end(pending, outputs, None)
+        if self._waiting:
+            self._pump()
 
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Keep the connection."""
-        self._reader = FrameReader()
-        self._transport = transport  # pyright: ignore[reportAttributeAccessIssue]
+    def lost(self, replica: Replica, fallen: Fallen) -> None:
+        """Fail what killed the worker, and let the rest run again."""
+        self._lost_at = self._now()
         if self._is_closed:
+            replica.leave()
+        batches = fallen.batches
+        if batches is None:
+            batches = [[pending.id for pending in fallen.pending]]
+        shared = {id_: len(batch) > 1 for batch in batches for id_ in batch}
+        again = [pending for pending in fallen.pending if pending.done is not None and _may_run_again(pending, shared)]
+        self._waiting.extendleft(reversed(again))
+        for pending in fallen.pending:
+            if pending not in again:
+                _end(pending, None, WorkerGone("the worker of this model ended while it ran this request"))
+        self._pump()
+
+    # -- time
+
+    def _look_later(self) -> None:
+        if not self._is_looking:
+            self._is_looking = True
+            asyncio.get_running_loop().call_later(_LOOK_S, self._look)
+
+    def _look(self) -> None:
+        """Give up what nobody waits for any more."""
+        self._is_looking = False
+        now = self._now()
+        late = [pending for pending in self._waiting if pending.deadline <= now or not self._may_wait(now)]
+        if late:
+            gone = set(map(id, late))
+            self._waiting = deque(pending for pending in self._waiting if id(pending) not in gone)
+        for pending in late:
+            _end(pending, None, _too_late(pending) if self.is_ready else WorkerGone(_GONE, hint=_AGAIN))
+        sent = [pending for replica in self._replicas.values() for pending in replica.sent.values()]
+        for pending in sent:
+            if pending.done is not None and pending.deadline <= now:
+                _end(pending, None, _too_late(pending))
+        if self._waiting or sent:
+            self._look_later()
+        elif self._is_closed:
             self.close()
-
-    def data_received(self, data: bytes) -> None:
-        """Hand complete answers to those who wait."""
-        try:
-            for message in self._reader.feed(data):
-                self._answered(message)
-        except (AimassError, ValueError, KeyError, TypeError) as reason:
-            _LOG.warning("the model worker at %s sent what is no frame: %s", self.path, reason)
-            self._drop()
-
-    def connection_lost(self, exc: Exception | None) -> None:
-        """Answer everybody who waits."""
-        self._transport = None
-        for number in list(self._calls):
-            self._finish(number, None, WorkerGone("the worker of this model ended while it had this request"))
-
-    def _drop(self) -> None:
-        if self._transport is not None:
-            self._transport.abort()
 
     def close(self) -> None:
-        """Let the worker go; what is under way is answered first."""
+        """Let the workers go; what is under way is answered first."""
         self._is_closed = True
-        if self._transport is not None and not self._calls:
-            self._transport.close()
+        for replica in self._replicas.values():
+            if not self._waiting:
+                replica.leave()
+
+
+def _may_run_again(pending: Pending, shared: dict[int, bool]) -> bool:
+    """Tell whether a request of a dead worker runs again; one that shared a batch does so alone."""
+    if pending.sends >= _MOST_SENDS:
+        return False
+    if pending.id not in shared:
+        return True
+    pending.is_alone = True
+    return shared[pending.id]
+
+
+def _too_late(pending: Pending) -> AimassError:
+    state = "did not answer" if pending.sends else "had no time for this request"
+    return WorkerSlow(
+        f"the model {state} within its time limit", hint="raise timeout_s of the endpoint, or add replicas"
+    )
+
+
+def _end(pending: Pending, outputs: dict[str, Any] | None, error: AimassError | None) -> None:
+    done, pending.done = pending.done, None
+    if done is not None:
+        done(outputs, error)

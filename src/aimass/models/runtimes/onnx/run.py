@@ -36,10 +36,10 @@ class OnnxModel:
         self._columns = package.manifest.signature.inputs
         self._outputs = [output.name for output in package.manifest.signature.outputs]
 
-    def predict(self, columns: Mapping[str, list[Any]]) -> dict[str, list[Any]]:
+    def predict(self, columns: Mapping[str, Any]) -> dict[str, Any]:
         """Answer columns of inputs with columns of outputs, row by row."""
         arrays = {column.name: _array(column, columns[column.name]) for column in self._columns}
-        return {name: answer.tolist() for name, answer in self.answer(arrays).items()}
+        return self.answer(arrays)
 
     def answer(self, arrays: Mapping[str, Any]) -> dict[str, Any]:
         """Answer arrays of inputs with arrays of outputs; several threads may ask at once."""
@@ -57,15 +57,15 @@ def _array(column: Column, values: Any) -> Any:
     return _COLUMNS[column.type](values)
 
 
-def _strings(values: list[Any]) -> Any:
+def _strings(values: Any) -> Any:
     return np.array(["" if value is None else value for value in values], dtype=object)
 
 
-def _numbers(values: list[Any]) -> Any:
-    return np.array([np.nan if value is None else value for value in values], dtype=np.float32)
+def _numbers(values: Any) -> Any:
+    return np.asarray(values, dtype=np.float32)
 
 
-_COLUMNS: dict[str, Callable[[list[Any]], Any]] = {
+_COLUMNS: dict[str, Callable[[Any], Any]] = {
     "string": _strings,
     "float": _numbers,
     "integer": _numbers,

@@ -26,16 +26,16 @@ class PythonModel:
         self._columns = package.manifest.signature.inputs
         self._classes = np.array(package.manifest.signature.classes, dtype=object)
 
-    def predict(self, columns: Mapping[str, list[Any]]) -> dict[str, list[Any]]:
+    def predict(self, columns: Mapping[str, Any]) -> dict[str, Any]:
         """Answer columns of inputs with columns of outputs, row by row."""
         frame = pl.DataFrame([_series(i, c, columns[c.name]) for i, c in enumerate(self._columns)])
         probabilities = self._pipeline.predict_proba(frame)
         labels = self._classes[probabilities.argmax(axis=1)]
-        return {"label": labels.tolist(), "probabilities": probabilities.tolist()}
+        return {"label": labels, "probabilities": np.asarray(probabilities)}
 
 
-def _series(position: int, column: Column, values: list[Any]) -> pl.Series:
-    series = pl.Series(f"c{position}", values, dtype=None if values else pl.Null, strict=False)
+def _series(position: int, column: Column, values: Any) -> pl.Series:
+    series = pl.Series(f"c{position}", values, dtype=None if len(values) else pl.Null, strict=False)
     series = series.cast(_DTYPES[column.type], strict=True)
     return series.fill_null("" if column.type == "string" else float("nan"))
 

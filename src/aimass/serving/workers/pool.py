@@ -1,0 +1,269 @@
+"""The pool: starts workers, looks after them, and keeps a warm spare of each kind."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import select
+import shutil
+import threading
+import time
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from aimass.kernel.layout import DataDir
+from aimass.serving.workers.cell import Cell
+from aimass.serving.workers.wishes import Kind, Wish, WorkerFacts
+
+_BACKOFF_S = (0.0, 0.5, 1.0, 2.0, 5.0, 10.0)
+_STEADY_S = 60.0
+_LOOK_S = 1.0
+_TERM_S = 5.0
+_SPARE_AFTER_FAULT_S = 30.0
+
+
+@dataclass(slots=True, kw_only=True)
+class _Worker:
+    wish: Wish
+    cell: Cell | None = None
+    started: float = 0.0
+    next_start: float = 0.0
+    looked: float = 0.0
+    crashes: int = 0
+    restarts: int = 0
+    pid: int | None = None
+    memory_bytes: int = 0
+    is_up: bool = False
+    reason: str = ""
+    end_at: float | None = None
+    kill_at: float | None = None
+
+    def facts(self) -> WorkerFacts:
+        return WorkerFacts(
+            revision=self.wish.revision,
+            replica=self.wish.replica,
+            pid=self.pid,
+            is_up=self.is_up,
+            crashes=self.crashes,
+            restarts=self.restarts,
+            memory_bytes=self.memory_bytes,
+            reason=self.reason,
+        )
+
+
+def socket_of(layout: DataDir, revision: str, replica: int = 0) -> Path:
+    """Return the address of a worker: it stays the same when another process takes its place."""
+    return layout.socket(f"w-{revision}-{replica}/s")
+
+
+class WorkerPool:
+    """Keeps the isolated workers of one platform.
+
+    :meth:`tick` starts processes and must always be called from the same thread, one that stays: workers end with it.
+
+    Parameters
+    ----------
+    layout
+        Where sockets and logs lie.
+    drain_s
+        How long a worker that is no longer wanted still answers.
+    spares
+        How many processes of each kind wait with everything imported, to take the place of one that fell.
+    """
+
+    def __init__(
+        self,
+        layout: DataDir,
+        *,
+        drain_s: float = 5.0,
+        spares: int = 1,
+        monotonic: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._layout = layout
+        self.drain_s = drain_s
+        self.spares = spares
+        self._monotonic = monotonic
+        self._workers: dict[str, _Worker] = {}
+        self._spares: dict[Kind, list[Cell]] = {}
+        self._next_spare: dict[Kind, float] = {}
+        self._lock = threading.RLock()
+        self.changes = 0
+        shutil.rmtree(self._cells, ignore_errors=True)
+
+    @property
+    def _cells(self) -> Path:
+        return self._layout.socket("cells/0000000000/io/s").parents[2]
+
+    def want(self, wishes: Sequence[Wish]) -> None:
+        """Wish for exactly these workers; they start and end with the next ticks."""
+        with self._lock:
+            for wish in wishes:
+                worker = self._workers.setdefault(wish.key, _Worker(wish=wish))
+                worker.wish = wish
+                if worker.kill_at is None:
+                    worker.end_at = None
+            wanted = {wish.key for wish in wishes}
+            for key, worker in self._workers.items():
+                if key not in wanted and worker.end_at is None:
+                    worker.end_at = self._monotonic() + self.drain_s
+
+    def facts(self) -> Mapping[str, WorkerFacts]:
+        """Return how every worker does, by key."""
+        with self._lock:
+            return {key: worker.facts() for key, worker in self._workers.items()}
+
+    def tick(self) -> None:
+        """Start what shall run, end what shall not, and look at those that run."""
+        with self._lock:
+            for key, worker in list(self._workers.items()):
+                before = (worker.is_up, worker.crashes)
+                if worker.end_at is None or self._monotonic() < worker.end_at:
+                    self._look(worker)
+                elif self._has_ended(worker):
+                    del self._workers[key]
+                self.changes += before != (worker.is_up, worker.crashes) or key not in self._workers
+            self._keep_spares()
+
+    def pause(self, seconds: float) -> None:
+        """Wait so long, or until a process ends."""
+        descriptors: list[int] = []
+        try:
+            with self._lock:
+                cells = [worker.cell for worker in self._workers.values() if worker.cell is not None]
+            for cell in cells if hasattr(os, "pidfd_open") else ():
+                with suppress(OSError):
+                    descriptors.append(os.pidfd_open(cell.process.pid))
+            if descriptors:
+                select.select(descriptors, [], [], seconds)
+            else:
+                time.sleep(seconds)
+        finally:
+            for descriptor in descriptors:
+                os.close(descriptor)
+
+    # -- one worker
+
+    def _has_ended(self, worker: _Worker) -> bool:
+        """End a worker without waiting for it: it is asked first, and killed when it takes too long."""
+        cell = worker.cell
+        if cell is None:
+            return True
+        if not cell.has_ended():
+            now = self._monotonic()
+            if worker.kill_at is None:
+                cell.end()
+                worker.kill_at, worker.is_up = now + _TERM_S, False
+            elif now >= worker.kill_at:
+                cell.kill()
+            return False
+        self._leave(worker)
+        return True
+
+    def _look(self, worker: _Worker) -> None:
+        now = self._monotonic()
+        if worker.cell is not None and worker.cell.has_ended():
+            self._fell(worker, now)
+        cell = worker.cell
+        if cell is None:
+            if worker.end_at is None and now >= worker.next_start:
+                self._start(worker, now)
+            return
+        if not worker.is_up and cell.ready() is not None:
+            worker.is_up, worker.pid = True, cell.pid
+        if now - worker.looked >= _LOOK_S:
+            worker.looked = now
+            self._watch(worker, cell)
+
+    def _watch(self, worker: _Worker, cell: Cell) -> None:
+        cell.trim_log()
+        worker.memory_bytes = cell.resident_bytes()
+        if worker.memory_bytes > worker.wish.memory_bytes:
+            self._cut(worker, cell, f"it used more than {worker.wish.memory_bytes} bytes of memory")
+        elif cell.runs_for_s() > worker.wish.max_run_s:
+            self._cut(worker, cell, f"a request ran for more than {worker.wish.max_run_s:g} s")
+
+    def _cut(self, worker: _Worker, cell: Cell, reason: str) -> None:
+        cell.kill()
+        cell.process.wait()
+        self._fell(worker, self._monotonic(), reason)
+
+    def _fell(self, worker: _Worker, now: float, reason: str = "") -> None:
+        cell = worker.cell
+        steady = worker.is_up and now - worker.started > _STEADY_S
+        worker.crashes = 1 if steady else worker.crashes + 1
+        worker.next_start = now + _BACKOFF_S[min(worker.crashes, len(_BACKOFF_S)) - 1]
+        worker.reason = reason or (cell.how_it_ended() if cell is not None else "")
+        self._leave(worker, keep_log=True)
+
+    def _leave(self, worker: _Worker, *, keep_log: bool = False) -> None:
+        """Give up the cell of a worker that has ended."""
+        if worker.cell is not None:
+            worker.cell.tidy(keep_log=keep_log)
+        with suppress(OSError):
+            socket_of(self._layout, worker.wish.revision, worker.wish.replica).parent.unlink(missing_ok=True)
+        worker.cell, worker.pid, worker.is_up, worker.memory_bytes = None, None, False, 0
+
+    def _start(self, worker: _Worker, now: float) -> None:
+        spares = self._spares.get(worker.wish.kind)
+        cell = spares.pop() if spares else self._new_cell(worker.wish.kind)
+        wish = worker.wish
+        cell.assign(wish, self._layout.logs / f"worker-{wish.key}.log")
+        _point(socket_of(self._layout, wish.revision, wish.replica).parent, cell.io)
+        worker.cell, worker.pid = cell, cell.process.pid
+        worker.restarts += worker.started > 0
+        worker.started, worker.looked = now, now
+
+    def _new_cell(self, kind: Kind) -> Cell:
+        name = secrets.token_hex(5)
+        return Cell(self._cells / name, self._layout.logs / f"spare-{name}.log", kind)
+
+    # -- spares
+
+    def _keep_spares(self) -> None:
+        """Keep a spare of each kind that runs; one is made when nothing else is starting."""
+        kinds = {worker.wish.kind for worker in self._workers.values() if worker.end_at is None}
+        for kind, cells in list(self._spares.items()):
+            for cell in [cell for cell in cells if kind not in kinds or cell.has_ended()]:
+                if kind in kinds:
+                    self._next_spare[kind] = self._monotonic() + _SPARE_AFTER_FAULT_S
+                cells.remove(cell)
+                cell.kill()
+                cell.tidy()
+        if any(not worker.is_up for worker in self._workers.values()):
+            return
+        for kind in kinds:
+            cells = self._spares.setdefault(kind, [])
+            if len(cells) < self.spares and self._monotonic() >= self._next_spare.get(kind, 0.0):
+                cells.append(self._new_cell(kind))
+                return
+
+    def close(self) -> None:
+        """End every worker."""
+        with self._lock:
+            spares = [cell for cells in self._spares.values() for cell in cells]
+            cells = [worker.cell for worker in self._workers.values() if worker.cell is not None]
+            for cell in spares:
+                cell.kill()
+            for cell in cells:
+                cell.end()
+            end = self._monotonic() + _TERM_S
+            while any(not cell.has_ended() for cell in cells) and self._monotonic() < end:
+                time.sleep(0.01)
+            for cell in cells:
+                cell.kill()
+            for cell in spares:
+                cell.tidy()
+            for worker in self._workers.values():
+                self._leave(worker)
+            self._workers.clear()
+            self._spares.clear()
+
+
+def _point(link: Path, target: Path) -> None:
+    """Let an address lead to this folder, at once."""
+    draft = link.with_name(f"{link.name}.new")
+    draft.unlink(missing_ok=True)
+    draft.symlink_to(target)
+    draft.replace(link)

@@ -1,0 +1,94 @@
+"""What is wanted of isolated workers, and what is known of them; plain data that also travels as JSON."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple, Protocol
+
+
+class Kind(NamedTuple):
+    """What workers must share so that a spare of one can take the place of another."""
+
+    module: str
+    threads: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wish:
+    """A worker that shall run: for which revision, from which package, within which limits.
+
+    Attributes
+    ----------
+    module
+        The package of the runtime, whose ``run`` part the worker imports.
+    lanes, max_rows
+        How many batches may run at once, and how many rows one may have.
+    max_run_s
+        How long a batch may run before the worker is started again.
+    """
+
+    revision: str
+    replica: int = 0
+    package: str
+    module: str
+    memory_bytes: int
+    threads: int = 1
+    lanes: int = 1
+    max_rows: int = 32
+    max_run_s: float = 3600.0
+
+    @property
+    def key(self) -> str:
+        """Return what names the worker."""
+        return f"{self.revision}-{self.replica}"
+
+    @property
+    def kind(self) -> Kind:
+        """Return which spares could take this place."""
+        return Kind(self.module, self.threads)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WorkerFacts:
+    """How a worker does.
+
+    Attributes
+    ----------
+    crashes
+        How often it ended since it was last steady; ``reason`` says how it ended last.
+    """
+
+    revision: str
+    replica: int
+    pid: int | None
+    is_up: bool
+    crashes: int
+    restarts: int
+    memory_bytes: int
+    reason: str
+
+
+class Workers(Protocol):
+    """Whoever keeps the workers: a pool in this process, or the supervisor."""
+
+    @property
+    def changes(self) -> int:
+        """Return a number that differs when the facts may differ."""
+        ...
+
+    def want(self, wishes: Sequence[Wish]) -> None:
+        """Wish for exactly these workers; others end after they had time to answer what they have."""
+        ...
+
+    def facts(self) -> Mapping[str, WorkerFacts]:
+        """Return how every worker does, by key."""
+        ...
+
+    def tick(self) -> None:
+        """Bring about what is wanted, as far as that goes without waiting."""
+        ...
+
+    def close(self) -> None:
+        """End what this process keeps."""
+        ...
