@@ -74,7 +74,8 @@ def test_a_signature_that_the_graph_does_not_keep_fails_the_review(
 def test_the_runtime_answers_tensors(tmp_path: Path) -> None:
     values = arrays(3, rows=4)
     found = load_model(package_of(tmp_path / "p")).predict(values)
-    assert found == {name.replace("in_", "out_"): array.tolist() for name, array in values.items()}
+    said = {name: array.tolist() for name, array in found.items()}
+    assert said == {name.replace("in_", "out_"): array.tolist() for name, array in values.items()}
 
 
 def test_the_client_sends_an_array_for_each_row() -> None:
