@@ -201,6 +201,7 @@ def _key(key: GatewayKey, rate_per_s: float | None) -> dict[str, Any]:
         "consumer": key.consumer,
         "workspace": key.workspace,
         "use": list(key.use),
+        "edit": list(key.edit),
         "expires_at": key.expires_at,
         "rate_per_s": rate_per_s,
     }

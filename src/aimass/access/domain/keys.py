@@ -117,11 +117,18 @@ class RotateKey:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GatewayKey:
-    """What the data plane needs to know of a key."""
+    """What the data plane needs to know of a key.
+
+    Attributes
+    ----------
+    use, edit
+        Endpoints that it may call, and that it may load and unload; a star for every one of its workspace.
+    """
 
     sha256: str
     id: str
     consumer: str
     workspace: str
     use: list[str]
+    edit: list[str]
     expires_at: float | None

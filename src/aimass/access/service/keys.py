@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import timedelta
 from typing import Any
 
@@ -36,6 +37,7 @@ from aimass.kernel.principal import ANYWHERE, Grant, Principal
 from aimass.kernel.usecase import use_case
 
 _CALL = "serving.use"
+_EDIT = "serving.edit"
 _ENDPOINT = "endpoint:"
 
 
@@ -218,18 +220,26 @@ def _own_key(change: Change, command: OneKey) -> Any:
 
 
 def _gateway_key(row: Any, held: list[Grant]) -> GatewayKey:
-    allowed = [g for g in merge(bounded(held, row.workspace, row.scopes)) if g.covers(_CALL, row.workspace, g.object)]
-    everywhere = any(grant.object is None for grant in allowed)
-    named = {g.object.removeprefix(_ENDPOINT) for g in allowed if g.object and g.object.startswith(_ENDPOINT)}
+    grants = merge(bounded(held, row.workspace, row.scopes))
     ends = [moment.timestamp() for moment in (row.expires_at, row.revoked_at) if moment is not None]
     return GatewayKey(
         sha256=row.sha256,
         id=row.id,
         consumer=row.owner,
         workspace=row.workspace,
-        use=["*"] if everywhere else sorted(named),
+        use=_endpoints(grants, _CALL, row.workspace),
+        edit=_endpoints(grants, _EDIT, row.workspace),
         expires_at=min(ends) if ends else None,
     )
+
+
+def _endpoints(grants: Iterable[Grant], permission: str, workspace: str) -> list[str]:
+    """Return the endpoints on which a permission is held; a star for every one."""
+    allowed = [grant for grant in grants if grant.covers(permission, workspace, grant.object)]
+    if any(grant.object is None for grant in allowed):
+        return ["*"]
+    named = {grant.object for grant in allowed if grant.object}
+    return sorted(name.removeprefix(_ENDPOINT) for name in named if name.startswith(_ENDPOINT))
 
 
 def _service(row: Any) -> Service:

@@ -43,7 +43,7 @@ class Bucket:
 class Key:
     """What the snapshot says about one API key."""
 
-    __slots__ = ("bucket", "consumer", "expires_at", "id", "use", "uses_all", "workspace")
+    __slots__ = ("bucket", "consumer", "edit", "expires_at", "id", "use", "uses_all", "workspace")
 
     def __init__(self, spec: dict[str, Any], bucket: Bucket | None) -> None:
         self.id: str = spec["id"]
@@ -51,6 +51,7 @@ class Key:
         self.workspace: str = spec["workspace"]
         self.use = frozenset(spec.get("use") or ())
         self.uses_all = "*" in self.use
+        self.edit = frozenset(spec.get("edit") or ())
         expires_at = spec.get("expires_at")
         self.expires_at: float = math.inf if expires_at is None else float(expires_at)
         self.bucket = bucket
@@ -58,6 +59,10 @@ class Key:
     def may_use(self, endpoint: str) -> bool:
         """Tell whether this key may use the endpoint."""
         return self.uses_all or endpoint in self.use
+
+    def may_edit(self, endpoint: str) -> bool:
+        """Tell whether this key may load and unload the endpoint."""
+        return "*" in self.edit or endpoint in self.edit
 
     def admit(self, now: float) -> None:
         """Refuse an expired key, and one over its rate."""

@@ -9,7 +9,6 @@ import numpy as np
 import orjson
 
 from aimass.gateway.plane.binary import DTYPES, write_tensor
-from aimass.gateway.plane.columns import OFFERED
 from aimass.gateway.plane.decode import Wanted
 from aimass.gateway.plane.tensors import datatype_of
 
@@ -51,28 +50,3 @@ def as_arrays(outputs: dict[str, Any], signature: list[dict[str, Any]]) -> dict[
 def dtype_of(spec: dict[str, Any]) -> Any:
     """Return the type of array in which an output is held."""
     return DTYPES.get(datatype_of(spec), np.dtype(object))
-
-
-def metadata(name: str, versions: list[str], platform: str, signature: dict[str, Any]) -> dict[str, Any]:
-    """Describe a model: typed inputs with what they allow, and outputs."""
-    inputs = [_tensor(spec) if spec.get("shape") is not None else _column(spec) for spec in signature["inputs"]]
-    outputs = [{**_tensor(spec), **_classes(spec)} for spec in signature["outputs"]]
-    return {"name": name, "versions": versions, "platform": platform, "inputs": inputs, "outputs": outputs}
-
-
-def _column(spec: dict[str, Any]) -> dict[str, Any]:
-    rules = {
-        "nullable": bool(spec.get("nullable", False)),
-        "categories": spec.get("categories"),
-        "unseen": spec.get("unseen", "refuse"),
-    }
-    return {"name": spec["name"], "datatype": OFFERED[spec["type"]], "shape": [-1, 1], "parameters": rules}
-
-
-def _tensor(spec: dict[str, Any]) -> dict[str, Any]:
-    shape = spec.get("shape")
-    return {"name": spec["name"], "datatype": datatype_of(spec), "shape": [-1] if shape is None else shape}
-
-
-def _classes(spec: dict[str, Any]) -> dict[str, Any]:
-    return {"parameters": {"classes": spec["classes"]}} if spec.get("classes") else {}

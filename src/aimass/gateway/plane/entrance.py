@@ -10,6 +10,7 @@ from aimass.gateway.plane.connection import Connection, Sink
 from aimass.gateway.plane.decode import decompress
 from aimass.gateway.plane.errors import BadRequest, BodyTooLarge, MethodNotAllowed, NoUse, UnknownEndpoint
 from aimass.gateway.plane.http import RequestHead
+from aimass.gateway.plane.repository import Repository
 from aimass.gateway.plane.sinks import Collect
 from aimass.gateway.plane.snapshot import Deployment, Endpoint, Snapshot
 
@@ -34,12 +35,15 @@ class Entrance:
 
     Attributes
     ----------
+    repository
+        Loads and unloads models.
     verbs
         Who answers what below ``/v2/models/<name>/``.
     """
 
-    def __init__(self, host: Host) -> None:
+    def __init__(self, host: Host, repository: Repository) -> None:
         self._host = host
+        self.repository = repository
         self.verbs: dict[str, Dialect] = {}
 
     @property
@@ -70,6 +74,11 @@ class Entrance:
                 hint="ask for a key with USE on this endpoint",
             )
         return endpoint
+
+    def usable(self, key: Key) -> list[Endpoint]:
+        """Return the endpoints that a key may use."""
+        found = self.snapshot.endpoints.items()
+        return [e for (workspace, name), e in found if workspace == key.workspace and key.may_use(name)]
 
     def take(self, connection: Connection, head: RequestHead, raw: bytes, call: Call) -> Sink:
         """Take in the body of an inference request; the head is remembered where the next one may be the same."""

@@ -76,6 +76,12 @@ class NoUse(Forbidden):
     code = "no_use"
 
 
+class NoEdit(Forbidden):
+    """The API key may not load or unload this endpoint."""
+
+    code = "no_edit"
+
+
 class UnknownEndpoint(NotFound):
     """There is no such endpoint in the workspace of this key."""
 
@@ -174,6 +180,18 @@ class NotReady(Unavailable):
     """The endpoint has no deployment that is loaded."""
 
     code = "not_ready"
+
+
+class Unloaded(NotReady):
+    """The models of the endpoint were unloaded by somebody who may do so."""
+
+    code = "unloaded"
+
+
+class LoadFailed(Unavailable):
+    """A model could not be loaded at a caller's wish."""
+
+    code = "load_failed"
 
 
 class WorkerGone(Unavailable):

@@ -105,14 +105,23 @@ class Inference:
         times: tuple[float, float],
     ) -> None:
         (single, id_, inputs), (now, started) = row, times
+        read_at = perf_counter()
         id_ = id_ or self._new_id(now).encode()
         label = single.label(single.run())
+        ran_at = perf_counter()
         probabilities = orjson.dumps(single.first, option=_NUMPY)
         endpoint = call.endpoint
         served = deployment.served.get(call.key.consumer) or self._served(call, deployment, single)
         served.count.value += 1
-        seconds = perf_counter() - started
+        written_at = perf_counter()
+        seconds = written_at - started
         deployment.latency.observe(seconds)
+        tally = deployment.tally
+        tally.last, one = now, tally.one
+        one.count += 1
+        one.inputs_s += read_at - started
+        one.model_s += ran_at - read_at
+        one.outputs_s += written_at - ran_at
         if endpoint.sample >= 1.0 or self._share() < endpoint.sample:
             values = (inputs, label, probabilities) if endpoint.payload else ()
             record = served.record % (id_, now, seconds * 1e6, *values)
@@ -195,7 +204,7 @@ class Inference:
         )
 
     def _done(self, work: Work, outputs: dict[str, Any] | None, error: AimassError | None) -> None:
-        answer = None
+        answer, ran_at = None, perf_counter()
         if outputs is not None and error is None:
             try:
                 answer = work.caller.write(work, outputs)
@@ -207,10 +216,11 @@ class Inference:
             error = error or WorkerFailed()
             if not self._rescue(work, error):
                 self._record(work, None, error.status)
+                work.deployment.tally.fail(perf_counter() - work.started)
                 self._refuse(work.call, work.caller, error, work.deployment)
             return
         self._record(work, outputs, 200)
-        self._count(work)
+        self._count(work, ran_at)
         endpoint = work.call.endpoint
         if endpoint.shadow is not None and not work.rescue and self._is_shadowed(endpoint):
             given = Given(outputs=outputs, seconds=perf_counter() - work.read_at)
@@ -267,10 +277,13 @@ class Inference:
             rescue=f"{work.deployment.name}: {trouble}" if not work.rescue else f"{work.rescue}, then {trouble}",
         )
 
-    def _count(self, work: Work) -> None:
+    def _count(self, work: Work, ran_at: float) -> None:
         endpoint, deployment, metrics = work.call.endpoint, work.deployment, self._host.metrics
         metrics.count(*deployment.count_key(endpoint.workspace, endpoint.name, work.call.key.consumer, 200))
-        deployment.latency.observe(perf_counter() - work.started)
+        done_at = perf_counter()
+        deployment.latency.observe(done_at - work.started)
+        seconds = (work.read_at - work.started, ran_at - work.read_at, done_at - ran_at)
+        deployment.tally.add(work.asked.decoded.rows, seconds, 0.0, work.now)
         for column in work.asked.decoded.unseen:
             labels = (("column", column), ("endpoint", endpoint.name), ("workspace", endpoint.workspace))
             metrics.count("gateway_unseen", labels)

@@ -6,6 +6,8 @@ from bisect import bisect_left
 from collections.abc import Iterator
 from typing import Any
 
+from aimass.gateway.plane.tallies import Tally
+
 Labels = tuple[tuple[str, str], ...]
 BOUNDS = (
     0.00005, 0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0
@@ -78,6 +80,7 @@ class Metrics:
     def __init__(self) -> None:
         self._counters: dict[tuple[str, Labels], Counter] = {}
         self._histograms: dict[tuple[str, Labels], Histogram] = {}
+        self._tallies: dict[Labels, Tally] = {}
 
     def count(self, name: str, labels: Labels, by: int = 1) -> None:
         """Raise a counter."""
@@ -102,6 +105,10 @@ class Metrics:
         if found is None:
             found = self._histograms[key] = Histogram(bounds)
         return found
+
+    def tally(self, labels: Labels) -> Tally:
+        """Return the tally for these labels; keep it to add to."""
+        return self._tallies.setdefault(labels, Tally())
 
     def increments(self) -> list[dict[str, Any]]:
         """Return what changed since the last call, in the shape of a series segment."""

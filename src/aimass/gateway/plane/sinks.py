@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable
 
 from aimass.gateway.plane.connection import Connection
 from aimass.gateway.plane.errors import BodyTooLarge, Overloaded
-from aimass.gateway.plane.http import error_reply
-from aimass.kernel.errors import AimassError
+from aimass.gateway.plane.http import error_reply, reply
+from aimass.kernel.errors import AimassError, Failed
+
+_LOG = logging.getLogger(__name__)
 
 
 class Quiet:
@@ -38,6 +42,30 @@ class Answer(Quiet):
     def end(self) -> None:
         """Answer."""
         self._connection.reply(self._reply)
+        self._connection.finish()
+
+
+class Later(Quiet):
+    """Drops the body, and answers when something that takes a while is done; an error of it is an answer too."""
+
+    def __init__(self, connection: Connection, work: Callable[[], Awaitable[bytes]]) -> None:
+        self._connection = connection
+        self._work = work
+        self._task: asyncio.Task[None] | None = None
+
+    def end(self) -> None:
+        """Begin."""
+        self._task = asyncio.get_running_loop().create_task(self._run())
+
+    async def _run(self) -> None:
+        try:
+            answer = reply(200, await self._work(), keep=self._connection.keep)
+        except AimassError as error:
+            answer = error_reply(error, keep=self._connection.keep)
+        except Exception:  # noqa: BLE001 the client hears that it failed, the log why
+            _LOG.exception("what a client asked for failed")
+            answer = error_reply(Failed(), keep=self._connection.keep)
+        self._connection.reply(answer)
         self._connection.finish()
 
 

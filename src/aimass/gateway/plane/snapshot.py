@@ -11,7 +11,7 @@ from urllib.parse import quote
 import orjson
 
 from aimass.gateway.plane.auth import Key
-from aimass.gateway.plane.errors import NotReady, UnknownVersion
+from aimass.gateway.plane.errors import NotReady, UnknownVersion, Unloaded
 from aimass.gateway.plane.metrics import Counter, Histogram, Labels, Metrics
 from aimass.gateway.plane.package import Package, read_package
 from aimass.gateway.plane.policy import RANDOM, Rescue, Split, StaticAnswer
@@ -20,6 +20,7 @@ from aimass.gateway.plane.runtimes.onnx import OnnxRuntime
 from aimass.gateway.plane.runtimes.port import Runtime
 from aimass.gateway.plane.runtimes.single import SingleRow
 from aimass.gateway.plane.shadows import ShadowStats
+from aimass.gateway.plane.tallies import Tally
 
 STATIC = "static"
 Identity = tuple[str, str, str, str]
@@ -87,6 +88,7 @@ class Deployment:
     loaded: Model
     is_shadow: bool
     latency: Histogram
+    tally: Tally
     head_lines: bytes
     reply_head: bytes
     record_head: bytes
@@ -106,7 +108,13 @@ class Deployment:
 
 @dataclass(slots=True, kw_only=True)
 class Endpoint:
-    """A stable name with the deployments that share its traffic."""
+    """A stable name with the deployments that share its traffic.
+
+    Attributes
+    ----------
+    held
+        Which deployments are unloaded, and by whom; None when none is.
+    """
 
     id: str
     name: str
@@ -122,6 +130,7 @@ class Endpoint:
     shadow_share: float
     rescue: Rescue
     static: tuple[StaticAnswer, Deployment] | None
+    held: dict[str, Any] | None = None
     bounds: list[float] = field(default_factory=list)
 
     def __post_init__(self) -> None:
@@ -141,14 +150,25 @@ class Endpoint:
         if len(deployments) == 1:
             return deployments[0]
         if not deployments or not self.bounds[-1]:
+            self._refuse_held()
             raise NotReady(f"endpoint {self.name!r} has no deployment that is loaded", value=self.name)
         return deployments[bisect_right(self.bounds, share * self.bounds[-1])]
+
+    def _refuse_held(self) -> None:
+        if self.held is not None:
+            raise Unloaded(
+                f"endpoint {self.name!r} was unloaded by {self.held['by']!r}",
+                value=self.name,
+                hint=f"POST /v2/repository/models/{self.name}/load brings it back",
+            )
 
     def of_version(self, version: str) -> Deployment:
         """Return the deployment of a model version."""
         for deployment in self.deployments:
             if deployment.version == version:
                 return deployment
+        if self.held is not None and version in self.held["versions"]:
+            self._refuse_held()
         present = sorted({d.version for d in self.deployments})
         raise UnknownVersion(
             f"endpoint {self.name!r} has no deployment of version {version!r}",
@@ -169,6 +189,7 @@ class Snapshot:
     models: dict[Identity, Model] = field(default_factory=dict)
     loaded: dict[str, str] = field(default_factory=dict)
     errors: dict[str, str] = field(default_factory=dict)
+    held: dict[str, str] = field(default_factory=dict)
 
 
 def identity(spec: dict[str, Any]) -> Identity:
@@ -216,6 +237,7 @@ class Builder:
             shadow=self._beside(spec, "shadow", old.shadow if old else None),
             fallback=self._beside(spec, "fallback", old.fallback if old else None),
             **self._policy({**spec, "workspace": workspace}, deployments),
+            held=spec.get("held"),
         )
 
     def _policy(self, spec: dict[str, Any], deployments: list[Deployment]) -> dict[str, Any]:
@@ -266,6 +288,7 @@ class Builder:
 
     def _made(self, spec: dict[str, Any], wanted: dict[str, Any], model: Model, *, is_shadow: bool) -> Deployment:
         labels = (("endpoint", spec["name"]), ("revision", wanted["revision"]), ("workspace", spec["workspace"]))
+        labels = (*labels, ("shadow", "true")) if is_shadow else labels
         shown = quote(f"{wanted['model']}/{wanted['version']}", safe="/")
         record = _record_of(spec, wanted)
         if is_shadow:
@@ -279,7 +302,8 @@ class Builder:
             version=str(wanted["version"]),
             loaded=model,
             is_shadow=is_shadow,
-            latency=self._metrics.latency(labels if not is_shadow else (*labels, ("shadow", "true"))),
+            latency=self._metrics.latency(labels),
+            tally=self._metrics.tally(labels),
             head_lines=f"X-Aimass-Model: {shown}\r\nX-Aimass-Revision: {quote(wanted['revision'])}\r\n".encode(),
             reply_head=orjson.dumps({"model_name": spec["name"], "model_version": str(wanted["version"])})[:-1] + b",",
             record_head=orjson.dumps(record)[1:-1],

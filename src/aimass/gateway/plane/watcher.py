@@ -14,6 +14,7 @@ from typing import Any
 import orjson
 
 from aimass.gateway.plane.auth import read_keys
+from aimass.gateway.plane.holds import FILE, read_holds, without_held
 from aimass.gateway.plane.moments import wall
 from aimass.gateway.plane.snapshot import (
     Builder,
@@ -30,6 +31,7 @@ from aimass.kernel.errors import AimassError, Invalid
 
 _LOG = logging.getLogger(__name__)
 _FREE_AFTER_S = 1.0
+Stamp = tuple[int, int, int]
 
 
 class Watcher:
@@ -44,9 +46,11 @@ class Watcher:
         folder = worker.settings.data_dir / "gateway"
         folder.mkdir(parents=True, exist_ok=True)
         self._worker = worker
+        worker.look = self.look
         self._path = folder / "snapshot.json"
         self._status = folder / f"status-{worker.settings.worker}.json"
-        self._seen: tuple[int, int, int] | None = None
+        self._seen: tuple[Stamp | None, Stamp | None] = (None, None)
+        self._turn = asyncio.Lock()
         self._reported: dict[str, Any] = {}
         self._error: str | None = None
         self.port = 0
@@ -60,9 +64,13 @@ class Watcher:
 
     async def look(self) -> None:
         """Look once; apply what changed, reach for isolated workers, report."""
+        async with self._turn:
+            await self._look()
+
+    async def _look(self) -> None:
         await self._reach()
-        stamp = _stamp(self._path)
-        if stamp is not None and (stamp != self._seen or any(model.is_ready for model in self._waiting.values())):
+        stamp = (_stamp(self._path), _stamp(self._path.with_name(FILE)))
+        if stamp[0] is not None and (stamp != self._seen or any(model.is_ready for model in self._waiting.values())):
             self._seen = stamp
             try:
                 await self._take()
@@ -101,6 +109,7 @@ class Watcher:
                 models=kept,
                 loaded=builder.loaded,
                 errors=errors,
+                held=_held(document),
             )
         )
         in_use = {id(model) for model in (*kept.values(), *self._waiting.values())}
@@ -123,7 +132,7 @@ class Watcher:
             "snapshot": snapshot.version,
             "loaded": {id_: revision for id_, revision in snapshot.loaded.items() if id_ not in waiting},
             "waiting": waiting,
-            "errors": snapshot.errors,
+            "errors": {**snapshot.errors, **snapshot.held},
             "error": self._error,
         }
         if status == self._reported:
@@ -137,7 +146,13 @@ class Watcher:
             _LOG.warning("cannot write %s: %s", self._status, reason)
 
 
-def _stamp(path: Path) -> tuple[int, int, int] | None:
+def _held(document: dict[str, Any]) -> dict[str, str]:
+    """Return why each deployment that is unloaded does not answer."""
+    held = [spec["held"] for spec in document["endpoints"].values() if "held" in spec]
+    return {id_: f"it was unloaded through the gateway by {one['by']!r}" for one in held for id_ in one["deployments"]}
+
+
+def _stamp(path: Path) -> Stamp | None:
     try:
         stat = path.stat()
     except OSError:
@@ -149,7 +164,7 @@ def _read(path: Path) -> dict[str, Any]:
     document = orjson.loads(path.read_bytes())
     if not isinstance(document, dict):
         raise Invalid("the snapshot is not a JSON object")
-    return document
+    return without_held(document, read_holds(path.parent))
 
 
 def _load(document: dict[str, Any], present: dict[Identity, Model]) -> tuple[dict[Identity, Model], dict[str, str]]:

@@ -6,7 +6,8 @@ import asyncio
 import logging
 import resource
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
+from pathlib import Path
 
 from aimass.gateway.plane.calls import Call, Dialect
 from aimass.gateway.plane.connection import Connection, Sink
@@ -21,6 +22,7 @@ from aimass.gateway.plane.metrics import Metrics
 from aimass.gateway.plane.moments import wall
 from aimass.gateway.plane.passthrough import Relay
 from aimass.gateway.plane.records import SafeSegments, flush_series
+from aimass.gateway.plane.repository import Repository
 from aimass.gateway.plane.sinks import Answer, Drop
 from aimass.gateway.plane.snapshot import Snapshot
 from aimass.gateway.plane.upstream import Control
@@ -54,12 +56,18 @@ class Worker:
         self.series = self._segments("series", "series")
         self.connections = Crowd(room_for(settings), settings.max_connections_per_address)
         self.admit, self.leave = self.connections.admit, self.connections.leave
-        self._dialects = speak(Entrance(self))
+        self.look: Callable[[], Awaitable[None]] = _nothing_to_see
+        self._dialects = speak(Entrance(self, Repository(self)))
         self._inference = Inference(self)
         self.infer = self._inference.answer
         self._dirty: list[Connection] = []
         self._shadows: deque[Callable[[], None]] = deque()
         self._is_running_shadows = False
+
+    @property
+    def gateway_folder(self) -> Path:
+        """Where the files lie that all workers follow."""
+        return DataDir(self.settings.data_dir).gateway
 
     def _segments(self, name: str, what: str) -> SafeSegments:
         settings = self.settings
@@ -269,3 +277,7 @@ def room_for(settings: GatewaySettings) -> int:
             settings.max_connections,
         )
     return room
+
+
+async def _nothing_to_see() -> None:
+    """Stand in for the watcher until there is one."""

@@ -2,23 +2,26 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, ClassVar
 from urllib.parse import unquote
 
-from aimass._version import __version__
 from aimass.gateway.plane.auth import Key
 from aimass.gateway.plane.calls import Asked, Call, Dialect, Work, Written
 from aimass.gateway.plane.connection import Connection, Sink
 from aimass.gateway.plane.decode import decode, parameters_of, read_document, request_id, wanted_outputs
-from aimass.gateway.plane.encode import encode, metadata
+from aimass.gateway.plane.describe import describe_model, describe_server, index_of, model_config
+from aimass.gateway.plane.encode import encode
 from aimass.gateway.plane.entrance import Entrance, chosen, need, new_call, unpacked
 from aimass.gateway.plane.errors import InvalidJson, NotReady, UnknownPath, oip_body
-from aimass.gateway.plane.http import RequestHead, dump, reply
+from aimass.gateway.plane.http import RequestHead, dump, error_reply, reply
 from aimass.gateway.plane.moments import wall
 from aimass.gateway.plane.package import Package
-from aimass.gateway.plane.sinks import Answer
+from aimass.gateway.plane.sinks import Answer, Collect, Later
 from aimass.gateway.plane.snapshot import Endpoint
 from aimass.kernel.errors import AimassError
+
+_SMALL = 64 * 1024
 
 
 class OpenInference:
@@ -37,37 +40,26 @@ class OpenInference:
         """Decide who answers; raises what refuses the request."""
         parts = [unquote(part) for part in head.path.decode("latin-1").split("/")[2:] if part]
         if parts[:1] == ["models"] and parts[1:]:
+            if parts[1:] == ["stats"] and not self._is_endpoint(head, "stats"):
+                return self._statistics(connection, head)
             return self._model(connection, head, raw, parts[1:])
-        document = self._server(head, parts)
-        return Answer(connection, reply(200, dump(document), keep=connection.keep))
+        if parts[:1] == ["repository"]:
+            return self._repository(connection, head, parts[1:])
+        return _answer(connection, self._server(head, parts))
 
     def _server(self, head: RequestHead, parts: list[str]) -> Any:
-        if parts == ["repository", "index"]:
-            need(head, b"POST", b"GET")
-            return self._index(self._entrance.key(head))
         need(head, b"GET", b"HEAD")
         if not parts:
-            return {"name": "aimass", "version": __version__, "extensions": ["binary_tensor_data", "model_repository"]}
+            return describe_server()
         if parts == ["health", "live"]:
             return {"live": True}
         if parts == ["health", "ready"]:
             if not self._entrance.snapshot.version:
                 raise NotReady("no snapshot has been applied yet")
             return {"ready": True}
-        raise UnknownPath(f"there is no {head.path.decode('latin-1')!r}")
+        raise _unknown(head)
 
-    def _index(self, key: Key) -> list[dict[str, Any]]:
-        endpoints = [e for (workspace, _), e in self._entrance.snapshot.endpoints.items() if workspace == key.workspace]
-        return [
-            {
-                "name": endpoint.name,
-                "version": deployment.version,
-                "state": "READY" if deployment.is_ready else "UNAVAILABLE",
-                "reason": "",
-            }
-            for endpoint in endpoints
-            for deployment in endpoint.deployments
-        ]
+    # -- models
 
     def _model(self, connection: Connection, head: RequestHead, raw: bytes, parts: list[str]) -> Sink:
         entrance = self._entrance
@@ -82,14 +74,53 @@ class OpenInference:
             call = new_call(dialect, key, endpoint, head, version=version, verb=rest[0])
             return entrance.take(connection, head, raw, call)
         need(head, b"GET", b"HEAD")
+        shown = _SHOWN.get("/".join(rest))
+        if shown is None:
+            raise _unknown(head)
         key.admit(wall())
-        if rest == ["ready"]:
-            document = _ready(endpoint, version)
-        elif not rest:
-            document = _metadata(endpoint, version)
-        else:
-            raise UnknownPath(f"there is no {head.path.decode('latin-1')!r}")
-        return Answer(connection, reply(200, dump(document), keep=connection.keep))
+        return _answer(connection, shown(endpoint, version))
+
+    def _is_endpoint(self, head: RequestHead, name: str) -> bool:
+        key = self._entrance.key(head)
+        return (key.workspace, name) in self._entrance.snapshot.endpoints
+
+    def _statistics(self, connection: Connection, head: RequestHead) -> Sink:
+        need(head, b"GET", b"HEAD")
+        key = self._entrance.key(head)
+        key.admit(wall())
+        found = [one for endpoint in self._entrance.usable(key) for one in _statistics_of(endpoint, "")["model_stats"]]
+        return _answer(connection, {"model_stats": found})
+
+    # -- the repository
+
+    def _repository(self, connection: Connection, head: RequestHead, parts: list[str]) -> Sink:
+        key = self._entrance.key(head)
+        if parts == ["index"]:
+            need(head, b"POST", b"GET")
+            key.admit(wall())
+            return Collect(connection, _SMALL, lambda body: self._index(connection, key, body))
+        if len(parts) != 3 or parts[0] != "models" or parts[2] not in ("load", "unload"):  # noqa: PLR2004 models/x/load
+            raise _unknown(head)
+        need(head, b"POST")
+        key.admit(wall())
+        endpoint, repository = self._entrance.endpoint(key, parts[1]), self._entrance.repository
+        work = repository.load if parts[2] == "load" else repository.unload
+
+        async def done() -> bytes:
+            await work(key, endpoint)
+            return dump({"name": endpoint.name, parts[2]: True})
+
+        return Later(connection, done)
+
+    def _index(self, connection: Connection, key: Key, body: bytes) -> None:
+        try:
+            document = read_document(body) if body.strip() else {}
+            found = index_of(self._entrance.usable(key), only_ready=document.get("ready") is True)
+            answer = reply(200, dump(found), keep=connection.keep)
+        except AimassError as error:
+            answer = error_reply(error, keep=connection.keep)
+        connection.reply(answer)
+        connection.finish()
 
     # -- bodies
 
@@ -136,8 +167,23 @@ def _ready(endpoint: Endpoint, version: str) -> dict[str, Any]:
     return {"name": endpoint.name, "ready": True}
 
 
-def _metadata(endpoint: Endpoint, version: str) -> dict[str, Any]:
-    deployment = chosen(endpoint, version)
-    versions = sorted({d.version for d in endpoint.deployments})
-    model = deployment.loaded
-    return metadata(endpoint.name, versions, model.runtime.platform, model.package.signature)
+def _statistics_of(endpoint: Endpoint, version: str) -> dict[str, Any]:
+    """Tell what this worker did for a model; its shadow and its fallback are counted for themselves."""
+    found = [endpoint.of_version(version)] if version else endpoint.deployments
+    return {"model_stats": [one.tally.report(endpoint.name, one.version) for one in found]}
+
+
+_SHOWN: dict[str, Callable[[Endpoint, str], Any]] = {
+    "": describe_model,
+    "ready": _ready,
+    "config": model_config,
+    "stats": _statistics_of,
+}
+
+
+def _answer(connection: Connection, document: Any) -> Sink:
+    return Answer(connection, reply(200, dump(document), keep=connection.keep))
+
+
+def _unknown(head: RequestHead) -> UnknownPath:
+    return UnknownPath(f"there is no {head.path.decode('latin-1')!r}")

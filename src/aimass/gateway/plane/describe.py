@@ -1,0 +1,89 @@
+"""What the Open Inference Protocol says of models: metadata, configuration, and the index of the repository."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from aimass._version import __version__
+from aimass.gateway.plane.columns import OFFERED
+from aimass.gateway.plane.entrance import chosen
+from aimass.gateway.plane.snapshot import Endpoint
+from aimass.gateway.plane.tensors import datatype_of
+
+EXTENSIONS = ("binary_tensor_data", "model_configuration", "model_repository", "statistics", "generate")
+
+
+def describe_server() -> dict[str, Any]:
+    """Describe the server."""
+    return {"name": "aimass", "version": __version__, "extensions": list(EXTENSIONS)}
+
+
+def describe_model(endpoint: Endpoint, version: str) -> dict[str, Any]:
+    """Describe a model: typed inputs with what they allow, and outputs."""
+    model = chosen(endpoint, version).loaded
+    signature = model.package.signature
+    return {
+        "name": endpoint.name,
+        "versions": sorted({deployment.version for deployment in endpoint.deployments}),
+        "platform": model.runtime.platform,
+        "inputs": [_tensor(spec) if spec.get("shape") is not None else _column(spec) for spec in signature["inputs"]],
+        "outputs": [{**_tensor(spec), **_classes(spec)} for spec in signature["outputs"]],
+    }
+
+
+def _column(spec: dict[str, Any]) -> dict[str, Any]:
+    rules = {
+        "nullable": bool(spec.get("nullable", False)),
+        "categories": spec.get("categories"),
+        "unseen": spec.get("unseen", "refuse"),
+    }
+    return {"name": spec["name"], "datatype": OFFERED[spec["type"]], "shape": [-1, 1], "parameters": rules}
+
+
+def _tensor(spec: dict[str, Any]) -> dict[str, Any]:
+    shape = spec.get("shape")
+    return {"name": spec["name"], "datatype": datatype_of(spec), "shape": [-1] if shape is None else shape}
+
+
+def _classes(spec: dict[str, Any]) -> dict[str, Any]:
+    return {"parameters": {"classes": spec["classes"]}} if spec.get("classes") else {}
+
+
+def model_config(endpoint: Endpoint, version: str) -> dict[str, Any]:
+    """Return the configuration of a model in the shape of the model configuration extension.
+
+    Shapes are whole, their first size included, so ``max_batch_size`` is 0: a request may hold as many rows as its
+    body may have bytes.
+    """
+    described = describe_model(endpoint, version)
+    return {
+        "name": described["name"],
+        "platform": described["platform"],
+        "backend": described["platform"].partition("_")[0],
+        "version_policy": {"specific": {"versions": [int(v) for v in described["versions"] if v.isdigit()]}},
+        "max_batch_size": 0,
+        "input": [_port(tensor) for tensor in described["inputs"]],
+        "output": [_port(tensor) for tensor in described["outputs"]],
+    }
+
+
+def _port(tensor: dict[str, Any]) -> dict[str, Any]:
+    datatype = "STRING" if tensor["datatype"] == "BYTES" else tensor["datatype"]
+    return {"name": tensor["name"], "data_type": f"TYPE_{datatype}", "dims": tensor["shape"]}
+
+
+def index_of(endpoints: Iterable[Endpoint], *, only_ready: bool = False) -> list[dict[str, str]]:
+    """List the versions of all models, whether each is ready, and why not."""
+    found: list[dict[str, str]] = []
+    for endpoint in endpoints:
+        found += [_entry(endpoint.name, d.version, is_ready=d.is_ready) for d in endpoint.deployments]
+        if endpoint.held is not None:
+            reason = f"unloaded by {endpoint.held['by']!r}"
+            found += [_entry(endpoint.name, version, reason=reason) for version in endpoint.held["versions"]]
+    return [entry for entry in found if not only_ready or entry["state"] == "READY"]
+
+
+def _entry(name: str, version: str, *, is_ready: bool = False, reason: str = "") -> dict[str, str]:
+    reason = reason or ("" if is_ready else "its worker is not running")
+    return {"name": name, "version": version, "state": "READY" if is_ready else "UNAVAILABLE", "reason": reason}
