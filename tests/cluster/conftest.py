@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from aimass.cluster import ClusterSettings, Job, JobKinds, Jobs, Runner, SubmitJob
+from aimass.cluster.kept import Kept
 from aimass.cluster.service import Ground
 from aimass.infra.compute import ProcessCompute, child_environment
 from aimass.infra.database import Database, metadata
@@ -51,7 +52,7 @@ class Stage:
         ground = Ground(
             database=self.database, compute=self.compute, kinds=KINDS, live=self.live, settings=self.settings
         )
-        self.jobs, self.runner = Jobs(ground), Runner(Registry(), ground)
+        self.jobs, self.runner, self.kept = Jobs(ground), Runner(Registry(), ground), Kept(ground)
 
     def stop(self) -> None:
         self.compute.close()

@@ -270,7 +270,7 @@ def test_files_and_rows_go_when_their_time_is_over(stage) -> None:
     stage.stop()
     stage.start()
     gone, kept = stage.run(stage.submit()), stage.run(stage.submit("test.refuse"))
-    stage.runner.retain()
+    stage.kept.purge()
     assert not (stage.folder / "jobs" / gone.id).exists()
     assert (stage.folder / "jobs" / kept.id).exists()
     assert [job.id for job in stage.jobs.list_jobs(SYSTEM, ListJobs(workspace="demo")).items] == [kept.id]

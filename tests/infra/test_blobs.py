@@ -1,5 +1,6 @@
 """Every blob store passes the same suite."""
 
+from datetime import timedelta
 from pathlib import Path
 
 from aimass.infra.blobs import Blobs, FolderBlobs
@@ -11,3 +12,13 @@ class TestFolder(BlobsContract):
 
     def make(self, folder: Path) -> Blobs:
         return FolderBlobs(folder)
+
+
+def test_a_put_that_was_killed_leaves_a_file_that_goes_when_it_is_old(tmp_path: Path) -> None:
+    blobs = FolderBlobs(tmp_path)
+    left = tmp_path / "incoming" / "tmpabc"
+    left.write_bytes(b"half")
+    moment = blobs.put(b"whole").put_at
+    assert blobs.remove_broken(moment - timedelta(hours=1)) == 0
+    assert blobs.remove_broken(moment + timedelta(hours=1)) == 4
+    assert not left.exists()

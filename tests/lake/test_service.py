@@ -27,7 +27,8 @@ from aimass.lake.commands import (
     VersionOrder,
 )
 from aimass.lake.domain import Finding, Rule
-from aimass.lake.jobs import attention, doctor, erase, tidy
+from aimass.lake.jobs import attention, doctor, erase
+from aimass.lake.keeping import collect
 from tests.fixtures.data import ANN, EVE, STRANGER
 
 TEXT = "id,mail,age\n1,ann@example.org,30\n2,bob@example.org,40\n"
@@ -100,12 +101,12 @@ def test_a_deleted_dataset_comes_back_and_a_purged_one_does_not(data):
 def test_a_dataset_that_was_deleted_long_ago_is_purged_by_the_loop(data, monkeypatch):
     data.collect(TEXT)
     data.lake.delete_dataset(ANN, DeleteDataset(workspace="demo", dataset=C))
-    tidy(data.rooms.registry)
+    collect(data.rooms.registry)
     assert data.lake.table_path("demo", C).exists()
     clock = data.rooms.get(Database).clock
     later = clock.now() + timedelta(days=31)
     monkeypatch.setattr(clock, "now", lambda: later)
-    tidy(data.rooms.registry)
+    collect(data.rooms.registry)
     assert not data.lake.table_path("demo", C).exists()
 
 
@@ -237,11 +238,11 @@ def test_retention_collects_old_versions_but_never_pinned_tagged_or_newest_ones(
     data.lake.change_version(ANN, ChangeVersion(workspace="demo", dataset=C, number=1, pinned=True))
     data.lake.change_version(ANN, ChangeVersion(workspace="demo", dataset=C, number=2, tag="gold"))
     data.lake.change_dataset(ANN, ChangeDataset(workspace="demo", dataset=C, retain_days=7))
-    assert data.lake.collect_old() == 0
+    assert collect(data.rooms.registry) == []
     clock = data.rooms.get(Database).clock
     later = clock.now() + timedelta(days=8)
     monkeypatch.setattr(clock, "now", lambda: later)
-    assert data.lake.collect_old() == 1
+    assert len(collect(data.rooms.registry)) == 1
     jobs = data.rooms.get(Jobs).list_jobs(ANN, ListJobs(workspace="demo", kind="lake.upkeep")).items
     assert data.done(jobs[0]).result["version"] > 0
     with pytest.raises(Conflict, match="removed by retention"):

@@ -122,7 +122,7 @@ def _ports(settings: PlatformSettings, layout: DataDir, database: Database) -> R
     registry.put(EventLog, log)
     registry.put(Dispatcher, Dispatcher(database, log))
     registry.put(LiveHub, LiveHub())
-    registry.put(Blobs, FolderBlobs(layout.blobs))
+    registry.put(Blobs, FolderBlobs(layout.blobs, database.clock))
     registry.put(Search, Search(database))
     registry.put(Secrets, open_secrets(SecretsSettings(), layout.keys))
     return registry

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from aimass.cluster.events import ALL
 from aimass.cluster.jobs import Runner
+from aimass.cluster.kept import Kept
 from aimass.cluster.service import Ground, Jobs
 from aimass.cluster.settings import ClusterSettings
 from aimass.infra.compute import Compute
@@ -26,7 +27,6 @@ CAPABILITY = Capability(
     events={"messaging.schedule.fired": "aimass.cluster.jobs:start_scheduled"},
     loops={
         "cluster.run": Loop(run="aimass.cluster.jobs:run_once", every_s=0.1),
-        "cluster.retain": Loop(run="aimass.cluster.jobs:retain", every_s=600),
     },
     emits=ALL,
     pages=(
@@ -47,6 +47,10 @@ CAPABILITY = Capability(
             order=10,
         ),
     ),
+    storage="aimass.cluster.keeping:storage",
+    going="aimass.cluster.keeping:going",
+    collect="aimass.cluster.keeping:collect",
+    blobs="aimass.cluster.keeping:blobs",
     attention="aimass.cluster.jobs:attention",
     search="aimass.cluster.search:document",
 )
@@ -63,4 +67,5 @@ def build(registry: Registry) -> Jobs:
     )
     ground.kinds.check()
     registry.put(Runner, Runner(registry, ground))
+    registry.put(Kept, Kept(ground))
     return Jobs(ground)

@@ -16,10 +16,7 @@ from aimass.cluster.service import LOCAL, Ground, Jobs
 from aimass.cluster.store import (
     find_job,
     find_node,
-    forget_files,
-    forget_jobs,
     jobs_in_state,
-    outdated_files,
     put_job,
     put_node,
     put_progress,
@@ -296,24 +293,6 @@ class Runner:
         for job, reason in waiting:
             tell(self._ground.live, replace(job, reason=reason))
 
-    def retain(self) -> None:
-        """Delete the files, and much later the rows, of jobs that have had their time."""
-        settings, now = self._ground.settings, self._database.clock.now()
-        limits = [now - timedelta(hours=hours) for hours in (settings.keep_succeeded_h, settings.keep_failed_h)]
-        with self._database.read() as conn:
-            outdated = outdated_files(conn, *limits)
-        for job in outdated:
-            self._remove(job)
-        with self._database.change(SYSTEM, "*") as change:
-            forget_files(change, outdated)
-            forget_jobs(change, now - timedelta(days=settings.keep_rows_days))
-
-    def _remove(self, job: str) -> None:
-        try:
-            self._compute.remove(job)
-        except NotFound:
-            _log.info("the files of a job were gone before", job=job)
-
 
 def _after(progress: Progress, event: JobEvent) -> Progress:
     return Progress(
@@ -370,11 +349,6 @@ def start_scheduled(registry: Registry, event: Event) -> None:
         raise
     except AimassError as reason:
         jobs.note_refused(who, command, reason)
-
-
-def retain(registry: Registry) -> None:
-    """Delete what is left of jobs that have had their time."""
-    registry.get(Runner).retain()
 
 
 def attention(registry: Registry, who: Principal, workspace: str = ANYWHERE) -> list[dict[str, Any]]:

@@ -176,12 +176,23 @@ def put_progress(change: Change, job: str, progress: Progress) -> None:
     change.execute(update(jobs).where(jobs.c.id == job, jobs.c.state == "RUNNING").values(**values))
 
 
-def outdated_files(conn: Connection, succeeded_before: datetime, failed_before: datetime) -> list[str]:
-    """Return ended jobs whose files have had their time."""
-    succeeded = (jobs.c.state == "SUCCEEDED") & (jobs.c.ended_at < succeeded_before)
-    failed = jobs.c.state.in_(("FAILED", "CANCELLED")) & (jobs.c.ended_at < failed_before)
-    query = select(jobs.c.id).where(jobs.c.has_files, succeeded | failed).limit(500)
+def jobs_with_files(conn: Connection) -> Sequence[Any]:
+    """Return id, state and end of each ended job that has files, the oldest first."""
+    query = select(jobs.c.id, jobs.c.workspace, jobs.c.state, jobs.c.ended_at)
+    return conn.execute(query.where(jobs.c.has_files, jobs.c.state.in_(ENDED)).order_by(jobs.c.ended_at)).all()
+
+
+def payloads_of_open_jobs(conn: Connection) -> list[Any]:
+    """Return what the jobs were given that wait, run, or failed and may be tried again while their files are there."""
+    may_go_on = jobs.c.state.in_(("FAILED", "CANCELLED")) & jobs.c.has_files
+    query = select(jobs.c.payload).where(jobs.c.state.not_in(ENDED) | may_go_on)
     return list(conn.execute(query).scalars())
+
+
+def known_jobs(conn: Connection, ids: Sequence[str]) -> set[str]:
+    """Return which of some ids are jobs."""
+    parts = (ids[start : start + 500] for start in range(0, len(ids), 500))
+    return {id_ for part in parts for id_ in conn.execute(select(jobs.c.id).where(jobs.c.id.in_(part))).scalars()}
 
 
 def forget_files(change: Change, ids: Sequence[str]) -> None:

@@ -34,6 +34,9 @@ CAPABILITY = Capability(
         ),
     },
     attention="aimass.collector.jobs:attention",
+    going="aimass.collector.keeping:going",
+    collect="aimass.collector.keeping:collect",
+    blobs="aimass.collector.keeping:blobs",
     erase="aimass.collector.jobs:erase",
     console="aimass.collector.console:router",
     pages=(

@@ -6,14 +6,17 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 
 class CollectorSettings(BaseSettings):
-    """How large an upload may be.
+    """How large an upload may be, and how long it is kept.
 
     Attributes
     ----------
     max_upload_bytes
         Largest upload in bytes; larger ones are refused with 413.
+    keep_uploads_days
+        Days for which an uploaded file is kept after it was sent or collected; what was collected from it is the dataset's.
     """
 
     model_config = SettingsConfigDict(env_prefix="AIMASS_COLLECTOR_")
 
     max_upload_bytes: int = 20 * 1024**3
+    keep_uploads_days: float = 30.0

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import (
@@ -85,6 +86,7 @@ uploads = Table(
     Column("filename", String(255), nullable=False),
     Column("created_by", String(120), nullable=False),
     Column("created_at", Instant, nullable=False),
+    Column("used_at", Instant, nullable=False),
 )
 
 
@@ -215,11 +217,13 @@ def put_upload(change: Change, workspace: str, upload: Upload) -> bool:
     """Note an upload of a workspace; tell whether it is new there."""
     key = (uploads.c.workspace == workspace) & (uploads.c.upload == upload.upload)
     if change.execute(select(uploads.c.upload).where(key)).first() is not None:
-        if upload.filename:
-            change.execute(update(uploads).where(key).values(filename=upload.filename))
+        values = {"filename": upload.filename} if upload.filename else {}
+        change.execute(update(uploads).where(key).values(used_at=change.now, **values))
         return False
     values = {"workspace": workspace, "upload": upload.upload, "size": upload.size, "filename": upload.filename}
-    change.execute(insert(uploads).values(**values, created_by=change.who.id, created_at=change.now))
+    change.execute(
+        insert(uploads).values(**values, created_by=change.who.id, created_at=change.now, used_at=change.now)
+    )
     return True
 
 
@@ -241,6 +245,13 @@ def all_uploads(conn: Connection) -> Sequence[Row[Any]]:
     return conn.execute(select(uploads)).all()
 
 
-def drop_upload(change: Change, workspace: str, upload: str) -> None:
-    """Forget an upload."""
-    change.execute(delete(uploads).where(uploads.c.workspace == workspace, uploads.c.upload == upload))
+def use_upload(change: Change, workspace: str, upload: str) -> None:
+    """Note that an upload was used."""
+    key = (uploads.c.workspace == workspace) & (uploads.c.upload == upload)
+    change.execute(update(uploads).where(key).values(used_at=change.now))
+
+
+def drop_upload(change: Change, workspace: str, upload: str, *, used_at: datetime | None = None) -> bool:
+    """Forget an upload, one that was last used at a moment where one is named; tell whether it was there."""
+    query = delete(uploads).where(uploads.c.workspace == workspace, uploads.c.upload == upload)
+    return change.execute(query if used_at is None else query.where(uploads.c.used_at == used_at)).rowcount == 1

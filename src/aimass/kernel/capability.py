@@ -106,7 +106,7 @@ class Capability:
         Reconcile loops by name.
     flows
         Durable workflows by name: ``module:function(registry, flow, args)``.
-    attention, panels, search, erase, backup, doctor, metrics, lineage
+    attention, panels, search, storage, going, collect, blobs, erase, backup, doctor, metrics, lineage
         Hooks: ``module:function(registry, ...)``; see ``docs/explanation/capabilities.md``.
     """
 
@@ -131,6 +131,10 @@ class Capability:
     attention: str | None = None
     panels: Mapping[str, str] = field(default_factory=dict[str, str])
     search: str | None = None
+    storage: str | None = None
+    going: str | None = None
+    collect: str | None = None
+    blobs: str | None = None
     erase: str | None = None
     backup: str | None = None
     doctor: str | None = None

@@ -5,7 +5,7 @@ from __future__ import annotations
 from aimass.cluster import Jobs
 from aimass.infra.compute import WarmChild
 from aimass.infra.database import Database
-from aimass.kernel.capability import Capability, JobKind, Loop, Place
+from aimass.kernel.capability import Capability, JobKind, Place
 from aimass.kernel.layout import DataDir
 from aimass.kernel.registry import Registry
 from aimass.lake.events import ALL
@@ -25,7 +25,9 @@ CAPABILITY = Capability(
         "lake.make_version": JobKind(run="aimass.lake.children.make:make", done="aimass.lake.jobs:made"),
         "lake.upkeep": JobKind(run="aimass.lake.children.maintain:upkeep"),
     },
-    loops={"lake.tidy": Loop(run="aimass.lake.jobs:tidy", every_s=3600)},
+    storage="aimass.lake.keeping:storage",
+    going="aimass.lake.keeping:going",
+    collect="aimass.lake.keeping:collect",
     search="aimass.lake.search:document",
     attention="aimass.lake.jobs:attention",
     erase="aimass.lake.jobs:erase",

@@ -18,7 +18,6 @@ RuleKind = Literal["not_null", "unique", "range", "in_set", "regex", "row_count"
 Severity = Literal["error", "warning"]
 Format = Literal["csv", "parquet", "ndjson"]
 RULE_KINDS = ("not_null", "unique", "range", "in_set", "regex", "row_count", "freshness")
-UNDO_DAYS = 30
 
 Workspace = Annotated[str, MaxLen(63), doc("slug of the workspace")]
 DatasetSlug = Annotated[str, MaxLen(63), doc("slug of the dataset")]

@@ -1,4 +1,4 @@
-"""What the platform calls: the end of a job, the loop that tidies up, what needs somebody, erasing."""
+"""What the platform calls: the end of a job, what needs somebody, erasing."""
 
 from __future__ import annotations
 
@@ -24,13 +24,6 @@ def made(registry: Registry, job: Job) -> None:
         created_by=job.created_by,
     )
     registry.get(Lake).add_version(new)
-
-
-def tidy(registry: Registry) -> None:
-    """Remove for good what was deleted long ago, and old versions that their datasets do not keep."""
-    lake = registry.get(Lake)
-    lake.purge_deleted()
-    lake.collect_old()
 
 
 def attention(registry: Registry, who: Principal, workspace: str = ANYWHERE) -> list[dict[str, Any]]:

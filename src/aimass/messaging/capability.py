@@ -54,6 +54,7 @@ CAPABILITY = Capability(
             order=40,
         ),
     ),
+    storage="aimass.messaging.keeping:storage",
     search="aimass.messaging.search:document",
 )
 

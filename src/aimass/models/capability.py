@@ -50,6 +50,10 @@ CAPABILITY = Capability(
             order=20,
         ),
     ),
+    storage="aimass.models.keeping:storage",
+    going="aimass.models.keeping:going",
+    collect="aimass.models.keeping:collect",
+    blobs="aimass.models.keeping:blobs",
     attention="aimass.models.jobs:attention",
     doctor="aimass.models.jobs:doctor",
     search="aimass.models.search:document",
@@ -73,7 +77,7 @@ def build(registry: Registry) -> Models:
 
     ground = Ground(
         database=registry.get(Database),
-        packages=PackageStore(registry.get(Blobs), registry.get(DataDir).packages),
+        packages=PackageStore(registry.get(Blobs), registry.get(DataDir).packages, registry.get(Database).clock),
         jobs=registry.get(Jobs),
         payloads=payloads,
         policy=lambda workspace: access.get_workspace(SYSTEM, OneWorkspace(workspace=workspace)).review,

@@ -6,7 +6,9 @@ CREATED = "models.model.created"
 CHANGED = "models.model.changed"
 DELETED = "models.model.deleted"
 REGISTERED = "models.version.registered"
+PURGED = "models.model.purged"
 VERSION_DELETED = "models.version.deleted"
+VERSION_PURGED = "models.version.purged"
 SUBMITTED = "models.version.submitted"
 QUARANTINED = "models.version.quarantined"
 APPROVED = "models.version.approved"
@@ -18,7 +20,9 @@ ALL = (
     CHANGED,
     DELETED,
     REGISTERED,
+    PURGED,
     VERSION_DELETED,
+    VERSION_PURGED,
     SUBMITTED,
     QUARANTINED,
     APPROVED,

@@ -2,17 +2,31 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
 import shutil
 import threading
 from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 
 from aimass.infra.blobs import Blobs
+from aimass.kernel.clock import Clock, SystemClock
 from aimass.kernel.errors import Failed
 from aimass.kernel.ids import new_id
 from aimass.models.package import MANIFEST, Manifest, Package, check_path, parse_manifest, verify_package
 
 _CHUNK = 1024 * 1024
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Layout:
+    """A package that lies unpacked in its folder: its digest, when it was asked for last, and its size."""
+
+    name: str
+    used_at: datetime
+    size_bytes: int
 
 
 class PackageStore:
@@ -26,10 +40,12 @@ class PackageStore:
         Where packages are laid out, ``<folder>/<digest>``.
     """
 
-    def __init__(self, blobs: Blobs, folder: Path) -> None:
+    def __init__(self, blobs: Blobs, folder: Path, clock: Clock | None = None) -> None:
         self._blobs = blobs
         self._folder = folder
+        self._clock = clock or SystemClock()
         self._verified: set[str] = set()
+        self._files: dict[str, frozenset[str]] = {}
         self._lock = threading.Lock()
 
     def put(self, folder: Path) -> Package:
@@ -54,16 +70,61 @@ class PackageStore:
         files = self.manifest(digest).files
         return [name for name, file in files.items() if not self._blobs.exists(file.sha256)]
 
+    def touch(self, digest: str) -> None:
+        """Let the blobs of a package count as just put, because something names the package anew."""
+        self._blobs.touch(digest)
+        for file in self.manifest(digest).files.values():
+            self._blobs.touch(file.sha256)
+
+    def blobs_of(self, digest: str) -> frozenset[str]:
+        """Return the blobs of a package: its manifest, and its files where the manifest is still there."""
+        with self._lock:
+            if digest not in self._files:
+                if not self._blobs.exists(digest):
+                    return frozenset({digest})
+                files = (file.sha256 for file in self.manifest(digest).files.values())
+                self._files[digest] = frozenset({digest, *files})
+            return self._files[digest]
+
     def folder(self, digest: str) -> Path:
         """Return a folder with the whole package, checked once by this process; it is made when it is missing."""
         path = self._folder / digest
         with self._lock:
-            if digest not in self._verified:
+            if digest not in self._verified or not path.is_dir():
+                self._verified.discard(digest)
                 if not path.is_dir():
                     self._lay_out(digest, path)
                 verify_package(path)
                 self._verified.add(digest)
+            self._stamp(path)
         return path
+
+    def _stamp(self, path: Path) -> None:
+        now = self._clock.now().timestamp()
+        os.utime(path, (now, now))
+
+    def laid_out(self) -> Iterator[Layout]:
+        """Yield what lies in the folder of packages: whole ones by their digest, others under the name they have."""
+        for path in sorted(self._folder.iterdir()):
+            with contextlib.suppress(FileNotFoundError):
+                used_at = datetime.fromtimestamp(path.stat().st_mtime, UTC)
+                size = sum(file.stat().st_size for file in path.rglob("*") if file.is_file())
+                yield Layout(name=path.name, used_at=used_at, size_bytes=size)
+
+    def remove_layout(self, name: str, moment: datetime) -> bool:
+        """Remove a laid-out package that nobody asked for since a moment; it comes back from its blobs when it is wanted."""
+        path = self._folder / name
+        with self._lock:
+            try:
+                if datetime.fromtimestamp(path.stat().st_mtime, UTC) >= moment:
+                    return False
+            except FileNotFoundError:
+                return False
+            self._verified.discard(name)
+            gone = path.with_name(f".gone.{new_id()}")
+            path.rename(gone)
+        shutil.rmtree(gone)
+        return True
 
     def _lay_out(self, digest: str, path: Path) -> None:
         building = path.with_name(f".{digest}.{new_id()}")
@@ -73,6 +134,7 @@ class PackageStore:
             target.parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(self._blobs.path(file.sha256), target)
         shutil.copyfile(self._blobs.path(digest), building / MANIFEST)
+        self._stamp(building)
         building.rename(path)
 
 

@@ -66,6 +66,9 @@ CAPABILITY = Capability(
         "services.records": f"{_FACES}.panels:records",
         "services.record": f"{_FACES}.panels:record",
     },
+    storage="aimass.monitoring.keeping:storage",
+    going="aimass.monitoring.keeping:going",
+    collect="aimass.monitoring.keeping:collect",
     attention=f"{_JOBS}:attention",
     erase=f"{_JOBS}:erase",
 )

@@ -69,6 +69,7 @@ CAPABILITY = Capability(
         ),
     ),
     panels={"models.usage": "aimass.serving.console.used:usage_panel"},
+    blobs="aimass.serving.keeping:blobs",
     attention="aimass.serving.jobs:attention",
     doctor="aimass.serving.jobs:doctor",
 )

@@ -69,6 +69,9 @@ CAPABILITY = Capability(
         ),
     ),
     panels={"models.evaluation": "aimass.training.console.run:evaluation_panel"},
+    going="aimass.training.keeping:going",
+    collect="aimass.training.keeping:collect",
+    blobs="aimass.training.keeping:blobs",
     search="aimass.training.search:document",
 )
 

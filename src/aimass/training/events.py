@@ -7,6 +7,7 @@ from aimass.training.domain import Run
 
 EXPERIMENT_CREATED = "training.experiment.created"
 EXPERIMENT_DELETED = "training.experiment.deleted"
+EXPERIMENT_PURGED = "training.experiment.purged"
 SPLIT_CREATED = "training.split.created"
 SPLIT_READY = "training.split.ready"
 SPLIT_FAILED = "training.split.failed"
@@ -17,11 +18,13 @@ RUN_FAILED = "training.run.failed"
 RUN_KILLED = "training.run.killed"
 RUN_TAGGED = "training.run.tagged"
 RUN_DELETED = "training.run.deleted"
+RUN_PURGED = "training.run.purged"
 EVALUATION_READY = "training.evaluation.ready"
 EVALUATION_FAILED = "training.evaluation.failed"
 ALL = (
     EXPERIMENT_CREATED,
     EXPERIMENT_DELETED,
+    EXPERIMENT_PURGED,
     SPLIT_CREATED,
     SPLIT_READY,
     SPLIT_FAILED,
@@ -32,6 +35,7 @@ ALL = (
     RUN_KILLED,
     RUN_TAGGED,
     RUN_DELETED,
+    RUN_PURGED,
     EVALUATION_READY,
     EVALUATION_FAILED,
 )

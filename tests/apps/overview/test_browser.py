@@ -23,7 +23,6 @@ from tests.fixtures.site import Site, site_of, whole_site
 pytestmark = pytest.mark.long
 PAGES = {
     "overview": "/demo",
-    "storage": "/operate/storage",
     "lineage-start": "/demo/lineage",
     "lineage": "/demo/lineage?kind=run&id=r2",
 }

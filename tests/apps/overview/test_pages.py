@@ -40,12 +40,7 @@ def test_a_page_opens_for_everybody_in_the_workspace(site, path, role):
     assert site.visitor(role).open(path).status_code == (404 if role == "stranger" else 200)
 
 
-@pytest.mark.parametrize("role", [*ROLES, "root", "stranger"])
-def test_the_storage_of_the_platform_is_for_who_manages_it(site, role):
-    assert site.visitor(role).open("/operate/storage").status_code == (200 if role == "root" else 403)
-
-
-@pytest.mark.parametrize("path", [*PAGES, "/operate/storage"])
+@pytest.mark.parametrize("path", PAGES)
 def test_a_page_wants_a_sign_in_and_names_its_operations(site, root, path):
     assert site.visitor().open(path).status_code == 303
     assert unnamed_actions(root.open(path).text, site.cases()) == []
@@ -99,18 +94,9 @@ def test_a_review_that_only_waits_is_no_news(site, root):
     assert "loud/1 did not pass its review" in part
 
 
-def test_the_disk_is_read_only_when_the_strip_asks(site, root):
-    assert 'hx-trigger="load"' in root.open("/demo").text
-    strip = root.part("/demo", "storage-strip").text
-    assert "database" in strip
-    assert "hx-trigger" not in strip
+def test_the_start_page_has_the_storage_of_the_platform_for_who_may_see_it(site, root):
+    assert 'hx-get="/operate/storage"' in root.open("/demo").text
     assert "storage-strip" not in site.visitor("admin").open("/demo").text
-
-
-def test_storage_shows_what_is_held_and_for_how_long(root):
-    page = root.open("/operate/storage").text
-    assert "every version until compaction" in page
-    assert "Free on the disk" in page
 
 
 def test_the_lineage_shows_both_sides_and_links_every_thing(root):

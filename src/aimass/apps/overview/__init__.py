@@ -1,4 +1,4 @@
-"""The overview: health, what runs now, what needs somebody, search, lineage, storage, and specs in and out."""
+"""The overview: health, what runs now, what needs somebody, search, lineage, and specs in and out."""
 
 from __future__ import annotations
 

@@ -28,14 +28,6 @@ CAPABILITY = Capability(
             permission="lake.read",
             order=70,
         ),
-        Place(
-            path="/operate/storage",
-            title="Storage",
-            place="operate",
-            icon="hard-drive",
-            permission="access.manage",
-            order=80,
-        ),
     ),
     events={"*": "aimass.apps.overview.jobs:on_event"},
 )

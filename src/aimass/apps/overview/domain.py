@@ -212,16 +212,6 @@ class Lineage:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class StorageUse:
-    """How much one part of the data directory holds."""
-
-    part: str
-    size_bytes: int
-    files: int
-    retention: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class ApplySpecs:
     """Bring a workspace to the state that specs describe."""
 

@@ -16,6 +16,7 @@ from aimass.bootstrap.backup.manifest import Fact, Manifest, write_manifest
 from aimass.bootstrap.platform import declare_tables
 from aimass.bootstrap.settings import PlatformSettings
 from aimass.bootstrap.upgrade import schema_of_file
+from aimass.infra.collecting import nothing_goes
 from aimass.kernel.clock import SystemClock, instant
 from aimass.kernel.errors import Conflict, Invalid, NotFound
 from aimass.kernel.layout import DataDir
@@ -57,7 +58,7 @@ def backup(settings: PlatformSettings, target: Path, told: Told) -> Made:
             f"{str(target)!r} lies in the data directory", value=str(target), hint="choose a folder elsewhere"
         )
     declare_tables()
-    with clear_errors("the backup"), _new_folder(target):
+    with clear_errors("the backup"), _new_folder(target), nothing_goes(DataDir(settings.data_dir).run):
         total = size_of(settings.data_dir) + (server_bytes(settings.database) if settings.database else 0)
         require_room(target, total, "the backup")
         manifest = _write(settings, target, total, told)

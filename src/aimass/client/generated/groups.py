@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from aimass.client.generated.monitoring import AsyncMonitoringCalls, MonitoringCalls
     from aimass.client.generated.overview import AsyncOverviewCalls, OverviewCalls
     from aimass.client.generated.serving import AsyncServingCalls, ServingCalls
+    from aimass.client.generated.storage import AsyncStorageCalls, StorageCalls
     from aimass.client.generated.training import AsyncTrainingCalls, TrainingCalls
     from aimass.client.transport import AsyncTransport, Transport
 
@@ -47,6 +48,8 @@ _calls, _ = door(
         "AsyncOverviewCalls": "aimass.client.generated.overview",
         "ServingCalls": "aimass.client.generated.serving",
         "AsyncServingCalls": "aimass.client.generated.serving",
+        "StorageCalls": "aimass.client.generated.storage",
+        "AsyncStorageCalls": "aimass.client.generated.storage",
         "TrainingCalls": "aimass.client.generated.training",
         "AsyncTrainingCalls": "aimass.client.generated.training",
     },
@@ -115,6 +118,11 @@ class Groups:
         return _calls("ServingCalls")(*self._reached)
 
     @cached_property
+    def storage(self) -> StorageCalls:
+        """Operations of storage."""
+        return _calls("StorageCalls")(*self._reached)
+
+    @cached_property
     def training(self) -> TrainingCalls:
         """Operations of training."""
         return _calls("TrainingCalls")(*self._reached)
@@ -180,6 +188,11 @@ class AsyncGroups:
     def serving(self) -> AsyncServingCalls:
         """Operations of serving."""
         return _calls("AsyncServingCalls")(*self._reached)
+
+    @cached_property
+    def storage(self) -> AsyncStorageCalls:
+        """Operations of storage."""
+        return _calls("AsyncStorageCalls")(*self._reached)
 
     @cached_property
     def training(self) -> AsyncTrainingCalls:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from aimass.client.calls import AsyncCalls, Calls
-from aimass.client.generated.overview_types import Activity, Finding, Lineage, Need, Situation, SpecChange, StorageUse
+from aimass.client.generated.overview_types import Activity, Finding, Lineage, Need, Situation, SpecChange
 
 
 class OverviewCalls(Calls):
@@ -40,10 +40,6 @@ class OverviewCalls(Calls):
     def show_overview(self, *, workspace: str | None = None) -> Situation:
         """Show how the workspace does: services, traffic, jobs, drift, what runs, and the steps of the first day."""
         return self._call("overview.show_overview", {"workspace": workspace}, Situation)
-
-    def show_storage(self) -> list[StorageUse]:
-        """Show what the data directory holds, and how long it is kept."""
-        return self._call("overview.show_storage", {}, list[StorageUse])
 
     def trace_lineage(self, *, kind: str, id: str, workspace: str | None = None, hops: int | None = None) -> Lineage:
         """Follow where an object came from and what came of it."""
@@ -84,10 +80,6 @@ class AsyncOverviewCalls(AsyncCalls):
     async def show_overview(self, *, workspace: str | None = None) -> Situation:
         """Show how the workspace does: services, traffic, jobs, drift, what runs, and the steps of the first day."""
         return await self._call("overview.show_overview", {"workspace": workspace}, Situation)
-
-    async def show_storage(self) -> list[StorageUse]:
-        """Show what the data directory holds, and how long it is kept."""
-        return await self._call("overview.show_storage", {}, list[StorageUse])
 
     async def trace_lineage(
         self, *, kind: str, id: str, workspace: str | None = None, hops: int | None = None

@@ -156,16 +156,6 @@ class FirstStep:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class StorageUse:
-    """How much one part of the data directory holds."""
-
-    part: str
-    size_bytes: int
-    files: int
-    retention: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Lineage:
     """The part of the lineage around one object."""
 

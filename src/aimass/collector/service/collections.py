@@ -28,6 +28,7 @@ from aimass.collector.store import (
     next_number,
     put_collection,
     running_of,
+    use_upload,
 )
 from aimass.infra.database import Change
 from aimass.kernel.errors import Conflict
@@ -60,7 +61,8 @@ class Collections(Sources):
             known = _known(change, source, command)
             if known is not None:
                 return known
-            self._ground.blobs.path(upload.upload)
+            self._ground.blobs.touch(upload.upload)
+            use_upload(change, command.workspace, upload.upload)
             if not source.is_pinned:
                 raise Conflict(
                     f"the types of source {source.slug!r} are not confirmed", hint="propose and pin them first"

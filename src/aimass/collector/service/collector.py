@@ -16,6 +16,7 @@ from aimass.collector.domain import (
 from aimass.collector.events import QUARANTINE_REPLAYED
 from aimass.collector.service.collections import Collections
 from aimass.collector.service.ground import tell
+from aimass.collector.service.uploads import Uploads
 from aimass.collector.store import all_uploads, drop_upload, last_failed, plans_into
 from aimass.kernel.clock import instant
 from aimass.kernel.errors import Conflict
@@ -28,7 +29,7 @@ _LOOK_S = 60.0
 _QUARANTINE = ("id", "raw", "line", "column", "reason", "source", "run")
 
 
-class Collector(Collections):
+class Collector(Collections, Uploads):
     """Brings data in from where it lives: typed once, exactly once, with nothing lost."""
 
     @use_case(

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from abc import abstractmethod
+from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
 from hashlib import sha256
 from pathlib import Path
 
@@ -57,9 +59,43 @@ class BlobsContract:
         """A missing blob raises NotFound everywhere but in remove."""
         blobs.remove(_MISSING)
         assert not blobs.exists(_MISSING)
-        for read in (blobs.open, blobs.path, blobs.size, blobs.verify):
+        for read in (blobs.open, blobs.path, blobs.size, blobs.verify, blobs.touch):
             with pytest.raises(NotFound):
                 read(_MISSING)
+
+    def test_an_old_blob_goes_and_a_fresh_one_stays(self, blobs: Blobs) -> None:
+        """What was put or touched since the moment stays; a missing blob is no error."""
+        blob = blobs.put(b"abc")
+        assert not blobs.remove_older(blob.sha256, blob.put_at)
+        assert blobs.remove_older(blob.sha256, blob.put_at + timedelta(seconds=1))
+        assert not blobs.exists(blob.sha256)
+        assert not blobs.remove_older(blob.sha256, blob.put_at + timedelta(seconds=1))
+
+    def test_putting_or_touching_again_makes_a_blob_young(self, blobs: Blobs) -> None:
+        """The same bytes put again, or touched, count from now on."""
+        first = blobs.put(b"abc")
+        again = blobs.put(b"abc")
+        assert again.put_at > first.put_at
+        blobs.touch(first.sha256)
+        (listed,) = blobs.list()
+        assert listed.put_at > again.put_at
+        assert not blobs.remove_older(first.sha256, again.put_at)
+
+    def test_what_broken_puts_left_goes_when_it_is_old(self, blobs: Blobs) -> None:
+        """A put that is under way is young; whole blobs are not looked at."""
+        blob = blobs.put(b"abc")
+        assert blobs.remove_broken(blob.put_at + timedelta(days=1)) == 0
+        assert blobs.exists(blob.sha256)
+
+    def test_a_put_never_loses_against_a_collector(self, blobs: Blobs) -> None:
+        """Whoever puts while another removes finds his blob afterwards, whoever came first."""
+        with ThreadPoolExecutor(2) as pool:
+            for _ in range(50):
+                old = blobs.put(b"abc")
+                gone = pool.submit(blobs.remove_older, old.sha256, old.put_at + timedelta(microseconds=1))
+                pool.submit(blobs.put, b"abc").result()
+                gone.result()
+                assert blobs.verify(old.sha256)
 
     def test_a_path_is_no_name(self, blobs: Blobs) -> None:
         """A name that is no hash is refused."""

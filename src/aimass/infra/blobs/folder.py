@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import fcntl
 import os
 import re
 import tempfile
 from collections.abc import Iterable, Iterator
+from datetime import UTC, datetime
 from hashlib import sha256 as new_hash
 from pathlib import Path
 from typing import BinaryIO
 
 from aimass.infra.blobs.port import Blob
+from aimass.kernel.clock import Clock, SystemClock
 from aimass.kernel.errors import Invalid, NotFound, Unavailable
 
 _HASH = re.compile(r"[0-9a-f]{64}")
@@ -32,8 +35,10 @@ class FolderBlobs:
     (b'hello', 5)
     """
 
-    def __init__(self, root: Path) -> None:
+    def __init__(self, root: Path, clock: Clock | None = None) -> None:
         self.root = root
+        self._clock = clock or SystemClock()
+        self._lock = root / ".blobs.lock"
         self._incoming = root / "incoming"
         self._incoming.mkdir(parents=True, exist_ok=True)
 
@@ -51,7 +56,9 @@ class FolderBlobs:
                 os.fsync(file.fileno())
             target = self._place(digest.hexdigest())
             target.parent.mkdir(exist_ok=True)
-            Path(name).replace(target)
+            with self._held(fcntl.LOCK_SH):
+                put_at = self._stamp(Path(name))
+                Path(name).replace(target)
             _sync_folder(target.parent)
         except OSError as reason:
             if reason.errno in (errno.ENOSPC, errno.EDQUOT):
@@ -60,7 +67,7 @@ class FolderBlobs:
         finally:
             with contextlib.suppress(FileNotFoundError):
                 Path(name).unlink()
-        return Blob(sha256=digest.hexdigest(), size=size)
+        return Blob(sha256=digest.hexdigest(), size=size, put_at=put_at)
 
     def open(self, sha256: str) -> BinaryIO:
         """Open a blob for reading."""
@@ -81,6 +88,38 @@ class FolderBlobs:
         """Return the size in bytes."""
         return self.path(sha256).stat().st_size
 
+    def touch(self, sha256: str) -> None:
+        """Let a blob count as just put."""
+        with self._held(fcntl.LOCK_SH):
+            self._stamp(self.path(sha256))
+
+    def remove_older(self, sha256: str, moment: datetime) -> bool:
+        """Forget a blob that was neither put nor touched since a moment.
+
+        While a blob is looked at and removed nobody renames another file to its place: the lock is the kernel's and goes
+        with a process that dies.
+        """
+        path = self._place(sha256)
+        with self._held(fcntl.LOCK_EX):
+            try:
+                is_old = _put_at(path.stat()) < moment
+            except FileNotFoundError:
+                return False
+            if is_old:
+                path.unlink()
+            return is_old
+
+    def remove_broken(self, moment: datetime) -> int:
+        """Remove what puts left that broke off; one under way writes, so its file is young."""
+        removed = 0
+        for path in self._incoming.iterdir():
+            with contextlib.suppress(FileNotFoundError):
+                found = path.stat()
+                if _put_at(found) < moment:
+                    path.unlink()
+                    removed += found.st_size
+        return removed
+
     def remove(self, sha256: str) -> None:
         """Forget a blob; a missing one is no error."""
         self._place(sha256).unlink(missing_ok=True)
@@ -96,7 +135,23 @@ class FolderBlobs:
     def list(self) -> Iterator[Blob]:
         """Yield every blob."""
         for path in sorted(self.root.glob("[0-9a-f][0-9a-f]/*")):
-            yield Blob(sha256=path.parent.name + path.name, size=path.stat().st_size)
+            with contextlib.suppress(FileNotFoundError):
+                found = path.stat()
+                yield Blob(sha256=path.parent.name + path.name, size=found.st_size, put_at=_put_at(found))
+
+    def _stamp(self, path: Path) -> datetime:
+        now = self._clock.now()
+        os.utime(path, (now.timestamp(), now.timestamp()))
+        return now
+
+    @contextlib.contextmanager
+    def _held(self, how: int) -> Iterator[None]:
+        descriptor = os.open(self._lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            fcntl.flock(descriptor, how)
+            yield
+        finally:
+            os.close(descriptor)
 
     def _place(self, sha256: str) -> Path:
         if not _HASH.fullmatch(sha256):
@@ -104,6 +159,10 @@ class FolderBlobs:
                 "a blob is named by 64 hex letters", field="sha256", value=sha256[:80], allowed="[0-9a-f]{64}"
             )
         return self.root / sha256[:2] / sha256[2:]
+
+
+def _put_at(found: os.stat_result) -> datetime:
+    return datetime.fromtimestamp(found.st_mtime, UTC)
 
 
 def _sync_folder(folder: Path) -> None:

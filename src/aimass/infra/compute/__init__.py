@@ -16,6 +16,7 @@ if TYPE_CHECKING:
         JobHandle,
         JobSpec,
         JobState,
+        KeptFiles,
         LogLine,
     )
     from aimass.infra.compute.process import ProcessCompute
@@ -34,6 +35,7 @@ __getattr__, __dir__ = door(
         "JobHandle": "aimass.infra.compute.port",
         "JobSpec": "aimass.infra.compute.port",
         "JobState": "aimass.infra.compute.port",
+        "KeptFiles": "aimass.infra.compute.port",
         "LogLine": "aimass.infra.compute.port",
         "ProcessCompute": "aimass.infra.compute.process",
         "WarmChild": "aimass.infra.compute.warm",
@@ -50,6 +52,7 @@ __all__ = [
     "JobHandle",
     "JobSpec",
     "JobState",
+    "KeptFiles",
     "LogLine",
     "ProcessCompute",
     "WarmChild",

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from pathlib import Path
 from typing import Any, Literal, Protocol
 
@@ -108,6 +109,15 @@ class Capabilities:
     survives_restart: bool = False
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KeptFiles:
+    """The files of a job on this machine: how much they take, and when something was last written there."""
+
+    job: str
+    size_bytes: int
+    used_at: datetime
+
+
 class Compute(Protocol):
     """Runs jobs.
 
@@ -141,6 +151,10 @@ class Compute(Protocol):
 
     def recover(self) -> list[JobHandle]:
         """Kill what earlier platforms left behind and return the attempts that have no end; call once at start."""
+        ...
+
+    def kept(self) -> Iterator[KeptFiles]:
+        """Yield the jobs whose files are here."""
         ...
 
     def remove(self, job: str) -> None:

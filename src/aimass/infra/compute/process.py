@@ -6,6 +6,7 @@ import json
 import os
 import shutil
 import signal
+import stat as stat_module
 import subprocess
 import sys
 import threading
@@ -13,6 +14,7 @@ import time
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import asdict
+from datetime import UTC, datetime
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -20,7 +22,7 @@ from typing import Any
 from aimass.infra.compute.directory import Fenced, JobDirectory
 from aimass.infra.compute.files import read_json, write_atomic
 from aimass.infra.compute.logs import read_lines
-from aimass.infra.compute.port import Capabilities, JobEvent, JobHandle, JobSpec, JobState, LogLine
+from aimass.infra.compute.port import Capabilities, JobEvent, JobHandle, JobSpec, JobState, KeptFiles, LogLine
 from aimass.infra.compute.processes import descendants, kill_all, marked, start_of
 from aimass.kernel.errors import Conflict, NotFound, Unavailable
 
@@ -184,9 +186,19 @@ class ProcessCompute:
         open_ = [(d, d.attempt()) for d in directories]
         return [JobHandle(job=d.path.name, attempt=n) for d, n in open_ if n and d.result(n) is None]
 
+    def kept(self) -> Iterator[KeptFiles]:
+        """Yield the jobs whose files are here."""
+        for path in sorted(self._root.iterdir()):
+            facts = [stat for file in path.rglob("*") if (stat := _stat(file)) is not None]
+            if facts:
+                used_at = datetime.fromtimestamp(max(stat.st_mtime for stat in facts), UTC)
+                yield KeptFiles(job=path.name, size_bytes=sum(stat.st_size for stat in facts), used_at=used_at)
+
     def remove(self, job: str) -> None:
-        """Delete everything of a job that does not run."""
-        directory = self._directory(job)
+        """Delete everything of a job that does not run; what an earlier removal left that was killed goes too."""
+        directory = JobDirectory(self._root / job)
+        if os.sep in job or not directory.path.is_dir():
+            raise NotFound(f"there is no job {job!r}", value=job)
         handle = JobHandle(job=job, attempt=directory.attempt())
         if self._is_alive(directory, handle):
             raise Conflict(f"job {job!r} still runs", value=job, hint="cancel it first")
@@ -232,6 +244,15 @@ class ProcessCompute:
             _, child = self._running.pop(directory.path.name, (0, None))
         if child is not None:
             child.wait(_CLOSE_S)
+
+
+def _stat(file: Path) -> os.stat_result | None:
+    """Return the facts of a file; None for a folder, and for what goes at this moment."""
+    try:
+        found = file.stat()
+    except FileNotFoundError:
+        return None
+    return found if stat_module.S_ISREG(found.st_mode) else None
 
 
 def _cores() -> int:

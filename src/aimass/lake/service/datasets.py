@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import asdict
-from datetime import timedelta
 from pathlib import Path
 from shutil import rmtree
 from typing import Any
@@ -12,7 +11,7 @@ from aimass.kernel.errors import Conflict
 from aimass.kernel.ids import new_id
 from aimass.kernel.names import check_slug, clean_name, slug_of
 from aimass.kernel.pages import Page, page_of
-from aimass.kernel.principal import SYSTEM, Principal
+from aimass.kernel.principal import Principal
 from aimass.kernel.usecase import use_case
 from aimass.lake.commands import (
     ChangeDataset,
@@ -23,7 +22,7 @@ from aimass.lake.commands import (
     SetClassification,
     SetRules,
 )
-from aimass.lake.domain import UNDO_DAYS, Dataset, Finding, Rule, check_rules
+from aimass.lake.domain import Dataset, Finding, Rule, check_rules
 from aimass.lake.events import DATASET_CHANGED, DATASET_CREATED, DATASET_DELETED, DATASET_PURGED, DATASET_RESTORED
 from aimass.lake.service.ground import Part, fresh, tell
 from aimass.lake.store import (
@@ -167,15 +166,6 @@ class Datasets(Part):
             put_dataset(change, row.id, classification=[asdict(f) for f in command.columns], is_classified=True)
             tell(change, DATASET_CHANGED, row.slug, {"classified": len(command.columns)})
         return command.columns
-
-    def purge_deleted(self) -> int:
-        """Remove for good what was deleted more than 30 days ago."""
-        before = self._database.clock.now() - timedelta(days=UNDO_DAYS)
-        with self._database.read() as conn:
-            rows = [r for r in datasets_of(conn, deleted=True) if r.deleted_at is not None and r.deleted_at < before]
-        for row in rows:
-            self.delete_dataset(SYSTEM, DeleteDataset(workspace=row.workspace, dataset=row.slug, purge=True))
-        return len(rows)
 
     def failing(self) -> list[Dataset]:
         """Return the datasets whose newest version breaks a rule, of all workspaces."""

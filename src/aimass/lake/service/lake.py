@@ -6,11 +6,11 @@ from pathlib import Path
 
 from aimass.kernel.principal import Principal
 from aimass.lake.commands import ExportRows
-from aimass.lake.service.erasing import Erasing
 from aimass.lake.service.ground import LONG_S
+from aimass.lake.service.kept import Kept
 
 
-class Lake(Erasing):
+class Lake(Kept):
     """Datasets with versions, profiles, rules, quality reports, classification and queries."""
 
     def export_rows(self, who: Principal, command: ExportRows, target: Path) -> Path:

@@ -2,34 +2,29 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-from aimass.cluster import SubmitJob
 from aimass.kernel.clock import instant
 from aimass.kernel.errors import Conflict
-from aimass.kernel.principal import SYSTEM, Principal
+from aimass.kernel.principal import Principal
 from aimass.kernel.usecase import use_case
 from aimass.lake.commands import AboutVersion, MaintainDataset, OneWorkspace
-from aimass.lake.domain import DatasetVersion, QualityReport, Storage, Upkeep, Usage
-from aimass.lake.events import QUALITY_CHECKED, QUALITY_FAILED, VERSION_COLLECTED
+from aimass.lake.domain import QualityReport, Storage, Upkeep, Usage
+from aimass.lake.events import QUALITY_CHECKED, QUALITY_FAILED
 from aimass.lake.service.ground import LONG_S, tell
 from aimass.lake.service.reading import Reading
 from aimass.lake.store import (
     dataset_row,
     datasets_of,
     kept_versions,
-    mark_collected,
     put_dataset,
     put_quality,
     put_version,
-    version_of,
     version_row,
 )
 
 _PATH = "/workspaces/{workspace}/datasets/{dataset}"
-_READERS_HOURS = 1
 UPKEEP = "lake.upkeep"
 
 
@@ -68,8 +63,8 @@ class Upkeeping(Reading):
                 dataset=row.slug,
                 name=row.name,
                 latest_bytes=row.bytes or 0,
-                total_bytes=_size(self.table_path(command.workspace, row.slug)),
-                quarantine_bytes=_size(self.quarantine_path(command.workspace, row.slug)),
+                total_bytes=size_of(self.table_path(command.workspace, row.slug)),
+                quarantine_bytes=size_of(self.quarantine_path(command.workspace, row.slug)),
                 versions=counts[row.id],
                 retain_days=row.retain_days,
                 deleted_at=row.deleted_at,
@@ -99,28 +94,6 @@ class Upkeeping(Reading):
                 tell(change, QUALITY_FAILED, row.slug, {"number": found.number, "score": told["score"]})
         return self.get_quality(who, command)
 
-    def collect_old(self) -> int:
-        """Remove the files of versions that are older than their dataset keeps them; return how many versions."""
-        with self._database.read() as conn:
-            rows = [row for row in datasets_of(conn) if row.retain_days]
-            old = [(row, self._too_old(row, kept_versions(conn, row.id))) for row in rows]
-        for row, versions in old:
-            if not versions:
-                continue
-            with self._database.change(SYSTEM, row.workspace) as change:
-                mark_collected(change, [version.id for version in versions], change.now)
-                for version in versions:
-                    tell(change, VERSION_COLLECTED, row.slug, {"number": version.number})
-            wish = SubmitJob(
-                workspace=row.workspace,
-                kind=UPKEEP,
-                title=f"Remove old files of {row.slug}",
-                payload=self._upkeep(row.workspace, row.slug, {"retain_hours": _READERS_HOURS}),
-                subject=f"dataset:{row.slug}",
-            )
-            self._ground.jobs.submit(SYSTEM, wish)
-        return sum(len(versions) for _, versions in old)
-
     def lost_versions(self) -> tuple[int, list[str]]:
         """Return how many tables were looked at, and the newest versions whose table is not there or ends before them."""
         with self._database.read() as conn:
@@ -128,11 +101,6 @@ class Upkeeping(Reading):
             newest = {row.id: version_row(conn, row.id, row.latest).delta_version for row in rows}
         lost = [row for row in rows if _last_commit(self.table_path(row.workspace, row.slug)) < newest[row.id]]
         return len(rows), [f"{row.workspace}/{row.slug} version {row.latest}" for row in lost]
-
-    def _too_old(self, row: Any, versions: Any) -> list[DatasetVersion]:
-        before = self._database.clock.now() - timedelta(days=row.retain_days)
-        found = [version_of(version) for version in versions]
-        return [v for v in found if v.created_at < before and v.number != row.latest and not v.pinned and v.tag is None]
 
 
 def _last_commit(table: Path) -> int:
@@ -142,7 +110,7 @@ def _last_commit(table: Path) -> int:
     return max((int(name) for name in names if name.isdigit()), default=-1)
 
 
-def _size(folder: Path) -> int:
+def size_of(folder: Path) -> int:
     """Add up the bytes below a folder; files that go meanwhile do not count."""
     total = 0
     for file in folder.rglob("*") if folder.exists() else ():

@@ -11,6 +11,7 @@ from sqlalchemy import Row, delete, func, insert, select, update
 from aimass.infra.database import Change
 from aimass.kernel.errors import Conflict
 from aimass.kernel.ids import new_id
+from aimass.kernel.keeping import Holding
 from aimass.kernel.names import check_slug
 from aimass.kernel.pages import Page, decode_cursor, page_of
 from aimass.kernel.principal import SYSTEM, Principal
@@ -150,6 +151,15 @@ class Topics(Part):
             found = conn.execute(query.order_by(messages.c.seq).limit(command.limit + 1)).all()
         return page_of([_message(row) for row in found], command.limit, lambda message: str(message.seq))
 
+    def holdings(self) -> list[Holding]:
+        """Return how much the messages of each topic take, and how long they are kept."""
+        size = func.coalesce(func.sum(func.length(messages.c.body)), 0).label("bytes")
+        query = select(topics, func.count(messages.c.seq).label("kept"), size)
+        query = query.outerjoin_from(topics, messages, messages.c.topic_id == topics.c.id).group_by(topics.c.id)
+        with self._database.read() as conn:
+            rows = conn.execute(query.order_by(topics.c.workspace, topics.c.topic)).all()
+        return [_holding(row) for row in rows]
+
     def retain(self) -> int:
         """Delete the messages that have had their time; return how many."""
         with self._database.read() as conn:
@@ -188,3 +198,15 @@ def _topic(row: Row[Any], kept: int) -> Topic:
 
 def _message(row: Row[Any]) -> Message:
     return Message(seq=row.seq, id=row.id, key=row.key, time=row.time, headers=row.headers, body=json.loads(row.body))
+
+
+def _holding(row: Row[Any]) -> Holding:
+    return Holding(
+        part="messages",
+        name=row.topic,
+        workspace=row.workspace,
+        size_bytes=row.bytes,
+        count=row.kept,
+        rule=f"messages are kept for {row.retention_h:g} hours",
+        path=f"/{row.workspace}/operate/queues/{row.topic}",
+    )

@@ -56,6 +56,7 @@ class Versions(Part):
         """
         slug = check_slug(wish.model, field="model")
         manifest = self._packages.manifest(wish.digest)
+        self._packages.touch(wish.digest)
         with self._database.change(who, wish.workspace) as change:
             if find_model(change.conn, wish.workspace, slug) is None:
                 new_model(change, slug, clean_name(wish.name or slug), "")

@@ -21,6 +21,7 @@ from aimass.monitoring.service.compute import Computing, Wish
 from aimass.monitoring.service.feedback import Truths
 from aimass.monitoring.service.ground import Ground, Key
 from aimass.monitoring.service.keep import Keeper
+from aimass.monitoring.service.kept import Kept
 from aimass.monitoring.service.metrics import Metrics
 from aimass.monitoring.service.monitors import Monitors
 from aimass.monitoring.service.records import Records, not_watched
@@ -41,6 +42,7 @@ class Monitoring(Records, Truths, Monitors, Metrics, Surveys, Shadows, Alerts):
         self._computing = Computing(ground)
         self._alerting = Alerting(ground)
         self._keeper = Keeper(ground)
+        self.kept = Kept(ground)
         self._next: dict[Key, datetime] = {}
         self._until: dict[Key, datetime] = {}
         self._is_fresh = True

@@ -95,6 +95,11 @@ class Serving(Scorings):
             unseen=None if endpoint.unseen == "model" else endpoint.unseen,
         )
 
+    def needed_packages(self) -> dict[str, bool]:
+        """Return the packages that live deployments had, and whether one answers with it or is about to."""
+        with self._database.read() as conn:
+            return queries.digests_of_live(conn)
+
     def follow_alias(self, who: Principal, workspace: str, model: str, alias: str) -> int:
         """Deploy the version that an alias means now wherever it is followed; return how many deployments changed."""
         with self._database.read() as conn:

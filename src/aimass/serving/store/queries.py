@@ -60,6 +60,17 @@ def revisions_by_id(conn: Connection, ids: Iterable[str | None]) -> dict[str, Ro
     return {row.id: row for row in rows}
 
 
+def digests_of_live(conn: Connection) -> dict[str, bool]:
+    """Return the packages of all revisions of live deployments, and whether one answers with it or is about to."""
+    rows = live_deployments(conn)
+    used = {id_ for row in rows for id_ in (row.target, row.serving)}
+    query = select(revisions.c.id, revisions.c.digest).where(revisions.c.deployment.in_([row.id for row in rows]))
+    found: dict[str, bool] = {}
+    for row in conn.execute(query):
+        found[row.digest] = found.get(row.digest, False) or row.id in used
+    return found
+
+
 def find_revision(conn: Connection, endpoint_id: str, number: int) -> Row[Any] | None:
     """Return a revision of an endpoint by its number."""
     query = select(revisions).where(revisions.c.endpoint == endpoint_id, revisions.c.number == number)

@@ -14,7 +14,6 @@ from aimass.access import Access
 from aimass.apps.overview.console.sentences import SENTENCES, Fact
 from aimass.apps.overview.domain import Activity, InWorkspace, ListActivity, Need, Situation
 from aimass.apps.overview.service.overview import Overview
-from aimass.kernel.principal import ANYWHERE
 from aimass.web import PageVisit, Visit, page_router
 
 router = page_router()
@@ -36,7 +35,6 @@ PARTS = {
     "services": "apps.overview/_services.html",
     "activity": "apps.overview/_activity.html",
     "first-day": "apps.overview/_first_day.html",
-    "storage-strip": "apps.overview/_storage_strip.html",
 }
 
 
@@ -85,7 +83,7 @@ def overview(visit: Visit) -> Response:
         steps_done=sum(step.is_done for step in now.first_day),
         subjects=subjects_of(visit, now),
         headline=headline(visit, now, needs),
-        uses=uses_of(visit, service),
+        panels=visit.panels("overview.storage"),
         traffic=chart_of(visit, now),
     )
 
@@ -199,9 +197,3 @@ def subjects_of(visit: PageVisit, now: Situation) -> dict[str, tuple[str, str]]:
     return {
         subject: (page.title, page.href) if page else (subject.partition(":")[2], "") for subject, page in found.items()
     }
-
-
-def uses_of(visit: PageVisit, service: Overview) -> list[Any]:
-    """Return what the data directory holds when the strip asks for it: a page must not wait for the disk."""
-    asked = visit.request.headers.get("HX-Target", "").endswith("#storage-strip")
-    return service.storage_lately(visit.who) if asked and visit.who.allows("access.manage", ANYWHERE) else []

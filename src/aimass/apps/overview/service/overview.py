@@ -1,10 +1,7 @@
-"""Search, needs, activity, lineage, storage, and specs in and out."""
+"""Search, needs, activity, lineage, and specs in and out."""
 
 from __future__ import annotations
 
-from datetime import datetime
-from pathlib import Path
-from shutil import disk_usage
 from typing import Any
 
 from sqlalchemy import or_, select
@@ -21,7 +18,6 @@ from aimass.apps.overview.domain import (
     ListActivity,
     Need,
     SpecChange,
-    StorageUse,
     TraceLineage,
 )
 from aimass.apps.overview.service.situation import Situations
@@ -29,23 +25,11 @@ from aimass.infra.database import Database, events_log, lineage_edges
 from aimass.infra.search import Search
 from aimass.kernel.capability import Capabilities, load
 from aimass.kernel.errors import Invalid
-from aimass.kernel.layout import DataDir
 from aimass.kernel.principal import ANYWHERE, Principal
 from aimass.kernel.registry import Registry
 from aimass.kernel.usecase import SIGNED_IN, use_case
 
-_KEPT = {
-    "blobs": "as long as a model version or dataset names them",
-    "lake": "every version until compaction, pinned versions for ever",
-    "jobs": "files of finished jobs 24 hours, of failed ones 7 days",
-    "packages": "as long as a revision serves them",
-    "records": "until they are in the lake",
-    "series": "until they are in the database",
-    "logs": "rotated by size",
-}
-
-
-_STORAGE_S, _NEWEST = 60.0, 60
+_NEWEST = 60
 
 
 def build(registry: Registry) -> Overview:
@@ -59,7 +43,6 @@ class Overview(Situations):
     def __init__(self, registry: Registry) -> None:
         super().__init__(registry)
         self._database = registry.get(Database)
-        self._storage: tuple[datetime, list[StorageUse]] | None = None
 
     @use_case("GET /search", permission=SIGNED_IN, cli="search")
     def search(self, who: Principal, command: Find) -> list[Finding]:
@@ -123,26 +106,6 @@ class Overview(Situations):
                 found.append(other)
         return found
 
-    @use_case("GET /storage", permission="access.manage", cli="storage")
-    def show_storage(self, who: Principal) -> list[StorageUse]:
-        """Show what the data directory holds, and how long it is kept."""
-        layout = self._registry.get(DataDir)
-        uses = [_use(folder, _KEPT[folder.name]) for folder in layout.folders() if folder.name in _KEPT]
-        return [*uses, _use(layout.root, "all of the platform's own facts", name="database", pattern="*.db*")]
-
-    def storage_lately(self, who: Principal) -> list[StorageUse]:
-        """Return what the data directory held within the last minute, for pages that are opened often."""
-        now = self._database.clock.now()
-        if self._storage is None or (now - self._storage[0]).total_seconds() > _STORAGE_S:
-            self._storage = (now, self.show_storage(who))
-        return self._storage[1]
-
-    def disk_room(self, who: Principal) -> tuple[int, int]:
-        """Return size and free bytes of the disk under the data directory."""
-        who.need("access.manage", ANYWHERE)
-        usage = disk_usage(self._registry.get(DataDir).root)
-        return usage.total, usage.free
-
     def newest_lineage(self, who: Principal, command: InWorkspace) -> list[LineageNode]:
         """Return what lately came of something, the newest first: where to begin to look."""
         who.need("lake.read", command.workspace)
@@ -184,14 +147,3 @@ class Overview(Situations):
 
     def _kinds(self) -> dict[str, Any]:
         return {name: load(face) for c in self._registry.get(Capabilities) for name, face in c.kinds.items()}
-
-
-def _use(path: Path, retention: str, *, name: str = "", pattern: str = "**/*") -> StorageUse:
-    files = [file for file in path.glob(pattern) if file.is_file()]
-    sizes = []
-    for file in files:
-        try:
-            sizes.append(file.stat().st_size)
-        except FileNotFoundError:
-            continue
-    return StorageUse(part=name or path.name, size_bytes=sum(sizes), files=len(sizes), retention=retention)

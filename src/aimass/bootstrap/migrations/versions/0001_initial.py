@@ -352,6 +352,7 @@ def upgrade() -> None:
         sa.Column("filename", sa.String(length=255), nullable=False),
         sa.Column("created_by", sa.String(length=120), nullable=False),
         sa.Column("created_at", Instant(), nullable=False),
+        sa.Column("used_at", Instant(), nullable=False),
         sa.PrimaryKeyConstraint("workspace", "upload", name=op.f("pk_collector_uploads")),
     )
     op.create_table(
@@ -1201,6 +1202,24 @@ def upgrade() -> None:
     )
     with op.batch_alter_table("serving_traffic", schema=None) as batch_op:
         batch_op.create_index(batch_op.f("ix_serving_traffic_endpoint_id"), ["endpoint", "id"], unique=False)
+
+    op.create_table(
+        "storage_collections",
+        sa.Column("id", sa.String(length=26), nullable=False),
+        sa.Column("state", sa.String(length=16), nullable=False),
+        sa.Column("cause", sa.String(length=16), nullable=False),
+        sa.Column("by", sa.String(length=120), nullable=False),
+        sa.Column("by_name", sa.String(length=255), nullable=False),
+        sa.Column("started_at", Instant(), nullable=False),
+        sa.Column("ended_at", Instant(), nullable=True),
+        sa.Column("things", sa.Integer(), nullable=False),
+        sa.Column("size_bytes", sa.BigInteger(), nullable=False),
+        sa.Column("kinds", Json, nullable=False),
+        sa.Column("error", sa.Text(), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_storage_collections")),
+    )
+    with op.batch_alter_table("storage_collections", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_storage_collections_state"), ["state"], unique=False)
 
     op.create_table(
         "training_artifacts",

@@ -1,0 +1,62 @@
+"""Uploads: how long files are kept that were sent and collected."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+from sqlalchemy import Row
+
+from aimass.collector.service.ground import Part
+from aimass.collector.settings import CollectorSettings
+from aimass.collector.store import all_uploads, drop_upload
+from aimass.infra.database import Change
+from aimass.kernel.keeping import Going
+from aimass.kernel.principal import SYSTEM
+
+
+class Uploads(Part):
+    """What is kept of uploads; the rows that were collected from them are the dataset's."""
+
+    def kept_uploads(self) -> list[str]:
+        """Return the hash of every file that is kept."""
+        with self._database.read() as conn:
+            return sorted({row.upload for row in all_uploads(conn)})
+
+    def ageing_uploads(self) -> list[Going]:
+        """Return every upload with the moment at which it goes."""
+        with self._database.read() as conn:
+            return [_going(row) for row in all_uploads(conn)]
+
+    def forget_uploads(self) -> list[Going]:
+        """Forget the uploads that were not used for some time; their files go when nothing else needs them."""
+        now = self._database.clock.now()
+        with self._database.read() as conn:
+            due = [row for row in all_uploads(conn) if _going(row).goes_at <= now]
+        gone: list[Going] = []
+        for row in due:
+            with self._database.change(SYSTEM, row.workspace) as change:
+                if _drop_unused(change, row):
+                    gone.append(_going(row))
+        return gone
+
+
+def _drop_unused(change: Change, row: Row[Any]) -> bool:
+    """Forget an upload unless somebody used it at this moment."""
+    if not drop_upload(change, row.workspace, row.upload, used_at=row.used_at):
+        return False
+    change.audit("collector.upload.forget", object_=f"upload:{row.upload}")
+    return True
+
+
+def _going(row: Row[Any]) -> Going:
+    days = CollectorSettings().keep_uploads_days
+    return Going(
+        kind="upload",
+        name=row.filename or row.upload[:12],
+        workspace=row.workspace,
+        since=row.used_at,
+        goes_at=row.used_at + timedelta(days=days),
+        rule=f"an uploaded file is kept for {days:g} days after it was sent or collected",
+        size_bytes=row.size,
+    )

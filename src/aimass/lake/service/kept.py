@@ -1,0 +1,184 @@
+"""What is kept of datasets: versions within their retention, deleted datasets until their end, and no table that nobody knows."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import suppress
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from shutil import rmtree
+from typing import Any
+
+from sqlalchemy import Row
+
+from aimass.cluster import SubmitJob
+from aimass.kernel.errors import NotFound, Stale
+from aimass.kernel.keeping import KEEP_DELETED_DAYS, Going, Holding
+from aimass.kernel.principal import SYSTEM
+from aimass.lake.commands import DeleteDataset
+from aimass.lake.domain import DatasetVersion
+from aimass.lake.events import VERSION_COLLECTED
+from aimass.lake.service.erasing import Erasing
+from aimass.lake.service.ground import tell
+from aimass.lake.service.upkeep import UPKEEP, size_of
+from aimass.lake.store import datasets_of, kept_versions, mark_collected, version_of
+
+_READERS_HOURS = 1
+_ORPHAN_DAYS = 1
+_DELETED = f"a deleted dataset is kept for {KEEP_DELETED_DAYS} days"
+_ORPHAN = "a table that no dataset names goes after a day"
+
+
+class Kept(Erasing):
+    """What takes room, what goes for good, and when."""
+
+    def holdings(self) -> list[Holding]:
+        """Return how much room each dataset takes, deleted ones included."""
+        with self._database.read() as conn:
+            rows = datasets_of(conn, deleted=True)
+            counts = {row.id: len(kept_versions(conn, row.id)) for row in rows}
+        return [
+            Holding(
+                part="datasets",
+                name=row.name,
+                workspace=row.workspace,
+                size_bytes=self._size(row.workspace, row.slug),
+                count=counts[row.id],
+                rule=_rule(row),
+                path="" if row.deleted_at else f"/{row.workspace}/data/{row.slug}",
+            )
+            for row in rows
+        ]
+
+    def going(self) -> list[Going]:
+        """Return the deleted datasets, the versions that grow too old, and tables that no dataset names."""
+        with self._database.read() as conn:
+            rows = datasets_of(conn, deleted=True)
+            ageing = [(row, version) for row in rows for version in _ageing(row, kept_versions(conn, row.id))]
+        deleted = [self._going(row) for row in rows if row.deleted_at is not None]
+        return [*deleted, *(_old(row, version) for row, version in ageing), *(going for going, _ in self._orphans())]
+
+    def purge(self) -> list[Going]:
+        """Remove for good what was deleted long ago, versions that are too old, and tables that no dataset names."""
+        return [*self._purge_deleted(), *self._collect_old(), *self._remove_orphans()]
+
+    def _purge_deleted(self) -> list[Going]:
+        now = self._database.clock.now()
+        with self._database.read() as conn:
+            rows = [row for row in datasets_of(conn, deleted=True) if row.deleted_at is not None]
+        gone: list[Going] = []
+        for row in rows:
+            going = self._going(row)
+            order = DeleteDataset(workspace=row.workspace, dataset=row.slug, purge=True, expected_version=row.version)
+            if going.goes_at <= now:
+                with suppress(NotFound, Stale):  # somebody restored it, or purged it, at this moment
+                    self.delete_dataset(SYSTEM, order)
+                    gone.append(going)
+        return gone
+
+    def _collect_old(self) -> list[Going]:
+        """Give up versions that are older than their dataset keeps them; a job removes the files that only they need."""
+        now = self._database.clock.now()
+        with self._database.read() as conn:
+            rows = datasets_of(conn)
+        gone: list[Going] = []
+        for row in rows:
+            with self._database.read() as conn:
+                found = [_old(row, version) for version in _ageing(row, kept_versions(conn, row.id))]
+            if any(old.goes_at <= now for old in found):
+                gone += self._give_up(row, now)
+        return gone
+
+    def _give_up(self, row: Row[Any], now: datetime) -> list[Going]:
+        with self._database.change(SYSTEM, row.workspace) as change:
+            kept = [version_of(version) for version in kept_versions(change.conn, row.id)]
+            due = [version for version in _ageing(row, kept) if _old(row, version).goes_at <= now]
+            mark_collected(change, [version.id for version in due], change.now)
+            for version in due:
+                tell(change, VERSION_COLLECTED, row.slug, {"number": version.number})
+            gone = {version.id for version in due}
+            wish = SubmitJob(
+                workspace=row.workspace,
+                kind=UPKEEP,
+                title=f"Remove old files of {row.slug}",
+                payload={
+                    "path": str(self.table_path(row.workspace, row.slug)),
+                    "pinned": [version.delta_version for version in kept if version.id not in gone],
+                    "retain_hours": _READERS_HOURS,
+                },
+                subject=f"dataset:{row.slug}",
+            )
+            self._ground.jobs.enqueue(change, wish)
+        return [_old(row, version) for version in due]
+
+    def _remove_orphans(self) -> list[Going]:
+        now = self._database.clock.now()
+        due = [(going, table) for going, table in self._orphans() if going.goes_at <= now]
+        for _, table in due:
+            rmtree(table, ignore_errors=True)
+            Path(f"{table}.lock").unlink(missing_ok=True)
+        return [going for going, _ in due]
+
+    def _orphans(self) -> Iterator[tuple[Going, Path]]:
+        """Yield the tables that a crash left: a dataset is forgotten before its files are."""
+        with self._database.read() as conn:
+            known = {(row.workspace, row.slug) for row in datasets_of(conn, deleted=True)}
+        for table in [*self._ground.folder.glob("*/[!_]*/"), *self._ground.folder.glob("*/_quarantine/*/")]:
+            workspace = table.relative_to(self._ground.folder).parts[0]
+            if (workspace, table.name) not in known and (table / "_delta_log").is_dir():
+                yield _orphan(table, workspace), table
+
+    def _size(self, workspace: str, dataset: str) -> int:
+        return size_of(self.table_path(workspace, dataset)) + size_of(self.quarantine_path(workspace, dataset))
+
+    def _going(self, row: Row[Any]) -> Going:
+        return Going(
+            kind="dataset",
+            name=row.name,
+            workspace=row.workspace,
+            since=row.deleted_at,
+            goes_at=row.deleted_at + timedelta(days=KEEP_DELETED_DAYS),
+            rule=_DELETED,
+            size_bytes=self._size(row.workspace, row.slug),
+        )
+
+
+def _rule(row: Row[Any]) -> str:
+    if row.deleted_at is not None:
+        return _DELETED
+    if row.retain_days is None:
+        return "every version is kept"
+    return f"versions are kept for {row.retain_days} days; the newest, pinned and tagged ones for ever"
+
+
+def _ageing(row: Row[Any], versions: Any) -> list[DatasetVersion]:
+    """Return the versions that retention takes one day: not the newest, no pinned or tagged one."""
+    if row.retain_days is None or row.deleted_at is not None:
+        return []
+    found = [version if isinstance(version, DatasetVersion) else version_of(version) for version in versions]
+    return [v for v in found if v.number != row.latest and not v.pinned and v.tag is None]
+
+
+def _old(row: Row[Any], version: DatasetVersion) -> Going:
+    return Going(
+        kind="dataset version",
+        name=f"{row.name} version {version.number}",
+        workspace=row.workspace,
+        since=version.created_at,
+        goes_at=version.created_at + timedelta(days=row.retain_days),
+        rule=_rule(row),
+        size_bytes=version.bytes,
+    )
+
+
+def _orphan(table: Path, workspace: str) -> Going:
+    since = datetime.fromtimestamp((table / "_delta_log").stat().st_mtime, UTC)
+    return Going(
+        kind="table",
+        name=table.name,
+        workspace=workspace,
+        since=since,
+        goes_at=since + timedelta(days=_ORPHAN_DAYS),
+        rule=_ORPHAN,
+        size_bytes=size_of(table),
+    )

@@ -1,0 +1,79 @@
+"""What is kept of training: files that are needed, and deleted runs that wait for their end."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import timedelta
+from typing import Any
+
+from sqlalchemy import Row, Table, delete, select
+
+from aimass.infra.database import Change
+from aimass.kernel.keeping import KEEP_DELETED_DAYS, Going
+from aimass.kernel.principal import SYSTEM
+from aimass.training.events import EXPERIMENT_PURGED, RUN_PURGED
+from aimass.training.service.ground import Part
+from aimass.training.tables import artifacts, evaluations, experiments, points, runs, scores, splits
+
+_RULE = f"deleted runs and experiments are kept for {KEEP_DELETED_DAYS} days"
+
+
+class Kept(Part):
+    """What goes for good, and what is still needed."""
+
+    def artifact_blobs(self) -> list[str]:
+        """Return the hashes of the files that runs and evaluations left."""
+        with self._database.read() as conn:
+            return list(conn.execute(select(artifacts.c.sha256).distinct()).scalars())
+
+    def split_blobs(self) -> list[str]:
+        """Return the hashes of the files of splits."""
+        with self._database.read() as conn:
+            return list(conn.execute(select(splits.c.sha256).where(splits.c.sha256.is_not(None)).distinct()).scalars())
+
+    def going(self) -> list[Going]:
+        """Return the deleted runs and experiments with the day on which they go for good."""
+        return [_going(row) for row in self._deleted()]
+
+    def purge(self) -> list[Going]:
+        """Remove for good what was deleted long enough ago."""
+        now = self._database.clock.now()
+        due = [row for row in self._deleted() if _going(row).goes_at <= now]
+        for row in due:
+            with self._database.change(SYSTEM, row.workspace) as change:
+                _purge(change, row)
+        return [_going(row) for row in due]
+
+    def _deleted(self) -> list[Row[Any]]:
+        with self._database.read() as conn:
+            return [*_rows(conn, runs), *_rows(conn, experiments)]
+
+
+def _rows(conn: Any, table: Table) -> Sequence[Row[Any]]:
+    return conn.execute(select(table).where(table.c.deleted_at.is_not(None)).order_by(table.c.id)).all()
+
+
+def _going(row: Row[Any]) -> Going:
+    return Going(
+        kind="run" if "recipe" in row._fields else "experiment",
+        name=row.name,
+        workspace=row.workspace,
+        since=row.deleted_at,
+        goes_at=row.deleted_at + timedelta(days=KEEP_DELETED_DAYS),
+        rule=_RULE,
+    )
+
+
+def _purge(change: Change, row: Row[Any]) -> None:
+    if "recipe" in row._fields:
+        judged = list(change.execute(select(evaluations.c.id).where(evaluations.c.run == row.id)).scalars())
+        change.execute(delete(artifacts).where(artifacts.c.run.in_([row.id, *judged])))
+        for table in (evaluations, scores, points):
+            change.execute(delete(table).where(table.c.run == row.id))
+        change.execute(delete(runs).where(runs.c.id == row.id))
+        subject, fact = f"run:{row.id}", RUN_PURGED
+    else:
+        change.execute(delete(experiments).where(experiments.c.id == row.id))
+        subject, fact = f"experiment:{row.id}", EXPERIMENT_PURGED
+    change.event(fact, subject=subject)
+    change.audit(fact, object_=subject)
