@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from aimass.cluster import Job
+from aimass.collector.domain import Collection
 from aimass.collector.service.collector import Collector
 from aimass.kernel.principal import ANYWHERE, Principal
 from aimass.kernel.registry import Registry
@@ -27,19 +28,36 @@ def replayed(registry: Registry, job: Job) -> None:
 
 
 def attention(registry: Registry, who: Principal, workspace: str = ANYWHERE) -> list[dict[str, Any]]:
-    """Return the sources whose last collection failed."""
+    """Return the sources whose last collection failed, or put more rows aside than it should."""
+    collector = registry.get(Collector)
+    needs = [*map(_failed, collector.failing()), *map(_aside, collector.putting_aside())]
     return [
-        {
-            "kind": "collection",
-            "title": f"collecting {found.filename or found.source} failed",
-            "subject": f"collection:{found.id}",
-            "workspace": found.workspace,
-            "since": found.ended_at,
-            "path": f"/{found.workspace}/collections/{found.id}",
-        }
-        for found in registry.get(Collector).failing()
-        if workspace in (ANYWHERE, found.workspace) and who.allows("collector.read", found.workspace)
+        need
+        for need in needs
+        if workspace in (ANYWHERE, need["workspace"]) and who.allows("collector.read", need["workspace"])
     ]
+
+
+def _failed(found: Collection) -> dict[str, Any]:
+    return {
+        "kind": "collection",
+        "title": f"collecting {found.filename or found.source} failed",
+        "subject": f"collection:{found.id}",
+        "workspace": found.workspace,
+        "since": found.ended_at,
+        "path": f"/{found.workspace}/collections/{found.id}",
+    }
+
+
+def _aside(found: Collection) -> dict[str, Any]:
+    return {
+        "kind": "quarantine",
+        "title": f"{found.quarantined} of {found.rows + found.quarantined} rows for {found.dataset} are in quarantine",
+        "subject": f"collection:{found.id}",
+        "workspace": found.workspace,
+        "since": found.ended_at,
+        "path": f"/{found.workspace}/data/{found.dataset}/quarantine",
+    }
 
 
 def erase(registry: Registry, subject: str) -> int:

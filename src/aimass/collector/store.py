@@ -197,10 +197,19 @@ def put_collection(change: Change, id_: str, **values: Any) -> None:
 
 def last_failed(conn: Connection) -> list[Collection]:
     """Return the newest collection of each source that failed."""
+    return _last(conn, "FAILED")
+
+
+def last_succeeded(conn: Connection) -> list[Collection]:
+    """Return the newest collection of each source that succeeded."""
+    return _last(conn, "SUCCEEDED")
+
+
+def _last(conn: Connection, state: str) -> list[Collection]:
     newest = select(func.max(collections.c.id)).group_by(collections.c.source_id)
     alive = select(sources.c.id).where(sources.c.deleted_at.is_(None))
     query = select(collections).where(
-        collections.c.id.in_(newest), collections.c.state == "FAILED", collections.c.source_id.in_(alive)
+        collections.c.id.in_(newest), collections.c.state == state, collections.c.source_id.in_(alive)
     )
     return [_collection(row) for row in conn.execute(query)]
 

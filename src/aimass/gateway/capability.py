@@ -24,6 +24,7 @@ CAPABILITY = Capability(
     settings="aimass.gateway.settings:GatewaySettings",
     loops={"gateway.publish": Loop(run="aimass.gateway.jobs:publish", every_s=0.1)},
     emits=ALL,
+    attention="aimass.gateway.jobs:attention",
     pages=(
         Place(
             path="/{workspace}/operate/gateway",

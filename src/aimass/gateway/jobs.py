@@ -2,10 +2,30 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from aimass.gateway.service import Gateway
+from aimass.kernel.principal import ANYWHERE, Principal
 from aimass.kernel.registry import Registry
 
 
 def publish(registry: Registry) -> bool:
     """Keep the published snapshot equal to what the rooms below say."""
     return registry.get(Gateway).publisher.run_once()
+
+
+def attention(registry: Registry, who: Principal, workspace: str = ANYWHERE) -> list[dict[str, Any]]:
+    """Return what is wrong with the gateway workers, for who may look at them."""
+    if not who.allows("gateway.read", workspace):
+        return []
+    return [
+        {
+            "kind": "gateway",
+            "title": fault.title,
+            "subject": f"gateway:{fault.worker}",
+            "workspace": workspace,
+            "since": fault.since,
+            "path": "/" if workspace == ANYWHERE else f"/{workspace}/operate/gateway",
+        }
+        for fault in registry.get(Gateway).faults()
+    ]

@@ -9,6 +9,7 @@ import time
 from collections import OrderedDict
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,7 @@ from aimass.serving import GatewayReport, Published, PublishedEndpoint, Serving
 _log = structlog.get_logger("aimass.gateway")
 _LOOK_S = 1.0
 _REMEMBERED = 200
+_TOLD_NS = 3_600_000_000_000
 _PLANE = b"aimass.gateway"
 
 
@@ -133,6 +135,16 @@ class Publisher:
         self._files = {path: self._files[path] for path in files}
         found = [status for _, status in self._files.values() if status is not None]
         return [status for status in found if is_gateway(status.pid)]
+
+    def gone(self) -> list[tuple[str, datetime]]:
+        """Return the workers that told of themselves within the last hour and are not alive any more, and since when."""
+        oldest = time.time_ns() - _TOLD_NS  # noqa: TID251 compared with times of files
+        known = [(stamp, status) for stamp, status in self._files.values() if status is not None and stamp > oldest]
+        return [
+            (status.worker, datetime.fromtimestamp(stamp / 1e9, UTC))
+            for stamp, status in known
+            if not is_gateway(status.pid)
+        ]
 
     def _report(self, status: WorkerStatus) -> GatewayReport:
         named = self._revisions.get(status.snapshot, {})

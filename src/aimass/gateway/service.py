@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
@@ -113,6 +114,24 @@ class Gateway:
         page = page_of(found[: command.limit + 1], command.limit, lambda one: one.name)
         return Page(items=[_route(one) for one in page.items], next=page.next)
 
+    def faults(self) -> list[Fault]:
+        """Return what is wrong with the workers; nothing where no endpoint needs them."""
+        publisher = self.publisher
+        if not publisher.content.get("endpoints"):
+            return []
+        alive, now = publisher.workers(), self._database.clock.now()
+        gone = [
+            Fault(worker=name, title=f"gateway worker {name} does not run", since=at) for name, at in publisher.gone()
+        ]
+        if not alive:
+            since = max((fault.since for fault in gone), default=_modified(publisher) or now)
+            return [Fault(worker="all", title="no gateway worker runs: no service answers", since=since)]
+        ill = [one for one in alive if one.error]
+        return [
+            *gone,
+            *(Fault(worker=one.worker, title=f"gateway worker {one.worker}: {one.error}", since=now) for one in ill),
+        ]
+
     @use_case("GET /gateway", permission=SIGNED_IN, cli="gateway show")
     def get_gateway(self, who: Principal) -> GatewayState:
         """Show the gateway workers and which snapshot each of them serves by."""
@@ -126,6 +145,15 @@ class Gateway:
             keys=len(content.get("keys", {})),
             workers=[_worker(status, publisher.version) for status in publisher.workers()],
         )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fault:
+    """What is wrong with a gateway worker, in words, and since when."""
+
+    worker: str
+    title: str
+    since: datetime
 
 
 def _modified(publisher: Publisher) -> datetime | None:

@@ -35,7 +35,7 @@ def attention(registry: Registry, who: Principal, workspace: str = ANYWHERE) -> 
             "subject": f"dataset:{dataset.slug}",
             "workspace": dataset.workspace,
             "since": dataset.changed_at,
-            "path": f"/{dataset.workspace}/data/{dataset.slug}",
+            "path": f"/{dataset.workspace}/data/{dataset.slug}/quality",
         }
         for dataset in registry.get(Lake).failing()
         if workspace in (ANYWHERE, dataset.workspace)

@@ -55,6 +55,7 @@ CAPABILITY = Capability(
         ),
     ),
     storage="aimass.messaging.keeping:storage",
+    attention="aimass.messaging.jobs:attention",
     search="aimass.messaging.search:document",
 )
 

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from typing import Any
+from urllib.parse import urlencode
+
+from aimass.kernel.principal import ANYWHERE, Principal
 from aimass.kernel.registry import Registry
 from aimass.messaging.service import Messaging
 
@@ -14,3 +18,23 @@ def fire_schedules(registry: Registry) -> None:
 def retain(registry: Registry) -> None:
     """Delete the messages that have had their time."""
     registry.get(Messaging).retain()
+
+
+def attention(registry: Registry, who: Principal, workspace: str = ANYWHERE) -> list[dict[str, Any]]:
+    """Return the subscriptions that gave up on messages."""
+    found = registry.get(Messaging).dead_by_subscription(None if workspace == ANYWHERE else workspace)
+    return [
+        {
+            "kind": "dead_letters",
+            "title": f"{one.subscription} gave up on {one.count} messages of {one.topic}"
+            if one.count > 1
+            else f"{one.subscription} gave up on a message of {one.topic}",
+            "subject": f"topic:{one.topic}",
+            "workspace": one.workspace,
+            "since": one.since,
+            "path": f"/{one.workspace}/operate/dead-letters?"
+            + urlencode({"topic": one.topic, "subscription": one.subscription}),
+        }
+        for one in found
+        if who.allows("messaging.read", one.workspace)
+    ]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import gettext
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -33,7 +33,7 @@ def translations(language: str, rooms: Iterable[Path]) -> gettext.NullTranslatio
     return merged
 
 
-def stored(language: str, rooms: Iterable[Path]) -> Telling:
+def stored(language: str, rooms: Collection[Path]) -> Telling:
     """Return what tells stored sentences and errors in a language, of the toolkit and of the rooms."""
     kept: dict[str, dict[str, str]] = {TOLD: {}, ERROR: {}}
     for room in [TOOLKIT, *rooms]:
@@ -45,7 +45,7 @@ def stored(language: str, rooms: Iterable[Path]) -> Telling:
                 context, mark, text = str(key).partition(_CONTEXT)
                 if mark and context in kept:
                     kept[context][text] = told
-    return Telling(kept[TOLD], kept[ERROR])
+    return Telling(kept[TOLD], kept[ERROR], translations(language, rooms).gettext)
 
 
 def language_of(request: Request) -> str:

@@ -8,7 +8,7 @@ Errors have a sentence for each code besides (``msgctxt "error"``).
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache, partial
 from typing import Any
@@ -17,8 +17,9 @@ from aimass.kernel.errors import AimassError
 
 TOLD, ERROR = "told", "error"
 _PLACE = re.compile(r"%\((\w+)\)s")
-_INNER = frozenset({"why", "said", "more"})  # these values are sentences themselves
+_INNER = frozenset({"what", "why", "said"})  # these values are words or sentences themselves
 _DEPTH = 4
+_FEW = 3
 _MARKS = ("\n", " → ", "; ")
 _MOST = 4_096
 
@@ -31,6 +32,7 @@ class Said(str):
 
 @dataclass(frozen=True, slots=True)
 class _Form:
+    text: str
     pattern: re.Pattern[str]
     told: str
 
@@ -44,6 +46,8 @@ class Telling:
         Form in English, with places such as ``%(name)s``, and the same in the language of the pages.
     errors
         The sentence for each error code.
+    texts
+        Translates the texts of pages: titles of steps and the like are among them.
 
     Examples
     --------
@@ -52,20 +56,32 @@ class Telling:
     ('在 telco v2 上训练 lightgbm', '失败：在 b 上训练 a', 'something else')
     """
 
-    def __init__(self, sentences: Mapping[str, str], errors: Mapping[str, str]) -> None:
+    def __init__(
+        self, sentences: Mapping[str, str], errors: Mapping[str, str], texts: Callable[[str], str] = str
+    ) -> None:
         self._fixed = {text: told for text, told in sentences.items() if not _PLACE.search(text)}
         forms = [text for text in sentences if text not in self._fixed]
-        self._forms = [_Form(_pattern(text), sentences[text]) for text in sorted(forms, key=_letters, reverse=True)]
+        self._forms = [
+            _Form(text, _pattern(text), sentences[text]) for text in sorted(forms, key=_letters, reverse=True)
+        ]
         self._errors = dict(errors)
+        self._texts = texts
         self._tell = lru_cache(_MOST)(self._find)
 
     def __call__(self, text: str | None) -> str:
         """Return the sentence in the language of the pages; one of an unknown form as it is."""
         return self._tell(text, 0) if text else ""
 
+    def short(self) -> dict[str, str]:
+        """Return the sentences of at most three words with their forms, for what scripts write: stages of jobs."""
+        forms = {**self._fixed, **{form.text: form.told for form in self._forms}}
+        return {text: told for text, told in forms.items() if len(text.split()) <= _FEW and text.islower()}
+
     def _find(self, text: str, depth: int) -> str:
         if text in self._fixed:
             return self._fixed[text] % {}
+        if (known := self._texts(text)) != text:
+            return known
         whole = next((found for found in map(partial(_match, text), self._forms) if found), None)
         if whole is None or any(mark in value for value in whole[1].values() for mark in _MARKS):
             parted = self._in_parts(text, depth)

@@ -71,6 +71,7 @@ def _environment(
         say=say,
         tell=tell,
         told_error=tell.error,
+        stage_words=tell.short,
         lang=language,
         languages=LANGUAGES,
         icon=bundle.icon,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from base64 import urlsafe_b64encode
 from collections.abc import Callable, Coroutine, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Annotated, Any, TypeAlias, TypeVar
 
 import structlog
@@ -76,7 +76,8 @@ class PageVisit:
         hooks = (load(room.search) for room in setup.capabilities if room.search)
         found = (hook(setup.registry, self.workspace, subject) for hook in hooks if subject)
         known = next((one for one in found if one is not None), None)
-        return known if known is not None and self.allows(known.permission, known.key) else None
+        may = known is not None and self.allows(known.permission, known.key)
+        return replace(known, title=self.tell(known.title)) if known is not None and may else None
 
     def panels(self, slot: str, **what: Any) -> list[Any]:
         """Return what rooms put into a slot of this page; see ``panels`` of a capability.

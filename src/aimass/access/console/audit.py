@@ -22,7 +22,8 @@ from aimass.web import PageVisit, Visit, page_router
 router = page_router()
 PATH = "/{workspace}/settings/audit"
 STRETCH = 500
-_ULID = re.compile(r"[0-9A-HJKMNP-TV-Z]{26}")
+_ULID = re.compile(r"\b[0-9A-HJKMNP-TV-Z]{26}\b")
+_HASH = re.compile(r"\b[0-9a-f]{64}\b")
 SPANS = {"1h": timedelta(hours=1), "24h": timedelta(days=1), "7d": timedelta(days=7), "30d": timedelta(days=30)}
 
 
@@ -117,14 +118,14 @@ def _words(value: Any) -> str:
 
 
 def _short(text: str) -> str:
-    """Shorten an id to its end.
+    """Shorten ids to their ends, and hashes to their beginnings.
 
     Examples
     --------
-    >>> _short("01M7XZ9GAFA8NDA4BHE18Y04T4"), _short("editor")
-    ('…8Y04T4', 'editor')
+    >>> _short("review:01M7XZ9GAFA8NDA4BHE18Y04T4"), _short("editor"), _short("ab12" * 16)
+    ('review:…8Y04T4', 'editor', 'ab12ab12ab…')
     """
-    return f"…{text[-6:]}" if _ULID.fullmatch(text) else text
+    return _HASH.sub(lambda found: f"{found[0][:10]}…", _ULID.sub(lambda found: f"…{found[0][-6:]}", text))
 
 
 def _lines(visit: PageVisit) -> Iterator[bytes]:

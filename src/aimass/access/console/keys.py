@@ -12,7 +12,7 @@ from aimass.access.domain.keys import CreateKey, Key, ListKeys, ListServices, On
 from aimass.access.domain.roles import highest
 from aimass.access.service.access import Access
 from aimass.kernel.errors import Invalid
-from aimass.web import Visit, page_router
+from aimass.web import PageVisit, Visit, page_router
 
 router = page_router()
 Text = Annotated[str, Form()]
@@ -20,6 +20,7 @@ PATH = "/{workspace}/settings/keys"
 SOON = timedelta(days=14)
 LIVES = ("30", "90", "365", "")
 SHOWN = 200
+HOUR_S = 3600
 Rights = Annotated[Literal["call", "read", "all", "some"], Form()]
 
 
@@ -47,8 +48,15 @@ def keys(visit: Visit, cursor: str | None = None, q: str = "", state: str = "") 
         next=page.next,
         total=len(page.items),
         services=services,
+        calls=_calls(visit),
         q=q,
     )
+
+
+def _calls(visit: PageVisit) -> dict[str, float]:
+    """Return how many calls an hour the owner of a key makes of services, as far as some room counts them."""
+    told = visit.panels("gateway.consumers", window_s=HOUR_S)
+    return {name: figures["rpm"] * 60 for found in told for name, figures in found.items()}
 
 
 @router.post(PATH)

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from datetime import timedelta
+from dataclasses import dataclass
+from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Any
 
+from aimass.access.domain.credentials import fingerprint
 from aimass.access.service.approvals import Approvals
 from aimass.access.service.audit import Audit
 from aimass.access.service.ground import Ground, name_key
@@ -28,6 +29,19 @@ from aimass.infra.database import Database
 from aimass.infra.notify import Notify
 from aimass.infra.secrets import Secrets, SigningKeys
 from aimass.kernel.principal import ANYWHERE, SYSTEM, Principal
+
+INVITATION_ENDS = timedelta(days=2)
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """A person who needs somebody who manages access, why, and since when."""
+
+    kind: str
+    name: str
+    user: str
+    since: datetime
+    workspace: str = ANYWHERE
 
 
 class Access(
@@ -111,26 +125,27 @@ class Access(
         with self._database.read() as conn:
             return queries.names(conn, users, wanted) | queries.names(conn, services, wanted)
 
-    def waiting_people(self, who: Principal) -> list[dict[str, Any]]:
-        """Return invitations that nobody accepted and people who lost their password, for who manages access."""
+    def waiting_people(self, who: Principal) -> list[Waiting]:
+        """Return the people who need somebody who manages access.
+
+        Those who lost their password, whose invitation ends soon or is over, and whose account is locked by wrong attempts.
+        """
         who.need("access.manage", ANYWHERE)
         now = self._now()
         with self._database.read() as conn:
-            found = [
-                (kind, row)
-                for kind in ("forgotten", "invitation")
-                for row in queries.waiting_links(conn, kind, None, now)
-            ]
+            lost = queries.waiting_links(conn, "forgotten", None, now)
+            invited = queries.waiting_links(conn, "invitation", None, now)
+            over = queries.never_came(conn, {row.user_id for row in invited})
+            locks = queries.locks(conn, now)
+            people = queries.names_to_sign_in(conn) if locks else []
+        soon = [row for row in invited if row.expires_at - now <= INVITATION_ENDS]
+        marks = {fingerprint(f"attempt:{row.name_key}"): row for row in people}
+        locked = [(marks[mark], since) for mark, since in locks.items() if mark in marks]
         return [
-            {
-                "kind": kind,
-                "title": row.name,
-                "subject": f"user:{row.user_id}",
-                "workspace": row.workspace,
-                "since": row.created_at,
-                "path": f"/settings/users/{row.user_id}",
-            }
-            for kind, row in found
+            *(Waiting("forgotten", row.name, row.user_id, row.created_at, row.workspace) for row in lost),
+            *(Waiting("invitation", row.name, row.user_id, row.created_at, row.workspace) for row in soon),
+            *(Waiting("uninvited", row.name, row.id, row.created_at) for row in over),
+            *(Waiting("locked", row.name, row.id, since) for row, since in locked),
         ]
 
 

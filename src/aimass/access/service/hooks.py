@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from aimass.access.domain.people import OneUser
-from aimass.access.service.access import Access
+from aimass.access.service.access import Access, Waiting
 from aimass.infra.notify import Notify
 from aimass.kernel.findings import Finding, finding_of
 from aimass.kernel.principal import ANYWHERE, SYSTEM, Principal
@@ -28,7 +28,7 @@ def tidy(registry: Registry) -> None:
 
 
 def attention(registry: Registry, who: Principal, workspace: str = ANYWHERE) -> list[dict[str, Any]]:
-    """Return what waits for this principal: decisions, invitations nobody accepted, lost passwords."""
+    """Return what waits for this principal: decisions; lost passwords, ending invitations and locked accounts."""
     access = registry.get(Access)
     found = [
         {
@@ -42,7 +42,20 @@ def attention(registry: Registry, who: Principal, workspace: str = ANYWHERE) -> 
         for approval in access.pending_for(who)
         if workspace in (ANYWHERE, approval.workspace)
     ]
-    return found + access.waiting_people(who) if who.allows("access.manage", ANYWHERE) else found
+    people = access.waiting_people(who) if who.allows("access.manage", ANYWHERE) else []
+    return [*found, *(_person(one) for one in people)]
+
+
+def _person(one: Waiting) -> dict[str, Any]:
+    titles = {
+        "forgotten": f"{one.name} lost the password",
+        "invitation": f"the invitation of {one.name} ends soon",
+        "uninvited": f"the invitation of {one.name} has expired",
+        "locked": f"{one.name} is locked out after wrong passwords",
+    }
+    path = f"/settings/users/{one.user}"
+    subject = {"kind": one.kind, "title": titles[one.kind], "subject": f"user:{one.user}"}
+    return {**subject, "workspace": one.workspace, "since": one.since, "path": path}
 
 
 def doctor(registry: Registry) -> list[Finding]:

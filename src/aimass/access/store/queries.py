@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -182,6 +182,23 @@ def waiting_links(conn: Connection, kind: str, workspace: str | None, now: datet
         .order_by(links.c.id)
     )
     return conn.execute(query if workspace is None else query.where(links.c.workspace == workspace)).all()
+
+
+def never_came(conn: Connection, invited: Collection[str]) -> Sequence[Row[Any]]:
+    """Return the people who were invited, never came, and have no invitation that still works."""
+    query = select(users).where(users.c.state == "invited", users.c.id.not_in(invited))
+    return conn.execute(query.order_by(users.c.id)).all()
+
+
+def locks(conn: Connection, now: datetime) -> dict[str, datetime]:
+    """Return the marks of names that are locked by wrong attempts, and since when."""
+    query = select(attempts).where(attempts.c.locked_until > now)
+    return {row.sha256: row.last_at for row in conn.execute(query)}
+
+
+def names_to_sign_in(conn: Connection) -> Sequence[Row[Any]]:
+    """Return the people who can sign in, with the form of their names by which attempts are counted."""
+    return conn.execute(select(users).where(users.c.state == "active")).all()
 
 
 def approval_page(

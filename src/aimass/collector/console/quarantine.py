@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Annotated
 
 from fastapi import Form, Query, Response
 
-from aimass.collector.domain import ListQuarantine, MendedRow, Quarantined, ReplayQuarantine
+from aimass.collector.domain import ListQuarantine, MendedRow, OneCollection, Quarantined, ReplayQuarantine
 from aimass.collector.service.collector import Collector
 from aimass.kernel.errors import NotFound
+from aimass.kernel.principal import SYSTEM
 from aimass.lake import dataset_sheet
-from aimass.web import Visit, page_router
+from aimass.web import PageVisit, Visit, page_router
 
 router = page_router()
 PATH = "/{workspace}/data/{dataset}/quarantine"
@@ -27,7 +29,17 @@ def quarantine(visit: Visit, dataset: str, offset: Annotated[int, Query(ge=0)] =
         wish = ListQuarantine(workspace=visit.workspace, dataset=dataset, offset=offset, limit=ROWS)
         found = visit.get(Collector).list_quarantine(visit.who, wish)
     parts, more = {"quarantine": "collector/_quarantine.html"}, {"offset": offset, "step": ROWS, "may_see": may_see}
-    return visit.render("collector/quarantine.html", parts=parts, sheet=sheet, found=found, **more)
+    runs = {run: _when(visit, run) for run in {one.run for one in found.rows}}
+    return visit.render("collector/quarantine.html", parts=parts, sheet=sheet, found=found, runs=runs, **more)
+
+
+def _when(visit: PageVisit, run: str) -> datetime | None:
+    """Return when a collection was started; one that is gone has left no time."""
+    try:
+        wish = OneCollection(workspace=visit.workspace, collection=run)
+        return visit.get(Collector).get_collection(SYSTEM, wish).created_at
+    except NotFound:
+        return None
 
 
 @router.get(f"{PATH}/row")

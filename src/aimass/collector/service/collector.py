@@ -17,7 +17,8 @@ from aimass.collector.events import QUARANTINE_REPLAYED
 from aimass.collector.service.collections import Collections
 from aimass.collector.service.ground import tell
 from aimass.collector.service.uploads import Uploads
-from aimass.collector.store import all_uploads, drop_upload, last_failed, plans_into
+from aimass.collector.settings import CollectorSettings
+from aimass.collector.store import all_uploads, drop_upload, last_failed, last_succeeded, plans_into
 from aimass.kernel.clock import instant
 from aimass.kernel.errors import Conflict
 from aimass.kernel.ids import new_id
@@ -106,6 +107,20 @@ class Collector(Collections, Uploads):
         """Return the collections that failed and were not followed by another of their source, of all workspaces."""
         with self._database.read() as conn:
             return last_failed(conn)
+
+    def putting_aside(self) -> list[Collection]:
+        """Return the collections that put more than the tolerated share of their rows aside, of all workspaces.
+
+        Only the newest of each source counts, and only while its version is the newest of the dataset: rows that were mended
+        make a new one.
+        """
+        share = CollectorSettings().tolerated_quarantine
+        with self._database.read() as conn:
+            found = [one for one in last_succeeded(conn) if one.quarantined > share * (one.rows + one.quarantined)]
+        newest = {
+            (one.workspace, one.dataset): self._ground.lake.newest_of(one.workspace, one.dataset) for one in found
+        }
+        return [one for one in found if newest[one.workspace, one.dataset] == one.dataset_version]
 
     def erase_uploads(self, subject: str) -> int:
         """Remove the uploaded files in which a person is named; what was collected from them stays in the datasets."""

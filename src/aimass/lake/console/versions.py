@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Any
 
 from fastapi import Form, Query, Response
 
@@ -34,10 +34,9 @@ def versions(
         wanted = CompareVersions(workspace=visit.workspace, dataset=dataset, base=low, head=high)
         difference = lake.compare_versions(visit.who, wanted)
     parts = {"versions": "lake/_versions.html", "difference": "lake/_difference.html"}
-    may_compare = visit.allows("lake.use", f"dataset:{dataset}")
-    return visit.render(
-        "lake/versions.html", parts=parts, sheet=sheet, found=found, difference=difference, may_compare=may_compare
-    )
+    more: dict[str, Any] = {"may_compare": visit.allows("lake.use", f"dataset:{dataset}")}
+    more["makers"] = {one.origin: visit.document(one.origin) for one in found.items}
+    return visit.render("lake/versions.html", parts=parts, sheet=sheet, found=found, difference=difference, **more)
 
 
 @router.post(f"{PATH}/{{number}}/tag")

@@ -172,6 +172,11 @@ class Datasets(Part):
         with self._database.read() as conn:
             return [dataset_of(row) for row in datasets_of(conn) if row.passed is False]
 
+    def newest_of(self, workspace: str, dataset: str) -> int | None:
+        """Return the number of the newest version of a dataset; None when there is none."""
+        with self._database.read() as conn:
+            return next((row.latest for row in datasets_of(conn, workspace) if row.slug == dataset), None)
+
     def workspaces(self) -> list[str]:
         """Return the workspaces that have datasets."""
         with self._database.read() as conn:

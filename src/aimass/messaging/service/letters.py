@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Row, delete, insert, select
+from sqlalchemy import Row, delete, func, insert, select
 
 from aimass.infra.database import Change
 from aimass.kernel.errors import NotFound
@@ -28,6 +30,17 @@ from aimass.messaging.store import dead, messages, pending
 _BATCH = 1000
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeadCount:
+    """How many messages a subscription gave up on, and since when the newest lies there."""
+
+    workspace: str
+    topic: str
+    subscription: str
+    count: int
+    since: datetime
+
+
 class DeadLetters(Part):
     """Use cases about messages that a subscription could not digest."""
 
@@ -44,6 +57,15 @@ class DeadLetters(Part):
         with self._database.read() as conn:
             rows = conn.execute(query.order_by(dead.c.id.desc()).limit(command.limit + 1)).all()
         return page_of([_letter(row) for row in rows], command.limit, lambda letter: letter.id)
+
+    def dead_by_subscription(self, workspace: str | None = None) -> list[DeadCount]:
+        """Count the dead letters of each subscription; of every workspace when none is named."""
+        by = (dead.c.workspace, dead.c.topic, dead.c.subscription)
+        query = select(*by, func.count().label("count"), func.max(dead.c.time).label("since")).group_by(*by)
+        if workspace is not None:
+            query = query.where(dead.c.workspace == workspace)
+        with self._database.read() as conn:
+            return [DeadCount(**row._mapping) for row in conn.execute(query)]  # noqa: SLF001 the public mapping view of a row
 
     @use_case("GET /workspaces/{workspace}/dead-letters/{letter}", permission="messaging.read", cli="dead-letters show")
     def get_dead_letter(self, who: Principal, command: DeadLetterId) -> DeadLetter:

@@ -7,7 +7,8 @@ from typing import Annotated, Any, Literal
 from fastapi import Form, Response
 
 from aimass.kernel.errors import Invalid
-from aimass.monitoring.domain.alerts import Alert, CloseAlert, GetAlert, ListAlerts, ListRules
+from aimass.monitoring.console.around import curve_of
+from aimass.monitoring.domain.alerts import Alert, CloseAlert, GetAlert, ListAlerts, ListRules, shown
 from aimass.monitoring.service.monitoring import Monitoring
 from aimass.web import PageVisit, Visit, page_router
 
@@ -34,6 +35,7 @@ def alerts(visit: Visit, state: Shown = "open", endpoint: str = "", cursor: str 
         endpoint=endpoint,
         counts=counts_of(visit, endpoint),
         rules=rules_count(visit),
+        reading=shown,
     )
 
 
@@ -42,7 +44,8 @@ def alert(visit: Visit, alert: str) -> Response:
     """What exactly moved, by how much, which model is behind it, and what was done?"""
     found = visit.get(Monitoring).get_alert(visit.who, GetAlert(workspace=visit.workspace, alert=alert))
     parts = {"alert": "monitoring/_alert.html"}
-    return visit.render("monitoring/alert.html", parts=parts, found=found, steps=_steps(visit, found))
+    more = {"steps": _steps(visit, found), "curve": curve_of(visit, found), "reading": shown}
+    return visit.render("monitoring/alert.html", parts=parts, found=found, **more)
 
 
 @router.post(f"{ONE}/ack")

@@ -174,7 +174,7 @@ class Monitoring(Records, Truths, Monitors, Metrics, Surveys, Shadows, Alerts):
                 "subject": subject(alert.endpoint),
                 "workspace": alert.workspace,
                 "since": alert.fired_at,
-                "path": f"/{alert.workspace}/services/{alert.endpoint}",
+                "path": f"/{alert.workspace}/operate/alerts/{alert.id}",
             }
             for alert in found
             if who.allows("monitoring.read", alert.workspace)

@@ -8,6 +8,7 @@ from typing import Any
 
 from fastapi import Response
 
+from aimass.access import Access
 from aimass.serving.console.service import back_choices, revisions_of
 from aimass.serving.console.shown import PATH, opened
 from aimass.serving.domain.commands import ListHistory
@@ -40,6 +41,7 @@ def history(visit: Visit, endpoint: str, cursor: str | None = None) -> Response:
         chart=timeline(revisions, visit.console.setup.clock.now()),
         back=numbers & set(back),
         present=present,
+        people=visit.get(Access).names_of(entry.actor for entry in page.items),
     )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -22,10 +22,14 @@ TONES = {
     "alert": "bad",
     "approval": "warn",
     "collection": "bad",
+    "dead_letters": "bad",
     "deployment": "bad",
+    "gateway": "bad",
     "job": "bad",
+    "locked": "warn",
     "pipeline_run": "bad",
     "quality": "warn",
+    "quarantine": "warn",
     "review": "warn",
 }
 PARTS = {
@@ -93,22 +97,24 @@ def needs_of(visit: PageVisit, found: Iterable[Need]) -> list[tuple[str, Need, s
     verbs = {
         "alert": visit.say("Look at it"),
         "approval": visit.say("Decide"),
+        "collection": visit.say("See why"),
+        "dead_letters": visit.say("Look at them"),
+        "deployment": visit.say("See why"),
         "forgotten": visit.say("Help"),
+        "gateway": visit.say("See the workers"),
+        "invitation": visit.say("Renew"),
         "job": visit.say("Open the log"),
+        "locked": visit.say("Help"),
         "pipeline_run": visit.say("See why"),
         "quality": visit.say("See the rules"),
+        "quarantine": visit.say("Look at the rows"),
         "review": visit.say("Review"),
+        "uninvited": visit.say("Renew"),
     }
-    titles = {"invitation": visit.say("Invited, not here yet:"), "forgotten": visit.say("Lost the password:")}
     return [
-        (TONES.get(n.kind, "info"), _titled(n, titles.get(n.kind, "")), verbs.get(n.kind, visit.say("Open")))
+        (TONES.get(n.kind, "info"), replace(n, title=visit.tell(n.title)), verbs.get(n.kind, visit.say("Open")))
         for n in found
     ]
-
-
-def _titled(need: Need, before: str) -> Need:
-    facts = {name: getattr(need, name) for name in ("kind", "subject", "workspace", "since", "path")}
-    return Need(**facts, title=f"{before} {need.title}".strip())
 
 
 def headline(visit: PageVisit, now: Situation, needs: list[Any]) -> tuple[str, str]:
@@ -120,6 +126,10 @@ def headline(visit: PageVisit, now: Situation, needs: list[Any]) -> tuple[str, s
     if services and services.degraded:
         one = visit.say("One service does badly.")
         return "warn", one if services.degraded == 1 else visit.say("%(n)d services do badly.", n=services.degraded)
+    alerts = sum(need.kind == "alert" for _, need, _ in needs)
+    if alerts:
+        one = visit.say("One alert fires.")
+        return "bad", one if alerts == 1 else visit.say("%(n)d alerts fire.", n=alerts)
     if needs:
         one = visit.say("One thing waits for somebody.")
         return "warn", one if len(needs) == 1 else visit.say("%(n)d things wait for somebody.", n=len(needs))

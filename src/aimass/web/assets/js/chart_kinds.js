@@ -6,7 +6,7 @@ const MAX_LINES = 5;
 const MAX_PLAIN = 3;
 const DARK_TEXT_UP_TO = 0.68;
 const BOUNDS = { outerBoundsMode: "same", outerBoundsContain: "all" };
-const CLOCK = { year: "{yyyy}", month: "{yyyy}-{MM}", day: "{MM}-{dd}", hour: "{HH}:{mm}", minute: "{HH}:{mm}", second: "{HH}:{mm}:{ss}", millisecond: "{HH}:{mm}:{ss}" };
+const CLOCK = { year: "{yyyy}", month: "{MM}-{dd}", day: "{MM}-{dd}", hour: "{HH}:{mm}", minute: "{HH}:{mm}", second: "{HH}:{mm}:{ss}", millisecond: "{HH}:{mm}:{ss}" };
 
 function axis(colour, more = {}) {
   return {
@@ -216,7 +216,7 @@ function psi(data, colour) {
   const paint = (value) => (value >= 0.2 ? colour["bad-fill"] : value >= 0.1 ? colour["warn-fill"] : colour.c1);
   const mark = (at, text, tone, align) => ({ xAxis: at, lineStyle: { color: colour[tone], type: [4, 3], width: 1 }, label: { formatter: `${text} ${at}`, color: colour[tone], fontSize: 11, position: "start", align, padding: [0, 3] } });
   const option = sideBars(items, colour, paint, {
-    xAxis: { max: ({ max }) => Math.max(0.25, max * 1.05), min: 0 },
+    xAxis: { max: ({ max }) => (max < 0.24 ? 0.25 : Math.ceil(max * 1.05 * (max > 2 ? 1 : 10)) / (max > 2 ? 1 : 10)), min: 0 },
     markLine: { symbol: "none", silent: true, animation: false, data: [mark(0.1, say("Watch"), "warn", "right"), mark(0.2, say("Drift"), "bad", "left")] },
   });
   option.grid = { ...option.grid, top: 24 };

@@ -8,6 +8,7 @@
 // A topic is "<workspace>/<kind>:<id>" and may hold colons; the field is what follows the last one ("percent" aside).
 // Other modules listen for the event "live" on the document: detail = {topic, seq, data}.
 import { percent, short } from "./numbers.js";
+import { words } from "./page.js";
 
 const BANNER_MS = 2_000;
 const REFRESH_MS = 1_500;
@@ -103,7 +104,7 @@ function received({ topic, seq, data }) {
 
 function patch(topic, data) {
   each("data-live", topic, data, (part, value, asPercent) => {
-    const text = asPercent ? percent(value) : typeof value === "number" ? short(value) : String(value);
+    const text = asPercent ? percent(value) : typeof value === "number" ? short(value) : stage(String(value));
     if (part.textContent !== text) part.textContent = text;
   });
   each("data-live-width", topic, data, (part, value) => {
@@ -113,6 +114,13 @@ function patch(topic, data) {
   each("data-live-title", topic, data, (part, value) => {
     document.title = value < 1 ? `${percent(value)} ${plainTitle}` : plainTitle;
   });
+}
+
+// A stage of a job ("fold 3") in the language of the page; numbers in it stay.
+function stage(text) {
+  const told = words.stages?.[text.replace(/\d+/g, "%(n)s")];
+  const numbers = text.match(/\d+/g) ?? [];
+  return told ? told.replace(/%\(\w+\)s/g, () => numbers.shift() ?? "") : text;
 }
 
 function each(name, topic, data, change) {

@@ -50,10 +50,19 @@ class Log {
 
   take({ lines, done }) {
     this.done = Boolean(done);
-    if (!lines.length) return;
+    if (!lines.length) {
+      if (this.done && !this.lines.length) this.nothing();
+      return;
+    }
     this.after = lines.at(-1).n;
     this.lines = [...this.lines, ...lines].slice(-KEPT);
     this.draw(lines);
+  }
+
+  // A log that ended without a line takes no room.
+  nothing() {
+    this.pane.replaceChildren(element("div", { class: "log-none" }, say("Wrote nothing")));
+    this.pane.style.height = "auto";
   }
 
   shown(line) {
