@@ -17,7 +17,7 @@ import orjson
 
 from aimass.bootstrap.first_password import first_password, forget_password
 from aimass.bootstrap.settings import PlatformSettings, read_settings
-from aimass.bootstrap.supervisor import Supervisor
+from aimass.bootstrap.supervisor import Supervisor, control_command, gateway_command
 from aimass.bootstrap.waiting import wait_until_ready
 from aimass.cli.progress import progress
 from aimass.cli.show import show
@@ -86,10 +86,8 @@ def up(data_dir: Path | None, port: int | None, host: str | None, *, quiet: bool
 @click.option("--worker", type=int, default=0, help="Number of this gateway worker.")
 def run(role: str, data_dir: Path | None, port: int | None, host: str | None, worker: int) -> None:
     """Replace this process by the role."""
-    supervisor = Supervisor(read_settings(data_dir, host, port))
-    commands = supervisor.commands()
-    name = "control" if role == "control" else f"gateway-{worker}"
-    command = commands[name] if name in commands else [*commands["gateway-0"][:-1], str(worker)]
+    settings = read_settings(data_dir, host, port)
+    command = control_command(settings) if role == "control" else gateway_command(settings, worker)
     os.execv(command[0], command)  # noqa: S606 our own role
 
 

@@ -15,14 +15,17 @@ from typing import Any
 
 from aimass.bootstrap.lock import lock_data_dir
 from aimass.bootstrap.settings import PlatformSettings, child_environment
+from aimass.infra.listening import open_listener, turn_away
 from aimass.kernel.errors import Conflict
 from aimass.kernel.layout import DataDir
 from aimass.serving import Keeper
 
 _GRACE_S = 10.0
 _LOOK_S = 0.2
+_ANSWERING_S = 30.0
 _BACKOFF_S = (0.1, 0.5, 1.0, 2.0, 5.0)
 _STEADY_S = 30.0
+_GATEWAY = "gateway-"
 CANNOT_START = 78  # EX_CONFIG: what a child ends with that would find the same fault again
 
 
@@ -62,10 +65,18 @@ def require_whole(layout: DataDir) -> None:
 
 @dataclass(slots=True)
 class Child:
-    """One process that has to live."""
+    """One process that has to live.
+
+    Attributes
+    ----------
+    port
+        The socket that it serves on. It stays open here: while the process is started again, clients wait in the queue
+        of the kernel instead of being refused.
+    """
 
     name: str
     command: list[str]
+    port: socket.socket | None = None
     process: subprocess.Popen[bytes] | None = None
     started: float = 0.0
     falls: int = 0
@@ -93,33 +104,30 @@ class Supervisor:
     def prepare(self) -> None:
         """Take the data directory and check the port, before anything is started."""
         self._lock = lock_data_dir(self.settings.data_dir)
+        try:
+            self._take_ports()
+        except Conflict:
+            self._lock.close()
+            raise
+
+    def _take_ports(self) -> None:
         check_port(self.settings.host, self.settings.port)
         layout = DataDir(self.settings.data_dir)
         require_whole(layout)
         layout.logs.mkdir(parents=True, exist_ok=True)
-        self.children = [Child(name, command) for name, command in self.commands().items()]
+        is_shared = self.settings.gateways > 1
+        for name, command in self.commands().items():
+            child = Child(name, command)
+            if name.startswith(_GATEWAY):
+                child.port = open_listener(self.settings.host, self.settings.port, is_shared=is_shared)
+            self.children.append(child)
         self.keeper = Keeper(layout)
 
     def commands(self) -> dict[str, list[str]]:
         """Return the command of each process."""
-        python, data = sys.executable, str(self.settings.data_dir)
-        layout = DataDir(self.settings.data_dir)
-        control = [
-            python,
-            "-m",
-            "aimass.bootstrap.control",
-            "--data-dir",
-            data,
-            "--socket",
-            str(layout.socket("control.sock")),
-        ]
-        control += ["--parent", str(os.getpid())]
-        found = {"control": control}
-        for worker in range(self.settings.gateways):
-            address = ["--host", self.settings.host, "--port", str(self.settings.port), "--worker", str(worker)]
-            address += ["--workers", str(self.settings.gateways), "--parent-pid", str(os.getpid())]
-            found[f"gateway-{worker}"] = [python, "-m", "aimass.gateway.plane", "--data-dir", data, *address]
-        return found
+        parent = os.getpid()
+        gateways = {f"{_GATEWAY}{n}": gateway_command(self.settings, n, parent) for n in range(self.settings.gateways)}
+        return {"control": control_command(self.settings, parent), **gateways}
 
     def start(self) -> None:
         """Start every child."""
@@ -128,13 +136,15 @@ class Supervisor:
 
     def _spawn(self, child: Child) -> None:
         log = (self.settings.data_dir / "logs" / f"{child.name}.log").open("ab")
+        handed = [] if child.port is None else [child.port.fileno()]
         child.process = subprocess.Popen(
-            child.command,
+            [*child.command, *(f"--listen-fd={number}" for number in handed)],
             stdout=log,
             stderr=log,
             stdin=subprocess.DEVNULL,
             env=child_environment(self.settings),
             start_new_session=True,
+            pass_fds=handed,
         )
         log.close()
         child.started = time.monotonic()
@@ -155,7 +165,8 @@ class Supervisor:
             child.code = child.process.returncode
             steady = now - child.started > _STEADY_S
             child.falls = 0 if steady else child.falls + 1
-            child.next_start = now + _BACKOFF_S[min(child.falls, len(_BACKOFF_S) - 1)]
+            was_asked_to_end = child.code == 0
+            child.next_start = now if was_asked_to_end else now + _BACKOFF_S[min(child.falls, len(_BACKOFF_S) - 1)]
             child.process = None
         if child.process is None and now >= child.next_start:
             self._spawn(child)
@@ -187,20 +198,50 @@ class Supervisor:
         """End the gateway first, so that its requests are answered, then control and the model workers."""
         with self._turn:
             self._stopping = True
-        for child in reversed(self.children):
-            _end(child.process)
+        gateways = [child for child in self.children if child.port is not None]
+        for child in gateways:
+            _close(child)
+        for child in gateways:
+            _end(child.process, _ANSWERING_S)
+        for child in self.children:
+            _end(child.process, _GRACE_S)
         if self.keeper is not None:
             self.keeper.close()
         if self._lock is not None:
             self._lock.close()
 
 
-def _end(process: subprocess.Popen[bytes] | None) -> None:
+def control_command(settings: PlatformSettings, parent: int | None = None) -> list[str]:
+    """Return the command of control; with a parent it ends when that one does."""
+    place = DataDir(settings.data_dir).socket("control.sock")
+    command = [sys.executable, "-m", "aimass.bootstrap.control"]
+    command += ["--data-dir", str(settings.data_dir), "--socket", str(place)]
+    return command if parent is None else [*command, "--parent", str(parent)]
+
+
+def gateway_command(settings: PlatformSettings, worker: int, parent: int | None = None) -> list[str]:
+    """Return the command of a gateway worker; with a parent it ends when that one does."""
+    command = [sys.executable, "-m", "aimass.gateway.plane", "--data-dir", str(settings.data_dir)]
+    command += ["--host", settings.host, "--port", str(settings.port)]
+    command += ["--worker", str(worker), "--workers", str(max(settings.gateways, worker + 1))]
+    return [*command, "--detached"] if parent is None else [*command, "--parent-pid", str(parent)]
+
+
+def _close(child: Child) -> None:
+    """Let no new client come, leave the port to the process, and tell it to finish."""
+    if child.port is not None:
+        turn_away(child.port)
+        child.port.close()
+    if child.process is not None and child.process.poll() is None:
+        child.process.terminate()
+
+
+def _end(process: subprocess.Popen[bytes] | None, grace_s: float) -> None:
     if process is None or process.poll() is not None:
         return
     process.terminate()
     try:
-        process.wait(_GRACE_S)
+        process.wait(grace_s)
     except subprocess.TimeoutExpired:
         process.kill()
         process.wait()

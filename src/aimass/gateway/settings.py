@@ -44,9 +44,14 @@ class GatewaySettings:
         A body that nobody wants is read to its end up to this size, so that the client sees the answer.
     min_bytes_per_s
         The least average speed of a body after the first ``body_timeout_s``, and of reading an answer.
-    head_timeout_s, body_timeout_s, idle_timeout_s, write_timeout_s, drain_timeout_s
+    head_timeout_s, body_timeout_s, idle_timeout_s, write_timeout_s
         How long a client may take for a request head, between two pieces of a body, between two requests and for
-        reading an answer; how long a stopping worker waits for the requests it has.
+        reading an answer.
+    linger_s, drain_timeout_s
+        How long a stopping worker welcomes new clients and further requests of those that asked a moment ago, and how
+        long it waits after that for the requests it has.
+    listen_fd
+        Number of a bound socket to serve on, which another process holds open too; -1 opens one.
     upstream_idle_s
         How long a connection to control is kept; must be shorter than control's own keep-alive.
     """
@@ -74,8 +79,10 @@ class GatewaySettings:
     body_timeout_s: float = 30.0
     idle_timeout_s: float = 75.0
     write_timeout_s: float = 120.0
+    linger_s: float = 1.0
     drain_timeout_s: float = 20.0
     upstream_idle_s: float = 2.0
+    listen_fd: int = -1
 
     @classmethod
     def from_environment(cls, **given: Any) -> GatewaySettings:

@@ -94,7 +94,7 @@ class Connection(asyncio.Protocol):
 
     __slots__ = (
         "_body", "_buffer", "_counted", "_held", "_is_advancing", "_is_busy", "_is_closing", "_is_ended", "_pace", "_sink",
-        "_started", "_tunnel", "_unread", "_unsent", "address", "deadline", "host", "is_head", "is_lost", "is_replying", "keep", "limits", "out", "peer", "transport",
+        "_started", "_tunnel", "_unread", "_unsent", "address", "deadline", "host", "is_endless", "is_head", "is_lost", "is_replying", "keep", "limits", "out", "peer", "transport",
     )  # fmt: skip
 
     def __init__(self, host: Host) -> None:
@@ -108,6 +108,7 @@ class Connection(asyncio.Protocol):
         self.is_lost = False
         self.is_head = False
         self.is_replying = False
+        self.is_endless = False
         self._buffer = b""
         self._body: BodyReader | None = None
         self._sink: Sink | None = None
@@ -218,7 +219,7 @@ class Connection(asyncio.Protocol):
     def finish(self) -> None:
         """Go on with the next request after a complete reply, or close."""
         self._is_busy = False
-        self.is_replying = False
+        self.is_replying = self.is_endless = False
         if self._body is None:
             self._sink = None
         self._started = False
@@ -295,6 +296,10 @@ class Connection(asyncio.Protocol):
     def is_idle(self) -> bool:
         """Tell whether nothing is under way."""
         return not (self._is_busy or self._body or self._buffer or self.out)
+
+    def idle_for(self, now: float) -> float:
+        """Return the seconds since the last answer, for a connection that is idle."""
+        return now - self.deadline + self.limits.idle_s
 
     @property
     def is_waiting(self) -> bool:

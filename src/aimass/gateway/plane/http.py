@@ -73,6 +73,10 @@ class ReplyHead:
     length: int | None
     is_chunked: bool
 
+    def get(self, name: bytes) -> bytes:
+        """Return the first value of a header, empty without one."""
+        return next((value for key, value in self.headers if key == name), b"")
+
 
 class _Collector:
     """Receives what httptools finds in one head."""

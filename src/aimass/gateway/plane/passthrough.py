@@ -123,6 +123,7 @@ class Relay:
         connection = self._connection
         self._way.metrics.count("gateway_passthrough", (("code", str(reply.status)),))
         connection.is_replying = True
+        connection.is_endless = reply.get(b"content-type").startswith(b"text/event-stream")
         if reply.status == _SWITCHED:
             self._switch(reply)
             return

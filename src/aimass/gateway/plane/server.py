@@ -12,10 +12,11 @@ from collections.abc import AsyncIterator
 import uvloop
 
 from aimass.gateway.plane.connection import Connection
+from aimass.gateway.plane.draining import Port, drain
 from aimass.gateway.plane.watcher import Watcher
 from aimass.gateway.plane.worker import Worker
 from aimass.gateway.settings import GatewaySettings
-from aimass.kernel.errors import Conflict
+from aimass.infra.listening import open_listener
 
 _LOG = logging.getLogger(__name__)
 _BACKLOG = 2048
@@ -42,39 +43,31 @@ async def running(settings: GatewaySettings) -> AsyncIterator[tuple[Worker, int]
     loop = asyncio.get_running_loop()
     worker = Worker(settings, loop)
     watcher = Watcher(worker)
-    listener = _listen(settings)
+    listener = _listener(settings)
     await watcher.look()
-    server = await loop.create_server(lambda: Connection(worker), sock=listener, backlog=_BACKLOG)
+
+    def greet() -> Connection:
+        return Connection(worker)
+
+    server = await loop.create_server(greet, sock=listener, backlog=_BACKLOG)
+    door = Port(listener, server, greet, is_ours=settings.listen_fd < 0)
     port = watcher.port = listener.getsockname()[1]
     tasks = [loop.create_task(job()) for job in (watcher.run, worker.sweep, worker.sync, worker.flush_series)]
     _LOG.info("gateway worker %d serves on http://%s:%d", settings.worker, settings.host, port)
     try:
         yield worker, port
     finally:
-        server.close()
-        await worker.drain()
+        await drain(worker, door)
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
         worker.close()
 
 
-def _listen(settings: GatewaySettings) -> socket.socket:
-    """Open the public port; only several workers of one platform share it."""
-    family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
-    listener = socket.socket(family, socket.SOCK_STREAM)
-    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    if settings.workers > 1:
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
-    try:
-        listener.bind((settings.host, settings.port))
-    except OSError as reason:
-        listener.close()
-        raise Conflict(
-            f"port {settings.port} on {settings.host} cannot be used: {reason.strerror}",
-            field="port",
-            value=settings.port,
-            hint="stop the other program, or choose another port",
-        ) from reason
-    listener.setblocking(False)
-    return listener
+def _listener(settings: GatewaySettings) -> socket.socket:
+    """Return the public port: the one that was handed over, or a new one."""
+    if settings.listen_fd >= 0:
+        listener = socket.socket(fileno=settings.listen_fd)
+        listener.setblocking(False)
+        return listener
+    return open_listener(settings.host, settings.port, is_shared=settings.workers > 1)

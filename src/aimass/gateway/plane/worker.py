@@ -38,6 +38,13 @@ _SWEEP_S = 0.5
 _LOCAL = frozenset({b"/metrics", b"/healthz"})
 
 
+class _Forgetful(dict[bytes, Call]):
+    """Remembers nothing."""
+
+    def __setitem__(self, head: bytes, call: Call) -> None:
+        """Let it pass."""
+
+
 class Worker:
     """Everything that one gateway process holds."""
 
@@ -187,7 +194,7 @@ class Worker:
     def apply(self, snapshot: Snapshot) -> None:
         """Serve by this snapshot from now on."""
         self.snapshot = snapshot
-        self.calls = {}
+        self.forget_calls()
         self.control.use(snapshot.control_socket)
 
     async def sweep(self) -> None:
@@ -224,22 +231,9 @@ class Worker:
             await asyncio.sleep(self.settings.series_flush_s)
             flush_series(self.series, self.metrics, wall())
 
-    async def drain(self) -> None:
-        """Finish the requests that are under way, and let everybody go."""
-        self.is_draining = True
-        self.calls = {}
-        for connection in list(self.connections):
-            connection.keep = False
-            if connection.is_tunnel:
-                connection.abort()
-            elif connection.is_idle:
-                connection.close()
-                connection.written()
-        end = self.loop.time() + self.settings.drain_timeout_s
-        while self.connections and self.loop.time() < end:  # noqa: ASYNC110 a few looks at the end of a life
-            await asyncio.sleep(0.02)
-        for connection in list(self.connections):
-            connection.abort()
+    def forget_calls(self) -> None:
+        """Understand every head anew; while draining always, since each answer has to say that the connection ends."""
+        self.calls = _Forgetful() if self.is_draining else {}
 
     def close(self) -> None:
         """Write everything that is left."""
