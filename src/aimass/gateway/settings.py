@@ -38,6 +38,11 @@ class GatewaySettings:
         one address, as behind a proxy. When there is no room, those that wait for nothing go first.
     max_passthrough
         How many requests control has under way at a time, streams and WebSockets with them.
+    max_wait_s
+        How long a request that is answered in the worker itself may have waited behind those that came with it; later
+        ones are refused, so that a worker with too much to do answers some in time instead of all too late.
+    max_in_flight
+        How many requests of one endpoint a worker has under way in isolated workers at a time.
     max_buffered_bytes
         What all clients of a worker hold together in parts of heads and bodies, and in answers that they do not read.
     max_refused_bytes
@@ -72,6 +77,8 @@ class GatewaySettings:
     max_connections: int = 10_000
     max_connections_per_address: int = 0
     max_passthrough: int = 1000
+    max_wait_s: float = 1.0
+    max_in_flight: int = 1000
     max_buffered_bytes: int = 256 * _MIB
     min_bytes_per_s: float = 100.0
     max_refused_bytes: int = 64 * 1024

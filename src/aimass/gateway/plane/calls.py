@@ -68,6 +68,8 @@ class Asked:
         What the caller wants to tell the model besides its inputs.
     document
         The request as it was written, for the cheap path to learn from.
+    size
+        How many bytes it had.
     """
 
     decoded: Decoded
@@ -75,6 +77,7 @@ class Asked:
     id: str = ""
     parameters: dict[str, Any] = field(default_factory=dict[str, Any])
     document: dict[str, Any] | None = None
+    size: int = 0
 
 
 @dataclass(slots=True, kw_only=True)

@@ -94,7 +94,7 @@ class Connection(asyncio.Protocol):
 
     __slots__ = (
         "_body", "_buffer", "_counted", "_held", "_is_advancing", "_is_busy", "_is_closing", "_is_ended", "_pace", "_sink",
-        "_started", "_tunnel", "_unread", "_unsent", "address", "deadline", "host", "is_endless", "is_head", "is_lost", "is_replying", "keep", "limits", "out", "peer", "transport",
+        "_started", "_tunnel", "_unread", "_unsent", "address", "born", "deadline", "host", "is_endless", "is_head", "is_lost", "is_replying", "keep", "limits", "out", "peer", "transport",
     )  # fmt: skip
 
     def __init__(self, host: Host) -> None:
@@ -104,6 +104,7 @@ class Connection(asyncio.Protocol):
         self.out: list[bytes] = []
         self.peer = self.address = ""
         self.deadline = 0.0
+        self.born = host.now
         self.keep = True
         self.is_lost = False
         self.is_head = False

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Protocol
 
 from aimass.gateway.plane.connection import Connection
@@ -68,7 +68,8 @@ async def drain(host: Host, port: Port) -> None:
 
     Each answer says that the connection ends. For a moment new clients are still welcome, and those that asked a moment
     ago may ask once more: a connection that is closed between two requests can cost a request that is on its way. Then
-    the port closes, and what is under way is finished, as long as that does not take too long.
+    the port closes; those that have just come may ask, too, and what is under way is finished, as long as that does not
+    take too long.
     """
     settings, connections = host.settings, host.connections
     host.is_draining = True
@@ -82,12 +83,19 @@ async def drain(host: Host, port: Port) -> None:
             _let_go(connection)
     await _until_empty(host, settings.linger_s)
     await port.close()
-    for connection in list(connections):
-        if connection.is_idle:
-            _let_go(connection)
+    last_s = host.loop.time()
+    _let_idle_go([c for c in connections if c.born < last_s - settings.linger_s])
+    await _until_empty(host, settings.linger_s)
+    _let_idle_go(connections)
     await _until_empty(host, settings.drain_timeout_s)
     for connection in list(connections):
         connection.abort()
+
+
+def _let_idle_go(connections: Iterable[Connection]) -> None:
+    for connection in list(connections):
+        if connection.is_idle:
+            _let_go(connection)
 
 
 def _let_go(connection: Connection) -> None:

@@ -13,7 +13,8 @@ import orjson
 from aimass.gateway.plane.calls import Asked, Call, Caller, Read, Work
 from aimass.gateway.plane.connection import Connection
 from aimass.gateway.plane.decode import Decoded
-from aimass.gateway.plane.errors import WorkerFailed
+from aimass.gateway.plane.errors import Overloaded, WorkerFailed
+from aimass.gateway.plane.limits import Budget
 from aimass.gateway.plane.metrics import Metrics
 from aimass.gateway.plane.moments import RequestIds, wall
 from aimass.gateway.plane.payload import kept_inputs, kept_outputs
@@ -23,6 +24,8 @@ from aimass.gateway.plane.replies import OverHttp, ToNobody
 from aimass.gateway.plane.runtimes.single import SingleRow
 from aimass.gateway.plane.shadows import Given, ShadowStats
 from aimass.gateway.plane.snapshot import Deployment, Endpoint, Served
+from aimass.gateway.plane.under_way import UnderWay
+from aimass.gateway.settings import GatewaySettings
 from aimass.infra.segments import frame
 from aimass.kernel.errors import AimassError
 
@@ -33,8 +36,17 @@ _NOBODY = ToNobody()
 
 
 class Host(Protocol):
-    """What inference needs from the worker it runs in."""
+    """What inference needs from the worker it runs in.
 
+    Attributes
+    ----------
+    turn_ends
+        Until when (seconds since the epoch) requests that came in one turn of the loop are answered.
+    """
+
+    settings: GatewaySettings
+    budget: Budget
+    turn_ends: float
     metrics: Metrics
     records: SafeSegments
     is_draining: bool
@@ -50,6 +62,7 @@ class Inference:
     def __init__(self, host: Host) -> None:
         self._host = host
         self._new_id = RequestIds().new
+        self._under_way = UnderWay(host.settings.max_in_flight, host.budget)
         self._share = random.Random(random.SystemRandom().getrandbits(64)).random  # noqa: S311 a share of traffic
 
     def answer(self, connection: Connection, call: Call, body: bytes) -> None:
@@ -72,7 +85,7 @@ class Inference:
                 call,
                 OverHttp(connection),
                 deployment,
-                lambda package: call.dialect.read(call, body, package),
+                _reader(call, body),
                 (now, started),
                 body if single is not None and call.is_bare else None,
             )
@@ -89,6 +102,12 @@ class Inference:
 
     def _admit(self, call: Call, now: float) -> Deployment:
         """Let a request in, and choose who answers it."""
+        if now > self._host.turn_ends:
+            raise Overloaded(
+                "more requests wait here than can be answered in time",
+                allowed=f"at most {self._host.settings.max_wait_s:g} s in the queue",
+                hint="try again in a second, or start more gateway workers",
+            )
         call.key.admit(now)
         if call.version:
             return call.endpoint.of_version(call.version)
@@ -196,10 +215,11 @@ class Inference:
         timeout_s = endpoint.timeout_s
         if endpoint.rescue.after_s is not None and not work.rescue:
             timeout_s = min(timeout_s, endpoint.rescue.after_s)
-        work.deployment.loaded.runtime.start(
-            decoded.values,
-            decoded.rows,
-            timeout_s,
+        start = work.deployment.loaded.runtime.start
+        self._under_way.start(
+            endpoint,
+            work.asked.size,
+            lambda ended: start(decoded.values, decoded.rows, timeout_s, ended),
             lambda outputs, error: done(work, outputs, error),
         )
 
@@ -354,6 +374,17 @@ class Inference:
         stats = ShadowStats.of(self._host.metrics, (*labels, ("workspace", endpoint.workspace)))
         answered.stats[shadow.revision] = stats
         return stats
+
+
+def _reader(call: Call, body: bytes) -> Read:
+    """Return what reads a body when its deployment is known."""
+
+    def read(package: Package) -> Asked:
+        asked = call.dialect.read(call, body, package)
+        asked.size = len(body)
+        return asked
+
+    return read
 
 
 def _unexpected(call: Call) -> WorkerFailed:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import math
 import resource
 from collections import deque
 from collections.abc import Awaitable, Callable
@@ -55,6 +56,7 @@ class Worker:
         self.budget = Budget(settings.max_buffered_bytes)
         self.now = loop.time()
         self.is_draining = False
+        self.turn_ends = math.inf
         self.snapshot = Snapshot()
         self.calls: dict[bytes, Call] = {}
         self.metrics = Metrics()
@@ -155,9 +157,11 @@ class Worker:
         """Write what the connection has to say at the end of this turn, after the records."""
         if not self._dirty:
             self.loop.call_soon(self._end_turn)
+            self.turn_ends = wall() + self.settings.max_wait_s
         self._dirty.append(connection)
 
     def _end_turn(self) -> None:
+        self.turn_ends = math.inf
         self._write_records()
         dirty, self._dirty = self._dirty, []
         for connection in dirty:

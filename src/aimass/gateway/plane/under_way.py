@@ -1,0 +1,45 @@
+"""What is under way at the models: so many requests of one endpoint, and no more bytes than the worker may hold."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable
+from typing import Any
+
+from aimass.gateway.plane.errors import Overloaded
+from aimass.gateway.plane.limits import Budget
+from aimass.gateway.plane.runtimes.port import Done
+from aimass.gateway.plane.snapshot import Endpoint
+from aimass.kernel.errors import AimassError
+
+
+class UnderWay:
+    """Counts what models have been asked and have not answered yet.
+
+    Parameters
+    ----------
+    most
+        How many requests of one endpoint there may be.
+    """
+
+    def __init__(self, most: int, budget: Budget) -> None:
+        self._most = most
+        self._budget = budget
+        self._counts: Counter[str] = Counter()
+
+    def start(self, endpoint: Endpoint, size: int, start: Callable[[Done], None], done: Done) -> None:
+        """Start a request of so many bytes, or say to ``done`` that there are too many."""
+        counts, budget = self._counts, self._budget
+        if counts[endpoint.id] >= self._most or budget.held + size > budget.most:
+            text = f"endpoint {endpoint.name!r} has too much under way"
+            done(None, Overloaded(text, allowed=f"at most {self._most} requests"))
+            return
+        counts[endpoint.id] += 1
+        budget.take(size)
+
+        def ended(outputs: dict[str, Any] | None, error: AimassError | None) -> None:
+            counts[endpoint.id] -= 1
+            budget.take(-size)
+            done(outputs, error)
+
+        start(ended)
