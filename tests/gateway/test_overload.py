@@ -100,7 +100,7 @@ def test_an_isolated_model_that_stands_still_does_not_fill_the_gateway(
     body = oip([ROW] * 5000)
     size = len(request("POST", "/v2/models/slow/infer", body))
     alone.settings |= {"max_in_flight": 4} if limit == "requests" else {"max_buffered_bytes": 5 * size}
-    path = short / f"still-{limit}.sock"
+    path = short / f"still-{limit}" / "s"
     worker = ModelWorker(packages["python"], path)
     slow = endpoint("slow", deployment(packages["python"], "slow", runtime="python", socket=str(path)), timeout_s=60)
     alone.publish(snapshot(1, slow, endpoint("churn", deployment(packages["one"]))))

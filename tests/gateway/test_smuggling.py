@@ -230,7 +230,7 @@ def test_too_many_headers_get_431(gateway: Gateway) -> None:
 @pytest.fixture(scope="module")
 def mixed(packages: dict[str, Path], short: Path, gateway: Gateway) -> Iterator[Gateway]:
     """The gateway with an endpoint whose model runs in a process of its own."""
-    path = short / "mixed.sock"
+    path = short / "mixed" / "s"
     worker = ModelWorker(packages["python"], path)
     gateway.publish(
         snapshot(

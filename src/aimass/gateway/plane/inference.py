@@ -17,6 +17,7 @@ from aimass.gateway.plane.errors import Overloaded, WorkerFailed
 from aimass.gateway.plane.limits import Budget
 from aimass.gateway.plane.metrics import Metrics
 from aimass.gateway.plane.moments import RequestIds, wall
+from aimass.gateway.plane.package import Package
 from aimass.gateway.plane.payload import kept_inputs, kept_outputs
 from aimass.gateway.plane.policy import PARAMETER, trouble_of
 from aimass.gateway.plane.records import SafeSegments
