@@ -65,7 +65,8 @@ def up(data_dir: Path | None, port: int | None, host: str | None, *, quiet: bool
     """Start the platform and keep it alive until Ctrl-C."""
     settings = read_settings(data_dir, host, port)
     began = time.monotonic()
-    supervisor, administrator = start(settings)
+    with progress("starting", quiet=quiet):
+        supervisor, administrator = start(settings)
     if not quiet:
         click.echo(f"AI Mass is ready after {time.monotonic() - began:.1f} s: http://{settings.host}:{settings.port}")
         click.echo(f"data directory: {settings.data_dir}")

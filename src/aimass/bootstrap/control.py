@@ -19,6 +19,7 @@ import uvicorn
 from anyio import to_thread
 from fastapi import FastAPI
 
+from aimass.access import Access
 from aimass.bootstrap.identity import Identity
 from aimass.bootstrap.logs import set_up_logs
 from aimass.bootstrap.loops import Loops
@@ -58,6 +59,7 @@ def create_control(platform: Platform) -> FastAPI:
         cases=list(platform.cases()),
         apis=[load(c.api) for c in platform.capabilities if c.api],
         ready=lambda: bool(ready),
+        has_workspace=platform.registry.get(Access).has_workspace,
         lifespan=lifespan,
     )
     app = create_app(parts)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Mapping
 
@@ -9,7 +10,7 @@ import click
 
 from aimass._version import __version__
 from aimass.kernel.capability import load
-from aimass.kernel.errors import AimassError
+from aimass.kernel.errors import AimassError, Failed
 
 
 class Tree(click.Group):
@@ -69,13 +70,10 @@ def run(local: Mapping[str, str], arguments: list[str] | None = None) -> int:
     except click.ClickException as wrong:
         wrong.show()
         return wrong.exit_code
-    except click.Abort:
+    except (click.Abort, KeyboardInterrupt):
         return 130
-    except AimassError as error:
-        _complain(error)
-        return 1
-    except KeyboardInterrupt:
-        return 130
+    except (AimassError, OSError) as error:
+        return _complain(error)
     return code if isinstance(code, int) else 0  # click returns the code of a command that exits by itself
 
 
@@ -86,9 +84,18 @@ def _version(ctx: click.Context, param: click.Parameter, value: object) -> None:
         ctx.exit()
 
 
-def _complain(error: AimassError) -> None:
+def _complain(error: AimassError | OSError) -> int:
+    """Say on standard error what is wrong, and the way out."""
+    if isinstance(error, BrokenPipeError):
+        os.dup2(
+            os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno()
+        )  # nobody reads any more: nothing is left to flush
+        return 1
+    if isinstance(error, OSError):
+        error = Failed(f"{error.filename or 'the system'}: {error.strerror or error}")
     print(f"error: {error.message}", file=sys.stderr)  # noqa: T201 the terminal is where errors belong
     for name in ("allowed", "hint"):
-        text = getattr(error, name)
-        if text:
+        text = str(getattr(error, name) or "")
+        if text and text not in error.message:
             print(f"  {name}: {text}", file=sys.stderr)  # noqa: T201
+    return 1

@@ -32,7 +32,10 @@ class Connection:
 
 
 def connection_options(command: click.Command) -> click.Command:
-    """Add ``--url``, ``--key``, ``--workspace`` and ``--json`` to a command, whatever its own values are called."""
+    """Add ``--url``, ``--api-key``, ``--workspace`` and ``--json`` to a command, whatever its own values are called.
+
+    ``--key`` means the same as ``--api-key`` in the commands that have no other key.
+    """
     inner = command.callback
     if inner is None:
         return command
@@ -44,10 +47,15 @@ def connection_options(command: click.Command) -> click.Command:
         return inner(connection=connection, **values)
 
     command.callback = callback
+    taken = {name for param in command.params for name in param.opts}
+
+    def free(*names: str) -> list[str]:
+        return [name for name in names if name not in taken]
+
     command.params += [
-        click.Option(["--url", _OWN + "url"], help="Address of the platform [env AIMASS_URL]."),
-        click.Option(["--key", _OWN + "key"], help="API key [env AIMASS_KEY]."),
-        click.Option(["--workspace", "-w", _OWN + "workspace"], help="Workspace [env AIMASS_WORKSPACE]."),
-        click.Option(["--json", _OWN + "as_json"], is_flag=True, help="Print JSON for programs."),
+        click.Option([*free("--url"), _OWN + "url"], help="Address of the platform [env AIMASS_URL]."),
+        click.Option([*free("--api-key", "--key"), _OWN + "key"], help="API key [env AIMASS_KEY]."),
+        click.Option([*free("--workspace", "-w"), _OWN + "workspace"], help="Workspace [env AIMASS_WORKSPACE]."),
+        click.Option([*free("--json"), _OWN + "as_json"], is_flag=True, help="Print JSON for programs."),
     ]
     return command

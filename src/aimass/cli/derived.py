@@ -9,9 +9,9 @@ import click
 import orjson
 
 from aimass.cli.connect import Connection, connection_options
-from aimass.cli.follow import follow
+from aimass.cli.follow import follow, send
 from aimass.cli.show import show
-from aimass.client import OPERATIONS, Operation, Param, build
+from aimass.client import OPERATIONS, Operation, Param
 
 _TYPES: dict[str, click.ParamType] = {"str": click.STRING, "int": click.INT, "float": click.FLOAT, "bool": click.BOOL}
 
@@ -28,9 +28,10 @@ class JsonType(click.ParamType):
         """Read the JSON text."""
         if not isinstance(value, str):
             return value
-        text = Path(value[1:]).read_text() if value.startswith("@") else value
         try:
-            return orjson.loads(text)
+            return orjson.loads(Path(value[1:]).read_bytes() if value.startswith("@") else value)
+        except OSError as reason:
+            self.fail(f"{value[1:]!r} cannot be read: {reason.strerror}", param, ctx)
         except orjson.JSONDecodeError as reason:
             self.fail(f"{value[:60]!r} is no JSON: {reason}", param, ctx)
 
@@ -79,12 +80,9 @@ def _run(operation: Operation) -> Any:
         wait = values.pop("wait", False)
         given = {k: (list(v) or None) if isinstance(v, tuple) else v for k, v in values.items()}
         with connection.open() as client:
-            request = build(operation, given, client.workspace)
-            reply = client.transport.json(
-                operation.method, request.path, query=request.query, body=request.body, headers=request.headers
-            )
+            reply = send(client, operation, given)
             if wait and isinstance(reply, dict):
-                reply = follow(client, reply, quiet=connection.as_json)
+                reply = follow(client, operation, given, reply, quiet=connection.as_json)
             show(reply if reply is not None else {"done": operation.summary}, as_json=connection.as_json)
 
     return callback

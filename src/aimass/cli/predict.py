@@ -10,8 +10,9 @@ import click
 import orjson
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
+from aimass.cli.calling import predict as call
 from aimass.cli.connect import Connection, connection_options
-from aimass.cli.show import console, show
+from aimass.cli.show import cell, console, show
 
 if TYPE_CHECKING:
     from aimass.client import Client
@@ -22,7 +23,9 @@ _OF_DATASETS = ("to", "dataset_version", "model_version", "alias", "columns", "k
 @click.argument("endpoint")
 @click.option("--row", "rows", multiple=True, help="A row as JSON: '{\"tenure\": 3, ...}'; may be repeated.")
 @click.option(
-    "--file", type=click.Path(exists=True, path_type=Path), help="Rows as JSON lines; '-' reads standard input."
+    "--file",
+    type=click.Path(exists=True, dir_okay=False, allow_dash=True, path_type=Path),
+    help="Rows as JSON lines; '-' reads standard input.",
 )
 @click.option("--request-id", help="Your own id of the request; feedback refers to it.")
 @click.option("--dataset", help="Score this dataset as a job; the predictions become a version of the dataset --to.")
@@ -54,17 +57,31 @@ def _predict(
     strange = [name for name in _OF_DATASETS if batch[name] not in (None, ())]
     if strange:
         raise click.UsageError(f"--{strange[0].rstrip('s').replace('_', '-')} needs --dataset")
-    lines = list(rows)
-    if file is not None:
-        lines += [line for line in file.read_text().splitlines() if line.strip()]
-    elif not rows:
-        lines = [line for line in sys.stdin if line.strip()]
+    values = [_row(line) for line in _lines(rows, file)]
+    with connection.open() as client:
+        answers = call(client, endpoint, values, request_id)
+    show(answers if connection.as_json else [_readable(answer) for answer in answers], as_json=connection.as_json)
+
+
+def _readable(answer: Any) -> dict[str, Any]:
+    """Put what the model says first."""
+    outputs = {name: cell(value) for name, value in answer.outputs.items()}
+    return {**outputs, "model": answer.model, "request_id": answer.request_id}
+
+
+def _lines(rows: tuple[str, ...], file: Path | None) -> list[str]:
+    if file is None and not rows and sys.stdin.isatty():
+        raise click.UsageError("nothing to score: give --row or --file, or send JSON lines to standard input")
+    piped = str(file) == "-" or (file is None and not rows)
+    kept = sys.stdin.read() if piped else file.read_text("utf-8") if file is not None else ""
+    return [*rows, *(line for line in kept.splitlines() if line.strip())]
+
+
+def _row(line: str) -> Any:
     try:
-        values = [orjson.loads(line) for line in lines]
+        return orjson.loads(line)
     except orjson.JSONDecodeError as reason:
         raise click.UsageError(f"a row is no JSON: {reason}") from reason
-    with connection.open() as client:
-        show(client.predict(endpoint, values, request_id=request_id), as_json=connection.as_json)
 
 
 def _score(scorer: str, connection: Connection, batch: dict[str, Any]) -> None:
@@ -88,7 +105,7 @@ def _score(scorer: str, connection: Connection, batch: dict[str, Any]) -> None:
 def _followed(client: Client, scorer: str, batch: dict[str, Any], wish: dict[str, Any], *, quiet: bool) -> Any:
     """Score with a progress bar that tells rows and rows a second."""
     columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.fields[rate]}"), TimeElapsedColumn())
-    with Progress(*columns, console=console, transient=True, disable=quiet) as bar:
+    with Progress(*columns, console=console, transient=True, disable=quiet or not console.is_terminal) as bar:
         task = bar.add_task(f"{batch['dataset']} → {batch['to']}", total=1.0, rate="")
 
         def tell(now: Any) -> None:

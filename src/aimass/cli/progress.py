@@ -14,6 +14,6 @@ from aimass.cli.show import console
 def progress(title: str, *, quiet: bool) -> Iterator[Callable[[float, str], None]]:
     """Show a bar until the end of the block; give the function that moves it: a share of the whole and a note."""
     columns = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn())
-    with Progress(*columns, console=console, transient=True, disable=quiet) as bar:
+    with Progress(*columns, console=console, transient=True, disable=quiet or not console.is_terminal) as bar:
         task = bar.add_task(title, total=1.0)
         yield lambda share, note: bar.update(task, completed=share, description=f"{title}: {note}" if note else title)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import sys
 from datetime import datetime
 from typing import Any
 
@@ -12,7 +13,9 @@ from rich.table import Table
 
 from aimass.kernel.clock import instant
 
-console = Console(highlight=False)
+_WIDE = 2000  # where nobody looks, a row is a line
+console = Console(highlight=False, width=None if sys.stdout.isatty() else _WIDE)
+_WHOLE = frozenset({"id", "slug", "name", "number", "state"})
 _HIDDEN = frozenset({"version", "workspace"})
 _MAX_COLUMNS = 8
 _MAX_CELL = 60
@@ -67,10 +70,19 @@ def show(result: Any, *, as_json: bool) -> None:
             console.print(f"[dim]more: --cursor {value['next']}[/dim]")
     elif isinstance(value, list):
         _rows(value)
+    elif isinstance(value, dict) and isinstance(value.get("lines"), list):
+        _log(value)
     elif isinstance(value, dict):
         _facts(value)
     elif value is not None:
         console.print(cell(value), markup=False)
+
+
+def _log(value: dict[str, Any]) -> None:
+    for line in value["lines"]:
+        console.print(line["text"], markup=False)
+    if not value.get("is_complete", True):
+        console.print(f"[dim]more: --after {value['next']}[/dim]")
 
 
 def _rows(items: list[Any]) -> None:
@@ -84,7 +96,7 @@ def _rows(items: list[Any]) -> None:
     names = [n for n in items[0] if n not in _HIDDEN and any(not isinstance(i.get(n), dict | list) for i in items)]
     table = Table(box=None, header_style="bold", pad_edge=False)
     for name in names[:_MAX_COLUMNS]:
-        table.add_column(name, overflow="fold")
+        table.add_column(name, overflow="fold", no_wrap=name in _WHOLE)
     for item in items:
         table.add_row(*[cell(item.get(n)) for n in names[:_MAX_COLUMNS]])
     console.print(table)

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from aimass.client.client import AsyncClient, Client
     from aimass.client.operations import Operation, Param
     from aimass.client.request import build
-    from aimass.client.settings import ClientSettings, save_settings
+    from aimass.client.settings import ClientSettings, KeptKey, keep_key, kept_key, save_settings
     from aimass.client.transport import Transport
     from aimass.client.verbs import ReleaseOrder
 
@@ -21,12 +21,15 @@ __getattr__, __dir__ = door(
         "AsyncClient": "aimass.client.client",
         "Client": "aimass.client.client",
         "ClientSettings": "aimass.client.settings",
+        "KeptKey": "aimass.client.settings",
         "OPERATIONS": "aimass.client.catalog",
         "Operation": "aimass.client.operations",
         "Param": "aimass.client.operations",
         "ReleaseOrder": "aimass.client.verbs",
         "Transport": "aimass.client.transport",
         "build": "aimass.client.request",
+        "keep_key": "aimass.client.settings",
+        "kept_key": "aimass.client.settings",
         "save_settings": "aimass.client.settings",
     },
 )
@@ -35,10 +38,13 @@ __all__ = [
     "AsyncClient",
     "Client",
     "ClientSettings",
+    "KeptKey",
     "Operation",
     "Param",
     "ReleaseOrder",
     "Transport",
     "build",
+    "keep_key",
+    "kept_key",
     "save_settings",
 ]

@@ -1309,7 +1309,7 @@ OPERATIONS: dict[str, Operation] = {
                 help="makes it happen once, however often it is asked",
             ),
         ),
-        progress=True,
+        progress="cluster.get_job",
     ),
     "collector.start_collection": Operation(
         name="collector.start_collection",
@@ -1332,7 +1332,7 @@ OPERATIONS: dict[str, Operation] = {
                 help="makes it happen once, however often it is asked",
             ),
         ),
-        progress=True,
+        progress="collector.get_collection",
     ),
     "gateway.get_gateway": Operation(
         name="gateway.get_gateway",
@@ -1757,7 +1757,7 @@ OPERATIONS: dict[str, Operation] = {
             ),
             Param(name="key", where="body", kind="str", required=False, help="the same key again starts nothing new"),
         ),
-        progress=True,
+        progress="cluster.get_job",
     ),
     "lake.preview_rows": Operation(
         name="lake.preview_rows",
@@ -2868,7 +2868,7 @@ OPERATIONS: dict[str, Operation] = {
             Param(name="model", where="path", kind="str", help="slug of the model"),
             Param(name="number", where="path", kind="int", help="number of the version"),
         ),
-        progress=True,
+        progress="models.get_review",
     ),
     "monitoring.ack_alert": Operation(
         name="monitoring.ack_alert",
@@ -3730,6 +3730,7 @@ OPERATIONS: dict[str, Operation] = {
             Param(name="resources", where="body", kind="json", required=False),
             Param(name="reason", where="body", kind="str", required=False, default="", help="why; kept in the history"),
         ),
+        progress="serving.get_endpoint",
     ),
     "serving.deploy_model": Operation(
         name="serving.deploy_model",
@@ -3759,6 +3760,7 @@ OPERATIONS: dict[str, Operation] = {
             ),
             Param(name="reason", where="body", kind="str", required=False, default="", help="why; kept in the history"),
         ),
+        progress="serving.get_endpoint",
     ),
     "serving.get_endpoint": Operation(
         name="serving.get_endpoint",
@@ -4225,7 +4227,7 @@ OPERATIONS: dict[str, Operation] = {
             Param(name="slots", where="body", kind="int", required=False, default=1, help="threads that score"),
             Param(name="key", where="body", kind="str", required=False, help="the same key again is the same scoring"),
         ),
-        progress=True,
+        progress="serving.get_scoring",
     ),
     "serving.stop_deployment": Operation(
         name="serving.stop_deployment",
@@ -4442,7 +4444,7 @@ OPERATIONS: dict[str, Operation] = {
                 help="makes it happen once, however often it is asked",
             ),
         ),
-        progress=True,
+        progress="training.get_split",
     ),
     "training.delete_experiment": Operation(
         name="training.delete_experiment",
@@ -4491,7 +4493,7 @@ OPERATIONS: dict[str, Operation] = {
                 help="part of the split",
             ),
         ),
-        progress=True,
+        progress="training.get_evaluation",
     ),
     "training.get_evaluation": Operation(
         name="training.get_evaluation",
@@ -4817,7 +4819,7 @@ OPERATIONS: dict[str, Operation] = {
                 help="makes it happen once, however often it is asked",
             ),
         ),
-        progress=True,
+        progress="training.get_run",
     ),
     "training.tag_run": Operation(
         name="training.tag_run",

@@ -35,7 +35,7 @@ class Client(Groups):
     url
         Address; default: ``AIMASS_URL``, what ``aimass login`` saved, or ``http://127.0.0.1:8800``.
     key
-        API key; default: ``AIMASS_KEY`` or the saved one.
+        API key; default: ``AIMASS_KEY`` or the saved one; an empty text sends none.
     workspace
         Used by every operation that names none.
 
@@ -52,7 +52,7 @@ class Client(Groups):
     ) -> None:
         settings = read_settings()
         self.workspace = workspace or settings.workspace
-        self.transport = Transport(url or settings.url, key or settings.key, timeout_s=timeout_s)
+        self.transport = Transport(url or settings.url, settings.key if key is None else key, timeout_s=timeout_s)
         self._endpoints: dict[str, Endpoint] = {}
         super().__init__(self.transport, self.workspace)
 
@@ -191,7 +191,7 @@ class AsyncClient(AsyncGroups):
     ) -> None:
         settings = read_settings()
         self.workspace = workspace or settings.workspace
-        self.transport = AsyncTransport(url or settings.url, key or settings.key, timeout_s=timeout_s)
+        self.transport = AsyncTransport(url or settings.url, settings.key if key is None else key, timeout_s=timeout_s)
         super().__init__(self.transport, self.workspace)
 
     async def close(self) -> None:

@@ -35,4 +35,4 @@ class Operation:
     summary: str
     help: str
     params: tuple[Param, ...] = ()
-    progress: bool = False
+    progress: str = ""

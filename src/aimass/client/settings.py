@@ -3,10 +3,16 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 import orjson
+
+from aimass.kernel.clock import instant, parse_instant
+from aimass.kernel.errors import Invalid
 
 DEFAULT_URL = "http://127.0.0.1:8800"
 
@@ -27,8 +33,7 @@ def config_path() -> Path:
 
 def read_settings() -> ClientSettings:
     """Read the environment (``AIMASS_URL``, ``AIMASS_KEY``, ``AIMASS_WORKSPACE``) over the saved file."""
-    path = config_path()
-    saved = orjson.loads(path.read_bytes()) if path.exists() else {}
+    saved = _saved(config_path())
     return ClientSettings(
         url=os.environ.get("AIMASS_URL") or saved.get("url") or DEFAULT_URL,
         key=os.environ.get("AIMASS_KEY") or saved.get("key"),
@@ -36,13 +41,51 @@ def read_settings() -> ClientSettings:
     )
 
 
+def _saved(path: Path) -> dict[str, Any]:
+    try:
+        return dict(orjson.loads(path.read_bytes())) if path.exists() else {}
+    except (ValueError, TypeError) as reason:
+        raise Invalid(f"{path} is damaged: {reason}", value=str(path), hint="write it again: aimass login") from reason
+
+
 def save_settings(settings: ClientSettings) -> Path:
     """Keep address and key for later commands, readable by the owner alone."""
     path = config_path()
+    _write(path, {"url": settings.url, "key": settings.key, "workspace": settings.workspace})
+    return path
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KeptKey:
+    """An API key that was made for a while, beside the file of ``aimass login``.
+
+    ``about`` is a hash of who made it where.
+    """
+
+    about: str
+    text: str
+    until: datetime
+
+
+def kept_key(about: str, now: datetime) -> str | None:
+    """Return a kept key that still works."""
+    entry = _saved(_keys_path()).get(about)
+    return str(entry["text"]) if entry and parse_instant(entry["until"]) > now else None
+
+
+def keep_key(key: KeptKey, now: datetime) -> None:
+    """Keep a key, and forget those whose time is over."""
+    live = {about: e for about, e in _saved(_keys_path()).items() if parse_instant(e["until"]) > now}
+    _write(_keys_path(), {**live, key.about: {"text": key.text, "until": instant(key.until)}})
+
+
+def _keys_path() -> Path:
+    return config_path().with_name("keys.json")
+
+
+def _write(path: Path, values: Mapping[str, Any]) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
-    values = {"url": settings.url, "key": settings.key, "workspace": settings.workspace}
     new = path.with_suffix(".new")
     new.touch(mode=0o600)
     new.write_bytes(orjson.dumps(values))
     new.replace(path)
-    return path

@@ -58,7 +58,7 @@ class Transport:
         headers = {"Accept": "application/json"}
         if key:
             headers["Authorization"] = f"Bearer {key}"
-        self.url = url.rstrip("/")
+        self.url, self.key = url.rstrip("/"), key
         self.http = httpx2.Client(base_url=self.url, headers=headers, timeout=timeout_s, verify=verify)
 
     def send(self, method: str, path: str, **options: Any) -> httpx2.Response:

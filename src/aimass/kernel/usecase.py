@@ -31,7 +31,7 @@ class UseCase:
     cli
         The words after ``aimass``; empty when there is no command.
     progress
-        True when the result is a job or a pipeline run to wait for.
+        The use case that shows how far the result is, ``<room>.<method>``, for what goes on after the answer.
     """
 
     name: str
@@ -44,7 +44,7 @@ class UseCase:
     summary: str
     help: str
     function: Callable[..., Any]
-    progress: bool = False
+    progress: str = ""
 
     @property
     def hints(self) -> dict[str, Any]:
@@ -69,7 +69,7 @@ def use_case(
     cli: str = "",
     on: str | None = None,
     status: int = 200,
-    progress: bool = False,
+    progress: str = "",
 ) -> Callable[[F], F]:
     """Declare a service method ``(self, who, command)`` as a use case, and guard it by its permission.
 

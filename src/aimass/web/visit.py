@@ -20,6 +20,7 @@ from aimass.kernel.capability import load
 from aimass.kernel.errors import AimassError, Failed, Invalid, NotFound, Unauthenticated
 from aimass.kernel.ids import new_id
 from aimass.kernel.principal import Principal
+from aimass.web.api.callers import require_workspace
 from aimass.web.console import Console
 from aimass.web.session import require_csrf
 
@@ -124,6 +125,7 @@ def visit(request: Request) -> PageVisit:
     workspace = console.workspace(request)
     if request.path_params.get("workspace") and not who.knows(workspace):
         raise NotFound(f"there is no workspace {workspace!r}", field="workspace", value=workspace)
+    require_workspace(request, who)
     return PageVisit(request=request, console=console, who=who, workspace=workspace)
 
 

@@ -44,7 +44,7 @@ _ENDPOINT = "endpoint:"
 class Services(Part):
     """Accounts for machines."""
 
-    @use_case("POST /workspaces/{workspace}/services", permission="access.manage", cli="services create", status=201)
+    @use_case("POST /workspaces/{workspace}/services", permission="access.manage", cli="accounts create", status=201)
     def create_service(self, who: Principal, command: CreateService) -> Service:
         """Make a service account."""
         name = clean_name(command.name)
@@ -60,7 +60,7 @@ class Services(Part):
                 give(change, GiveRole(workspace=command.workspace, role=command.role, service=slug))
             return _service(find_service(change.conn, command.workspace, slug))
 
-    @use_case("GET /workspaces/{workspace}/services", permission="access.read", cli="services list")
+    @use_case("GET /workspaces/{workspace}/services", permission="access.read", cli="accounts list")
     def list_services(self, who: Principal, command: ListServices) -> Page[Service]:
         """List the service accounts of a workspace."""
         del who
@@ -70,12 +70,16 @@ class Services(Part):
         page = page_of(found, command.limit, lambda row: row.slug)
         return Page(items=[_service(row) for row in page.items], next=page.next)
 
-    @use_case("POST /workspaces/{workspace}/services/{service}/disable", permission="access.manage")
+    @use_case(
+        "POST /workspaces/{workspace}/services/{service}/disable", permission="access.manage", cli="accounts disable"
+    )
     def disable_service(self, who: Principal, command: OneService) -> Service:
         """Stop all keys of a service account until it is enabled again."""
         return self._switch(who, command, on=False)
 
-    @use_case("POST /workspaces/{workspace}/services/{service}/enable", permission="access.manage")
+    @use_case(
+        "POST /workspaces/{workspace}/services/{service}/enable", permission="access.manage", cli="accounts enable"
+    )
     def enable_service(self, who: Principal, command: OneService) -> Service:
         """Let the keys of a service account work again."""
         return self._switch(who, command, on=True)
@@ -83,7 +87,7 @@ class Services(Part):
     @use_case(
         "DELETE /workspaces/{workspace}/services/{service}",
         permission="access.manage",
-        cli="services remove",
+        cli="accounts remove",
         status=204,
     )
     def remove_service(self, who: Principal, command: OneService) -> None:

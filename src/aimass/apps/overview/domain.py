@@ -222,9 +222,11 @@ class ApplySpecs:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SpecChange:
-    """What applying one document does."""
+    """What applying one document does: create, change or none, and the fields that differ with both their values."""
 
     kind: str
     name: str
     action: str
     fields: list[str] = field(default_factory=list[str])
+    before: dict[str, Any] = field(default_factory=dict[str, Any])
+    after: dict[str, Any] = field(default_factory=dict[str, Any])

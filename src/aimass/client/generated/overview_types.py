@@ -9,12 +9,14 @@ from typing import Any, Literal
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SpecChange:
-    """What applying one document does."""
+    """What applying one document does: create, change or none, and the fields that differ with both their values."""
 
     kind: str
     name: str
     action: str
     fields: list[str] = field(default_factory=list)
+    before: dict[str, Any] = field(default_factory=dict)
+    after: dict[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

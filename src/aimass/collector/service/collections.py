@@ -51,7 +51,7 @@ class Collections(Sources):
         cli="sources collect",
         on="source",
         status=201,
-        progress=True,
+        progress="collector.get_collection",
     )
     def start_collection(self, who: Principal, command: StartCollection) -> Collection:
         """Collect an upload as a job; one commit carries the rows, so a repeated or killed job never doubles them."""

@@ -55,7 +55,7 @@ class Collector(Collections, Uploads):
         cli="quarantine replay",
         on="dataset",
         status=201,
-        progress=True,
+        progress="cluster.get_job",
     )
     def replay_quarantine(self, who: Principal, command: ReplayQuarantine) -> Job:
         """Read rows of the quarantine again, mended or by the types pinned since; each goes into the dataset once."""

@@ -109,7 +109,9 @@ class Versions(Datasets):
         told = self._call("maintain:diff", args, _DIFF_S)
         return Difference(dataset=row.slug, base=base.number, head=head.number, **told)
 
-    @use_case(f"POST {_PATH}", permission="lake.edit", cli="data make", on="dataset", status=201, progress=True)
+    @use_case(
+        f"POST {_PATH}", permission="lake.edit", cli="data make", on="dataset", status=201, progress="cluster.get_job"
+    )
     def make_version(self, who: Principal, command: MakeVersion) -> Job:
         """Make a new version from a SELECT over datasets, as a job."""
         used = [s for s in self.readable(who, command.workspace, "lake.use") if s in command.sql.lower()]

@@ -50,7 +50,7 @@ class Reviews(Part):
         cli="models review",
         on="model",
         status=202,
-        progress=True,
+        progress="models.get_review",
     )
     def submit_review(self, who: Principal, command: OneVersion) -> Review:
         """Let a version be reviewed; while a review is open, that one is returned."""

@@ -36,6 +36,7 @@ class Deployments(Endpoints):
         permission="serving.edit",
         on="endpoint",
         cli="services deploy",
+        progress="serving.get_endpoint",
     )
     def deploy(self, who: Principal, command: Deploy) -> Endpoint:
         """Deploy a model on an endpoint; the same again changes nothing.
@@ -55,7 +56,12 @@ class Deployments(Endpoints):
             self._deploy(change, command, target, alias)
         return self._told(command.workspace, command.endpoint)
 
-    @use_case("POST /workspaces/{workspace}/models/{model}/deploy", permission="serving.edit", cli="deploy")
+    @use_case(
+        "POST /workspaces/{workspace}/models/{model}/deploy",
+        permission="serving.edit",
+        cli="deploy",
+        progress="serving.get_endpoint",
+    )
     def deploy_model(self, who: Principal, command: DeployModel) -> Endpoint:
         """Serve a model on the endpoint of its name, which is made when it is missing."""
         slug = command.endpoint or command.model

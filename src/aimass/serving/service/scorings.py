@@ -35,7 +35,9 @@ class Scorings(ScoringOrders):
         """Show what a scoring would do: which version scores which rows, from which columns, and what is wrong."""
         return self._order(who, command).plan
 
-    @use_case(f"POST {_PATH}", permission="serving.use", cli="scorings start", status=202, progress=True)
+    @use_case(
+        f"POST {_PATH}", permission="serving.use", cli="scorings start", status=202, progress="serving.get_scoring"
+    )
     def start_scoring(self, who: Principal, command: StartScoring) -> Scoring:
         """Score a dataset version as a job; the predictions become a version of another dataset.
 

@@ -109,7 +109,7 @@ class Results(Runs):
         permission="training.edit",
         cli="train evaluate",
         status=202,
-        progress=True,
+        progress="training.get_evaluation",
     )
     def evaluate_run(self, who: Principal, command: EvaluateRun) -> Evaluation:
         """Evaluate the exported file of a run on a part of its split; a part is evaluated once."""

@@ -42,7 +42,11 @@ class Runs(Part):
     """One training of one recipe on one split."""
 
     @use_case(
-        "POST /workspaces/{workspace}/runs", permission="training.edit", cli="train start", status=202, progress=True
+        "POST /workspaces/{workspace}/runs",
+        permission="training.edit",
+        cli="train start",
+        status=202,
+        progress="training.get_run",
     )
     def start_run(self, who: Principal, command: StartRun) -> Run:
         """Train a recipe on a split, as a job in a process of its own."""

@@ -51,7 +51,7 @@ class Splits(Part):
         permission="training.edit",
         cli="train split",
         status=202,
-        progress=True,
+        progress="training.get_split",
     )
     def create_split(self, who: Principal, command: CreateSplit) -> Split:
         """Split a dataset version into train, validation, test and future rows."""

@@ -16,7 +16,7 @@ from aimass._version import __version__
 from aimass.kernel.errors import NotFound
 from aimass.kernel.registry import Registry
 from aimass.kernel.usecase import UseCase
-from aimass.web.api.callers import Authenticate
+from aimass.web.api.callers import Authenticate, HasWorkspace
 from aimass.web.api.derive import UseCaseRoutes
 from aimass.web.api.live import router as live_router
 from aimass.web.api.problems import error_response, install_problems
@@ -36,6 +36,7 @@ class AppParts:
     pages: Sequence[APIRouter] = ()
     mounts: Sequence[tuple[str, Any]] = ()
     ready: Callable[[], bool] = lambda: True
+    has_workspace: HasWorkspace | None = None
     lifespan: Lifespan | None = None
     state: dict[str, Any] = field(default_factory=dict[str, Any])
 
@@ -52,6 +53,7 @@ def create_app(parts: AppParts) -> FastAPI:
     )
     app.state.registry = parts.registry
     app.state.authenticate = parts.authenticate
+    app.state.has_workspace = parts.has_workspace
     for name, value in parts.state.items():
         setattr(app.state, name, value)
     install_problems(app)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import Any
 
 from sqlalchemy import or_, select
@@ -24,7 +25,7 @@ from aimass.apps.overview.service.situation import Situations
 from aimass.infra.database import Database, events_log, lineage_edges
 from aimass.infra.search import Search
 from aimass.kernel.capability import Capabilities, load
-from aimass.kernel.errors import Invalid
+from aimass.kernel.errors import Conflict, Invalid, NotFound
 from aimass.kernel.principal import ANYWHERE, Principal
 from aimass.kernel.registry import Registry
 from aimass.kernel.usecase import SIGNED_IN, use_case
@@ -137,13 +138,40 @@ class Overview(Situations):
                 )
             if not isinstance(document.get("name"), str):
                 raise Invalid("a document needs a name", field="name", value=document.get("name"))
-        changes = []
         order = {name: number for number, name in enumerate(kinds)}
-        for document in sorted(command.documents, key=lambda d: order[d["kind"]]):
-            kind = kinds[document["kind"]]
-            action, fields = kind.apply(self._registry, who, command.workspace, document, dry_run=command.dry_run)
-            changes.append(SpecChange(kind=document["kind"], name=document["name"], action=action, fields=fields))
-        return changes
+        wanted = sorted(command.documents, key=lambda d: order[d["kind"]])
+        for document in (
+            () if command.dry_run else wanted
+        ):  # one that breaks a rule is refused before another one counts
+            with suppress(NotFound, Conflict):  # it may need what an earlier document makes
+                self._apply(who, command, document, dry_run=True)
+        present = {
+            name: kinds[name].export(self._registry, who, command.workspace) for name in {d["kind"] for d in wanted}
+        }
+        return [
+            _change(document, present[document["kind"]], *self._apply(who, command, document, dry_run=command.dry_run))
+            for document in wanted
+        ]
+
+    def _apply(
+        self, who: Principal, command: ApplySpecs, document: dict[str, Any], *, dry_run: bool
+    ) -> tuple[str, list[str]]:
+        kind = self._kinds()[document["kind"]]
+        return kind.apply(self._registry, who, command.workspace, document, dry_run=dry_run)
 
     def _kinds(self) -> dict[str, Any]:
         return {name: load(face) for c in self._registry.get(Capabilities) for name, face in c.kinds.items()}
+
+
+def _change(document: dict[str, Any], present: list[dict[str, Any]], action: str, fields: list[str]) -> SpecChange:
+    """Tell what applying a document does, with the values that differ."""
+    name = document["name"]
+    before = next((known for known in present if known["name"] == name), {})
+    return SpecChange(
+        kind=document["kind"],
+        name=name,
+        action=action,
+        fields=fields,
+        before={field: before[field] for field in fields if field in before},
+        after={field: document[field] for field in fields if field in document},
+    )
