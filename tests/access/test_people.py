@@ -119,7 +119,7 @@ def test_a_lost_password_is_set_anew_by_a_link_of_an_administrator(
     eve = person("eve")
     access.forgot_password(ANONYMOUS, ForgotPassword(name="eve"))
     access.forgot_password(ANONYMOUS, ForgotPassword(name="nobody"))
-    assert [w["kind"] for w in access.waiting_people(admin)] == ["forgotten"]
+    assert [w.kind for w in access.waiting_people(admin)] == ["forgotten"]
     link = access.create_reset_link(admin, OneUser(user="eve"))
     access.reset_password(ANONYMOUS, UseLink(token=link.token, password="nine large white geese"))
     assert access.waiting_people(admin) == []
@@ -201,3 +201,24 @@ def test_the_platform_is_for_its_administrators(access: Access, person: Person) 
         access.list_users(ANONYMOUS, ListUsers())
     with pytest.raises(Forbidden, match="the platform"):
         access.list_users(boss, ListUsers())
+
+
+def test_who_manages_access_is_told_of_people_who_need_help(
+    access: Access, admin: Principal, person: Person, clock: Any
+) -> None:
+    kinds: Callable[[], list[tuple[str, str]]] = lambda: [(one.kind, one.name) for one in access.waiting_people(admin)]
+    person("eve")
+    access.invite_user(admin, InviteUser(name="mara"))
+    assert kinds() == []  # there is time to come
+    clock.forward(6 * 86400)
+    assert kinds() == [("invitation", "mara")]
+    clock.forward(2 * 86400)
+    assert kinds() == [("uninvited", "mara")]
+    for name in ("EVE", "nobody"):
+        for _ in range(5):
+            with pytest.raises(WrongCredentials):
+                access.sign_in(ANONYMOUS, SignIn(name=name, password="wrong"))
+    assert kinds() == [("uninvited", "mara"), ("locked", "eve")]
+    clock.forward(60)
+    access.sign_in(ANONYMOUS, SignIn(name="eve", password=PASSWORD))
+    assert kinds() == [("uninvited", "mara")]

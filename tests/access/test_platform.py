@@ -73,7 +73,7 @@ def test_attention_shows_each_person_what_waits_for_him(
     question = RequestApproval(workspace=demo, subject="a:b", reason="please look", permission="models.approve")
     access.request_approval(author, question)
     attention: Any = load(str(CAPABILITY.attention))
-    assert [item["kind"] for item in attention(registry, admin)] == ["approval", "invitation"]
+    assert [item["kind"] for item in attention(registry, admin)] == ["approval"]
     assert [item["title"] for item in attention(registry, reviewer)] == ["please look"]
     assert attention(registry, author) == []
 

@@ -72,7 +72,7 @@ def test_a_failed_collection_says_why_needs_somebody_and_may_be_tried_again(data
     data.collector.change_source(ANN, ChangeSource(workspace="demo", source=source, max_reject_rate=0.5))
     again = data.ended(data.start(source, upload))
     assert (again.state, again.rows) == ("SUCCEEDED", 2)
-    assert attention(data.rooms.registry, EVE) == []
+    assert [need["kind"] for need in attention(data.rooms.registry, EVE)] == ["quarantine"]
 
 
 def test_types_have_to_be_confirmed_before_anything_is_collected(data):
@@ -171,3 +171,15 @@ def test_a_source_fills_only_a_dataset_that_its_author_may_edit(data):
     bob = person("Bob", "lake.read", "collector.read", "collector.edit")
     with pytest.raises(Forbidden, match=r"lake\.edit"):
         data.collector.create_source(bob, CreateSource(workspace="demo", name="Mine", dataset=CUSTOMERS))
+
+
+def test_many_rows_in_quarantine_need_somebody_until_they_are_mended(data):
+    found = data.collect(TEXT, types=TYPES, source={"max_reject_rate": 0.5})
+    (need,) = attention(data.rooms.registry, EVE, "demo")
+    assert (need["title"], need["path"]) == ("1 of 3 rows for customers are in quarantine", f"/demo/data/{CUSTOMERS}/quarantine")  # fmt: skip
+    assert attention(data.rooms.registry, STRANGER) == []
+    (row,) = data.collector.list_quarantine(ANN, ListQuarantine(workspace="demo", dataset=CUSTOMERS)).rows
+    mended = MendedRow(id=row.id, raw="3,cy@example.org,50")
+    data.done(data.collector.replay_quarantine(ANN, ReplayQuarantine(workspace="demo", dataset=CUSTOMERS, rows=[mended])))  # fmt: skip
+    assert found.quarantined == 1
+    assert attention(data.rooms.registry, EVE, "demo") == []

@@ -14,6 +14,7 @@ import pytest
 from aimass.access import Access, CreateKey, CreateService
 from aimass.access.domain.keys import ListKeys, OneKey
 from aimass.gateway import Gateway, ListConsumers, ListRoutes, SetRateLimit
+from aimass.gateway.jobs import attention
 from aimass.gateway.publish import Publisher, is_gateway
 from aimass.infra.database import Database
 from aimass.kernel.errors import Forbidden, NotFound, Stale
@@ -187,3 +188,16 @@ def test_a_change_is_live_on_all_workers_within_a_second(live: Stage) -> None:
     second.stop()
     assert found == {"2"}
     assert took < 1
+
+
+def test_workers_that_are_gone_need_somebody_who_may_look_at_them(live: Stage) -> None:
+    registry = live.rooms.registry
+    assert attention(registry, ANN, "demo") == []
+    live.gateway.stop()
+    (need,) = attention(registry, ANN, "demo")
+    assert (need["title"], need["path"]) == ("no gateway worker runs: no service answers", "/demo/operate/gateway")
+    assert attention(registry, person("Sam"), "demo") == []
+
+
+def test_without_an_endpoint_nobody_misses_a_gateway(stage: Stage) -> None:
+    assert attention(stage.rooms.registry, ANN, "demo") == []

@@ -27,6 +27,7 @@ from aimass.messaging import (
     SubscriptionName,
     TopicName,
 )
+from aimass.messaging.jobs import attention
 from aimass.messaging.search import document
 from tests.fixtures.browser import axe_violations, browser, new_page, serving, settle  # noqa: F401
 from tests.fixtures.site import ROLES, Site, site_of, unnamed_actions
@@ -179,3 +180,12 @@ def test_the_pages_are_accessible(browser, site, theme, language):
             page.goto(url + path)
             settle(page)
             assert axe_violations(page) == [], path
+
+
+def test_dead_letters_need_somebody_with_one_link_to_them(site):
+    (need,) = attention(site.registry, site.people["viewer"], "demo")
+    assert need["title"].startswith("billing gave up on ")
+    assert need["path"] == "/demo/operate/dead-letters?topic=orders&subscription=billing"
+    assert site.visitor("viewer").open(need["path"]).status_code == 200
+    assert attention(site.registry, site.people["stranger"], "demo") == []
+    assert attention(site.registry, site.root, "other") == []

@@ -101,7 +101,7 @@ def test_a_model_shows_its_champion_and_how_sure_its_figure_is(site):
 
 def test_another_version_says_that_it_is_not_in_production(site):
     text = site.visitor("viewer").open("/demo/models/churn/versions/2").text
-    assert "You look at version 2. Production means version 1." in text
+    assert "You look at version 2. The champion is version 1." in text
 
 
 @pytest.mark.parametrize(("query", "count"), [("alias=champion", 1), ("alias=none", 0), ("review=QUARANTINED", 1), ("review=APPROVED", 0), ("q=chu", 1)])  # fmt: skip

@@ -30,7 +30,7 @@ from aimass.infra.notify import Notify
 from aimass.infra.secrets import Secrets, SigningKeys
 from aimass.kernel.principal import ANYWHERE, SYSTEM, Principal
 
-INVITATION_ENDS = timedelta(days=2)
+INVITATION_ENDS, LOCKED_OF_LATE = timedelta(days=2), timedelta(hours=6)
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,7 +128,7 @@ class Access(
     def waiting_people(self, who: Principal) -> list[Waiting]:
         """Return the people who need somebody who manages access.
 
-        Those who lost their password, whose invitation ends soon or is over, and whose account is locked by wrong attempts.
+        Those who lost their password, whose invitation ends soon or is over, and whose name was locked of late.
         """
         who.need("access.manage", ANYWHERE)
         now = self._now()
@@ -136,7 +136,7 @@ class Access(
             lost = queries.waiting_links(conn, "forgotten", None, now)
             invited = queries.waiting_links(conn, "invitation", None, now)
             over = queries.never_came(conn, {row.user_id for row in invited})
-            locks = queries.locks(conn, now)
+            locks = queries.locks(conn, now - LOCKED_OF_LATE, self._settings.lock_after)
             people = queries.names_to_sign_in(conn) if locks else []
         soon = [row for row in invited if row.expires_at - now <= INVITATION_ENDS]
         marks = {fingerprint(f"attempt:{row.name_key}"): row for row in people}

@@ -51,7 +51,7 @@ def _person(one: Waiting) -> dict[str, Any]:
         "forgotten": f"{one.name} lost the password",
         "invitation": f"the invitation of {one.name} ends soon",
         "uninvited": f"the invitation of {one.name} has expired",
-        "locked": f"{one.name} is locked out after wrong passwords",
+        "locked": f"{one.name} was locked out after wrong passwords",
     }
     path = f"/settings/users/{one.user}"
     subject = {"kind": one.kind, "title": titles[one.kind], "subject": f"user:{one.user}"}

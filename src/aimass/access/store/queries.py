@@ -190,9 +190,9 @@ def never_came(conn: Connection, invited: Collection[str]) -> Sequence[Row[Any]]
     return conn.execute(query.order_by(users.c.id)).all()
 
 
-def locks(conn: Connection, now: datetime) -> dict[str, datetime]:
-    """Return the marks of names that are locked by wrong attempts, and since when."""
-    query = select(attempts).where(attempts.c.locked_until > now)
+def locks(conn: Connection, since: datetime, least: int) -> dict[str, datetime]:
+    """Return the marks of names that were locked by wrong attempts of late, and when the last one was."""
+    query = select(attempts).where(attempts.c.failures >= least, attempts.c.last_at > since)
     return {row.sha256: row.last_at for row in conn.execute(query)}
 
 
