@@ -206,7 +206,9 @@ def test_the_platform_is_for_its_administrators(access: Access, person: Person) 
 def test_who_manages_access_is_told_of_people_who_need_help(
     access: Access, admin: Principal, person: Person, clock: Any
 ) -> None:
-    kinds: Callable[[], list[tuple[str, str]]] = lambda: [(one.kind, one.name) for one in access.waiting_people(admin)]
+    def kinds() -> list[tuple[str, str]]:
+        return [(one.kind, one.name) for one in access.waiting_people(admin)]
+
     person("eve")
     access.invite_user(admin, InviteUser(name="mara"))
     assert kinds() == []  # there is time to come
