@@ -142,10 +142,11 @@ class Worker:
     def _serve(self, connection: socket.socket) -> None:
         reader = FrameReader()
         with connection:
+            connection.sendall(encode_frame({"worker": {}}))
             while data := connection.recv(65536):
                 for message in reader.feed(data):
                     if self.answer is not None:
-                        connection.sendall(encode_frame({"id": message["id"], **self.answer}))
+                        connection.sendall(encode_frame({"id": message.head["id"], **self.answer}))
 
 
 @pytest.fixture

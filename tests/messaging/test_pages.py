@@ -63,6 +63,15 @@ def _reader(site: Site) -> SubscriptionName:
     return SubscriptionName(workspace="demo", topic="orders", subscription="billing")
 
 
+def test_dead_letters_need_somebody_with_one_link_to_them(site):
+    (need,) = attention(site.registry, site.people["viewer"], "demo")
+    assert need["title"].startswith("billing gave up on ")
+    assert need["path"] == "/demo/operate/dead-letters?topic=orders&subscription=billing"
+    assert site.visitor("viewer").open(need["path"]).status_code == 200
+    assert attention(site.registry, site.people["stranger"], "demo") == []
+    assert attention(site.registry, site.root, "other") == []
+
+
 @pytest.mark.parametrize("role", [*ROLES, "stranger", "root"])
 def test_each_page_opens_for_members_of_the_workspace(site, role):
     pages = (*PAGES, f"/demo/operate/dead-letters/{_letters(site)[0].id}")
@@ -180,12 +189,3 @@ def test_the_pages_are_accessible(browser, site, theme, language):
             page.goto(url + path)
             settle(page)
             assert axe_violations(page) == [], path
-
-
-def test_dead_letters_need_somebody_with_one_link_to_them(site):
-    (need,) = attention(site.registry, site.people["viewer"], "demo")
-    assert need["title"].startswith("billing gave up on ")
-    assert need["path"] == "/demo/operate/dead-letters?topic=orders&subscription=billing"
-    assert site.visitor("viewer").open(need["path"]).status_code == 200
-    assert attention(site.registry, site.people["stranger"], "demo") == []
-    assert attention(site.registry, site.root, "other") == []

@@ -214,6 +214,6 @@ def test_the_gateway_gives_the_static_answer_that_control_keeps(live: Stage) -> 
     live.serving.set_traffic(ANN, command)
     live.applied()
     assert live.infer().status == 200
-    live.serving.reconciler._ground.pool.close()
+    live.serving.reconciler._ground.workers.close()
     wait_for(lambda: live.infer().headers.get("x-aimass-fallback") == "champion: not_ready")
     assert live.infer().json()["outputs"][0]["data"] == ["No"]

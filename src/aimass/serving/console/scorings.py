@@ -87,7 +87,7 @@ Chosen = Annotated[dict[str, str], Depends(chosen)]
 
 @router.get(f"{PATH}/new")
 def new(visit: Visit, wish: Annotated[Wish, Query()], feeds: Chosen) -> Response:
-    """With what, which rows, and where do the predictions go? The form shows which column feeds which input."""
+    """Which model scores which rows, and where do the predictions go?"""
     return visit.render(
         "serving/new_scoring.html", parts={"scoring-form": "serving/_scoring_form.html"}, **_form(visit, wish, feeds)
     )
