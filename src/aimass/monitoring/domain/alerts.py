@@ -332,7 +332,7 @@ def summary_of(rule: AlertRule, seen: Observed) -> str:
     Examples
     --------
     >>> from datetime import UTC, datetime
-    >>> rule = AlertRule(id="r", workspace="demo", endpoint="churn", name="Errors", **DEFAULT_RULES[2], kind="threshold",
+    >>> rule = AlertRule(id="r", workspace="demo", endpoint="churn", **DEFAULT_RULES[2], kind="threshold",
     ...     feature=None, operator=">", window_s=300, is_enabled=True, is_default=True, version=1)
     >>> seen = Observed(target="", value=0.192, count=500, at=datetime(2026, 5, 1, tzinfo=UTC))
     >>> summary_of(rule, seen)
