@@ -142,7 +142,7 @@ def test_pipelines_and_runs_are_found(site, failed):
 
 
 @pytest.mark.parametrize(("theme", "language"), [("light", "en"), ("dark", "zh")])
-def test_the_pages_are_accessible(browser, site, failed, theme, language):
+def test_the_pages_are_accessible(site, failed, browser, theme, language):
     pages = new_page(browser, theme=theme, language=language, cookies=site.cookies("root"), url="http://127.0.0.1")
     with serving(site.app) as url, pages as page:
         for path in (*PAGES, f"/demo/work/runs/{failed.id}"):
