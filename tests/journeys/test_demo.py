@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import shutil
 import tempfile
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -106,9 +107,18 @@ def test_the_champion_is_the_last_version_that_was_promoted(told: Told) -> None:
         if run.pipeline == RELEASE or run.steps[-1].output["decision"] == "promote"
     ]
     assert told.client.models.get_model(model="churn").aliases["champion"] == promoted[0]
-    endpoint = told.client.serving.get_endpoint(endpoint="churn")
-    (main,) = [one for one in endpoint.deployments if one.name == endpoint.main]
-    assert (main.state, main.served_version, main.weight) == ("READY", promoted[0], 100)
+    assert _settled(told) == ("READY", promoted[0], 100)
+
+
+def _settled(told: Told) -> tuple[str, int | None, int]:
+    """Return how the main deployment does once it has followed its alias, which it does a moment after the promotion."""
+    end = time.monotonic() + 60
+    while True:
+        endpoint = told.client.serving.get_endpoint(endpoint="churn")
+        (main,) = [one for one in endpoint.deployments if one.name == endpoint.main]
+        if main.state != "STARTING" or time.monotonic() > end:
+            return main.state, main.served_version, main.weight
+        time.sleep(0.2)
 
 
 def test_the_policy_approved_and_the_history_says_who_ran_what(told: Told) -> None:
