@@ -97,7 +97,6 @@ class Signature:
 
     inputs: list[Column]
     outputs: list[Output]
-    streams: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

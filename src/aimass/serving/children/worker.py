@@ -27,7 +27,6 @@ from aimass.kernel.errors import AimassError
 from aimass.models import load_model, verify_package
 from aimass.serving.children.desk import Desk
 from aimass.serving.children.journal import FileJournal
-from aimass.serving.children.streams import Streams, only_streams
 
 _LOG = logging.getLogger("aimass.serving.worker")
 _DRAIN_S = 5.0
@@ -74,11 +73,9 @@ async def serve(model: Model, told: Assignment, facts: dict[str, Any]) -> None:
     loop.add_reader(sys.stdin, _hear, stop)
     folder = Path(told.folder)
     plan = Plan(lanes=told.lanes, max_rows=told.max_rows)
-    batcher = Batcher(getattr(model, "predict", only_streams), plan, FileJournal(folder / "running", told.lanes))
-    streams = Streams(model)
-    facts = {**facts, "streams": streams.places}
+    batcher = Batcher(model.predict, plan, FileJournal(folder / "running", told.lanes))
     before = os.umask(0o077)
-    server = await loop.create_unix_server(lambda: Desk(batcher, facts, streams), str(folder / "s"))
+    server = await loop.create_unix_server(lambda: Desk(batcher, facts), str(folder / "s"))
     os.umask(before)
     _write(folder / "ready.json", facts)
     await stop.wait()
