@@ -12,6 +12,7 @@ from aimass.lake.children.erase import erase
 from aimass.lake.children.maintain import diff, maintain
 from aimass.lake.children.merge import merge
 from aimass.lake.children.preview import export, preview
+from aimass.lake.children.tables import Commit, Committed, commit, scan
 
 
 def test_the_same_transaction_adds_its_rows_once(table):
@@ -156,3 +157,16 @@ def test_a_version_that_never_was_is_named(table):
     table.append([{"a": 1}])
     with pytest.raises(NotFound, match="at Delta version 7"):
         preview({"path": table.path, "version": 7})
+
+
+def test_a_batch_of_another_run_is_not_taken_for_this_one(tmp_path):
+    """A restored database counts from an earlier number than tables that went on while they were copied."""
+    path = tmp_path / "t"
+
+    def commit_by(run: str, value: int) -> Committed:
+        order = Commit(app_id="source", batch=1, metadata={"aimass.run": run})
+        return commit(path, pl.DataFrame({"a": [value]}), order)
+
+    assert (commit_by("then", 1).already, commit_by("now", 2).already) == (False, False)
+    assert (commit_by("then", 1), commit_by("now", 2)) == (Committed(version=0, already=True), Committed(version=1, already=True))  # fmt: skip
+    assert sorted(scan(path).collect()["a"].to_list()) == [1, 2]

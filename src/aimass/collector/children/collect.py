@@ -185,10 +185,10 @@ def _quarantine(kept: Quarantine, path: str, order: Commit) -> None:
 def _loaded_before(params: dict[str, Any], order: Commit, version: int) -> dict[str, Any]:
     """Tell of an earlier attempt what can be read back from the tables."""
     quarantined = 0
-    mine = Commit(app_id=order.app_id, batch=order.batch)
+    mine = Commit(app_id=order.app_id, batch=order.batch, metadata=order.metadata)
     reasons: list[dict[str, Any]] = []
     if committed_before(params["quarantine"], mine) is not None:
-        kept = scan(params["quarantine"]).filter((pl.col("source") == order.app_id) & (pl.col("batch") == order.batch))
+        kept = scan(params["quarantine"]).filter(pl.col("run") == str(params["run"]))
         counts = kept.group_by("column").len().sort("len", descending=True).collect()
         quarantined = int(counts["len"].sum())
         reasons = [{"column": row["column"], "kind": "", "count": row["len"]} for row in counts.iter_rows(named=True)]

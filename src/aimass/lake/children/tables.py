@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import polars as pl
 from arro3.core import RecordBatch, RecordBatchReader, Schema
@@ -32,7 +32,8 @@ class Commit:
     app_id, batch
         The transaction: a commit with this ``app_id`` and a ``batch`` not above the last one is not made again.
     metadata
-        Kept in the commit (``aimass.run``, ``aimass.state``).
+        Kept in the commit (``aimass.run``, ``aimass.state``). A batch that another run committed is not this one: a
+        restored database counts from an earlier number than its tables, which went on while the backup was copied.
     private
         Columns with personal data: the log never gets their smallest and largest values. Counts at creation only.
     marks
@@ -204,6 +205,10 @@ def committed_before(path: str | Path, order: Commit) -> Committed | None:
     last = table.transaction_version(order.app_id)
     if last is None or last < order.batch:
         return None
+    made = _commits_of(table, order)
+    run = order.metadata.get("aimass.run")
+    if run and made and all(entry.get("aimass.run", run) != run for entry in made):
+        return None
     return Committed(version=found_of(path, order), already=True)
 
 
@@ -214,12 +219,21 @@ def is_marked(table: DeltaTable, mark: str) -> bool:
 
 def found_of(path: str | Path, order: Commit) -> int:
     """Find the version of a transaction in the history, newest first."""
-    table, wanted = open_table(path), f"{order.app_id}/{order.batch}"
+    table = open_table(path)
+    made = _commits_of(table, order)
+    run = order.metadata.get("aimass.run")
+    mine = [entry for entry in made if run and entry.get("aimass.run") == run]
+    return int((mine or made)[0]["version"]) if made else table.version()
+
+
+def _commits_of(table: DeltaTable, order: Commit) -> list[dict[str, Any]]:
+    """Return the commits with the name of a transaction, newest first; more than one only after a restore."""
+    wanted = f"{order.app_id}/{order.batch}"
     for limit in (RECENT, None):
-        for entry in table.history(limit):
-            if entry.get("aimass.transaction") == wanted:
-                return int(entry["version"])
-    return table.version()
+        made = [entry for entry in table.history(limit) if entry.get("aimass.transaction") == wanted]
+        if made:
+            return made
+    return []
 
 
 @contextmanager
