@@ -294,6 +294,8 @@ def test_a_client_that_pipelines_without_end_and_never_reads_is_held_back(gatewa
                 connection.sendall(one)
         text = ask(gateway, "GET", "/metrics").body.decode()
         held = next(line for line in text.splitlines() if line.startswith("aimass_gateway_buffered_bytes "))
-        assert float(held.split()[1]) < 2_000_000
+        # One turn of the loop reads a socket at most 32 times and answers all of it before it hears that nobody reads:
+        # a few megabytes, of the nearly one gigabyte that this client would send.
+        assert 0 < float(held.split()[1]) < 8_000_000
     time.sleep(0.1)
     assert ask(gateway, "GET", "/v2/health/live").status == 200
