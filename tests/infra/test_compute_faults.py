@@ -90,7 +90,7 @@ def test_kill_at_random_points_repeats_no_committed_step(compute: ProcessCompute
 def test_kill_of_the_guard_kills_the_worker_and_all_below(compute: ProcessCompute, tmp_path: Path) -> None:
     handle = compute.submit(spec("family"))
     until(lambda: compute.events("job")[0])
-    assert len(of_job(tmp_path)) == 5
+    until(lambda: len(of_job(tmp_path)) == 5)
     worker_of(tmp_path).parent().kill()
     assert finished(compute, handle).state == "killed"
     until(lambda: not of_job(tmp_path))
