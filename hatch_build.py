@@ -73,7 +73,9 @@ def run(*words: str | Path) -> None:
     """Run Node in the assets folder, with itself first on the path."""
     binary, _ = node()
     path = f"{binary.parent}{os.pathsep}{os.environ['PATH']}"
-    done = subprocess.run([str(binary), *map(str, words)], cwd=ASSETS, env={**os.environ, "PATH": path}, check=False)
+    trusted = {"NODE_USE_SYSTEM_CA": "1"}  # what the machine trusts, behind a company's proxy too
+    env = {**trusted, **os.environ, "PATH": path}
+    done = subprocess.run([str(binary), *map(str, words)], cwd=ASSETS, env=env, check=False)
     if done.returncode:
         sys.exit(f"building the console failed: node {' '.join(map(str, words))} ended with {done.returncode}")
 

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Make the virtual environment: exact versions with hashes, then AI Mass itself in editable form (which builds the console).
 set -euo pipefail
+export UV_SYSTEM_CERTS="${UV_SYSTEM_CERTS:-1}" # pip trusts what the machine trusts; so does uv, behind a company's proxy too
 python=$1 venv=$2
 cd "$(dirname "$0")/.."
 "$python" - <<'PY'
