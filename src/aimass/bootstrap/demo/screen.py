@@ -66,7 +66,9 @@ class Screen:
             line.took_s = time.monotonic() - line.began
             if self._live is None:
                 self.console.print(
-                    f"{line.number:>2} {line.state:<7} {line.took_s:6.1f} s  {line.title}: {line.note}", markup=False
+                    f"{line.number:>2} {line.state:<7} {line.took_s:6.1f} s  {line.title}: {line.note}",
+                    markup=False,
+                    soft_wrap=True,
                 )
 
     def __rich__(self) -> Group:

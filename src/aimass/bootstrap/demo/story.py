@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import csv
 import os
+import shutil
+import sys
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -119,11 +121,20 @@ class Story:
         """Return three commands to try next, with the key that the demo keeps."""
         url = "" if self.settings.port == DEFAULT_PORT else f" --url {self.url}"
         key = f'--key "$(python3 -c \'import json; print(json.load(open("{self.keys_file}"))["program"])\')"'
+        aimass = _program()
         return [
-            f"aimass login{url} --workspace {WORKSPACE} {key}",
-            "aimass jobs list",
-            f"aimass services history {MODEL}",
+            f"{aimass} login{url} --workspace {WORKSPACE} {key}",
+            f"{aimass} jobs list",
+            f"{aimass} services history {MODEL}",
         ]
+
+
+def _program() -> str:
+    """Return how this very command is called: by its name where the path leads to it, else from where it lies."""
+    here = Path(sys.executable).with_name("aimass")
+    if shutil.which("aimass") == str(here):
+        return "aimass"
+    return str(here.relative_to(Path.cwd()) if here.is_relative_to(Path.cwd()) else here)
 
 
 def _write(path: Path, document: dict[str, Any]) -> None:

@@ -21,10 +21,10 @@ def show_summary(console: Console, story: Story, screen: Screen) -> None:
     console.print(table)
     console.print()
     for title, path in story.places():
-        console.print(f"  {title:<12} {story.url}{path}", markup=False)
+        console.print(f"  {title:<12} {story.url}{path}", markup=False, soft_wrap=True)
     if story.administrator:
         word = f"sign in as {story.administrator['name']!r} with the password {story.administrator['password']} (shown only now)"
-        console.print(f"\n{word}", markup=False)
+        console.print(f"\n{word}", markup=False, soft_wrap=True)
     console.print("\nTry next:", markup=False)
     for command in story.commands():
-        console.print(f"  {command}", markup=False)
+        console.print(f"  {command}", markup=False, soft_wrap=True)
