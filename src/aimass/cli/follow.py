@@ -54,7 +54,7 @@ def _named(reader: Operation, given: dict[str, Any], started: dict[str, Any]) ->
 def _ended(client: Client, reader: Operation, wanted: dict[str, Any], told: Any) -> dict[str, Any]:
     while True:
         now: dict[str, Any] = send(client, reader, wanted)
-        told(float(now.get("fraction") or 0.0), str(now.get("stage") or ""))
+        told(*_progress_of(now))
         if now["state"] not in _GOING:
             break
         time.sleep(_POLL_S)
@@ -63,9 +63,19 @@ def _ended(client: Client, reader: Operation, wanted: dict[str, Any], told: Any)
     return now
 
 
+def _progress_of(now: dict[str, Any]) -> tuple[float, str]:
+    """Return how much is done, and what is done now: by the thing's own word, or by its steps."""
+    steps: list[dict[str, Any]] = now.get("steps") or []
+    if not steps:
+        return float(now.get("fraction") or 0.0), str(now.get("stage") or "")
+    shares = [1.0 if step["state"] == "SUCCEEDED" else float(step.get("fraction") or 0.0) for step in steps]
+    running = next((step["title"] for step in steps if step["state"] == "RUNNING"), "")
+    return sum(shares) / len(steps), running
+
+
 def _failure(now: dict[str, Any], job: str | None) -> Failed:
     why = now.get("error") or now.get("reason") or now.get("comment") or "no reason given"
     problem: dict[str, Any] = why if isinstance(why, dict) else {"detail": why}
-    name = next(str(now[field]) for field in ("title", "name", "slug", "model", "id") if now.get(field))
+    name = next(str(now[field]) for field in ("title", "name", "slug", "pipeline", "model", "id") if now.get(field))
     hint = problem.get("hint") or (f"aimass jobs log {job}" if job else "")
     return Failed(f"{name}: {now['state']}: {problem.get('detail')}", hint=str(hint))

@@ -12,7 +12,13 @@ from aimass.kernel.errors import NotFound
 
 
 @click.command(help="Sign in, and keep address and key for later commands.")
-@click.option("--url", default="http://127.0.0.1:8800", show_default=True, help="Address of the platform.")
+@click.option(
+    "--url",
+    default="http://127.0.0.1:8800",
+    show_default=True,
+    envvar="AIMASS_URL",
+    help="Address of the platform [env AIMASS_URL].",
+)
 @click.option("--name", help="Name of the user; asked for when no key is given.")
 @click.option("--code", help="Code of the authenticator, when the account has one.")
 @click.option("--api-key", "--key", "key", help="API key instead of a password.")

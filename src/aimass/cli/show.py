@@ -103,9 +103,19 @@ def _rows(items: list[Any]) -> None:
 
 
 def _facts(value: dict[str, Any]) -> None:
+    """Print the plain values of a thing, then each list of things that it has."""
+    parts = {name: item for name, item in value.items() if _is_table(item)}
     table = Table(box=None, show_header=False, pad_edge=False)
     table.add_column(style="dim")
     table.add_column(overflow="fold")
     for name, item in value.items():
-        table.add_row(name, cell(item))
+        if name not in parts:
+            table.add_row(name, cell(item))
     console.print(table)
+    for name, items in parts.items():
+        console.print(f"\n[bold]{name}[/bold]")
+        _rows(items)
+
+
+def _is_table(item: Any) -> bool:
+    return isinstance(item, list) and bool(item) and all(isinstance(one, dict) for one in item)

@@ -2030,6 +2030,7 @@ OPERATIONS: dict[str, Operation] = {
                 help="why it is started",
             ),
         ),
+        progress="lifecycle.get_run",
     ),
     "messaging.ack": Operation(
         name="messaging.ack",

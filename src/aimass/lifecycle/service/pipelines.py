@@ -147,7 +147,12 @@ class Lifecycle:
             change.event("lifecycle.pipeline.deleted", subject=f"pipeline:{old.slug}")
 
     @use_case(
-        f"POST {_PATH}/{{pipeline}}/runs", permission="lifecycle.use", cli="pipelines run", on="pipeline", status=201
+        f"POST {_PATH}/{{pipeline}}/runs",
+        permission="lifecycle.use",
+        cli="pipelines run",
+        on="pipeline",
+        status=201,
+        progress="lifecycle.get_run",
     )
     def start_run(self, who: Principal, command: StartRun) -> PipelineRun:
         """Start a run; the same key twice is one run."""
