@@ -1,0 +1,1 @@
+"""Fuzzing of the data plane; ``python -m tests.gateway.fuzz TARGET`` runs as long as it is told to."""
