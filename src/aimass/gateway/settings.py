@@ -24,7 +24,7 @@ class GatewaySettings:
     host, port
         The public address; port 0 lets the system choose.
     worker, workers
-        Number of this worker, and how many share the port; rate limits are divided by the latter.
+        Number of this worker, and how many share the port, and with it the rates of keys.
     poll_s
         How often the snapshot file is looked at.
     segment_bytes, segment_age_s

@@ -9,6 +9,7 @@ from typing import Any
 
 from aimass.gateway.plane.errors import RateLimited, UnknownKey
 from aimass.gateway.plane.http import Headers
+from aimass.gateway.plane.rates import Rates, SharedBucket
 
 _BEARER = b"bearer "
 
@@ -45,7 +46,7 @@ class Key:
 
     __slots__ = ("bucket", "consumer", "edit", "expires_at", "id", "use", "uses_all", "workspace")
 
-    def __init__(self, spec: dict[str, Any], bucket: Bucket | None) -> None:
+    def __init__(self, spec: dict[str, Any], bucket: Bucket | SharedBucket | None) -> None:
         self.id: str = spec["id"]
         self.consumer: str = spec["consumer"]
         self.workspace: str = spec["workspace"]
@@ -78,17 +79,19 @@ class Key:
                 )
 
 
-def read_keys(specs: dict[str, Any], old: dict[str, Key], now: float, workers: int) -> dict[str, Key]:
-    """Read the keys of a snapshot; a bucket whose rate did not change keeps its level."""
+def read_keys(specs: dict[str, Any], old: dict[str, Key], now: float, shared: Rates | None) -> dict[str, Key]:
+    """Read the keys of a snapshot; a bucket whose rate did not change keeps its level, one that is shared keeps it anyway."""
     keys: dict[str, Key] = {}
     for digest, spec in specs.items():
         rate = spec.get("rate_per_s")
-        bucket = None
+        bucket: Bucket | SharedBucket | None = None
         if rate:
-            share = float(rate) / workers
             before = old.get(digest)
             kept = before.bucket if before is not None else None
-            bucket = kept if kept is not None and kept.rate == share else Bucket(share, now)
+            if kept is not None and kept.rate == float(rate):
+                bucket = kept
+            else:
+                bucket = Bucket(float(rate), now) if shared is None else shared.bucket(digest, float(rate))
         keys[digest] = Key(spec, bucket)
     return keys
 

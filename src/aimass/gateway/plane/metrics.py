@@ -133,22 +133,22 @@ class Metrics:
             histogram.flushed, histogram.flushed_sum = list(histogram.counts), histogram.sum
         return points
 
-    def text(self, gauges: dict[str, float]) -> str:
-        """Return everything in the text format of Prometheus."""
+    def text(self, gauges: dict[str, float], more: Labels = ()) -> str:
+        """Return everything in the text format of Prometheus, each series with these labels more."""
         lines: list[str] = []
         for name, value in gauges.items():
-            lines += [f"# TYPE aimass_{name} gauge", f"aimass_{name} {value:g}"]
+            lines += [f"# TYPE aimass_{name} gauge", f"aimass_{name}{_labels(more)} {value:g}"]
         last = ""
         for (name, labels), counter in sorted(self._counters.items(), key=lambda item: item[0]):
             if name != last:
                 lines += _head(name + "_total", name, "counter")
                 last = name
-            lines.append(f"aimass_{name}_total{_labels(labels)} {counter.value}")
+            lines.append(f"aimass_{name}_total{_labels((*labels, *more))} {counter.value}")
         for (name, labels), histogram in sorted(self._histograms.items(), key=lambda item: item[0]):
             if name != last:
                 lines += _head(name, name, "histogram")
                 last = name
-            lines += _buckets(name, labels, histogram)
+            lines += _buckets(name, (*labels, *more), histogram)
         return "\n".join(lines) + "\n"
 
 

@@ -7,12 +7,13 @@ import contextlib
 import logging
 import signal
 import socket
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 
 import uvloop
 
 from aimass.gateway.plane.connection import Connection
 from aimass.gateway.plane.draining import Port, drain
+from aimass.gateway.plane.siblings import place_of
 from aimass.gateway.plane.watcher import Watcher
 from aimass.gateway.plane.worker import Worker
 from aimass.gateway.settings import GatewaySettings
@@ -51,6 +52,7 @@ async def running(settings: GatewaySettings) -> AsyncIterator[tuple[Worker, int]
 
     server = await loop.create_server(greet, sock=listener, backlog=_BACKLOG)
     door = Port(listener, server, greet, is_ours=settings.listen_fd < 0)
+    inside = await _inside(settings, greet) if settings.workers > 1 else None
     port = watcher.port = listener.getsockname()[1]
     tasks = [loop.create_task(job()) for job in (watcher.run, worker.sweep, worker.sync, worker.flush_series)]
     _LOG.info("gateway worker %d serves on http://%s:%d", settings.worker, settings.host, port)
@@ -61,7 +63,19 @@ async def running(settings: GatewaySettings) -> AsyncIterator[tuple[Worker, int]
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+        if inside is not None:
+            inside.close()
         worker.close()
+
+
+async def _inside(settings: GatewaySettings, greet: Callable[[], Connection]) -> asyncio.Server:
+    """Serve the other workers of the port on a socket that only this user may open."""
+    place = place_of(settings, settings.worker)
+    place.parent.mkdir(parents=True, exist_ok=True)
+    place.unlink(missing_ok=True)
+    server = await asyncio.get_running_loop().create_unix_server(greet, str(place))
+    place.chmod(0o600)
+    return server
 
 
 def _listener(settings: GatewaySettings) -> socket.socket:

@@ -16,6 +16,7 @@ import orjson
 from aimass.gateway.plane.auth import read_keys
 from aimass.gateway.plane.holds import FILE, read_holds, without_held
 from aimass.gateway.plane.moments import wall
+from aimass.gateway.plane.rates import Rates
 from aimass.gateway.plane.snapshot import (
     Builder,
     Endpoint,
@@ -54,6 +55,7 @@ class Watcher:
         self._reported: dict[str, Any] = {}
         self._error: str | None = None
         self.port = 0
+        self._rates = Rates(folder / "rates") if worker.settings.workers > 1 else None
         self._waiting: dict[Identity, Model] = {}
 
     async def run(self) -> None:
@@ -104,7 +106,7 @@ class Watcher:
             Snapshot(
                 version=int(document["version"]),
                 control_socket=document.get("control_socket") or "",
-                keys=read_keys(document["keys"], before.keys, wall(), worker.settings.workers),
+                keys=read_keys(document["keys"], before.keys, wall(), self._rates),
                 endpoints=endpoints,
                 models=kept,
                 loaded=builder.loaded,

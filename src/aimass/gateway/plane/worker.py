@@ -24,6 +24,7 @@ from aimass.gateway.plane.moments import wall
 from aimass.gateway.plane.passthrough import Relay
 from aimass.gateway.plane.records import SafeSegments, flush_series
 from aimass.gateway.plane.repository import Repository
+from aimass.gateway.plane.siblings import KIND, OWN, OfAll
 from aimass.gateway.plane.sinks import Answer, Drop
 from aimass.gateway.plane.snapshot import Snapshot
 from aimass.gateway.plane.upstream import Control
@@ -134,12 +135,21 @@ class Worker:
         if head.method not in (b"GET", b"HEAD"):
             raise MethodNotAllowed(value=head.method.decode("latin-1"), allowed=["GET", "HEAD"])
         if head.path == b"/metrics":
-            text = self.metrics.text(self._gauges()).encode()
-            return Answer(
-                connection, reply(200, text, kind=b"text/plain; version=0.0.4; charset=utf-8", keep=connection.keep)
-            )
+            return self._metrics(connection, head)
         body = {"status": "ok", "role": "gateway", "worker": self.settings.worker, "snapshot": self.snapshot.version}
         return Answer(connection, reply(200, dump(body), keep=connection.keep))
+
+    def _metrics(self, connection: Connection, head: RequestHead) -> Sink:
+        """Answer for all workers of the port; each series says whose it is, since each counts from its own start."""
+        settings = self.settings
+        if settings.workers == 1:
+            return Answer(
+                connection, reply(200, self.metrics.text(self._gauges()).encode(), kind=KIND, keep=connection.keep)
+            )
+        own = self.metrics.text(self._gauges(), (("worker", str(settings.worker)),))
+        if head.query == OWN:
+            return Answer(connection, reply(200, own.encode(), kind=KIND, keep=connection.keep))
+        return OfAll(connection, settings, own)
 
     def _gauges(self) -> dict[str, float]:
         return {
