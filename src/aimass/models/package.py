@@ -75,10 +75,17 @@ class Output:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Signature:
-    """The typed inputs and outputs of a model."""
+    """The typed inputs and outputs of a model.
+
+    Attributes
+    ----------
+    streams
+        Whether the answer comes in chunks, each with every output.
+    """
 
     inputs: tuple[Column, ...]
     outputs: tuple[Output, ...]
+    streams: bool = False
 
     @property
     def classes(self) -> tuple[str, ...]:
@@ -267,6 +274,7 @@ def parse_signature(raw: Any) -> Signature:
     return Signature(
         inputs=tuple(_column(item) for item in _list(signature.get("inputs"), "signature.inputs")),
         outputs=tuple(_output(item) for item in _list(signature.get("outputs"), "signature.outputs")),
+        streams=signature.get("streams") is True,
     )
 
 

@@ -97,6 +97,7 @@ class Signature:
 
     inputs: list[Column]
     outputs: list[Output]
+    streams: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -28,6 +28,8 @@ class Call:
         How much of the body is JSON; None when all of it is.
     coding, accepts
         How the body is packed, and how the answer may be packed; empty for not at all.
+    is_old
+        Whether the client speaks HTTP/1.0, which knows no chunks.
     session
         The header by which the endpoint assigns requests, where it has one.
     share
@@ -46,15 +48,18 @@ class Call:
     json_bytes: int | None = None
     coding: bytes = b""
     accepts: bytes = b""
+    is_old: bool = False
     session: str | None = None
     share: float | None = field(init=False)
     is_bare: bool = field(init=False)
+    is_streamed: bool = field(init=False)
 
     def __post_init__(self) -> None:
         """Note where the caller stands in a split by consumer or header, and whether the cheap path may read the body."""
         split = self.endpoint.split
         self.share = None if split.by == PARAMETER else split.share(self.key.consumer, self.session)
         is_plain = self.json_bytes is None and not self.coding and split.by != PARAMETER
+        self.is_streamed = self.verb in self.dialect.streamed
         self.is_bare = self.dialect.has_cheap_path and is_plain
 
 
@@ -101,10 +106,13 @@ class Dialect(Protocol):
         The first parts of the addresses that it answers.
     verbs
         What it answers below ``/v2/models/<name>/``.
+    streamed
+        Which of these it answers chunk by chunk.
     """
 
     segments: ClassVar[frozenset[bytes]]
     verbs: ClassVar[frozenset[str]]
+    streamed: ClassVar[frozenset[str]]
     has_cheap_path: ClassVar[bool]
 
     def open(self, connection: Connection, head: RequestHead, raw: bytes) -> Sink:
@@ -124,8 +132,41 @@ class Dialect(Protocol):
         ...
 
 
+class Source(Protocol):
+    """Where the chunks of an answer come from."""
+
+    def more(self, count: int) -> None:
+        """Let so many further chunks come."""
+        ...
+
+    def cancel(self) -> None:
+        """Stop the model's work."""
+        ...
+
+
+class ChunkCaller(Protocol):
+    """Whoever takes an answer in chunks."""
+
+    def begin(self, work: Work, source: Source, gone: Callable[[], None]) -> None:
+        """Hear where chunks come from, and whom to tell when nobody reads them any more."""
+        ...
+
+    def part(self, work: Work, outputs: dict[str, Any]) -> None:
+        """Send a chunk, and ask for more when there is room."""
+        ...
+
+    def ended(self, work: Work, error: AimassError | None) -> None:
+        """Send the end."""
+        ...
+
+
 class Caller(Protocol):
     """Who gets the answer: a client's connection, a call of gRPC, or nobody."""
+
+    @property
+    def chunks(self) -> ChunkCaller | None:
+        """Return who takes the answer in chunks; None when it is wanted whole."""
+        ...
 
     def write(self, work: Work, outputs: dict[str, Any]) -> Any:
         """Return the answer in the form in which :meth:`send` sends it."""

@@ -217,6 +217,13 @@ class Connection(asyncio.Protocol):
         """Send a whole reply; one to a HEAD request loses its body."""
         self.send(data[: data.find(_END) + 4] if self.is_head else data)
 
+    def attend(self, sink: Sink) -> None:
+        """Tell this one from now on that the client is slow or gone."""
+        if self.is_lost:
+            sink.lost()
+        else:
+            self._sink = sink
+
     def finish(self) -> None:
         """Go on with the next request after a complete reply, or close."""
         self._is_busy = False

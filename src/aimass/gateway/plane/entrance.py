@@ -121,6 +121,7 @@ def new_call(dialect: Dialect, key: Key, endpoint: Endpoint, head: RequestHead, 
         json_bytes=None if text is None else int(text),
         coding=b"" if coding in _CODINGS else coding,
         session=_session(endpoint, head),
+        is_old=head.is_old,
         accepts=reply_coding(head.get(b"accept-encoding") or b""),
     )
 

@@ -219,6 +219,13 @@ class WorkerSlow(AimassError):
     status = 504
 
 
+class ClientGone(AimassError):
+    """The client left before the model had said everything."""
+
+    code = "client_gone"
+    status = 499
+
+
 class ControlGone(Unavailable):
     """The control part of the platform does not answer: inference goes on, the console and the API wait for it."""
 

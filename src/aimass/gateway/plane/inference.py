@@ -13,7 +13,8 @@ import orjson
 from aimass.gateway.plane.calls import Asked, Call, Caller, Read, Work
 from aimass.gateway.plane.connection import Connection
 from aimass.gateway.plane.decode import Decoded
-from aimass.gateway.plane.errors import Overloaded, WorkerFailed
+from aimass.gateway.plane.errors import ClientGone, Overloaded, WorkerFailed
+from aimass.gateway.plane.events import OverEvents
 from aimass.gateway.plane.limits import Budget
 from aimass.gateway.plane.metrics import Metrics
 from aimass.gateway.plane.moments import RequestIds, wall
@@ -22,9 +23,11 @@ from aimass.gateway.plane.payload import kept_inputs, kept_outputs
 from aimass.gateway.plane.policy import PARAMETER, trouble_of
 from aimass.gateway.plane.records import SafeSegments
 from aimass.gateway.plane.replies import OverHttp, ToNobody
+from aimass.gateway.plane.runtimes.isolated import IsolatedRuntime
 from aimass.gateway.plane.runtimes.single import SingleRow
 from aimass.gateway.plane.shadows import Given, ShadowStats
 from aimass.gateway.plane.snapshot import Deployment, Endpoint, Served
+from aimass.gateway.plane.telling import End, Teller
 from aimass.gateway.plane.under_way import UnderWay
 from aimass.gateway.settings import GatewaySettings
 from aimass.infra.segments import frame
@@ -78,13 +81,13 @@ class Inference:
                     self._single(connection, call, deployment, (single, *taken), (now, started))
                     return
         except AimassError as error:
-            self._refuse(call, OverHttp(connection), error)
+            self._refuse(call, _caller(connection, call), error)
         except Exception:  # noqa: BLE001 one request must never end the worker; the log has the trace
-            self._refuse(call, OverHttp(connection), _unexpected(call))
+            self._refuse(call, _caller(connection, call), _unexpected(call))
         else:
             self._general(
                 call,
-                OverHttp(connection),
+                _caller(connection, call),
                 deployment,
                 _reader(call, body),
                 (now, started),
@@ -210,17 +213,20 @@ class Inference:
         chosen = call.endpoint.choose(self._share() if share is None else share)
         return (deployment, asked) if chosen is deployment else (chosen, read(chosen.loaded.package))
 
-    def _run(self, work: Work, done: Callable[[Work, dict[str, Any] | None, AimassError | None], None]) -> None:
+    def _run(self, work: Work, done: End) -> None:
         """Run the model; ``done`` is called at once, or when the worker has answered."""
         decoded, endpoint = work.asked.decoded, work.call.endpoint
         timeout_s = endpoint.timeout_s
         if endpoint.rescue.after_s is not None and not work.rescue:
             timeout_s = min(timeout_s, endpoint.rescue.after_s)
-        start = work.deployment.loaded.runtime.start
+        runtime = work.deployment.loaded.runtime
+        if work.deployment.loaded.package.streams and isinstance(runtime, IsolatedRuntime):
+            self._tell(work, runtime, timeout_s, done)
+            return
         self._under_way.start(
             endpoint,
             work.asked.size,
-            lambda ended: start(decoded.values, decoded.rows, timeout_s, ended),
+            lambda ended: runtime.start(decoded.values, decoded.rows, timeout_s, ended),
             lambda outputs, error: done(work, outputs, error),
         )
 
@@ -247,6 +253,29 @@ class Inference:
             given = Given(outputs=outputs, seconds=perf_counter() - work.read_at)
             self._shadow(work.call, work.deployment, work.asked, work.now, given)
         work.caller.send(work, answer)
+
+    # -- answers in chunks
+
+    def _tell(self, work: Work, runtime: IsolatedRuntime, timeout_s: float, done: End) -> None:
+        """Let a model answer in chunks; ``done`` hears of an answer that is wanted whole."""
+        leave = self._under_way.enter(work.call.endpoint, work.asked.size)
+        if leave is None:
+            done(work, None, self._under_way.refused(work.call.endpoint))
+            return
+        teller = Teller(work, done, self._told, leave, self._host.metrics)
+        teller.begin(runtime.stream(work.asked.decoded.values, work.asked.parameters, timeout_s, teller))
+
+    def _told(self, work: Work, outputs: dict[str, Any] | None, error: AimassError | None) -> None:
+        """Record an answer whose chunks were sent already, and send its end."""
+        self._record(work, outputs, 200 if error is None else error.status)
+        if error is None:
+            self._count(work, perf_counter())
+        else:
+            if not isinstance(error, ClientGone):
+                work.deployment.tally.fail(perf_counter() - work.started)
+            self._count_refused(work.call, error, work.deployment)
+        if work.caller.chunks is not None:
+            work.caller.chunks.ended(work, error)
 
     # -- another answers in its place
 
@@ -330,12 +359,15 @@ class Inference:
         )
 
     def _refuse(self, call: Call, caller: Caller, error: AimassError, deployment: Deployment | None = None) -> None:
+        self._count_refused(call, error, deployment)
+        caller.refuse(call, error, deployment)
+
+    def _count_refused(self, call: Call, error: AimassError, deployment: Deployment | None) -> None:
         endpoint = call.endpoint
         labels = (("code", str(error.status)), ("consumer", call.key.consumer), ("endpoint", endpoint.name))
         revision = deployment.revision if deployment is not None else ""
         labels = (*labels, ("revision", revision), ("workspace", endpoint.workspace))
         self._host.metrics.count("gateway_requests", labels)
-        caller.refuse(call, error, deployment)
 
     # -- shadows
 
@@ -386,6 +418,10 @@ def _reader(call: Call, body: bytes) -> Read:
         return asked
 
     return read
+
+
+def _caller(connection: Connection, call: Call) -> OverHttp | OverEvents:
+    return OverEvents(connection, is_old=call.is_old) if call.is_streamed else OverHttp(connection)
 
 
 def _unexpected(call: Call) -> WorkerFailed:

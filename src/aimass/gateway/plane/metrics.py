@@ -16,6 +16,7 @@ _LATENCY = "gateway_latency_seconds"
 _HELP = {
     "gateway_requests": "Inference requests by endpoint, revision, consumer and status code.",
     "gateway_latency_seconds": "Time from the whole request to its answer.",
+    "gateway_first_chunk_seconds": "Time from the whole request to the first chunk of an answer that is streamed.",
     "gateway_refused": "Requests refused before an endpoint was found, by status code.",
     "gateway_passthrough": "Requests passed through to control, by status code.",
     "gateway_records_lost": "Inference records that could not be written.",

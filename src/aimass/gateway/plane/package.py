@@ -23,6 +23,8 @@ class Package:
 
     Attributes
     ----------
+    streams
+        Whether the answer comes in chunks.
     table
         The inputs that are columns.
     model
@@ -34,6 +36,7 @@ class Package:
     signature: dict[str, Any]
     columns: dict[str, Input]
     model: bytes | None
+    streams: bool = False
     table: dict[str, Column] = field(init=False)
 
     def __post_init__(self) -> None:
@@ -64,7 +67,10 @@ def read_package(folder: Path, unseen: str | None = None) -> Package:
     if runtime == "onnx" and model is None:
         raise Invalid(f"the package {folder} lists no model.onnx", field="files")
     columns = {spec["name"]: _input(spec) for spec in signature["inputs"]}
-    return Package(folder=folder, runtime=runtime, signature=signature, columns=columns, model=model)
+    streams = signature.get("streams") is True
+    if streams and runtime != "python":
+        raise Invalid(f"a package of runtime {runtime!r} cannot answer in chunks", field="streams")
+    return Package(folder=folder, runtime=runtime, signature=signature, columns=columns, model=model, streams=streams)
 
 
 def _input(spec: dict[str, Any]) -> Input:

@@ -20,6 +20,7 @@ class OverHttp:
     """A request that came over HTTP and is answered in its dialect."""
 
     __slots__ = ("_connection",)
+    chunks = None
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
@@ -28,9 +29,7 @@ class OverHttp:
         """Return the whole reply."""
         call = work.call
         written = call.dialect.write(work, outputs)
-        extra = b"%bX-Request-Id: %b\r\n%b" % (work.deployment.head_lines, header_text(work.id), written.extra)
-        if work.rescue:
-            extra += b"X-Aimass-Fallback: %b\r\n" % header_text(work.rescue)
+        extra = about(work) + written.extra
         body = written.body
         if call.accepts and len(body) >= _WORTH_PACKING:
             body = compress(body, call.accepts)
@@ -55,6 +54,7 @@ class ToNobody:
     """A copy of a request whose answer is recorded and thrown away."""
 
     __slots__ = ()
+    chunks = None
 
     def write(self, work: Work, outputs: dict[str, Any]) -> None:
         """Write nothing."""
@@ -64,6 +64,12 @@ class ToNobody:
 
     def refuse(self, call: Call, error: AimassError, deployment: Deployment | None = None) -> None:
         """Send nothing."""
+
+
+def about(work: Work) -> bytes:
+    """Return the header lines that say who answers what."""
+    extra = b"%bX-Request-Id: %b\r\n" % (work.deployment.head_lines, header_text(work.id))
+    return extra + b"X-Aimass-Fallback: %b\r\n" % header_text(work.rescue) if work.rescue else extra
 
 
 def header_text(text: str) -> bytes:

@@ -29,17 +29,33 @@ class UnderWay:
 
     def start(self, endpoint: Endpoint, size: int, start: Callable[[Done], None], done: Done) -> None:
         """Start a request of so many bytes, or say to ``done`` that there are too many."""
-        counts, budget = self._counts, self._budget
-        if counts[endpoint.id] >= self._most or budget.held + size > budget.most:
-            text = f"endpoint {endpoint.name!r} has too much under way"
-            done(None, Overloaded(text, allowed=f"at most {self._most} requests"))
+        leave = self.enter(endpoint, size)
+        if leave is None:
+            done(None, self.refused(endpoint))
             return
-        counts[endpoint.id] += 1
-        budget.take(size)
 
         def ended(outputs: dict[str, Any] | None, error: AimassError | None) -> None:
-            counts[endpoint.id] -= 1
-            budget.take(-size)
+            leave()
             done(outputs, error)
 
         start(ended)
+
+    def enter(self, endpoint: Endpoint, size: int) -> Callable[[], None] | None:
+        """Count a request of so many bytes; return what is to be called when it is answered, or None for too many."""
+        counts, budget = self._counts, self._budget
+        if counts[endpoint.id] >= self._most or budget.held + size > budget.most:
+            return None
+        counts[endpoint.id] += 1
+        budget.take(size)
+
+        def leave() -> None:
+            counts[endpoint.id] -= 1
+            budget.take(-size)
+
+        return leave
+
+    def refused(self, endpoint: Endpoint) -> Overloaded:
+        """Say that there are too many."""
+        return Overloaded(
+            f"endpoint {endpoint.name!r} has too much under way", allowed=f"at most {self._most} requests"
+        )

@@ -11,6 +11,7 @@ from typing import Any, cast
 from aimass.infra.batching import Batcher, Task
 from aimass.infra.frames import FrameReader, Message, encode_frame, pack
 from aimass.kernel.errors import AimassError
+from aimass.serving.children.streams import Streams
 
 _LOG = logging.getLogger("aimass.serving.worker")
 
@@ -18,8 +19,10 @@ _LOG = logging.getLogger("aimass.serving.worker")
 class Desk(asyncio.Protocol):
     """The worker's end of one connection."""
 
-    def __init__(self, batcher: Batcher, facts: Mapping[str, Any]) -> None:
+    def __init__(self, batcher: Batcher, facts: Mapping[str, Any], streams: Streams) -> None:
         self._batcher = batcher
+        self._streams = streams
+        self._open: dict[int, Any] = {}
         self._facts = facts
         self._reader = FrameReader()
         self._transport: asyncio.Transport | None = None
@@ -34,11 +37,31 @@ class Desk(asyncio.Protocol):
         """Hand every complete request to the model."""
         try:
             for message in self._reader.feed(data):
-                self._batcher.put(self._task(message))
+                if not self._is_of_stream(message):
+                    self._batcher.put(self._task(message))
         except (AimassError, ValueError, KeyError, TypeError) as reason:
             _LOG.warning("what came is no frame: %s", reason)
             if self._transport is not None:
                 self._transport.abort()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Stop the streams that nobody reads any more."""
+        for stream in self._open.values():
+            stream.cancel()
+
+    def _is_of_stream(self, message: Message) -> bool:
+        """Open, feed or end a stream when the message is about one; tell whether it is."""
+        head = message.head
+        if "stream" in head:
+            number = head["id"]
+            self._open[number] = self._streams.open(message, self._send, lambda: self._open.pop(number, None))
+            return True
+        if "more" not in head and "cancel" not in head:
+            return False
+        stream = self._open.get(head["id"])
+        if stream is not None:
+            stream.cancel() if "cancel" in head else stream.more(int(head["more"]))
+        return True
 
     def _task(self, message: Message) -> Task:
         columns, head = message.columns, message.head

@@ -27,6 +27,7 @@ from aimass.kernel.errors import AimassError
 from aimass.models import load_model, verify_package
 from aimass.serving.children.desk import Desk
 from aimass.serving.children.journal import FileJournal
+from aimass.serving.children.streams import Streams, only_streams
 
 _LOG = logging.getLogger("aimass.serving.worker")
 _DRAIN_S = 5.0
@@ -73,16 +74,19 @@ async def serve(model: Model, told: Assignment, facts: dict[str, Any]) -> None:
     loop.add_reader(sys.stdin, _hear, stop)
     folder = Path(told.folder)
     plan = Plan(lanes=told.lanes, max_rows=told.max_rows)
-    batcher = Batcher(model.predict, plan, FileJournal(folder / "running", told.lanes))
+    batcher = Batcher(getattr(model, "predict", only_streams), plan, FileJournal(folder / "running", told.lanes))
+    streams = Streams(model)
+    facts = {**facts, "streams": streams.places}
     before = os.umask(0o077)
-    server = await loop.create_unix_server(lambda: Desk(batcher, facts), str(folder / "s"))
+    server = await loop.create_unix_server(lambda: Desk(batcher, facts, streams), str(folder / "s"))
     os.umask(before)
     _write(folder / "ready.json", facts)
     await stop.wait()
     server.close()
     end = loop.time() + _DRAIN_S
-    while not batcher.is_idle and loop.time() < end:  # noqa: ASYNC110 a few looks at the end of a life
+    while not (batcher.is_idle and streams.is_idle) and loop.time() < end:  # noqa: ASYNC110 a few looks at the end of a life
         await asyncio.sleep(0.01)
+    streams.close()
 
 
 def _hear(stop: asyncio.Event) -> None:

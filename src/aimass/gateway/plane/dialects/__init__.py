@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from aimass.gateway.plane.calls import Dialect
+from aimass.gateway.plane.dialects.generate import Generate
 from aimass.gateway.plane.dialects.oip import OpenInference
 from aimass.gateway.plane.entrance import Entrance
 
-DIALECTS = (OpenInference,)
+DIALECTS = (OpenInference, Generate)
 
 
 def speak(entrance: Entrance) -> dict[bytes, Dialect]:

@@ -29,6 +29,7 @@ class OpenInference:
 
     segments: ClassVar = frozenset({b"v2"})
     verbs: ClassVar = frozenset({"infer"})
+    streamed: ClassVar = frozenset[str]()
     has_cheap_path: ClassVar = True
 
     def __init__(self, entrance: Entrance) -> None:

@@ -20,6 +20,7 @@ from aimass.gateway.plane.errors import WorkerFailed, WorkerGone, WorkerSlow
 from aimass.gateway.plane.package import PLATFORMS, Package
 from aimass.gateway.plane.runtimes.port import Done
 from aimass.gateway.plane.runtimes.replica import Fallen, Pending, Replica
+from aimass.gateway.plane.runtimes.streaming import Queue, Reader, Stream, look_at
 from aimass.infra.frames import Message, pack
 from aimass.kernel.errors import AimassError
 
@@ -39,8 +40,9 @@ class IsolatedRuntime:
     def __init__(self, paths: Sequence[str], package: Package) -> None:
         self.platform = PLATFORMS[package.runtime]
         self._signature = package.signature["outputs"]
-        self._replicas = {path: Replica(path, self, self._now) for path in paths}
+        self._replicas = {path: Replica(path, self, self._now, self._signature) for path in paths}
         self._waiting: deque[Pending] = deque()
+        self._streams = Queue(lambda: list(self._replicas.values()))
         self._ids = count(random.SystemRandom().getrandbits(22) << 40)
         self._is_looking = False
         self._is_closed = False
@@ -74,6 +76,24 @@ class IsolatedRuntime:
         self._pump()
         self._look_later()
 
+    def stream(self, values: dict[str, Any], parameters: dict[str, Any], timeout_s: float, reader: Reader) -> Stream:
+        """Begin a stream, or let it wait for a place; ``timeout_s`` holds for each chunk."""
+        now = self._now()
+        stream = Stream(next(self._ids), (pack(values), parameters), reader, timeout_s, self._now)
+        if not self._may_wait(now):
+            stream.end(WorkerGone(_GONE, hint=_AGAIN))
+        elif self._has_no_streams():
+            stream.end(WorkerFailed("the signature of this model says that it streams, but it has no predict_stream"))
+        else:
+            self._streams.put(stream)
+            self._look_later()
+        return stream
+
+    def _has_no_streams(self) -> bool:
+        """Tell whether every worker that is there has said that its model knows no streams."""
+        ready = [replica for replica in self._replicas.values() if replica.is_ready]
+        return bool(ready) and not any(replica.facts.get("streams") for replica in ready)
+
     def _may_wait(self, now: float) -> bool:
         """Tell whether a worker is there, or was a moment ago, so that its successor is about to be."""
         return self.is_ready or now - self._lost_at < _GRACE_S
@@ -92,6 +112,7 @@ class IsolatedRuntime:
         """Send what waits."""
         del replica
         self._pump()
+        self._streams.pump()
 
     def answered(self, pending: Pending, message: Message) -> None:
         """Hand an answer over, and use the room that it leaves."""
@@ -146,7 +167,10 @@ class IsolatedRuntime:
         for pending in sent:
             if pending.done is not None and pending.deadline <= now:
                 _end(pending, None, _too_late(pending))
-        if self._waiting or sent:
+        streams = [stream for replica in self._replicas.values() for stream in replica.streams.values()]
+        look_at(streams, now)
+        self._streams.look(now, may_wait=self._may_wait(now))
+        if self._waiting or sent or streams or len(self._streams):
             self._look_later()
         elif self._is_closed:
             self.close()

@@ -11,7 +11,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol, cast
 
+from aimass.gateway.plane.errors import WorkerGone
 from aimass.gateway.plane.runtimes.port import Done
+from aimass.gateway.plane.runtimes.streaming import Stream
 from aimass.infra.frames import FrameReader, Message, Packed, encode_frame
 from aimass.infra.suspects import running_ids
 from aimass.kernel.errors import AimassError
@@ -84,8 +86,9 @@ class Owner(Protocol):
 class Replica(asyncio.Protocol):
     """The gateway's end of the connection to one worker, made again and again while it is wanted."""
 
-    def __init__(self, path: str, owner: Owner, now: Callable[[], float]) -> None:
+    def __init__(self, path: str, owner: Owner, now: Callable[[], float], signature: list[dict[str, Any]]) -> None:
         self.path = path
+        self.signature = signature
         self.facts: dict[str, Any] = {}
         self.rows = 0
         self.window = 1
@@ -93,6 +96,7 @@ class Replica(asyncio.Protocol):
         self._now = now
         self._reader = FrameReader()
         self._sent: dict[int, Pending] = {}
+        self.streams: dict[int, Stream] = {}
         self._out: list[bytes] = []
         self._transport: asyncio.Transport | None = None
         self._journal: int | None = None
@@ -168,11 +172,21 @@ class Replica(asyncio.Protocol):
             self._greeting.set()
             self._owner.reached(self)
             return
-        pending = self._sent.pop(message.head["id"], None)
+        number = message.head["id"]
+        if number in self.streams:
+            if self.streams[number].heard(message):
+                del self.streams[number]
+                self._owner.reached(self)
+                self._leave_if_done()
+            return
+        pending = self._sent.pop(number, None)
         if pending is not None:
             self.rows -= pending.rows
             self._owner.answered(pending, message)
-        if not self._is_wanted and not self._sent and self._transport is not None:
+        self._leave_if_done()
+
+    def _leave_if_done(self) -> None:
+        if not self._is_wanted and not self._sent and not self.streams and self._transport is not None:
             self._transport.close()
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -183,10 +197,13 @@ class Replica(asyncio.Protocol):
                 batches = running_ids(os.pread(self._journal, _MOST_JOURNAL, 0))
             os.close(self._journal)
         fallen = Fallen(list(self._sent.values()), batches)
+        streams, self.streams = list(self.streams.values()), {}
         self._sent, self._out, self.rows = {}, [], 0
         self._transport, self._journal, self._is_greeted = None, None, False
         self._greeting.set()
         self._lost_at = self._now()
+        for stream in streams:
+            stream.end(WorkerGone("the worker of this model ended in the middle of its answer"))
         self._owner.lost(self, fallen)
         self._reach_soon()
 
@@ -196,14 +213,26 @@ class Replica(asyncio.Protocol):
         """Tell whether another request keeps the worker busy rather than waiting in its queue."""
         return self.is_ready and (self.rows < self.window or not self._sent)
 
+    def streams_left(self) -> int:
+        """Return how many further streams the worker takes."""
+        return int(self.facts.get("streams", 0)) - len(self.streams) if self.is_ready else 0
+
+    def stream(self, stream: Stream) -> None:
+        """Begin a stream."""
+        self.streams[stream.id] = stream
+        stream.begin(self._say, self.signature)
+
     def send(self, pending: Pending) -> None:
         """Send a request at the end of this turn."""
-        if not self._out:
-            asyncio.get_running_loop().call_soon(self._flush)
         pending.sends += 1
         self._sent[pending.id] = pending
         self.rows += pending.rows
-        self._out.append(pending.frame(self._now()))
+        self._say(pending.frame(self._now()))
+
+    def _say(self, frame: bytes) -> None:
+        if not self._out:
+            asyncio.get_running_loop().call_soon(self._flush)
+        self._out.append(frame)
 
     def _flush(self) -> None:
         out, self._out = self._out, []
@@ -213,5 +242,4 @@ class Replica(asyncio.Protocol):
     def leave(self) -> None:
         """Send nothing more, and let the connection go when everything under way is answered."""
         self._is_wanted = False
-        if self._transport is not None and not self._sent:
-            self._transport.close()
+        self._leave_if_done()
