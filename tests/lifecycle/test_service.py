@@ -42,7 +42,7 @@ def registry(tmp_path: Path) -> Iterator[Registry]:
     runs = Runs(config, {"lifecycle.pipeline": partial(run_pipeline, registry)})
     for kind, thing in ((Database, database), (LiveHub, LiveHub()), (Runs, runs)):
         registry.put(kind, thing)
-    registry.put(Lifecycle, Lifecycle(database, runs))
+    registry.put(Lifecycle, Lifecycle(database, runs, registry))
     runs.launch()
     yield registry
     runs.close()

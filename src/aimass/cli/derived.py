@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -14,8 +15,7 @@ from aimass.cli.show import show
 from aimass.client import OPERATIONS, Operation, Param
 
 _TYPES: dict[str, click.ParamType] = {"str": click.STRING, "int": click.INT, "float": click.FLOAT, "bool": click.BOOL}
-
-
+_SECTION = re.compile(r"\n\s*\n\s*(?:Raises|Returns|Parameters|Notes|References|Examples)\s*\n\s*-{3,}")
 _NAMES = {"key": "once"}  # --key is the API key of every command
 
 
@@ -48,9 +48,20 @@ def command_of(operation: Operation, name: str) -> click.Command:
     if operation.progress:
         params.append(click.Option(["--wait/--no-wait"], default=True, help="Follow until the end, or only start it."))
     command = click.Command(
-        name, params=params, help=operation.help, short_help=operation.summary, callback=_run(operation)
+        name, params=params, help=_told(operation.help), short_help=operation.summary, callback=_run(operation)
     )
     return connection_options(command)
+
+
+def _told(doc: str) -> str:
+    r"""Return the prose of a docstring, without its sections for programmers.
+
+    Examples
+    --------
+    >>> _told("Do it.\n\n    Well.\n\n    Raises\n    ------\n    Conflict\n        It is done.")
+    'Do it.\n\n    Well.'
+    """
+    return _SECTION.split(doc, maxsplit=1)[0].rstrip()
 
 
 def _subject(operation: Operation) -> Param | None:

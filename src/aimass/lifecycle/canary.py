@@ -103,7 +103,7 @@ def decide_canary(evidence: Evidence, limits: Limits) -> Verdict:
     if canary.requests < limits.requests:
         reason = f"{canary.requests} of {limits.requests} requests of the canary seen"
         return Verdict(decision="wait", reason=reason, progress=canary.requests / limits.requests)
-    facts = _facts(evidence)
+    facts = facts_of(evidence)
     errors, main_errors = canary.error_rate or 0.0, main.error_rate or 0.0
     if errors - main_errors > limits.error_rate_margin:
         return _back(f"error rate {errors:.1%} against {main_errors:.1%}", facts)
@@ -127,7 +127,8 @@ def _back(reason: str, facts: Mapping[str, Any]) -> Verdict:
     return Verdict(decision="roll back", reason=reason, progress=1.0, facts=facts)
 
 
-def _facts(evidence: Evidence) -> dict[str, Any]:
+def facts_of(evidence: Evidence) -> dict[str, Any]:
+    """Return the figures behind a decision, by deployment."""
     found: dict[str, Any] = {}
     for name, traffic, score in (
         ("canary", evidence.canary, evidence.canary_score),

@@ -14,7 +14,10 @@ CAPABILITY = Capability(
     service="aimass.lifecycle.service:Lifecycle",
     console="aimass.lifecycle.console:router",
     events={"*": "aimass.lifecycle.jobs:on_event"},
-    loops={"lifecycle.recover": Loop(run="aimass.lifecycle.jobs:recover", every_s=5.0)},
+    loops={
+        "lifecycle.recover": Loop(run="aimass.lifecycle.jobs:recover", every_s=5.0),
+        "lifecycle.rollouts": Loop(run="aimass.lifecycle.jobs:advance", every_s=1.0),
+    },
     kinds={"pipeline": "aimass.lifecycle.specs:PIPELINE"},
     flows={"lifecycle.pipeline": "aimass.lifecycle.flow:run_pipeline"},
     emits=(
@@ -26,6 +29,13 @@ CAPABILITY = Capability(
         "lifecycle.run.failed",
         "lifecycle.run.cancelled",
         "lifecycle.step.succeeded",
+        "lifecycle.rollout.started",
+        "lifecycle.rollout.stepped",
+        "lifecycle.rollout.paused",
+        "lifecycle.rollout.resumed",
+        "lifecycle.rollout.promoted",
+        "lifecycle.rollout.rolled_back",
+        "lifecycle.rollout.failed",
     ),
     pages=(
         Place(
@@ -44,7 +54,16 @@ CAPABILITY = Capability(
             permission="lifecycle.read",
             order=15,
         ),
+        Place(
+            path="/{workspace}/work/rollouts",
+            title="Rollouts",
+            place="work",
+            icon="trending-up",
+            permission="lifecycle.read",
+            order=18,
+        ),
     ),
+    panels={"services.rollout": "aimass.lifecycle.console.rollouts:panel"},
     attention="aimass.lifecycle.jobs:attention",
     search="aimass.lifecycle.search:document",
 )

@@ -7,7 +7,7 @@ from typing import Any
 from aimass.kernel.events import Event
 from aimass.kernel.principal import ANYWHERE, Principal
 from aimass.kernel.registry import Registry
-from aimass.lifecycle.service import Lifecycle
+from aimass.lifecycle.service import Advancer, Lifecycle
 
 
 def on_event(registry: Registry, event: Event) -> None:
@@ -21,8 +21,37 @@ def recover(registry: Registry) -> None:
     registry.get(Lifecycle).recover()
 
 
+def advance(registry: Registry) -> int:
+    """Look at every open rollout."""
+    return Advancer(registry).run_once()
+
+
 def attention(registry: Registry, who: Principal, workspace: str = ANYWHERE) -> list[dict[str, Any]]:
-    """Return the runs that failed and are the newest of their pipeline, wherever this principal may see them."""
+    """Return what needs somebody, wherever this principal may see it: failed runs, and rollouts that paused themselves."""
+    return _failed(registry, who, workspace) + _paused(registry, who, workspace)
+
+
+def _paused(registry: Registry, who: Principal, workspace: str) -> list[dict[str, Any]]:
+    return [
+        {
+            "kind": "rollout",
+            "title": f"Rollout of {one.model} version {one.model_version} on {one.endpoint} is paused: {one.verdict}"[
+                :300
+            ],
+            "subject": f"rollout:{one.id}",
+            "workspace": one.workspace,
+            "since": one.history[-1].time if one.history else one.created_at,
+            "path": f"/{one.workspace}/work/rollouts/{one.id}",
+        }
+        for one in registry.get(Lifecycle).open_rollouts()
+        if one.state == "PAUSED"
+        and workspace in (ANYWHERE, one.workspace)
+        and who.allows("lifecycle.read", one.workspace)
+    ]
+
+
+def _failed(registry: Registry, who: Principal, workspace: str) -> list[dict[str, Any]]:
+    """Return the runs that failed and are the newest of their pipeline."""
     failures = registry.get(Lifecycle).failures(None if workspace == ANYWHERE else workspace)
     return [
         {

@@ -62,6 +62,8 @@ RETRAIN = Template(
         "least_score": 0.0,
         "least_labels": 100,
         "canary_weight": 10,
+        "canary_steps": None,
+        "canary_bake_s": 0,
         "canary_requests": 50,
         "canary_timeout_s": 3600,
         "error_rate_margin": 0.01,

@@ -23,8 +23,11 @@ from sqlalchemy import (
     update,
 )
 
-from aimass.infra.database import Instant, Json, metadata
+from aimass.infra.database import Change, Instant, Json, metadata
+from aimass.kernel.clock import parse_instant
+from aimass.kernel.pages import decode_cursor
 from aimass.lifecycle.domain import Pipeline, PipelineRun, Step, Trigger
+from aimass.lifecycle.rollouts import OPEN, ListRollouts, Rollout, RolloutEvent
 
 pipelines = Table(
     "lifecycle_pipelines",
@@ -79,6 +82,41 @@ steps = Table(
     Column("output", Json, nullable=False),
     Column("error", Text, nullable=False),
     Column("hint", Text, nullable=False),
+)
+
+
+rollouts = Table(
+    "lifecycle_rollouts",
+    metadata,
+    Column("id", String(26), primary_key=True),
+    Column("workspace", String(63), nullable=False),
+    Column("key", String(200), nullable=False),
+    Column("endpoint", String(63), nullable=False),
+    Column("deployment", String(63), nullable=False),
+    Column("model", String(63), nullable=False),
+    Column("model_version", Integer, nullable=False),
+    Column("state", String(16), nullable=False),
+    Column("steps", Json, nullable=False),
+    Column("step", Integer, nullable=False),
+    Column("weight", Integer, nullable=False),
+    Column("step_since", Instant, nullable=True),
+    Column("fraction", Float, nullable=False),
+    Column("verdict", Text, nullable=False),
+    Column("verdict_facts", Json, nullable=False),
+    Column("bake_s", Integer, nullable=False),
+    Column("requests", Integer, nullable=False),
+    Column("patience_s", Integer, nullable=False),
+    Column("limits", Json, nullable=False),
+    Column("promote_alias", String(63), nullable=True),
+    Column("reason", Text, nullable=False),
+    Column("history", Json, nullable=False),
+    Column("created_by", String(255), nullable=False),
+    Column("created_at", Instant, nullable=False),
+    Column("ended_at", Instant, nullable=True),
+    Column("version", Integer, nullable=False),
+    UniqueConstraint("workspace", "key"),
+    Index(None, "workspace", "endpoint"),
+    Index(None, "state"),
 )
 
 
@@ -171,3 +209,50 @@ def insert_steps(conn: Connection, run_id: str, plans: list[tuple[str, str]]) ->
         {"run": run_id, "number": n, "name": name, "title": title, **empty} for n, (name, title) in enumerate(plans, 1)
     ]
     conn.execute(insert(steps), rows)
+
+
+def rollout_of(row: Row[Any]) -> Rollout:
+    """Build a rollout from its row."""
+    values = {name: getattr(row, name) for name in Rollout.__slots__ if name != "history"}
+    history = [RolloutEvent(**{**one, "time": parse_instant(one["time"])}) for one in row.history]
+    return Rollout(**values, history=history)
+
+
+def find_rollout(conn: Connection, workspace: str, id_: str) -> Rollout | None:
+    """Return a rollout."""
+    row = conn.execute(select(rollouts).where(rollouts.c.workspace == workspace, rollouts.c.id == id_)).first()
+    return None if row is None else rollout_of(row)
+
+
+def rollout_by_key(conn: Connection, workspace: str, key: str) -> Rollout | None:
+    """Return the rollout that was asked for under a key."""
+    row = conn.execute(select(rollouts).where(rollouts.c.workspace == workspace, rollouts.c.key == key)).first()
+    return None if row is None else rollout_of(row)
+
+
+def open_rollout(conn: Connection, workspace: str, endpoint: str) -> Rollout | None:
+    """Return the rollout that is open on an endpoint."""
+    query = select(rollouts).where(rollouts.c.workspace == workspace, rollouts.c.endpoint == endpoint)
+    row = conn.execute(query.where(rollouts.c.state.in_(OPEN))).first()
+    return None if row is None else rollout_of(row)
+
+
+def list_rollouts(conn: Connection, command: ListRollouts | None) -> list[Rollout]:
+    """Return one rollout more than the page wants, the newest first; without a command every open one, of all workspaces."""
+    query = select(rollouts).order_by(rollouts.c.id.desc())
+    if command is None:
+        query = query.where(rollouts.c.state.in_(OPEN))
+    else:
+        query = query.where(rollouts.c.workspace == command.workspace).limit(command.limit + 1)
+        for name in ("endpoint", "state"):
+            if getattr(command, name) is not None:
+                query = query.where(rollouts.c[name] == getattr(command, name))
+        if command.cursor:
+            query = query.where(rollouts.c.id < decode_cursor(command.cursor))
+    return [rollout_of(row) for row in conn.execute(query)]
+
+
+def put_rollout(change: Change, id_: str, version: int, **values: Any) -> bool:
+    """Change a rollout that was read in this version; tell whether it still had it."""
+    query = update(rollouts).where(rollouts.c.id == id_, rollouts.c.version == version)
+    return change.execute(query.values(version=version + 1, **values)).rowcount == 1

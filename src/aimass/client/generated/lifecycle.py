@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, Literal
 
 from aimass.client.calls import AsyncCalls, Calls
-from aimass.client.generated.lifecycle_types import Pipeline, PipelineRun, Trigger
+from aimass.client.generated.lifecycle_types import Pipeline, PipelineRun, Rollout, Trigger
 from aimass.kernel.pages import Page
 
 
@@ -70,6 +70,12 @@ class LifecycleCalls(Calls):
         """Show a pipeline."""
         return self._call("lifecycle.get_pipeline", {"pipeline": pipeline, "workspace": workspace}, Pipeline)
 
+    def get_rollout(self, *, rollout: str, workspace: str | None = None, reason: str | None = None) -> Rollout:
+        """Show a rollout: its steps, what the last look said, and what happened."""
+        return self._call(
+            "lifecycle.get_rollout", {"rollout": rollout, "workspace": workspace, "reason": reason}, Rollout
+        )
+
     def get_run(self, *, run: str, workspace: str | None = None) -> PipelineRun:
         """Show a run with its steps."""
         return self._call("lifecycle.get_run", {"run": run, "workspace": workspace}, PipelineRun)
@@ -80,6 +86,22 @@ class LifecycleCalls(Calls):
         """List the pipelines of a workspace."""
         return self._call(
             "lifecycle.list_pipelines", {"workspace": workspace, "limit": limit, "cursor": cursor}, Page[Pipeline]
+        )
+
+    def list_rollouts(
+        self,
+        *,
+        workspace: str | None = None,
+        endpoint: str | None = None,
+        state: Literal["DEPLOYING", "RUNNING", "PAUSED", "PROMOTED", "ROLLED_BACK", "FAILED"] | None = None,
+        limit: int | None = None,
+        cursor: str | None = None,
+    ) -> Page[Rollout]:
+        """List rollouts, the newest first."""
+        return self._call(
+            "lifecycle.list_rollouts",
+            {"workspace": workspace, "endpoint": endpoint, "state": state, "limit": limit, "cursor": cursor},
+            Page[Rollout],
         )
 
     def list_runs(
@@ -98,9 +120,77 @@ class LifecycleCalls(Calls):
             Page[PipelineRun],
         )
 
+    def pause_rollout(self, *, rollout: str, workspace: str | None = None, reason: str | None = None) -> Rollout:
+        """Let a rollout stay at its step until it is resumed; nothing is promoted or rolled back meanwhile."""
+        return self._call(
+            "lifecycle.pause_rollout", {"rollout": rollout, "workspace": workspace, "reason": reason}, Rollout
+        )
+
+    def promote_rollout(self, *, rollout: str, workspace: str | None = None, reason: str | None = None) -> Rollout:
+        """Make the version the main deployment now, whatever its steps say."""
+        return self._call(
+            "lifecycle.promote_rollout", {"rollout": rollout, "workspace": workspace, "reason": reason}, Rollout
+        )
+
+    def resume_rollout(self, *, rollout: str, workspace: str | None = None, reason: str | None = None) -> Rollout:
+        """Let a rollout go on; its step begins anew, with its own share of the traffic."""
+        return self._call(
+            "lifecycle.resume_rollout", {"rollout": rollout, "workspace": workspace, "reason": reason}, Rollout
+        )
+
     def retry_run(self, *, run: str, workspace: str | None = None) -> PipelineRun:
         """Run a failed or cancelled run again from the step that did not finish."""
         return self._call("lifecycle.retry_run", {"run": run, "workspace": workspace}, PipelineRun)
+
+    def roll_back_rollout(self, *, rollout: str, workspace: str | None = None, reason: str | None = None) -> Rollout:
+        """Take the version out now; the main deployment gets all traffic."""
+        return self._call(
+            "lifecycle.roll_back_rollout", {"rollout": rollout, "workspace": workspace, "reason": reason}, Rollout
+        )
+
+    def start_rollout(
+        self,
+        *,
+        endpoint: str,
+        workspace: str | None = None,
+        model_version: int | None = None,
+        alias: str | None = None,
+        model: str | None = None,
+        steps: list[int] | None = None,
+        bake_s: int | None = None,
+        requests: int | None = None,
+        patience_s: int | None = None,
+        error_rate_margin: float | None = None,
+        latency_ratio: float | None = None,
+        latency_margin_s: float | None = None,
+        quality_margin: float | None = None,
+        promote_alias: str | None = None,
+        key: str | None = None,
+        reason: str | None = None,
+    ) -> Rollout:
+        """Bring a version out on an endpoint: a canary whose share grows step by step while it does well."""
+        return self._call(
+            "lifecycle.start_rollout",
+            {
+                "endpoint": endpoint,
+                "workspace": workspace,
+                "model_version": model_version,
+                "alias": alias,
+                "model": model,
+                "steps": steps,
+                "bake_s": bake_s,
+                "requests": requests,
+                "patience_s": patience_s,
+                "error_rate_margin": error_rate_margin,
+                "latency_ratio": latency_ratio,
+                "latency_margin_s": latency_margin_s,
+                "quality_margin": quality_margin,
+                "promote_alias": promote_alias,
+                "key": key,
+                "reason": reason,
+            },
+            Rollout,
+        )
 
     def start_run(
         self,
@@ -180,6 +270,12 @@ class AsyncLifecycleCalls(AsyncCalls):
         """Show a pipeline."""
         return await self._call("lifecycle.get_pipeline", {"pipeline": pipeline, "workspace": workspace}, Pipeline)
 
+    async def get_rollout(self, *, rollout: str, workspace: str | None = None, reason: str | None = None) -> Rollout:
+        """Show a rollout: its steps, what the last look said, and what happened."""
+        return await self._call(
+            "lifecycle.get_rollout", {"rollout": rollout, "workspace": workspace, "reason": reason}, Rollout
+        )
+
     async def get_run(self, *, run: str, workspace: str | None = None) -> PipelineRun:
         """Show a run with its steps."""
         return await self._call("lifecycle.get_run", {"run": run, "workspace": workspace}, PipelineRun)
@@ -190,6 +286,22 @@ class AsyncLifecycleCalls(AsyncCalls):
         """List the pipelines of a workspace."""
         return await self._call(
             "lifecycle.list_pipelines", {"workspace": workspace, "limit": limit, "cursor": cursor}, Page[Pipeline]
+        )
+
+    async def list_rollouts(
+        self,
+        *,
+        workspace: str | None = None,
+        endpoint: str | None = None,
+        state: Literal["DEPLOYING", "RUNNING", "PAUSED", "PROMOTED", "ROLLED_BACK", "FAILED"] | None = None,
+        limit: int | None = None,
+        cursor: str | None = None,
+    ) -> Page[Rollout]:
+        """List rollouts, the newest first."""
+        return await self._call(
+            "lifecycle.list_rollouts",
+            {"workspace": workspace, "endpoint": endpoint, "state": state, "limit": limit, "cursor": cursor},
+            Page[Rollout],
         )
 
     async def list_runs(
@@ -208,9 +320,81 @@ class AsyncLifecycleCalls(AsyncCalls):
             Page[PipelineRun],
         )
 
+    async def pause_rollout(self, *, rollout: str, workspace: str | None = None, reason: str | None = None) -> Rollout:
+        """Let a rollout stay at its step until it is resumed; nothing is promoted or rolled back meanwhile."""
+        return await self._call(
+            "lifecycle.pause_rollout", {"rollout": rollout, "workspace": workspace, "reason": reason}, Rollout
+        )
+
+    async def promote_rollout(
+        self, *, rollout: str, workspace: str | None = None, reason: str | None = None
+    ) -> Rollout:
+        """Make the version the main deployment now, whatever its steps say."""
+        return await self._call(
+            "lifecycle.promote_rollout", {"rollout": rollout, "workspace": workspace, "reason": reason}, Rollout
+        )
+
+    async def resume_rollout(self, *, rollout: str, workspace: str | None = None, reason: str | None = None) -> Rollout:
+        """Let a rollout go on; its step begins anew, with its own share of the traffic."""
+        return await self._call(
+            "lifecycle.resume_rollout", {"rollout": rollout, "workspace": workspace, "reason": reason}, Rollout
+        )
+
     async def retry_run(self, *, run: str, workspace: str | None = None) -> PipelineRun:
         """Run a failed or cancelled run again from the step that did not finish."""
         return await self._call("lifecycle.retry_run", {"run": run, "workspace": workspace}, PipelineRun)
+
+    async def roll_back_rollout(
+        self, *, rollout: str, workspace: str | None = None, reason: str | None = None
+    ) -> Rollout:
+        """Take the version out now; the main deployment gets all traffic."""
+        return await self._call(
+            "lifecycle.roll_back_rollout", {"rollout": rollout, "workspace": workspace, "reason": reason}, Rollout
+        )
+
+    async def start_rollout(
+        self,
+        *,
+        endpoint: str,
+        workspace: str | None = None,
+        model_version: int | None = None,
+        alias: str | None = None,
+        model: str | None = None,
+        steps: list[int] | None = None,
+        bake_s: int | None = None,
+        requests: int | None = None,
+        patience_s: int | None = None,
+        error_rate_margin: float | None = None,
+        latency_ratio: float | None = None,
+        latency_margin_s: float | None = None,
+        quality_margin: float | None = None,
+        promote_alias: str | None = None,
+        key: str | None = None,
+        reason: str | None = None,
+    ) -> Rollout:
+        """Bring a version out on an endpoint: a canary whose share grows step by step while it does well."""
+        return await self._call(
+            "lifecycle.start_rollout",
+            {
+                "endpoint": endpoint,
+                "workspace": workspace,
+                "model_version": model_version,
+                "alias": alias,
+                "model": model,
+                "steps": steps,
+                "bake_s": bake_s,
+                "requests": requests,
+                "patience_s": patience_s,
+                "error_rate_margin": error_rate_margin,
+                "latency_ratio": latency_ratio,
+                "latency_margin_s": latency_margin_s,
+                "quality_margin": quality_margin,
+                "promote_alias": promote_alias,
+                "key": key,
+                "reason": reason,
+            },
+            Rollout,
+        )
 
     async def start_run(
         self,

@@ -66,3 +66,46 @@ class Trigger:
     event: str
     subject: str | None = None
     rest_s: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rollout:
+    """One rollout."""
+
+    id: str
+    workspace: str
+    endpoint: str
+    deployment: str
+    model: str
+    model_version: int
+    state: Literal["DEPLOYING", "RUNNING", "PAUSED", "PROMOTED", "ROLLED_BACK", "FAILED"]
+    steps: list[int]
+    step: int
+    weight: int
+    step_since: datetime | None
+    fraction: float
+    verdict: str
+    verdict_facts: dict[str, Any]
+    bake_s: int
+    requests: int
+    patience_s: int
+    limits: dict[str, float]
+    promote_alias: str | None
+    reason: str
+    history: list[RolloutEvent]
+    created_by: str
+    created_at: datetime
+    ended_at: datetime | None
+    version: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RolloutEvent:
+    """One thing that happened: when, what, by whom, why, at which share, and the figures behind it."""
+
+    time: datetime
+    what: Literal["started", "stepped", "paused", "resumed", "promoted", "rolled_back", "failed"]
+    weight: int
+    actor: str
+    reason: str
+    facts: dict[str, Any] = field(default_factory=dict)

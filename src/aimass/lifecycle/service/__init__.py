@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from aimass.lifecycle.service.advance import Advancer
 from aimass.lifecycle.service.pipelines import Lifecycle, build
 
-__all__ = ["Lifecycle", "build"]
+__all__ = ["Advancer", "Lifecycle", "build"]

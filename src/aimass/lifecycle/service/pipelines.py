@@ -38,6 +38,7 @@ from aimass.lifecycle.domain import (
 )
 from aimass.lifecycle.errors import RunEnded
 from aimass.lifecycle.plans import template_of
+from aimass.lifecycle.service.rollouts import Rollouts
 from aimass.lifecycle.store import (
     end_run,
     failed_runs,
@@ -62,15 +63,16 @@ _RUNS = "/workspaces/{workspace}/pipeline-runs"
 
 def build(registry: Registry) -> Lifecycle:
     """Build the service."""
-    return Lifecycle(registry.get(Database), registry.get(Runs))
+    return Lifecycle(registry.get(Database), registry.get(Runs), registry)
 
 
-class Lifecycle:
+class Lifecycle(Rollouts):
     """The service orchestrator: from data to a watched service, by durable steps."""
 
-    def __init__(self, database: Database, runs: Runs) -> None:
+    def __init__(self, database: Database, runs: Runs, registry: Registry) -> None:
         self._database = database
         self._runs = runs
+        self._registry = registry
 
     @use_case(f"POST {_PATH}", permission="lifecycle.edit", cli="pipelines create", status=201)
     def create_pipeline(self, who: Principal, command: CreatePipeline) -> Pipeline:

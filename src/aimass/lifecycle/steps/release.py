@@ -4,21 +4,18 @@ from __future__ import annotations
 
 from typing import Any
 
-from aimass.infra.database import Database
-from aimass.kernel.clock import instant, parse_instant
-from aimass.kernel.errors import Failed, NotFound
+from aimass.kernel.errors import Failed
 from aimass.lake import Lake
-from aimass.lifecycle.canary import Evidence, Limits, Score, decide_canary
 from aimass.lifecycle.flow import StepContext
+from aimass.lifecycle.rollouts import NameRollout, Rollout, StartRollout
+from aimass.lifecycle.service import Lifecycle
 from aimass.models import Models, OneVersion, SetAlias
-from aimass.monitoring import GetEndpointMetrics, GetQuality, Monitoring, Traffic, UseReference
-from aimass.serving import Deploy, Deployment, DeployModel, OneEndpoint, Promote, RollBack, Serving
+from aimass.monitoring import Monitoring, UseReference
+from aimass.serving import Deployment, DeployModel, OneEndpoint, Serving
 from aimass.training import OneSplit, Training
 
 CHAMPION = "champion"
-CANARY = "canary"
 _DEPLOY_TIMEOUT_S = 600.0
-_LEAST_WINDOW_S = 10
 
 
 def name_champion(ctx: StepContext) -> dict[str, Any]:
@@ -94,80 +91,66 @@ def wait_ready(ctx: StepContext, endpoint: str, name: str | None) -> Deployment:
 
 
 def canary(ctx: StepContext) -> dict[str, Any]:
-    """Send a part of the endpoint's traffic to the new version."""
-    endpoint, weight = ctx.parameter("endpoint"), int(ctx.parameter("canary_weight"))
+    """Bring the new version out step by step, beside what the endpoint runs."""
     watch(ctx)
-    serving = ctx.registry.get(Serving)
-    command = Deploy(
-        workspace=ctx.workspace,
-        endpoint=endpoint,
-        model=ctx.found("model"),
-        model_version=ctx.found("model_version"),
-        name=CANARY,
-        weight=weight,
-        reason=ctx.run.cause,
-    )
-    serving.deploy(ctx.who, command)
-    wait_ready(ctx, endpoint, CANARY)
-    now = ctx.registry.get(Database).clock.now()
+    lifecycle, endpoint = ctx.registry.get(Lifecycle), ctx.parameter("endpoint")
+    started = lifecycle.start_rollout(ctx.who, _rollout_of(ctx))
+    one = NameRollout(workspace=ctx.workspace, rollout=started.id)
+
+    def settled() -> Rollout | None:
+        found = lifecycle.get_rollout(ctx.who, one)
+        ctx.tell(0.5, found.state.lower())
+        return found if found.state != "DEPLOYING" else None
+
+    found = ctx.wait(settled, timeout_s=_DEPLOY_TIMEOUT_S)
+    if found.state == "FAILED":
+        raise Failed(found.verdict, hint="what ran before still answers")
     return {
-        "canary_since": instant(now),
-        "note": f"{weight} % of {endpoint} goes to version {ctx.found('model_version')}",
+        "rollout": found.id,
+        "steps": found.steps,
+        "note": f"{found.weight} % of {endpoint} goes to version {found.model_version}",
     }
 
 
+def _rollout_of(ctx: StepContext) -> StartRollout:
+    steps = ctx.parameter("canary_steps") or [int(ctx.parameter("canary_weight"))]
+    return StartRollout(
+        workspace=ctx.workspace,
+        endpoint=ctx.parameter("endpoint"),
+        model=ctx.found("model"),
+        model_version=ctx.found("model_version"),
+        steps=[int(step) for step in steps],
+        bake_s=int(ctx.parameter("canary_bake_s")),
+        requests=int(ctx.parameter("canary_requests")),
+        patience_s=int(ctx.parameter("canary_timeout_s")),
+        promote_alias=CHAMPION,
+        key=ctx.key(),
+        reason=ctx.run.cause,
+        error_rate_margin=float(ctx.parameter("error_rate_margin")),
+        latency_ratio=float(ctx.parameter("latency_ratio")),
+        latency_margin_s=float(ctx.parameter("latency_margin_s")),
+        quality_margin=float(ctx.parameter("quality_margin")),
+    )
+
+
 def decide(ctx: StepContext) -> dict[str, Any]:
-    """Promote the canary by its measured error rate, latency and feedback quality, or roll it back."""
-    limits = Limits.of(ctx.run.parameters)
+    """Wait until the rollout has promoted the version or rolled it back, by errors, latency and feedback quality."""
+    lifecycle = ctx.registry.get(Lifecycle)
+    one = NameRollout(workspace=ctx.workspace, rollout=ctx.found("rollout"))
 
-    def judged() -> Any:
-        verdict = decide_canary(_evidence(ctx), limits)
-        ctx.tell(verdict.progress, verdict.reason)
-        return verdict if verdict.decision != "wait" else None
+    def ended() -> Rollout | None:
+        found = lifecycle.get_rollout(ctx.who, one)
+        ctx.tell(found.fraction, f"{found.weight} %: {found.verdict}")
+        return found if found.ended_at is not None else None
 
-    verdict = ctx.wait(judged, timeout_s=float(ctx.parameter("canary_timeout_s")))
-    evidence = {"decision": verdict.decision, "reason": verdict.reason, **verdict.facts}
-    endpoint, serving = ctx.parameter("endpoint"), ctx.registry.get(Serving)
-    if verdict.decision == "roll back":
-        command = RollBack(workspace=ctx.workspace, endpoint=endpoint, deployment=CANARY, reason=verdict.reason)
-        serving.roll_back(ctx.who, command)
-        return {**evidence, "note": f"rolled back: {verdict.reason}"}
-    alias = SetAlias(
-        workspace=ctx.workspace, model=ctx.found("model"), alias=CHAMPION, number=ctx.found("model_version")
-    )
-    serving.promote(
-        ctx.who, Promote(workspace=ctx.workspace, endpoint=endpoint, deployment=CANARY, reason=verdict.reason)
-    )
-    ctx.registry.get(Models).set_alias(ctx.who, alias)
-    return {**evidence, "note": f"promoted: {verdict.reason}"}
-
-
-def _evidence(ctx: StepContext) -> Evidence:
-    monitoring, endpoint = ctx.registry.get(Monitoring), ctx.parameter("endpoint")
-    now = ctx.registry.get(Database).clock.now()
-    window = max(int((now - parse_instant(ctx.found("canary_since"))).total_seconds()), _LEAST_WINDOW_S)
-    metrics = monitoring.get_endpoint_metrics(
-        ctx.who, GetEndpointMetrics(workspace=ctx.workspace, endpoint=endpoint, window_s=window)
-    )
-    main = _traffic(metrics.revisions, is_canary=False)
-    return Evidence(
-        canary=_traffic(metrics.revisions, is_canary=True),
-        main=main,
-        canary_score=_score(ctx, CANARY),
-        main_score=_score(ctx, main.deployment) if main.deployment else None,
-    )
-
-
-def _traffic(found: list[Traffic], *, is_canary: bool) -> Traffic:
-    return max((t for t in found if (t.deployment == CANARY) == is_canary), key=lambda t: t.requests, default=Traffic())
-
-
-def _score(ctx: StepContext, deployment: str) -> Score | None:
-    """Return the live ROC AUC of a deployment, when labels came back for it."""
-    command = GetQuality(workspace=ctx.workspace, endpoint=ctx.parameter("endpoint"), deployment=deployment)
-    try:
-        found = ctx.registry.get(Monitoring).get_quality(ctx.who, command)
-    except NotFound:
-        return None
-    auc = found.metrics.get("auc")
-    return None if auc is None else Score(value=auc.value, low=auc.low, high=auc.high, count=auc.count)
+    steps = len(ctx.found("steps"))
+    found = ctx.wait(ended, timeout_s=float(ctx.parameter("canary_timeout_s")) * steps + _DEPLOY_TIMEOUT_S)
+    if found.state == "FAILED":
+        raise Failed(found.verdict, hint=f"aimass rollouts show {found.id}")
+    is_promoted = found.state == "PROMOTED"
+    return {
+        **found.verdict_facts,
+        "decision": "promote" if is_promoted else "roll back",
+        "reason": found.verdict,
+        "note": f"{'promoted' if is_promoted else 'rolled back'}: {found.verdict}",
+    }

@@ -42,6 +42,9 @@ def overview(visit: Visit, endpoint: str, span: str = SPAN) -> Response:
         back=back_choices(shared["one"].deployments, revisions),
         charts=charts,
         shadow=panel_of(visit, "services.shadow", endpoint=endpoint, window_s=window_s),
+        rollout=panel_of(
+            visit, "services.rollout", endpoint=endpoint, model=shared["main"].model if shared["main"] else ""
+        ),
         said=said_of(visit, shared["one"].traffic),
         **deploy_choices(visit),
     )

@@ -489,6 +489,43 @@ def upgrade() -> None:
         batch_op.create_index("ix_lifecycle_pipelines_workspace_slug", ["workspace", "slug"], unique=False)
 
     op.create_table(
+        "lifecycle_rollouts",
+        sa.Column("id", sa.String(length=26), nullable=False),
+        sa.Column("workspace", sa.String(length=63), nullable=False),
+        sa.Column("key", sa.String(length=200), nullable=False),
+        sa.Column("endpoint", sa.String(length=63), nullable=False),
+        sa.Column("deployment", sa.String(length=63), nullable=False),
+        sa.Column("model", sa.String(length=63), nullable=False),
+        sa.Column("model_version", sa.Integer(), nullable=False),
+        sa.Column("state", sa.String(length=16), nullable=False),
+        sa.Column("steps", Json, nullable=False),
+        sa.Column("step", sa.Integer(), nullable=False),
+        sa.Column("weight", sa.Integer(), nullable=False),
+        sa.Column("step_since", Instant(), nullable=True),
+        sa.Column("fraction", sa.Float(), nullable=False),
+        sa.Column("verdict", sa.Text(), nullable=False),
+        sa.Column("verdict_facts", Json, nullable=False),
+        sa.Column("bake_s", sa.Integer(), nullable=False),
+        sa.Column("requests", sa.Integer(), nullable=False),
+        sa.Column("patience_s", sa.Integer(), nullable=False),
+        sa.Column("limits", Json, nullable=False),
+        sa.Column("promote_alias", sa.String(length=63), nullable=True),
+        sa.Column("reason", sa.Text(), nullable=False),
+        sa.Column("history", Json, nullable=False),
+        sa.Column("created_by", sa.String(length=255), nullable=False),
+        sa.Column("created_at", Instant(), nullable=False),
+        sa.Column("ended_at", Instant(), nullable=True),
+        sa.Column("version", sa.Integer(), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_lifecycle_rollouts")),
+        sa.UniqueConstraint("workspace", "key", name=op.f("uq_lifecycle_rollouts_workspace_key")),
+    )
+    with op.batch_alter_table("lifecycle_rollouts", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_lifecycle_rollouts_state"), ["state"], unique=False)
+        batch_op.create_index(
+            batch_op.f("ix_lifecycle_rollouts_workspace_endpoint"), ["workspace", "endpoint"], unique=False
+        )
+
+    op.create_table(
         "lifecycle_runs",
         sa.Column("id", sa.String(length=26), nullable=False),
         sa.Column("workspace", sa.String(length=63), nullable=False),
