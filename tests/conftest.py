@@ -12,6 +12,8 @@ from aimass.infra.database import Database
 from aimass.kernel.clock import Clock
 from tests.fixtures.postgres import PostgresServer, postgres_server, programs
 
+os.environ.setdefault("AIMASS_GRPC_PORT", "0")  # the port after a free one may be another test's
+
 ON_POSTGRES = os.environ.get("AIMASS_TEST_ENGINE") == "postgres"
 
 

@@ -57,17 +57,21 @@ class Place:
 
 
 @contextmanager
-def telling(folder: Path, short: Path, *, module: str = "tests.fixtures.teller", **more: Any) -> Iterator[Place]:
+def telling(
+    folder: Path, short: Path, *, module: str = "tests.fixtures.teller", settings: Any = None, **more: Any
+) -> Iterator[Place]:
     package = write_package(folder / "p", "model.txt", b"teller", runtime="python", signature=SIGNATURE)
-    gateway = Gateway(folder / "data")
+    gateway = Gateway(folder / "data", **(settings or {}))
     with kept(short) as workers:
         workers.want(wish(package, module))
         workers.up()
         gateway.publish(snapshot(1, reached(workers, package, **more)))
         gateway.start()
         wait_for(lambda: ask(gateway, "GET", "/v2/models/churn/ready").status == 200)
-        yield Place(gateway, workers, folder)
-        gateway.stop()
+        try:
+            yield Place(gateway, workers, folder)
+        finally:
+            gateway.stop()
 
 
 @pytest.fixture(scope="module")

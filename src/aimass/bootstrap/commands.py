@@ -16,6 +16,7 @@ import click
 import orjson
 
 from aimass.bootstrap.first_password import first_password, forget_password
+from aimass.bootstrap.ports import wanted_rpc
 from aimass.bootstrap.settings import PlatformSettings, read_settings
 from aimass.bootstrap.supervisor import Supervisor, control_command, gateway_command
 from aimass.bootstrap.waiting import wait_until_ready
@@ -29,6 +30,11 @@ _DATA = click.option(
 )
 _PORT = click.option("--port", type=int, help="Public port [default 8800, env AIMASS_PORT].")
 _JSON = click.option("--json", "as_json", is_flag=True, help="Print JSON for programs.")
+_GRPC_PORT = click.option(
+    "--grpc-port",
+    type=click.IntRange(0, 65535),
+    help="Port of gRPC, 0 for none [default the one after --port, env AIMASS_GRPC_PORT].",
+)
 _HOST = click.option("--host", help="Address to listen on [default 127.0.0.1].")
 
 
@@ -60,15 +66,17 @@ def start(settings: PlatformSettings) -> tuple[Supervisor, dict[str, str] | None
 @_DATA
 @_PORT
 @_HOST
+@_GRPC_PORT
 @click.option("--quiet", is_flag=True, help="Say nothing.")
-def up(data_dir: Path | None, port: int | None, host: str | None, *, quiet: bool) -> None:
+def up(data_dir: Path | None, port: int | None, host: str | None, grpc_port: int | None, *, quiet: bool) -> None:
     """Start the platform and keep it alive until Ctrl-C."""
-    settings = read_settings(data_dir, host, port)
+    settings = read_settings(data_dir, host, port, grpc_port)
     began = time.monotonic()
     with progress("starting", quiet=quiet):
         supervisor, administrator = start(settings)
     if not quiet:
         click.echo(f"AI Mass is ready after {time.monotonic() - began:.1f} s: http://{settings.host}:{settings.port}")
+        click.echo(supervisor.rpc.sentence)
         click.echo(f"data directory: {settings.data_dir}")
         if administrator:
             click.echo(
@@ -84,11 +92,16 @@ def up(data_dir: Path | None, port: int | None, host: str | None, *, quiet: bool
 @_DATA
 @_PORT
 @_HOST
+@_GRPC_PORT
 @click.option("--worker", type=int, default=0, help="Number of this gateway worker.")
-def run(role: str, data_dir: Path | None, port: int | None, host: str | None, worker: int) -> None:
+def run(
+    role: str, data_dir: Path | None, port: int | None, host: str | None, grpc_port: int | None, worker: int
+) -> None:
     """Replace this process by the role."""
-    settings = read_settings(data_dir, host, port)
-    command = control_command(settings) if role == "control" else gateway_command(settings, worker)
+    settings = read_settings(data_dir, host, port, grpc_port)
+    command = control_command(settings)
+    if role == "gateway":
+        command = gateway_command(settings, worker, grpc_port=wanted_rpc(settings).port)
     os.execv(command[0], command)  # noqa: S606 our own role
 
 

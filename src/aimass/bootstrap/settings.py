@@ -6,6 +6,7 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
+_LAST_PORT = 65_535
 DEFAULT_HOST = "127.0.0.1"
 DEFAULT_PORT = 8800
 
@@ -20,6 +21,9 @@ class PlatformSettings:
         Folder with all data of the platform; ``AIMASS_DATA_DIR``.
     host, port
         Public address; ``AIMASS_HOST``, ``AIMASS_PORT``. Loopback unless told otherwise.
+    grpc_port, grpc_is_named
+        Port of gRPC on the same host, 0 where it is off; ``AIMASS_GRPC_PORT``, else the one after the public port. A
+        platform starts without gRPC when that is taken, but not when the port was named.
     database
         SQLAlchemy URL; empty means SQLite in the data directory; ``AIMASS_DB``.
     gateways
@@ -31,20 +35,35 @@ class PlatformSettings:
     data_dir: Path
     host: str = DEFAULT_HOST
     port: int = DEFAULT_PORT
+    grpc_port: int = 0
+    grpc_is_named: bool = False
     database: str = ""
     gateways: int = 1
     segment_age_s: float = 10.0
     flush_s: float = 10.0
 
 
-def read_settings(data_dir: Path | None = None, host: str | None = None, port: int | None = None) -> PlatformSettings:
+def _next(port: int) -> int:
+    """Return the port after one; 0 where there is none."""
+    return port + 1 if 0 < port < _LAST_PORT else 0
+
+
+def read_settings(
+    data_dir: Path | None = None, host: str | None = None, port: int | None = None, grpc_port: int | None = None
+) -> PlatformSettings:
     """Read the settings; arguments win."""
     env = os.environ
+    port = port if port is not None else int(env.get("AIMASS_PORT", DEFAULT_PORT))
+    named = env.get("AIMASS_GRPC_PORT")
+    if grpc_port is None and named is not None:
+        grpc_port = int(named)
     root = data_dir or Path(env.get("AIMASS_DATA_DIR", Path.home() / ".local" / "share" / "aimass"))
     return PlatformSettings(
         data_dir=root.expanduser().absolute(),
         host=host or env.get("AIMASS_HOST", DEFAULT_HOST),
-        port=port if port is not None else int(env.get("AIMASS_PORT", DEFAULT_PORT)),
+        port=port,
+        grpc_port=_next(port) if grpc_port is None else grpc_port,
+        grpc_is_named=grpc_port is not None,
         database=env.get("AIMASS_DB", ""),
         gateways=int(env.get("AIMASS_GATEWAYS", "1")),
         segment_age_s=float(env.get("AIMASS_SEGMENT_AGE_S", "10")),

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from aimass.bootstrap.lock import lock_data_dir
+from aimass.bootstrap.ports import NO_RPC, RpcPort, check_port, rpc_port
 from aimass.bootstrap.settings import PlatformSettings, child_environment
 from aimass.infra.listening import open_listener, turn_away
 from aimass.kernel.errors import Conflict
@@ -27,24 +28,6 @@ _BACKOFF_S = (0.1, 0.5, 1.0, 2.0, 5.0)
 _STEADY_S = 30.0
 _GATEWAY = "gateway-"
 CANNOT_START = 78  # EX_CONFIG: what a child ends with that would find the same fault again
-
-
-def check_port(host: str, port: int) -> None:
-    """Refuse a port that somebody else holds.
-
-    Raises
-    ------
-    Conflict
-        The port is taken.
-    """
-    with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind((host, port))
-        except OSError as reason:
-            raise Conflict(
-                f"port {port} on {host} is taken", value=port, hint="choose another one with --port"
-            ) from reason
 
 
 def require_whole(layout: DataDir) -> None:
@@ -97,6 +80,7 @@ class Supervisor:
     settings: PlatformSettings
     children: list[Child] = field(default_factory=list[Child])
     keeper: Keeper | None = None
+    rpc: RpcPort = NO_RPC
     _stopping: bool = False
     _lock: Any = None
     _turn: threading.Lock = field(default_factory=threading.Lock)
@@ -112,6 +96,7 @@ class Supervisor:
 
     def _take_ports(self) -> None:
         check_port(self.settings.host, self.settings.port)
+        self.rpc = rpc_port(self.settings)
         layout = DataDir(self.settings.data_dir)
         require_whole(layout)
         layout.logs.mkdir(parents=True, exist_ok=True)
@@ -126,7 +111,10 @@ class Supervisor:
     def commands(self) -> dict[str, list[str]]:
         """Return the command of each process."""
         parent = os.getpid()
-        gateways = {f"{_GATEWAY}{n}": gateway_command(self.settings, n, parent) for n in range(self.settings.gateways)}
+        gateways = {
+            f"{_GATEWAY}{n}": gateway_command(self.settings, n, parent, self.rpc.port)
+            for n in range(self.settings.gateways)
+        }
         return {"control": control_command(self.settings, parent), **gateways}
 
     def start(self) -> None:
@@ -142,7 +130,7 @@ class Supervisor:
             stdout=log,
             stderr=log,
             stdin=subprocess.DEVNULL,
-            env=child_environment(self.settings),
+            env={**child_environment(self.settings), "AIMASS_RPC_PORT": str(max(0, self.rpc.port))},
             start_new_session=True,
             pass_fds=handed,
         )
@@ -219,11 +207,14 @@ def control_command(settings: PlatformSettings, parent: int | None = None) -> li
     return command if parent is None else [*command, "--parent", str(parent)]
 
 
-def gateway_command(settings: PlatformSettings, worker: int, parent: int | None = None) -> list[str]:
+def gateway_command(
+    settings: PlatformSettings, worker: int, parent: int | None = None, grpc_port: int = -1
+) -> list[str]:
     """Return the command of a gateway worker; with a parent it ends when that one does."""
     command = [sys.executable, "-m", "aimass.gateway.plane", "--data-dir", str(settings.data_dir)]
     command += ["--host", settings.host, "--port", str(settings.port)]
     command += ["--worker", str(worker), "--workers", str(max(settings.gateways, worker + 1))]
+    command += [] if grpc_port < 0 else ["--grpc-port", str(grpc_port)]
     return [*command, "--detached"] if parent is None else [*command, "--parent-pid", str(parent)]
 
 

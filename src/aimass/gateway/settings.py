@@ -57,6 +57,11 @@ class GatewaySettings:
         long it waits after that for the requests it has.
     listen_fd
         Number of a bound socket to serve on, which another process holds open too; -1 opens one.
+    grpc_port
+        The port of gRPC, on the same host; 0 lets the system choose, and -1 is for none.
+    max_rpc_bytes, max_rpcs, max_rpc_streams, max_rpc_connections
+        Size of one message of gRPC, how many calls may be under way, how many of them streams of requests, and how many
+        connections there may be.
     upstream_idle_s
         How long a connection to control is kept; must be shorter than control's own keep-alive.
     """
@@ -90,6 +95,11 @@ class GatewaySettings:
     drain_timeout_s: float = 20.0
     upstream_idle_s: float = 2.0
     listen_fd: int = -1
+    grpc_port: int = -1
+    max_rpc_bytes: int = 17 * _MIB
+    max_rpcs: int = 1000
+    max_rpc_streams: int = 100
+    max_rpc_connections: int = 1000
 
     @classmethod
     def from_environment(cls, **given: Any) -> GatewaySettings:

@@ -20,6 +20,7 @@ def main() -> int:
     parser.add_argument("--host", help="address to serve on")
     parser.add_argument("--port", type=int, help="port to serve on; 0 lets the system choose")
     parser.add_argument("--listen-fd", type=int, help="number of an inherited socket to serve on")
+    parser.add_argument("--grpc-port", type=int, help="port of gRPC; 0 lets the system choose, -1 is for none")
     parser.add_argument("--worker", type=int, help="number of this worker")
     parser.add_argument("--workers", type=int, help="how many workers share the port")
     parser.add_argument("--parent-pid", type=int, help="end at once when this parent is gone already")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import struct
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
@@ -71,5 +72,9 @@ def write_tensor(array: Any) -> bytes:
     """
     if array.dtype != object:
         return np.ascontiguousarray(array).tobytes()
-    texts = [str(text).encode() for text in array.ravel()]
+    return strings([str(text).encode() for text in array.ravel()])
+
+
+def strings(texts: Iterable[bytes]) -> bytes:
+    """Return texts, each after its length."""
     return b"".join(_U32.pack(len(text)) + text for text in texts)

@@ -71,7 +71,7 @@ class Host(Protocol):
         """Forget a connection."""
         ...
 
-    def will_write(self, connection: Connection) -> None:
+    def will_write(self, writer: Connection) -> None:
         """Write what the connection has to say at the end of this turn, after the records."""
         ...
 

@@ -25,7 +25,7 @@ from aimass.gateway.plane.tensors import Tensor
 
 Input = Column | Tensor
 
-_MAX_ID = 255
+MAX_ID = 255
 _WINDOW = {b"gzip": 31, b"x-gzip": 31, b"deflate": 15}
 
 
@@ -83,9 +83,9 @@ def read_document(body: bytes) -> dict[str, Any]:
 def request_id(document: dict[str, Any]) -> str:
     """Return the caller's id of the request, or an empty text."""
     given = document.get("id", "")
-    if not isinstance(given, str) or len(given) > _MAX_ID:
+    if not isinstance(given, str) or len(given) > MAX_ID:
         raise InvalidJson(
-            "the id is not a short text", field="id", value=given, allowed=f"text, at most {_MAX_ID} letters"
+            "the id is not a short text", field="id", value=given, allowed=f"text, at most {MAX_ID} letters"
         )
     return given
 

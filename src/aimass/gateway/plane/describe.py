@@ -63,6 +63,7 @@ def model_config(endpoint: Endpoint, version: str) -> dict[str, Any]:
         "backend": described["platform"].partition("_")[0],
         "version_policy": {"specific": {"versions": [int(v) for v in described["versions"] if v.isdigit()]}},
         "max_batch_size": 0,
+        "model_transaction_policy": {"decoupled": chosen(endpoint, version).loaded.package.streams},
         "input": [_port(tensor) for tensor in described["inputs"]],
         "output": [_port(tensor) for tensor in described["outputs"]],
     }
@@ -87,3 +88,9 @@ def index_of(endpoints: Iterable[Endpoint], *, only_ready: bool = False) -> list
 def _entry(name: str, version: str, *, is_ready: bool = False, reason: str = "") -> dict[str, str]:
     reason = reason or ("" if is_ready else "its worker is not running")
     return {"name": name, "version": version, "state": "READY" if is_ready else "UNAVAILABLE", "reason": reason}
+
+
+def statistics_of(endpoint: Endpoint, version: str) -> dict[str, Any]:
+    """Tell what this worker did for a model; its shadow and its fallback are counted for themselves."""
+    found = [endpoint.of_version(version)] if version else endpoint.deployments
+    return {"model_stats": [one.tally.report(endpoint.name, one.version) for one in found]}

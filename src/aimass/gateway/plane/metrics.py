@@ -18,6 +18,7 @@ _HELP = {
     "gateway_latency_seconds": "Time from the whole request to its answer.",
     "gateway_first_chunk_seconds": "Time from the whole request to the first chunk of an answer that is streamed.",
     "gateway_refused": "Requests refused before an endpoint was found, by status code.",
+    "gateway_rpc_refused": "Calls of gRPC that ended with an error, by its code.",
     "gateway_passthrough": "Requests passed through to control, by status code.",
     "gateway_records_lost": "Inference records that could not be written.",
     "gateway_unseen": "Values that the model has never seen and that were served, by column.",

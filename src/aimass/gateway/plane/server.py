@@ -8,6 +8,7 @@ import logging
 import signal
 import socket
 from collections.abc import AsyncIterator, Callable
+from typing import Protocol
 
 import uvloop
 
@@ -18,9 +19,26 @@ from aimass.gateway.plane.watcher import Watcher
 from aimass.gateway.plane.worker import Worker
 from aimass.gateway.settings import GatewaySettings
 from aimass.infra.listening import open_listener
+from aimass.kernel.capability import load
+from aimass.kernel.errors import AimassError, Conflict, MissingExtra
 
 _LOG = logging.getLogger(__name__)
 _BACKLOG = 2048
+_RPC = "aimass.gateway.plane.rpc.server:RpcServer"
+
+
+class Rpc(Protocol):
+    """A server of gRPC."""
+
+    port: int
+
+    async def start(self) -> None:
+        """Begin to serve."""
+        ...
+
+    async def stop(self) -> None:
+        """Finish what is under way."""
+        ...
 
 
 def serve(settings: GatewaySettings) -> None:
@@ -54,12 +72,17 @@ async def running(settings: GatewaySettings) -> AsyncIterator[tuple[Worker, int]
     door = Port(listener, server, greet, is_ours=settings.listen_fd < 0)
     inside = await _inside(settings, greet) if settings.workers > 1 else None
     port = watcher.port = listener.getsockname()[1]
+    rpc = await _rpc_of(worker)
+    watcher.grpc_port = rpc.port if rpc is not None else 0
     tasks = [loop.create_task(job()) for job in (watcher.run, worker.sweep, worker.sync, worker.flush_series)]
     _LOG.info("gateway worker %d serves on http://%s:%d", settings.worker, settings.host, port)
     try:
         yield worker, port
     finally:
+        stopping = loop.create_task(rpc.stop()) if rpc is not None else None
         await drain(worker, door)
+        if stopping is not None:
+            await stopping
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
@@ -76,6 +99,24 @@ async def _inside(settings: GatewaySettings, greet: Callable[[], Connection]) ->
     server = await asyncio.get_running_loop().create_unix_server(greet, str(place))
     place.chmod(0o600)
     return server
+
+
+async def _rpc_of(worker: Worker) -> Rpc | None:
+    """Begin to serve gRPC, where that is wanted and possible; without it HTTP goes on."""
+    if worker.settings.grpc_port < 0:
+        return None
+    try:
+        server: Rpc = load(_RPC)(worker, worker.entrance, worker.metrics, worker.settings, worker.budget)
+        await server.start()
+    except ImportError:
+        reason: AimassError = MissingExtra("grpc")
+    except Conflict as error:
+        reason = error
+    else:
+        _LOG.info("gRPC is served on port %d", server.port)
+        return server
+    _LOG.warning("gRPC is off: %s; %s", reason.message, reason.hint)
+    return None
 
 
 def _listener(settings: GatewaySettings) -> socket.socket:

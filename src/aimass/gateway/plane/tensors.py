@@ -152,3 +152,18 @@ def datatype_of(spec: dict[str, Any]) -> str:
         allowed = [name for name, kind in KINDS.items() if kind == spec["type"]]
         raise Invalid(f"datatype {datatype!r} of {spec['name']!r} is no {spec['type']}", allowed=allowed)
     return datatype
+
+
+def shape_of(data: Any) -> list[int]:
+    """Return the shape of nested lists, by their first members.
+
+    Examples
+    --------
+    >>> shape_of([[1, 2, 3], [4, 5, 6]]), shape_of(7)
+    ([2, 3], [])
+    """
+    shape: list[int] = []
+    while isinstance(data, list):
+        shape.append(len(data))
+        data = data[0] if data else None
+    return shape

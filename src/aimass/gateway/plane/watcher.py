@@ -55,6 +55,7 @@ class Watcher:
         self._reported: dict[str, Any] = {}
         self._error: str | None = None
         self.port = 0
+        self.grpc_port = 0
         self._rates = Rates(folder / "rates") if worker.settings.workers > 1 else None
         self._waiting: dict[Identity, Model] = {}
 
@@ -131,6 +132,7 @@ class Watcher:
             "worker": self._worker.settings.worker,
             "pid": os.getpid(),
             "port": self.port,
+            "grpc_port": self.grpc_port,
             "snapshot": snapshot.version,
             "loaded": {id_: revision for id_, revision in snapshot.loaded.items() if id_ not in waiting},
             "waiting": waiting,

@@ -9,6 +9,7 @@ import resource
 from collections import deque
 from collections.abc import Awaitable, Callable
 from pathlib import Path
+from typing import Protocol
 
 from aimass.gateway.plane.calls import Call, Dialect
 from aimass.gateway.plane.connection import Connection, Sink
@@ -40,6 +41,14 @@ _SWEEP_S = 0.5
 _LOCAL = frozenset({b"/metrics", b"/healthz"})
 
 
+class Writer(Protocol):
+    """Whoever has something to say at the end of a turn."""
+
+    def written(self) -> None:
+        """Say it."""
+        ...
+
+
 class _Forgetful(dict[bytes, Call]):
     """Remembers nothing."""
 
@@ -67,10 +76,11 @@ class Worker:
         self.connections = Crowd(room_for(settings), settings.max_connections_per_address)
         self.admit, self.leave = self.connections.admit, self.connections.leave
         self.look: Callable[[], Awaitable[None]] = _nothing_to_see
-        self._dialects = speak(Entrance(self, Repository(self)))
+        self.entrance = Entrance(self, Repository(self))
+        self._dialects = speak(self.entrance)
         self._inference = Inference(self)
-        self.infer = self._inference.answer
-        self._dirty: list[Connection] = []
+        self.infer, self.ask = self._inference.answer, self._inference.ask
+        self._dirty: list[Writer] = []
         self._shadows: deque[Callable[[], None]] = deque()
         self._is_running_shadows = False
 
@@ -163,19 +173,19 @@ class Worker:
 
     # -- the end of a turn
 
-    def will_write(self, connection: Connection) -> None:
-        """Write what the connection has to say at the end of this turn, after the records."""
+    def will_write(self, writer: Writer) -> None:
+        """Let somebody write what he has to say at the end of this turn, after the records."""
         if not self._dirty:
             self.loop.call_soon(self._end_turn)
             self.turn_ends = wall() + self.settings.max_wait_s
-        self._dirty.append(connection)
+        self._dirty.append(writer)
 
     def _end_turn(self) -> None:
         self.turn_ends = math.inf
         self._write_records()
         dirty, self._dirty = self._dirty, []
-        for connection in dirty:
-            connection.written()
+        for writer in dirty:
+            writer.written()
         if self._shadows and not self._is_running_shadows:
             self._is_running_shadows = True
             self.loop.call_soon(self._next_shadow)

@@ -16,7 +16,7 @@ from aimass.gateway.plane.entrance import Entrance, unpacked
 from aimass.gateway.plane.errors import UnknownPath, oip_body
 from aimass.gateway.plane.http import RequestHead, dump
 from aimass.gateway.plane.package import Package
-from aimass.gateway.plane.tensors import Tensor
+from aimass.gateway.plane.tensors import Tensor, shape_of
 from aimass.kernel.errors import AimassError
 
 _NOT_INPUTS = frozenset({"id", "parameters"})
@@ -71,18 +71,10 @@ class Generate:
 def _take(inputs: Inputs, name: str, value: Any, column: Input | None) -> None:
     """Take one input: a value is one row, a list is as many as it has; a tensor may leave out its first size of 1."""
     if isinstance(column, Tensor):
-        shape = _shape_of(value)
+        shape = shape_of(value)
         if column.shape[:1] == (-1,) and len(shape) == len(column.shape) - 1:
             value, shape = [value], [1, *shape]
         inputs.listed(name, column.datatype, shape, value)
         return
     values = value if isinstance(value, list) else [value]
     inputs.listed(name, OFFERED[column.kind] if column is not None else None, [len(values)], values)
-
-
-def _shape_of(value: Any) -> list[int]:
-    shape: list[int] = []
-    while isinstance(value, list):
-        shape.append(len(value))
-        value = value[0] if value else None
-    return shape

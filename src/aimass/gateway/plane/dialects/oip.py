@@ -10,7 +10,7 @@ from aimass.gateway.plane.auth import Key
 from aimass.gateway.plane.calls import Asked, Call, Dialect, Work, Written
 from aimass.gateway.plane.connection import Connection, Sink
 from aimass.gateway.plane.decode import decode, parameters_of, read_document, request_id, wanted_outputs
-from aimass.gateway.plane.describe import describe_model, describe_server, index_of, model_config
+from aimass.gateway.plane.describe import describe_model, describe_server, index_of, model_config, statistics_of
 from aimass.gateway.plane.encode import encode
 from aimass.gateway.plane.entrance import Entrance, chosen, need, new_call, unpacked
 from aimass.gateway.plane.errors import InvalidJson, NotReady, UnknownPath, oip_body
@@ -89,7 +89,7 @@ class OpenInference:
         need(head, b"GET", b"HEAD")
         key = self._entrance.key(head)
         key.admit(wall())
-        found = [one for endpoint in self._entrance.usable(key) for one in _statistics_of(endpoint, "")["model_stats"]]
+        found = [one for endpoint in self._entrance.usable(key) for one in statistics_of(endpoint, "")["model_stats"]]
         return _answer(connection, {"model_stats": found})
 
     # -- the repository
@@ -168,17 +168,11 @@ def _ready(endpoint: Endpoint, version: str) -> dict[str, Any]:
     return {"name": endpoint.name, "ready": True}
 
 
-def _statistics_of(endpoint: Endpoint, version: str) -> dict[str, Any]:
-    """Tell what this worker did for a model; its shadow and its fallback are counted for themselves."""
-    found = [endpoint.of_version(version)] if version else endpoint.deployments
-    return {"model_stats": [one.tally.report(endpoint.name, one.version) for one in found]}
-
-
 _SHOWN: dict[str, Callable[[Endpoint, str], Any]] = {
     "": describe_model,
     "ready": _ready,
     "config": model_config,
-    "stats": _statistics_of,
+    "stats": statistics_of,
 }
 
 

@@ -1,0 +1,154 @@
+"""The methods of ``inference.GRPCInferenceService``: bytes in, bytes out, behind the same door as HTTP."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Awaitable, Callable
+from typing import Any, ClassVar, Protocol
+
+from google.protobuf.message import DecodeError
+
+from aimass.gateway.plane.auth import Key
+from aimass.gateway.plane.calls import Asked, Call, Caller, Read, Work, Written
+from aimass.gateway.plane.connection import Connection, Sink
+from aimass.gateway.plane.entrance import Entrance
+from aimass.gateway.plane.errors import BodyTooLarge, InvalidJson, UnknownKey, UnknownPath, oip_body
+from aimass.gateway.plane.http import Headers, RequestHead, dump
+from aimass.gateway.plane.package import Package
+from aimass.gateway.plane.rpc.answers import Answers
+from aimass.gateway.plane.rpc.callers import InChunks, OneAnswer, failed
+from aimass.gateway.plane.rpc.codec import PROTO, read_request
+from aimass.kernel.errors import AimassError
+
+Metadata = tuple[tuple[str, str], ...]
+
+
+class Visitor:
+    """Who calls: the key is looked up for each request, so that one that was taken back ends a stream, too.
+
+    Parameters
+    ----------
+    metadata
+        What came with the call.
+    key
+        Returns the key that came with it, or refuses.
+    """
+
+    def __init__(self, metadata: Headers, key: Callable[[], Key]) -> None:
+        self._metadata = metadata
+        self.key = key
+
+    def header(self, name: bytes) -> str | None:
+        """Return what stands under a name."""
+        return next((value.decode("latin-1") for found, value in self._metadata if found == name), None)
+
+
+Method = Callable[[bytes, Visitor], Awaitable[tuple[bytes, Metadata]]]
+
+
+class Host(Protocol):
+    """What the service needs from the worker."""
+
+    @property
+    def ask(self) -> Callable[[Call, Caller, Read], None]:
+        """Answer an inference request."""
+        ...
+
+    def will_write(self, writer: Any) -> None:
+        """Call ``written`` of this at the end of the turn, after the records."""
+        ...
+
+
+class Messages:
+    """The dialect of gRPC: its requests are messages, so it has no addresses and reads no bodies."""
+
+    segments: ClassVar = frozenset[bytes]()
+    verbs: ClassVar = frozenset[str]()
+    streamed: ClassVar = frozenset[str]()
+    has_cheap_path: ClassVar = False
+
+    def open(self, connection: Connection, head: RequestHead, raw: bytes) -> Sink:
+        """Refuse: nothing of this comes over HTTP/1."""
+        raise UnknownPath
+
+    def read(self, call: Call, body: bytes, package: Package) -> Asked:
+        """Refuse, as :meth:`open` does."""
+        raise UnknownPath
+
+    def write(self, work: Work, outputs: dict[str, Any]) -> Written:
+        """Refuse, as :meth:`open` does."""
+        raise UnknownPath
+
+    def refuse(self, error: AimassError) -> bytes:
+        """Write an error for whoever asks."""
+        return dump(oip_body(error))
+
+
+class Service:
+    """Answers the methods; each raises an :class:`~aimass.kernel.errors.AimassError` for what it refuses."""
+
+    def __init__(self, host: Host, entrance: Entrance) -> None:
+        self._host = host
+        self._entrance = entrance
+        self._answers = Answers(entrance)
+        self._dialect = Messages()
+
+    def unary(self, name: str) -> Method:
+        """Return what answers a method that takes one message and gives one."""
+        if name == "ModelInfer":
+            return self.infer
+        message = getattr(PROTO, f"{name}Request")
+
+        async def method(data: bytes, visitor: Visitor) -> tuple[bytes, Metadata]:
+            answer = await self._answers.answer(name, parsed(message, data), visitor.key)
+            return answer.SerializeToString(), ()
+
+        return method
+
+    async def infer(self, data: bytes, visitor: Visitor) -> tuple[bytes, Metadata]:
+        """Answer one request."""
+        request = parsed(PROTO.ModelInferRequest, data)
+        caller = OneAnswer(self._host)
+        self._ask(request, len(data), visitor, caller)
+        return await caller.future, caller.about
+
+    async def stream(self, data: bytes, visitor: Visitor) -> AsyncIterator[bytes]:
+        """Answer one request of a stream; only a key that is not known any more ends the stream."""
+        request = None
+        try:
+            request = parsed(PROTO.ModelInferRequest, data)
+            caller = InChunks(self._host, request.id)
+            self._ask(request, len(data), visitor, caller)
+        except UnknownKey:
+            raise
+        except AimassError as error:
+            yield failed(error, request.model_name, request.id) if request is not None else failed(error)
+            return
+        try:
+            while (message := await caller.take()) is not None:
+                yield message
+        finally:
+            caller.leave()
+
+    def _ask(self, request: Any, size: int, visitor: Visitor, caller: Caller) -> None:
+        key = visitor.key()
+        endpoint = self._entrance.endpoint(key, request.model_name)
+        if size > endpoint.max_body_bytes:
+            raise BodyTooLarge(value=size, allowed=f"at most {endpoint.max_body_bytes} bytes")
+        header = endpoint.split.header
+        call = Call(
+            key=key,
+            endpoint=endpoint,
+            version=request.model_version,
+            dialect=self._dialect,
+            verb="ModelInfer",
+            session=visitor.header(header) if header else None,
+        )
+        self._host.ask(call, caller, lambda package: read_request(request, package, size))
+
+
+def parsed(message: Any, data: bytes) -> Any:
+    """Read a message, or refuse what is none."""
+    try:
+        return message.FromString(data)
+    except DecodeError as reason:
+        raise InvalidJson(f"the message is no {message.DESCRIPTOR.name}") from reason
