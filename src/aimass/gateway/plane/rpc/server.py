@@ -155,7 +155,7 @@ class RpcServer:
     async def _one(self, context: Any, key: Key) -> bytes:
         async with self._places.arrival(key):
             data = await context.read()
-        if data is grpc.aio.EOF:
+        if not isinstance(data, bytes):  # the mark of the end
             raise InvalidJson("the call ended without a request")
         return data
 
@@ -173,7 +173,7 @@ class RpcServer:
                 break
             finally:
                 self._waiting.discard(task)
-            if data is grpc.aio.EOF:
+            if not isinstance(data, bytes):  # the mark of the end
                 return
             yield data
         raise Unavailable("this gateway worker ends", hint="open the stream again")
