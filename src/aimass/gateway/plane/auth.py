@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import binascii
 import math
+from base64 import b64decode
 from collections.abc import Callable
 from hashlib import sha256
 from typing import Any
@@ -11,7 +13,7 @@ from aimass.gateway.plane.errors import RateLimited, UnknownKey
 from aimass.gateway.plane.http import Headers
 from aimass.gateway.plane.rates import Rates, SharedBucket
 
-_BEARER = b"bearer "
+_BEARER, _BASIC = b"bearer ", b"basic "
 
 
 class Bucket:
@@ -108,9 +110,20 @@ def find_key(headers: Headers, get: Callable[[str], Key | None]) -> Key:
 
 
 def _presented(headers: Headers) -> bytes:
+    """Return the key of a request: a bearer token, the password of basic credentials, or a header of its own."""
     for name, value in headers:
         if name == b"authorization" and value[: len(_BEARER)].lower() == _BEARER:
             return value[len(_BEARER) :].strip()
+        if name == b"authorization" and value[: len(_BASIC)].lower() == _BASIC:
+            return _password(value[len(_BASIC) :])
         if name == b"x-api-key":
             return value
     return b""
+
+
+def _password(credentials: bytes) -> bytes:
+    """Return the password of basic credentials; nothing when they are none."""
+    try:
+        return b64decode(credentials.strip(), validate=True).partition(b":")[2]
+    except binascii.Error:
+        return b""

@@ -50,6 +50,13 @@ class UnsupportedCoding(Invalid):
     status = 415
 
 
+class UnsupportedKind(Invalid):
+    """The body is of a kind that this dialect does not read."""
+
+    code = "unsupported_content_type"
+    status = 415
+
+
 class TooSlow(AimassError):
     """The request took too long to arrive."""
 

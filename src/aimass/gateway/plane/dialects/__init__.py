@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from aimass.gateway.plane.calls import Dialect
 from aimass.gateway.plane.dialects.generate import Generate
+from aimass.gateway.plane.dialects.mlflow import Mlflow
 from aimass.gateway.plane.dialects.oip import OpenInference
 from aimass.gateway.plane.entrance import Entrance
 
-DIALECTS = (OpenInference, Generate)
+DIALECTS = (OpenInference, Generate, Mlflow)
 
 
 def speak(entrance: Entrance) -> dict[bytes, Dialect]:
