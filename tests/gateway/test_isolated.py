@@ -225,7 +225,9 @@ def test_a_worker_dies_with_its_parent(packages: dict[str, Path], tmp_path: Path
 
     path = tmp_path / "w" / "s"
     path.parent.mkdir()
-    told = json.dumps({"package": str(packages["python"]), "folder": str(path.parent)})
+    told = json.dumps(
+        {"package": str(packages["python"]), "folder": str(path.parent), "plan": {"lanes": 1, "max_rows": 1}}
+    )
     code = (
         "import subprocess, sys, time; p = subprocess.Popen([sys.executable, '-m', 'aimass.serving.children.worker',"
         "'--module', 'aimass.models.runtimes.python'], stdin=subprocess.PIPE); p.stdin.write(sys.argv[1].encode() + b'\\n');"

@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from aimass.infra.batching import Batcher, Plan, Task
+from aimass.infra.batching import Batcher, Task
+from aimass.infra.plans import Plan
 
 
 class Marked:

@@ -108,7 +108,7 @@ def test_charts_are_drawn_again_when_their_part_fetches_itself(
             page.evaluate("() => document.dispatchEvent(new CustomEvent('refresh'))")
         page.wait_for_load_state("networkidle")
         expect(page.locator("#charts canvas").first).to_be_visible()
-        assert page.locator("#charts .skeleton").count() == 0
+        expect(page.locator("#charts .skeleton")).to_have_count(0)
 
 
 def test_a_row_is_tried_and_its_answer_shown(

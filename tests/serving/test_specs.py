@@ -40,6 +40,20 @@ def test_applying_twice_changes_nothing_the_second_time(stage: Stage) -> None:
     assert apply(stage, exported) == ("none", [])
 
 
+def test_how_a_deployment_runs_is_written_applied_and_taken_back(stage: Stage) -> None:
+    part = {"name": "champion", "model": "churn", "model_version": 1, "placement": "auto"}
+    how = {"execution": "batched", "max_rows": 16, "resources": {"threads": 2}}
+    wanted = {**WANTED, "deployments": [{**part, **how}], "traffic": {"weights": {"champion": 100}}}
+    apply(stage, wanted)
+    exported = next(d for d in ENDPOINT.export(stage.rooms.registry, ANN, "demo") if d["name"] == "leavers")
+    assert exported["deployments"] == wanted["deployments"]
+    apply(stage, {**wanted, "deployments": [part]})
+    (one,) = stage.endpoint("leavers").deployments
+    assert (one.options.execution, one.options.max_rows, one.resources.threads) == ("auto", None, 1)
+    with pytest.raises(Invalid, match="resources has no field 'cpu'"):
+        apply(stage, {**wanted, "deployments": [{**part, "resources": {"cpu": 1}}]})
+
+
 def test_a_whole_policy_is_written_applied_and_taken_back(stage: Stage) -> None:
     said = {"split": "consumer", "fallback": "canary", "fallback_on": ["error"], "fallback_after_s": 0.5}
     said |= {"shadow_percent": 10, "static": {"label": "No", "probabilities": [1.0, 0.0]}}

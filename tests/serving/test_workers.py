@@ -7,6 +7,7 @@ import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -15,6 +16,7 @@ from aimass.serving import OneEndpoint
 from aimass.serving.workers.pool import WorkerPool, socket_of
 from aimass.serving.workers.wishes import Wish, WorkerFacts
 from tests.fixtures.gateway import wait_for
+from tests.fixtures.kept import MOODY, moody
 from tests.fixtures.packages import packages
 from tests.fixtures.stage import ANN, Stage
 
@@ -29,9 +31,10 @@ def pool() -> Iterator[WorkerPool]:
         pool.close()
 
 
-def wish(package: Path, memory_bytes: int = 2048 * MIB) -> Wish:
+def wish(package: Path, memory_bytes: int = 2048 * MIB, **more: Any) -> Wish:
+    plan: dict[str, Any] = {"lanes": 1, "max_rows": 32}
     module = "aimass.models.runtimes.python"
-    return Wish(revision="r1", package=str(package), module=module, memory_bytes=memory_bytes, threads=1)
+    return Wish(revision="r1", package=str(package), memory_bytes=memory_bytes, **{"module": module, **plan, **more})
 
 
 def up(pool: WorkerPool) -> WorkerFacts:
@@ -68,6 +71,27 @@ def test_a_package_that_does_not_load_is_told_in_the_worker_s_own_words(pool: Wo
     pool.want([wish(tmp_path)])
     wait_for(lambda: pool.tick() or pool.facts()["r1-0"].crashes, within=60)
     assert "there is no manifest.json" in pool.facts()["r1-0"].reason
+
+
+def test_a_worker_without_a_plan_measures_its_model_and_waits_for_one(pool: WorkerPool) -> None:
+    pool.want([wish(packages()["python"], lanes=None)])
+    wait_for(lambda: pool.tick() or pool.facts()["r1-0"].calibration, within=60)
+    calibration = pool.facts()["r1-0"].calibration
+    assert calibration is not None
+    assert list(calibration["call_us"]) == ["1", "8", "32", "128"]
+    assert calibration["call_us"]["1"] > 0
+    assert not pool.facts()["r1-0"].is_up
+    pid = pool.facts()["r1-0"].pid
+    pool.want([wish(packages()["python"])])
+    assert up(pool).pid == pid
+
+
+def test_a_package_without_samples_is_not_measured_and_says_so(pool: WorkerPool, tmp_path: Path) -> None:
+    pool.want([wish(moody(tmp_path / "p"), module=MOODY, lanes=None, replica=-1)])
+    wait_for(lambda: pool.tick() or pool.facts()["r1--1"].calibration, within=60)
+    calibration = pool.facts()["r1--1"].calibration
+    assert calibration is not None
+    assert calibration["error"] == "the package holds no samples.json"
 
 
 def test_a_worker_that_is_not_wanted_drains_and_ends(pool: WorkerPool) -> None:

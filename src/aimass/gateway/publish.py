@@ -19,7 +19,7 @@ from aimass.access import Access, GatewayKey
 from aimass.gateway.store import all_limits
 from aimass.infra.database import Database
 from aimass.kernel.layout import DataDir
-from aimass.serving import GatewayReport, Published, PublishedEndpoint, Serving
+from aimass.serving import GatewayReport, Published, PublishedEndpoint, Running, Serving
 
 _log = structlog.get_logger("aimass.gateway")
 _LOOK_S = 1.0
@@ -234,6 +234,10 @@ def _endpoint(endpoint: PublishedEndpoint) -> dict[str, Any]:
     }
 
 
+def _running(running: Running) -> dict[str, Any]:
+    return {"execution": running.execution, "threads": running.threads, "max_rows": running.max_rows}
+
+
 def _deployment(one: Published) -> dict[str, Any]:
     return {
         "id": one.id,
@@ -246,4 +250,5 @@ def _deployment(one: Published) -> dict[str, Any]:
         "package": one.package,
         "socket": one.socket,
         "unseen": one.unseen,
+        "running": None if one.running is None else _running(one.running),
     }

@@ -16,26 +16,12 @@ from typing import Any, Protocol
 
 import numpy as np
 
+from aimass.infra.plans import Plan
+
 _LOG = logging.getLogger(__name__)
 Columns = dict[str, Any]
 Run = Callable[[Columns], Columns]
 Answer = tuple[Columns | None, Exception | None]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Plan:
-    """How the requests of a model are run.
-
-    Attributes
-    ----------
-    lanes
-        How many batches may be in flight at once, each in a thread of its own; 0 for one at a time in the loop itself.
-    max_rows
-        Most rows of a batch; 1 where requests are never put together. A single request may have more.
-    """
-
-    lanes: int = 1
-    max_rows: int = 32
 
 
 @dataclass(slots=True, eq=False)
@@ -107,6 +93,7 @@ class Batcher:
         if plan.lanes and executor is None:
             self._executor = ThreadPoolExecutor(plan.lanes, thread_name_prefix="model")
         self._is_due = False
+        self._is_closed = False
         self.waiting_rows = 0
         self.batches = 0
 
@@ -150,6 +137,8 @@ class Batcher:
         _tell(batch, answers)
         if self._waiting:
             self._turn()
+        elif self._is_closed:
+            self._rest()
 
     def _next(self, now: float) -> list[Task]:
         """Take what waits into a batch, in the order in which it came, as far as it fits."""
@@ -213,9 +202,13 @@ class Batcher:
             return None, reason
 
     def close(self) -> None:
-        """Let the threads go."""
-        if isinstance(self._executor, ThreadPoolExecutor):
-            self._executor.shutdown(wait=False, cancel_futures=True)
+        """Let the threads go when they have answered what waits."""
+        self._is_closed = True
+        self._rest()
+
+    def _rest(self) -> None:
+        if self._is_closed and self.is_idle and isinstance(self._executor, ThreadPoolExecutor):
+            self._executor.shutdown(wait=False)
 
 
 def _tell(batch: list[Task], answers: list[Answer]) -> None:

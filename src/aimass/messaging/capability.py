@@ -56,7 +56,6 @@ CAPABILITY = Capability(
     ),
     storage="aimass.messaging.keeping:storage",
     attention="aimass.messaging.jobs:attention",
-    erase="aimass.messaging.jobs:erase",
     search="aimass.messaging.search:document",
 )
 

@@ -8,7 +8,6 @@ DELETED = "models.model.deleted"
 REGISTERED = "models.version.registered"
 PURGED = "models.model.purged"
 VERSION_DELETED = "models.version.deleted"
-REPACKAGED = "models.version.repackaged"
 VERSION_PURGED = "models.version.purged"
 SUBMITTED = "models.version.submitted"
 QUARANTINED = "models.version.quarantined"
@@ -23,7 +22,6 @@ ALL = (
     REGISTERED,
     PURGED,
     VERSION_DELETED,
-    REPACKAGED,
     VERSION_PURGED,
     SUBMITTED,
     QUARANTINED,

@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     )
     from aimass.monitoring.domain.records import (
         Coverage,
+        EraseRecords,
         Feedback,
         GetCoverage,
         GetRecording,
@@ -78,6 +79,7 @@ __getattr__, __dir__ = door(
         "CreateRule": _ALERTS,
         "Drift": _MONITORS,
         "EndpointMetrics": _SERIES,
+        "EraseRecords": _RECORDS,
         "EvaluateNow": _MONITORS,
         "Evaluation": _MONITORS,
         "Feedback": _RECORDS,
@@ -126,6 +128,7 @@ __all__ = [
     "CreateRule",
     "Drift",
     "EndpointMetrics",
+    "EraseRecords",
     "EvaluateNow",
     "Evaluation",
     "Feedback",

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
         RollBack,
         SetTraffic,
     )
+    from aimass.serving.domain.placing import Running
     from aimass.serving.domain.things import (
         Deployment,
         Endpoint,
@@ -63,6 +64,7 @@ __getattr__, __dir__ = door(
         "PublishedEndpoint": _THINGS,
         "Revision": _THINGS,
         "RollBack": _COMMANDS,
+        "Running": "aimass.serving.domain.placing",
         "Serving": "aimass.serving.service.serving",
         "ServingSettings": "aimass.serving.settings",
         "SetTraffic": _COMMANDS,
@@ -91,6 +93,7 @@ __all__ = [
     "PublishedEndpoint",
     "Revision",
     "RollBack",
+    "Running",
     "Serving",
     "ServingSettings",
     "SetTraffic",

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from dataclasses import fields
 from typing import Any
 
 from aimass.kernel.errors import Invalid, NotFound
@@ -16,8 +17,9 @@ from aimass.serving.domain.commands import (
     OneEndpoint,
     SetTraffic,
 )
+from aimass.serving.domain.placing import Options
 from aimass.serving.domain.policy import PLAIN
-from aimass.serving.domain.things import Deployment, Endpoint
+from aimass.serving.domain.things import Deployment, Endpoint, Resources
 from aimass.serving.service.serving import Serving
 
 KIND = "endpoint"
@@ -32,6 +34,8 @@ _FIELDS = (
     "max_record_bytes",
 )
 _PARTS = ("model", "alias", "model_version", "placement")
+_OPTIONS = ("execution", "max_rows")
+_WHOLE: dict[str, Any] = {"execution": "auto", "max_rows": 0}
 
 
 def export(registry: Registry, who: Principal, workspace: str) -> list[dict[str, Any]]:
@@ -84,7 +88,8 @@ def _make(
         serving.change_endpoint(who, ChangeEndpoint(workspace=workspace, endpoint=name, **plain))
     for part in document.get("deployments", ()):
         if part not in before["deployments"]:
-            deploy = Deploy(workspace=workspace, endpoint=name, reason="applied from a document", **part)
+            whole = {**_WHOLE, **part, "resources": _resources(part.get("resources") or {})}
+            deploy = Deploy(workspace=workspace, endpoint=name, reason="applied from a document", **whole)
             serving.deploy(who, deploy)
     traffic = document.get("traffic")
     if traffic and traffic != before["traffic"]:
@@ -126,7 +131,20 @@ def _unlike_plain(said: Mapping[str, Any]) -> dict[str, Any]:
 
 def _part(one: Deployment) -> dict[str, Any]:
     values = {name: getattr(one, name) for name in _PARTS}
+    values |= _unusual(one.options, Options(), _OPTIONS)
+    resources = _unusual(one.resources, Resources(), tuple(field.name for field in fields(Resources)))
+    values |= {"resources": resources} if resources else {}
     return {"name": one.name, **{name: value for name, value in values.items() if value is not None}}
+
+
+def _unusual(thing: Any, usual: Any, names: Iterable[str]) -> dict[str, Any]:
+    """Return what differs from the defaults."""
+    return {name: getattr(thing, name) for name in names if getattr(thing, name) != getattr(usual, name)}
+
+
+def _resources(given: Mapping[str, Any]) -> Resources:
+    _known(given, {field.name for field in fields(Resources)}, "resources")
+    return Resources(**given)
 
 
 def _find(serving: Serving, who: Principal, workspace: str, name: str) -> Endpoint | None:
@@ -141,7 +159,7 @@ def _check(document: Mapping[str, Any]) -> None:
     allowed = {"kind", "name", "deployments", "traffic", *_FIELDS}
     _known(document, allowed, "endpoint")
     for part in document.get("deployments", ()):
-        _known(part, {"name", *_PARTS}, "deployments")
+        _known(part, {"name", *_PARTS, *_OPTIONS, "resources"}, "deployments")
     traffic = document.get("traffic")
     if traffic is not None:
         _known(traffic, {"weights", "shadow", "fallback", *PLAIN}, "traffic")

@@ -30,5 +30,4 @@ CAPABILITY = Capability(
         ),
     ),
     events={"*": "aimass.apps.overview.jobs:on_event"},
-    erase="aimass.apps.overview.jobs:erase",
 )

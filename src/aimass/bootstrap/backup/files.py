@@ -12,7 +12,6 @@ from pathlib import Path
 
 from aimass.bootstrap.backup.manifest import Fact
 from aimass.kernel.errors import AimassError, Invalid, Unavailable
-from aimass.kernel.layout import DataDir
 
 SPARE_BYTES = 64 << 20
 _TREES = ("records", "series", "jobs", "lake", "blobs")
@@ -25,11 +24,10 @@ Told = Callable[[float, str], None]
 
 
 def secrets_of(root: Path) -> Iterator[Path]:
-    """Yield what is copied before the databases: keys, the name under which workflows are run, and the ledger of erasures."""
+    """Yield what is copied before the databases: keys, and the name under which workflows are run."""
     yield from _below(root / "keys")
-    for file in (root / "run" / "node-id", DataDir(root).erasures):
-        if file.exists():
-            yield file
+    if (root / "run" / "node-id").exists():
+        yield root / "run" / "node-id"
 
 
 def data_of(root: Path) -> Iterator[Path]:

@@ -10,6 +10,7 @@ from aimass.client.generated.lake_types import (
     Dataset,
     DatasetVersion,
     Difference,
+    Erasure,
     Finding,
     Profile,
     QualityReport,
@@ -125,6 +126,16 @@ class LakeCalls(Calls):
             "lake.delete_dataset",
             {"dataset": dataset, "workspace": workspace, "purge": purge, "expected_version": expected_version},
             None,
+        )
+
+    def erase_subject(
+        self, *, value: str, workspace: str | None = None, dataset: str | None = None, column: str | None = None
+    ) -> Erasure:
+        """Erase the rows of a person from every version; earlier versions, pinned ones too, can no longer be read."""
+        return self._call(
+            "lake.erase_subject",
+            {"value": value, "workspace": workspace, "dataset": dataset, "column": column},
+            Erasure,
         )
 
     def get_classification(self, *, dataset: str, workspace: str | None = None) -> list[Finding]:
@@ -388,6 +399,16 @@ class AsyncLakeCalls(AsyncCalls):
             "lake.delete_dataset",
             {"dataset": dataset, "workspace": workspace, "purge": purge, "expected_version": expected_version},
             None,
+        )
+
+    async def erase_subject(
+        self, *, value: str, workspace: str | None = None, dataset: str | None = None, column: str | None = None
+    ) -> Erasure:
+        """Erase the rows of a person from every version; earlier versions, pinned ones too, can no longer be read."""
+        return await self._call(
+            "lake.erase_subject",
+            {"value": value, "workspace": workspace, "dataset": dataset, "column": column},
+            Erasure,
         )
 
     async def get_classification(self, *, dataset: str, workspace: str | None = None) -> list[Finding]:

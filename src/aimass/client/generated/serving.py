@@ -116,6 +116,8 @@ class ServingCalls(Calls):
         weight: int | None = None,
         placement: Literal["auto", "inline", "isolated"] | None = None,
         resources: Resources | None = None,
+        execution: Literal["auto", "inline", "threads", "batched"] | None = None,
+        max_rows: int | None = None,
         reason: str | None = None,
     ) -> Endpoint:
         """Deploy a model on an endpoint; the same again changes nothing."""
@@ -131,6 +133,8 @@ class ServingCalls(Calls):
                 "weight": weight,
                 "placement": placement,
                 "resources": resources,
+                "execution": execution,
+                "max_rows": max_rows,
                 "reason": reason,
             },
             Endpoint,
@@ -539,6 +543,8 @@ class AsyncServingCalls(AsyncCalls):
         weight: int | None = None,
         placement: Literal["auto", "inline", "isolated"] | None = None,
         resources: Resources | None = None,
+        execution: Literal["auto", "inline", "threads", "batched"] | None = None,
+        max_rows: int | None = None,
         reason: str | None = None,
     ) -> Endpoint:
         """Deploy a model on an endpoint; the same again changes nothing."""
@@ -554,6 +560,8 @@ class AsyncServingCalls(AsyncCalls):
                 "weight": weight,
                 "placement": placement,
                 "resources": resources,
+                "execution": execution,
+                "max_rows": max_rows,
                 "reason": reason,
             },
             Endpoint,

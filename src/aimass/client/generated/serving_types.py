@@ -99,6 +99,8 @@ class Deployment:
     model_version: int | None
     placement: Literal["auto", "inline", "isolated"]
     resources: Resources
+    options: Options
+    running: Running | None
     weight: int
     state: Literal["PENDING", "STARTING", "READY", "DEGRADED", "FAILED", "STOPPED"]
     reason: str
@@ -118,6 +120,24 @@ class Resources:
 
     memory_bytes: int = 2147483648
     threads: int = 1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Options:
+    """What a deployment wishes beyond its resources."""
+
+    execution: Literal["auto", "inline", "threads", "batched"] = "auto"
+    max_rows: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Running:
+    """How the requests of a revision are run."""
+
+    execution: Literal["inline", "threads", "batched"]
+    threads: int
+    max_rows: int
+    reason: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -233,6 +253,36 @@ class Revision:
     created_at: datetime
     ready_at: datetime | None
     retired_at: datetime | None
+    running: Running | None
+    calibration: Calibration | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Calibration:
+    """What was measured of a model on this machine before it served."""
+
+    calls: list[CallTime] = field(default_factory=list)
+    threads: list[ThreadRate] = field(default_factory=list)
+    machine: str = ""
+    measured_at: datetime | None = None
+    error: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CallTime:
+    """The time of a call with so many rows, and what of it falls to one."""
+
+    rows: int
+    call_us: float
+    row_us: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ThreadRate:
+    """How many rows so many threads answered in a second, one row at a time."""
+
+    threads: int
+    rows_per_s: float
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -17,10 +17,12 @@ from aimass.gateway.plane.package import Package, read_package
 from aimass.gateway.plane.policy import RANDOM, Rescue, Split, StaticAnswer
 from aimass.gateway.plane.runtimes.isolated import IsolatedRuntime
 from aimass.gateway.plane.runtimes.onnx import OnnxRuntime
+from aimass.gateway.plane.runtimes.pooled import PooledRuntime
 from aimass.gateway.plane.runtimes.port import Runtime
 from aimass.gateway.plane.runtimes.single import SingleRow
 from aimass.gateway.plane.shadows import ShadowStats
 from aimass.gateway.plane.tallies import Tally
+from aimass.infra.plans import Plan
 
 STATIC = "static"
 Identity = tuple[str, str, str, str]
@@ -203,7 +205,10 @@ def load_model(spec: dict[str, Any]) -> Model:
     package = read_package(Path(spec["package"]), spec.get("unseen"))
     if package.runtime == "python" or key[2]:
         return Model(key=key, package=package, runtime=IsolatedRuntime([key[2]], package))
-    return Model(key=key, package=package, runtime=OnnxRuntime(package))
+    running = spec.get("running") or {}
+    plan = Plan(lanes=int(running.get("threads") or 0), max_rows=int(running.get("max_rows") or 1))
+    inner = OnnxRuntime(package)
+    return Model(key=key, package=package, runtime=PooledRuntime(inner, plan) if plan.lanes else inner)
 
 
 class Builder:

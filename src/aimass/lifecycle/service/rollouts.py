@@ -72,19 +72,25 @@ class Rollouts:
                 f"{model!r} version {number} is what {main.name!r} runs", field="model_version", value=number
             )
         id_ = self._begin_rollout(who, command, (model, number), steps, command.promote_alias or main.alias)
-        self._registry.get(Serving).deploy(
-            SYSTEM,
-            Deploy(
-                workspace=command.workspace,
-                endpoint=command.endpoint,
-                model=model,
-                model_version=number,
-                name=CANARY,
-                weight=0,
-                reason=command.reason or f"rollout {id_}",
-            ),
-        )
+        self._deploy_beside(main, (model, number), command.reason or f"rollout {id_}")
         return self._rollout(command.workspace, id_)
+
+    def _deploy_beside(self, main: Deployment, what: tuple[str, int], reason: str) -> None:
+        """Deploy a version the way the main deployment is: one that runs otherwise could not be compared with it."""
+        wish = Deploy(
+            workspace=main.workspace,
+            endpoint=main.endpoint,
+            model=what[0],
+            model_version=what[1],
+            name=CANARY,
+            weight=0,
+            placement=main.placement,
+            resources=main.resources,
+            execution=main.options.execution,
+            max_rows=main.options.max_rows or 0,
+            reason=reason,
+        )
+        self._registry.get(Serving).deploy(SYSTEM, wish)
 
     def _by_key(self, command: StartRollout) -> Rollout | None:
         with self._database.read() as conn:

@@ -131,6 +131,7 @@ def _start(package: Package, folder: Path, number: int) -> Cell:
         package=str(package.folder),
         module=module,
         memory_bytes=MEMORY_BYTES,
+        lanes=1,
         max_rows=CHUNK_ROWS,
     )
     cell = Cell(folder / str(number), folder / f"{number}.start.log", wish.kind)

@@ -21,10 +21,12 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any, Protocol
 
-from aimass.infra.batching import Batcher, Plan
+from aimass.infra.batching import Batcher
+from aimass.infra.calibration import measure
 from aimass.infra.parent import die_with_parent
+from aimass.infra.plans import Plan, machine
 from aimass.kernel.errors import AimassError
-from aimass.models import load_model, verify_package
+from aimass.models import Package, load_model, verify_package
 from aimass.serving.children.desk import Desk
 from aimass.serving.children.journal import FileJournal
 from aimass.serving.children.streams import Streams, only_streams
@@ -54,29 +56,30 @@ class Assignment:
         Where the socket ``s``, the journal ``running`` and, at last, ``ready.json`` are to lie.
     threads
         Threads of one prediction.
-    lanes, max_rows
-        The plan by which requests are run.
+    plan
+        By which requests are run; without one the worker measures its model, writes ``calibration.json`` and waits for
+        a plan in another line, or for its end.
+    measured_threads
+        How many predictions at once are tried when the model is measured.
     """
 
     package: str
     folder: str
     threads: int = 1
-    lanes: int = 1
-    max_rows: int = 32
+    plan: dict[str, int] | None = None
+    measured_threads: int = 1
 
 
-async def serve(model: Model, told: Assignment, facts: dict[str, Any]) -> None:
+async def serve(model: Model, folder: Path, plan: Plan) -> None:
     """Answer on the socket until SIGTERM, then finish what is under way."""
     loop = asyncio.get_running_loop()
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
     loop.add_reader(sys.stdin, _hear, stop)
-    folder = Path(told.folder)
-    plan = Plan(lanes=told.lanes, max_rows=told.max_rows)
-    batcher = Batcher(getattr(model, "predict", only_streams), plan, FileJournal(folder / "running", told.lanes))
+    batcher = Batcher(getattr(model, "predict", only_streams), plan, FileJournal(folder / "running", plan.lanes))
     streams = Streams(model)
-    facts = {**facts, "streams": streams.places}
+    facts = {"pid": os.getpid(), "lanes": plan.lanes, "max_rows": plan.max_rows, "streams": streams.places}
     before = os.umask(0o077)
     server = await loop.create_unix_server(lambda: Desk(batcher, facts, streams), str(folder / "s"))
     os.umask(before)
@@ -121,18 +124,40 @@ def main() -> int:
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
     _limit()
     import_module(f"{arguments.module}.run")
-    line = sys.stdin.readline()
-    if not line:
+    told = _told()
+    if told is None:
         return 0
-    told = Assignment(**json.loads(line))
     try:
-        model = load_model(verify_package(Path(told.package)), threads=told.threads, module=arguments.module)
+        package = verify_package(Path(told["package"]))
+        assignment = Assignment(**told)
+        model = load_model(package, threads=assignment.threads, module=arguments.module)
     except AimassError as error:
         sys.stderr.write(f"{error.message}; {error.hint}\n")
         return 1
     gc.freeze()
-    asyncio.run(serve(model, told, {"pid": os.getpid(), "lanes": told.lanes, "max_rows": told.max_rows}))
+    folder, plan = Path(assignment.folder), assignment.plan
+    if plan is None:
+        _write(folder / "calibration.json", calibrate(model, package, assignment.measured_threads))
+        plan = _told()
+    if plan is not None:
+        asyncio.run(serve(model, folder, Plan(**plan)))
     return 0
+
+
+def _told() -> dict[str, Any] | None:
+    """Read one line of JSON; None when there is no more to do."""
+    line = sys.stdin.buffer.raw.readline()  # type: ignore[attr-defined]
+    return json.loads(line) if line.startswith(b"{") else None
+
+
+def calibrate(model: Model, package: Package, threads: int) -> dict[str, Any]:
+    """Measure a model on the samples of its package."""
+    try:
+        timings = measure(getattr(model, "predict", only_streams), package.samples()["inputs"], threads)
+    except Exception as reason:  # noqa: BLE001 what cannot be measured can still be served, and the plan says so
+        message = reason.message if isinstance(reason, AimassError) else f"{type(reason).__name__}: {reason}"
+        return {"error": message[:300], "machine": machine()}
+    return {"call_us": timings.call_us, "rows_per_s": timings.rows_per_s, "machine": machine()}
 
 
 if __name__ == "__main__":

@@ -22,6 +22,7 @@ from aimass.serving.domain.commands import (
     RollBack,
     SetTraffic,
 )
+from aimass.serving.domain.placing import ExecutionWish
 from aimass.serving.domain.things import Placement, Split, TrafficPolicy, Trouble
 from aimass.serving.service.serving import Serving
 from aimass.web import PageVisit, Visit, page_router
@@ -48,6 +49,7 @@ class DeployForm(BaseModel):
     role: Literal["main", "canary"] = "main"
     weight: int = 10
     placement: Placement = "auto"
+    execution: ExecutionWish = "auto"
     reason: str = ""
 
 
@@ -80,6 +82,7 @@ def deploy(visit: Visit, endpoint: str, form: Annotated[DeployForm, Form()]) -> 
         name=CANARY if form.role == CANARY else None,
         weight=form.weight if form.role == CANARY else None,
         placement=form.placement,
+        execution=form.execution,
         reason=form.reason,
     )
     visit.get(Serving).deploy(visit.who, wish)

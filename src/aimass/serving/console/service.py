@@ -39,6 +39,7 @@ def overview(visit: Visit, endpoint: str, span: str = SPAN) -> Response:
         spans=list(SPANS),
         figures=figures,
         rows=_rows(shared["one"].deployments, revisions, figures),
+        running=running_rows(shared["one"].deployments, revisions),
         back=back_choices(shared["one"].deployments, revisions),
         charts=charts,
         shadow=panel_of(visit, "services.shadow", endpoint=endpoint, window_s=window_s),
@@ -95,6 +96,12 @@ def _rows(
     measured: Mapping[str, Any] = figures["revisions"] if figures else {}
     ordered = sorted(deployments, key=lambda d: (not d.is_main, d.name))
     return [(one, measured.get(ids.get(one.revision or 0, ""))) for one in ordered]
+
+
+def running_rows(deployments: Sequence[Deployment], revisions: Sequence[Revision]) -> list[tuple[Deployment, Revision]]:
+    """Return each deployment that answers with its revision, where it is known how its requests are run."""
+    known = {one.number: one for one in revisions if one.running is not None}
+    return [(one, known[one.revision]) for one in deployments if one.revision in known]
 
 
 def _marks(revisions: Sequence[Revision], since: datetime, window_s: int) -> list[dict[str, Any]]:

@@ -9,6 +9,7 @@ from typing import Annotated, Any
 from annotated_types import Ge, Le, MaxLen, doc
 
 from aimass.kernel.pages import MAX_LIMIT
+from aimass.serving.domain.placing import MAX_ROWS, ExecutionWish
 from aimass.serving.domain.things import MIB, Placement, Resources, Split, Trouble, Unseen
 
 Workspace = Annotated[str, MaxLen(63), doc("slug of the workspace")]
@@ -104,6 +105,13 @@ class Deploy:
         "auto"
     )
     resources: Resources | None = None
+    execution: Annotated[
+        ExecutionWish | None,
+        doc("how requests are run: as measured (auto), in the loop, in threads, or in batches; as it is, when absent"),
+    ] = None
+    max_rows: Annotated[
+        int | None, Ge(0), Le(MAX_ROWS), doc("most rows of a batch; 0 for as measured; as it is, when absent")
+    ] = None
     reason: Reason = ""
 
 

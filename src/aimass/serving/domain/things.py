@@ -9,6 +9,8 @@ from typing import Annotated, Any, Literal
 
 from annotated_types import Ge, Le, doc
 
+from aimass.serving.domain.placing import Calibration, Options, Running
+
 State = Literal["PENDING", "STARTING", "READY", "DEGRADED", "FAILED", "STOPPED"]
 RevisionState = Literal["PENDING", "STARTING", "READY", "FAILED", "RETIRED"]
 Placement = Literal["auto", "inline", "isolated"]
@@ -106,6 +108,8 @@ class Deployment:
         Number of the revision that answers now, and its model version; None while nothing answers.
     target, target_version
         The newest revision; differs from ``revision`` while it starts, or when it could not start.
+    running
+        How the requests of the revision that answers are run.
     """
 
     id: str
@@ -118,6 +122,8 @@ class Deployment:
     model_version: int | None
     placement: Placement
     resources: Resources
+    options: Options
+    running: Running | None
     weight: int
     state: State
     reason: str
@@ -166,6 +172,8 @@ class Revision:
         The traffic of the endpoint when it was made.
     ready_at, retired_at
         Between these moments it answered requests.
+    running, calibration
+        How its requests are run, and what was measured of its model before it served.
     """
 
     id: str
@@ -188,6 +196,8 @@ class Revision:
     created_at: datetime
     ready_at: datetime | None
     retired_at: datetime | None
+    running: Running | None
+    calibration: Calibration | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -282,6 +292,7 @@ class Published:
     package: str
     socket: str | None
     unseen: str | None
+    running: Running | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import Any
 
 from sqlalchemy import Row
@@ -15,6 +15,7 @@ from aimass.kernel.names import check_slug
 from aimass.kernel.principal import Principal
 from aimass.kernel.usecase import use_case
 from aimass.serving.domain.commands import CreateEndpoint, Deploy, DeployModel, OneDeployment, OneEndpoint
+from aimass.serving.domain.placing import Options
 from aimass.serving.domain.rules import with_weight
 from aimass.serving.domain.things import WHOLE, Deployment, Endpoint, Resources
 from aimass.serving.errors import HasTraffic
@@ -105,24 +106,24 @@ class Deployments(Endpoints):
         resources = asdict(command.resources or (Resources(**row.resources) if row is not None else Resources()))
         wish = {"model": target.model, "alias": alias, "model_version": command.model_version}
         wish |= {"alias_seen": target.number if alias else None, "placement": command.placement, "resources": resources}
+        wish["options"] = _options(command, row)
         is_same = row is not None and self._is_same(change, row, target, wish)
         id_ = row.id if row is not None else self._add(change, endpoint, name, wish)
         self._weigh(change, endpoint, name, command.weight, command.reason)
         if endpoint.main is None:
             queries.put_endpoint(change, endpoint.id, main=name)
-        if is_same:
-            queries.put_deployment(change, id_, **wish)
-        else:
+        queries.put_deployment(change, id_, **wish)
+        if not is_same:
             why = Why(cause="deploy", reason=command.reason, alias=alias)
             revision = self._revise(change, endpoint, (id_, name), target, why)
-            queries.put_deployment(change, id_, **wish, **_begin(revision))
+            queries.put_deployment(change, id_, **_begin(revision))
         detail = {"deployment": name, "model": target.model, "version": target.number, "reason": command.reason}
         change.audit("serving.deploy", object_=subject_of(endpoint.slug), detail=detail)
 
     def _is_same(self, change: Change, row: Row[Any], target: Target, wish: dict[str, Any]) -> bool:
         """Tell whether a deployment runs, or is about to run, just what is wanted."""
         revision = queries.revisions_by_id(change.conn, [row.target])[row.target]
-        is_placed = row.placement == wish["placement"] and row.resources == wish["resources"]
+        is_placed = all(row._mapping[part] == wish[part] for part in ("placement", "resources", "options"))  # noqa: SLF001 the row's own names
         is_well = row.is_wanted and revision.state != "FAILED"
         return is_placed and is_well and revision.version_id == target.id and revision.digest == target.digest
 
@@ -270,6 +271,18 @@ class Deployments(Endpoints):
 def _begin(revision: str) -> dict[str, Any]:
     """Return what makes a deployment start a revision."""
     return {"target": revision, "is_wanted": True, "state": "PENDING", "reason": ""}
+
+
+def _options(command: Deploy, row: Row[Any] | None) -> dict[str, Any]:
+    """Return the options of a deployment: what the command names, over what there is."""
+    present = Options(**row.options) if row is not None else Options()
+    return asdict(
+        replace(
+            present,
+            execution=command.execution or present.execution,
+            max_rows=present.max_rows if command.max_rows is None else command.max_rows or None,
+        )
+    )
 
 
 def _check_removable(endpoint: Row[Any], rows: Sequence[Row[Any]], row: Row[Any]) -> None:

@@ -63,6 +63,7 @@ class Part:
     def _revise(self, change: Change, endpoint: Row[Any], deployment: tuple[str, str], target: Target, why: Why) -> str:
         """Write a new revision of a deployment ``(id, name)``; its row must point to it before the change ends."""
         rows = queries.live_deployments(change.conn, [endpoint.id])
+        row = next(row for row in rows if row.id == deployment[0])
         queries.retire_unready(change, deployment[0])
         revision = new_id()
         number = queries.next_number(change, endpoint.id)
@@ -82,7 +83,7 @@ class Part:
             "alias": why.alias,
             "cause": why.cause,
             "restores": why.restores,
-            "weights": {row.name: row.weight for row in rows},
+            "weights": {one.name: one.weight for one in rows},
             "state": "PENDING",
             "error": "",
             "actor": change.who.name,
@@ -91,6 +92,11 @@ class Part:
             "started_at": None,
             "ready_at": None,
             "retired_at": None,
+            "placement": row.placement,
+            "resources": row.resources,
+            "options": row.options,
+            "calibration": None,
+            "running": None,
         }
         queries.add(change, tables.revisions, values)
         facts = {

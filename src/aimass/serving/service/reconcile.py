@@ -12,15 +12,15 @@ from sqlalchemy import Row
 
 from aimass.kernel.errors import AimassError
 from aimass.kernel.principal import SYSTEM
-from aimass.serving.domain.things import Resources, State
+from aimass.serving.domain.things import State
 from aimass.serving.events import DEPLOYMENT_FAILED, DEPLOYMENT_READY, subject_of, tell
 from aimass.serving.reports import Seen
 from aimass.serving.service.ground import Ground, target_of
+from aimass.serving.service.placer import Placer
 from aimass.serving.service.shown import endpoint_of
 from aimass.serving.store import queries
-from aimass.serving.workers.wishes import Wish, WorkerFacts
+from aimass.serving.workers.wishes import MEASURES, Wish, WorkerFacts
 
-_GRACE_S = 5.0  # nobody waits for an answer after the time limit
 _log = structlog.get_logger("aimass.serving")
 
 
@@ -32,9 +32,9 @@ class _Facts:
     seen: Seen
     workers: Mapping[str, WorkerFacts]
 
-    def worker(self, revision: str) -> WorkerFacts | None:
-        """Return how the worker of a revision does."""
-        return self.workers.get(f"{revision}-0")
+    def worker(self, revision: str, replica: int = 0) -> WorkerFacts | None:
+        """Return how a worker of a revision does."""
+        return self.workers.get(f"{revision}-{replica}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +56,7 @@ class Reconciler:
         self._settings = ground.settings
         self._mark: tuple[int, int, int] | None = None
         self._looked = 0.0
+        self._placer = Placer(ground)
 
     def run_once(self) -> int:
         """Look at every deployment, unless nothing can have changed; return how many changed."""
@@ -85,26 +86,10 @@ class Reconciler:
         for row in rows:
             for id_ in {row.serving, row.target} if row.is_wanted else ():
                 revision = revisions.get(id_)
-                if revision is None or not revision.package or revision.state == "FAILED":
-                    continue
-                if self._is_isolated(row, revision):
-                    wish = self._wish(row, revision, endpoints[row.endpoint].timeout_s)
-                    wishes[wish.key] = wish
+                if revision is not None and revision.package and revision.state != "FAILED":
+                    found = self._placer.wishes(revision, endpoints[row.endpoint].timeout_s)
+                    wishes |= {wish.key: wish for wish in found}
         self._ground.workers.want(list(wishes.values()))
-
-    def _wish(self, row: Row[Any], revision: Row[Any], timeout_s: float) -> Wish:
-        resources = Resources(**row.resources)
-        return Wish(
-            revision=revision.id,
-            package=revision.package,
-            module=self._ground.library.module(target_of(revision)),
-            memory_bytes=resources.memory_bytes,
-            threads=resources.threads,
-            max_run_s=timeout_s + _GRACE_S,
-        )
-
-    def _is_isolated(self, row: Row[Any], revision: Row[Any]) -> bool:
-        return row.placement == "isolated" or not self._ground.library.is_inline(target_of(revision))
 
     def _move(self, row: Row[Any], revisions: Mapping[str, Row[Any]], facts: _Facts) -> bool:
         target = revisions[row.target]
@@ -137,6 +122,8 @@ class Reconciler:
 
     def _starting(self, row: Row[Any], target: Row[Any], facts: _Facts) -> _Step | None:
         worker = facts.worker(target.id)
+        if target.running is None and self._placer.settle(target, worker or facts.worker(target.id, MEASURES)):
+            return None
         if worker is not None and not worker.is_up:
             if worker.crashes >= self._settings.start_crashes:
                 return _Step(_bad(row), error=f"its worker does not start: {worker.reason}")
@@ -146,11 +133,15 @@ class Reconciler:
                 return _Step("READY", is_ready=True)
         elif worker is None and (error := facts.seen.error_of(target.id)) is not None:
             return _Step(_bad(row), error=f"the gateway cannot load it: {error}")
+        return self._late(row, target, worker, facts)
+
+    def _late(self, row: Row[Any], target: Row[Any], worker: WorkerFacts | None, facts: _Facts) -> _Step | None:
+        """Give up a revision that takes too long."""
         waited = (self._database.clock.now() - target.started_at).total_seconds()
-        if waited > self._settings.start_timeout_s:
-            why = facts.seen.error_of(target.id) or (worker.reason if worker else "") or self._silence(facts.seen)
-            return _Step(_bad(row), error=f"it was not loaded within {self._settings.start_timeout_s:g} s: {why}")
-        return None
+        if waited <= self._settings.start_timeout_s:
+            return None
+        why = facts.seen.error_of(target.id) or (worker.reason if worker else "") or self._silence(facts.seen)
+        return _Step(_bad(row), error=f"it was not loaded within {self._settings.start_timeout_s:g} s: {why}")
 
     def _silence(self, seen: Seen) -> str:
         return "no gateway worker is running" if not seen.reports else "the gateway did not say why"

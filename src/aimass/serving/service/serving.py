@@ -10,9 +10,11 @@ from sqlalchemy import Row
 
 from aimass.kernel.errors import AimassError
 from aimass.kernel.principal import Principal
+from aimass.serving.domain.placing import running_of
 from aimass.serving.domain.things import GatewayReport, Published, PublishedEndpoint
 from aimass.serving.events import subject_of
-from aimass.serving.service.ground import Ground, Why, target_of
+from aimass.serving.service.ground import Ground, Why
+from aimass.serving.service.placer import INLINE, OWN, Placer
 from aimass.serving.service.reconcile import Reconciler
 from aimass.serving.service.scorings import Scorings
 from aimass.serving.store import queries
@@ -27,6 +29,7 @@ class Serving(Scorings):
     def __init__(self, ground: Ground) -> None:
         super().__init__(ground)
         self.reconciler = Reconciler(ground)
+        self._placer = Placer(ground)
 
     @property
     def changes(self) -> int:
@@ -67,21 +70,21 @@ class Serving(Scorings):
     def _revision(self, endpoint: Row[Any], row: Row[Any], revisions: Mapping[str, Row[Any]]) -> Published | None:
         """Return the newest revision when it can be loaded, else the one that answers."""
         target = revisions[row.target]
-        if target.state == "STARTING" and self._is_loadable(row, target):
+        if target.state == "STARTING" and self._is_loadable(target):
             return self._shown_revision(endpoint, row, target)
         serving = revisions.get(row.serving)
         return None if serving is None else self._shown_revision(endpoint, row, serving)
 
-    def _is_loadable(self, row: Row[Any], revision: Row[Any]) -> bool:
-        if not self._is_isolated(row, revision):
+    def _is_loadable(self, revision: Row[Any]) -> bool:
+        if revision.running is None:
+            return False
+        if self._placer.place_of(revision) == INLINE:
             return True
         worker = self._ground.workers.facts().get(f"{revision.id}-0")
         return worker is not None and worker.is_up
 
-    def _is_isolated(self, row: Row[Any], revision: Row[Any]) -> bool:
-        return row.placement == "isolated" or not self._library.is_inline(target_of(revision))
-
     def _shown_revision(self, endpoint: Row[Any], row: Row[Any], revision: Row[Any]) -> Published:
+        is_own = self._placer.place_of(revision) == OWN
         return Published(
             id=row.id,
             name=row.name,
@@ -91,8 +94,9 @@ class Serving(Scorings):
             version=revision.model_version,
             runtime=revision.runtime,
             package=revision.package,
-            socket=str(socket_of(self._ground.layout, revision.id)) if self._is_isolated(row, revision) else None,
+            socket=str(socket_of(self._ground.layout, revision.id)) if is_own else None,
             unseen=None if endpoint.unseen == "model" else endpoint.unseen,
+            running=running_of(revision.running),
         )
 
     def needed_packages(self) -> dict[str, bool]:

@@ -7,6 +7,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Row
 
+from aimass.serving.domain.placing import Options, calibration_of, running_of
 from aimass.serving.domain.policy import policy_of, told_policy
 from aimass.serving.domain.rules import worst
 from aimass.serving.domain.things import (
@@ -69,6 +70,8 @@ def _deployment(endpoint: Row[Any], row: Row[Any], revisions: Mapping[str, Row[A
         model_version=row.model_version,
         placement=row.placement,
         resources=Resources(**row.resources),
+        options=Options(**row.options),
+        running=running_of((serving or target).running),
         weight=row.weight,
         state=row.state,
         reason=row.reason,
@@ -121,6 +124,8 @@ def revision_of(row: Row[Any], slug: str) -> Revision:
         created_at=row.created_at,
         ready_at=row.ready_at,
         retired_at=row.retired_at,
+        running=running_of(row.running),
+        calibration=None if row.calibration is None else calibration_of(row.calibration),
     )
 
 

@@ -83,7 +83,9 @@ class Views(Traffic):
             rows = queries.live_deployments(conn, [endpoint.id])
             revisions = queries.revisions_by_id(conn, [i for row in rows for i in (row.target, row.serving)])
         workers = self._ground.workers.facts().values()
-        replicas = [_replica(revisions[one.revision], one) for one in workers if one.revision in revisions]
+        replicas = [
+            _replica(revisions[one.revision], one) for one in workers if one.revision in revisions and one.replica >= 0
+        ]
         bad = next((one for one in endpoint.deployments if one.state == endpoint.state and one.reason), None)
         return EndpointStatus(
             endpoint=endpoint.slug,

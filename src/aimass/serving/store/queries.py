@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 from sqlalchemy import Connection, Row, Select, Table, and_, insert, select, update
@@ -11,6 +10,8 @@ from sqlalchemy import Connection, Row, Select, Table, and_, insert, select, upd
 from aimass.infra.database import Change
 from aimass.kernel.pages import decode_cursor
 from aimass.serving.store.tables import deployments, endpoints, revisions, traffic
+
+_MOST_LOOKED_AT = 20
 
 
 def find_endpoint(conn: Connection, workspace: str, slug: str) -> Row[Any] | None:
@@ -70,6 +71,13 @@ def digests_of_live(conn: Connection) -> dict[str, bool]:
     for row in conn.execute(query):
         found[row.digest] = found.get(row.digest, False) or row.id in used
     return found
+
+
+def calibrated(conn: Connection, digest: str, conditions: Mapping[str, Any]) -> Mapping[str, Any] | None:
+    """Return what was measured of a package under the same conditions, by any revision that served it."""
+    query = select(revisions.c.calibration).where(revisions.c.digest == digest, revisions.c.ready_at.is_not(None))
+    found = conn.execute(query.order_by(revisions.c.id.desc()).limit(_MOST_LOOKED_AT)).scalars()
+    return next((one for one in found if one is not None and one.get("conditions") == conditions), None)
 
 
 def find_revision(conn: Connection, endpoint_id: str, number: int) -> Row[Any] | None:
@@ -138,20 +146,6 @@ def put_weights(change: Change, endpoint_id: str, weights: Mapping[str, int]) ->
             .where(where, deployments.c.weight != weight)
             .values(weight=weight, version=deployments.c.version + 1, changed_at=change.now)
         )
-
-
-def digests(conn: Connection) -> list[str]:
-    """Return every package that a revision ran."""
-    return list(conn.execute(select(revisions.c.digest).distinct().order_by(revisions.c.digest)).scalars())
-
-
-def put_digest(change: Change, old: str, new: str) -> int:
-    """Let revisions name the package that took the place of another, beside which it lies; return how many of them did."""
-    rows = change.execute(select(revisions.c.id, revisions.c.package).where(revisions.c.digest == old)).all()
-    for row in rows:
-        place = str(Path(row.package).with_name(new)) if row.package else ""
-        change.execute(update(revisions).where(revisions.c.id == row.id).values(digest=new, package=place))
-    return len(rows)
 
 
 def put_revision(change: Change, id_: str, **values: Any) -> None:

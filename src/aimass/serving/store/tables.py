@@ -44,6 +44,7 @@ deployments = Table(
     Column("model_version", Integer, nullable=True),
     Column("placement", String(16), nullable=False),
     Column("resources", Json, nullable=False),
+    Column("options", Json, nullable=False),
     Column("weight", Integer, nullable=False),
     Column("is_wanted", Boolean, nullable=False),
     Column("target", String(26), nullable=False),
@@ -85,7 +86,13 @@ revisions = Table(
     Column("started_at", Instant, nullable=True),
     Column("ready_at", Instant, nullable=True),
     Column("retired_at", Instant, nullable=True),
+    Column("placement", String(16), nullable=False),
+    Column("resources", Json, nullable=False),
+    Column("options", Json, nullable=False),
+    Column("calibration", Json, nullable=True),
+    Column("running", Json, nullable=True),
     Index(None, "endpoint", "number", unique=True),
+    Index(None, "digest"),
     Index(None, "deployment", "number"),
 )
 

@@ -38,6 +38,8 @@ class Cell:
         self.kind = kind
         self.log = log
         self._ready: dict[str, Any] | None = None
+        self._calibration: dict[str, Any] | None = None
+        self._is_planned = False
         for part in (self.package, self.io):
             part.mkdir(parents=True, mode=0o700)
         log.parent.mkdir(parents=True, exist_ok=True)
@@ -67,7 +69,21 @@ class Cell:
             self.log = self.log.rename(log)
         _link(Path(wish.package), self.package)
         told = {"package": str(self.package), "folder": str(self.io), "threads": wish.threads}
-        self._say(json.dumps({**told, "lanes": wish.lanes, "max_rows": wish.max_rows}).encode())
+        told |= {"plan": wish.plan, "measured_threads": wish.measured_threads}
+        self._is_planned = wish.plan is not None
+        self._say(json.dumps(told).encode())
+
+    def plan(self, wish: Wish) -> None:
+        """Tell a process that has measured its model by which plan it runs requests."""
+        if not self._is_planned and wish.plan is not None and self.calibration() is not None:
+            self._is_planned = True
+            self._say(json.dumps(wish.plan).encode())
+
+    def calibration(self) -> Mapping[str, Any] | None:
+        """Return what the process measured; None before."""
+        if self._calibration is None:
+            self._calibration = _read(self.io / "calibration.json")
+        return self._calibration
 
     def _say(self, line: bytes) -> None:
         if self._process.stdin is not None:
@@ -78,8 +94,7 @@ class Cell:
     def ready(self) -> Mapping[str, Any] | None:
         """Return what the process said when it began to answer; None before."""
         if self._ready is None:
-            with suppress(OSError, ValueError):
-                self._ready = json.loads((self.io / "ready.json").read_bytes())
+            self._ready = _read(self.io / "ready.json")
         return self._ready
 
     @property
@@ -146,6 +161,12 @@ class Cell:
             else:
                 self.log.unlink(missing_ok=True)
                 before.unlink(missing_ok=True)
+
+
+def _read(path: Path) -> dict[str, Any] | None:
+    with suppress(OSError, ValueError):
+        return json.loads(path.read_bytes())
+    return None
 
 
 def _parent() -> list[str]:

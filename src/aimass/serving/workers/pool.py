@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from aimass.kernel.layout import DataDir
 from aimass.serving.workers.cell import Cell
@@ -37,8 +38,13 @@ class _Worker:
     memory_bytes: int = 0
     is_up: bool = False
     reason: str = ""
+    calibration: Mapping[str, Any] | None = None
     end_at: float | None = None
     kill_at: float | None = None
+
+    @property
+    def state(self) -> tuple[bool, int, bool]:
+        return self.is_up, self.crashes, self.calibration is not None
 
     def facts(self) -> WorkerFacts:
         return WorkerFacts(
@@ -50,6 +56,7 @@ class _Worker:
             restarts=self.restarts,
             memory_bytes=self.memory_bytes,
             reason=self.reason,
+            calibration=self.calibration,
         )
 
 
@@ -118,12 +125,12 @@ class WorkerPool:
         """Start what shall run, end what shall not, and look at those that run."""
         with self._lock:
             for key, worker in list(self._workers.items()):
-                before = (worker.is_up, worker.crashes)
+                before = worker.state
                 if worker.end_at is None or self._monotonic() < worker.end_at:
                     self._look(worker)
                 elif self._has_ended(worker):
                     del self._workers[key]
-                self.changes += before != (worker.is_up, worker.crashes) or key not in self._workers
+                self.changes += before != worker.state or key not in self._workers
             self._keep_spares()
 
     def pause(self, seconds: float) -> None:
@@ -170,11 +177,18 @@ class WorkerPool:
             if worker.end_at is None and now >= worker.next_start:
                 self._start(worker, now)
             return
-        if not worker.is_up and cell.ready() is not None:
-            worker.is_up, worker.pid = True, cell.pid
+        if not worker.is_up:
+            self._hear(worker, cell)
         if now - worker.looked >= _LOOK_S:
             worker.looked = now
             self._watch(worker, cell)
+
+    def _hear(self, worker: _Worker, cell: Cell) -> None:
+        """Hear what a starting process has to say, and tell it what it needs to know."""
+        worker.calibration = cell.calibration() or worker.calibration
+        cell.plan(worker.wish)
+        if cell.ready() is not None:
+            worker.is_up, worker.pid = True, cell.pid
 
     def _watch(self, worker: _Worker, cell: Cell) -> None:
         cell.trim_log()
@@ -223,7 +237,8 @@ class WorkerPool:
 
     def _keep_spares(self) -> None:
         """Keep a spare of each kind that runs; one is made when nothing else is starting."""
-        kinds = {worker.wish.kind for worker in self._workers.values() if worker.end_at is None}
+        serving = [worker for worker in self._workers.values() if worker.wish.serves and worker.end_at is None]
+        kinds = {worker.wish.kind for worker in serving}
         for kind, cells in list(self._spares.items()):
             for cell in [cell for cell in cells if kind not in kinds or cell.has_ended()]:
                 if kind in kinds:
@@ -231,7 +246,7 @@ class WorkerPool:
                 cells.remove(cell)
                 cell.kill()
                 cell.tidy()
-        if any(not worker.is_up for worker in self._workers.values()):
+        if any(not worker.is_up for worker in serving):
             return
         for kind in kinds:
             cells = self._spares.setdefault(kind, [])

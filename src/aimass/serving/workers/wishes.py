@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol
+
+MEASURES = -1  # the replica number of a worker that only measures
 
 
 class Kind(NamedTuple):
@@ -23,7 +25,10 @@ class Wish:
     module
         The package of the runtime, whose ``run`` part the worker imports.
     lanes, max_rows
-        How many batches may run at once, and how many rows one may have.
+        How many batches may run at once, and how many rows one may have; without them the worker measures its model
+        first and waits for them.
+    measured_threads
+        How many predictions at once are tried then.
     max_run_s
         How long a batch may run before the worker is started again.
     """
@@ -34,14 +39,25 @@ class Wish:
     module: str
     memory_bytes: int
     threads: int = 1
-    lanes: int = 1
-    max_rows: int = 32
+    lanes: int | None = None
+    max_rows: int | None = None
+    measured_threads: int = 1
     max_run_s: float = 3600.0
 
     @property
     def key(self) -> str:
         """Return what names the worker."""
         return f"{self.revision}-{self.replica}"
+
+    @property
+    def serves(self) -> bool:
+        """Tell whether the worker is to answer requests."""
+        return self.replica != MEASURES
+
+    @property
+    def plan(self) -> dict[str, int] | None:
+        """Return by which plan requests are run, when that is known."""
+        return None if self.lanes is None else {"lanes": self.lanes, "max_rows": self.max_rows or 1}
 
     @property
     def kind(self) -> Kind:
@@ -57,6 +73,8 @@ class WorkerFacts:
     ----------
     crashes
         How often it ended since it was last steady; ``reason`` says how it ended last.
+    calibration
+        What it measured of its model, when it was asked to.
     """
 
     revision: str
@@ -67,6 +85,7 @@ class WorkerFacts:
     restarts: int
     memory_bytes: int
     reason: str
+    calibration: Mapping[str, Any] | None = None
 
 
 class Workers(Protocol):

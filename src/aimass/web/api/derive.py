@@ -195,11 +195,10 @@ def _expected_version(request: Request) -> int | None:
 
 def _endpoint(case: UseCase, shape: _Shape, method: Callable[..., Any]) -> Callable[..., Response]:
     adapter: TypeAdapter[Any] = TypeAdapter(case.result)
-    everywhere = case.is_everywhere
 
     def endpoint(**given: Any) -> Response:
         request: Request = given.pop("request")
-        who = caller(request, everywhere=everywhere)
+        who = caller(request)
         if shape.command is None:
             return _reply(adapter, method(who), case.status)
         body = given.pop("body", None)

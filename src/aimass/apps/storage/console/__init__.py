@@ -1,10 +1,9 @@
-"""Pages of the room: what is kept, what goes, collections, erasures."""
+"""Pages of the room: what is kept, what goes, collections."""
 
 from __future__ import annotations
 
-from aimass.apps.storage.console import erasures, storage
+from aimass.apps.storage.console import storage
 from aimass.web import page_router
 
 router = page_router()
-for _part in (storage, erasures):
-    router.include_router(_part.router)
+router.include_router(storage.router)

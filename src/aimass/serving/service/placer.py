@@ -1,0 +1,105 @@
+"""Decides how each revision runs: measured once for a package on a machine, or as somebody said."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from sqlalchemy import Row
+
+from aimass.infra.plans import Timings, choose, machine
+from aimass.kernel.clock import instant
+from aimass.kernel.principal import SYSTEM
+from aimass.serving.domain.placing import Options, Running, decreed, stored, unmeasured
+from aimass.serving.domain.things import Resources
+from aimass.serving.service.ground import Ground, target_of
+from aimass.serving.store import queries
+from aimass.serving.workers.wishes import MEASURES, Wish, WorkerFacts
+
+_GRACE_S = 5.0  # nobody waits for an answer after the time limit
+_MEASURE_S = 30.0
+INLINE, OWN = "inline", "isolated"
+
+
+class Placer:
+    """Wishes for the workers of a revision, and settles how its requests are run."""
+
+    def __init__(self, ground: Ground) -> None:
+        self._ground = ground
+
+    def place_of(self, revision: Row[Any]) -> str:
+        """Return where a revision runs: inside the gateway, or in a process of its own."""
+        is_own = revision.placement == OWN or not self._ground.library.is_inline(target_of(revision))
+        return OWN if is_own else INLINE
+
+    def wishes(self, revision: Row[Any], timeout_s: float) -> Iterator[Wish]:
+        """Yield the workers that a revision needs now: one that serves it, or one that measures it."""
+        is_own = self.place_of(revision) == OWN
+        if not is_own and revision.running is not None:
+            return
+        running, resources = revision.running or {}, Resources(**revision.resources)
+        yield Wish(
+            revision=revision.id,
+            replica=0 if is_own else MEASURES,
+            package=revision.package,
+            module=self._ground.library.module(target_of(revision)),
+            memory_bytes=resources.memory_bytes,
+            threads=resources.threads,
+            lanes=running.get("threads"),
+            max_rows=running.get("max_rows"),
+            measured_threads=self._most_threads(revision),
+            max_run_s=timeout_s + _GRACE_S,
+        )
+
+    def _most_threads(self, revision: Row[Any]) -> int:
+        """Return how many predictions at once may be worth trying: the gateway has the machine, a worker its threads."""
+        cores = os.cpu_count() or 1
+        return cores if self.place_of(revision) == INLINE else min(cores, Resources(**revision.resources).threads)
+
+    def _conditions(self, revision: Row[Any]) -> dict[str, Any]:
+        """Return what the times of a package depend on."""
+        return {"machine": machine(), "placement": self.place_of(revision), "resources": dict(revision.resources)}
+
+    def settle(self, revision: Row[Any], worker: WorkerFacts | None) -> bool:
+        """Settle how a revision runs, when enough is known; tell whether that is so now."""
+        options, resources = Options(**revision.options), Resources(**revision.resources)
+        running = decreed(options, resources.threads)
+        if running is not None:
+            self._write(revision, running, None)
+            return True
+        conditions = self._conditions(revision)
+        with self._ground.database.read() as conn:
+            measured = queries.calibrated(conn, revision.digest, conditions)
+        if measured is None and worker is not None and worker.calibration is not None:
+            moment = instant(self._ground.database.clock.now())
+            measured = {**worker.calibration, "conditions": conditions, "measured_at": moment}
+        if measured is not None:
+            self._write(revision, _advised(measured, options), measured)
+            return True
+        return self._give_up(revision, worker)
+
+    def _give_up(self, revision: Row[Any], worker: WorkerFacts | None) -> bool:
+        """Let a graph be loaded unmeasured when measuring it fails: the gateway says better what is wrong with it."""
+        waited = (self._ground.database.clock.now() - revision.started_at).total_seconds()
+        has_fallen = worker is not None and worker.crashes > 0
+        if self.place_of(revision) == OWN or not (has_fallen or waited > _MEASURE_S):
+            return False
+        why = worker.reason if worker is not None and has_fallen else f"not measured within {_MEASURE_S:g} s"
+        self._write(revision, unmeasured(why), {"error": why})
+        return True
+
+    def _write(self, revision: Row[Any], running: Running, measured: Mapping[str, Any] | None) -> None:
+        with self._ground.database.change(SYSTEM, revision.workspace) as change:
+            queries.put_revision(change, revision.id, running=stored(running), calibration=measured)
+
+
+def _advised(measured: Mapping[str, Any], options: Options) -> Running:
+    """Return how requests are run by what was measured."""
+    if measured.get("error"):
+        return unmeasured(measured["error"])
+    calls = {int(rows): float(us) for rows, us in measured["call_us"].items()}
+    rates = {int(count): float(rate) for count, rate in measured["rows_per_s"].items()}
+    choice = choose(Timings(call_us=calls, rows_per_s=rates))
+    most = options.max_rows or choice.plan.max_rows
+    return Running(execution=choice.execution, threads=choice.plan.lanes, max_rows=most, reason=choice.reason)
