@@ -4027,8 +4027,8 @@ OPERATIONS: dict[str, Operation] = {
         path="/workspaces/{workspace}/endpoints/{endpoint}/snippet",
         cli="services snippet",
         permission="serving.read",
-        summary="Show programs that call an endpoint with a sample of its model: curl, Python and tritonclient.",
-        help="Show programs that call an endpoint with a sample of its model: curl, Python and tritonclient.\n\n        Raises\n        ------\n        NotServing\n            Nothing answers there yet.",
+        summary="Show programs that call an endpoint with a sample of its model: curl, Python, tritonclient, gRPC and MLflow.",
+        help="Show programs that call an endpoint with a sample of its model: curl, Python, tritonclient, gRPC and MLflow.\n\n        Raises\n        ------\n        NotServing\n            Nothing answers there yet.",
         params=(
             Param(name="workspace", where="path", kind="str", help="slug of the workspace"),
             Param(name="endpoint", where="path", kind="str", help="name of the endpoint"),

@@ -8,7 +8,7 @@ from typing import Any, Protocol
 
 from aimass.kernel.errors import NotFound
 from aimass.kernel.principal import SYSTEM
-from aimass.models import Models, ModelVersion, OneModel, find_runtime, read_package, runtime_module
+from aimass.models import Column, Models, ModelVersion, OneModel, find_runtime, read_package, runtime_module
 from aimass.serving.domain.snippets import ExampleColumn
 from aimass.serving.errors import NotDeployable
 
@@ -98,10 +98,37 @@ def example_of(folder: Path) -> list[ExampleColumn]:
     """Return the inputs of a package with the values of its first sample."""
     package = read_package(folder)
     samples: dict[str, list[Any]] = package.samples()["inputs"]
-    return [
-        ExampleColumn(name=column.name, type=column.type, value=value_of(column.type, samples.get(column.name)))
-        for column in package.manifest.signature.inputs
-    ]
+    return [_example(column, samples.get(column.name)) for column in package.manifest.signature.inputs]
+
+
+def _example(column: Column, values: list[Any] | None) -> ExampleColumn:
+    value, shape = value_of(column.type, values), [1, 1]
+    if column.shape is not None:
+        value = [value] if column.shape[:1] == (-1,) else values
+        shape = nested_shape(value)
+    return ExampleColumn(
+        name=column.name,
+        type=column.type,
+        value=value,
+        datatype=column.element,
+        shape=shape,
+        is_tensor=column.shape is not None,
+    )
+
+
+def nested_shape(value: Any) -> list[int]:
+    """Return the shape of nested lists.
+
+    Examples
+    --------
+    >>> nested_shape([[1, 2, 3]])
+    [1, 3]
+    """
+    shape: list[int] = []
+    while isinstance(value, list):
+        shape.append(len(value))
+        value = value[0] if value else None
+    return shape
 
 
 def value_of(kind: str, values: list[Any] | None) -> Any:

@@ -32,6 +32,12 @@ def platform_url() -> str:
     return f"http://{os.environ.get('AIMASS_HOST', '127.0.0.1')}:{os.environ.get('AIMASS_PORT', '8800')}"
 
 
+def platform_rpc() -> str:
+    """Return the address of gRPC, as the supervisor tells every process; empty where it is off."""
+    port = os.environ.get("AIMASS_RPC_PORT", "0")
+    return f"{os.environ.get('AIMASS_HOST', '127.0.0.1')}:{port}" if port != "0" else ""
+
+
 def local_url() -> str:
     """Return the address by which control itself reaches the gateway: the public one, or loopback where that is any."""
     host = os.environ.get("AIMASS_HOST", "127.0.0.1")

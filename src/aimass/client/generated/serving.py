@@ -181,7 +181,7 @@ class ServingCalls(Calls):
         )
 
     def get_snippet(self, *, endpoint: str, workspace: str | None = None) -> Snippet:
-        """Show programs that call an endpoint with a sample of its model: curl, Python and tritonclient."""
+        """Show programs that call an endpoint with a sample of its model: curl, Python, tritonclient, gRPC and MLflow."""
         return self._call("serving.get_snippet", {"endpoint": endpoint, "workspace": workspace}, Snippet)
 
     def get_status(self, *, endpoint: str, workspace: str | None = None) -> EndpointStatus:
@@ -608,7 +608,7 @@ class AsyncServingCalls(AsyncCalls):
         )
 
     async def get_snippet(self, *, endpoint: str, workspace: str | None = None) -> Snippet:
-        """Show programs that call an endpoint with a sample of its model: curl, Python and tritonclient."""
+        """Show programs that call an endpoint with a sample of its model: curl, Python, tritonclient, gRPC and MLflow."""
         return await self._call("serving.get_snippet", {"endpoint": endpoint, "workspace": workspace}, Snippet)
 
     async def get_status(self, *, endpoint: str, workspace: str | None = None) -> EndpointStatus:

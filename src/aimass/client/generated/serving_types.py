@@ -171,6 +171,8 @@ class Input:
     categories: list[str] | None
     unseen: str
     example: Any
+    shape: list[int] | None = None
+    datatype: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -181,6 +183,8 @@ class Snippet:
     curl: str
     python: str
     tritonclient: str
+    grpc: str
+    mlflow: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

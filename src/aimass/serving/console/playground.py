@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Annotated, Any
 
 from fastapi import Depends, Request, Response
@@ -84,6 +85,8 @@ def value_of(column: Input, text: str) -> Any:
         return None
     if text == "" and column.nullable:
         return None
+    if column.shape is not None:
+        return _array(column, text)
     if column.type == "boolean":
         return text == "true"
     if column.type == "string":
@@ -93,6 +96,15 @@ def value_of(column: Input, text: str) -> Any:
     except ValueError as reason:
         allowed = "a whole number" if column.type == "integer" else "a number"
         raise Invalid(f"{text!r} is no number", field=PREFIX + column.name, value=text, allowed=allowed) from reason
+
+
+def _array(column: Input, text: str) -> Any:
+    try:
+        return json.loads(text)
+    except ValueError as reason:
+        raise Invalid(
+            f"{text[:80]!r} is no JSON", field=PREFIX + column.name, value=text[:80], allowed="nested lists of values"
+        ) from reason
 
 
 def _at_field(error: Invalid) -> Invalid:

@@ -4,31 +4,49 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
+from math import prod
 from typing import Any
 
 from aimass.serving.domain.things import Snippet
 
-_DATATYPES = {"string": "BYTES", "float": "FP32", "integer": "INT64", "boolean": "BOOL"}
-_NUMPY = {"string": "object", "float": "np.float32", "integer": "np.int64", "boolean": "bool"}
+_NUMPY = {"BYTES": "object", "BOOL": "bool"}
+_MOST = 64
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ExampleColumn:
-    """One input with a value for it."""
+    """One input with a value for it.
+
+    Attributes
+    ----------
+    datatype, shape
+        How the value of one row is sent.
+    is_tensor
+        Whether the value is an array.
+    """
 
     name: str
     type: str
     value: Any
+    datatype: str
+    shape: list[int]
+    is_tensor: bool = False
+
+    @property
+    def is_large(self) -> bool:
+        """Tell whether there are more values than anybody wants to read."""
+        return prod(self.shape) > _MOST
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Example:
-    """A request that an endpoint would answer."""
+    """A request that an endpoint would answer; ``rpc`` is the address of gRPC, empty where it is off."""
 
     url: str
     workspace: str
     endpoint: str
     columns: list[ExampleColumn]
+    rpc: str = ""
 
 
 def snippet_of(example: Example) -> Snippet:
@@ -36,48 +54,86 @@ def snippet_of(example: Example) -> Snippet:
 
     Examples
     --------
-    >>> column = ExampleColumn(name="tenure", type="integer", value=12)
+    >>> column = ExampleColumn(name="tenure", type="integer", value=12, datatype="INT64", shape=[1, 1])
     >>> shown = snippet_of(Example(url="http://127.0.0.1:8800", workspace="demo", endpoint="churn", columns=[column]))
-    >>> shown.url
-    'http://127.0.0.1:8800/v2/models/churn/infer'
+    >>> shown.url, shown.grpc
+    ('http://127.0.0.1:8800/v2/models/churn/infer', '')
     """
     url = f"{example.url}/v2/models/{example.endpoint}/infer"
-    return Snippet(url=url, curl=_curl(example, url), python=_python(example), tritonclient=_triton(example))
+    host = example.url.partition("//")[2]
+    return Snippet(
+        url=url,
+        curl=_curl(url, {"inputs": [_tensor(column) for column in example.columns]}),
+        python=_python(example),
+        tritonclient=_triton(example, "http", host),
+        grpc=_triton(example, "grpc", example.rpc) if example.rpc else "",
+        mlflow=_curl(f"{example.url}/mlflow/{example.endpoint}/invocations", _frame(example)),
+    )
 
 
-def _curl(example: Example, url: str) -> str:
-    inputs = [
-        {"name": column.name, "shape": [1, 1], "datatype": _DATATYPES[column.type], "data": [column.value]}
-        for column in example.columns
-    ]
-    body = json.dumps({"inputs": inputs}, ensure_ascii=False).replace("'", "'\\''")
+def _tensor(column: ExampleColumn) -> dict[str, Any]:
+    data = f"<{prod(column.shape)} values>" if column.is_large else [column.value]
+    if column.is_tensor and not column.is_large:
+        data = column.value
+    return {"name": column.name, "shape": column.shape, "datatype": column.datatype, "data": data}
+
+
+def _frame(example: Example) -> dict[str, Any]:
+    if any(column.is_tensor for column in example.columns):
+        return {"inputs": {column.name: _tensor(column)["data"] for column in example.columns}}
+    return {"dataframe_records": [{column.name: column.value for column in example.columns}]}
+
+
+def _curl(url: str, document: dict[str, Any]) -> str:
+    body = json.dumps(document, ensure_ascii=False).replace("'", "'\\''")
     return (
         f"curl -s {url} \\\n  -H 'Authorization: Bearer {{key}}' -H 'Content-Type: application/json' \\\n  -d '{body}'"
     )
 
 
+def _dtype(column: ExampleColumn) -> str:
+    known = _NUMPY.get(column.datatype)
+    return known or "np." + column.datatype.lower().replace("fp", "float")
+
+
+def _array(column: ExampleColumn) -> str:
+    if column.is_large:
+        return f"np.zeros({column.shape}, dtype={_dtype(column)})"
+    value = column.value if column.is_tensor else [[column.value]]
+    return f"np.array({value!r}, dtype={_dtype(column)})"
+
+
 def _python(example: Example) -> str:
-    lines = "".join(f"    {column.name!r}: [{column.value!r}],\n" for column in example.columns)
+    lines = "".join(f"    {column.name!r}: {_plain(column)},\n" for column in example.columns)
+    head = "import numpy as np\n" if any(column.is_large for column in example.columns) else ""
     return (
-        "from aimass import Client\n\n"
+        f"{head}from aimass import Client\n\n"
         f'client = Client("{example.url}", key="{{key}}", workspace="{example.workspace}")\n'
-        f'print(client.predict("{example.endpoint}", {{\n{lines}}}))\n'
+        f'(answer,) = client.predict("{example.endpoint}", [{{\n{lines}}}])\n'
+        "print(answer.outputs)\n"
     )
 
 
-def _triton(example: Example) -> str:
-    lines = "".join(
-        f"    ({column.name!r}, {_DATATYPES[column.type]!r}, np.array([[{column.value!r}]], dtype={_NUMPY[column.type]})),\n"
-        for column in example.columns
-    )
+def _plain(column: ExampleColumn) -> str:
+    """Write the value of one row for our own client, which adds the size of the rows itself."""
+    if not column.is_tensor:
+        return repr(column.value)
+    if column.is_large:
+        return f"np.zeros({column.shape[1:]}, dtype={_dtype(column)})"
+    return repr(column.value[0] if len(column.value) == 1 else column.value)
+
+
+def _triton(example: Example, way: str, address: str) -> str:
+    lines = "".join(f"    ({c.name!r}, {c.datatype!r}, {_array(c)}),\n" for c in example.columns)
+    header = "Authorization" if way == "http" else "authorization"
     return (
-        "import numpy as np\nfrom tritonclient.http import InferenceServerClient, InferInput\n\n"
+        f"import numpy as np\nfrom tritonclient.{way} import InferenceServerClient, InferInput\n\n"
         f"columns = [\n{lines}]\n"
         "inputs = []\nfor name, datatype, values in columns:\n"
-        "    one = InferInput(name, values.shape, datatype)\n"
-        "    one.set_data_from_numpy(values, binary_data=False)\n"
+        "    one = InferInput(name, list(values.shape), datatype)\n"
+        "    one.set_data_from_numpy(values)\n"
         "    inputs.append(one)\n"
-        f'client = InferenceServerClient("{example.url.partition("//")[2]}")\n'
-        f'reply = client.infer("{example.endpoint}", inputs, headers={{"Authorization": "Bearer {{key}}"}})\n'
-        'print(reply.as_numpy("label"))\n'
+        f'client = InferenceServerClient("{address}")\n'
+        f'reply = client.infer("{example.endpoint}", inputs, headers={{"{header}": "Bearer {{key}}"}})\n'
+        "print(reply.get_response())\n"
     )

@@ -276,6 +276,8 @@ class Snippet:
     curl: str
     python: str
     tritonclient: str
+    grpc: str
+    mlflow: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -30,6 +30,8 @@ class Input:
         The values that the model knows, or None where any value is possible.
     unseen
         What happens with a category that the model does not know: ``serve`` or ``refuse``.
+    shape, datatype
+        Of an input that is a tensor: its sizes, -1 where any is welcome, and its datatype; None for a column of a table.
     """
 
     name: str
@@ -38,6 +40,8 @@ class Input:
     categories: list[str] | None
     unseen: str
     example: Any
+    shape: list[int] | None = None
+    datatype: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

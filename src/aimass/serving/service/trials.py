@@ -7,7 +7,7 @@ from typing import Any
 
 from aimass.kernel.principal import Principal
 from aimass.kernel.usecase import use_case
-from aimass.models import Package, read_package
+from aimass.models import Column, Package, read_package
 from aimass.serving.domain.trials import EndpointSignature, GetSignature, Input, Trial, TryEndpoint
 from aimass.serving.library import value_of
 from aimass.serving.service.views import Views
@@ -83,11 +83,15 @@ def _inputs(package: Package, samples: dict[str, list[Any]], number: int) -> lis
             nullable=column.nullable,
             categories=list(column.categories) if column.categories is not None else None,
             unseen=column.unseen,
-            example=_example(column.type, samples.get(column.name), number),
+            example=_example(column, samples.get(column.name), number),
+            shape=list(column.shape) if column.shape is not None else None,
+            datatype=column.element if column.shape is not None else None,
         )
         for column in package.manifest.signature.inputs
     ]
 
 
-def _example(kind: str, values: list[Any] | None, number: int) -> Any:
-    return values[number % len(values)] if values else value_of(kind, values)
+def _example(column: Column, values: list[Any] | None, number: int) -> Any:
+    if column.shape is not None and column.shape[:1] != (-1,):
+        return values
+    return values[number % len(values)] if values else value_of(column.type, values)

@@ -18,7 +18,7 @@ from aimass.serving.library import example_of
 from aimass.serving.service.ground import need_endpoint
 from aimass.serving.service.shown import endpoint_of, revision_entry, revision_of, traffic_entry
 from aimass.serving.service.traffic import Traffic
-from aimass.serving.settings import platform_url
+from aimass.serving.settings import platform_rpc, platform_url
 from aimass.serving.store import queries
 from aimass.serving.workers.wishes import WorkerFacts
 
@@ -103,7 +103,7 @@ class Views(Traffic):
         cli="services snippet",
     )
     def get_snippet(self, who: Principal, command: OneEndpoint) -> Snippet:
-        """Show programs that call an endpoint with a sample of its model: curl, Python and tritonclient.
+        """Show programs that call an endpoint with a sample of its model: curl, Python, tritonclient, gRPC and MLflow.
 
         Raises
         ------
@@ -114,7 +114,10 @@ class Views(Traffic):
         revision = self._main(command.workspace, command.endpoint)
         columns = example_of(Path(revision.package))
         url = self._ground.settings.public_url or platform_url()
-        return snippet_of(Example(url=url, workspace=command.workspace, endpoint=command.endpoint, columns=columns))
+        example = Example(
+            url=url, workspace=command.workspace, endpoint=command.endpoint, columns=columns, rpc=platform_rpc()
+        )
+        return snippet_of(example)
 
     def _main(self, workspace: str, slug: str) -> Row[Any]:
         """Return the revision that answers on the main deployment."""
