@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import hashlib
+import json
+import os
+import re
 import subprocess
 import tempfile
 from collections.abc import Iterator
@@ -180,3 +183,31 @@ def test_the_program_that_the_console_shows_for_grpc_runs_as_it_stands(told: dic
     )
     assert done.returncode == 0, done.stderr[-2000:]
     assert 'name: "probabilities"' in done.stdout
+
+
+GUIDE = Path(__file__).parents[2] / "docs" / "guides" / "moving.md"
+PROGRAMS = re.findall(r"^```python\n(.*?)^```", GUIDE.read_text("utf-8"), re.MULTILINE | re.DOTALL)
+
+
+@pytest.mark.parametrize(("number", "name"), [(0, "mlflow"), (1, "triton"), (2, "triton")])
+def test_the_programs_of_the_guide_run_as_they_stand(
+    told: dict[str, Any], tmp_path: Path, number: int, name: str
+) -> None:
+    kinds = {"contract": "string", "internet": "string", "tenure": "integer", "charges": "float"}
+    signature = {"inputs": [{"name": column, "type": kind} for column, kind in kinds.items()]}
+    (tmp_path / "signature.json").write_text(json.dumps(signature))
+    (tmp_path / "row.json").write_text(json.dumps(ROW))
+    environment = {
+        "PATH": os.environ["PATH"], "HOME": str(tmp_path), "MLFLOW_DISABLE_TELEMETRY": "true",
+        "AIMASS_URL": told["url"], "AIMASS_KEY": KEY, "AIMASS_GRPC": told["rpc"],
+    }  # fmt: skip
+    done = subprocess.run(
+        [str(python_of(name)), "-c", PROGRAMS[number]],
+        cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=300, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr[-3000:]
+    assert infer(told["gateway"]).json()["outputs"][0]["data"][0] in done.stdout
+
+
+def test_every_program_of_the_guide_is_run() -> None:
+    assert len(PROGRAMS) == 3

@@ -15,7 +15,8 @@ import pytest
 from tests.fixtures.platform import running_platform
 
 pytestmark = [pytest.mark.long, pytest.mark.timeout(900)]
-TUTORIAL = Path(__file__).parents[2] / "docs" / "tutorials" / "first-hour.md"
+DOCS = Path(__file__).parents[2] / "docs"
+TUTORIAL = DOCS / "tutorials" / "first-hour.md"
 
 
 def test_the_first_hour_works_as_it_is_written() -> None:
@@ -42,5 +43,20 @@ def test_the_first_hour_works_as_it_is_written() -> None:
             if command.startswith("aimass data version"):
                 version = re.findall(r"^id +(\S+)", told, re.MULTILINE)[0]
         assert version in told
+        _move(home, env, platform.url)
         assert (home / "answers.txt").read_text().count("churn/1") == 300
         assert len(json.loads((home / "customers.json").read_text())["rows"]) == 300
+
+
+def _move(home: Path, env: dict[str, str], url: str) -> None:
+    """The commands of the guide for those who come from elsewhere, on the endpoint of the first hour."""
+    blocks = re.findall(
+        r"^```sh\n(.*?)^```", (DOCS / "guides" / "moving.md").read_text("utf-8"), re.MULTILINE | re.DOTALL
+    )
+    program = "set -e\n" + "\nsleep 2\n".join(blocks).replace("http://127.0.0.1:8800", url)
+    done = subprocess.run(
+        ["bash", "-c", program], env=env, cwd=home, capture_output=True, text=True, timeout=300, check=False
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    assert re.search(r'"predictions": ?\["(Yes|No)"\]', done.stdout), done.stdout
+    assert '"probabilities"' in done.stdout
