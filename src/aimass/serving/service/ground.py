@@ -89,14 +89,10 @@ class Part:
             "actor": change.who.name,
             "reason": why.reason,
             "created_at": change.now,
-            "started_at": None,
-            "ready_at": None,
-            "retired_at": None,
             "placement": row.placement,
             "resources": row.resources,
             "options": row.options,
-            "calibration": None,
-            "running": None,
+            **dict.fromkeys(("started_at", "ready_at", "retired_at", "calibration", "running")),
         }
         queries.add(change, tables.revisions, values)
         facts = {
