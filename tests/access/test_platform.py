@@ -16,6 +16,7 @@ from aimass.infra.database import Database, metadata
 from aimass.infra.notify import Notify, NotifySettings
 from aimass.infra.secrets import KeyFileSecrets
 from aimass.kernel.capability import load
+from aimass.kernel.erasing import Person
 from aimass.kernel.layout import DataDir
 from aimass.kernel.principal import ANONYMOUS, ANYWHERE, Principal
 from aimass.kernel.registry import Registry
@@ -84,7 +85,21 @@ def test_the_erase_hook_erases_an_account_once(
     registry.put(Access, access)
     person("eve")
     erase: Any = load(str(CAPABILITY.erase))
-    assert (erase(registry, "eve"), erase(registry, "eve"), erase(registry, "nobody")) == (1, 0, 0)
+
+    def accounts(*values: str, workspace: str = ANYWHERE) -> int:
+        return erase(registry, Person(erasure="e", values=values, workspace=workspace))[0].count
+
+    assert accounts("eve", workspace="demo") == 0, "an account belongs to the whole platform"
+    assert (accounts("eve"), accounts("eve"), accounts("nobody")) == (1, 0, 0)
+
+
+def test_the_last_administrator_is_not_erased_and_the_answer_says_so(registry: Registry, access: Access) -> None:
+    registry.put(Access, access)
+    access.bootstrap_admin("root")
+    erase: Any = load(str(CAPABILITY.erase))
+    accounts = erase(registry, Person(erasure="e", values=("root",)))[0]
+    assert accounts.count == 0
+    assert "last administrator" in accounts.left[0]
 
 
 def test_invitations_and_reset_links_go_out_by_mail_where_it_is_set_up(

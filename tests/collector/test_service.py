@@ -20,6 +20,7 @@ from aimass.collector.domain import ChangeSource
 from aimass.collector.jobs import attention, collected, erase
 from aimass.infra.blobs import Blobs
 from aimass.infra.database import Database, audit_log, events_log, lineage_edges
+from aimass.kernel.erasing import Person
 from aimass.kernel.errors import Conflict, Forbidden, Invalid, NotFound, Stale
 from aimass.lake import AboutVersion, ListVersions, PreviewRows
 from tests.fixtures.data import ANN, EVE, STRANGER
@@ -160,7 +161,11 @@ def test_a_second_source_continues_the_dataset_in_its_own_transactions(data):
 def test_erasing_a_person_removes_the_uploads_that_name_him(data):
     found = data.collect(TEXT, types=TYPES, source={"max_reject_rate": 0.5})
     other = data.upload("a\n1\n")
-    assert erase(data.rooms.registry, "ann@example.org") == 1
+    person = Person(erasure="01E", values=("ann@example.org",))
+    assert {one.what: one.count for one in erase(data.rooms.registry, person)} == {
+        "uploaded files": 1,
+        "collections": 0,
+    }
     blobs = data.rooms.get(Blobs)
     assert (blobs.exists(found.upload), blobs.exists(other.upload)) == (False, True)
     assert isinstance(data.rooms.get(Collector), Collector)

@@ -2,16 +2,21 @@ from __future__ import annotations
 
 from concurrent.futures import ProcessPoolExecutor
 from multiprocessing import get_context
+from pathlib import Path
 
 import polars as pl
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
+from aimass.kernel.erasing import Person, pattern
 from aimass.kernel.errors import Invalid, NotFound
 from aimass.lake.children.append import append, materialise
-from aimass.lake.children.erase import erase
+from aimass.lake.children.erase import erase, mentions
 from aimass.lake.children.maintain import diff, maintain
 from aimass.lake.children.merge import merge
 from aimass.lake.children.preview import export, preview
+from aimass.lake.children.query import engine, sql_literal
 from aimass.lake.children.tables import Commit, Committed, commit, scan
 
 
@@ -130,11 +135,95 @@ def test_two_versions_are_compared(table):
 def test_an_erased_subject_is_gone_from_files_versions_and_log(table):
     table.append([{"mail": "ann@example.org", "n": 1}, {"mail": "bob@example.org", "n": 2}], private=["mail"])
     table.append([{"mail": "ann@example.org", "n": 3}])
-    told = erase({"path": table.path, "column": "mail", "value": "ann@example.org", "app_id": "erasure-1"})
-    assert (told["deleted"], told["found"]) == (2, [])
+    order = {
+        "path": table.path,
+        "columns": ["mail"],
+        "values": ["ann@example.org"],
+        "kept": [0, 1],
+        "app_id": "erasure-1",
+    }
+    assert erase(order) == {"deleted": 2, "version": 2, "lost": [0, 1], "found": []}
     assert table.rows() == [("bob@example.org", 2)]
-    again = erase({"path": table.path, "column": "mail", "value": "ann@example.org", "app_id": "erasure-1"})
-    assert again["deleted"] == 0
+    assert erase(order) == {"deleted": 0, "version": 2, "lost": [0, 1], "found": []}, "a repeated one tells the same"
+    assert holding(table.path, b"ann@example.org") == []
+
+
+def holding(path, value):
+    """The files below a folder in which the bytes stand, or a cell of a Parquet file is the value."""
+    found = []
+    for file in Path(path).rglob("*"):
+        if file.is_file():
+            text = file.read_bytes()
+            cells = pl.read_parquet(file).write_ndjson().encode() if file.suffix == ".parquet" else b""
+            found += [file.name] if value in text or value in cells else []
+    return found
+
+
+def test_a_table_that_does_not_hold_the_subject_is_left_as_it_is(table):
+    table.append([{"mail": "bob@example.org"}])
+    table.append([{"mail": "cy@example.org"}], mode="overwrite")
+    before = {file: file.stat().st_mtime_ns for file in Path(table.path).rglob("*") if file.is_file()}
+    told = erase(
+        {"path": table.path, "columns": ["mail"], "values": ["ann@example.org"], "kept": [0, 1], "app_id": "e"}
+    )
+    assert told == {"deleted": 0, "version": None, "lost": [], "found": []}
+    assert {file: file.stat().st_mtime_ns for file in Path(table.path).rglob("*") if file.is_file()} == before
+    assert table.rows(0) == [("bob@example.org",)]
+
+
+def test_only_the_versions_that_hold_the_subject_go(table):
+    for name in ("bob", "ann", "cy"):
+        table.append([{"mail": f"{name}@example.org"}], mode="overwrite")
+    told = erase(
+        {"path": table.path, "columns": ["mail"], "values": ["ann@example.org"], "kept": [0, 1, 2], "app_id": "e"}
+    )
+    assert (told["deleted"], told["version"], told["lost"], told["found"]) == (0, None, [1], [])
+    assert (table.rows(0), table.rows(2)) == ([("bob@example.org",)], [("cy@example.org",)])
+    assert holding(table.path, b"ann@example.org") == []
+
+
+def test_smallest_and_largest_values_leave_the_log_and_its_checkpoints_and_versions_stay_readable(table):
+    for n in range(3):
+        table.append([{"name": f"A-100{n}", "n": n}])
+    table.append([{"name": "A-1007", "n": 7}])
+    maintain({"path": table.path, "retain_hours": 999, "compact": False})
+    maintain({"path": table.path, "retain_hours": 999})
+    assert holding(table.path, b"A-1007") != []
+    order = {"path": table.path, "columns": ["name"], "values": ["A-1007"], "kept": [0, 1, 2, 3], "app_id": "e"}
+    told = erase(order)
+    assert (told["deleted"], told["lost"], told["found"]) == (1, [3], [])
+    assert holding(table.path, b"A-1007") == []
+    assert sorted(table.rows(2)) == [("A-1000", 0), ("A-1001", 1), ("A-1002", 2)]
+    table.append([{"name": "A-1009", "n": 9}])
+    assert len(table.rows()) == 4
+
+
+def test_texts_are_searched_for_whole_words_and_short_values_only_as_cells(table):
+    table.append([{"raw": "7,ann@example.org,x"}, {"raw": "joann@example.org"}, {"raw": "17"}])
+    order = {"path": table.path, "texts": ["raw"], "values": ["ann@example.org", "17"], "app_id": "e"}
+    assert erase(order)["deleted"] == 1
+    assert erase({**order, "columns": ["raw"], "app_id": "f"})["deleted"] == 1
+    assert table.rows() == [("joann@example.org",)]
+
+
+def test_what_other_columns_mention_is_counted(table):
+    table.append([{"id": "A-1", "note": "asked by A-1007"}, {"id": "A-1007", "note": None}])
+    assert mentions({"path": table.path, "values": ["A-1007"], "but": ["id"]}) == {"columns": {"note": 1}}
+
+
+WORDS = st.lists(st.text("abé张伟-_@. 7", min_size=1, max_size=6), min_size=1, max_size=3)
+
+
+@given(words=WORDS, text=st.text("abé张伟-_@. 7", max_size=12))
+def test_every_engine_finds_the_same_words(words, text):
+    person = Person(erasure="e", values=tuple(words))
+    if not person.words:
+        return
+    found = pattern(person.words, look_around=False)
+    by_polars = pl.select(pl.lit(text).str.contains(found)).item()
+    with engine() as con:
+        by_duckdb = con.execute(f"SELECT regexp_matches({sql_literal(text)}, {sql_literal(found)})").fetchall()[0][0]
+    assert by_polars == by_duckdb == person.is_in(text)
 
 
 def test_a_preview_hides_masked_columns_and_pages(table):

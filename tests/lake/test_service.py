@@ -10,6 +10,7 @@ from sqlalchemy import select
 
 from aimass.cluster import Jobs, ListJobs
 from aimass.infra.database import Database, audit_log, events_log
+from aimass.kernel.erasing import Person
 from aimass.kernel.errors import Conflict, Forbidden, Invalid, NotFound, Stale
 from aimass.kernel.principal import SYSTEM, Grant, Principal
 from aimass.lake import AboutVersion, CreateDataset, ListDatasets, ListVersions, OneDataset, PreviewRows, QueryRows
@@ -18,7 +19,6 @@ from aimass.lake.commands import (
     ChangeVersion,
     CompareVersions,
     DeleteDataset,
-    EraseSubject,
     MaintainDataset,
     MakeVersion,
     OneWorkspace,
@@ -269,19 +269,42 @@ def test_an_erased_person_is_gone_from_rows_versions_quarantine_and_profile(data
         types={"age": "integer"},
         source={"max_reject_rate": 0.5, "keys": ["mail"]},
     )
-    wish = EraseSubject(workspace="demo", value="ann@example.org")
-    found = data.lake.erase_subject(ANN, wish)
-    assert (found.deleted, found.clean) == (2, True)
+    person = Person(erasure="01E", values=("ann@example.org",))
+    counted = {one.what: one.count for one in erase(data.rooms.registry, person)}
+    assert counted == {"rows of datasets": 1, "rows in quarantine": 1, "versions of datasets": 1}
     assert data.lake.preview_rows(ANN, PreviewRows(workspace="demo", dataset=C)).rows == [[2, "bob@example.org", 40]]
     assert [
         (v.number, v.collected_at is None)
         for v in data.lake.list_versions(ANN, ListVersions(workspace="demo", dataset=C)).items
     ] == [(2, True), (1, False)]
     assert data.lake.get_profile(ANN, at(1)).columns == []
-    assert data.lake.erase_subject(ANN, wish).deleted == 0
-    assert erase(data.rooms.registry, "bob@example.org") == 1
+    assert {one.count for one in erase(data.rooms.registry, person)} == {0}
+    other = Person(erasure="01F", values=("bob@example.org",), workspace="demo")
+    assert erase(data.rooms.registry, other)[0].count == 1
     for file in data.lake.table_path("demo", C).rglob("*"):
         assert not file.is_file() or b"@example.org" not in file.read_bytes()
+
+
+def test_an_erasure_in_one_workspace_leaves_the_others_alone(data):
+    data.collect(TEXT, source={"keys": ["mail"]})
+    found = erase(data.rooms.registry, Person(erasure="01E", values=("ann@example.org",), workspace="other"))
+    assert {one.count for one in found} == {0}
+
+
+def test_an_erasure_that_was_killed_before_it_was_noted_is_noted_by_the_next(data, monkeypatch):
+    data.collect(TEXT, source={"keys": ["mail"]})
+    person = Person(erasure="01E", values=("ann@example.org",))
+    with monkeypatch.context() as patch:
+        patch.setattr(type(data.lake), "_note", lambda *_: (_ for _ in ()).throw(ConnectionResetError))
+        with pytest.raises(ConnectionResetError):
+            data.lake.erase_person(person)
+    erase(data.rooms.registry, person)
+    versions = data.lake.list_versions(ANN, ListVersions(workspace="demo", dataset=C)).items
+    assert [(v.number, v.origin, v.collected_at is None) for v in versions] == [
+        (2, "erasure:01E", True),
+        (1, versions[1].origin, False),
+    ]
+    assert data.lake.get_profile(ANN, at(1)).columns == []
 
 
 def test_a_dataset_without_rows_says_what_to_do(data):

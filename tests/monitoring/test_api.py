@@ -70,7 +70,6 @@ def test_labels_keep_their_kind_on_the_way(http: TestClient) -> None:
         ("POST", "/api/v1/workspaces/demo/alert-rules", {"endpoint": "churn", "metric": "luck"}, "metric"),
         ("POST", "/api/v1/workspaces/demo/alert-rules", {"endpoint": "A b", "metric": "drift.max_psi"}, "endpoint"),
         ("PUT", f"{CHURN}/reference", {}, "dataset"),
-        ("POST", "/api/v1/workspaces/demo/records/erase", {}, "request_ids"),
     ],
 )
 def test_what_makes_no_sense_is_refused_with_its_field(

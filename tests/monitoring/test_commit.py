@@ -196,7 +196,17 @@ def test_erasure_leaves_no_trace_of_the_value(write_segment: Any, commit: Any, t
             ]
         )
     )
-    told = erase({"path": str(table), "column": "email", "value": "eve@example.com"})
-    assert (told["deleted"], told["ids"]) == (1, [make_record(1)["id"]])
+    asked = {"path": str(table), "key": "id", "values": ["eve@example.com"], "column": None, "rows": []}
+    told = erase(asked)
+    assert (told["deleted"], told["rows"]) == (1, [[make_record(1)["id"], 0]])
+    assert erase(asked) == {"deleted": 0, "unnamed": 0, "rows": []}
     assert not any(b"eve@example.com" in file.read_bytes() for file in table.rglob("*") if file.is_file())
     assert rows(table)["id"].to_list() == [make_record(2)["id"]]
+
+
+def test_who_asked_for_others_is_forgotten_and_their_rows_stay(write_segment: Any, commit: Any, table: Path) -> None:
+    commit(write_segment([make_record(1, consumer="eve adams"), make_record(2, consumer="bob")]))
+    told = erase({"path": str(table), "key": "id", "values": ["eve adams"], "column": None, "rows": []})
+    assert (told["deleted"], told["unnamed"]) == (0, 1)
+    assert sorted(rows(table)["consumer"].to_list()) == ["[erased]", "bob"]
+    assert not any(b"eve adams" in file.read_bytes() for file in table.rglob("*") if file.is_file())

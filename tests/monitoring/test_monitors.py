@@ -7,8 +7,11 @@ from typing import Any
 import numpy as np
 import polars as pl
 import pytest
+from sqlalchemy import insert, select
 
+from aimass.infra.database import metadata
 from aimass.infra.events import EventLog
+from aimass.kernel.erasing import Person
 from aimass.kernel.errors import Forbidden, Invalid, NotFound, Stale, Unavailable
 from aimass.kernel.events import Event
 from aimass.kernel.principal import SYSTEM, Grant, Principal
@@ -26,10 +29,10 @@ from aimass.monitoring.domain.monitors import (
     SetReference,
     UseReference,
 )
-from aimass.monitoring.domain.records import EraseRecords, GetCoverage, Label, ListRecords, SendFeedback
+from aimass.monitoring.domain.records import GetCoverage, Label, ListRecords, SendFeedback
 from aimass.monitoring.service.ground import Ground
 from aimass.monitoring.service.monitoring import Monitoring
-from aimass.monitoring.store.tables import drifts
+from aimass.monitoring.store.tables import drifts, series_names
 from tests.fixtures.packages import candidate
 from tests.monitoring.samples import make_record
 
@@ -387,24 +390,62 @@ def test_erasure_takes_records_and_their_feedback(
     service: Monitoring, send: Any, registry: Registry, tmp_path: Path
 ) -> None:
     records = send(20, plans=("Eve Adams",))
-    send(20)
-    service.send_feedback(SYSTEM, SendFeedback(**CHURN, labels=[Label(request_id=records[0]["id"], label="Yes")]))
+    others = send(20)
+    labels = [Label(request_id=one[0]["id"], label="Yes") for one in (records, others)]
+    service.send_feedback(SYSTEM, SendFeedback(**CHURN, labels=labels))
     service.set_reference(
         SYSTEM, SetReference(**CHURN, rows=[{"c0": "Eve Adams", "c1": 1.0}, {"c0": "basic", "c1": 1.0}])
     )
     service.look()
     reference = the_monitor(service).reference.file
-    told = service.erase_records(SYSTEM, EraseRecords(workspace="demo", column="c0", value="Eve Adams"))
-    assert (told.records, told.feedback, told.endpoints) == (20, 1, ["churn"])
-    assert service.get_coverage(SYSTEM, GetCoverage(**CHURN)).feedback == 0
+    with service._database.change(SYSTEM, "demo") as change:
+        labels = {"workspace": "demo", "consumer": "Eve Adams"}
+        named = {"name": "requests", "labels_hash": "0", "labels": labels, "workspace": "demo"}
+        change.execute(insert(series_names).values(**named))
+    assert counted(registry, "Eve Adams", workspace="other") == {}
+    assert counted(registry, "Eve Adams", workspace="demo") == {
+        "inference records": 20,
+        "feedback": 1,
+        "rows of monitors and trainings": 1,
+        "findings of monitors": 1,
+    }
+    assert counted(registry, "Eve Adams") == {}, "asked again there is nothing left"
+    assert service.get_coverage(SYSTEM, GetCoverage(**CHURN)).feedback == 1
     assert pl.read_parquet(reference).height == 1
     left = [f for f in (tmp_path / "lake").rglob("*") if f.is_file()]
     assert not any(b"Eve Adams" in f.read_bytes() for f in left)
-    one = service.list_records(SYSTEM, ListRecords(**CHURN)).items[0].id
-    assert jobs.erase(registry, one, workspace="demo") == 1
-    assert jobs.erase(registry, one) == 0
-    with pytest.raises(Invalid, match="say what to erase"):
-        EraseRecords(workspace="demo")
+    with service._database.read() as conn:
+        texts = [str(row) for table in metadata.sorted_tables for row in conn.execute(select(table))]
+    assert not any("Eve Adams" in text for text in texts)
+
+
+def counted(registry: Registry, *values: str, **where: Any) -> dict[str, int]:
+    """Erase somebody; return what was erased."""
+    found = jobs.erase(registry, Person(erasure="01E", values=values, **where))
+    return {one.what: one.count for one in found if one.count}
+
+
+def test_erasure_by_request_id_by_key_and_by_number(service: Monitoring, send: Any, registry: Registry) -> None:
+    ids = [one["id"] for one in send(5)]
+    keyed = Label(request_id=ids[1], label="No", key="A-1007")
+    service.send_feedback(SYSTEM, SendFeedback(**CHURN, labels=[keyed, Label(request_id=ids[2], label="No")]))
+    service.look()
+    assert counted(registry, ids[0]) == {"inference records": 1}
+    assert counted(registry, "A-1007") == {"inference records": 1, "feedback": 1}
+    number = str(service.list_records(SYSTEM, ListRecords(**CHURN)).items[0].inputs["c1"])
+    assert counted(registry, number) == {}, "a number counts only in the column that is named"
+    assert counted(registry, number, column="c1") == {"inference records": 1}
+
+
+def test_a_segment_that_could_not_be_read_goes_when_it_names_somebody(
+    service: Monitoring, registry: Registry, tmp_path: Path
+) -> None:
+    folder = tmp_path / "records" / "w1"
+    folder.mkdir(parents=True)
+    for name, text in (("1.bad", b"..Eve Adams.."), ("2.bad", b"..somebody..")):
+        (folder / name).write_bytes(text)
+    assert counted(registry, "Eve Adams") == {"segments": 1}
+    assert [path.name for path in folder.iterdir()] == ["2.bad"]
 
 
 def test_after_a_restart_what_was_left_undone_is_done(

@@ -141,12 +141,17 @@ def backup(target: Path, data_dir: Path | None, *, as_json: bool) -> None:
 @click.command(help="Restore a backup into an empty data directory, and verify the audit log.")
 @click.argument("source", type=click.Path(path_type=Path, exists=True, file_okay=False))
 @_DATA
+@click.option(
+    "--erasures",
+    type=click.Path(path_type=Path, exists=True),
+    help="The data directory that the backup came from, or its erasures.ndjson: newer erasures are carried out again.",
+)
 @_JSON
-def restore(source: Path, data_dir: Path | None, *, as_json: bool) -> None:
-    """Restore and verify."""
+def restore(source: Path, data_dir: Path | None, erasures: Path | None, *, as_json: bool) -> None:
+    """Restore, verify, and carry out again what was erased since."""
     lay = load("aimass.bootstrap.backup:restore")
     with _interruptible(), progress("restore", quiet=as_json) as told:
-        done = lay(source, read_settings(data_dir), told)
+        done = lay(source, read_settings(data_dir), told, erasures)
     _say(done, as_json=as_json)
 
 

@@ -36,6 +36,26 @@ class JsonType(click.ParamType):
             self.fail(f"{value[:60]!r} is no JSON: {reason}", param, ctx)
 
 
+class TextsType(click.ParamType):
+    """One of several texts, or ``@file`` with one a line; ``@@`` begins a text that begins with ``@``."""
+
+    name = "text"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """Read the file, if it is one."""
+        if not isinstance(value, str) or not value.startswith("@"):
+            return value
+        if value.startswith("@@"):
+            return value[1:]
+        try:
+            lines = Path(value[1:]).read_text(encoding="utf-8").splitlines()
+        except OSError as reason:
+            self.fail(f"{value[1:]!r} cannot be read: {reason.strerror}", param, ctx)
+        except UnicodeDecodeError:
+            self.fail(f"{value[1:]!r} is no text in UTF-8", param, ctx)
+        return [line.strip() for line in lines if line.strip()]
+
+
 def words() -> dict[str, Operation]:
     """Return the command words of each operation that has any, ``"data create"``."""
     return {operation.cli: operation for operation in OPERATIONS.values() if operation.cli}
@@ -74,6 +94,8 @@ def _subject(operation: Operation) -> Param | None:
 
 def _parameter(param: Param, *, positional: bool) -> click.Parameter:
     kind: Any = click.Choice(param.choices) if param.choices else _TYPES.get(param.kind) or JsonType()
+    if param.many and kind is click.STRING and not positional:
+        kind = TextsType()
     if positional:
         return click.Argument([param.name], type=kind, required=param.required)
     option = "--" + _NAMES.get(param.name, param.name).replace("_", "-")
@@ -85,11 +107,16 @@ def _parameter(param: Param, *, positional: bool) -> click.Parameter:
     return click.Option([option, param.name], type=kind, required=param.required, multiple=param.many, help=note)
 
 
+def _flat(given: tuple[Any, ...]) -> list[Any]:
+    """Return the values of a repeated option, where a file may have given several."""
+    return [one for value in given for one in (value if isinstance(value, list) else [value])]
+
+
 def _run(operation: Operation) -> Any:
     def callback(**values: Any) -> None:
         connection: Connection = values.pop("connection")
         wait = values.pop("wait", False)
-        given = {k: (list(v) or None) if isinstance(v, tuple) else v for k, v in values.items()}
+        given = {k: (_flat(v) or None) if isinstance(v, tuple) else v for k, v in values.items()}
         with connection.open() as client:
             reply = send(client, operation, given)
             if wait and isinstance(reply, dict):

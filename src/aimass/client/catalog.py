@@ -1525,38 +1525,6 @@ OPERATIONS: dict[str, Operation] = {
             Param(name="expected_version", where="if-match", kind="int", required=False),
         ),
     ),
-    "lake.erase_subject": Operation(
-        name="lake.erase_subject",
-        method="POST",
-        path="/workspaces/{workspace}/erasures",
-        cli="data erase",
-        permission="lake.manage",
-        summary="Erase the rows of a person from every version; earlier versions, pinned ones too, can no longer be read.",
-        help="Erase the rows of a person from every version; earlier versions, pinned ones too, can no longer be read.",
-        params=(
-            Param(name="workspace", where="path", kind="str", help="slug of the workspace"),
-            Param(
-                name="value",
-                where="body",
-                kind="str",
-                help="the value that names the person, for example an e-mail address",
-            ),
-            Param(
-                name="dataset",
-                where="body",
-                kind="str",
-                required=False,
-                help="only in this dataset; else in all of the workspace",
-            ),
-            Param(
-                name="column",
-                where="body",
-                kind="str",
-                required=False,
-                help="only in this column; else in every column with personal data",
-            ),
-        ),
-    ),
     "lake.get_classification": Operation(
         name="lake.get_classification",
         method="GET",
@@ -3217,22 +3185,6 @@ OPERATIONS: dict[str, Operation] = {
             Param(name="expected_version", where="if-match", kind="int", required=False),
         ),
     ),
-    "monitoring.erase_records": Operation(
-        name="monitoring.erase_records",
-        method="POST",
-        path="/workspaces/{workspace}/records/erase",
-        cli="records erase",
-        permission="monitoring.manage",
-        summary="Erase records and their feedback for good, by request ids or by the value of an input.",
-        help="Erase records and their feedback for good, by request ids or by the value of an input.",
-        params=(
-            Param(name="workspace", where="path", kind="str"),
-            Param(name="endpoint", where="body", kind="str", required=False, help="only records of this endpoint"),
-            Param(name="request_ids", where="body", kind="str", required=False, many=True, help="ids of requests"),
-            Param(name="column", where="body", kind="str", required=False, help="name of an input"),
-            Param(name="value", where="body", kind="str", required=False, help="its value"),
-        ),
-    ),
     "monitoring.evaluate_now": Operation(
         name="monitoring.evaluate_now",
         method="POST",
@@ -4470,6 +4422,32 @@ OPERATIONS: dict[str, Operation] = {
             Param(name="row", where="body", kind="json", help="a value for each input; a missing one is null"),
         ),
     ),
+    "storage.ask_erasure": Operation(
+        name="storage.ask_erasure",
+        method="POST",
+        path="/workspaces/{workspace}/erasures",
+        cli="erasures ask",
+        permission="storage.manage",
+        summary="Erase a person everywhere: datasets with every version, records, samples, splits, messages, jobs, files, logs.",
+        help="Erase a person everywhere: datasets with every version, records, samples, splits, messages, jobs, files, logs.\n\n        The values are kept sealed, and never stand in events, in the audit log or in a log.",
+        params=(
+            Param(name="workspace", where="path", kind="str", help="slug of the workspace; * stands for every one"),
+            Param(
+                name="values",
+                where="body",
+                kind="str",
+                many=True,
+                help="what names the person: customer number, mail address; repeated, or @file with one a line",
+            ),
+            Param(
+                name="column",
+                where="body",
+                kind="str",
+                required=False,
+                help="only in this column of tables; else where people are named",
+            ),
+        ),
+    ),
     "storage.collect_now": Operation(
         name="storage.collect_now",
         method="POST",
@@ -4484,6 +4462,19 @@ OPERATIONS: dict[str, Operation] = {
             ),
         ),
     ),
+    "storage.get_erasure": Operation(
+        name="storage.get_erasure",
+        method="GET",
+        path="/workspaces/{workspace}/erasures/{erasure}",
+        cli="erasures show",
+        permission="storage.manage",
+        summary="Show how far an erasure is, and what every room erased.",
+        help="Show how far an erasure is, and what every room erased.",
+        params=(
+            Param(name="workspace", where="path", kind="str", help="slug of the workspace; * stands for every one"),
+            Param(name="erasure", where="path", kind="str", help="id of the erasure"),
+        ),
+    ),
     "storage.list_collections": Operation(
         name="storage.list_collections",
         method="GET",
@@ -4493,6 +4484,20 @@ OPERATIONS: dict[str, Operation] = {
         summary="List the collections that removed something, newest first.",
         help="List the collections that removed something, newest first.",
         params=(
+            Param(name="limit", where="query", kind="int", required=False, default=50, help="most items of the page"),
+            Param(name="cursor", where="query", kind="str", required=False),
+        ),
+    ),
+    "storage.list_erasures": Operation(
+        name="storage.list_erasures",
+        method="GET",
+        path="/workspaces/{workspace}/erasures",
+        cli="erasures list",
+        permission="storage.manage",
+        summary="List the erasures of a workspace, newest first; what was erased is told, never whom.",
+        help="List the erasures of a workspace, newest first; what was erased is told, never whom.",
+        params=(
+            Param(name="workspace", where="path", kind="str", help="slug of the workspace; * stands for every one"),
             Param(name="limit", where="query", kind="int", required=False, default=50, help="most items of the page"),
             Param(name="cursor", where="query", kind="str", required=False),
         ),
@@ -4525,6 +4530,19 @@ OPERATIONS: dict[str, Operation] = {
             Param(name="limit", where="query", kind="int", required=False, default=100, help="most items"),
         ),
     ),
+    "storage.repeat_erasure": Operation(
+        name="storage.repeat_erasure",
+        method="POST",
+        path="/workspaces/{workspace}/erasures/{erasure}/repeat",
+        cli="erasures repeat",
+        permission="storage.manage",
+        summary="Carry an erasure out once more, for example when what it could not erase was mended.",
+        help="Carry an erasure out once more, for example when what it could not erase was mended.",
+        params=(
+            Param(name="workspace", where="path", kind="str", help="slug of the workspace; * stands for every one"),
+            Param(name="erasure", where="path", kind="str", help="id of the erasure"),
+        ),
+    ),
     "storage.show_storage": Operation(
         name="storage.show_storage",
         method="GET",
@@ -4533,6 +4551,22 @@ OPERATIONS: dict[str, Operation] = {
         permission="storage.read",
         summary="Show what takes how much room on the disk, and how long it is kept.",
         help="Show what takes how much room on the disk, and how long it is kept.",
+    ),
+    "storage.wait_erasure": Operation(
+        name="storage.wait_erasure",
+        method="GET",
+        path="/workspaces/{workspace}/erasures/{erasure}/wait",
+        cli="erasures wait",
+        permission="storage.manage",
+        summary="Wait until an erasure has come to its end, at most as long as asked.",
+        help="Wait until an erasure has come to its end, at most as long as asked.",
+        params=(
+            Param(name="workspace", where="path", kind="str", help="slug of the workspace; * stands for every one"),
+            Param(name="erasure", where="path", kind="str", help="id of the erasure"),
+            Param(
+                name="timeout_s", where="query", kind="float", required=False, default=60.0, help="longest time to wait"
+            ),
+        ),
     ),
     "training.cancel_run": Operation(
         name="training.cancel_run",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from aimass.cluster.erasing import Erasing
 from aimass.cluster.events import ALL
 from aimass.cluster.jobs import Runner
 from aimass.cluster.kept import Kept
@@ -51,6 +52,7 @@ CAPABILITY = Capability(
     going="aimass.cluster.keeping:going",
     collect="aimass.cluster.keeping:collect",
     blobs="aimass.cluster.keeping:blobs",
+    erase="aimass.cluster.erasing:erase",
     attention="aimass.cluster.jobs:attention",
     search="aimass.cluster.search:document",
 )
@@ -68,4 +70,5 @@ def build(registry: Registry) -> Jobs:
     ground.kinds.check()
     registry.put(Runner, Runner(registry, ground))
     registry.put(Kept, Kept(ground))
+    registry.put(Erasing, Erasing(ground))
     return Jobs(ground)

@@ -7,6 +7,7 @@ from typing import Any
 from aimass.cluster import Job
 from aimass.collector.domain import Collection
 from aimass.collector.service.collector import Collector
+from aimass.kernel.erasing import Erased, Person
 from aimass.kernel.principal import ANYWHERE, Principal
 from aimass.kernel.registry import Registry
 
@@ -60,9 +61,9 @@ def _aside(found: Collection) -> dict[str, Any]:
     }
 
 
-def erase(registry: Registry, subject: str) -> int:
-    """Remove the uploads that name a person; return how many those are."""
-    return registry.get(Collector).erase_uploads(subject)
+def erase(registry: Registry, person: Person) -> list[Erased]:
+    """Erase a person from uploads and collections."""
+    return registry.get(Collector).erase_person(person)
 
 
 def _collection(job: Job) -> str:

@@ -25,6 +25,7 @@ CAPABILITY = Capability(
     loops={"gateway.publish": Loop(run="aimass.gateway.jobs:publish", every_s=0.1)},
     emits=ALL,
     attention="aimass.gateway.jobs:attention",
+    erase="aimass.gateway.jobs:erase",
     pages=(
         Place(
             path="/{workspace}/operate/gateway",

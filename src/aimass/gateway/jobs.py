@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from aimass.gateway.service import Gateway
+from aimass.kernel.erasing import Erased, Person
 from aimass.kernel.principal import ANYWHERE, Principal
 from aimass.kernel.registry import Registry
 
@@ -29,3 +30,8 @@ def attention(registry: Registry, who: Principal, workspace: str = ANYWHERE) -> 
         }
         for fault in registry.get(Gateway).faults()
     ]
+
+
+def erase(registry: Registry, person: Person) -> list[Erased]:
+    """Erase a person from the limits of consumers."""
+    return registry.get(Gateway).erase_person(person)

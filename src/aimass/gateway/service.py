@@ -21,11 +21,12 @@ from aimass.gateway.domain import (
 )
 from aimass.gateway.events import LIMIT_CHANGED
 from aimass.gateway.publish import Publisher, WorkerStatus
-from aimass.gateway.store import all_limits, put_limit
+from aimass.gateway.store import all_limits, drop_limits, put_limit
 from aimass.infra.database import Database
+from aimass.kernel.erasing import Erased, Person
 from aimass.kernel.errors import NotFound, Stale
 from aimass.kernel.pages import Page, decode_cursor, page_of
-from aimass.kernel.principal import Principal
+from aimass.kernel.principal import ANYWHERE, SYSTEM, Principal
 from aimass.kernel.usecase import SIGNED_IN, use_case
 from aimass.serving import PublishedEndpoint, Serving
 
@@ -113,6 +114,13 @@ class Gateway:
         found = [one for one in present if one.workspace == command.workspace and one.name > after]
         page = page_of(found[: command.limit + 1], command.limit, lambda one: one.name)
         return Page(items=[_route(one) for one in page.items], next=page.next)
+
+    def erase_person(self, person: Person) -> list[Erased]:
+        """Forget the limits of a consumer whose account is erased; one workspace alone erases no account."""
+        if person.workspace != ANYWHERE:
+            return []
+        with self._database.change(SYSTEM, ANYWHERE) as change:
+            return [Erased(what="limits of consumers", count=drop_limits(change, person))]
 
     def faults(self) -> list[Fault]:
         """Return what is wrong with the workers; nothing where no endpoint needs them."""

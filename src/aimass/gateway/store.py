@@ -14,12 +14,14 @@ from sqlalchemy import (
     Row,
     String,
     Table,
+    delete,
     insert,
     select,
     update,
 )
 
 from aimass.infra.database import Change, Instant, metadata
+from aimass.kernel.erasing import Person
 
 limits = Table(
     "gateway_limits",
@@ -54,3 +56,8 @@ def put_limit(change: Change, consumer: str, rate_per_s: float | None) -> None:
     else:
         where = (limits.c.workspace == change.workspace, limits.c.consumer == consumer)
         change.execute(update(limits).where(*where).values(version=known.version + 1, **values))
+
+
+def drop_limits(change: Change, person: Person) -> int:
+    """Delete the limits of a consumer who is forgotten; return how many those were."""
+    return change.execute(delete(limits).where(limits.c.consumer.in_(person.values))).rowcount

@@ -86,6 +86,11 @@ class DataDir:
         """What a restore lays down before it counts; there only while a restore runs, or when one was cut off."""
         return self.root / ".restore"
 
+    @property
+    def erasures(self) -> Path:
+        """The ledger of erasures: what no restore may forget."""
+        return self.root / "erasures.ndjson"
+
     def socket(self, name: str) -> Path:
         """Return where a Unix socket lies: in ``run``, or in the folder for temporary files when that is too long.
 

@@ -5,13 +5,16 @@ from __future__ import annotations
 import functools
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Any, TypeVar, get_type_hints
+from typing import Annotated, Any, TypeVar, get_type_hints
+
+from annotated_types import doc
 
 from aimass.kernel.principal import Principal
 
 F = TypeVar("F", bound=Callable[..., Any])
 PUBLIC = "public"
 SIGNED_IN = "signed-in"
+AnyWorkspace = Annotated[str, doc("slug of the workspace; * stands for every one")]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,6 +58,13 @@ class UseCase:
     def command(self) -> type | None:
         """Return the class of the command, or None for a use case without input."""
         return self.hints.get("command")
+
+    @property
+    def is_everywhere(self) -> bool:
+        """Tell whether ``*`` may stand for the workspace of the command; who asks needs the permission on all of them."""
+        if self.command is None:
+            return False
+        return get_type_hints(self.command, include_extras=True).get("workspace") == AnyWorkspace
 
     @property
     def result(self) -> Any:

@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from aimass.lake.capability import CAPABILITY
     from aimass.lake.children.classify import classify_frame
     from aimass.lake.children.describe import describe_version
+    from aimass.lake.children.erase import clean_log
     from aimass.lake.children.parts import Part, commit_parts
     from aimass.lake.children.query import engine, sql_literal, sql_name
     from aimass.lake.children.tables import (
@@ -62,6 +63,7 @@ __getattr__, __dir__ = door(
         "QueryRows": "aimass.lake.commands",
         "Stream": "aimass.lake.children.tables",
         "VersionOrder": "aimass.lake.commands",
+        "clean_log": "aimass.lake.children.erase",
         "classify_frame": "aimass.lake.children.classify",
         "commit": "aimass.lake.children.tables",
         "commit_parts": "aimass.lake.children.parts",
@@ -99,6 +101,7 @@ __all__ = [
     "Stream",
     "VersionOrder",
     "classify_frame",
+    "clean_log",
     "commit",
     "commit_parts",
     "committed_before",

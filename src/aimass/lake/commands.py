@@ -191,16 +191,6 @@ class MaintainDataset:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class EraseSubject:
-    """The person whose rows are to be erased, named by the value in a column."""
-
-    workspace: Workspace
-    value: Annotated[str, MaxLen(1000), doc("the value that names the person, for example an e-mail address")]
-    dataset: Annotated[str | None, doc("only in this dataset; else in all of the workspace")] = None
-    column: Annotated[str | None, doc("only in this column; else in every column with personal data")] = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class ExportRows:
     """Which version is to be written to a file."""
 

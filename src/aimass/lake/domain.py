@@ -236,16 +236,6 @@ class Started:
     title: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Erasure:
-    """What an erasure found and removed, without the value itself."""
-
-    subject_hash: str
-    deleted: int
-    datasets: list[dict[str, Any]]
-    clean: bool
-
-
 def check_rules(rules: list[Rule]) -> list[Rule]:
     """Refuse rules that contradict themselves; give each its own id.
 

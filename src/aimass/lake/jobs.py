@@ -5,10 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 from aimass.cluster import Job
+from aimass.kernel.erasing import Erased, Person
 from aimass.kernel.findings import Finding, finding_of
-from aimass.kernel.principal import ANYWHERE, SYSTEM, Principal
+from aimass.kernel.principal import ANYWHERE, Principal
 from aimass.kernel.registry import Registry
-from aimass.lake.commands import EraseSubject, NewVersion
+from aimass.lake.commands import NewVersion
 from aimass.lake.service.lake import Lake
 
 
@@ -50,8 +51,6 @@ def doctor(registry: Registry) -> list[Finding]:
     return [finding_of("datasets", f"{looked} tables hold what is noted", faults, "restore the last backup")]
 
 
-def erase(registry: Registry, subject: str) -> int:
-    """Erase a person from the datasets of every workspace; return how many rows that were."""
-    lake = registry.get(Lake)
-    found = [lake.erase_subject(SYSTEM, EraseSubject(workspace=w, value=subject)) for w in lake.workspaces()]
-    return sum(erasure.deleted for erasure in found)
+def erase(registry: Registry, person: Person) -> list[Erased]:
+    """Erase a person from the datasets."""
+    return registry.get(Lake).erase_person(person)

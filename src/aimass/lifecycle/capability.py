@@ -65,5 +65,6 @@ CAPABILITY = Capability(
     ),
     panels={"services.rollout": "aimass.lifecycle.console.rollouts:panel"},
     attention="aimass.lifecycle.jobs:attention",
+    erase="aimass.lifecycle.erasing:erase",
     search="aimass.lifecycle.search:document",
 )

@@ -56,6 +56,7 @@ CAPABILITY = Capability(
     ),
     storage="aimass.messaging.keeping:storage",
     attention="aimass.messaging.jobs:attention",
+    erase="aimass.messaging.jobs:erase",
     search="aimass.messaging.search:document",
 )
 

@@ -1,10 +1,11 @@
-"""What messaging does by the clock, in control."""
+"""What the platform calls: what is due by the clock, erasing."""
 
 from __future__ import annotations
 
 from typing import Any
 from urllib.parse import urlencode
 
+from aimass.kernel.erasing import Erased, Person
 from aimass.kernel.principal import ANYWHERE, Principal
 from aimass.kernel.registry import Registry
 from aimass.messaging.service import Messaging
@@ -38,3 +39,8 @@ def attention(registry: Registry, who: Principal, workspace: str = ANYWHERE) -> 
         for one in found
         if who.allows("messaging.read", one.workspace)
     ]
+
+
+def erase(registry: Registry, person: Person) -> list[Erased]:
+    """Erase a person from messages."""
+    return registry.get(Messaging).erase_person(person)

@@ -8,7 +8,7 @@ from aimass.kernel.doors import door
 
 if TYPE_CHECKING:
     from aimass.models.capability import CAPABILITY
-    from aimass.models.children.package import Candidate, Parity, Rows, build_package
+    from aimass.models.children.package import Candidate, Parity, Rows, build_package, sampled
     from aimass.models.domain import (
         CHAMPION,
         Alias,
@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     )
     from aimass.models.errors import BrokenPackage, NotApproved, OwnVersion
     from aimass.models.package import (
+        SAMPLES,
         Column,
         Manifest,
         Output,
@@ -85,6 +86,7 @@ __getattr__, __dir__ = door(
         "Review": "aimass.models.domain",
         "Rows": "aimass.models.children.package",
         "SetAlias": "aimass.models.domain",
+        "SAMPLES": "aimass.models.package",
         "Signature": "aimass.models.package",
         "build_package": "aimass.models.children.package",
         "find_runtime": "aimass.models.runtimes",
@@ -92,6 +94,7 @@ __getattr__, __dir__ = door(
         "parse_manifest": "aimass.models.package",
         "read_package": "aimass.models.package",
         "runtime_module": "aimass.models.runtimes",
+        "sampled": "aimass.models.children.package",
         "verify_package": "aimass.models.package",
         "write_package": "aimass.models.package",
     },
@@ -99,6 +102,7 @@ __getattr__, __dir__ = door(
 __all__ = [
     "CAPABILITY",
     "CHAMPION",
+    "SAMPLES",
     "Alias",
     "BrokenPackage",
     "Candidate",
@@ -138,6 +142,7 @@ __all__ = [
     "parse_manifest",
     "read_package",
     "runtime_module",
+    "sampled",
     "verify_package",
     "write_package",
 ]

@@ -54,6 +54,7 @@ CAPABILITY = Capability(
     going="aimass.models.keeping:going",
     collect="aimass.models.keeping:collect",
     blobs="aimass.models.keeping:blobs",
+    erase="aimass.models.keeping:erase",
     attention="aimass.models.jobs:attention",
     doctor="aimass.models.jobs:doctor",
     search="aimass.models.search:document",

@@ -8,6 +8,7 @@ DELETED = "models.model.deleted"
 REGISTERED = "models.version.registered"
 PURGED = "models.model.purged"
 VERSION_DELETED = "models.version.deleted"
+REPACKAGED = "models.version.repackaged"
 VERSION_PURGED = "models.version.purged"
 SUBMITTED = "models.version.submitted"
 QUARANTINED = "models.version.quarantined"
@@ -22,6 +23,7 @@ ALL = (
     REGISTERED,
     PURGED,
     VERSION_DELETED,
+    REPACKAGED,
     VERSION_PURGED,
     SUBMITTED,
     QUARANTINED,

@@ -1,9 +1,10 @@
-"""What the room keeps, what goes, and what it needs; called by the storage page and by collections."""
+"""What the room keeps, what goes, what it needs, and what it erases; called by the room storage."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
+from aimass.kernel.erasing import Erased, Person
 from aimass.kernel.keeping import Going, Holding, Needed, needed
 from aimass.kernel.registry import Registry
 from aimass.models.service.models import Models
@@ -40,3 +41,8 @@ def blobs(registry: Registry) -> Iterator[Needed]:
 
 def _laid_out(registry: Registry) -> set[str]:
     return {found.sha256 for found in needed(registry) if found.is_laid_out}
+
+
+def erase(registry: Registry, person: Person) -> list[Erased]:
+    """Erase a person from samples, cards and reviews."""
+    return registry.get(Models).erase_person(person)

@@ -3,19 +3,30 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import shutil
 import threading
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 from aimass.infra.blobs import Blobs
 from aimass.kernel.clock import Clock, SystemClock
 from aimass.kernel.errors import Failed
 from aimass.kernel.ids import new_id
-from aimass.models.package import MANIFEST, Manifest, Package, check_path, parse_manifest, verify_package
+from aimass.models.package import (
+    MANIFEST,
+    SAMPLES,
+    Manifest,
+    Package,
+    PackageFile,
+    check_path,
+    parse_manifest,
+    verify_package,
+)
 
 _CHUNK = 1024 * 1024
 
@@ -102,6 +113,45 @@ class PackageStore:
     def _stamp(self, path: Path) -> None:
         now = self._clock.now().timestamp()
         os.utime(path, (now, now))
+
+    def samples(self, digest: str) -> dict[str, Any]:
+        """Return the samples of a package; none where it carries none, or where it is gone."""
+        if not self._blobs.exists(digest):
+            return {}
+        file = self.manifest(digest).files.get(SAMPLES)
+        if file is None:
+            return {}
+        with self._blobs.open(file.sha256) as stream:
+            return json.loads(stream.read())
+
+    def replace_samples(self, digest: str, samples: bytes) -> str:
+        """Keep a package that is another one but for its samples; return its digest."""
+        manifest = self.manifest(digest)
+        for file in manifest.files.values():
+            self._blobs.touch(file.sha256)
+        kept = self._blobs.put(samples)
+        file = PackageFile(sha256=kept.sha256, size=kept.size)
+        return self._blobs.put(replace(manifest, files={**manifest.files, SAMPLES: file}).text()).sha256
+
+    def supersede(self, old: str, new: str) -> None:
+        """Let a package lie unpacked where another one does, for those who know that place."""
+        made, place = self.folder(new), self._folder / old
+        with self._lock:
+            if not place.is_dir():
+                return
+            copy, gone = (place.with_name(f".{kind}.{new_id()}") for kind in ("new", "gone"))
+            shutil.copytree(made, copy)
+            place.rename(gone)
+            copy.rename(place)
+            shutil.rmtree(gone)
+
+    def forget(self, digest: str, *, but: str) -> None:
+        """Remove the blobs of a package at once, but those that another one shares."""
+        mine, kept = self.blobs_of(digest), self.blobs_of(but)
+        for sha256 in mine - kept:
+            self._blobs.remove(sha256)
+        with self._lock:
+            self._files.pop(digest, None)
 
     def laid_out(self) -> Iterator[Layout]:
         """Yield what lies in the folder of packages: whole ones by their digest, others under the name they have."""

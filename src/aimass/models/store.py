@@ -133,6 +133,14 @@ aliases = Table(
     Column("version", Integer, nullable=False),
 )
 
+successors = Table(
+    "models_successors",
+    metadata,
+    Column("digest", String(64), primary_key=True),
+    Column("successor", String(64), nullable=False),
+    Column("at", Instant, nullable=False),
+)
+
 
 def values_of(row: Row[Any]) -> dict[str, Any]:
     """Return a row as a dictionary."""

@@ -35,7 +35,6 @@ if TYPE_CHECKING:
     )
     from aimass.monitoring.domain.records import (
         Coverage,
-        EraseRecords,
         Feedback,
         GetCoverage,
         GetRecording,
@@ -79,7 +78,6 @@ __getattr__, __dir__ = door(
         "CreateRule": _ALERTS,
         "Drift": _MONITORS,
         "EndpointMetrics": _SERIES,
-        "EraseRecords": _RECORDS,
         "EvaluateNow": _MONITORS,
         "Evaluation": _MONITORS,
         "Feedback": _RECORDS,
@@ -128,7 +126,6 @@ __all__ = [
     "CreateRule",
     "Drift",
     "EndpointMetrics",
-    "EraseRecords",
     "EvaluateNow",
     "Evaluation",
     "Feedback",

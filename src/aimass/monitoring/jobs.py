@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
+from aimass.kernel.erasing import Erased, Person
 from aimass.kernel.events import Event
-from aimass.kernel.principal import SYSTEM, Principal
+from aimass.kernel.principal import Principal
 from aimass.kernel.registry import Registry
-from aimass.monitoring.domain.records import EraseRecords
 from aimass.monitoring.service.monitoring import Monitoring
 from aimass.monitoring.service.watching import Served
 
@@ -61,20 +61,8 @@ def attention(registry: Registry, who: Principal, workspace: str | None = None) 
     return registry.get(Monitoring).firing(who, workspace)
 
 
-def erase(registry: Registry, subject: str, workspace: str | None = None, column: str | None = None) -> int:
-    """Erase the records of a data subject; return how many.
-
-    Parameters
-    ----------
-    subject
-        The value that names the data subject; without a column a request id.
-    workspace, column
-        Where to look: the workspace, and the input that holds the value. Without a workspace nothing is searched, because a
-        value means different people in different workspaces.
-    """
-    if workspace is None:
-        return 0
-    wish = EraseRecords(workspace=workspace, request_ids=[subject])
-    if column is not None:
-        wish = EraseRecords(workspace=workspace, column=column, value=subject)
-    return registry.get(Monitoring).erase_records(SYSTEM, wish).records
+def erase(registry: Registry, person: Person) -> list[Erased]:
+    """Erase a person from records, after what waits in segments was taken over."""
+    monitoring = registry.get(Monitoring)
+    monitoring.collect_all()
+    return monitoring.erase_person(person)

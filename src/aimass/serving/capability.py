@@ -70,6 +70,7 @@ CAPABILITY = Capability(
     ),
     panels={"models.usage": "aimass.serving.console.used:usage_panel"},
     blobs="aimass.serving.keeping:blobs",
+    erase="aimass.serving.erasing:erase",
     attention="aimass.serving.jobs:attention",
     doctor="aimass.serving.jobs:doctor",
 )

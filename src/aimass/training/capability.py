@@ -72,6 +72,7 @@ CAPABILITY = Capability(
     going="aimass.training.keeping:going",
     collect="aimass.training.keeping:collect",
     blobs="aimass.training.keeping:blobs",
+    erase="aimass.training.keeping:erase",
     search="aimass.training.search:document",
 )
 

@@ -1,9 +1,10 @@
-"""What the room keeps, what goes, and what it needs; called by the storage page and by collections."""
+"""What the room keeps, what goes, what it needs, and what it erases; called by the room storage."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
+from aimass.kernel.erasing import Erased, Person
 from aimass.kernel.keeping import Going, Needed
 from aimass.kernel.registry import Registry
 from aimass.training.service.training import Training
@@ -24,3 +25,8 @@ def blobs(registry: Registry) -> Iterator[Needed]:
     found = registry.get(Training)
     yield from (Needed(sha256=sha256, what="splits") for sha256 in found.split_blobs())
     yield from (Needed(sha256=sha256, what="files of runs") for sha256 in found.artifact_blobs())
+
+
+def erase(registry: Registry, person: Person) -> list[Erased]:
+    """Erase a person from splits, samples and runs."""
+    return registry.get(Training).erase_person(person)

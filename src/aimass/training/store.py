@@ -101,7 +101,7 @@ def splits_page(conn: Connection, command: ListSplits) -> Sequence[Split]:
 
 
 def _run(row: Row[Any]) -> Run:
-    values = values_of(row, "key", "deleted_at", "sorted_by")
+    values = values_of(row, "key", "deleted_at", "sorted_by", "sampled")
     package, features = values.pop("package"), values.pop("features")
     return Run(
         package=None if package is None else RunPackage(**package),

@@ -73,6 +73,7 @@ runs = Table(
     Column("metrics", Json, nullable=False),
     Column("tags", Json, nullable=False),
     Column("package", Json, nullable=True),
+    Column("sampled", Json, nullable=True),
     Column("notes", Json, nullable=False),
     Column("error", Json, nullable=True),
     Column("created_by", String(120), nullable=False),

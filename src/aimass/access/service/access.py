@@ -10,20 +10,20 @@ from pathlib import Path
 from aimass.access.domain.credentials import fingerprint
 from aimass.access.service.approvals import Approvals
 from aimass.access.service.audit import Audit
-from aimass.access.service.ground import Ground, name_key
+from aimass.access.service.erasing import Erasing
+from aimass.access.service.ground import Ground
 from aimass.access.service.hashing import HashCost, Passwords
 from aimass.access.service.keys import Keys, Services
 from aimass.access.service.members import Groups, Members
 from aimass.access.service.memory import Memory
 from aimass.access.service.passwords import PasswordCases
-from aimass.access.service.people import People
 from aimass.access.service.principals import Principals
 from aimass.access.service.sealer import Sealer
 from aimass.access.service.second_factor import SecondFactor
 from aimass.access.service.sessions import Sessions
 from aimass.access.service.workspaces import Workspaces
 from aimass.access.settings import AccessSettings
-from aimass.access.store import queries, rows
+from aimass.access.store import queries
 from aimass.access.store.tables import services, users
 from aimass.infra.database import Database
 from aimass.infra.notify import Notify
@@ -46,7 +46,7 @@ class Waiting:
 
 class Access(
     Workspaces,
-    People,
+    Erasing,
     PasswordCases,
     Sessions,
     SecondFactor,
@@ -111,13 +111,6 @@ class Access(
         with self._database.change(SYSTEM, ANYWHERE) as change:
             change.audit("access.token_key.rotate", object_=f"signing_key:{key}")
         return key
-
-    def has_user(self, ref: str) -> bool:
-        """Tell whether there is an account of this name, id or mail address."""
-        with self._database.read() as conn:
-            return (
-                rows.find(conn, users, id=ref) is not None or rows.find(conn, users, name_key=name_key(ref)) is not None
-            )
 
     def names_of(self, ids: Iterable[str]) -> dict[str, str]:
         """Return the names of people and service accounts by their ids, for logs that carry ids only."""

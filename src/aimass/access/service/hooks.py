@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from aimass.access.domain.people import OneUser
 from aimass.access.service.access import Access, Waiting
 from aimass.infra.notify import Notify
+from aimass.kernel.erasing import Erased, Person
 from aimass.kernel.findings import Finding, finding_of
-from aimass.kernel.principal import ANYWHERE, SYSTEM, Principal
+from aimass.kernel.principal import ANYWHERE, Principal
 from aimass.kernel.registry import Registry
 
 
@@ -66,10 +66,7 @@ def doctor(registry: Registry) -> list[Finding]:
     return [finding_of("audit log", f"{report.rows} entries verified", broken, hint)]
 
 
-def erase(registry: Registry, subject: str) -> int:
-    """Erase the account of a data subject; return how many accounts that were."""
-    access = registry.get(Access)
-    if not access.has_user(subject):
-        return 0
-    access.erase_user(SYSTEM, OneUser(user=subject))
-    return 1
+def erase(registry: Registry, person: Person) -> list[Erased]:
+    """Erase a person, and what waits to be sent to him."""
+    told = Erased(what="letters and calls", count=registry.get(Notify).forget(person))
+    return [*registry.get(Access).erase_person(person), told]

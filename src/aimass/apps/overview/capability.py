@@ -30,4 +30,5 @@ CAPABILITY = Capability(
         ),
     ),
     events={"*": "aimass.apps.overview.jobs:on_event"},
+    erase="aimass.apps.overview.jobs:erase",
 )

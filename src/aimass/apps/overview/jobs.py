@@ -1,9 +1,10 @@
-"""Keep the search index fresh: whoever owns an object says how it is found."""
+"""Keep the search index fresh: whoever owns an object says how it is found; and let it forget."""
 
 from __future__ import annotations
 
 from aimass.infra.search import Search
 from aimass.kernel.capability import Capabilities, load
+from aimass.kernel.erasing import Erased, Person
 from aimass.kernel.events import Event
 from aimass.kernel.registry import Registry
 
@@ -18,3 +19,17 @@ def on_event(registry: Registry, event: Event) -> None:
             search.remove(event.workspace, event.subject)
         else:
             search.put([document])
+
+
+def erase(registry: Registry, person: Person) -> list[Erased]:
+    """Index anew what named a person: the rooms have erased him by now."""
+    search = registry.get(Search)
+    found = search.mentioning(person)
+    hooks = [load(c.search) for c in registry.get(Capabilities) if c.search]
+    for workspace, key in found:
+        documents = [document for hook in hooks if (document := hook(registry, workspace, key)) is not None]
+        search.remove(workspace, key)
+        search.put(documents[:1])
+    if found:
+        search.rebuild()
+    return [Erased(what="findings of the search", count=len(found))]

@@ -15,7 +15,10 @@ CAPABILITY = Capability(
     service="aimass.apps.storage.service.storage:Storage",
     console="aimass.apps.storage.console:router",
     settings="aimass.apps.storage.settings:StorageSettings",
-    loops={"storage.collect": Loop(run="aimass.apps.storage.jobs:collect", every_s=30.0)},
+    loops={
+        "storage.collect": Loop(run="aimass.apps.storage.jobs:collect", every_s=30.0),
+        "storage.erase": Loop(run="aimass.apps.storage.jobs:erase", every_s=2.0),
+    },
     emits=ALL,
     pages=(
         Place(
@@ -26,6 +29,15 @@ CAPABILITY = Capability(
             permission="storage.read",
             order=80,
         ),
+        Place(
+            path="/{workspace}/privacy/erasures",
+            title="Erasures",
+            place="data",
+            icon="eraser",
+            permission="storage.manage",
+            order=90,
+        ),
     ),
+    doctor="aimass.apps.storage.jobs:doctor",
     panels={"overview.storage": "aimass.apps.storage.console.storage:strip"},
 )

@@ -9,8 +9,11 @@ from typing import Annotated, Literal
 
 from annotated_types import Ge, Le, doc
 
+from aimass.kernel.erasing import Erased
+from aimass.kernel.errors import Invalid
 from aimass.kernel.keeping import Going, Holding
 from aimass.kernel.pages import MAX_LIMIT
+from aimass.kernel.usecase import AnyWorkspace
 
 Cause = Literal["schedule", "person"]
 CollectionState = Literal["RUNNING", "DONE", "INTERRUPTED"]
@@ -161,3 +164,113 @@ def report_of(found: Iterable[Going], now: datetime, command: ListGoing) -> Goin
         waiting_bytes=sum(going.size_bytes for going in mine) - sum(going.size_bytes for going in due),
         items=shown[: command.limit],
     )
+
+
+ErasureState = Literal["ASKED", "RUNNING", "SETTLING", "DONE", "INCOMPLETE"]
+Origin = Literal["person", "restore"]
+_MAX_VALUES, _MAX_VALUE = 100, 300
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AskErasure:
+    """Whom to erase; in every workspace the account of that name or address goes as well."""
+
+    workspace: AnyWorkspace
+    values: Annotated[
+        list[str], doc("what names the person: customer number, mail address; repeated, or @file with one a line")
+    ]
+    column: Annotated[str | None, doc("only in this column of tables; else where people are named")] = None
+
+    def __post_init__(self) -> None:
+        if not 0 < len(self.values) <= _MAX_VALUES:
+            found = len(self.values)
+            raise Invalid(f"there are {found} values", field="values", value=found, allowed=f"1 to {_MAX_VALUES}")
+        if not all(value.strip() == value and 0 < len(value) <= _MAX_VALUE for value in self.values):
+            raise Invalid(
+                "a value is empty, too long, or begins or ends with a space",
+                field="values",
+                allowed=f"1 to {_MAX_VALUE} characters",
+            )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ListErasures:
+    """Whose erasures are wanted, the newest first."""
+
+    workspace: AnyWorkspace
+    limit: Annotated[int, Ge(1), Le(MAX_LIMIT), doc("most items of the page")] = 50
+    cursor: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OneErasure:
+    """Which erasure is meant."""
+
+    workspace: AnyWorkspace
+    erasure: Annotated[str, doc("id of the erasure")]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WaitErasure:
+    """Which erasure is waited for, and how long."""
+
+    workspace: AnyWorkspace
+    erasure: Annotated[str, doc("id of the erasure")]
+    timeout_s: Annotated[float, Ge(0), Le(300), doc("longest time to wait")] = 60.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Erasure:
+    """An erasure: who asked and when, how far it is, what was erased, and what is left; never whom it is about.
+
+    Attributes
+    ----------
+    values
+        How many values name the person.
+    origin
+        ``restore`` when a restored database had forgotten it, and the ledger had not.
+    erased
+        How many things of each kind were erased.
+    left
+        What still holds a value, and what a person has to do about it.
+    later
+        What is erased once something has ended.
+    error
+        The rooms that failed; they are asked again.
+    """
+
+    id: str
+    workspace: str
+    column: str | None
+    by: str
+    by_name: str
+    asked_at: datetime
+    state: ErasureState
+    origin: Origin
+    passes: int
+    next_at: datetime | None
+    ended_at: datetime | None
+    erased: Mapping[str, int]
+    left: list[str]
+    later: list[str]
+    error: str
+
+    @property
+    def has_ended(self) -> bool:
+        """Tell whether nothing more is done by itself."""
+        return self.state in ("DONE", "INCOMPLETE")
+
+
+def add_counts(before: Mapping[str, int], erased: Iterable[tuple[str, Erased]]) -> dict[str, int]:
+    """Add what was erased now to what was erased before, by kind; a kind of which nothing was there is left out.
+
+    Examples
+    --------
+    >>> add_counts({"logs": 1}, [("lake", Erased(what="rows of datasets", count=2)), ("x", Erased(what="logs", count=0))])
+    {'logs': 1, 'rows of datasets': 2}
+    """
+    found = dict(before)
+    for _, one in erased:
+        if one.count:
+            found[one.what] = found.get(one.what, 0) + one.count
+    return found

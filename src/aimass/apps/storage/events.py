@@ -3,4 +3,6 @@
 from __future__ import annotations
 
 COLLECTED = "storage.collection.finished"
-ALL = (COLLECTED,)
+ERASURE_ASKED = "storage.erasure.asked"
+ERASED = "storage.erasure.finished"
+ALL = (COLLECTED, ERASURE_ASKED, ERASED)

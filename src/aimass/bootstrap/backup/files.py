@@ -12,6 +12,7 @@ from pathlib import Path
 
 from aimass.bootstrap.backup.manifest import Fact
 from aimass.kernel.errors import AimassError, Invalid, Unavailable
+from aimass.kernel.layout import DataDir
 
 SPARE_BYTES = 64 << 20
 _TREES = ("records", "series", "jobs", "lake", "blobs")
@@ -24,10 +25,11 @@ Told = Callable[[float, str], None]
 
 
 def secrets_of(root: Path) -> Iterator[Path]:
-    """Yield what is copied before the databases: keys, and the name under which workflows are run."""
+    """Yield what is copied before the databases: keys, the name under which workflows are run, and the ledger of erasures."""
     yield from _below(root / "keys")
-    if (root / "run" / "node-id").exists():
-        yield root / "run" / "node-id"
+    for file in (root / "run" / "node-id", DataDir(root).erasures):
+        if file.exists():
+            yield file
 
 
 def data_of(root: Path) -> Iterator[Path]:

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from aimass.access import Access
 from aimass.bootstrap.backup.engines import filled_server, require_empty_server
+from aimass.bootstrap.backup.erasures import replay
 from aimass.bootstrap.backup.files import Told, clear_errors, copy, require_room
 from aimass.bootstrap.backup.manifest import Manifest, read_manifest
 from aimass.bootstrap.lock import lock_data_dir
@@ -22,6 +23,7 @@ from aimass.kernel.errors import Conflict
 from aimass.kernel.layout import DataDir
 
 _FILES_SHARE = 0.7
+_UNTOLD = "who was erased after the backup is not known here: name the data directory that it came from with --erasures"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,12 +36,16 @@ class Restored:
     created_at: str
     version: str
     audit_rows: int
+    erasures: int | None
 
     def __str__(self) -> str:
-        return f"restored {self.files} files of {self.created_at}; audit log verified ({self.audit_rows} entries)"
+        told = f"restored {self.files} files of {self.created_at}; audit log verified ({self.audit_rows} entries)"
+        if self.erasures is None:
+            return f"{told}; {_UNTOLD}"
+        return f"{told}; {self.erasures} erasures that the backup did not know were carried out again"
 
 
-def restore(source: Path, settings: PlatformSettings, told: Told) -> Restored:
+def restore(source: Path, settings: PlatformSettings, told: Told, erasures: Path | None = None) -> Restored:
     """Restore a backup into an empty data directory, completely or not at all.
 
     Everything is laid into a folder of its own inside the data directory and verified there. After a fault the data
@@ -61,6 +67,7 @@ def restore(source: Path, settings: PlatformSettings, told: Told) -> Restored:
         require_room(settings.data_dir, manifest.size_bytes, "the restore")
         _lay(source, place, manifest, told)
         rows = _verified_rows(place, settings)
+        erased = replay(place, settings, erasures)
         with filled_server(settings.database, place, told) if settings.database else nullcontext():
             _install(place, settings)
     return Restored(
@@ -70,6 +77,7 @@ def restore(source: Path, settings: PlatformSettings, told: Told) -> Restored:
         created_at=manifest.created_at,
         version=manifest.version,
         audit_rows=rows,
+        erasures=erased,
     )
 
 

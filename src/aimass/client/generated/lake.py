@@ -10,7 +10,6 @@ from aimass.client.generated.lake_types import (
     Dataset,
     DatasetVersion,
     Difference,
-    Erasure,
     Finding,
     Profile,
     QualityReport,
@@ -126,16 +125,6 @@ class LakeCalls(Calls):
             "lake.delete_dataset",
             {"dataset": dataset, "workspace": workspace, "purge": purge, "expected_version": expected_version},
             None,
-        )
-
-    def erase_subject(
-        self, *, value: str, workspace: str | None = None, dataset: str | None = None, column: str | None = None
-    ) -> Erasure:
-        """Erase the rows of a person from every version; earlier versions, pinned ones too, can no longer be read."""
-        return self._call(
-            "lake.erase_subject",
-            {"value": value, "workspace": workspace, "dataset": dataset, "column": column},
-            Erasure,
         )
 
     def get_classification(self, *, dataset: str, workspace: str | None = None) -> list[Finding]:
@@ -399,16 +388,6 @@ class AsyncLakeCalls(AsyncCalls):
             "lake.delete_dataset",
             {"dataset": dataset, "workspace": workspace, "purge": purge, "expected_version": expected_version},
             None,
-        )
-
-    async def erase_subject(
-        self, *, value: str, workspace: str | None = None, dataset: str | None = None, column: str | None = None
-    ) -> Erasure:
-        """Erase the rows of a person from every version; earlier versions, pinned ones too, can no longer be read."""
-        return await self._call(
-            "lake.erase_subject",
-            {"value": value, "workspace": workspace, "dataset": dataset, "column": column},
-            Erasure,
         )
 
     async def get_classification(self, *, dataset: str, workspace: str | None = None) -> list[Finding]:

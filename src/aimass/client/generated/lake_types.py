@@ -95,16 +95,6 @@ class Difference:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Erasure:
-    """What an erasure found and removed, without the value itself."""
-
-    subject_hash: str
-    deleted: int
-    datasets: list[dict[str, Any]]
-    clean: bool
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Finding:
     """Personal data in a column: its kind, and how sure that is; ``private`` columns are masked and kept out of the log."""
 

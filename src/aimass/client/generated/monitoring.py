@@ -12,7 +12,6 @@ from aimass.client.generated.monitoring_types import (
     Coverage,
     Drift,
     EndpointMetrics,
-    Erased,
     Evaluation,
     Feedback,
     FeedbackReceipt,
@@ -143,28 +142,6 @@ class MonitoringCalls(Calls):
         """Delete an alert rule; its open alerts are resolved."""
         return self._call(
             "monitoring.delete_rule", {"rule": rule, "workspace": workspace, "expected_version": expected_version}, None
-        )
-
-    def erase_records(
-        self,
-        *,
-        workspace: str | None = None,
-        endpoint: str | None = None,
-        request_ids: list[str] | None = None,
-        column: str | None = None,
-        value: str | None = None,
-    ) -> Erased:
-        """Erase records and their feedback for good, by request ids or by the value of an input."""
-        return self._call(
-            "monitoring.erase_records",
-            {
-                "workspace": workspace,
-                "endpoint": endpoint,
-                "request_ids": request_ids,
-                "column": column,
-                "value": value,
-            },
-            Erased,
         )
 
     def evaluate_now(
@@ -573,28 +550,6 @@ class AsyncMonitoringCalls(AsyncCalls):
         """Delete an alert rule; its open alerts are resolved."""
         return await self._call(
             "monitoring.delete_rule", {"rule": rule, "workspace": workspace, "expected_version": expected_version}, None
-        )
-
-    async def erase_records(
-        self,
-        *,
-        workspace: str | None = None,
-        endpoint: str | None = None,
-        request_ids: list[str] | None = None,
-        column: str | None = None,
-        value: str | None = None,
-    ) -> Erased:
-        """Erase records and their feedback for good, by request ids or by the value of an input."""
-        return await self._call(
-            "monitoring.erase_records",
-            {
-                "workspace": workspace,
-                "endpoint": endpoint,
-                "request_ids": request_ids,
-                "column": column,
-                "value": value,
-            },
-            Erased,
         )
 
     async def evaluate_now(

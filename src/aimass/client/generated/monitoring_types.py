@@ -98,15 +98,6 @@ class AlertRule:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Erased:
-    """How much was erased, and from where."""
-
-    records: int
-    feedback: int
-    endpoints: list[str]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Evaluation:
     """What a computation found: one drift and one quality per deployment that has them, and the open alerts."""
 

@@ -10,6 +10,27 @@ from aimass.client.generated.kernel_types import Going, Holding
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Erasure:
+    """An erasure: who asked and when, how far it is, what was erased, and what is left; never whom it is about."""
+
+    id: str
+    workspace: str
+    column: str | None
+    by: str
+    by_name: str
+    asked_at: datetime
+    state: Literal["ASKED", "RUNNING", "SETTLING", "DONE", "INCOMPLETE"]
+    origin: Literal["person", "restore"]
+    passes: int
+    next_at: datetime | None
+    ended_at: datetime | None
+    erased: dict[str, int]
+    left: list[str]
+    later: list[str]
+    error: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Collection:
     """One collection: when, for whom, what went."""
 

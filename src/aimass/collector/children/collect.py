@@ -93,6 +93,9 @@ def _load(ctx: Context, plan: Plan, order: Commit) -> tuple[dict[str, Any], int,
         given = params.get("describe", {}).get("classification")
         findings = classify_frame(sample) if given is None else list(given)
         private = frozenset(f["column"] for f in findings if f["private"])
+        private |= frozenset(
+            params.get("describe", {}).get("keys") or ()
+        )  # what names a row stays out of the log as well
         carried = Commit(
             app_id=order.app_id, batch=order.batch, metadata=order.metadata, mode=order.mode, private=private
         )

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from aimass.cluster import Job, SubmitJob
 from aimass.collector.domain import (
     REPLAY,
@@ -18,8 +16,7 @@ from aimass.collector.service.collections import Collections
 from aimass.collector.service.ground import tell
 from aimass.collector.service.uploads import Uploads
 from aimass.collector.settings import CollectorSettings
-from aimass.collector.store import all_uploads, drop_upload, last_failed, last_succeeded, plans_into
-from aimass.kernel.clock import instant
+from aimass.collector.store import last_failed, last_succeeded, plans_into
 from aimass.kernel.errors import Conflict
 from aimass.kernel.ids import new_id
 from aimass.kernel.principal import SYSTEM, Principal
@@ -121,27 +118,6 @@ class Collector(Collections, Uploads):
             (one.workspace, one.dataset): self._ground.lake.newest_of(one.workspace, one.dataset) for one in found
         }
         return [one for one in found if newest[one.workspace, one.dataset] == one.dataset_version]
-
-    def erase_uploads(self, subject: str) -> int:
-        """Remove the uploaded files in which a person is named; what was collected from them stays in the datasets."""
-        with self._database.read() as conn:
-            uploads = all_uploads(conn)
-        found = [row for row in uploads if self._names(row.upload, subject)]
-        for row in found:
-            with self._database.change(SYSTEM, row.workspace) as change:
-                drop_upload(change, row.workspace, row.upload)
-                facts: dict[str, Any] = {"at": instant(change.now)}
-                change.audit("collector.upload.erase", object_=f"upload:{row.upload}", detail=facts)
-            self._ground.blobs.remove(row.upload)
-        return len(found)
-
-    def _names(self, upload: str, subject: str) -> bool:
-        """Tell whether the bytes of a file hold a text, as plain text and in its own encodings."""
-        if not self._ground.blobs.exists(upload):
-            return False
-        args = {"path": str(self._ground.blobs.path(upload)), "text": subject}
-        told = self._ground.warm.call("aimass.collector.children.find:find", args, timeout_s=_LOOK_S * 10)
-        return bool(told["found"])
 
 
 __all__ = ["Collector"]

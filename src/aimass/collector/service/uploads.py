@@ -9,10 +9,13 @@ from sqlalchemy import Row
 
 from aimass.collector.service.ground import Part
 from aimass.collector.settings import CollectorSettings
-from aimass.collector.store import all_uploads, drop_upload
-from aimass.infra.database import Change
+from aimass.collector.store import all_uploads, collections, drop_upload
+from aimass.infra.database import Change, scrub
+from aimass.kernel.erasing import Erased, Person
 from aimass.kernel.keeping import Going
-from aimass.kernel.principal import SYSTEM
+from aimass.kernel.principal import ANYWHERE, SYSTEM
+
+_LOOK_S = 600.0
 
 
 class Uploads(Part):
@@ -39,6 +42,32 @@ class Uploads(Part):
                 if _drop_unused(change, row):
                     gone.append(_going(row))
         return gone
+
+    def erase_person(self, person: Person) -> list[Erased]:
+        """Remove the uploaded files that name a person; what was collected from them is erased from the datasets."""
+        with self._database.read() as conn:
+            uploads = [row for row in all_uploads(conn) if person.looks_at(row.workspace)]
+        found = [row for row in uploads if self._names(row.upload, person)]
+        for row in found:
+            with self._database.change(SYSTEM, row.workspace) as change:
+                drop_upload(change, row.workspace, row.upload)
+                change.audit(
+                    "collector.upload.erase", object_=f"upload:{row.upload}", detail={"erasure": person.erasure}
+                )
+        for upload in {row.upload for row in found}.difference(self.kept_uploads()):
+            self._ground.blobs.remove(upload)
+        here = [] if person.workspace == ANYWHERE else [collections.c.workspace == person.workspace]
+        with self._database.change(SYSTEM, person.workspace) as change:
+            told = scrub(change, collections, ["filename", "error", "reasons"], person, *here)
+        return [Erased(what="uploaded files", count=len(found)), Erased(what="collections", count=len(told))]
+
+    def _names(self, upload: str, person: Person) -> bool:
+        """Tell whether a file holds one of the words, as plain text and in its own encodings."""
+        if not self._ground.blobs.exists(upload) or not person.words:
+            return False
+        args = {"path": str(self._ground.blobs.path(upload)), "texts": list(person.words)}
+        told = self._ground.warm.call("aimass.collector.children.find:find", args, timeout_s=_LOOK_S)
+        return bool(told["found"])
 
 
 def _drop_unused(change: Change, row: Row[Any]) -> bool:

@@ -8,6 +8,8 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, Literal, Protocol
 
+from aimass.kernel.erasing import Person
+
 State = Literal["running", "succeeded", "failed", "cancelled", "killed", "timed_out"]
 
 
@@ -155,6 +157,13 @@ class Compute(Protocol):
 
     def kept(self) -> Iterator[KeptFiles]:
         """Yield the jobs whose files are here."""
+        ...
+
+    def scrub(self, job: str, person: Person) -> int:
+        """Take what names a person out of the files of a job that has ended; return how many texts named him.
+
+        Text is overwritten in its place. A file whose bytes tell nothing (a table, a checkpoint) is scratch: it goes.
+        """
         ...
 
     def remove(self, job: str) -> None:

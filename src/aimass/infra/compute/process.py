@@ -24,6 +24,8 @@ from aimass.infra.compute.files import read_json, write_atomic
 from aimass.infra.compute.logs import read_lines
 from aimass.infra.compute.port import Capabilities, JobEvent, JobHandle, JobSpec, JobState, KeptFiles, LogLine
 from aimass.infra.compute.processes import descendants, kill_all, marked, start_of
+from aimass.infra.scrubbing import scrub_folder
+from aimass.kernel.erasing import Person
 from aimass.kernel.errors import Conflict, NotFound, Unavailable
 
 _THREAD_CAPS = (
@@ -193,6 +195,14 @@ class ProcessCompute:
             if facts:
                 used_at = datetime.fromtimestamp(max(stat.st_mtime for stat in facts), UTC)
                 yield KeptFiles(job=path.name, size_bytes=sum(stat.st_size for stat in facts), used_at=used_at)
+
+    def scrub(self, job: str, person: Person) -> int:
+        """Take what names a person out of the files of a job that has ended."""
+        directory = self._directory(job)
+        handle = JobHandle(job=job, attempt=directory.attempt())
+        if self._is_alive(directory, handle):
+            raise Conflict(f"job {job!r} still runs", value=job, hint="wait for its end")
+        return scrub_folder(directory.path, person)
 
     def remove(self, job: str) -> None:
         """Delete everything of a job that does not run; what an earlier removal left that was killed goes too."""

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from aimass.infra.database.database import Database, clear_errors
     from aimass.infra.database.moment import copy_files
     from aimass.infra.database.rows import copy_rows, first_filled
+    from aimass.infra.database.scrubbing import mentioning, rows_mentioning, scrub
     from aimass.infra.database.tables import audit_log, events_log, lineage_edges, metadata
     from aimass.infra.database.types import Instant, Json
 
@@ -26,6 +27,9 @@ __getattr__, __dir__ = door(
         "copy_files": "aimass.infra.database.moment",
         "copy_rows": "aimass.infra.database.rows",
         "events_log": "aimass.infra.database.tables",
+        "mentioning": "aimass.infra.database.scrubbing",
+        "rows_mentioning": "aimass.infra.database.scrubbing",
+        "scrub": "aimass.infra.database.scrubbing",
         "first_filled": "aimass.infra.database.rows",
         "lineage_edges": "aimass.infra.database.tables",
         "metadata": "aimass.infra.database.tables",
@@ -43,5 +47,8 @@ __all__ = [
     "events_log",
     "first_filled",
     "lineage_edges",
+    "mentioning",
     "metadata",
+    "rows_mentioning",
+    "scrub",
 ]

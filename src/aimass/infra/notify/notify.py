@@ -9,7 +9,7 @@ from typing import Any, Literal
 import orjson
 from sqlalchemy import delete, insert, select, update
 
-from aimass.infra.database import Change, Database
+from aimass.infra.database import Change, Database, scrub
 from aimass.infra.notify.addresses import AddressGuard
 from aimass.infra.notify.mail import send_mail
 from aimass.infra.notify.messages import Mail, Message, Webhook
@@ -17,9 +17,10 @@ from aimass.infra.notify.settings import NotifySettings
 from aimass.infra.notify.tables import notify_outbox as outbox
 from aimass.infra.notify.webhook import call_webhook
 from aimass.infra.secrets import Secrets
+from aimass.kernel.erasing import Person
 from aimass.kernel.errors import AimassError, Conflict, Unavailable
 from aimass.kernel.ids import new_id
-from aimass.kernel.principal import SYSTEM
+from aimass.kernel.principal import ANYWHERE, SYSTEM
 
 _BATCH = 20
 _KINDS: dict[str, type[Message]] = {"mail": Mail, "webhook": Webhook}
@@ -107,6 +108,23 @@ class Notify:
         names = Delivery.__slots__
         with self._database.read() as conn:
             return [Delivery(**{name: getattr(row, name) for name in names}) for row in conn.execute(query)]
+
+    def forget(self, person: Person) -> int:
+        """Give up what waits for or tells of a person, and scrub what went wrong; return how many messages that were."""
+        here = [] if person.workspace == ANYWHERE else [outbox.c.workspace == person.workspace]
+        with self._database.change(SYSTEM, person.workspace) as change:
+            rows = change.execute(select(outbox).where(outbox.c.sealed.is_not(None), *here)).all()
+            named = [row.id for row in rows if self._names(row, person)]
+            given_up = {"state": "given_up", "sealed": None, "error": "erased"}
+            change.execute(update(outbox).where(outbox.c.id.in_(named)).values(**given_up))
+            return len(named) + len(scrub(change, outbox, ["error"], person, *here))
+
+    def _names(self, row: Any, person: Person) -> bool:
+        try:
+            content = orjson.loads(self._secrets.unseal(row.sealed, about=f"notify:{row.id}"))
+        except AimassError:
+            return False  # nobody can read it any more
+        return person.scrubbed(content) != content
 
     def _claim(self) -> list[Any]:
         """Take what is due, and put it off for as long as a delivery may take, so that nobody else sends it too."""

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from sqlalchemy import Row, Select, delete, func, insert, literal_column, select, text
+from sqlalchemy import Row, Select, delete, func, insert, literal_column, or_, select, text
 
-from aimass.infra.database import Change, Database
+from aimass.infra.database import Change, Database, mentioning
 from aimass.infra.search.port import Document, Hit
 from aimass.infra.search.tables import WORDS, search_documents
 from aimass.infra.search.words import words_of
+from aimass.kernel.erasing import Person
 from aimass.kernel.principal import ANYWHERE, SYSTEM, Principal
 
 _MOST_WORDS = 2_000
@@ -51,6 +52,15 @@ class Search:
         """Take a document out; a missing one is no error."""
         with self._database.change(SYSTEM, workspace) as change:
             self._forget(change, workspace, key)
+
+    def mentioning(self, person: Person) -> list[tuple[str, str]]:
+        """Return workspace and key of each document that names a person."""
+        words = [" ".join(words_of(value)) for value in person.values]
+        told = [search_documents.c.words.contains(word, autoescape=True) for word in words if word]
+        here = [] if person.workspace == ANYWHERE else [search_documents.c.workspace == person.workspace]
+        query = select(search_documents).where(or_(mentioning([search_documents.c.title], person), *told), *here)
+        with self._database.read() as conn:
+            return [(row.workspace, row.key) for row in conn.execute(query)]
 
     def rebuild(self) -> None:
         """Make the index of words anew from the documents: after rows came here from another engine."""

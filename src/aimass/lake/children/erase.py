@@ -2,79 +2,214 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import polars as pl
+from deltalake import DeltaTable
 
-from aimass.kernel.errors import Invalid
+from aimass.kernel.erasing import Person, pattern
 from aimass.lake.children.query import attach, engine, select, sql_literal, sql_name
-from aimass.lake.children.tables import Commit, Stream, commit_held, exists, lease, open_table
+from aimass.lake.children.tables import Commit, Stream, commit_held, exists, files, lease, open_table
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Search:
+    """What is looked for: cells that equal a value, and texts that hold one as a whole word."""
+
+    columns: list[str]
+    texts: list[str]
+    person: Person
+
+    @property
+    def words(self) -> str:
+        """Return the pattern of a text that names the person, for engines that cannot look around."""
+        return pattern(self.person.words, look_around=False)
+
+    def sql(self) -> str:
+        """Return the condition that a row names the person."""
+        same = ", ".join(sql_literal(value) for value in self.person.values)
+        cells = [f"CAST({sql_name(column)} AS VARCHAR) IN ({same})" for column in self.columns]
+        if self.person.words:
+            cells += [f"regexp_matches({sql_name(column)}, {sql_literal(self.words)})" for column in self.texts]
+        return " OR ".join(cells) or "FALSE"
+
+    def expr(self, schema: dict[str, Any]) -> pl.Expr:
+        """Return the same for a data file, whatever columns it has."""
+        found = [pl.col(c).cast(pl.String).is_in(self.person.values) for c in self.columns if c in schema]
+        if self.person.words:
+            found += [pl.col(c).str.contains(self.words) for c in self.texts if schema.get(c) == pl.String]
+        return pl.any_horizontal(found) if found else pl.lit(value=False)
 
 
 def erase(args: dict[str, Any]) -> dict[str, Any]:
-    """Erase the rows of one data subject from every version of a table.
+    """Erase the rows of one data subject from every version of a table; a table without them is left as it is.
 
-    The rows that stay are written anew, because a deletion by predicate would keep the value in the log. The vacuum
-    then removes the old files, so earlier versions can no longer be read.
+    The rows that stay are written anew, because a deletion by predicate would keep the value in the log. The vacuum then
+    removes the files that hold the subject, so versions that need one of these can no longer be read; others can. Smallest
+    and largest values that name the subject leave the log.
 
     Parameters
     ----------
     args
-        ``path``; ``column`` and ``value`` that name the subject; ``contains``: the value may stand anywhere in the text of the
-        column (for raw lines in quarantine); ``app_id``: name of the erasure, the same one again changes nothing.
+        ``path``; ``values`` that name the subject; ``columns`` whose cells are compared, ``texts``: columns that may hold a
+        value as a word; ``kept``: Delta versions that are to stay readable if they can; ``app_id``: name of the erasure, the
+        same one again changes nothing.
 
     Returns
     -------
     dict
-        ``deleted`` rows, ``version``, ``removed_files``, and ``found``: files that still hold the value (none when all is well).
+        ``deleted`` rows of the newest version, ``version`` (the newest, if this erasure wrote it), ``lost``: those of ``kept`` that
+        can be read no more, ``found``: files that still hold the subject (none when all is well).
     """
-    path, column, value = str(args["path"]), str(args["column"]), str(args["value"])
+    path = str(args["path"])
     if not exists(path):
-        return {"deleted": 0, "version": None, "removed_files": 0, "found": []}
+        return {"deleted": 0, "version": None, "lost": [], "found": []}
     with lease(path):
-        fields = {field.name for field in open_table(path).schema().fields}
-        if column not in fields:
-            raise Invalid(
-                f"column {column!r} is not in the dataset", field="column", value=column, allowed=sorted(fields)[:50]
-            )
-        deleted = _rewrite(path, _same(column, value, contains=bool(args.get("contains"))), str(args["app_id"]))
-        table = open_table(path)
-        removed = table.vacuum(retention_hours=0, dry_run=False, enforce_retention_duration=False, full=True)
-        found = traces(path, column, value)
-        return {"deleted": deleted, "version": table.version(), "removed_files": len(removed), "found": found}
+        search, kept = _search(path, args), [int(version) for version in args.get("kept") or []]
+        held = set(_holding(path, search))
+        logs = list(_logs_holding(path, search.person))
+        deleted, found = _purge(path, search, held, kept) if held or logs else (0, list[str]())
+        newest, is_mine = _newest(open_table(path), search.person)
+        lost = [version for version in kept if version != newest and not _is_whole(path, version)]
+        return {"deleted": deleted, "version": newest if is_mine else None, "lost": lost, "found": found}
 
 
-def _same(column: str, value: str, *, contains: bool) -> str:
-    text = f"CAST({sql_name(column)} AS VARCHAR)"
-    return f"contains({text}, {sql_literal(value)})" if contains else f"{text} = {sql_literal(value)}"
+def _purge(path: str, search: _Search, held: set[str], kept: list[int]) -> tuple[int, list[str]]:
+    """Write the newest version without the subject, and remove every file and every word of the log that holds him."""
+    deleted = _rewrite(path, search)
+    newest = open_table(path).version()
+    clean = [v for v in kept if v != newest and not held & set(files(open_table(path, v)))]
+    keep = [*clean, newest]
+    open_table(path).vacuum(0, dry_run=False, enforce_retention_duration=False, full=True, keep_versions=keep)
+    clean_log(path, search.person)
+    return deleted, [*_holding(path, search), *(str(log) for log in _logs_holding(path, search.person))]
 
 
-def _rewrite(path: str, same: str, app_id: str) -> int:
+def _newest(table: DeltaTable, person: Person) -> tuple[int, bool]:
+    """Return the newest version that changed rows, and whether this erasure wrote it; upkeep leaves commits of its own."""
+    for entry in table.history():
+        if not str(entry.get("operation", "")).startswith("VACUUM"):
+            mine = str(entry.get("aimass.transaction", "")).startswith(f"{person.erasure}/")
+            return int(entry["version"]), mine
+    return table.version(), False
+
+
+def _is_whole(path: str, version: int) -> bool:
+    return all(Path(file).exists() for file in files(open_table(path, version)))
+
+
+def _search(path: str, args: dict[str, Any]) -> _Search:
+    schema = open_table(path).schema().fields
+    texts = {field.name for field in schema if str(field.type) == 'PrimitiveType("string")'}
+    names = {field.name for field in schema}
+    return _Search(
+        columns=[c for c in args.get("columns") or [] if c in names],
+        texts=[c for c in args.get("texts") or [] if c in texts],
+        person=Person(erasure=str(args["app_id"]), values=tuple(map(str, args["values"]))),
+    )
+
+
+def _rewrite(path: str, search: _Search) -> int:
     """Write the other rows as the newest version; do nothing when no row matches."""
+    same = search.sql()
     with engine() as con:
         attach(con, {"t": {"path": path}})
         rows = con.execute(f"SELECT count(*) FROM t WHERE {same}").fetchall()  # noqa: S608 quoted
         if rows[0][0]:
             reader = select(con, f"SELECT * FROM t WHERE ({same}) IS NOT TRUE")  # noqa: S608 quoted
-            order = Commit(app_id=app_id, batch=open_table(path).version() + 1, mode="overwrite")
+            order = Commit(app_id=search.person.erasure, batch=open_table(path).version() + 1, mode="overwrite")
             commit_held(path, Stream(reader.schema, iter(reader)), order)
         return int(rows[0][0])
 
 
-def traces(path: str, column: str, value: str) -> list[str]:
-    """List the files of a table that still hold a value: decoded Parquet, and the raw log."""
-    found = [
-        file for file in Path(path).rglob("*.parquet") if "_delta_log" not in file.parts and _holds(file, column, value)
-    ]
-    found += [
-        log for log in Path(path, "_delta_log").rglob("*") if log.is_file() and value.encode() in log.read_bytes()
-    ]
-    return sorted(str(file) for file in found)
+def _holding(path: str, search: _Search) -> Iterator[str]:
+    """Yield the data files in which a row names the subject, of whatever version."""
+    for file in sorted(Path(path).rglob("*.parquet")):
+        if "_delta_log" not in file.parts:
+            frame = pl.scan_parquet(file)
+            match = search.expr(dict(frame.collect_schema())).fill_null(value=False)
+            if frame.select(match.any()).collect().item():
+                yield str(file)
 
 
-def _holds(file: Path, column: str, value: str) -> bool:
-    frame = pl.scan_parquet(file)
-    if column not in frame.collect_schema():
-        return False
-    return bool(frame.select(pl.col(column).cast(pl.String).str.contains(value, literal=True).any()).collect().item())
+def _logs_holding(path: str, person: Person) -> Iterator[Path]:
+    """Yield the files of the log that hold a value."""
+    for log in sorted(Path(path, "_delta_log").iterdir()):
+        if (log.suffix == ".json" and any(_names(line, person) for line in log.read_text().splitlines())) or (
+            log.suffix == ".parquet" and person.is_in(pl.read_parquet(log).write_ndjson())
+        ):
+            yield log
+
+
+def _names(line: str, person: Person) -> bool:
+    return line != _without(line, person)
+
+
+def clean_log(path: str, person: Person, *, history: bool = True) -> None:
+    """Take what names the subject out of the log of a table; the caller holds the lease.
+
+    With ``history`` every version that is readable stays so: commits are kept without the words, and a checkpoint goes, because
+    the commits that it sums up are all there. Without, a new checkpoint takes the place of all that hold the words.
+    """
+    held = list(_logs_holding(path, person))
+    if held and not history:
+        open_table(path).create_checkpoint()
+        newest = f"{open_table(path).version():020d}."
+        for log in held:
+            if log.name < newest:
+                log.unlink()
+        return
+    for log in held:
+        if log.suffix == ".parquet":
+            Path(log.parent, "_last_checkpoint").unlink(missing_ok=True)
+            log.unlink()
+            continue
+        draft = log.with_suffix(".tmp")
+        draft.write_text("".join(_without(line, person) + "\n" for line in log.read_text().splitlines()))
+        draft.rename(log)
+
+
+def _without(line: str, person: Person) -> str:
+    """Return an action of the log without what names the subject: statistics shrink to the number of rows."""
+    action = json.loads(line)
+    added = action.get("add")
+    if added and added.get("stats"):
+        stats = json.loads(added["stats"])
+        if person.scrubbed(stats) != stats:
+            added["stats"] = json.dumps({"numRecords": stats.get("numRecords")})
+            return json.dumps(action)
+    scrubbed = person.scrubbed(action) if "commitInfo" in action else action
+    return line if scrubbed == action else json.dumps(scrubbed)
+
+
+def mentions(args: dict[str, Any]) -> dict[str, Any]:
+    """Count the rows of the newest version that hold a value in a column that an erasure did not look at.
+
+    Parameters
+    ----------
+    args
+        ``path``, ``values``, and ``but``: columns that were looked at.
+
+    Returns
+    -------
+    dict
+        ``columns``: name to number of rows.
+    """
+    path = str(args["path"])
+    if not exists(path):
+        return {"columns": {}}
+    names = [field.name for field in open_table(path).schema().fields if field.name not in set(args["but"])]
+    search = _search(path, {**args, "texts": names, "columns": names, "app_id": ""})
+    found: dict[str, int] = {}
+    with engine() as con:
+        attach(con, {"t": {"path": path}})
+        for name in names:
+            one = replace(search, columns=[], texts=[c for c in search.texts if c == name])
+            rows = con.execute(f"SELECT count(*) FROM t WHERE {one.sql()}").fetchall()  # noqa: S608 quoted
+            if rows[0][0]:
+                found[name] = int(rows[0][0])
+    return {"columns": found}

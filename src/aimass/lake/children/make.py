@@ -24,7 +24,7 @@ def make(ctx: Any) -> dict[str, Any]:
     ctx.report(0.1, "write")
     args = {"path": order["path"], "app_id": f"order:{order['key']}", "batch": 1, "mode": order["mode"]}
     if not exists(order["path"]):
-        args["private"] = [f["column"] for f in _findings(order) if f["private"]]
+        args["private"] = [f["column"] for f in _findings(order) if f["private"]] + order["describe"]["keys"]
     if order.get("sql"):
         done = materialise({**args, "sql": order["sql"], "tables": order["tables"]})
     elif order["mode"] == "merge":

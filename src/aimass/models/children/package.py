@@ -109,13 +109,18 @@ def _write(
     return write_package(folder, manifest, {_FILES[runtime]: model, SAMPLES: _samples(rows, signature)})
 
 
-def _samples(rows: Rows, signature: Signature) -> bytes:
+def sampled(rows: Rows) -> list[int]:
+    """Return the places of the rows that a package carries as its samples, in their order."""
     expected = np.asarray(rows.probabilities, dtype=float)
     if not len(expected):
         raise Invalid("a package needs sample rows", field="samples", hint="the validation part of the split is empty")
     clear = np.flatnonzero(_margin(expected) > TOLERANCE)
     pool = clear if len(clear) else np.arange(len(expected))
-    chosen = pool[np.unique(np.linspace(0, len(pool) - 1, SAMPLE_ROWS).round().astype(int))]
+    return pool[np.unique(np.linspace(0, len(pool) - 1, SAMPLE_ROWS).round().astype(int))].tolist()
+
+
+def _samples(rows: Rows, signature: Signature) -> bytes:
+    expected, chosen = np.asarray(rows.probabilities, dtype=float), sampled(rows)
     classes = np.array(signature.classes, dtype=object)
     body = {
         "inputs": {c.name: [_plain(rows.columns[c.name][i]) for i in chosen] for c in signature.inputs},

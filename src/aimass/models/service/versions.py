@@ -155,6 +155,10 @@ class Versions(Part):
         """Return what the package of a version says of itself, for rooms and pages that checked the right."""
         return self._packages.manifest(version.digest)
 
+    def package_manifest(self, digest: str) -> Manifest:
+        """Return what a kept package says of itself, registered or not."""
+        return self._packages.manifest(digest)
+
     def materialise(self, version: ModelVersion) -> Path:
         """Return a folder with the verified package of a version, whatever its review says."""
         return self._packages.folder(version.digest)

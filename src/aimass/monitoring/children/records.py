@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Collection
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -12,8 +12,10 @@ import polars as pl
 from deltalake import DeltaTable, write_deltalake
 
 from aimass.kernel.clock import parse_instant
+from aimass.kernel.erasing import ERASED, Person, pattern
+from aimass.lake import clean_log
 from aimass.monitoring.children.rows import INPUT, OUTPUT
-from aimass.monitoring.children.tables import exists, lease, scan, schema_of
+from aimass.monitoring.children.tables import exists, lease, scan
 
 _MOMENTS = pl.Datetime("us", "UTC")
 LIVE = "live"
@@ -162,44 +164,82 @@ def _cutoff(files: pl.DataFrame, args: dict[str, Any]) -> datetime | None:
 
 
 def erase(args: dict[str, Any]) -> dict[str, Any]:
-    """Erase rows for good: by request ids, or by a value of an input; older versions of the table go too.
+    """Erase rows of one person for good; older versions of the table go too.
 
     The rows that stay are written anew, because a deletion by predicate would keep the value in the log.
 
     Parameters
     ----------
     args
-        ``path``; ``key``: the column of request ids (``id`` or ``request_id``) with ``ids``; or ``column`` and ``value``.
+        ``path``; ``key``: the column of request ids (``id`` or ``request_id``); ``values`` that name the person; ``column``: the one
+        input that is looked at (None: all of them); ``rows``: pairs of request id and row that are the person's.
 
     Returns
     -------
     dict
-        ``deleted`` rows and the ``ids`` of their requests.
+        ``deleted`` rows, which ``rows`` (request id, row) these are, and ``unnamed``: rows of others that he asked for, which
+        stay without the name of who asked.
     """
-    path = str(args["path"])
+    path, key, person = str(args["path"]), str(args["key"]), _person(args)
     if not exists(path):
-        return {"deleted": 0, "ids": []}
+        return {"deleted": 0, "unnamed": 0, "rows": []}
     with lease(path):
-        key = args.get("key") or "id"
-        schema = schema_of(path)
-        gone = pl.col(key).is_in(args["ids"]) if args.get("ids") is not None else _same(args, set(schema))
         frame = scan(path).collect()
-        going = frame.filter(gone)
-        if going.height:
-            write_deltalake(path, frame.filter(~gone), mode="overwrite")
-            table = DeltaTable(path)
-            table.vacuum(retention_hours=0, dry_run=False, enforce_retention_duration=False, full=True)
-    return {"deleted": going.height, "ids": going[key].unique().sort().to_list()}
+        mine = _mine(frame.schema, person, args["column"]) | _named(frame, key, person, args["rows"])
+        going, (staying, unnamed) = frame.filter(mine), _unnamed(frame.filter(~mine), person)
+        if going.height or unnamed:
+            write_deltalake(path, staying, mode="overwrite")
+        DeltaTable(path).vacuum(retention_hours=0, dry_run=False, enforce_retention_duration=False, full=True)
+        clean_log(path, person, history=False)
+    rows = going.select(key, "row").unique().sort(key, "row").rows()
+    return {"deleted": going.height, "unnamed": unnamed, "rows": [list(row) for row in rows]}
 
 
-def _same(args: dict[str, Any], columns: set[str]) -> pl.Expr:
-    value, column = str(args["value"]), INPUT + str(args["column"])
-    as_json = json.dumps(value, ensure_ascii=False)[1:-1]
-    misfit = pl.col("misfit")
-    named = misfit.str.contains(json.dumps(column, ensure_ascii=False), literal=True)
-    beside = (misfit.str.contains(as_json, literal=True) & named).fill_null(value=False)
-    cell = _cell({name for name in columns if name.startswith(INPUT)}, str(args["column"]), value)
-    return beside if cell is None else cell | beside
+def _unnamed(frame: pl.DataFrame, person: Person) -> tuple[pl.DataFrame, int]:
+    """Return rows without the person as the one who asked, and how many named him so."""
+    if "consumer" not in frame.columns:
+        return frame, 0
+    asked = pl.col("consumer").is_in(person.values).fill_null(value=False)
+    clean = pl.when(asked).then(pl.lit(ERASED)).otherwise(pl.col("consumer")).alias("consumer")
+    return frame.with_columns(clean), frame.filter(asked).height
+
+
+def _person(args: dict[str, Any]) -> Person:
+    return Person(erasure="", values=tuple(map(str, args["values"])))
+
+
+def _named(frame: pl.DataFrame, key: str, person: Person, rows: list[list[Any]]) -> pl.Expr:
+    """Return which rows answer requests that are the person's: by pair, or because the id itself names him."""
+    listed = pl.DataFrame(rows, schema={key: pl.String, "row": pl.Int32}, orient="row")
+    places = frame.select(key, "row").with_row_index("place").join(listed, on=[key, "row"], how="semi")["place"]
+    told = pl.int_range(pl.len()).is_in(places.to_list()) | pl.col(key).is_in(person.values)
+    return (told | pl.col(key).str.contains(_words(person))).fill_null(value=False)
+
+
+def _mine(schema: Mapping[str, Any], person: Person, column: str | None) -> pl.Expr:
+    """Return which rows name the person in an input, or in what did not fit an input."""
+    wanted = [INPUT + column, column] if column is not None else [n for n in schema if n.startswith(INPUT)]
+    cells = [_cell(pl.col(name), schema[name], person, column) for name in wanted if name in schema]
+    if "key" in schema:
+        cells.append(pl.col("key").is_in(person.values))
+    if "misfit" in schema and column is None:
+        quoted = [json.dumps(value, ensure_ascii=False) for value in person.values]
+        cells.append(pl.col("misfit").str.contains_any(quoted) | pl.col("misfit").str.contains(_words(person)))
+    return pl.any_horizontal([pl.lit(value=False), *cells]).fill_null(value=False)
+
+
+def _cell(cell: pl.Expr, kind: Any, person: Person, column: str | None) -> pl.Expr:
+    """Return where a cell is a value, or a text that holds one; numbers count in a column that was named alone."""
+    if kind == pl.String:
+        return cell.is_in(person.values) | cell.str.contains(_words(person))
+    numbers = [number for value in person.values if (number := _number(value)) is not None]
+    is_number = column is not None and numbers and kind in (pl.Float64, pl.Int64)
+    return cell.is_in(numbers) if is_number else pl.lit(value=False)
+
+
+def _words(person: Person) -> str:
+    """Return the pattern for texts; one that is found nowhere when there is no word."""
+    return pattern(person.words, look_around=False) or r"\b\B"
 
 
 def _number(value: str) -> float | None:
@@ -210,36 +250,29 @@ def _number(value: str) -> float | None:
 
 
 def erase_files(args: dict[str, Any]) -> dict[str, Any]:
-    """Erase rows with a value of an input from Parquet files: references of monitors, and labelled rows.
+    """Erase rows of a person from Parquet files: references of monitors, and labelled rows.
 
     Parameters
     ----------
     args
-        ``files``; ``column`` and ``value``.
+        ``files``; ``values`` and ``column`` as for :func:`erase`.
 
     Returns
     -------
     dict
         ``deleted`` rows.
     """
-    deleted = 0
+    deleted, person = 0, _person(args)
     for path in map(Path, args["files"]):
         frame = pl.read_parquet(path)
-        gone = _cell(frame.columns, str(args["column"]), str(args["value"]))
-        if gone is None or not (going := frame.filter(gone)).height:
-            continue
-        draft = path.with_suffix(".tmp")
-        frame.filter(~gone).write_parquet(draft)
-        draft.rename(path)
-        deleted += going.height
+        columns = [args["column"]] if args["column"] else [n for n, kind in frame.schema.items() if kind == pl.String]
+        cells = [_cell(pl.col(n), frame.schema[n], person, args["column"]) for n in columns if n in frame.columns]
+        cells += [_mine(frame.schema, person, args["column"])]
+        mine = pl.any_horizontal(cells).fill_null(value=False)
+        going = frame.filter(mine).height
+        if going:
+            draft = path.with_suffix(".tmp")
+            frame.filter(~mine).write_parquet(draft)
+            draft.rename(path)
+            deleted += going
     return {"deleted": deleted}
-
-
-def _cell(columns: Collection[str], column: str, value: str) -> pl.Expr | None:
-    """Return where the cell of an input has a value; None when there is no such column."""
-    name = next((name for name in (INPUT + column, column) if name in columns), None)
-    if name is None:
-        return None
-    number = _number(value)
-    same_number = pl.lit(value=False) if number is None else pl.col(name).cast(pl.Float64, strict=False) == number
-    return ((pl.col(name).cast(pl.String) == value) | same_number).fill_null(value=False)

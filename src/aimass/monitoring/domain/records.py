@@ -116,34 +116,6 @@ class InferenceRecord:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class EraseRecords:
-    """Which records are to be erased for good: by request ids, or by the value of an input.
-
-    Without ``endpoint`` all endpoints of the workspace are searched.
-    """
-
-    workspace: str
-    endpoint: Annotated[str | None, doc("only records of this endpoint")] = None
-    request_ids: Annotated[list[str] | None, MaxLen(MAX_FEEDBACK), doc("ids of requests")] = None
-    column: Annotated[str | None, doc("name of an input")] = None
-    value: Annotated[str | None, doc("its value")] = None
-
-    def __post_init__(self) -> None:
-        by_value = self.column is not None and self.value is not None
-        if (self.request_ids is not None) == by_value:
-            raise Invalid("say what to erase", field="request_ids", allowed="either request_ids, or column and value")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Erased:
-    """How much was erased, and from where."""
-
-    records: int
-    feedback: int
-    endpoints: list[str]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Label:
     """The truth about one request; ``row`` counts within a request of several rows.
 

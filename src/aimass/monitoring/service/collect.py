@@ -10,6 +10,7 @@ import os
 import threading
 import time
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -64,6 +65,14 @@ class Collector(Part):
                 for worker, names in _waiting(folder):
                     taken += self._take_worker(kind, folder / worker, names)
             return taken
+
+    def close_left(self) -> None:
+        """Close every segment that no living worker holds, however young, so that the next turn takes it."""
+        with self._one:
+            for folder in (self._ground.layout.records, self._ground.layout.series):
+                for worker, _ in _waiting(folder):
+                    with suppress(FileNotFoundError):  # its worker came back meanwhile and closed it
+                        recover(folder / worker)
 
     def _take_worker(self, kind: str, folder: Path, names: list[str]) -> int:
         if any(name.endswith(_OPEN) for name in names):

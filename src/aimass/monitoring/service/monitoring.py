@@ -18,6 +18,7 @@ from aimass.monitoring.service.alerting import Alerting, resolve
 from aimass.monitoring.service.alerts import Alerts
 from aimass.monitoring.service.collect import Collector
 from aimass.monitoring.service.compute import Computing, Wish
+from aimass.monitoring.service.erasing import Erasing
 from aimass.monitoring.service.feedback import Truths
 from aimass.monitoring.service.ground import Ground, Key
 from aimass.monitoring.service.keep import Keeper
@@ -33,7 +34,7 @@ from aimass.monitoring.store import alerts, feedback, monitors, recorded
 _LOG = structlog.get_logger("aimass.monitoring")
 
 
-class Monitoring(Records, Truths, Monitors, Metrics, Surveys, Shadows, Alerts):
+class Monitoring(Records, Truths, Erasing, Monitors, Metrics, Surveys, Shadows, Alerts):
     """Watches what is served: records, feedback, drift, quality, series and alerts."""
 
     def __init__(self, ground: Ground) -> None:
@@ -80,6 +81,11 @@ class Monitoring(Records, Truths, Monitors, Metrics, Surveys, Shadows, Alerts):
     def collect(self) -> int:
         """Take over closed segments of records and series; return how many."""
         return self._collector.run_once()
+
+    def collect_all(self) -> int:
+        """Take over also what is still open and belongs to no living worker; return how many segments."""
+        self._collector.close_left()
+        return self.collect()
 
     def look(self) -> int:
         """Look after the endpoints that have something new, or whose rules wait for time to pass; return how many."""

@@ -13,8 +13,6 @@ from aimass.kernel.pages import Page, decode_cursor, encode_cursor
 from aimass.kernel.principal import Principal
 from aimass.kernel.usecase import use_case
 from aimass.monitoring.domain.records import (
-    Erased,
-    EraseRecords,
     GetRecording,
     InferenceRecord,
     Labelled,
@@ -90,46 +88,6 @@ class Records(Part):
         items = [_record(row, labels.get((row["id"], row["row"])), masked=masked) for row in shown]
         more = len(rows) > command.limit
         return Page(items=items, next=encode_cursor(_cursor(shown[-1])) if more else None)
-
-    @use_case("POST /workspaces/{workspace}/records/erase", permission="monitoring.manage", cli="records erase")
-    def erase_records(self, who: Principal, command: EraseRecords) -> Erased:
-        """Erase records and their feedback for good, by request ids or by the value of an input."""
-        with self._database.read() as conn:
-            rows = recorded.all_endpoints(conn, command.workspace)
-        slugs = [row.endpoint for row in rows if command.endpoint in (None, row.endpoint)]
-        told = {slug: self._erase(who, slug, command) for slug in slugs}
-        if command.column is not None:
-            files = [
-                str(path)
-                for name in ("_references", "_labelled")
-                for path in self._folder(command.workspace, name).glob("*.parquet")
-            ]
-            with self._ground.computing:
-                self._call("records:erase_files", {"files": files, "column": command.column, "value": command.value})
-        hit = sorted(slug for slug, (records, labels) in told.items() if records or labels)
-        with self._database.change(who, command.workspace) as change:
-            detail = {
-                "records": sum(n for n, _ in told.values()),
-                "feedback": sum(n for _, n in told.values()),
-                "endpoints": hit,
-            }
-            change.audit("monitoring.records.erase", object_=subject(command.endpoint or "*"), detail=detail)
-        return Erased(records=detail["records"], feedback=detail["feedback"], endpoints=hit)
-
-    def _erase(self, who: Principal, slug: str, command: EraseRecords) -> tuple[int, int]:
-        tables = self._tables(command.workspace, slug)
-        wanted = (
-            {"ids": command.request_ids}
-            if command.request_ids is not None
-            else {"column": command.column, "value": command.value}
-        )
-        with self._ground.computing:
-            found = self._call("records:erase", {"path": tables["records"], **wanted})
-            ids: list[str] = sorted({*found["ids"], *(command.request_ids or [])})
-            if ids:
-                self._call("records:erase", {"path": tables["feedback"], "key": "request_id", "ids": ids})
-        with self._database.change(who, command.workspace) as change:
-            return found["deleted"], feedback.forget(change, slug, ids=ids)
 
     def labelled_records(self, who: Principal, command: LabelledRecords) -> Labelled:
         """Write inputs and true labels of an endpoint as Parquet, for a new dataset version; without ids or times."""

@@ -8,7 +8,8 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, delete, func, insert, select, tuple_, update
 
-from aimass.infra.database import Change
+from aimass.infra.database import Change, mentioning
+from aimass.kernel.erasing import Person
 from aimass.kernel.pages import decode_cursor
 from aimass.monitoring.domain.records import Feedback, Label, ListFeedback, Said
 from aimass.monitoring.store.tables import endpoints, feedback, said
@@ -155,17 +156,35 @@ def labels_for(conn: Connection, workspace: str, endpoint: str, ids: Sequence[st
     return {key: label for key, (label, _) in told.items()}
 
 
-def forget(change: Change, endpoint: str, *, ids: Sequence[str] | None = None, before: datetime | None = None) -> int:
-    """Delete feedback by request ids, or by age; return how many labels that were."""
+def forget(change: Change, endpoint: str, *, before: datetime) -> int:
+    """Delete feedback by age; return how many labels that were."""
     gone = 0
     for table in (feedback, said):
-        where = [table.c.workspace == change.workspace, table.c.endpoint == endpoint]
-        if before is not None:
-            count = change.execute(delete(table).where(*where, table.c.at < before)).rowcount
-        else:
-            count = sum(
-                change.execute(delete(table).where(*where, table.c.request_id.in_(part))).rowcount
-                for part in _parts(ids or [])
-            )
-        gone += count if table is feedback else 0
+        where = (table.c.workspace == change.workspace, table.c.endpoint == endpoint, table.c.at < before)
+        done = change.execute(delete(table).where(*where)).rowcount
+        gone += done if table is feedback else 0
+    return gone
+
+
+def of_person(conn: Connection, workspace: str, endpoint: str, person: Person) -> list[list[Any]]:
+    """Return request id and row of the feedback that is about a person: by the key that came with it, or by the id."""
+    found: set[tuple[str, int]] = set()
+    for table in (feedback, said):
+        query = select(table).where(table.c.workspace == workspace, table.c.endpoint == endpoint)
+        query = query.where(mentioning([table.c.key, table.c.request_id], person))
+        for row in conn.execute(query):
+            if row.key in person.values or row.request_id in person.values or person.is_in(row.request_id):
+                found.add((row.request_id, row.row))
+    return [list(pair) for pair in sorted(found)]
+
+
+def forget_rows(change: Change, endpoint: str, rows: Sequence[Sequence[Any]]) -> int:
+    """Delete feedback by request id and row, with all that was said before; return how many labels that were."""
+    gone = 0
+    for table in (feedback, said):
+        column = tuple_(table.c.request_id, table.c.row)
+        where = (table.c.workspace == change.workspace, table.c.endpoint == endpoint)
+        for part in _parts(sorted({tuple(row) for row in rows})):
+            done = change.execute(delete(table).where(*where, column.in_(part))).rowcount
+            gone += done if table is feedback else 0
     return gone

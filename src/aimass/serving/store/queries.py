@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 from sqlalchemy import Connection, Row, Select, Table, and_, insert, select, update
@@ -146,6 +147,20 @@ def put_weights(change: Change, endpoint_id: str, weights: Mapping[str, int]) ->
             .where(where, deployments.c.weight != weight)
             .values(weight=weight, version=deployments.c.version + 1, changed_at=change.now)
         )
+
+
+def digests(conn: Connection) -> list[str]:
+    """Return every package that a revision ran."""
+    return list(conn.execute(select(revisions.c.digest).distinct().order_by(revisions.c.digest)).scalars())
+
+
+def put_digest(change: Change, old: str, new: str) -> int:
+    """Let revisions name the package that took the place of another, beside which it lies; return how many of them did."""
+    rows = change.execute(select(revisions.c.id, revisions.c.package).where(revisions.c.digest == old)).all()
+    for row in rows:
+        place = str(Path(row.package).with_name(new)) if row.package else ""
+        change.execute(update(revisions).where(revisions.c.id == row.id).values(digest=new, package=place))
+    return len(rows)
 
 
 def put_revision(change: Change, id_: str, **values: Any) -> None:

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from sklearn.model_selection import StratifiedKFold
 
-from aimass.models import Package, Parity, Rows, Signature, build_package
+from aimass.models import Package, Parity, Rows, Signature, build_package, sampled
 from aimass.training.children.table import Prepared, Source, columns_of, prepare
 from aimass.training.errors import NotFinite, Unlearnable
 from aimass.training.measures.curves import curves
@@ -22,6 +22,7 @@ from aimass.training.recipes.protocol import Recipe, Table, parameters_of
 FOLDS = 5
 REPLAYED = 2000
 STATE = "folds"
+SAMPLED = "sampled.json"
 
 
 @dataclass(slots=True, kw_only=True)
@@ -215,6 +216,10 @@ class Fit:
         expected = self._recipe.predict(context, model, features)
         replayed = Rows(columns=columns_of(features), probabilities=expected)
         package, parity = build_package(self._ctx.out / "package", candidate, replayed)
+        keys = self._data.keys_of("validation")
+        if keys is not None:  # an erasure has to find the samples of a person; they carry inputs alone
+            whose = [keys[rows[place]] for place in sampled(replayed)]
+            (self._ctx.out / SAMPLED).write_text(json.dumps(whose, ensure_ascii=False))
         self._ctx.log(f"package {package.digest[:12]}, runtime {package.manifest.runtime}: {parity.sentence()}")
         if package.manifest.why_python:
             self._ctx.log(f"not ONNX: {package.manifest.why_python}", level="warning")

@@ -158,15 +158,40 @@ def split_rows(args: dict[str, Any]) -> dict[str, Any]:
     return {"rows": found.slice(args["offset"], args["limit"]).to_list(), "total": len(found)}
 
 
+def erase_identities(args: dict[str, Any]) -> dict[str, Any]:
+    """Write a split without the rows that some values name.
+
+    Parameters
+    ----------
+    args
+        ``file`` of the split, ``values``, and ``out``: where to write, if there are such rows.
+
+    Returns
+    -------
+    dict
+        ``rows`` that were left out.
+    """
+    frame = pl.read_parquet(args["file"])
+    kept = frame.filter(~pl.col("identity").is_in(args["values"]))
+    if kept.height < frame.height:
+        kept.write_parquet(args["out"], compression="zstd", statistics=False)
+    return {"rows": frame.height - kept.height}
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Prepared:
-    """The data of one run: its signature, the parts as tables, and notes for people."""
+    """The data of one run: its signature, the parts as tables, what names each row, and notes for people."""
 
     signature: Signature
     frame: pl.DataFrame
     truth: Any
     parts: pl.Series
     notes: tuple[str, ...]
+    keys: pl.Series | None = None
+
+    def keys_of(self, part: str) -> list[str] | None:
+        """Return what names the rows of one part, in the order of its table; None where no key names a row."""
+        return None if self.keys is None else self.keys.filter(self.parts == part).to_list()
 
     def table(self, part: str) -> Table:
         """Return the rows of one part."""
@@ -198,6 +223,7 @@ def prepare(source: Source, split: Mapping[str, Any], unseen: Mapping[str, Any] 
         truth=np.array([codes[name] for name in target.filter(known)], dtype=np.int64),
         parts=parts.filter(known),
         notes=tuple(notes),
+        keys=None if source.key is None else identities(rows, source.key).filter(known),
     )
 
 

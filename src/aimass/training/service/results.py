@@ -216,7 +216,11 @@ class Results(Runs):
                 "notes": list(result["notes"]),
                 "params": dict(result["params"]),
             }
-            values |= {"package": asdict(RunPackage(**described)), "started_at": known.started_at or change.now}
+            values |= {
+                "sampled": _sampled(outputs),
+                "package": asdict(RunPackage(**described)),
+                "started_at": known.started_at or change.now,
+            }
             put(change, runs, run, state="FINISHED", ended_at=change.now, **values)
             data = {"recipe": known.recipe, "digest": kept.digest, "metrics": dict(result["metrics"])}
             change.event(RUN_FINISHED, subject=f"run:{run}", data=data)
@@ -260,6 +264,12 @@ class Results(Runs):
     def _kept(self, outputs: Path, name: str) -> list[Artifact]:
         blob = self._ground.blobs.put((outputs / name).read_bytes())
         return [Artifact(name=name, sha256=blob.sha256, size=blob.size)]
+
+
+def _sampled(outputs: Path) -> list[str] | None:
+    """Return what names the rows that became samples; None where no key names a row."""
+    path = outputs / "sampled.json"
+    return json.loads(path.read_bytes()) if path.exists() else None
 
 
 def _files_of(outputs: Path, kept: Any) -> list[Artifact]:

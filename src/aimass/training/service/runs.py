@@ -243,6 +243,7 @@ def _row(change: Change, command: StartRun, split: Split) -> dict[str, Any]:
         "metrics": {},
         "tags": dict(command.tags),
         "package": None,
+        "sampled": None,
         "notes": [],
         "error": None,
         "created_by": change.who.id,

@@ -5,14 +5,14 @@ from __future__ import annotations
 from typing import Any
 
 from aimass.models import CHAMPION, ModelVersion
+from aimass.training.service.erasing import Erasing
 from aimass.training.service.experiments import Experiments
 from aimass.training.service.ground import need_split
-from aimass.training.service.kept import Kept
 from aimass.training.service.results import Results
 from aimass.training.service.splits import Splits
 
 
-class Training(Experiments, Splits, Results, Kept):
+class Training(Experiments, Splits, Results, Erasing):
     """Recipes, experiments, splits, runs and what they leave."""
 
     def gate_payload(self, version: ModelVersion) -> dict[str, Any] | None:

@@ -7,20 +7,21 @@ from collections.abc import Callable
 from starlette.requests import HTTPConnection
 
 from aimass.kernel.errors import NotFound
-from aimass.kernel.principal import Principal
+from aimass.kernel.principal import ANYWHERE, Principal
 from aimass.kernel.registry import Registry
 
 Authenticate = Callable[[HTTPConnection], Principal]
 HasWorkspace = Callable[[str], bool]
 
 
-def caller(connection: HTTPConnection) -> Principal:
-    """Return the principal of a request, found once per request."""
+def caller(connection: HTTPConnection, *, everywhere: bool = False) -> Principal:
+    """Return the principal of a request, found once per request; ``everywhere`` where ``*`` may stand for the workspace."""
     known = getattr(connection.state, "principal", None)
     if known is None:
         known = connection.app.state.authenticate(connection)
         connection.state.principal = known
-        require_workspace(connection, known)
+        if not (everywhere and connection.path_params.get("workspace") == ANYWHERE):
+            require_workspace(connection, known)
     return known
 
 

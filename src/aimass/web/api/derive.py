@@ -195,10 +195,11 @@ def _expected_version(request: Request) -> int | None:
 
 def _endpoint(case: UseCase, shape: _Shape, method: Callable[..., Any]) -> Callable[..., Response]:
     adapter: TypeAdapter[Any] = TypeAdapter(case.result)
+    everywhere = case.is_everywhere
 
     def endpoint(**given: Any) -> Response:
         request: Request = given.pop("request")
-        who = caller(request)
+        who = caller(request, everywhere=everywhere)
         if shape.command is None:
             return _reply(adapter, method(who), case.status)
         body = given.pop("body", None)

@@ -23,6 +23,7 @@ from aimass.apps.storage.domain import (
     report_of,
 )
 from aimass.apps.storage.events import COLLECTED
+from aimass.apps.storage.service.erasures import Erasures
 from aimass.apps.storage.service.files import Files
 from aimass.apps.storage.settings import StorageSettings
 from aimass.apps.storage.store import (
@@ -35,13 +36,11 @@ from aimass.apps.storage.store import (
     put_collection,
 )
 from aimass.infra.collecting import collecting
-from aimass.infra.database import Database
 from aimass.infra.series import count
 from aimass.kernel.capability import Capabilities, load
 from aimass.kernel.errors import Conflict
 from aimass.kernel.ids import new_id
 from aimass.kernel.keeping import Going, Holding
-from aimass.kernel.layout import DataDir
 from aimass.kernel.pages import Page, page_of
 from aimass.kernel.principal import ANYWHERE, SYSTEM, Principal
 from aimass.kernel.registry import Registry
@@ -56,14 +55,11 @@ def build(registry: Registry) -> Storage:
     return Storage(registry, StorageSettings())
 
 
-class Storage:
-    """What looks after the disk, across all rooms."""
+class Storage(Erasures):
+    """What looks after the disk and after what is to be forgotten, across all rooms."""
 
     def __init__(self, registry: Registry, settings: StorageSettings) -> None:
-        self._registry = registry
-        self._settings = settings
-        self._database = registry.get(Database)
-        self._layout = registry.get(DataDir)
+        super().__init__(registry, settings)
         self._files = Files(registry, settings)
         self._seen: tuple[datetime, StorageReport] | None = None
         self._next = self._database.clock.now() + timedelta(seconds=_FIRST_S)

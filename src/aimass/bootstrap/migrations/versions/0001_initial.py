@@ -753,6 +753,14 @@ def upgrade() -> None:
         batch_op.create_index(batch_op.f("ix_models_reviews_workspace_state"), ["workspace", "state"], unique=False)
 
     op.create_table(
+        "models_successors",
+        sa.Column("digest", sa.String(length=64), nullable=False),
+        sa.Column("successor", sa.String(length=64), nullable=False),
+        sa.Column("at", Instant(), nullable=False),
+        sa.PrimaryKeyConstraint("digest", name=op.f("pk_models_successors")),
+    )
+
+    op.create_table(
         "models_versions",
         sa.Column("id", sa.String(length=26), nullable=False),
         sa.Column("workspace", sa.String(length=63), nullable=False),
@@ -1266,6 +1274,30 @@ def upgrade() -> None:
         batch_op.create_index(batch_op.f("ix_storage_collections_state"), ["state"], unique=False)
 
     op.create_table(
+        "storage_erasures",
+        sa.Column("id", sa.String(length=26), nullable=False),
+        sa.Column("workspace", sa.String(length=63), nullable=False),
+        sa.Column("column", sa.String(length=255), nullable=True),
+        sa.Column("sealed", sa.Text(), nullable=True),
+        sa.Column("by", sa.String(length=120), nullable=False),
+        sa.Column("by_name", sa.String(length=255), nullable=False),
+        sa.Column("asked_at", Instant(), nullable=False),
+        sa.Column("state", sa.String(length=16), nullable=False),
+        sa.Column("origin", sa.String(length=16), nullable=False),
+        sa.Column("passes", sa.Integer(), nullable=False),
+        sa.Column("next_at", Instant(), nullable=True),
+        sa.Column("ended_at", Instant(), nullable=True),
+        sa.Column("erased", Json, nullable=False),
+        sa.Column("left", Json, nullable=False),
+        sa.Column("later", Json, nullable=False),
+        sa.Column("error", sa.Text(), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_storage_erasures")),
+    )
+    with op.batch_alter_table("storage_erasures", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_storage_erasures_next_at"), ["next_at"], unique=False)
+        batch_op.create_index(batch_op.f("ix_storage_erasures_workspace_id"), ["workspace", "id"], unique=False)
+
+    op.create_table(
         "training_artifacts",
         sa.Column("run", sa.String(length=26), nullable=False),
         sa.Column("name", sa.String(length=255), nullable=False),
@@ -1337,6 +1369,7 @@ def upgrade() -> None:
         sa.Column("metrics", Json, nullable=False),
         sa.Column("tags", Json, nullable=False),
         sa.Column("package", Json, nullable=True),
+        sa.Column("sampled", Json, nullable=True),
         sa.Column("notes", Json, nullable=False),
         sa.Column("error", Json, nullable=True),
         sa.Column("created_by", sa.String(length=120), nullable=False),

@@ -1,0 +1,232 @@
+"""A person is erased from a platform that works; no kill and no restore of an older backup brings anybody back."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+import psutil
+import pytest
+
+from aimass import Client
+from tests.fixtures.backups import QUICK, aimass, until
+from tests.fixtures.platform import RunningPlatform, free_port, launch, running_platform
+from tests.fixtures.story import none_left, processes_of
+
+pytestmark = pytest.mark.timeout(600)
+ANN, BOB = "ann.adams@example.org", "bob.brown@example.org"
+ROW = {"plan": "basic", "paid": 21.5}
+ENVIRONMENT = {"AIMASS_STORAGE_SETTLE_S": "3"}
+
+
+def table() -> str:
+    lines = [
+        f"{ANN if n == 7 else BOB if n == 8 else f'c{n}@example.org'},{('basic', 'plus')[n % 2]},{20 + n % 9}.5,"
+        f"{'Yes' if (n % 2) != (n % 7 == 0) else 'No'}"
+        for n in range(240)
+    ]
+    return "\n".join(["mail,plan,paid,left", *lines]) + "\n"
+
+
+def holding(folder: Path, value: str) -> list[str]:
+    """Return what still holds a value below a folder: files as they are, cells of Parquet files, rows of databases."""
+    found: list[str] = []
+    for file in sorted(path for path in folder.rglob("*") if path.is_file()):
+        with contextlib.suppress(FileNotFoundError):
+            data = file.read_bytes()
+            cells = pl.read_parquet(file).write_ndjson() if data[:4] == b"PAR1" else ""
+            found += [str(file.relative_to(folder))] if value.encode() in data or value in cells else []
+    return found
+
+
+@dataclass
+class House:
+    """A platform where Ann is known in many ways, and a backup of that time."""
+
+    platform: RunningPlatform
+    key: str
+    folder: Path
+    backup: Path
+
+    def client(self, url: str | None = None) -> Client:
+        return Client(url or self.platform.url, key=self.key, workspace="lab")
+
+    def aimass(self, *words: str) -> subprocess.CompletedProcess[str]:
+        env = {"AIMASS_URL": self.platform.url, "AIMASS_KEY": self.key, "AIMASS_WORKSPACE": "lab"}
+        return aimass(*words, env=env)
+
+
+@pytest.fixture(scope="module")
+def house() -> Iterator[House]:
+    folder = Path(tempfile.mkdtemp(prefix="am"))
+    with running_platform(folder / "d", ENVIRONMENT) as platform:
+        with platform.admin("lab") as admin:
+            admin.access.create_workspace(name="lab", review="auto")
+            admin.access.create_service(name="builder", role="admin")
+            key = admin.access.create_key(name="builder", service="builder").text
+        house = House(platform, key, folder, folder / "b")
+        with house.client() as client:
+            fill(client, folder)
+        done = aimass("backup", str(house.backup), "--data-dir", str(platform.data_dir))
+        assert done.returncode == 0, done.stderr
+        yield house
+    assert none_left(folder / "d") == []
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+def fill(client: Client, folder: Path) -> None:
+    """Let datasets, splits, records, feedback and messages know Ann."""
+    (folder / "people.csv").write_text(table())
+    client.collect(folder / "people.csv", "people", keys=["mail"])
+    client.release(
+        dataset="people", target="left", model="leaves", endpoint="leaves", key_column="mail", parameters=QUICK
+    )
+    for mail in (ANN, BOB):
+        reply = client.predict("leaves", [ROW], request_id=f"of-{mail}")[0]
+        label = {"request_id": reply.request_id, "label": "Yes", "key": mail}
+        client.monitoring.send_feedback(endpoint="leaves", labels=[label])
+    client.messaging.create_topic(topic="orders")
+    client.messaging.publish(topic="orders", messages=[{"body": {"of": mail}, "key": mail} for mail in (ANN, BOB)])
+
+
+def ask(house: House, *values: str) -> str:
+    """Ask by the command line, as the guide says."""
+    who = house.folder / f"who-{values[0]}.txt"
+    who.write_text("".join(f"{value}\n" for value in values))
+    asked = house.aimass("erasures", "ask", "--values", f"@{who}", "--json")
+    who.unlink()
+    assert asked.returncode == 0, asked.stderr
+    return json.loads(asked.stdout)["id"]
+
+
+def wait(house: House, erasure: str) -> Any:
+    waited = house.aimass("erasures", "wait", erasure, "--timeout-s", "120", "--json")
+    assert waited.returncode == 0, waited.stderr
+    return json.loads(waited.stdout)
+
+
+def kill(folder: Path) -> None:
+    """Kill every process of a data directory at once."""
+    while alive := processes_of(folder):
+        for process in alive:
+            with contextlib.suppress(psutil.NoSuchProcess):
+                process.kill()
+        time.sleep(0.05)
+
+
+# -- erase
+
+
+def test_a_person_is_gone_from_every_file_and_others_are_not(house: House) -> None:
+    assert holding(house.platform.data_dir, ANN)
+    done = wait(house, ask(house, ANN))
+    assert (done["state"], done["left"], done["error"]) == ("DONE", [], "")
+    expected = {"rows of datasets": 1, "rows of splits": 1, "feedback": 1, "messages": 1}
+    assert {name: done["erased"].get(name) for name in expected} == expected, done["erased"]
+    assert holding(house.platform.data_dir, ANN) == []
+    assert holding(house.platform.data_dir, BOB)
+    with house.client() as client:
+        assert client.lake.get_version(dataset="people").rows == 239
+        assert client.predict("leaves", [ROW])[0].outputs
+
+
+def test_two_at_once_both_come_to_their_end(house: House) -> None:
+    with ThreadPoolExecutor(2) as pool:
+        ids = list(pool.map(lambda mail: ask(house, mail), ("c10@example.org", "c11@example.org")))
+    assert [wait(house, one)["state"] for one in ids] == ["DONE", "DONE"]
+    held = [holding(house.platform.data_dir, mail) for mail in ("c10@example.org", "c11@example.org")]
+    assert held == [[], []]
+
+
+@pytest.mark.parametrize(
+    ("mail", "after_s"), [("c20@example.org", 0.0), ("c21@example.org", 1.5), ("c22@example.org", 2.5)]
+)
+def test_killed_in_the_middle_it_goes_on_after_the_start(house: House, mail: str, after_s: float) -> None:
+    id_ = ask(house, mail)
+    time.sleep(after_s)
+    kill(house.platform.data_dir)
+    house.platform.stop()
+    house.platform.start_again()
+    assert wait(house, id_)["state"] == "DONE"
+    assert holding(house.platform.data_dir, mail) == []
+    with house.client() as client:
+        assert not [row for row in client.query("select mail from people") if row["mail"] == mail]
+
+
+# -- restore
+
+
+def restore(house: House, target: Path, *words: str) -> subprocess.CompletedProcess[str]:
+    return aimass("restore", str(house.backup), "--data-dir", str(target), *words)
+
+
+def test_a_backup_of_before_does_not_bring_anybody_back(house: House, tmp_path: Path) -> None:
+    assert holding(house.backup, ANN)
+    target = tmp_path / "again"
+    done = restore(house, target, "--erasures", str(house.platform.data_dir))
+    assert (done.returncode, "erasures that the backup did not know were carried out again" in done.stdout) == (0, True)
+    assert holding(target, ANN) == []
+    assert holding(target, BOB)
+    port = free_port()
+    second = RunningPlatform(target, port, house.platform.password, launch(target, port, ENVIRONMENT))
+    try:
+        with house.client(second.url) as client:
+            found = until(lambda: [one for one in client.storage.list_erasures().items if one.state == "DONE"])
+            assert {one.origin for one in found} == {"restore"}
+            assert client.predict("leaves", [ROW])[0].outputs
+        until(lambda: (rows := _erasures(second, house)) and all(one.state == "DONE" for one in rows))
+        assert holding(target, ANN) == []
+    finally:
+        second.stop()
+    assert none_left(target) == []
+
+
+def _erasures(platform: RunningPlatform, house: House) -> list[Any]:
+    with house.client(platform.url) as client:
+        return list(client.storage.list_erasures().items)
+
+
+def test_without_the_ledger_a_restore_says_what_it_cannot_know(house: House, tmp_path: Path) -> None:
+    done = restore(house, tmp_path / "again")
+    assert (done.returncode, "--erasures" in done.stdout) == (0, True), done.stdout
+
+
+def test_a_restore_that_is_killed_while_it_erases_begins_again(house: House, tmp_path: Path) -> None:
+    target = tmp_path / "again"
+    words = ["restore", str(house.backup), "--data-dir", str(target), "--erasures", str(house.platform.data_dir)]
+    process = subprocess.Popen([sys.executable, "-m", "aimass", *words], stdout=subprocess.DEVNULL)
+    ledger = target / ".restore" / "erasures.ndjson"
+    until(lambda: ledger.exists() and ledger.stat().st_size > 0)
+    time.sleep(1.0)
+    kill(target)
+    process.wait()
+    assert (target / ".restore").exists()
+    done = restore(house, target, "--erasures", str(house.platform.data_dir))
+    assert done.returncode == 0, done.stderr
+    assert holding(target, ANN) == []
+
+
+def test_a_ledger_that_was_cut_off_in_mid_line_still_tells(house: House, tmp_path: Path) -> None:
+    shutil.copytree(house.platform.data_dir / "keys", tmp_path / "old" / "keys")
+    whole = (house.platform.data_dir / "erasures.ndjson").read_bytes()
+    (tmp_path / "old" / "erasures.ndjson").write_bytes(whole + whole[:100])
+    done = restore(house, tmp_path / "again", "--erasures", str(tmp_path / "old"))
+    assert done.returncode == 0, done.stderr
+    assert holding(tmp_path / "again", ANN) == []
+
+
+def test_a_ledger_that_is_not_there_is_named(house: House, tmp_path: Path) -> None:
+    done = restore(house, tmp_path / "again", "--erasures", str(house.folder))
+    assert (done.returncode, "there is no list of erasures in" in done.stderr) == (1, True)
+    assert not (tmp_path / "again").exists()
