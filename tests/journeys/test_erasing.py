@@ -149,6 +149,16 @@ def test_two_at_once_both_come_to_their_end(house: House) -> None:
     assert held == [[], []]
 
 
+def test_the_administrator_of_the_platform_erases_everywhere_and_nobody_else(house: House) -> None:
+    with house.platform.admin("*") as admin:
+        asked = admin.storage.ask_erasure(values=["c30@example.org"])
+        assert admin.storage.wait_erasure(erasure=asked.id, timeout_s=120).state == "DONE"
+    assert holding(house.platform.data_dir, "c30@example.org") == []
+    refused = house.aimass("erasures", "ask", "--workspace", "*", "--values", BOB)
+    assert (refused.returncode, "storage.manage" in refused.stderr) == (1, True), refused.stderr
+    assert holding(house.platform.data_dir, BOB)
+
+
 @pytest.mark.parametrize(
     ("mail", "after_s"), [("c20@example.org", 0.0), ("c21@example.org", 1.5), ("c22@example.org", 2.5)]
 )

@@ -116,9 +116,12 @@ CAPABILITY = Capability(
         "access.workspace.changed",
         "access.workspace.created",
         "access.workspace.deleted",
+        "access.workspace.purged",
     ),
     attention="aimass.access.service.hooks:attention",
     search="aimass.access.search:document",
+    going="aimass.access.service.hooks:going",
+    collect="aimass.access.service.hooks:collect",
     erase="aimass.access.service.hooks:erase",
     doctor="aimass.access.service.hooks:doctor",
 )

@@ -28,6 +28,7 @@ CAPABILITY = Capability(
     storage="aimass.lake.keeping:storage",
     going="aimass.lake.keeping:going",
     collect="aimass.lake.keeping:collect",
+    events={"access.workspace.purged": "aimass.lake.jobs:on_workspace_purged"},
     search="aimass.lake.search:document",
     attention="aimass.lake.jobs:attention",
     erase="aimass.lake.jobs:erase",

@@ -6,6 +6,7 @@ from typing import Any
 
 from aimass.cluster import Job
 from aimass.kernel.erasing import Erased, Person
+from aimass.kernel.events import Event
 from aimass.kernel.findings import Finding, finding_of
 from aimass.kernel.principal import ANYWHERE, Principal
 from aimass.kernel.registry import Registry
@@ -25,6 +26,11 @@ def made(registry: Registry, job: Job) -> None:
         created_by=job.created_by,
     )
     registry.get(Lake).add_version(new)
+
+
+def on_workspace_purged(registry: Registry, event: Event) -> None:
+    """Remove every table of a workspace that is gone, those of other rooms too."""
+    registry.get(Lake).leave(event.workspace)
 
 
 def attention(registry: Registry, who: Principal, workspace: str = ANYWHERE) -> list[dict[str, Any]]:

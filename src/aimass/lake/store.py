@@ -93,7 +93,7 @@ versions = Table(
 reports = Table(
     "lake_reports",
     metadata,
-    Column("version_id", String(26), primary_key=True),
+    Column("version_id", String(26), primary_key=True, info={"of": "lake_versions.id"}),
     Column("profile", Json, nullable=False),
     Column("quality", Json, nullable=False),
 )

@@ -70,7 +70,7 @@ runs = Table(
 steps = Table(
     "lifecycle_steps",
     metadata,
-    Column("run", String(26), primary_key=True),
+    Column("run", String(26), primary_key=True, info={"of": "lifecycle_runs.id"}),
     Column("number", Integer, primary_key=True),
     Column("name", String(63), nullable=False),
     Column("title", String(255), nullable=False),

@@ -91,7 +91,7 @@ runs = Table(
 scores = Table(
     "training_scores",
     metadata,
-    Column("run", String(26), primary_key=True),
+    Column("run", String(26), primary_key=True, info={"of": "training_runs.id"}),
     Column("name", String(120), primary_key=True),
     Column("value", Float, nullable=False),
     Index(None, "name", "value"),
@@ -100,7 +100,7 @@ scores = Table(
 points = Table(
     "training_points",
     metadata,
-    Column("run", String(26), primary_key=True),
+    Column("run", String(26), primary_key=True, info={"of": "training_runs.id"}),
     Column("name", String(120), primary_key=True),
     Column("step", Integer, primary_key=True),
     Column("value", Float, nullable=False),
@@ -109,7 +109,7 @@ points = Table(
 artifacts = Table(
     "training_artifacts",
     metadata,
-    Column("run", String(26), primary_key=True),
+    Column("run", String(26), primary_key=True, info={"of": "training_runs.id"}),
     Column("name", String(255), primary_key=True),
     Column("sha256", String(64), nullable=False),
     Column("size", BigInteger, nullable=False),

@@ -8,6 +8,7 @@ from aimass.access.service.access import Access, Waiting
 from aimass.infra.notify import Notify
 from aimass.kernel.erasing import Erased, Person
 from aimass.kernel.findings import Finding, finding_of
+from aimass.kernel.keeping import Going
 from aimass.kernel.principal import ANYWHERE, Principal
 from aimass.kernel.registry import Registry
 
@@ -70,3 +71,13 @@ def erase(registry: Registry, person: Person) -> list[Erased]:
     """Erase a person, and what waits to be sent to him."""
     told = Erased(what="letters and calls", count=registry.get(Notify).forget(person))
     return [*registry.get(Access).erase_person(person), told]
+
+
+def going(registry: Registry) -> list[Going]:
+    """Return the deleted workspaces, and when their data goes."""
+    return registry.get(Access).leaving()
+
+
+def collect(registry: Registry) -> list[Going]:
+    """Remove the data of workspaces that were deleted long ago."""
+    return registry.get(Access).purge_workspaces()

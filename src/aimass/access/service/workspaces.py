@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any
+
+from sqlalchemy import Row
 
 from aimass.access.domain.members import (
     RESERVED,
@@ -16,13 +19,16 @@ from aimass.access.domain.roles import ADMIN
 from aimass.access.service.ground import Part, need_version, need_workspace
 from aimass.access.store import queries, rows
 from aimass.access.store.tables import grants, workspaces
-from aimass.infra.database import Change
+from aimass.infra.database import Change, drop_workspace
 from aimass.kernel.errors import Conflict, Forbidden, Invalid
 from aimass.kernel.ids import new_id
+from aimass.kernel.keeping import KEEP_DELETED_DAYS, Going
 from aimass.kernel.names import check_slug, clean_name, slug_of
 from aimass.kernel.pages import Page, decode_cursor, page_of
-from aimass.kernel.principal import ANYWHERE, Principal
+from aimass.kernel.principal import ANYWHERE, SYSTEM, Principal
 from aimass.kernel.usecase import SIGNED_IN, use_case
+
+_RULE = f"a deleted workspace is kept for {KEEP_DELETED_DAYS} days"
 
 
 class Workspaces(Part):
@@ -108,11 +114,43 @@ class Workspaces(Part):
         with self._database.read() as conn:
             return rows.find(conn, workspaces, slug=slug, deleted_at=None) is not None
 
+    def leaving(self) -> list[Going]:
+        """Return the deleted workspaces whose data is still there, and when it goes."""
+        with self._database.read() as conn:
+            return [_going(row) for row in queries.leaving_workspaces(conn)]
+
+    def purge_workspaces(self) -> list[Going]:
+        """Remove the rows of workspaces that were deleted long ago, of every room; files follow by the event.
+
+        Slug, name and audit log stay: another workspace of this slug would be taken for the old one.
+        """
+        now = self._database.clock.now()
+        due = [going for going in self.leaving() if going.goes_at <= now]
+        for going in due:
+            with self._change(SYSTEM, going.workspace) as change:
+                gone = drop_workspace(change, going.workspace)
+                rows.change(change.conn, workspaces, {"slug": going.workspace}, purged_at=change.now)
+                subject = f"workspace:{going.workspace}"
+                change.audit("access.workspace.purge", object_=subject, detail={"rows": gone})
+                change.event("access.workspace.purged", subject=subject, data={"rows": gone})
+        return due
+
     def _need_creator(self, who: Principal) -> None:
         if who.kind == "service":
             raise Forbidden("a service account belongs to one workspace and makes no other", hint="ask a person")
         if self._settings.workspaces_by == "administrators":
             who.need("access.manage", ANYWHERE)
+
+
+def _going(row: Row[Any]) -> Going:
+    return Going(
+        kind="workspace",
+        name=row.name,
+        workspace=row.slug,
+        since=row.deleted_at,
+        goes_at=row.deleted_at + timedelta(days=KEEP_DELETED_DAYS),
+        rule=_RULE,
+    )
 
 
 def _make_admin(change: Change, workspace: str, user_id: str) -> None:

@@ -105,6 +105,12 @@ def workspace_page(conn: Connection, slugs: set[str] | None, after: str, limit: 
     return conn.execute(query.order_by(workspaces.c.slug).limit(limit)).all()
 
 
+def leaving_workspaces(conn: Connection) -> Sequence[Row[Any]]:
+    """Return the workspaces that were deleted and still have their data, the oldest first."""
+    query = select(workspaces).where(workspaces.c.deleted_at.is_not(None), workspaces.c.purged_at.is_(None))
+    return conn.execute(query.order_by(workspaces.c.deleted_at)).all()
+
+
 def key_page(conn: Connection, workspace: str, owner: str | None, after: str, limit: int) -> Sequence[Row[Any]]:
     """Return keys with the names of their owners; only of one owner, or all."""
     query = _named_keys().where(keys.c.workspace == workspace, keys.c.id > after)

@@ -20,6 +20,7 @@ workspaces = Table(
     Column("created_at", Instant, nullable=False),
     Column("created_by", String(120), nullable=False),
     Column("deleted_at", Instant),
+    Column("purged_at", Instant),
     Column("version", Integer, nullable=False),
 )
 

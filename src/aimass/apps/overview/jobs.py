@@ -8,11 +8,16 @@ from aimass.kernel.erasing import Erased, Person
 from aimass.kernel.events import Event
 from aimass.kernel.registry import Registry
 
+_PURGED = "access.workspace.purged"
+
 
 def on_event(registry: Registry, event: Event) -> None:
     """Index the subject of an event again; a subject that is gone leaves the index."""
     hooks = [load(c.search) for c in registry.get(Capabilities) if c.search and c.name == event.type.partition(".")[0]]
     search = registry.get(Search)
+    if event.type == _PURGED:
+        search.leave(event.workspace)
+        return
     for hook in hooks:
         document = hook(registry, event.workspace, event.subject)
         if document is None:

@@ -25,7 +25,7 @@ from sqlalchemy import update as update_
 
 from aimass.apps.storage.domain import Collection, Erasure
 from aimass.apps.storage.ledger import Asked
-from aimass.infra.database import Change, Instant, Json, audit_log, metadata
+from aimass.infra.database import OUTLIVES, Change, Instant, Json, audit_log, metadata
 from aimass.kernel.erasing import ERASED, Person
 from aimass.kernel.errors import NotFound
 from aimass.kernel.pages import decode_cursor
@@ -119,6 +119,7 @@ erasures = Table(
     Column("error", Text, nullable=False),
     Index(None, "workspace", "id"),
     Index(None, "next_at"),
+    info={OUTLIVES: True},
 )
 
 

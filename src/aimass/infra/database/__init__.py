@@ -9,10 +9,11 @@ from aimass.kernel.doors import door
 if TYPE_CHECKING:
     from aimass.infra.database.change import Change
     from aimass.infra.database.database import Database, clear_errors
+    from aimass.infra.database.leaving import belonging, drop_workspace
     from aimass.infra.database.moment import copy_files
     from aimass.infra.database.rows import copy_rows, first_filled
     from aimass.infra.database.scrubbing import mentioning, rows_mentioning, scrub
-    from aimass.infra.database.tables import audit_log, events_log, lineage_edges, metadata
+    from aimass.infra.database.tables import OUTLIVES, audit_log, events_log, lineage_edges, metadata
     from aimass.infra.database.types import Instant, Json
 
 __getattr__, __dir__ = door(
@@ -24,6 +25,9 @@ __getattr__, __dir__ = door(
         "Json": "aimass.infra.database.types",
         "audit_log": "aimass.infra.database.tables",
         "clear_errors": "aimass.infra.database.database",
+        "OUTLIVES": "aimass.infra.database.tables",
+        "belonging": "aimass.infra.database.leaving",
+        "drop_workspace": "aimass.infra.database.leaving",
         "copy_files": "aimass.infra.database.moment",
         "copy_rows": "aimass.infra.database.rows",
         "events_log": "aimass.infra.database.tables",
@@ -36,14 +40,17 @@ __getattr__, __dir__ = door(
     },
 )
 __all__ = [
+    "OUTLIVES",
     "Change",
     "Database",
     "Instant",
     "Json",
     "audit_log",
+    "belonging",
     "clear_errors",
     "copy_files",
     "copy_rows",
+    "drop_workspace",
     "events_log",
     "first_filled",
     "lineage_edges",

@@ -14,6 +14,8 @@ metadata = MetaData(
         "ck": "ck_%(table_name)s_%(constraint_name)s",
     }
 )
+OUTLIVES = "outlives the workspace"
+"""Key in the ``info`` of a table whose rows stay: what happened, and what must not be forgotten."""
 _SEQUENCE = BigInteger().with_variant(Integer(), "sqlite")
 
 events_log = Table(
@@ -30,6 +32,7 @@ events_log = Table(
     Index(None, "workspace", "seq"),
     Index(None, "type", "seq"),
     sqlite_autoincrement=True,
+    info={OUTLIVES: True},
 )
 
 audit_log = Table(
@@ -48,6 +51,7 @@ audit_log = Table(
     Index(None, "workspace", "seq"),
     Index(None, "object"),
     sqlite_autoincrement=True,
+    info={OUTLIVES: True},
 )
 
 lineage_edges = Table(

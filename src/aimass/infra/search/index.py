@@ -53,6 +53,15 @@ class Search:
         with self._database.change(SYSTEM, workspace) as change:
             self._forget(change, workspace, key)
 
+    def leave(self, workspace: str) -> int:
+        """Take every document of a workspace out; return how many those were."""
+        with self._database.change(SYSTEM, workspace) as change:
+            mine = search_documents.c.workspace == workspace
+            keys = list(change.execute(select(search_documents.c.key).where(mine)).scalars())
+            for key in keys:
+                self._forget(change, workspace, key)
+        return len(keys)
+
     def mentioning(self, person: Person) -> list[tuple[str, str]]:
         """Return workspace and key of each document that names a person."""
         words = [" ".join(words_of(value)) for value in person.values]

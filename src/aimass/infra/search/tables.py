@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from sqlalchemy import DDL, BigInteger, Column, Index, Integer, String, Table, Text, UniqueConstraint, event, func, text
 
-from aimass.infra.database import metadata
+from aimass.infra.database import OUTLIVES, metadata
 
 search_documents = Table(
     "search_documents",
@@ -18,6 +18,7 @@ search_documents = Table(
     Column("href", String(600), nullable=False),
     Column("permission", String(80), nullable=False),
     UniqueConstraint("workspace", "key"),
+    info={OUTLIVES: True},  # Search.leave takes the words with the rows
 )
 WORDS = func.to_tsvector(text("'simple'"), search_documents.c.words)
 _gin = Index("ix_search_documents_words", WORDS, postgresql_using="gin")

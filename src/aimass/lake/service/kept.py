@@ -14,6 +14,7 @@ from sqlalchemy import Row
 from aimass.cluster import SubmitJob
 from aimass.kernel.errors import NotFound, Stale
 from aimass.kernel.keeping import KEEP_DELETED_DAYS, Going, Holding
+from aimass.kernel.names import check_slug
 from aimass.kernel.principal import SYSTEM
 from aimass.lake.commands import DeleteDataset
 from aimass.lake.domain import DatasetVersion
@@ -61,6 +62,10 @@ class Kept(Erasing):
     def purge(self) -> list[Going]:
         """Remove for good what was deleted long ago, versions that are too old, and tables that no dataset names."""
         return [*self._purge_deleted(), *self._collect_old(), *self._remove_orphans()]
+
+    def leave(self, workspace: str) -> None:
+        """Remove the folder of a workspace that is gone."""
+        rmtree(self._ground.folder / check_slug(workspace), ignore_errors=True)
 
     def _purge_deleted(self) -> list[Going]:
         now = self._database.clock.now()

@@ -207,6 +207,7 @@ def upgrade() -> None:
         sa.Column("created_at", Instant(), nullable=False),
         sa.Column("created_by", sa.String(length=120), nullable=False),
         sa.Column("deleted_at", Instant(), nullable=True),
+        sa.Column("purged_at", Instant(), nullable=True),
         sa.Column("version", sa.Integer(), nullable=False),
         sa.PrimaryKeyConstraint("slug", name=op.f("pk_access_workspaces")),
     )
