@@ -6,7 +6,7 @@ from pathlib import Path
 
 import polars as pl
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from aimass.kernel.erasing import Person, pattern
@@ -214,6 +214,7 @@ def test_what_other_columns_mention_is_counted(table):
 WORDS = st.lists(st.text("abé张伟-_@. 7", min_size=1, max_size=6), min_size=1, max_size=3)
 
 
+@settings(deadline=None)  # an engine is opened for each
 @given(words=WORDS, text=st.text("abé张伟-_@. 7", max_size=12))
 def test_every_engine_finds_the_same_words(words, text):
     person = Person(erasure="e", values=tuple(words))
