@@ -85,8 +85,8 @@ def duration(seconds: float | None) -> str:
 
     Examples
     --------
-    >>> [duration(s) for s in (0.00042, 0.031, 12.44, 72, 4320, 273_600)]
-    ['420 µs', '31 ms', '12.4 s', '1 m 12 s', '1 h 12 m', '3 d 4 h']
+    >>> [duration(s) for s in (0.00042, 0.031, 12.44, 72, 4320, 273_600, 86_424)]
+    ['420 µs', '31 ms', '12.4 s', '1 m 12 s', '1 h 12 m', '3 d 4 h', '1 d']
     """
     if not seconds:
         return NONE if seconds is None else "0"
@@ -96,9 +96,9 @@ def duration(seconds: float | None) -> str:
     rest, parts = round(seconds), []
     for length, unit in STEPS:
         amount, rest = divmod(rest, length)
-        if amount:
-            parts.append(f"{amount} {unit}")
-    return " ".join(parts[:2])
+        if amount or parts:
+            parts.append(f"{amount} {unit}" if amount else "")
+    return " ".join(parts[:2]).strip()
 
 
 def exact(moment: datetime) -> str:

@@ -78,6 +78,8 @@ class Telling:
         return {text: told for text, told in forms.items() if len(text.split()) <= _FEW and text.islower()}
 
     def _find(self, text: str, depth: int) -> str:
+        if not text:  # an empty line; a catalogue keeps its own head under this name
+            return text
         if text in self._fixed:
             return self._fixed[text] % {}
         if (known := self._texts(text)) != text:

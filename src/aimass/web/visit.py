@@ -157,7 +157,7 @@ class PageRoute(APIRoute):
 def invalid(error: RequestValidationError) -> Invalid:
     """Return the first complaint about a request as an error of ours."""
     first = error.errors()[0]
-    field = str(first["loc"][-1])
+    field = str(first["loc"][:2][-1])  # behind where it came from; deeper stands which of several types was tried
     return Invalid(f"{field}: {first['msg']}", field=field, value=first.get("input"))
 
 

@@ -96,6 +96,7 @@ def propose(visit: Visit, wanted: Annotated[Wanted, Query()]) -> Response:
     """How will my file be read, is that right, and where does it go?"""
     source = _pinned_source(visit, wanted.dataset)
     if source is not None and not wanted.again:
+        visit.who.need("collector.use", visit.workspace, f"source:{source.slug}")
         return visit.render("collector/known.html", wanted=wanted, source=source)
     proposal = _proposal(visit, wanted)
     name = wanted.name or (wanted.filename.rpartition(".")[0] or wanted.filename).strip() or visit.say("New dataset")

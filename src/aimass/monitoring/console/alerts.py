@@ -95,13 +95,27 @@ def _steps(visit: PageVisit, found: Alert) -> list[dict[str, Any]]:
     ]
     if found.acked_at is not None:
         title = visit.say("%(name)s looks after it", name=found.acked_by)
-        steps.append({"tone": "warn", "icon": "eye", "title": title, "sub": found.note, "when": found.acked_at})
+        steps.append(
+            {
+                "tone": "warn",
+                "icon": "eye",
+                "title": title,
+                "sub": found.detail.get("looked_after", ""),
+                "when": found.acked_at,
+            }
+        )
     if found.resolved_at is not None:
         by_hand = found.resolved_by not in ("", "system")
         title = (
             visit.say("Resolved by %(name)s", name=found.resolved_by) if by_hand else visit.say("Resolved by itself")
         )
         steps.append(
-            {"tone": "ok", "icon": "check", "title": title, "sub": visit.tell(found.note), "when": found.resolved_at}
+            {
+                "tone": "ok",
+                "icon": "check",
+                "title": title,
+                "sub": visit.tell(found.detail.get("outcome", "")),
+                "when": found.resolved_at,
+            }
         )
     return steps[::-1]

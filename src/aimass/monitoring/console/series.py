@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from typing import Any
 
@@ -24,7 +24,7 @@ FIRST = "gateway_requests"
 
 
 @router.get(PATH)
-def metrics(visit: Visit, name: str = "", by: str = "", measure: str = "rate", span: str = "1h") -> Response:
+def metrics(visit: Visit, name: str = "", by: str = "", measure: str = "", span: str = "1h") -> Response:
     """How did this number go over the last hours, and which label explains it?"""
     if span not in SPANS:
         raise Invalid(f"{span!r} is no span of time", field="span", value=span, allowed=list(SPANS))
@@ -36,7 +36,9 @@ def metrics(visit: Visit, name: str = "", by: str = "", measure: str = "rate", s
     narrow = {key: value for key in chosen.labels if (value := visit.request.query_params.get(f"label.{key}", ""))}
     answer = _ask(visit, chosen, (by, narrow), span)
     is_histogram = any(point.p50 is not None for line in answer.lines for point in line.points)
-    measure = measure if measure in MEASURES and (is_histogram or measure in COUNTED) else COUNTED[0]
+    measures = MEASURES if is_histogram else COUNTED
+    measure = measure if measure in measures else "p95" if is_histogram else COUNTED[0]
+    titles = _titles(visit, chosen)
     return visit.render(
         "monitoring/metrics.html",
         parts={"series": "monitoring/_series.html"},
@@ -45,10 +47,11 @@ def metrics(visit: Visit, name: str = "", by: str = "", measure: str = "rate", s
         by=by,
         narrow=narrow,
         measure=measure,
-        measures=MEASURES if is_histogram else COUNTED,
+        measures=measures,
+        titles=titles,
         span=span,
         spans=list(SPANS),
-        chart=chart_of(answer, by, measure),
+        chart=chart_of(answer, by, measure, titles),
         totals=totals_of(answer, by),
         left_out=max(0, len(answer.lines) - MOST_LINES),
     )
@@ -74,15 +77,29 @@ def _ask(visit: PageVisit, chosen: SeriesName, wish: tuple[str, dict[str, str]],
     return visit.get(Monitoring).query_series(visit.who, query)
 
 
-def chart_of(answer: SeriesAnswer, by: str, measure: str) -> dict[str, Any]:
+def chart_of(answer: SeriesAnswer, by: str, measure: str, titles: Mapping[str, str]) -> dict[str, Any]:
     """Return the largest lines of an answer as a chart."""
     times = steps_between(answer.since, answer.until, answer.step_s)
     series = [
-        {"name": line.labels.get(by, "") or answer.name, "points": _points(times, line, measure, answer.step_s)}
+        {
+            "name": _title(line.labels.get(by, ""), titles) or answer.name,
+            "points": _points(times, line, measure, answer.step_s),
+        }
         for line in _largest(answer.lines)
     ]
     unit = "s" if answer.name.endswith("_seconds") and measure not in COUNTED else ""
     return {"x": "time", "unit": unit, "series": series, "from_zero": True}
+
+
+def _titles(visit: PageVisit, chosen: SeriesName) -> dict[str, str]:
+    """Return what stands behind each revision: its id tells nobody anything."""
+    revisions = chosen.labels.get("revision") or []
+    known = visit.get(Monitoring).served_by(visit.who, visit.workspace) if revisions else {}
+    return {one: f"{known.get(one, '')} …{one[-6:]}".strip() for one in revisions}
+
+
+def _title(label: str, titles: Mapping[str, str]) -> str:
+    return titles.get(label, label)
 
 
 def _points(times: Sequence[int], line: Line, measure: str, step_s: int) -> list[list[float | None]]:

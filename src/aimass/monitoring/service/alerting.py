@@ -117,8 +117,9 @@ def _alert(rule: AlertRule, seen: Observed, now: datetime) -> Alert:
 
 
 def resolve(change: Change, alert: Alert, by: str, note: str, *, settled_at: datetime | None = None) -> None:
-    """Resolve an alert; ``settled_at`` keeps what was measured until then from firing again."""
-    values = {"state": "RESOLVED", "resolved_at": change.now, "resolved_by": by, "note": note or alert.note}
-    alerts.put_alert(change, alert.id, **values)
+    """Resolve an alert; what a person noted of it outlives what the platform says of its end. ``settled_at`` keeps what was measured until then from firing again."""
+    kept = alert.note or note if by == "system" else note or alert.note
+    values = {"state": "RESOLVED", "resolved_at": change.now, "resolved_by": by, "note": kept}
+    alerts.put_alert(change, alert.id, detail={**alert.detail, "outcome": note}, **values)
     alerts.put_state(change, alert.rule, alert.target, RuleState(settled_at=settled_at))
     change.event(ALERT_RESOLVED, subject=subject(alert.endpoint), data=alert_fact(alert))

@@ -122,8 +122,8 @@ class Alerts(Part):
         with self._database.change(who, command.workspace) as change:
             known = _open(change.conn, command)
             if known.state == "FIRING":
-                note = command.note or known.note
-                alerts.put_alert(change, known.id, state="ACKED", acked_at=change.now, acked_by=who.name, note=note)
+                values = {"note": command.note or known.note, "detail": {**known.detail, "looked_after": command.note}}
+                alerts.put_alert(change, known.id, state="ACKED", acked_at=change.now, acked_by=who.name, **values)
                 change.event(ALERT_ACKED, subject=subject(known.endpoint), data=alert_fact(known))
                 change.audit("monitoring.alert.ack", object_=subject(known.endpoint), detail={"alert": known.id})
         return self._told(known)

@@ -10,7 +10,7 @@ from aimass.kernel.usecase import use_case
 from aimass.monitoring.domain.series import EndpointMetrics, ListMetrics, ListSeries, SeriesName
 from aimass.monitoring.service.ground import Part, in_utc
 from aimass.monitoring.service.metrics import LATENCY, REQUESTS, read_series, traffic_of
-from aimass.monitoring.store import series
+from aimass.monitoring.store import recorded, series
 
 _MOST_VALUES = 200
 
@@ -57,6 +57,12 @@ class Surveys(Part):
         return [
             SeriesName(name=name, series=len(found), labels=_values(found)) for name, found in sorted(known.items())
         ]
+
+    def served_by(self, who: Principal, workspace: str) -> dict[str, str]:
+        """Return the model and version behind each revision of a workspace."""
+        who.need("monitoring.read", workspace)
+        with self._database.read() as conn:
+            return recorded.served_by(conn, workspace)
 
 
 def _values(found: Iterable[Mapping[str, str]]) -> dict[str, list[str]]:

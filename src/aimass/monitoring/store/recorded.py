@@ -10,7 +10,7 @@ from sqlalchemy import Connection, Row, delete, func, insert, select, update
 
 from aimass.infra.database import Change
 from aimass.monitoring.domain.records import Damage
-from aimass.monitoring.store.tables import damage, endpoints, segments, traffic
+from aimass.monitoring.store.tables import damage, endpoints, monitors, segments, traffic
 
 _KEPT_DAMAGE = 1000
 
@@ -80,6 +80,16 @@ def traffic_of(conn: Connection, workspace: str, slug: str) -> Sequence[Row[Any]
     """Return what is known of each revision of an endpoint, newest first."""
     query = select(traffic).where(traffic.c.workspace == workspace, traffic.c.endpoint == slug)
     return conn.execute(query.order_by(traffic.c.last_at.desc())).all()
+
+
+def served_by(conn: Connection, workspace: str) -> dict[str, str]:
+    """Return the model and version behind each revision of a workspace that ever answered or is watched."""
+    found: dict[str, str] = {}
+    for table in (traffic, monitors):
+        columns = (table.c.revision, table.c.model, table.c.model_version)
+        for row in conn.execute(select(*columns).where(table.c.workspace == workspace)):
+            found[row.revision] = f"{row.model} v{row.model_version}"
+    return found
 
 
 def rows_of(conn: Connection, workspace: str, slug: str, deployment: str, revision: str) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any
 
 from fastapi import Response
@@ -29,17 +30,14 @@ class Shown:
 
 
 @router.get("/{workspace}/lineage")
-def lineage(visit: Visit, kind: str = "", id: str = "", hops: int = 4) -> Response:  # noqa: A002 the name in the address
+def lineage(visit: Visit, kind: str = "", id: str = "", hops: int = 4, q: str = "") -> Response:  # noqa: A002 the name in the address
     """Show the lineage around one thing, or what there is to begin with.
 
     The question: where did this come from, and what came of it?
     """
     service = visit.get(Overview)
     if not (kind and id):
-        offered = service.newest_lineage(visit.who, InWorkspace(workspace=visit.workspace))[:OFFERED]
-        words = {node.kind: kind_words(visit, node.kind) for node in offered}
-        nodes = [shown(visit, node) for node in offered]
-        return visit.render("apps.overview/lineage_start.html", offered=nodes, words=words)
+        return _start(visit, kind, q)
     wish = TraceLineage(workspace=visit.workspace, kind=kind, id=id, hops=min(max(hops, 1), HOPS[-1]))
     found = service.trace_lineage(visit.who, wish)
     nodes = [shown(visit, node) for node in found.nodes[:MOST_NODES]]
@@ -48,6 +46,18 @@ def lineage(visit: Visit, kind: str = "", id: str = "", hops: int = 4) -> Respon
     picture = graph(nodes, found, focus, words)
     more = {"left_out": len(found.nodes) - len(nodes), "all_hops": HOPS, "words": words}
     return visit.render("apps.overview/lineage.html", nodes=nodes, focus=focus, graph=picture, hops=wish.hops, **more)
+
+
+def _start(visit: PageVisit, kind: str, q: str) -> Response:
+    """Offer the newest things of a kind and a name to begin with."""
+    newest = visit.get(Overview).newest_lineage(visit.who, InWorkspace(workspace=visit.workspace))
+    words = {node.kind: kind_words(visit, node.kind) for node in newest}
+    wanted = (shown(visit, node) for node in newest if kind in ("", node.kind))
+    nodes = [*islice((one for one in wanted if q.casefold() in one.title.casefold()), OFFERED)]
+    kinds, parts = sorted(words.items(), key=lambda pair: pair[1]), {"begin": "apps.overview/_lineage_start.html"}
+    return visit.render(
+        "apps.overview/lineage_start.html", parts=parts, offered=nodes, words=words, kinds=kinds, kind=kind, q=q
+    )
 
 
 def shown(visit: PageVisit, node: LineageNode) -> Shown:

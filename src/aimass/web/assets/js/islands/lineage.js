@@ -1,5 +1,7 @@
 // A layered graph from left to right, drawn as SVG: longest-path layers, then a few sweeps that bring neighbours together.
-const NODE = { width: 190, height: 46, gapX: 64, gapY: 18, margin: 12 };
+const NODE = { height: 46, gapY: 18, margin: 12, widest: 190, narrowest: 136 };
+const GAP = { widest: 64, narrowest: 24 };
+const LETTER = 7;
 const SWEEPS = 6;
 const SVG = "http://www.w3.org/2000/svg";
 
@@ -28,6 +30,14 @@ export function layers(nodes, edges) {
   return found.map((layer) => layer ?? []);
 }
 
+// A long chain gets narrower boxes and shorter arrows before it has to be scrolled.
+function measures(columns, room) {
+  const free = room - 2 * NODE.margin;
+  const gapX = Math.min(GAP.widest, Math.max(GAP.narrowest, (free - columns * NODE.widest) / Math.max(1, columns - 1)));
+  const width = Math.min(NODE.widest, Math.max(NODE.narrowest, (free - (columns - 1) * gapX) / columns));
+  return { width: Math.floor(width), gapX: Math.floor(gapX) };
+}
+
 function order(found, edges) {
   const place = new Map();
   const note = (layer) => layer.forEach((node, at) => place.set(node.id, at));
@@ -45,26 +55,26 @@ function order(found, edges) {
   }
 }
 
-function place(found) {
+function place(found, { width, gapX }) {
   const tallest = Math.max(...found.map((layer) => layer.length));
   const at = new Map();
   found.forEach((layer, column) => {
     const shift = ((tallest - layer.length) * (NODE.height + NODE.gapY)) / 2;
     layer.forEach((node, row) => at.set(node.id, {
-      x: NODE.margin + column * (NODE.width + NODE.gapX),
+      x: NODE.margin + column * (width + gapX),
       y: NODE.margin + shift + row * (NODE.height + NODE.gapY),
     }));
   });
   return {
     at,
-    width: 2 * NODE.margin + found.length * (NODE.width + NODE.gapX) - NODE.gapX,
+    width: 2 * NODE.margin + found.length * (width + gapX) - gapX,
     height: 2 * NODE.margin + tallest * (NODE.height + NODE.gapY) - NODE.gapY,
   };
 }
 
-function edge(from, to, lit) {
-  const [x1, y1, x2, y2] = [from.x + NODE.width, from.y + NODE.height / 2, to.x - 5, to.y + NODE.height / 2];
-  const bend = Math.max(24, (x2 - x1) / 2);
+function edge(from, to, width, lit) {
+  const [x1, y1, x2, y2] = [from.x + width, from.y + NODE.height / 2, to.x - 5, to.y + NODE.height / 2];
+  const bend = Math.max(12, (x2 - x1) / 2);
   return svg("path", { class: `edge${lit ? " is-lit" : ""}`, d: `M${x1} ${y1}C${x1 + bend} ${y1} ${x2 - bend} ${y2} ${x2} ${y2}`, "marker-end": "url(#lineage-arrow)" });
 }
 
@@ -72,17 +82,18 @@ function cut(text, length) {
   return text.length > length ? `${text.slice(0, length - 1)}…` : text;
 }
 
-function box(node, { x, y }, focus) {
+function box(node, { x, y }, width, focus) {
   const classes = `node${node.id === focus ? " is-focus" : ""}${node.tone === "bad" ? " is-bad" : ""}`;
   const made = svg(
     "a", { class: classes, href: node.href, "data-id": node.id, transform: `translate(${x} ${y})` },
-    svg("rect", { width: NODE.width, height: NODE.height, rx: 8 }),
+    svg("rect", { width, height: NODE.height, rx: 8 }),
     svg("text", { class: "kind", x: 12, y: 18 }),
     svg("text", { x: 12, y: 35 }),
     svg("title"),
   );
-  made.children[1].textContent = cut(node.kind, 28);
-  made.children[2].textContent = cut(node.title, 26);
+  const letters = Math.floor((width - 16) / LETTER) + 1;
+  made.children[1].textContent = cut(node.kind, letters + 2);
+  made.children[2].textContent = cut(node.title, letters);
   made.children[3].textContent = `${node.kind}: ${node.title}`;
   return made;
 }
@@ -108,14 +119,15 @@ export function start(root) {
   if (!nodes.length) return;
   const found = layers(nodes, edges);
   order(found, edges);
-  const { at, width, height } = place(found);
+  const boxes = measures(found.length, root.clientWidth);
+  const { at, width, height } = place(found, boxes);
   const arrow = svg("marker", { id: "lineage-arrow", viewBox: "0 0 8 8", refX: 5, refY: 4, markerWidth: 7, markerHeight: 7, orient: "auto-start-reverse" }, svg("path", { d: "M0 0 8 4 0 8z" }));
   const picture = svg("svg", { width, height, viewBox: `0 0 ${width} ${height}` }, svg("defs", {}, arrow));
-  picture.append(...edges.filter(([a, b]) => at.has(a) && at.has(b)).map(([a, b]) => edge(at.get(a), at.get(b), a === focus || b === focus)));
-  picture.append(...nodes.map((node) => box(node, at.get(node.id), focus)));
+  picture.append(...edges.filter(([a, b]) => at.has(a) && at.has(b)).map(([a, b]) => edge(at.get(a), at.get(b), boxes.width, a === focus || b === focus)));
+  picture.append(...nodes.map((node) => box(node, at.get(node.id), boxes.width, focus)));
   picture.addEventListener("keydown", (event) => walk(event, found));
   root.append(picture);
   const middle = at.get(focus);
-  const hidden = middle ? middle.x + NODE.width + NODE.gapX - root.clientWidth : 0;
+  const hidden = middle ? middle.x + boxes.width + boxes.gapX - root.clientWidth : 0;
   if (hidden > 0) root.scrollLeft = hidden;
 }
