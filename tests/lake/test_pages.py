@@ -149,7 +149,7 @@ def test_an_answer_is_kept_as_a_new_dataset(site, editor):
 def test_a_column_is_marked_as_personal_and_unmarked(site, editor):
     form = {"column": "name", "private": "true", "expected_version": version_of(site)}
     assert "hidden" in toast(editor.do("POST", f"{HOME}/classification", **form))
-    assert "n1" not in site.visitor("viewer").open(f"{HOME}/profile").text
+    assert ">n1<" not in site.visitor("viewer").open(f"{HOME}/profile").text
     form = {"column": "name", "private": "false", "expected_version": version_of(site)}
     assert "shown" in toast(editor.do("POST", f"{HOME}/classification", **form))
     assert ">n1<" in site.visitor("viewer").open(HOME).text
