@@ -5,9 +5,9 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 ARGS ?=
 
-.PHONY: help demo up test test-long check format generate lock wheel bench clean
+.PHONY: help demo up test test-long check format generate lock wheel bench bench-serving clean
 help:
-	@echo "make demo | up | test | test-long | check | format | generate | lock | wheel | bench"
+	@echo "make demo | up | test | test-long | check | format | generate | lock | wheel | bench | bench-serving"
 
 $(READY): requirements.lock pyproject.toml hatch_build.py src/aimass/web/assets/package-lock.json
 	@bash tools/set-up.sh "$(PYTHON)" "$(VENV)"
@@ -30,6 +30,9 @@ test-long: $(READY)
 
 bench: $(READY)
 	@$(BIN)/python -m benchmarks $(ARGS)
+
+bench-serving: $(READY)
+	@$(BIN)/python -m benchmarks.serving $(ARGS)
 
 format: $(READY)
 	@$(BIN)/ruff check --fix -q . ; $(BIN)/ruff format -q .

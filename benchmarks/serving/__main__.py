@@ -1,0 +1,163 @@
+"""Start every server on the same ONNX file, load them in turn, and write the report.
+
+While one is measured the others are held still (SIGSTOP), Ray Serve apart, whose processes miss each other: it is
+measured against AI Mass at the end, with nothing else running. Peers run with one worker and without keys, limits or
+records; AI Mass checks a key and a rate, counts, and writes a record of each request.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+import psutil
+
+from benchmarks.measure import ROOT, free_port, tree
+from benchmarks.serving.load import Server, script
+from benchmarks.serving.own import own
+from benchmarks.serving.peers import PEERS, Peer, tensors
+from benchmarks.serving.report import write
+
+CONNECTIONS = (1, 16, 64)
+_START_S = 120.0
+_APART = "Ray Serve"
+
+
+def main() -> int:
+    """Measure, and write what was seen; a peer that cannot be installed or started is named."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.serving")
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--seconds", type=int, default=2)
+    parser.add_argument("--only", action="append", help="name of a peer; all when absent")
+    wanted = parser.parse_args()
+    if shutil.which("wrk") is None:
+        sys.exit("wrk is missing: apt-get install wrk")
+    peers = [peer for peer in PEERS if not wanted.only or peer.name in wanted.only]
+    skipped = {peer.name: why for peer in peers if (why := peer.install()) is not None}
+    peers = [peer for peer in peers if peer.name not in skipped]
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        command = [sys.executable, "-m", "benchmarks.churn", str(folder)]
+        subprocess.run(command, check=True, cwd=ROOT, capture_output=True)
+        groups = [[p for p in peers if p.name != _APART], [p for p in peers if p.name == _APART]]
+        found = [_measured(folder, n, group, skipped, wanted) for n, group in enumerate(groups) if group]
+    write(found, skipped, CONNECTIONS, ROOT / "benchmarks" / "serving.md")
+    return 0
+
+
+def _measured(
+    folder: Path, number: int, peers: Sequence[Peer], skipped: dict[str, str], wanted: argparse.Namespace
+) -> list[Server]:
+    rows = _rows(folder)
+    with ExitStack() as stack:
+        package = folder / "lightgbm"
+        servers = [
+            stack.enter_context(
+                own(package, [tensors(r) for r in rows], _new(folder, f"own{number}{kind}"), isolated=bool(kind))
+            )
+            for kind in range(2)
+        ]
+        for peer in peers:
+            try:
+                servers.append(stack.enter_context(_peer(peer, folder, rows)))
+            except (RuntimeError, subprocess.SubprocessError) as reason:
+                skipped[peer.name] = str(reason)[:300]
+        try:
+            _take_turns(servers, wanted, hold=number == 0)
+        finally:
+            for one in servers:
+                one.stop(still=False)
+    return servers
+
+
+def _take_turns(servers: Sequence[Server], wanted: argparse.Namespace, *, hold: bool) -> None:
+    for one in servers:
+        one.load(16, 1)  # warm, and not counted
+        one.rounds.clear()
+        if hold:
+            one.stop(still=True)
+    for turn in range(wanted.rounds):
+        for connections in CONNECTIONS:
+            for one in servers:
+                one.stop(still=False)
+                one.load(connections, wanted.seconds)
+                if hold:
+                    one.stop(still=True)
+        print(f"round {turn + 1} of {wanted.rounds}", flush=True)
+    for one in servers:
+        one.weigh()
+
+
+@contextmanager
+def _peer(peer: Peer, folder: Path, rows: Sequence[dict[str, Any]]) -> Iterator[Server]:
+    place, port = _new(folder, peer.name.replace(" ", "-")), free_port()
+    bodies = [peer.body(row) for row in rows]
+    began = time.perf_counter()
+    process = peer.start(place, port)
+    try:
+        _until_it_answers(process, f"http://127.0.0.1:{port}{peer.path}", bodies[0], place / "log")
+        took = time.perf_counter() - began
+        program = script(place, bodies, peer.path)
+        yield Server(name=peer.name, port=port, pids=[process.pid], script=program, goal=peer.goal, start_s=took)
+    finally:
+        _end(process)
+
+
+def _until_it_answers(process: subprocess.Popen[bytes], url: str, body: Any, log: Path) -> None:
+    end, why = time.monotonic() + _START_S, "no answer"
+    while time.monotonic() < end and process.poll() is None:
+        request = urllib.request.Request(url, json.dumps(body).encode(), {"Content-Type": "application/json"})
+        try:
+            with urllib.request.urlopen(request, timeout=10) as answer:
+                answer.read()
+        except urllib.error.HTTPError as reason:
+            why = f"{reason.code}: {reason.read()[:200]!r}"
+        except OSError as reason:
+            why = str(reason)
+        else:
+            return
+        time.sleep(0.1)
+    raise RuntimeError(f"{why}; {log.read_text(errors='replace')[-300:]}")
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    """End a server with everything that it started."""
+    with suppress(psutil.NoSuchProcess):
+        for one in tree(process.pid):
+            with suppress(psutil.NoSuchProcess):
+                one.send_signal(signal.SIGCONT)
+    with suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGTERM)
+    with suppress(subprocess.TimeoutExpired):
+        process.wait(15)
+    with suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
+
+
+def _new(folder: Path, name: str) -> Path:
+    place = folder / name
+    place.mkdir()
+    return place
+
+
+def _rows(folder: Path) -> list[dict[str, Any]]:
+    requests = json.loads((folder / "requests.json").read_text())
+    return [{one["name"]: one["data"][0] for one in request["inputs"]} for request in requests]
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

@@ -1,0 +1,69 @@
+"""The report: what each server did, and how many times better AI Mass is, against the goal."""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from benchmarks.serving.load import Server
+
+_HALF = 2.0
+_WORDS = {True: "yes", False: "**no**"}
+
+
+def write(found: Sequence[Sequence[Server]], skipped: Mapping[str, str], at: Sequence[int], path: Path) -> None:
+    """Write Markdown, and the same as JSON beside it."""
+    machine = f"{os.cpu_count()} cores, Python {platform.python_version()}, load {os.getloadavg()[0]:.1f}"
+    count = len(found[0][0].rounds[at[0]])
+    lines = [
+        "# Serving, side by side",
+        "",
+        f"`make bench-serving` on {machine}; medians of {count} rounds in turn.",
+        "One worker each, the same ONNX file (LightGBM, 19 inputs), one row as JSON.",
+        "AI Mass checks a key and its rate, counts, and records each request; the peers do none of it. CPU is that of all processes of a",
+        "server. A goal at 1 connection is half of that at 16 and 64, and half for a worker of its own.",
+        "",
+    ]
+    data: dict[str, Any] = {"skipped": dict(skipped), "servers": [], "ratios": []}
+    for group in found:
+        lines += _servers(group, at, data) + _ratios(group, at, data)
+    lines += [f"- {name} could not be measured: {why}" for name, why in skipped.items()]
+    path.write_text("\n".join(lines).rstrip() + "\n")
+    path.with_suffix(".json").write_text(json.dumps(data, indent=2) + "\n")
+
+
+def _servers(group: Sequence[Server], at: Sequence[int], data: dict[str, Any]) -> list[str]:
+    heads = [f"c={n}: CPU/request, requests/s, p50" for n in at]
+    lines = ["| server | " + " | ".join(heads) + " | memory | start |", "|" + " --- |" * (len(at) + 3)]
+    for one in group:
+        cells = [
+            f"{one.median(n, 'cpu_us'):.0f} µs, {one.median(n, 'per_s'):,.0f}, {one.median(n, 'p50_us'):,.0f} µs"
+            for n in at
+        ]
+        lines.append(f"| {one.name} | " + " | ".join(cells) + f" | {one.memory:.0f} MB | {one.start_s:.1f} s |")
+        figures = {str(n): {w: one.median(n, w) for w in ("cpu_us", "per_s", "p50_us")} for n in at}
+        data["servers"].append({"name": one.name, "at": figures, "memory_mb": one.memory, "start_s": one.start_s})
+    return [*lines, ""]
+
+
+def _ratios(group: Sequence[Server], at: Sequence[int], data: dict[str, Any]) -> list[str]:
+    lines = ["| against | where | connections | CPU/request | requests/s | goal | met |", "|" + " --- |" * 7]
+    own = [(one, factor) for one, factor in zip(group[:2], (1.0, _HALF), strict=True)]
+    for peer in group[2:]:
+        for one, factor in own:
+            for n in at:
+                goal = (peer.goal or 0.0) / factor / (_HALF if n == 1 else 1.0)
+                cpu, rate = peer.ratio(one, n, "cpu_us"), one.ratio(peer, n, "per_s")
+                where = "inline" if factor == 1.0 else "isolated"
+                is_met = min(cpu, rate) >= goal
+                lines.append(
+                    f"| {peer.name} | {where} | {n} | {cpu:.1f} x | {rate:.1f} x | {goal:g} x | {_WORDS[is_met]} |"
+                )
+                data["ratios"].append(
+                    {"peer": peer.name, "where": where, "connections": n, "cpu": cpu, "rate": rate, "goal": goal}
+                )
+    return [*lines, ""]
