@@ -90,3 +90,10 @@ def test_no_bytes_break_a_reader(tmp_path_factory: pytest.TempPathFactory, text:
     path = tmp_path_factory.mktemp("ledger") / "erasures.ndjson"
     path.write_bytes(text)
     assert list(read_ledger(path)) == []
+
+
+def test_a_line_of_a_newer_version_is_not_passed_over(tmp_path: Path) -> None:
+    path = tmp_path / "erasures.ndjson"
+    path.write_text('{"format": 2, "id": "01A"}\n')
+    with pytest.raises(Failed, match="format 2"):
+        list(read_ledger(path))

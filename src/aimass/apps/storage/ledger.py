@@ -99,14 +99,28 @@ class Ledger:
 
 
 def read_ledger(path: Path) -> Iterator[Asked]:
-    """Yield the erasures of a file."""
+    """Yield the erasures of a file; a line that a crash cut off is passed over.
+
+    Raises
+    ------
+    Failed
+        A newer version wrote a line: passing it over would let somebody come back.
+    """
     for line in path.read_bytes().splitlines() if path.exists() else ():
         try:
             told = orjson.loads(line)
         except ValueError:
             continue
-        if isinstance(told, dict) and told.get("format") == _FORMAT:
-            yield _asked(told)
+        if not isinstance(told, dict) or "format" not in told:
+            continue
+        if told["format"] != _FORMAT:
+            raise Failed(
+                f"the list of erasures {path.name!r} has a line of format {told['format']!r}",
+                value=told["format"],
+                allowed=_FORMAT,
+                hint="use the version that wrote it",
+            )
+        yield _asked(told)
 
 
 def find_ledger(place: Path, name: str) -> Path:
