@@ -101,6 +101,7 @@ def test_charts_are_drawn_again_when_their_part_fetches_itself(
     browser: Browser, address: str, cookies: dict[str, str]
 ) -> None:
     with new_page(browser, cookies=cookies, url=address) as page:
+        page.set_viewport_size({"width": 1360, "height": 2400})  # a chart is drawn once it comes into view
         page.goto(address + SERVICE)
         settle(page)
         expect(page.locator("#charts canvas").first).to_be_visible()
