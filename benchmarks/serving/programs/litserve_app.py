@@ -17,7 +17,7 @@ class Churn(litserve.LitAPI):
         del device
         self.model = Session()
 
-    def decode_request(self, request: dict[str, Any]) -> dict[str, Any]:
+    def decode_request(self, request):  # LitServe reads a type here as the name of a query parameter
         """Take the row out."""
         return request["row"]
 
