@@ -29,6 +29,7 @@ def unpack(file: IO[bytes], folder: Path, *, max_bytes: int = MAX_BYTES) -> Path
             for entry in entries:
                 left = _extract(archive, entry, folder / check_path(entry.filename.removeprefix(top)), left)
     except (BadZipFile, EOFError, NotImplementedError, RuntimeError, ValueError) as reason:
+        # zipfile tells a compression that it does not know by NotImplementedError, a password by RuntimeError
         raise BrokenPackage(
             f"the upload is no readable ZIP file: {reason}",
             field="body",

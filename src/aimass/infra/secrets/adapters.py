@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from abc import ABC, abstractmethod
 from base64 import b64decode, b64encode
 from binascii import Error as BadBase64
 from pathlib import Path
@@ -15,11 +16,12 @@ from aimass.infra.secrets.settings import SecretsSettings
 from aimass.kernel.errors import Conflict, Failed, Invalid
 
 
-class _Enveloped:
+class _Enveloped(ABC):
     """What both adapters share: the envelope, over a ring that the adapter provides."""
 
+    @abstractmethod
     def _ring(self) -> KeyRing:
-        raise NotImplementedError
+        """Return the master keys as they are now."""
 
     def seal(self, plain: bytes, *, about: str) -> bytes:
         """Return the sealed value."""
