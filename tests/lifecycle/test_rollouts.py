@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +12,7 @@ from sqlalchemy import select
 from aimass.infra.database import Database, events_log
 from aimass.kernel.errors import Conflict, Forbidden, Invalid, NotFound
 from aimass.kernel.principal import SYSTEM
+from aimass.lifecycle import Lifecycle
 from aimass.lifecycle.canary import Evidence, Score
 from aimass.lifecycle.jobs import attention
 from aimass.lifecycle.rollouts import ListRollouts, Look, NameRollout, Rollout, StartRollout, check_steps, judge
@@ -231,3 +232,66 @@ def test_quality_that_is_clearly_lower_takes_a_version_out(rolling: Rolling) -> 
     swapped = Evidence(canary=good, main=good, canary_score=scores[1], main_score=scores[0])
     assert judge(Look(evidence=swapped, lasted_s=1), found).decision == "wait"
     assert judge(Look(evidence=swapped, lasted_s=61), found).decision == "promote"
+
+
+class Killed(BaseException):
+    """The process ends here."""
+
+
+def killed_in(monkeypatch: pytest.MonkeyPatch, method: str, *, after: bool, deed: Callable[[], Any]) -> None:
+    """Do something, and let the process end before or after one of its steps."""
+    real = getattr(Lifecycle, method)
+
+    def dying(*args: Any, **more: Any) -> None:
+        if after:
+            real(*args, **more)
+        raise Killed
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Lifecycle, method, dying)
+        with pytest.raises(Killed):
+            deed()
+
+
+def test_a_kill_before_the_version_is_deployed_is_made_good(rolling: Rolling, monkeypatch: pytest.MonkeyPatch) -> None:
+    killed_in(monkeypatch, "bring", after=False, deed=lambda: rolling.start(key="once"))
+    started = rolling.start(key="once")
+    assert started.state == "DEPLOYING"
+    rolling.turn()
+    rolling.turn()
+    assert (rolling.get(started).state, rolling.weights()) == ("RUNNING", {"champion": 99, "canary": 1})
+
+
+@pytest.mark.parametrize(("method", "after"), [("share", False), ("share", True)])
+def test_a_kill_between_a_step_and_its_share_is_made_good(
+    rolling: Rolling, monkeypatch: pytest.MonkeyPatch, method: str, after: bool
+) -> None:
+    started = rolling.start()
+    rolling.turn()
+    killed_in(monkeypatch, method, after=after, deed=lambda: go_well(rolling))
+    rolling.turn()
+    found = rolling.get(started)
+    assert (found.state, found.step, rolling.weights()) == ("RUNNING", 1, {"champion": 95, "canary": 5})
+    assert [line.what for line in found.history] == ["started", "stepped", "stepped"]
+
+
+@pytest.mark.parametrize(("errors", "state", "served"), [(0, "PROMOTED", 2), (20, "ROLLED_BACK", 1)])
+def test_a_kill_before_the_end_is_written_down_is_made_good(
+    rolling: Rolling, monkeypatch: pytest.MonkeyPatch, errors: int, state: str, served: int
+) -> None:
+    started = rolling.start(steps=[10])
+    rolling.turn()
+    rolling.pass_(70)
+    rolling.traffic("champion", 400)
+    rolling.traffic("canary", 40, errors=errors)
+    killed_in(monkeypatch, "settle", after=False, deed=rolling.turn)
+    rolling.turn()
+    rolling.turn()
+    assert rolling.get(started).state == state
+    assert (rolling.weights(), rolling.deployment("champion").served_version) == ({"champion": 100}, served)
+
+
+def test_a_version_that_may_not_be_deployed_leaves_no_rollout_open(rolling: Rolling) -> None:
+    with pytest.raises(NotFound):
+        rolling.start(model_version=99)
+    assert rolling.start(model_version=2).state == "DEPLOYING"

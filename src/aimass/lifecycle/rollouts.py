@@ -17,6 +17,8 @@ from aimass.lifecycle.canary import Evidence, Limits, Verdict, decide_canary, fa
 RolloutState = Literal["DEPLOYING", "RUNNING", "PAUSED", "PROMOTED", "ROLLED_BACK", "FAILED"]
 OPEN: tuple[RolloutState, ...] = ("DEPLOYING", "RUNNING", "PAUSED")
 Happening = Literal["started", "stepped", "paused", "resumed", "promoted", "rolled_back", "failed"]
+Deed = Literal["step", "promote", "roll back"]
+DECIDED = "decided"  # among the facts of a rollout: what is being done, so that a crash in between does not lose it
 WHOLE = 100
 DAY_S = 86_400
 _Z = 1.959963984540054

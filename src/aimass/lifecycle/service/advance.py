@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -13,7 +14,7 @@ from aimass.kernel.errors import AimassError, NotFound, Stale
 from aimass.kernel.principal import SYSTEM, policy
 from aimass.kernel.registry import Registry
 from aimass.lifecycle.canary import Evidence, Score
-from aimass.lifecycle.rollouts import Look, Rollout, judge
+from aimass.lifecycle.rollouts import DECIDED, Look, Rollout, judge
 from aimass.lifecycle.service.pipelines import Lifecycle
 from aimass.lifecycle.service.rollouts import main_of
 from aimass.monitoring import GetEndpointMetrics, GetQuality, Monitoring, Traffic
@@ -35,25 +36,40 @@ class Advancer:
     def run_once(self) -> int:
         """Look at every open rollout; return how many changed."""
         lifecycle = self.registry.get(Lifecycle)
-        return sum(self._try(lifecycle, one) for one in lifecycle.open_rollouts() if one.state != "PAUSED")
+        return sum(self._try(lifecycle, one) for one in lifecycle.open_rollouts() if _is_moving(one))
 
     def _try(self, lifecycle: Lifecycle, found: Rollout) -> bool:
         """Look at one; its fault holds up no other, and somebody who changed it meanwhile wins."""
         try:
+            if DECIDED in found.verdict_facts:
+                return self._go_on(lifecycle, found)
             return self._deploying(lifecycle, found) if found.state == "DEPLOYING" else self._running(lifecycle, found)
         except Stale:
             return True
         except NotFound as reason:
-            lifecycle.settle(_WHO, found, "FAILED", "failed", reason.message)
+            with suppress(Stale):  # then the next look finds it as it is now
+                lifecycle.settle(_WHO, found, "FAILED", "failed", reason.message)
             return True
         except AimassError as reason:
             _log.warning("a rollout could not be looked at", rollout=found.id, error=reason.message)
             return False
 
+    def _go_on(self, lifecycle: Lifecycle, found: Rollout) -> bool:
+        """Go on with what was decided before a crash."""
+        if found.verdict_facts[DECIDED] == "step":
+            facts = {name: value for name, value in found.verdict_facts.items() if name != DECIDED}
+            self._step(lifecycle, found, found.step + 1, found.verdict, **facts)
+        else:
+            lifecycle.end(_WHO, found)
+        return True
+
     def _deploying(self, lifecycle: Lifecycle, found: Rollout) -> bool:
         """Wait until the version answers, then give it its first share."""
         shown = lifecycle.shown(found.workspace, found.endpoint)
         canary = canary_of(shown, found)
+        if _is_older(canary, found):
+            lifecycle.bring(found)  # a crash came between the rollout and its deployment
+            return True
         waited = (self._now() - found.created_at).total_seconds()
         if canary is not None and canary.state == "READY" and canary.served_version == found.model_version:
             self._step(lifecycle, found, 0, "it is loaded by every gateway worker")
@@ -84,7 +100,7 @@ class Advancer:
         facts = {**verdict.facts, "baseline": baseline} if baseline else dict(verdict.facts)
         if verdict.decision == "roll back":
             noted = lifecycle.put(SYSTEM, found, None, "", verdict_facts=facts)
-            lifecycle.roll_back_now(_WHO, noted, verdict.reason)
+            lifecycle.carry_out(_WHO, noted, "roll back", verdict.reason)
         elif verdict.decision == "promote":
             self._on(lifecycle, found, verdict.reason, facts)
         elif lasted > max(found.patience_s, found.bake_s):
@@ -97,10 +113,12 @@ class Advancer:
     def _on(self, lifecycle: Lifecycle, found: Rollout, reason: str, facts: dict[str, Any]) -> None:
         """Go on to the next step, or promote after the last."""
         if found.step + 1 < len(found.steps):
-            self._step(lifecycle, found, found.step + 1, reason, **facts)
+            decided = {**facts, DECIDED: "step"}
+            noted = lifecycle.put(SYSTEM, found, None, "", verdict_facts=decided, verdict=reason)
+            self._step(lifecycle, noted, found.step + 1, reason, **facts)
         else:
             noted = lifecycle.put(SYSTEM, found, None, "", verdict_facts=facts, fraction=1.0)
-            lifecycle.promote_now(_WHO, noted, reason)
+            lifecycle.carry_out(_WHO, noted, "promote", reason)
 
     def _tell(self, lifecycle: Lifecycle, found: Rollout, fraction: float, reason: str, facts: dict[str, Any]) -> bool:
         """Write how far a step is, where that changed."""
@@ -152,6 +170,17 @@ class Advancer:
 
     def _now(self) -> datetime:
         return self.registry.get(Database).clock.now()
+
+
+def _is_older(canary: Deployment | None, found: Rollout) -> bool:
+    """Tell whether what stands there is not yet what the rollout brings."""
+    if canary is None or (canary.model, canary.target_version) != (found.model, found.model_version):
+        return True
+    return canary.state == "STOPPED" and canary.changed_at < found.created_at
+
+
+def _is_moving(found: Rollout) -> bool:
+    return found.state != "PAUSED" or DECIDED in found.verdict_facts
 
 
 def _of(found: list[Traffic], revision: str) -> Traffic:

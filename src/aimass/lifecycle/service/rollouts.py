@@ -10,14 +10,16 @@ from sqlalchemy import insert
 from aimass.infra.database import Change, Database
 from aimass.infra.live import LiveHub
 from aimass.kernel.clock import instant
-from aimass.kernel.errors import Conflict, Invalid, NotFound, Stale
+from aimass.kernel.errors import AimassError, Conflict, Invalid, NotFound, Stale
 from aimass.kernel.ids import new_id
 from aimass.kernel.pages import Page, page_of
 from aimass.kernel.principal import SYSTEM, Principal
 from aimass.kernel.registry import Registry
 from aimass.kernel.usecase import use_case
 from aimass.lifecycle.rollouts import (
+    DECIDED,
     OPEN,
+    Deed,
     Happening,
     ListRollouts,
     NameRollout,
@@ -72,23 +74,32 @@ class Rollouts:
                 f"{model!r} version {number} is what {main.name!r} runs", field="model_version", value=number
             )
         id_ = self._begin_rollout(who, command, (model, number), steps, command.promote_alias or main.alias)
-        self._deploy_beside(main, (model, number), command.reason or f"rollout {id_}")
-        return self._rollout(command.workspace, id_)
+        started = self._rollout(command.workspace, id_)
+        try:
+            self.bring(started)
+        except AimassError as refusal:
+            self.settle(who, started, "FAILED", "failed", refusal.message)
+            raise
+        return started
 
-    def _deploy_beside(self, main: Deployment, what: tuple[str, int], reason: str) -> None:
-        """Deploy a version the way the main deployment is: one that runs otherwise could not be compared with it."""
+    def bring(self, found: Rollout) -> None:
+        """Deploy the version the way the main deployment is: one that runs otherwise could not be compared with it.
+
+        The same again changes nothing.
+        """
+        main = main_of(self.shown(found.workspace, found.endpoint))
         wish = Deploy(
-            workspace=main.workspace,
-            endpoint=main.endpoint,
-            model=what[0],
-            model_version=what[1],
-            name=CANARY,
+            workspace=found.workspace,
+            endpoint=found.endpoint,
+            model=found.model,
+            model_version=found.model_version,
+            name=found.deployment,
             weight=0,
             placement=main.placement,
             resources=main.resources,
             execution=main.options.execution,
             max_rows=main.options.max_rows or 0,
-            reason=reason,
+            reason=found.reason or f"rollout {found.id}",
         )
         self._registry.get(Serving).deploy(SYSTEM, wish)
 
@@ -161,31 +172,39 @@ class Rollouts:
     def promote_rollout(self, who: Principal, command: NameRollout) -> Rollout:
         """Make the version the main deployment now, whatever its steps say."""
         found = self._may(who, command, ("RUNNING", "PAUSED"))
-        return self.promote_now(who, found, command.reason or f"promoted by {who.name}")
+        return self.carry_out(who, found, "promote", command.reason or f"promoted by {who.name}")
 
     @use_case(f"POST {_PATH}/{{rollout}}/rollback", permission="lifecycle.use", cli="rollouts rollback")
     def roll_back_rollout(self, who: Principal, command: NameRollout) -> Rollout:
         """Take the version out now; the main deployment gets all traffic."""
         found = self._may(who, command, OPEN)
-        return self.roll_back_now(who, found, command.reason or f"rolled back by {who.name}")
+        return self.carry_out(who, found, "roll back", command.reason or f"rolled back by {who.name}")
 
     # -- steps that people and the loop share
 
-    def promote_now(self, who: Principal, found: Rollout, reason: str) -> Rollout:
-        """Promote the version and write it down; what was done before a crash is found done."""
-        serving, place = self._registry.get(Serving), {"workspace": found.workspace, "endpoint": found.endpoint}
-        serving.promote(SYSTEM, Promote(**place, deployment=found.deployment, reason=reason))
+    def carry_out(self, who: Principal, found: Rollout, deed: Deed, reason: str) -> Rollout:
+        """Note what was decided, then end the rollout so; after a crash in between the loop goes on from the note."""
+        facts = {**found.verdict_facts, DECIDED: deed}
+        noted = self.put(SYSTEM, found, None, "", verdict_facts=facts, verdict=reason)
+        try:
+            return self.end(who, noted)
+        except Stale:
+            raise
+        except AimassError as refusal:
+            self.put(SYSTEM, noted, None, "", verdict_facts=found.verdict_facts, verdict=refusal.message)
+            raise
+
+    def end(self, who: Principal, found: Rollout) -> Rollout:
+        """Promote the version or take it out, as was decided; what was done before a crash is found done."""
+        serving, reason = self._registry.get(Serving), found.verdict
+        place = {"workspace": found.workspace, "endpoint": found.endpoint, "deployment": found.deployment}
+        if found.verdict_facts[DECIDED] == "roll back":
+            serving.roll_back(SYSTEM, RollBack(**place, reason=reason))
+            return self.settle(who, found, "ROLLED_BACK", "rolled_back", reason)
+        serving.promote(SYSTEM, Promote(**place, reason=reason))
         if found.promote_alias:
             self._move_alias(found)
         return self.settle(who, found, "PROMOTED", "promoted", reason)
-
-    def roll_back_now(self, who: Principal, found: Rollout, reason: str) -> Rollout:
-        """Take the version out and write it down."""
-        command = RollBack(
-            workspace=found.workspace, endpoint=found.endpoint, deployment=found.deployment, reason=reason
-        )
-        self._registry.get(Serving).roll_back(SYSTEM, command)
-        return self.settle(who, found, "ROLLED_BACK", "rolled_back", reason)
 
     def settle(self, who: Principal, found: Rollout, state: str, what: Happening, reason: str) -> Rollout:
         """End a rollout."""
