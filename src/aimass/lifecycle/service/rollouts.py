@@ -197,7 +197,8 @@ class Rollouts:
     def end(self, who: Principal, found: Rollout) -> Rollout:
         """Promote the version or take it out, as was decided; what was done before a crash is found done."""
         serving, reason = self._registry.get(Serving), found.verdict
-        place = {"workspace": found.workspace, "endpoint": found.endpoint, "deployment": found.deployment}
+        place: dict[str, Any] = {"workspace": found.workspace, "endpoint": found.endpoint}
+        place["deployment"] = found.deployment
         if found.verdict_facts[DECIDED] == "roll back":
             serving.roll_back(SYSTEM, RollBack(**place, reason=reason))
             return self.settle(who, found, "ROLLED_BACK", "rolled_back", reason)
