@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from aimass.gateway.plane.rates import shared_rates
 from tests.fixtures.gateway import SLOW, Answer, oip, read_answer, request, snapshot, wait_for
 from tests.gateway.test_drain import Gateways, is_up, pid_of, supervised
 
@@ -111,3 +112,12 @@ def test_a_snapshot_and_a_restart_leave_a_shared_rate_as_it_is(pair: Gateways) -
     assert asked(pair, "GET", "/v2/health/ready").status == 200
     assert snapshot(1)["version"] == 1
     assert (data / "gateway" / "rates").stat().st_mode & 0o077 == 0
+
+
+def test_a_file_of_rates_that_cannot_be_made_leaves_each_worker_its_own(tmp_path: Path) -> None:
+    (tmp_path / "rates").mkdir()
+    assert shared_rates(tmp_path / "rates") is None
+    found = shared_rates(tmp_path / "other")
+    assert found is not None
+    assert (tmp_path / "other").stat().st_blocks * 512 >= 1 << 20
+    found.close()

@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import fcntl
+import logging
 import mmap
+import os
 from pathlib import Path
+
+_LOG = logging.getLogger(__name__)
 
 _SLOTS = 1 << 16
 _NEAR = 64
@@ -23,8 +27,8 @@ class Rates:
         self._file = path.open("a+b")
         path.chmod(0o600)
         fcntl.flock(self._file, fcntl.LOCK_EX)
-        if path.stat().st_size != _SLOTS * _BYTES:
-            self._file.truncate(_SLOTS * _BYTES)
+        # every block now: a hole that finds no room on a full disk would end the worker at a later write (SIGBUS)
+        os.posix_fallocate(self._file.fileno(), 0, _SLOTS * _BYTES)
         fcntl.flock(self._file, fcntl.LOCK_UN)
         self._map = mmap.mmap(self._file.fileno(), _SLOTS * _BYTES)
         self._marks = memoryview(self._map).cast("Q")
@@ -54,6 +58,15 @@ class Rates:
     def close(self) -> None:
         """Let the file go; buckets that are still there keep what they see."""
         self._file.close()
+
+
+def shared_rates(path: Path) -> Rates | None:
+    """Return the rates that the workers of a port share; None where their file cannot be made, and each keeps its own."""
+    try:
+        return Rates(path)
+    except OSError as reason:
+        _LOG.error("the workers cannot share the rates of keys, each counts for itself: %s", reason)
+        return None
 
 
 class SharedBucket:

@@ -16,7 +16,7 @@ import orjson
 from aimass.gateway.plane.auth import read_keys
 from aimass.gateway.plane.holds import FILE, read_holds, without_held
 from aimass.gateway.plane.moments import wall
-from aimass.gateway.plane.rates import Rates
+from aimass.gateway.plane.rates import shared_rates
 from aimass.gateway.plane.snapshot import (
     Builder,
     Endpoint,
@@ -56,7 +56,7 @@ class Watcher:
         self._error: str | None = None
         self.port = 0
         self.grpc_port = 0
-        self._rates = Rates(folder / "rates") if worker.settings.workers > 1 else None
+        self._rates = shared_rates(folder / "rates") if worker.settings.workers > 1 else None
         self._waiting: dict[Identity, Model] = {}
 
     async def run(self) -> None:
