@@ -40,7 +40,7 @@ from aimass.infra.secrets import Secrets
 from aimass.infra.series import count
 from aimass.kernel.capability import Capabilities, load
 from aimass.kernel.erasing import Erased, Person
-from aimass.kernel.errors import AimassError, Conflict, Failed, Unavailable
+from aimass.kernel.errors import AimassError, Conflict, Failed
 from aimass.kernel.ids import new_id
 from aimass.kernel.layout import DataDir
 from aimass.kernel.pages import Page, page_of
@@ -134,7 +134,10 @@ class Erasures:
         """Return how many erasures are kept, and what is wrong: the ledger lacks one, its values cannot be read, or a room fails."""
         with self._database.read() as conn:
             known, under_way = known_erasures(conn), due_erasures(conn, None)
-        kept = {asked.id: asked for asked in self._ledger.entries()}
+        try:
+            kept = {asked.id: asked for asked in self._ledger.entries()}
+        except Failed as reason:
+            return 0, [reason.message]
         faults = [f"{self._layout.erasures.name} lacks erasure {id_}" for id_ in sorted(known.keys() - kept.keys())]
         for asked in kept.values():
             try:
@@ -149,7 +152,7 @@ class Erasures:
         """Take up what the ledger has and the database does not, then carry out what is due; return how many."""
         try:
             self.take_up()
-        except (Unavailable, OSError) as reason:
+        except (AimassError, OSError) as reason:  # what the database has is carried out all the same
             _log.error("the ledger of erasures is out of reach", reason=str(reason))
         with self._database.read() as conn:
             due = due_erasures(conn, self._database.clock.now())
