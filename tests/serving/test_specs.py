@@ -10,6 +10,8 @@ from aimass.infra.search import Search
 from aimass.kernel.errors import Forbidden, Invalid
 from aimass.kernel.principal import Principal
 from aimass.serving import DeleteEndpoint
+from aimass.serving.domain.placing import Options
+from aimass.serving.domain.things import Resources
 from aimass.serving.jobs import index
 from aimass.serving.specs import ENDPOINT
 from tests.fixtures.rooms import person
@@ -42,14 +44,14 @@ def test_applying_twice_changes_nothing_the_second_time(stage: Stage) -> None:
 
 def test_how_a_deployment_runs_is_written_applied_and_taken_back(stage: Stage) -> None:
     part = {"name": "champion", "model": "churn", "model_version": 1, "placement": "auto"}
-    how = {"execution": "batched", "max_rows": 16, "resources": {"threads": 2}}
+    how = {"execution": "batched", "max_rows": 16, "isolation": "process", "network": True, "resources": {"threads": 2}}
     wanted = {**WANTED, "deployments": [{**part, **how}], "traffic": {"weights": {"champion": 100}}}
     apply(stage, wanted)
     exported = next(d for d in ENDPOINT.export(stage.rooms.registry, ANN, "demo") if d["name"] == "leavers")
     assert exported["deployments"] == wanted["deployments"]
     apply(stage, {**wanted, "deployments": [part]})
     (one,) = stage.endpoint("leavers").deployments
-    assert (one.options.execution, one.options.max_rows, one.resources.threads) == ("auto", None, 1)
+    assert (one.options, one.resources) == (Options(), Resources())
     with pytest.raises(Invalid, match="resources has no field 'cpu'"):
         apply(stage, {**wanted, "deployments": [{**part, "resources": {"cpu": 1}}]})
 

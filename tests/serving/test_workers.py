@@ -87,7 +87,7 @@ def test_a_worker_without_a_plan_measures_its_model_and_waits_for_one(pool: Work
 
 
 def test_a_package_without_samples_is_not_measured_and_says_so(pool: WorkerPool, tmp_path: Path) -> None:
-    pool.want([wish(moody(tmp_path / "p"), module=MOODY, lanes=None, replica=-1)])
+    pool.want([wish(moody(tmp_path / "p"), module=MOODY, isolation="process", lanes=None, replica=-1)])
     wait_for(lambda: pool.tick() or pool.facts()["r1--1"].calibration, within=60)
     calibration = pool.facts()["r1--1"].calibration
     assert calibration is not None

@@ -9,6 +9,7 @@ from typing import Any
 from pydantic import TypeAdapter, ValidationError
 
 from aimass.cluster import Job
+from aimass.infra.compute import Sandbox, find_sandbox
 from aimass.infra.search import Document, Search
 from aimass.kernel.errors import Invalid, NotFound
 from aimass.kernel.events import Event
@@ -99,11 +100,29 @@ def index(registry: Registry, event: Event) -> None:
 
 
 def doctor(registry: Registry) -> list[Finding]:
-    """Look for deployments that cannot start."""
+    """Look for deployments that cannot start, and say how models that run code are kept."""
     troubled = registry.get(Serving).troubled(SYSTEM)
     faults = [f"{place}/{one.endpoint} {one.name}: {one.reason}" for place, one in troubled if one.state == "FAILED"]
     hint = "look at its page, or roll back: aimass services rollback"
-    return [finding_of("services", "every deployment runs or is stopped", faults, hint)]
+    return [
+        finding_of("services", "every deployment runs or is stopped", faults, hint),
+        isolation(find_sandbox(), is_required=registry.get(Serving).needs_sandbox),
+    ]
+
+
+def isolation(found: Sandbox, *, is_required: bool) -> Finding:
+    """Say how models that run code are kept on this machine.
+
+    Examples
+    --------
+    >>> isolation(Sandbox(is_there=False, reason="bubblewrap is not installed"), is_required=False).detail
+    'process only, because bubblewrap is not installed: models that run code can read what the platform can read'
+    """
+    detail = "models that run code are kept in a sandbox (bubblewrap)"
+    if not found.is_there:
+        detail = f"process only, because {found.reason}: models that run code can read what the platform can read"
+    hint = "install bubblewrap (apt-get install bubblewrap) and allow user namespaces"
+    return Finding(name="isolation", is_good=found.is_there or not is_required, detail=detail, hint=hint)
 
 
 def attention(registry: Registry, who: Principal, workspace: str = ANYWHERE) -> list[dict[str, Any]]:

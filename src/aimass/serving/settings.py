@@ -22,6 +22,10 @@ class ServingSettings(BaseSettings):
         Field(description="Whether control keeps the isolated workers itself, or the supervisor"),
     ] = "own"
     spares: Annotated[int, Field(ge=0, le=4, description="Warm processes of each kind that wait to replace one")] = 1
+    sandbox: Annotated[
+        Literal["auto", "require"],
+        Field(description="Whether workers of their own run in a sandbox where there is one, or never without it"),
+    ] = "auto"
     quiet_s: Annotated[float, Field(gt=0, description="Time without a report after which a gateway is gone")] = 5.0
     look_s: Annotated[float, Field(gt=0, description="Everything is looked at this often in any case")] = 2.0
     public_url: Annotated[str, Field(description="Address shown to callers; the platform's own when empty")] = ""

@@ -118,6 +118,8 @@ class ServingCalls(Calls):
         resources: Resources | None = None,
         execution: Literal["auto", "inline", "threads", "batched"] | None = None,
         max_rows: int | None = None,
+        isolation: Literal["auto", "sandbox", "process"] | None = None,
+        network: bool | None = None,
         reason: str | None = None,
     ) -> Endpoint:
         """Deploy a model on an endpoint; the same again changes nothing."""
@@ -135,6 +137,8 @@ class ServingCalls(Calls):
                 "resources": resources,
                 "execution": execution,
                 "max_rows": max_rows,
+                "isolation": isolation,
+                "network": network,
                 "reason": reason,
             },
             Endpoint,
@@ -545,6 +549,8 @@ class AsyncServingCalls(AsyncCalls):
         resources: Resources | None = None,
         execution: Literal["auto", "inline", "threads", "batched"] | None = None,
         max_rows: int | None = None,
+        isolation: Literal["auto", "sandbox", "process"] | None = None,
+        network: bool | None = None,
         reason: str | None = None,
     ) -> Endpoint:
         """Deploy a model on an endpoint; the same again changes nothing."""
@@ -562,6 +568,8 @@ class AsyncServingCalls(AsyncCalls):
                 "resources": resources,
                 "execution": execution,
                 "max_rows": max_rows,
+                "isolation": isolation,
+                "network": network,
                 "reason": reason,
             },
             Endpoint,

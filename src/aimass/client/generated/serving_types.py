@@ -128,6 +128,8 @@ class Options:
 
     execution: Literal["auto", "inline", "threads", "batched"] = "auto"
     max_rows: int | None = None
+    isolation: Literal["auto", "sandbox", "process"] = "auto"
+    network: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -210,6 +212,8 @@ class ReplicaStatus:
     restarts: int
     memory_bytes: int
     reason: str
+    isolation: Literal["sandbox", "process"] | None
+    isolation_reason: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
         LogLine,
     )
     from aimass.infra.compute.process import ProcessCompute
+    from aimass.infra.compute.sandbox import Room, Sandbox, find_sandbox, need_sandbox, sandboxed
     from aimass.infra.compute.settings import child_environment
     from aimass.infra.compute.warm import WarmChild
 
@@ -38,8 +39,13 @@ __getattr__, __dir__ = door(
         "KeptFiles": "aimass.infra.compute.port",
         "LogLine": "aimass.infra.compute.port",
         "ProcessCompute": "aimass.infra.compute.process",
+        "Room": "aimass.infra.compute.sandbox",
+        "Sandbox": "aimass.infra.compute.sandbox",
         "WarmChild": "aimass.infra.compute.warm",
         "child_environment": "aimass.infra.compute.settings",
+        "find_sandbox": "aimass.infra.compute.sandbox",
+        "need_sandbox": "aimass.infra.compute.sandbox",
+        "sandboxed": "aimass.infra.compute.sandbox",
     },
 )
 __all__ = [
@@ -55,6 +61,11 @@ __all__ = [
     "KeptFiles",
     "LogLine",
     "ProcessCompute",
+    "Room",
+    "Sandbox",
     "WarmChild",
     "child_environment",
+    "find_sandbox",
+    "need_sandbox",
+    "sandboxed",
 ]

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from aimass.infra.compute import Room, child_environment, find_sandbox, sandboxed
 from aimass.kernel.errors import AimassError
 from aimass.models.errors import BrokenPackage
 from aimass.models.package import SAMPLES, Package, read_package, verify_package
@@ -79,9 +80,9 @@ def _format(package: Package, origin: str) -> str:
 
 
 def _inference(folder: Path, seconds: float) -> list[dict[str, Any]]:
-    command = [sys.executable, "-m", "aimass.models.children.smoke", str(folder)]
+    command, variables = _smoke(folder)
     try:
-        done = subprocess.run(command, capture_output=True, timeout=seconds, check=False)
+        done = subprocess.run(command, env=variables, capture_output=True, timeout=seconds, check=False)
     except subprocess.TimeoutExpired:
         return [{"name": "smoke", "passed": False, "evidence": f"no answer within {seconds:g} s"}]
     if done.returncode != 0:
@@ -92,3 +93,11 @@ def _inference(folder: Path, seconds: float) -> list[dict[str, Any]]:
         {"name": "smoke", "passed": True, "evidence": f"one row answered in {found['row_us']} us"},
         {"name": "parity", "passed": found["parity"]["passed"], "evidence": found["parity"]["evidence"]},
     ]
+
+
+def _smoke(folder: Path) -> tuple[list[str], dict[str, str]]:
+    """Return command line and environment of the trial, in a sandbox where there is one."""
+    command, variables = [sys.executable, "-m", "aimass.models.children.smoke"], child_environment()
+    if not find_sandbox().is_there:
+        return [*command, str(folder)], variables
+    return sandboxed([*command, "/package"], Room(read={"/package": folder}), variables), variables

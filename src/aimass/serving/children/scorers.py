@@ -21,6 +21,7 @@ from aimass.kernel.errors import Failed, Unavailable
 from aimass.models import Package, find_runtime, load_model, runtime_module
 from aimass.serving.children.feeds import Fed, Feeder
 from aimass.serving.workers.cell import Cell
+from aimass.serving.workers.keeping import Keeping
 from aimass.serving.workers.wishes import Wish
 
 MEMORY_BYTES = 4 * 1024**3
@@ -134,7 +135,7 @@ def _start(package: Package, folder: Path, number: int) -> Cell:
         lanes=1,
         max_rows=CHUNK_ROWS,
     )
-    cell = Cell(folder / str(number), folder / f"{number}.start.log", wish.kind)
+    cell = Cell(folder / str(number), folder / f"{number}.start.log", wish.kind, Keeping.of(wish.kind))
     cell.assign(wish, folder / f"{number}.log")
     return cell
 

@@ -22,7 +22,7 @@ from aimass.serving.domain.commands import (
     RollBack,
     SetTraffic,
 )
-from aimass.serving.domain.placing import ExecutionWish
+from aimass.serving.domain.placing import ExecutionWish, IsolationWish
 from aimass.serving.domain.things import Placement, Split, TrafficPolicy, Trouble
 from aimass.serving.service.serving import Serving
 from aimass.web import PageVisit, Visit, page_router
@@ -50,6 +50,8 @@ class DeployForm(BaseModel):
     weight: int = 10
     placement: Placement = "auto"
     execution: ExecutionWish = "auto"
+    isolation: IsolationWish = "auto"
+    network: bool = False
     reason: str = ""
 
 
@@ -83,6 +85,8 @@ def deploy(visit: Visit, endpoint: str, form: Annotated[DeployForm, Form()]) -> 
         weight=form.weight if form.role == CANARY else None,
         placement=form.placement,
         execution=form.execution,
+        isolation=form.isolation,
+        network=form.network,
         reason=form.reason,
     )
     visit.get(Serving).deploy(visit.who, wish)

@@ -9,7 +9,7 @@ from typing import Annotated, Any
 from annotated_types import Ge, Le, MaxLen, doc
 
 from aimass.kernel.pages import MAX_LIMIT
-from aimass.serving.domain.placing import MAX_ROWS, ExecutionWish
+from aimass.serving.domain.placing import MAX_ROWS, ExecutionWish, IsolationWish
 from aimass.serving.domain.things import MIB, Placement, Resources, Split, Trouble, Unseen
 
 Workspace = Annotated[str, MaxLen(63), doc("slug of the workspace")]
@@ -111,6 +111,15 @@ class Deploy:
     ] = None
     max_rows: Annotated[
         int | None, Ge(0), Le(MAX_ROWS), doc("most rows of a batch; 0 for as measured; as it is, when absent")
+    ] = None
+    isolation: Annotated[
+        IsolationWish | None,
+        doc(
+            "how a worker of its own is kept: in a sandbox, as a process, or as this machine can; as it is, when absent"
+        ),
+    ] = None
+    network: Annotated[
+        bool | None, doc("whether a worker in a sandbox may reach the network; as it is, when absent")
     ] = None
     reason: Reason = ""
 

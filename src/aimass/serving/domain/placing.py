@@ -11,6 +11,8 @@ from annotated_types import Ge, Le, doc
 
 Execution = Literal["inline", "threads", "batched"]
 ExecutionWish = Literal["auto", "inline", "threads", "batched"]
+Isolation = Literal["sandbox", "process"]
+IsolationWish = Literal["auto", "sandbox", "process"]
 MAX_ROWS = 4096
 USUAL_ROWS = 32
 
@@ -25,10 +27,16 @@ class Options:
         How requests are run: as the model's own times advise, or fixed.
     max_rows
         Most rows of a batch; as measured, when absent.
+    isolation
+        How a worker of its own is kept: in a sandbox, as a mere process, or in a sandbox where there is one.
+    network
+        Whether a worker in a sandbox may reach the network.
     """
 
     execution: ExecutionWish = "auto"
     max_rows: Annotated[int | None, Ge(1), Le(MAX_ROWS), doc("most rows of a batch; as measured, when absent")] = None
+    isolation: IsolationWish = "auto"
+    network: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

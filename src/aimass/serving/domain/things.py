@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal
 
 from annotated_types import Ge, Le, doc
 
-from aimass.serving.domain.placing import Calibration, Options, Running
+from aimass.serving.domain.placing import Calibration, Isolation, Options, Running
 
 State = Literal["PENDING", "STARTING", "READY", "DEGRADED", "FAILED", "STOPPED"]
 RevisionState = Literal["PENDING", "STARTING", "READY", "FAILED", "RETIRED"]
@@ -245,7 +245,13 @@ class GatewayReport:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReplicaStatus:
-    """An isolated worker of a deployment."""
+    """An isolated worker of a deployment.
+
+    Attributes
+    ----------
+    isolation, isolation_reason
+        How it is kept, and why it has no sandbox; None before it starts.
+    """
 
     deployment: str
     revision: int
@@ -254,6 +260,8 @@ class ReplicaStatus:
     restarts: int
     memory_bytes: int
     reason: str
+    isolation: Isolation | None
+    isolation_reason: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

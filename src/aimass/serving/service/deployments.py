@@ -8,6 +8,7 @@ from typing import Any
 
 from sqlalchemy import Row
 
+from aimass.infra.compute import need_sandbox
 from aimass.infra.database import Change
 from aimass.kernel.errors import Conflict, Invalid
 from aimass.kernel.ids import new_id
@@ -96,7 +97,28 @@ class Deployments(Endpoints):
                 value="inline",
                 allowed=["auto", "isolated"],
             )
+        self._check_isolation(command)
         return target, alias
+
+    def _check_isolation(self, command: Deploy) -> None:
+        """Refuse what this machine cannot keep, before anything is written."""
+        if command.isolation == "sandbox" and command.placement == "inline":
+            raise Invalid(
+                "what runs inside the gateway has no sandbox",
+                field="isolation",
+                value="sandbox",
+                allowed=["auto"],
+                hint="choose the placement isolated, or auto",
+            )
+        if command.isolation == "sandbox":
+            need_sandbox()
+        if command.isolation == "process" and self._ground.settings.sandbox == "require":
+            raise Invalid(
+                "this platform runs no worker without a sandbox",
+                field="isolation",
+                value="process",
+                allowed=["auto", "sandbox"],
+            )
 
     def _deploy(self, change: Change, command: Deploy, target: Target, alias: str | None) -> None:
         endpoint = need_endpoint(change.conn, command.workspace, command.endpoint)
@@ -123,7 +145,12 @@ class Deployments(Endpoints):
     def _is_same(self, change: Change, row: Row[Any], target: Target, wish: dict[str, Any]) -> bool:
         """Tell whether a deployment runs, or is about to run, just what is wanted."""
         revision = queries.revisions_by_id(change.conn, [row.target])[row.target]
-        is_placed = all(row._mapping[part] == wish[part] for part in ("placement", "resources", "options"))  # noqa: SLF001 the row's own names
+        present = {
+            "placement": row.placement,
+            "resources": asdict(Resources(**row.resources)),
+            "options": asdict(Options(**row.options)),
+        }
+        is_placed = all(present[part] == wish[part] for part in present)
         is_well = row.is_wanted and revision.state != "FAILED"
         return is_placed and is_well and revision.version_id == target.id and revision.digest == target.digest
 
@@ -281,6 +308,8 @@ def _options(command: Deploy, row: Row[Any] | None) -> dict[str, Any]:
             present,
             execution=command.execution or present.execution,
             max_rows=present.max_rows if command.max_rows is None else command.max_rows or None,
+            isolation=command.isolation or present.isolation,
+            network=present.network if command.network is None else command.network,
         )
     )
 

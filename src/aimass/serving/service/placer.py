@@ -30,8 +30,9 @@ class Placer:
 
     def place_of(self, revision: Row[Any]) -> str:
         """Return where a revision runs: inside the gateway, or in a process of its own."""
-        is_own = revision.placement == OWN or not self._ground.library.is_inline(target_of(revision))
-        return OWN if is_own else INLINE
+        if revision.placement == OWN or not self._ground.library.is_inline(target_of(revision)):
+            return OWN
+        return OWN if revision.placement == "auto" and revision.options.get("isolation") == "sandbox" else INLINE
 
     def wishes(self, revision: Row[Any], timeout_s: float) -> Iterator[Wish]:
         """Yield the workers that a revision needs now: one that serves it, or one that measures it."""
@@ -39,6 +40,7 @@ class Placer:
         if not is_own and revision.running is not None:
             return
         running, resources = revision.running or {}, Resources(**revision.resources)
+        options = Options(**revision.options)
         yield Wish(
             revision=revision.id,
             replica=0 if is_own else MEASURES,
@@ -50,6 +52,8 @@ class Placer:
             max_rows=running.get("max_rows"),
             measured_threads=self._most_threads(revision),
             max_run_s=timeout_s + _GRACE_S,
+            isolation="sandbox" if self._ground.settings.sandbox == "require" else options.isolation,
+            network=options.network,
         )
 
     def _most_threads(self, revision: Row[Any]) -> int:

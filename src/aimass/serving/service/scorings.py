@@ -8,6 +8,7 @@ from typing import Any
 from sqlalchemy import Row
 
 from aimass.cluster import CancelJob, Job
+from aimass.infra.compute import need_sandbox
 from aimass.kernel.errors import Conflict, Invalid, NotFound
 from aimass.kernel.pages import Page, page_of
 from aimass.kernel.principal import SYSTEM, Principal
@@ -68,6 +69,8 @@ class Scorings(ScoringOrders):
         """Return what a scoring needs, or refuse what is wrong with it before any job starts."""
         who.need("lake.edit", command.workspace, f"dataset:{command.to}")
         order = self._order(who, command)
+        if self._ground.settings.sandbox == "require" and not self._library.is_inline(order.means.target):
+            need_sandbox()
         if order.plan.problems:
             bad = next((one for one in order.plan.inputs if one.problem), None)
             raise Invalid(

@@ -32,6 +32,11 @@ class Serving(Scorings):
         self._placer = Placer(ground)
 
     @property
+    def needs_sandbox(self) -> bool:
+        """Tell whether workers of this platform never run without a sandbox."""
+        return self._ground.settings.sandbox == "require"
+
+    @property
     def changes(self) -> int:
         """Return a number that differs when what is published may differ."""
         return self._database.commits + self._ground.workers.changes

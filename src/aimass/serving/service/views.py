@@ -148,4 +148,6 @@ def _replica(revision: Row[Any], worker: WorkerFacts) -> ReplicaStatus:
         restarts=worker.restarts,
         memory_bytes=worker.memory_bytes,
         reason=worker.reason,
+        isolation=worker.isolation,
+        isolation_reason=worker.isolation_reason,
     )

@@ -6,18 +6,17 @@ import json
 import os
 import shutil
 import subprocess
-import sys
 import time
 from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from aimass.infra.compute import child_environment
 from aimass.infra.suspects import oldest_ns
+from aimass.serving.workers.keeping import Keeping
 from aimass.serving.workers.wishes import Kind, Wish
 
-_THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "POLARS_MAX_THREADS")
+_SIGNALLED = 128  # a sandbox ends with this and the number of the signal that ended what it kept
 _LOG_BYTES = 4000
 _MAX_LOG_BYTES = 16 * 1024 * 1024
 
@@ -33,9 +32,10 @@ class Cell:
         Where its output goes.
     """
 
-    def __init__(self, folder: Path, log: Path, kind: Kind) -> None:
+    def __init__(self, folder: Path, log: Path, kind: Kind, keeping: Keeping) -> None:
         self.folder = folder
         self.kind = kind
+        self.keeping = keeping
         self.log = log
         self._ready: dict[str, Any] | None = None
         self._calibration: dict[str, Any] | None = None
@@ -43,13 +43,14 @@ class Cell:
         for part in (self.package, self.io):
             part.mkdir(parents=True, mode=0o700)
         log.parent.mkdir(parents=True, exist_ok=True)
+        command, variables = keeping.command(kind, self.package, self.io)
         with log.open("ab") as output:
             self._process = subprocess.Popen(
-                [sys.executable, "-m", "aimass.serving.children.worker", "--module", kind.module, *_parent()],
+                command,
                 stdin=subprocess.PIPE,
                 stdout=output,
                 stderr=output,
-                env={**child_environment(), **dict.fromkeys(_THREADS, str(kind.threads))},
+                env=variables,
                 start_new_session=True,
             )
 
@@ -68,7 +69,8 @@ class Cell:
         with suppress(FileNotFoundError):
             self.log = self.log.rename(log)
         _link(Path(wish.package), self.package)
-        told = {"package": str(self.package), "folder": str(self.io), "threads": wish.threads}
+        package, io = self.keeping.seen(self.package, self.io)
+        told: dict[str, Any] = {"package": package, "folder": io, "threads": wish.threads}
         told |= {"plan": wish.plan, "measured_threads": wish.measured_threads}
         self._is_planned = wish.plan is not None
         self._say(json.dumps(told).encode())
@@ -104,8 +106,9 @@ class Cell:
 
     @property
     def pid(self) -> int:
-        """The process that runs the model."""
-        return _tree(self._process.pid)[-1]
+        """The process that runs the model: in a sandbox it is below the two that keep it."""
+        tree = _tree(self._process.pid)
+        return tree[min(self.keeping.depth, len(tree) - 1)]
 
     def resident_bytes(self) -> int:
         """Return the resident memory of the process and of those below it; 0 where the system does not tell."""
@@ -140,6 +143,8 @@ class Cell:
     def how_it_ended(self) -> str:
         """Say how the process ended, with its last words."""
         code = self._process.returncode
+        if self.keeping.isolation == "sandbox" and code is not None and code > _SIGNALLED:
+            code = _SIGNALLED - code
         how = f"it was killed by signal {-code}" if code is not None and code < 0 else f"it ended with code {code}"
         with suppress(OSError):
             lines = self.log.read_bytes()[-_LOG_BYTES:].decode(errors="replace").strip().splitlines()
@@ -167,10 +172,6 @@ def _read(path: Path) -> dict[str, Any] | None:
     with suppress(OSError, ValueError):
         return json.loads(path.read_bytes())
     return None
-
-
-def _parent() -> list[str]:
-    return ["--parent-pid", str(os.getpid())]
 
 
 def _link(source: Path, target: Path) -> None:

@@ -14,8 +14,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from aimass.kernel.errors import Unavailable
 from aimass.kernel.layout import DataDir
+from aimass.serving.domain.placing import Isolation
 from aimass.serving.workers.cell import Cell
+from aimass.serving.workers.keeping import Keeping
 from aimass.serving.workers.wishes import Kind, Wish, WorkerFacts
 
 _BACKOFF_S = (0.0, 0.5, 1.0, 2.0, 5.0, 10.0)
@@ -39,6 +42,8 @@ class _Worker:
     is_up: bool = False
     reason: str = ""
     calibration: Mapping[str, Any] | None = None
+    isolation: Isolation | None = None
+    isolation_reason: str = ""
     end_at: float | None = None
     kill_at: float | None = None
 
@@ -57,6 +62,8 @@ class _Worker:
             memory_bytes=self.memory_bytes,
             reason=self.reason,
             calibration=self.calibration,
+            isolation=self.isolation,
+            isolation_reason=self.isolation_reason,
         )
 
 
@@ -187,8 +194,7 @@ class WorkerPool:
         """Hear what a starting process has to say, and tell it what it needs to know."""
         worker.calibration = cell.calibration() or worker.calibration
         cell.plan(worker.wish)
-        if cell.ready() is not None:
-            worker.is_up, worker.pid = True, cell.pid
+        worker.pid, worker.is_up = cell.pid, cell.ready() is not None
 
     def _watch(self, worker: _Worker, cell: Cell) -> None:
         cell.trim_log()
@@ -220,18 +226,24 @@ class WorkerPool:
         worker.cell, worker.pid, worker.is_up, worker.memory_bytes = None, None, False, 0
 
     def _start(self, worker: _Worker, now: float) -> None:
-        spares = self._spares.get(worker.wish.kind)
-        cell = spares.pop() if spares else self._new_cell(worker.wish.kind)
-        wish = worker.wish
+        wish, spares = worker.wish, self._spares.get(worker.wish.kind)
+        try:
+            cell = spares.pop() if spares else self._new_cell(wish.kind)
+        except Unavailable as refusal:
+            worker.crashes += 1
+            worker.reason, worker.next_start = refusal.message, now + _BACKOFF_S[-1]
+            return
         cell.assign(wish, self._layout.logs / f"worker-{wish.key}.log")
         _point(socket_of(self._layout, wish.revision, wish.replica).parent, cell.io)
         worker.cell, worker.pid = cell, cell.process.pid
+        worker.isolation, worker.isolation_reason = cell.keeping.isolation, cell.keeping.reason
         worker.restarts += worker.started > 0
         worker.started, worker.looked = now, now
 
     def _new_cell(self, kind: Kind) -> Cell:
         name = secrets.token_hex(5)
-        return Cell(self._cells / name, self._layout.logs / f"spare-{name}.log", kind)
+        keeping = Keeping.of(kind, hide=(self._layout.root,))
+        return Cell(self._cells / name, self._layout.logs / f"spare-{name}.log", kind, keeping)
 
     # -- spares
 

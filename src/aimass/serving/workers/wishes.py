@@ -6,6 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple, Protocol
 
+from aimass.serving.domain.placing import Isolation, IsolationWish
+
 MEASURES = -1  # the replica number of a worker that only measures
 
 
@@ -14,6 +16,8 @@ class Kind(NamedTuple):
 
     module: str
     threads: int
+    isolation: IsolationWish = "auto"
+    network: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,6 +35,8 @@ class Wish:
         How many predictions at once are tried then.
     max_run_s
         How long a batch may run before the worker is started again.
+    isolation, network
+        Whether the worker is kept in a sandbox (``auto``: where there is one), and whether it may reach the network then.
     """
 
     revision: str
@@ -43,6 +49,8 @@ class Wish:
     max_rows: int | None = None
     measured_threads: int = 1
     max_run_s: float = 3600.0
+    isolation: IsolationWish = "auto"
+    network: bool = False
 
     @property
     def key(self) -> str:
@@ -62,7 +70,7 @@ class Wish:
     @property
     def kind(self) -> Kind:
         """Return which spares could take this place."""
-        return Kind(self.module, self.threads)
+        return Kind(self.module, self.threads, self.isolation, self.network)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,6 +83,8 @@ class WorkerFacts:
         How often it ended since it was last steady; ``reason`` says how it ended last.
     calibration
         What it measured of its model, when it was asked to.
+    isolation, isolation_reason
+        How it is kept, and why so where there is no sandbox; empty before it starts.
     """
 
     revision: str
@@ -86,6 +96,8 @@ class WorkerFacts:
     memory_bytes: int
     reason: str
     calibration: Mapping[str, Any] | None = None
+    isolation: Isolation | None = None
+    isolation_reason: str = ""
 
 
 class Workers(Protocol):

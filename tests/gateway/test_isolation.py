@@ -1,0 +1,138 @@
+"""What the code of a package sees and reaches from a worker of its own."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import socket
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from aimass.infra.compute import find_sandbox
+from aimass.serving.workers.pool import socket_of
+from tests.fixtures.gateway import Gateway, infer, snapshot, wait_for
+from tests.fixtures.kept import Kept, kept, moody, reached, wish
+
+FOUND = find_sandbox()
+needs_bubblewrap = pytest.mark.skipif(not FOUND.is_there, reason=f"ENGINE MISSING: {FOUND.reason}")
+SPY = """
+import json, os, socket
+
+class Spy:
+    def predict(self, columns):
+        paths, port = json.loads(open("/package/model.txt").read())
+        said = {"seen": [path for path in paths if os.path.exists(path)], "pids": [int(p) for p in os.listdir("/proc") if p.isdigit()]}
+        said["environment"] = [name for name in os.environ if "SECRET" in name or "AIMASS" in name]
+        said["written"] = []
+        for path in ("/package/new", "/usr/new", "/io/new", "/tmp/aimass-new"):
+            try:
+                open(path, "w").close()
+                said["written"].append(path)
+            except OSError:
+                pass
+        try:
+            socket.create_connection(("127.0.0.1", port), 5).close()
+            said["network"] = True
+        except OSError:
+            said["network"] = False
+        rows = len(columns["tenure"])
+        return {"label": [json.dumps(said)] * rows, "probabilities": [[0.5, 0.5]] * rows}
+
+def load(package, *, threads=1):
+    return Spy()
+"""
+
+
+@pytest.fixture
+def pool(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Kept]:
+    (tmp_path / "code" / "spying").mkdir(parents=True)
+    (tmp_path / "code" / "spying" / "run.py").write_text(SPY)
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path / "code"))
+    monkeypatch.setenv("AIMASS_SECRETS_KEY", "s")
+    with tempfile.TemporaryDirectory(prefix="am") as folder, kept(Path(folder)) as one:
+        yield one
+
+
+def spied(pool: Kept, gateway: Gateway, tmp_path: Path, **more: Any) -> dict[str, Any]:
+    """Let a package look around in its worker; return what it found."""
+    (pool.layout.keys / "secret").write_text("42")
+    other = moody(pool.layout.packages / "other")
+    paths = [str(pool.layout.root), str(pool.layout.keys / "secret"), str(other / "model.txt"), str(tmp_path / "spy")]
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]
+        package = moody(tmp_path / "spy", json.dumps([[*paths, "/etc/passwd"], port]))
+        pool.want(wish(package, "spying", **more))
+        pool.up()
+        gateway.publish(snapshot(1, reached(pool, package)))
+        gateway.start()
+        return json.loads(infer(gateway).json()["outputs"][0]["data"][0])
+
+
+@needs_bubblewrap
+def test_code_of_a_package_sees_its_package_alone(pool: Kept, alone: Gateway, tmp_path: Path) -> None:
+    said = spied(pool, alone, tmp_path)
+    assert (said["seen"], said["environment"]) == ([], [])
+    assert max(said["pids"]) < 20
+    assert said["written"] == ["/io/new", "/tmp/aimass-new"]
+    assert said["network"] is False
+    facts = pool.up()
+    assert (facts.isolation, facts.isolation_reason) == ("sandbox", "")
+
+
+@needs_bubblewrap
+def test_code_reaches_the_network_when_its_deployment_says_so(pool: Kept, alone: Gateway, tmp_path: Path) -> None:
+    said = spied(pool, alone, tmp_path, network=True)
+    assert said["network"] is True
+    assert said["seen"] == []
+
+
+@needs_bubblewrap
+def test_a_sandboxed_worker_that_is_killed_is_replaced_by_its_spare(
+    pool: Kept, alone: Gateway, packages: dict[str, Path]
+) -> None:
+    pool.want(wish(packages["python"], "aimass.models.runtimes.python", isolation="sandbox"))
+    first = pool.up().pid
+    spare = pool.spare()
+    assert first is not None
+    alone.publish(snapshot(1, reached(pool, packages["python"])))
+    alone.start()
+    assert infer(alone).status == 200
+    os.kill(first, signal.SIGKILL)
+    wait_for(lambda: (facts := pool.facts()) is not None and facts.is_up and facts.pid != first, within=60)
+    facts = pool.up()
+    assert facts.reason == "it was killed by signal 9"
+    assert _is_below(spare, facts.pid)
+    wait_for(lambda: infer(alone).status == 200)
+
+
+def _is_below(root: int, pid: int | None) -> bool:
+    """Tell whether a process was started by another one, or by one that it started."""
+    while pid and pid != root:
+        pid = int(Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[1])
+    return pid == root
+
+
+def test_where_there_is_no_bubblewrap_a_worker_says_that_it_is_a_process(
+    pool: Kept, packages: dict[str, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PATH", "/nowhere")
+    pool.want(wish(packages["python"], "aimass.models.runtimes.python"))
+    facts = pool.up()
+    assert (facts.isolation, facts.isolation_reason) == ("process", "bubblewrap is not installed")
+
+
+def test_a_worker_that_must_have_a_sandbox_does_not_start_without_one(
+    pool: Kept, packages: dict[str, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PATH", "/nowhere")
+    pool.want(wish(packages["python"], "aimass.models.runtimes.python", isolation="sandbox"))
+    wait_for(lambda: (facts := pool.facts()) is not None and facts.crashes > 0)
+    facts = pool.facts()
+    assert facts is not None
+    assert "a sandbox is wanted, and there is none: bubblewrap is not installed" in facts.reason
+    assert not socket_of(pool.layout, "rev-champion-1").exists()
