@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 
 from aimass.gateway.plane.decode import decode, request_id
 from aimass.gateway.plane.package import Package, read_package
-from aimass.gateway.plane.runtimes.fold import fold
 from aimass.gateway.plane.runtimes.onnx import OnnxRuntime
 from aimass.gateway.plane.runtimes.single import SingleRow, unfolded
+from aimass.infra.rows import fold
 from tests.fixtures.gateway import CATEGORIES, DATATYPES, ROW, SIGNATURE, Gateway, infer, oip, write_package
 
 TEXTS = {name for name, datatype in DATATYPES.items() if datatype == "BYTES"}
@@ -63,7 +63,7 @@ def test_the_cheap_path_answers_like_the_general_one_to_the_last_bit(
         assert taken is not None
         assert json.loads(b"{%b}" % taken[1]) == {name: [value] for name, value in row.items()}
         assert json.loads(single.label(single.run())) == expected["label"][0]
-        assert np.array_equal(single.row, expected["probabilities"])
+        assert np.array_equal(single.first, expected["probabilities"][0])
 
 
 def test_what_prepares_a_row_is_folded_out_of_the_graph(package: Package) -> None:
@@ -171,7 +171,7 @@ def test_a_category_that_the_encoder_does_not_know_is_all_zeros(packages: dict[s
     runtime.single.learn(orjson.dumps(oip()), oip(), 10.0)
     assert runtime.single.take(orjson.dumps(oip([row]))) is not None
     runtime.single.run()
-    assert np.array_equal(runtime.single.row, runtime.run({n: [v] for n, v in row.items()})["probabilities"])
+    assert np.array_equal(runtime.single.first, runtime.run({n: [v] for n, v in row.items()})["probabilities"][0])
 
 
 def test_the_record_of_the_cheap_path_is_that_of_the_general_path(gateway: Gateway) -> None:

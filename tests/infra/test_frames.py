@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from aimass.infra.frames import FrameReader, encode_frame, pack
+from aimass.infra.frames import FrameReader, Row, encode_frame, encode_row, pack
 from aimass.kernel.errors import AimassError
 
 TEXTS = st.lists(st.none() | st.text(max_size=20), min_size=1, max_size=30)
@@ -33,6 +33,23 @@ def test_columns_come_out_as_they_went_in_however_the_stream_is_cut(
         start += size
     assert [message.head["id"] for message in found] == list(range(len(parts)))
     assert [{n: plain(v) for n, v in message.columns.items()} for message in found] == parts
+
+
+@given(st.lists(st.binary(max_size=60) | COLUMNS, min_size=1, max_size=6), st.integers(1, 90))
+def test_packed_rows_and_columns_share_a_stream(parts: list[Any], size: int) -> None:
+    stream = b"".join(
+        encode_row(number, part, 1.5, is_alone=number == 1)
+        if isinstance(part, bytes)
+        else encode_frame({"id": number}, pack(part))
+        for number, part in enumerate(parts)
+    )
+    reader = FrameReader()
+    found = [message for start in range(0, len(stream), size) for message in reader.feed(stream[start : start + size])]
+    for number, (message, part) in enumerate(zip(found, parts, strict=True)):
+        if isinstance(message, Row):
+            assert message == Row(number, part, 1.5, number == 1)
+        else:
+            assert {name: plain(values) for name, values in message.columns.items()} == part
 
 
 @pytest.mark.parametrize("kind", ["?", "i1", "u8", "<f2", "<f4", "<f8"])

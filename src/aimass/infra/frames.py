@@ -4,6 +4,9 @@
 multiples of 8 bytes, so that an array is a view on the bytes that came. The head lists its columns as
 ``[name, type, shape, bytes]``: numbers with their numpy type, text as ``"U"`` (lengths, then UTF-8; a length of
 ``0xFFFFFFFF`` is a null).
+
+A frame whose head has no bytes is a packed row, or its answer, in a format that both sides know:
+``[u32 size of what follows][u32 0][u64 id][f32 seconds][u32 1 when it must run alone][bytes]``.
 """
 
 from __future__ import annotations
@@ -20,6 +23,7 @@ import orjson
 from aimass.kernel.errors import Invalid, TooLarge
 
 _SIZES = struct.Struct("<II")
+_ROW = struct.Struct("<IIQfI")
 MAX_FRAME_BYTES = 256 * 1024 * 1024
 _NULL = 0xFFFFFFFF
 _PAD = (b"", *(b"\0" * (8 - rest) for rest in range(1, 8)))
@@ -31,6 +35,23 @@ class Message(NamedTuple):
 
     head: dict[str, Any]
     columns: dict[str, Any]
+
+
+class Row(NamedTuple):
+    """One packed row, or its answer.
+
+    Attributes
+    ----------
+    timeout_s
+        Within how many seconds somebody wants the answer.
+    is_alone
+        Whether it must not share a batch.
+    """
+
+    id: int
+    data: bytes
+    timeout_s: float = 0.0
+    is_alone: bool = False
 
 
 class Packed(NamedTuple):
@@ -77,6 +98,18 @@ def encode_frame(head: Mapping[str, Any], columns: Packed = _NOTHING) -> bytes:
     return b"".join((_SIZES.pack(size, len(text)), text, text_end, *columns.parts))
 
 
+def encode_row(number: int, data: bytes, timeout_s: float = 0.0, *, is_alone: bool = False) -> bytes:
+    """Write one packed row.
+
+    Examples
+    --------
+    >>> (row,) = FrameReader().feed(encode_row(7, b"abc", 2.5))
+    >>> row.id, row.data, row.timeout_s, row.is_alone
+    (7, b'abc', 2.5, False)
+    """
+    return _ROW.pack(_ROW.size - 4 + len(data), 0, number, timeout_s, is_alone) + data
+
+
 def _packed(values: Any) -> tuple[str, tuple[int, ...], bytes]:
     if isinstance(values, np.ndarray):
         if values.dtype.kind in _NUMBERS:
@@ -114,14 +147,14 @@ class FrameReader:
         self._held = 0
         self._wanted = _SIZES.size
 
-    def feed(self, data: bytes) -> list[Message]:
+    def feed(self, data: bytes) -> list[Message | Row]:
         """Take more bytes; return the messages that are complete now."""
         self._pieces.append(data)
         self._held += len(data)
         if self._held < self._wanted:
             return []
         data = data if len(self._pieces) == 1 else b"".join(self._pieces)
-        messages: list[Message] = []
+        messages: list[Message | Row] = []
         offset, end = 0, self._end(data, 0)
         while end <= len(data):
             messages.append(_read(data, offset, end))
@@ -137,13 +170,16 @@ class FrameReader:
         size, head = _SIZES.unpack_from(data, offset)
         if size > self._max_bytes:
             raise TooLarge(f"a frame of {size} bytes", value=size, allowed=f"at most {self._max_bytes} bytes")
-        if size < 4 + head:
+        if size < 4 + head or (not head and size < _ROW.size - 4):
             raise Invalid("a frame is smaller than its head", value=size)
         return offset + 4 + size
 
 
-def _read(data: bytes, offset: int, end: int) -> Message:
+def _read(data: bytes, offset: int, end: int) -> Message | Row:
     (_, size) = _SIZES.unpack_from(data, offset)
+    if not size:
+        _, _, number, timeout_s, is_alone = _ROW.unpack_from(data, offset)
+        return Row(number, data[offset + _ROW.size : end], timeout_s, bool(is_alone))
     view = memoryview(data)
     offset += _SIZES.size
     head = orjson.loads(view[offset : offset + size])

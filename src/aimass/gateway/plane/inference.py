@@ -11,8 +11,8 @@ from typing import Any, Protocol
 import orjson
 
 from aimass.gateway.plane.calls import Asked, Call, Caller, Read, Work
+from aimass.gateway.plane.cheap import CheapPath, One, asked_again
 from aimass.gateway.plane.connection import Connection
-from aimass.gateway.plane.decode import Decoded
 from aimass.gateway.plane.errors import ClientGone, Overloaded, WorkerFailed
 from aimass.gateway.plane.events import OverEvents
 from aimass.gateway.plane.limits import Budget
@@ -24,18 +24,14 @@ from aimass.gateway.plane.policy import PARAMETER, trouble_of
 from aimass.gateway.plane.records import SafeSegments
 from aimass.gateway.plane.replies import OverHttp, ToNobody
 from aimass.gateway.plane.runtimes.isolated import IsolatedRuntime
-from aimass.gateway.plane.runtimes.single import SingleRow
 from aimass.gateway.plane.shadows import Given, ShadowStats
-from aimass.gateway.plane.snapshot import Deployment, Endpoint, Served
+from aimass.gateway.plane.snapshot import Deployment, Endpoint
 from aimass.gateway.plane.telling import End, Teller
 from aimass.gateway.plane.under_way import UnderWay
 from aimass.gateway.settings import GatewaySettings
-from aimass.infra.segments import frame
 from aimass.kernel.errors import AimassError
 
 _LOG = logging.getLogger(__name__)
-_NUMPY = orjson.OPT_SERIALIZE_NUMPY
-_CLOSE = b"Connection: close\r\n"
 _NOBODY = ToNobody()
 
 
@@ -68,18 +64,15 @@ class Inference:
         self._new_id = RequestIds().new
         self._under_way = UnderWay(host.settings.max_in_flight, host.budget)
         self._share = random.Random(random.SystemRandom().getrandbits(64)).random  # noqa: S311 a share of traffic
+        self._cheap = CheapPath(host, self, self._under_way, self._new_id, self._share)
 
     def answer(self, connection: Connection, call: Call, body: bytes) -> None:
         """Answer one request that came over HTTP; nothing that it holds can raise."""
         started, now = perf_counter(), wall()
         try:
             deployment = self._admit(call, now)
-            single = deployment.loaded.runtime.single
-            if single is not None and call.is_bare:
-                taken = single.take(body)
-                if taken is not None:
-                    self._single(connection, call, deployment, (single, *taken), (now, started))
-                    return
+            if call.is_bare and self._cheap.answer(connection, call, deployment, body, (now, started)):
+                return
         except AimassError as error:
             self._refuse(call, _caller(connection, call), error)
         except Exception:  # noqa: BLE001 one request must never end the worker; the log has the trace
@@ -91,7 +84,7 @@ class Inference:
                 deployment,
                 _reader(call, body),
                 (now, started),
-                body if single is not None and call.is_bare else None,
+                body if call.is_bare else None,
             )
 
     def ask(self, call: Call, caller: Caller, read: Read) -> None:
@@ -117,56 +110,6 @@ class Inference:
             return call.endpoint.of_version(call.version)
         return call.endpoint.choose(self._share() if call.share is None else call.share)
 
-    # -- one row, the cheap way
-
-    def _single(
-        self,
-        connection: Connection,
-        call: Call,
-        deployment: Deployment,
-        row: tuple[SingleRow, bytes, bytes],
-        times: tuple[float, float],
-    ) -> None:
-        (single, id_, inputs), (now, started) = row, times
-        read_at = perf_counter()
-        id_ = id_ or self._new_id(now).encode()
-        label = single.label(single.run())
-        ran_at = perf_counter()
-        probabilities = orjson.dumps(single.first, option=_NUMPY)
-        endpoint = call.endpoint
-        served = deployment.served.get(call.key.consumer) or self._served(call, deployment, single)
-        served.count.value += 1
-        written_at = perf_counter()
-        seconds = written_at - started
-        deployment.latency.observe(seconds)
-        tally = deployment.tally
-        tally.last, one = now, tally.one
-        one.count += 1
-        one.inputs_s += read_at - started
-        one.model_s += ran_at - read_at
-        one.outputs_s += written_at - ran_at
-        if endpoint.sample >= 1.0 or self._share() < endpoint.sample:
-            values = (inputs, label, probabilities) if endpoint.payload else ()
-            record = served.record % (id_, now, seconds * 1e6, *values)
-            self._host.records.pending.append(frame(record))
-        if endpoint.shadow is not None and self._is_shadowed(endpoint):
-            decoded = Decoded(rows=1, values=orjson.loads(b"{%b}" % inputs), unseen=[])
-            asked = Asked(id=id_.decode(), decoded=decoded, wanted=[])
-            self._shadow(call, deployment, asked, now, Given(outputs=single.outputs(label), seconds=seconds))
-        size = served.reply_size + len(id_) + len(label) + len(probabilities)
-        close = b"" if connection.keep else _CLOSE
-        connection.send(served.reply % (close, id_, size, id_, label, probabilities))
-        connection.finish()
-
-    def _served(self, call: Call, deployment: Deployment, single: SingleRow) -> Served:
-        consumer = call.key.consumer
-        name, labels = deployment.count_key(call.endpoint.workspace, call.endpoint.name, consumer, 200)
-        count = self._host.metrics.counter(name, labels)
-        served = deployment.served[consumer] = Served.of(
-            count, deployment, single, consumer, has_payload=call.endpoint.payload
-        )
-        return served
-
     # -- any request
 
     def _general(
@@ -190,9 +133,9 @@ class Inference:
             self._refuse(call, caller, _unexpected(call), deployment)
             return
         asked.id = asked.id or self._new_id(times[0])
-        single = deployment.loaded.runtime.single
-        if lesson is not None and single is not None and asked.decoded.rows == 1 and asked.document is not None:
-            single.learn(lesson, asked.document, times[0])
+        reader = deployment.loaded.runtime.reader
+        if lesson is not None and reader is not None and asked.decoded.rows == 1 and asked.document is not None:
+            reader.learn(lesson, asked.document, times[0])
         work = Work(
             call=call,
             caller=caller,
@@ -216,9 +159,7 @@ class Inference:
     def _run(self, work: Work, done: End) -> None:
         """Run the model; ``done`` is called at once, or when the worker has answered."""
         decoded, endpoint = work.asked.decoded, work.call.endpoint
-        timeout_s = endpoint.timeout_s
-        if endpoint.rescue.after_s is not None and not work.rescue:
-            timeout_s = min(timeout_s, endpoint.rescue.after_s)
+        timeout_s = endpoint.timeout_s if work.rescue else self.timeout_s(work.call)
         runtime = work.deployment.loaded.runtime
         if work.deployment.loaded.package.streams and isinstance(runtime, IsolatedRuntime):
             self._tell(work, runtime, timeout_s, done)
@@ -253,6 +194,40 @@ class Inference:
             given = Given(outputs=outputs, seconds=perf_counter() - work.read_at)
             self._shadow(work.call, work.deployment, work.asked, work.now, given)
         work.caller.send(work, answer)
+
+    # -- what the cheap way leaves to this one
+
+    def timeout_s(self, call: Call) -> float:
+        """Return how long a model may take, until another answers in its place where one does."""
+        after_s, timeout_s = call.endpoint.rescue.after_s, call.endpoint.timeout_s
+        return timeout_s if after_s is None else min(timeout_s, after_s)
+
+    def has_failed(self, one: One, error: AimassError) -> None:
+        """Refuse a request whose model did not answer, or let another answer in its place."""
+        read = _reader(one.call, one.body)
+        try:
+            asked = read(one.deployment.loaded.package)
+        except Exception:  # noqa: BLE001 what cannot be read again is refused for the first reason
+            self._refuse(one.call, OverHttp(one.connection), error, one.deployment)
+            return
+        asked.id = one.id.decode()
+        work = Work(
+            call=one.call,
+            caller=OverHttp(one.connection),
+            deployment=one.deployment,
+            asked=asked,
+            now=one.now,
+            started=one.started,
+            read_at=one.read_at,
+            read=read,
+        )
+        self._done(work, None, error)
+
+    def has_answered(self, one: One, outputs: Callable[[], dict[str, Any]], seconds: float) -> None:
+        """Give the shadow a copy of a request, if it gets one."""
+        if self._is_shadowed(one.call.endpoint):
+            given = Given(outputs=outputs(), seconds=seconds)
+            self._shadow(one.call, one.deployment, asked_again(one), one.now, given)
 
     # -- answers in chunks
 

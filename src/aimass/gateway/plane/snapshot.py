@@ -19,7 +19,7 @@ from aimass.gateway.plane.runtimes.isolated import IsolatedRuntime
 from aimass.gateway.plane.runtimes.onnx import OnnxRuntime
 from aimass.gateway.plane.runtimes.pooled import PooledRuntime
 from aimass.gateway.plane.runtimes.port import Runtime
-from aimass.gateway.plane.runtimes.single import SingleRow
+from aimass.gateway.plane.runtimes.reader import RowReader
 from aimass.gateway.plane.shadows import ShadowStats
 from aimass.gateway.plane.tallies import Tally
 from aimass.infra.plans import Plan
@@ -53,7 +53,7 @@ class Served:
 
     @classmethod
     def of(
-        cls, count: Counter, deployment: Deployment, single: SingleRow, consumer: str, *, has_payload: bool
+        cls, count: Counter, deployment: Deployment, reader: RowReader, consumer: str, *, has_payload: bool
     ) -> Served:
         """Prepare record and reply.
 
@@ -61,8 +61,8 @@ class Served:
         a header line, id, size of the body, id, label and probabilities.
         """
         head = b'%b,"consumer":%b,"status":200' % (deployment.record_head, orjson.dumps(consumer))
-        values = b'"inputs":{%%b},"outputs":%b' % single.record if has_payload else b'"inputs":null,"outputs":null'
-        body = _quoted(deployment.reply_head) + single.reply
+        values = b'"inputs":{%%b},"outputs":%b' % reader.record if has_payload else b'"inputs":null,"outputs":null'
+        body = _quoted(deployment.reply_head) + reader.reply
         return cls(
             count=count,
             record=b'{"id":"%%b","t":%%.6f,%b,"latency_us":%%d,"rows":1,%b,"unseen":[]}' % (_quoted(head), values),

@@ -9,11 +9,12 @@ from functools import partial
 from typing import Any, cast
 
 from aimass.infra.batching import Batcher, Task
-from aimass.infra.frames import FrameReader, Message, encode_frame, pack
+from aimass.infra.frames import FrameReader, Message, Row, encode_frame, encode_row, pack
 from aimass.kernel.errors import AimassError
 from aimass.serving.children.streams import Streams
 
 _LOG = logging.getLogger("aimass.serving.worker")
+ROWS = ""  # in place of columns: rows as bytes; no column has an empty name
 
 
 class Desk(asyncio.Protocol):
@@ -37,7 +38,9 @@ class Desk(asyncio.Protocol):
         """Hand every complete request to the model."""
         try:
             for message in self._reader.feed(data):
-                if not self._is_of_stream(message):
+                if isinstance(message, Row):
+                    self._batcher.put(self._row_task(message))
+                elif not self._is_of_stream(message):
                     self._batcher.put(self._task(message))
         except (AimassError, ValueError, KeyError, TypeError) as reason:
             _LOG.warning("what came is no frame: %s", reason)
@@ -70,6 +73,18 @@ class Desk(asyncio.Protocol):
         task.is_alone = bool(head.get("alone")) or len(rows) != 1
         task.deadline = asyncio.get_running_loop().time() + float(head["timeout_s"])
         return task
+
+    def _row_task(self, row: Row) -> Task:
+        task = Task(1, {ROWS: [row.data]}, partial(self._answer_row, row.id), row.id, row.is_alone)
+        task.deadline = asyncio.get_running_loop().time() + row.timeout_s
+        return task
+
+    def _answer_row(self, number: int, outputs: Mapping[str, Any] | None, error: Exception | None) -> None:
+        if outputs is None:
+            self._answer(number, None, error)
+        else:
+            (answer,) = outputs[ROWS]
+            self._send(encode_row(number, answer))
 
     def _answer(self, number: int, outputs: Mapping[str, Any] | None, error: Exception | None) -> None:
         if outputs is not None:

@@ -92,7 +92,7 @@ class _Worker:
                 if not data:
                     raise ConnectionResetError
                 for message in self.reader.feed(data):
-                    if message.head.get("id") == start:
+                    if isinstance(message, Message) and message.head.get("id") == start:
                         return _outputs(message, start)
         except OSError as reason:
             raise Failed(

@@ -16,6 +16,7 @@ import os
 import resource
 import signal
 import sys
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
@@ -27,13 +28,23 @@ from aimass.infra.parent import die_with_parent
 from aimass.infra.plans import Plan, machine
 from aimass.kernel.errors import AimassError
 from aimass.models import Package, load_model, verify_package
-from aimass.serving.children.desk import Desk
+from aimass.serving.children.desk import ROWS, Desk
 from aimass.serving.children.journal import FileJournal
 from aimass.serving.children.streams import Streams, only_streams
 
 _LOG = logging.getLogger("aimass.serving.worker")
 _DRAIN_S = 5.0
 _FILES = 512
+
+
+class PackedRows(Protocol):
+    """Answers rows that come as bytes in a format of its own."""
+
+    format: str
+
+    def answer(self, rows: Sequence[bytes]) -> list[bytes]:
+        """Answer each row."""
+        ...
 
 
 class Model(Protocol):
@@ -77,9 +88,11 @@ async def serve(model: Model, folder: Path, plan: Plan) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
     loop.add_reader(sys.stdin, _hear, stop)
-    batcher = Batcher(getattr(model, "predict", only_streams), plan, FileJournal(folder / "running", plan.lanes))
+    rows: PackedRows | None = getattr(model, "rows", None)
+    batcher = Batcher(_runner(model, rows), plan, FileJournal(folder / "running", plan.lanes))
     streams = Streams(model)
-    facts = {"pid": os.getpid(), "lanes": plan.lanes, "max_rows": plan.max_rows, "streams": streams.places}
+    facts: dict[str, Any] = {"pid": os.getpid(), "lanes": plan.lanes, "max_rows": plan.max_rows}
+    facts |= {"streams": streams.places, "rows": "" if rows is None else rows.format}
     before = os.umask(0o077)
     server = await loop.create_unix_server(lambda: Desk(batcher, facts, streams), str(folder / "s"))
     os.umask(before)
@@ -90,6 +103,15 @@ async def serve(model: Model, folder: Path, plan: Plan) -> None:
     while not (batcher.is_idle and streams.is_idle) and loop.time() < end:  # noqa: ASYNC110 a few looks at the end of a life
         await asyncio.sleep(0.01)
     streams.close()
+
+
+def _runner(model: Model, rows: PackedRows | None) -> Callable[[dict[str, Any]], dict[str, Any]]:
+    """Return what answers columns, and packed rows where the model has a format for them."""
+    predict = getattr(model, "predict", only_streams)
+    if rows is None:
+        return predict
+    answer = rows.answer
+    return lambda columns: {ROWS: answer(columns[ROWS])} if ROWS in columns else predict(columns)
 
 
 def _hear(stop: asyncio.Event) -> None:

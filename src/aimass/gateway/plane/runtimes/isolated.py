@@ -11,7 +11,7 @@ import asyncio
 import logging
 import random
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from itertools import count
 from typing import Any
 
@@ -19,9 +19,11 @@ from aimass.gateway.plane.encode import as_arrays
 from aimass.gateway.plane.errors import WorkerFailed, WorkerGone, WorkerSlow
 from aimass.gateway.plane.package import PLATFORMS, Package
 from aimass.gateway.plane.runtimes.port import Done
+from aimass.gateway.plane.runtimes.reader import RowReader
 from aimass.gateway.plane.runtimes.replica import Fallen, Pending, Replica
+from aimass.gateway.plane.runtimes.single import remote_row
 from aimass.gateway.plane.runtimes.streaming import Queue, Reader, Stream, look_at
-from aimass.infra.frames import Message, pack
+from aimass.infra.frames import Message, Packed, Row, pack
 from aimass.kernel.errors import AimassError
 
 _LOG = logging.getLogger(__name__)
@@ -30,6 +32,9 @@ _GRACE_S = 10.0
 _MOST_SENDS = 4
 _GONE = "the worker of this model is not running"
 _AGAIN = "try again in a few seconds"
+
+
+RowDone = Callable[[bytes | None, AimassError | None], None]
 
 
 class IsolatedRuntime:
@@ -47,6 +52,8 @@ class IsolatedRuntime:
         self._is_looking = False
         self._is_closed = False
         self._lost_at = float("-inf")
+        self.reader, self._format = remote_row(package) or (None, "")
+        self.remote: RowReader | None = None
 
     @staticmethod
     def _now() -> float:
@@ -64,15 +71,24 @@ class IsolatedRuntime:
 
     def start(self, values: dict[str, Any], rows: int, timeout_s: float, done: Done) -> None:
         """Send a request to the worker with the least under way, or let it wait for one that is free."""
-        now = self._now()
-        if not self._may_wait(now):
+        if self._may_wait(self._now()):
+            packed = pack(values)
+            self._ask(packed, rows, packed.size, timeout_s, done)
+        else:
             done(None, WorkerGone(_GONE, hint=_AGAIN))
-            return
-        packed = pack(values)
-        pending = Pending(
-            id=next(self._ids), packed=packed, rows=rows, size=packed.size, deadline=now + timeout_s, done=done
+
+    def start_row(self, memory: bytes, timeout_s: float, done: RowDone) -> None:
+        """Send one row as :attr:`remote` reads it; ``done`` gets the number of the label and the probabilities."""
+        if self._may_wait(self._now()):
+            self._ask(memory, 1, len(memory), timeout_s, done)
+        else:
+            done(None, WorkerGone(_GONE, hint=_AGAIN))
+
+    def _ask(self, content: Packed | bytes, rows: int, size: int, timeout_s: float, done: RowDone | Done) -> None:
+        deadline = self._now() + timeout_s
+        self._waiting.append(
+            Pending(id=next(self._ids), content=content, rows=rows, size=size, deadline=deadline, done=done)
         )
-        self._waiting.append(pending)
         self._pump()
         self._look_later()
 
@@ -111,14 +127,27 @@ class IsolatedRuntime:
     def reached(self, replica: Replica) -> None:
         """Send what waits."""
         del replica
+        self._agree_on_rows()
         self._pump()
         self._streams.pump()
 
-    def answered(self, pending: Pending, message: Message) -> None:
+    def _agree_on_rows(self) -> None:
+        """Read rows for the workers as long as every one of them takes them in the format that is known here."""
+        ready = [replica for replica in self._replicas.values() if replica.is_ready]
+        do_agree = bool(ready) and all(replica.facts.get("rows") == self._format for replica in ready)
+        self.remote = self.reader if do_agree else None
+        if self.remote is None:
+            stranded = [pending for pending in self._waiting if isinstance(pending.content, bytes)]
+            self._waiting = deque(pending for pending in self._waiting if pending not in stranded)
+            for pending in stranded:
+                _end(pending, None, WorkerGone(_GONE, hint=_AGAIN))
+
+    def answered(self, pending: Pending, message: Message | Row) -> None:
         """Hand an answer over, and use the room that it leaves."""
-        error = message.head.get("error")
-        if error is not None:
-            _end(pending, None, WorkerFailed(f"the model failed: {str(error)[:300]}"))
+        if isinstance(message, Row):
+            _end(pending, message.data, None)
+        elif "error" in message.head:
+            _end(pending, None, WorkerFailed(f"the model failed: {str(message.head['error'])[:300]}"))
         else:
             try:
                 outputs = as_arrays(message.columns, self._signature)
@@ -200,7 +229,7 @@ def _too_late(pending: Pending) -> AimassError:
     )
 
 
-def _end(pending: Pending, outputs: dict[str, Any] | None, error: AimassError | None) -> None:
+def _end(pending: Pending, outputs: Any, error: AimassError | None) -> None:
     done, pending.done = pending.done, None
     if done is not None:
         done(outputs, error)

@@ -18,7 +18,7 @@ from typing import Any
 import orjson
 
 from aimass.gateway.plane.columns import FLOAT32_MAX, Column
-from aimass.gateway.plane.runtimes.fold import Cell
+from aimass.infra.rows import Cell
 
 Entry = tuple[bytes, bytes, Any]
 Taken = tuple[bytes, bytes]

@@ -12,9 +12,9 @@ from aimass.gateway.plane.encode import dtype_of
 from aimass.gateway.plane.errors import WorkerFailed
 from aimass.gateway.plane.package import PLATFORMS, Package
 from aimass.gateway.plane.runtimes.port import Done
-from aimass.gateway.plane.runtimes.session import new_session
 from aimass.gateway.plane.runtimes.single import single_row
 from aimass.gateway.plane.tensors import Tensor
+from aimass.infra.rows import new_session
 from aimass.kernel.errors import Invalid
 
 _NUMBERS: dict[str, Any] = {
@@ -54,7 +54,7 @@ class OnnxRuntime:
             raise Invalid(f"the graph has no outputs {missing}", field="signature", value=missing, allowed=present)
         self._kinds = {name: _kind(package.columns[name], port) for name, port in ports.items()}
         self._types = [dtype_of(spec) for spec in package.signature["outputs"]]
-        self.single = single_row(package, self.session, self.run)
+        self.single = self.reader = single_row(package, self.session, self.run)
 
     def run(self, values: dict[str, Any]) -> dict[str, Any]:
         """Run the graph on any number of rows."""

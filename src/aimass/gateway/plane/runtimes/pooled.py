@@ -16,7 +16,7 @@ from aimass.kernel.errors import AimassError
 class PooledRuntime:
     """A loaded package whose requests run by a plan."""
 
-    single = None
+    single = reader = None
     is_ready = True
 
     def __init__(self, inner: OnnxRuntime, plan: Plan) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, Protocol
 
+from aimass.gateway.plane.runtimes.reader import RowReader
 from aimass.gateway.plane.runtimes.single import SingleRow
 from aimass.kernel.errors import AimassError
 
@@ -21,7 +22,12 @@ class Runtime(Protocol):
 
     @property
     def single(self) -> SingleRow | None:
-        """Return the cheap path for one row, where there is one."""
+        """Return the cheap path for one row in this process, where there is one."""
+        ...
+
+    @property
+    def reader(self) -> RowReader | None:
+        """Return what learns to read requests for one row, where there is a cheap path for them."""
         ...
 
     @property

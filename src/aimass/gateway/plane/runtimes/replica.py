@@ -12,9 +12,8 @@ from pathlib import Path
 from typing import Any, Protocol, cast
 
 from aimass.gateway.plane.errors import WorkerGone
-from aimass.gateway.plane.runtimes.port import Done
 from aimass.gateway.plane.runtimes.streaming import Stream
-from aimass.infra.frames import FrameReader, Message, Packed, encode_frame
+from aimass.infra.frames import FrameReader, Message, Packed, Row, encode_frame, encode_row
 from aimass.infra.suspects import running_ids
 from aimass.kernel.errors import AimassError
 
@@ -30,6 +29,8 @@ class Pending:
 
     Attributes
     ----------
+    content
+        Columns, or a row as the bytes that the worker takes.
     is_alone
         Whether it runs in no batch: it was in one when a worker died.
     sends
@@ -37,20 +38,23 @@ class Pending:
     """
 
     id: int
-    packed: Packed
+    content: Packed | bytes
     rows: int
     size: int
     deadline: float
-    done: Done | None
+    done: Callable[[Any, AimassError | None], None] | None
     is_alone: bool = False
     sends: int = 0
 
     def frame(self, now: float) -> bytes:
         """Return the request as it is sent."""
+        content = self.content
+        if isinstance(content, bytes):
+            return encode_row(self.id, content, self.deadline - now, is_alone=self.is_alone)
         head: dict[str, Any] = {"id": self.id, "timeout_s": round(self.deadline - now, 3)}
         if self.is_alone:
             head["alone"] = True
-        return encode_frame(head, self.packed)
+        return encode_frame(head, content)
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +78,7 @@ class Owner(Protocol):
         """Hear that it can take requests."""
         ...
 
-    def answered(self, pending: Pending, message: Message) -> None:
+    def answered(self, pending: Pending, message: Message | Row) -> None:
         """Hear an answer."""
         ...
 
@@ -157,7 +161,10 @@ class Replica(asyncio.Protocol):
         """Hand answers to those who wait."""
         try:
             for message in self._reader.feed(data):
-                self._heard(message)
+                if isinstance(message, Row):
+                    self._answered(message.id, message)
+                else:
+                    self._heard(message)
         except (AimassError, ValueError, KeyError, TypeError) as reason:
             _LOG.warning("the model worker at %s sent what is no frame: %s", self.path, reason)
             if self._transport is not None:
@@ -179,11 +186,15 @@ class Replica(asyncio.Protocol):
                 self._owner.reached(self)
                 self._leave_if_done()
             return
+        self._answered(number, message)
+
+    def _answered(self, number: int, message: Message | Row) -> None:
         pending = self._sent.pop(number, None)
         if pending is not None:
             self.rows -= pending.rows
             self._owner.answered(pending, message)
-        self._leave_if_done()
+        if not self._is_wanted:
+            self._leave_if_done()
 
     def _leave_if_done(self) -> None:
         if not self._is_wanted and not self._sent and not self.streams and self._transport is not None:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import cached_property
 from typing import Any
 
 import numpy as np
 import onnxruntime as ort
 
+from aimass.infra.rows import PackedRows, RowColumn, packed_rows
 from aimass.models.package import Column, Package
 
 FILE = "model.onnx"
@@ -35,6 +37,28 @@ class OnnxModel:
         )
         self._columns = package.manifest.signature.inputs
         self._outputs = [output.name for output in package.manifest.signature.outputs]
+        self._package = package
+
+    @cached_property
+    def rows(self) -> PackedRows | None:
+        """What answers one row at a time for less, where the graph is one of a label and its probabilities."""
+        package = self._package
+        outputs = package.manifest.signature.outputs
+        is_table = all(column.shape is None for column in self._columns)
+        if not is_table or [output.type for output in outputs] != ["string", "float"] or not outputs[1].classes:
+            return None
+        columns = [
+            RowColumn(name=c.name, kind=c.type, nullable=c.nullable, categories=tuple(c.categories or ()))
+            for c in self._columns
+        ]
+        if any((column.kind == "string") != bool(column.categories) for column in columns):
+            return None
+        names, classes = (outputs[0].name, outputs[1].name), len(outputs[1].classes)
+        model = (package.folder / FILE).read_bytes()
+        try:
+            return packed_rows(model, columns, names, classes, self.predict, str(package.folder))
+        except Exception:  # noqa: BLE001 a graph that cannot be folded is asked with columns
+            return None
 
     def predict(self, columns: Mapping[str, Any]) -> dict[str, Any]:
         """Answer columns of inputs with columns of outputs, row by row."""

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import NamedTuple
 
-from aimass.gateway.plane.runtimes.protobuf import Field, read_fields, read_numbers, write_bytes
+from aimass.infra.rows.protobuf import Field, read_fields, read_numbers, write_bytes
 
 FLOAT, INT64 = 1, 7
 GRAPH = 7  # of a model

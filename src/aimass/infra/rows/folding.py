@@ -7,12 +7,13 @@ they made becomes an input itself. The rest of the graph stays byte for byte as 
 
 from __future__ import annotations
 
+import hashlib
 import math
 import struct
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-from aimass.gateway.plane.runtimes.graph import (
+from aimass.infra.rows.graph import (
     ATTRIBUTE,
     FLOAT,
     INPUT,
@@ -24,7 +25,7 @@ from aimass.gateway.plane.runtimes.graph import (
     Node,
     name_of,
 )
-from aimass.gateway.plane.runtimes.protobuf import Field, port, read_fields, write_bytes, write_number
+from aimass.infra.rows.protobuf import Field, port, read_fields, write_bytes, write_number
 
 _WITH_SUBGRAPHS = frozenset({"If", "Loop", "Scan", "SequenceMap"})
 _CLASSES = {
@@ -119,6 +120,29 @@ class Folded:
     model: bytes
     vectors: dict[str, Vector]
     words: list[str] | None
+
+    def all_cells(self) -> Iterator[Cell]:
+        """Go through the cells in the order of the memory."""
+        return (cell for vector in self.vectors.values() for cell in vector.cells)
+
+    @property
+    def cell_count(self) -> int:
+        """How many numbers a row has in memory."""
+        return sum(len(vector.cells) for vector in self.vectors.values())
+
+    @property
+    def cells(self) -> dict[str, list[Cell]]:
+        """The cells of each column, in the order of the memory."""
+        found: dict[str, list[Cell]] = {}
+        for cell in self.all_cells():
+            found.setdefault(cell.column, []).append(cell)
+        return found
+
+    @property
+    def format(self) -> str:
+        """What two programs that speak of the memory of a row must have in common."""
+        said = repr([*((name, vector.shape, vector.cells) for name, vector in self.vectors.items()), self.words])
+        return hashlib.sha256(said.encode() + self.model).hexdigest()[:32]
 
 
 def fold(model: bytes, texts: set[str], numbers: set[str], label: str) -> Folded | None:

@@ -6,7 +6,7 @@ a model becomes a tensor once, when the model is loaded, and not with every requ
 
 from __future__ import annotations
 
-from aimass.gateway.plane.runtimes.protobuf import port, write_bytes, write_number
+from aimass.infra.rows.protobuf import port, write_bytes, write_number
 
 _INT64, _STRING = 7, 8
 
