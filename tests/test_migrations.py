@@ -13,7 +13,8 @@ from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, inspect, text
 
-from aimass.bootstrap.upgrade import migration_config, upgrade
+from aimass.bootstrap.schema import migration_config
+from aimass.bootstrap.upgrade import upgrade
 from aimass.infra.database import Database, metadata
 from aimass.infra.search import Document, Search
 from aimass.kernel.errors import Conflict, Failed
@@ -171,4 +172,4 @@ def _with_next(monkeypatch: pytest.MonkeyPatch, folder: Path, present: str, faul
         made.set_main_option("version_locations", f"{own}:{folder}")
         return made
 
-    monkeypatch.setattr("aimass.bootstrap.upgrade.migration_config", config)
+    monkeypatch.setattr("aimass.bootstrap.schema.migration_config", config)

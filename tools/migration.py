@@ -14,7 +14,7 @@ sys.path[:0] = [str(ROOT), str(ROOT / "src")]
 from alembic import command  # noqa: E402
 
 from aimass.bootstrap import capabilities  # noqa: E402
-from aimass.bootstrap.upgrade import migration_config  # noqa: E402
+from aimass.bootstrap.schema import migration_config  # noqa: E402
 from aimass.infra.database import Database  # noqa: E402
 from aimass.kernel.capability import load  # noqa: E402
 

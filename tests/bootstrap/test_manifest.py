@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from aimass.bootstrap.backup.manifest import Fact, Manifest, read_manifest, write_manifest
+from aimass.bootstrap.carrying.manifest import Fact, Manifest, read_manifest, write_manifest
 from aimass.kernel.errors import AimassError
 
 KNOWN = frozenset({"0001"})

@@ -24,9 +24,9 @@ from aimass.bootstrap.identity import Identity
 from aimass.bootstrap.logs import set_up_logs
 from aimass.bootstrap.loops import Loops
 from aimass.bootstrap.platform import Platform, open_platform
+from aimass.bootstrap.schema import NewerVersion
 from aimass.bootstrap.settings import read_settings
 from aimass.bootstrap.supervisor import CANNOT_START
-from aimass.bootstrap.upgrade import NewerVersion
 from aimass.infra.parent import die_with_parent
 from aimass.infra.workflows import Runs
 from aimass.kernel.capability import load

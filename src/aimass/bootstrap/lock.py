@@ -1,13 +1,18 @@
-"""One platform per data directory: the lock that the supervisor holds."""
+"""The locks of a data directory: one platform runs on it, and an upgrade that takes long is seen."""
 
 from __future__ import annotations
 
 import fcntl
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TextIO
 
 from aimass.kernel.errors import Conflict, Invalid
+from aimass.kernel.layout import DataDir
+
+_UPGRADE = "upgrade.lock"
 
 
 def make_data_dir(data_dir: Path) -> None:
@@ -56,3 +61,25 @@ def lock_data_dir(data_dir: Path) -> TextIO:
     lock.write(str(os.getpid()))
     lock.flush()
     return lock
+
+
+@contextmanager
+def hold_upgrade(layout: DataDir) -> Iterator[None]:
+    """Let others see that the database is being copied and upgraded; another upgrade of the same folder waits."""
+    layout.run.mkdir(parents=True, exist_ok=True)
+    with (layout.run / _UPGRADE).open("a") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
+def is_upgrading(layout: DataDir) -> bool:
+    """Tell whether an upgrade goes on; one whose process died does not."""
+    path = layout.run / _UPGRADE
+    if not path.exists():
+        return False
+    with path.open("a") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return True
+    return False

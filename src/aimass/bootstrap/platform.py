@@ -9,8 +9,9 @@ from typing import Any
 
 from aimass.bootstrap.discovery import capabilities
 from aimass.bootstrap.lock import make_data_dir
+from aimass.bootstrap.schema import newest_schema, present_schema
 from aimass.bootstrap.settings import PlatformSettings
-from aimass.bootstrap.upgrade import newest_schema, present_schema, upgrade
+from aimass.bootstrap.upgrade import upgrade
 from aimass.cluster import JobKinds
 from aimass.infra.blobs import Blobs, FolderBlobs
 from aimass.infra.compute import Compute, ProcessCompute, WarmChild, child_environment

@@ -3,66 +3,29 @@
 from __future__ import annotations
 
 import shutil
+from contextlib import ExitStack
 from pathlib import Path
 
 import structlog
-from alembic import command
-from alembic.config import Config
-from alembic.migration import MigrationContext
-from alembic.script import ScriptDirectory
-from sqlalchemy import Connection
+from sqlalchemy import Connection, text
 from sqlalchemy.exc import SQLAlchemyError
 
-from aimass.infra.database import Database, clear_errors, copy_files
+from aimass.bootstrap.carrying.engines import bytes_on_server, files_to_files, rows_to_files
+from aimass.bootstrap.carrying.files import add, clear_errors, fact_of, require_room, secrets_of, sync_folder
+from aimass.bootstrap.carrying.manifest import DATABASES, Fact, Manifest, write_manifest
+from aimass.bootstrap.lock import hold_upgrade
+from aimass.bootstrap.schema import migrate, newest_schema, present_schema, require_known
+from aimass.infra.database import Database
+from aimass.infra.database import clear_errors as clear_database_errors
 from aimass.kernel.clock import instant
-from aimass.kernel.errors import Conflict, Failed
+from aimass.kernel.errors import Failed
 from aimass.kernel.layout import DataDir
 
-_FOLDER = Path(__file__).parent / "migrations"
 _KEPT_COPIES = 3
+_NAME = "before-upgrade-"
+_UNFINISHED = ".part"
+_LOCK = 4_115_012  # PostgreSQL advisory lock: one upgrade at a time
 _log = structlog.get_logger("aimass.upgrade")
-
-
-class NewerVersion(Conflict):
-    """The data directory was written by a newer version."""
-
-
-def migration_config(conn: Connection | None) -> Config:
-    """Return alembic's configuration for a connection."""
-    config = Config()
-    config.set_main_option("script_location", str(_FOLDER))
-    config.set_main_option("path_separator", "os")
-    config.attributes["connection"] = conn
-    return config
-
-
-def _script() -> ScriptDirectory:
-    return ScriptDirectory.from_config(migration_config(None))
-
-
-def known_schemas() -> frozenset[str]:
-    """Return every schema that this installation can bring up to date."""
-    return frozenset(revision.revision for revision in _script().walk_revisions())
-
-
-def newest_schema() -> str:
-    """Return the schema that this installation works with."""
-    return str(_script().get_current_head())
-
-
-def present_schema(conn: Connection) -> str | None:
-    """Return the schema of a database; None for an empty one."""
-    return MigrationContext.configure(conn).get_current_revision()
-
-
-def schema_of_file(path: Path) -> str:
-    """Return the schema of a SQLite file; an empty text for an empty one."""
-    database = Database.file(path)
-    try:
-        with database.engine.connect() as conn:
-            return present_schema(conn) or ""
-    finally:
-        database.close()
 
 
 def upgrade(database: Database, layout: DataDir) -> None:
@@ -75,45 +38,75 @@ def upgrade(database: Database, layout: DataDir) -> None:
     Failed
         A migration failed; nothing was changed.
     """
-    with clear_errors(), database.engine.connect().execution_options(aimass_write=True) as conn:
-        config = migration_config(conn)
-        script = ScriptDirectory.from_config(config)
-        present, newest = present_schema(conn), script.get_current_head()
-        known = {revision.revision for revision in script.walk_revisions()}
-        if present is not None and present not in known:
-            raise NewerVersion(
-                f"the data directory was written by a newer version (schema {present!r})",
-                value=present,
-                allowed=sorted(known),
-                hint="install that version, or restore a backup of this one",
-            )
-        conn.rollback()
+    with ExitStack() as stack:
+        stack.enter_context(clear_database_errors())
+        conn = stack.enter_context(database.engine.connect().execution_options(aimass_write=True))
+        present, newest = _looked_up(conn), newest_schema()
         if present == newest:
             return
-        if present is not None and database.is_sqlite:
-            _keep_copy(database, layout, present)
+        stack.enter_context(hold_upgrade(layout))
+        copy = _keep_copy(database, layout, present) if present is not None else None
+        if not database.is_sqlite:
+            conn.execute(text("select pg_advisory_xact_lock(:key)"), {"key": _LOCK})
+            if present_schema(conn) == newest:
+                return  # somebody else has upgraded it meanwhile
         try:
-            command.upgrade(config, "head")
-            conn.commit()
+            migrate(conn)
         except SQLAlchemyError as reason:
+            told = f"; the copy from before is {str(copy)!r}" if copy else ""
             raise Failed(
                 f"the upgrade of the database from schema {present!r} to {newest!r} failed, nothing was changed: {reason}",
-                hint="install the version before, and report this",
+                hint=f"install the version before, and report this{told}",
             ) from reason
-    _log.info("schema upgraded", before=present, now=newest)
+    _log.info("schema upgraded", before=present, now=newest, copy=str(copy) if copy else None)
 
 
-def _keep_copy(database: Database, layout: DataDir, revision: str) -> None:
-    """Copy both databases into ``backups``, and keep the newest copies only."""
+def _looked_up(conn: Connection) -> str | None:
+    present = present_schema(conn)
+    require_known(present)
+    conn.rollback()
+    return present
+
+
+def _keep_copy(database: Database, layout: DataDir, schema: str) -> Path:
+    """Copy both databases into ``backups``, completely or not at all, and keep the newest copies only."""
     folder = layout.root / "backups"
-    stamp = instant(database.clock.now()).replace(":", "")
-    copy = folder / f"before-upgrade-{revision}-{stamp}"
-    part = copy.with_name(f"{copy.name}.part")
-    shutil.rmtree(part, ignore_errors=True)
-    part.mkdir(parents=True)
-    files = [file for file in (layout.workflows, layout.database) if file.exists()]
-    copy_files([(file, part / file.name) for file in files])
-    part.replace(copy)
-    for old in sorted(folder.glob("before-upgrade-*"), key=lambda path: path.stat().st_mtime)[:-_KEPT_COPIES]:
+    copy = folder / f"{_NAME}{schema}-{instant(database.clock.now()).replace(':', '')}"
+    part = copy.with_name(copy.name + _UNFINISHED)
+    for left in folder.glob(f"{_NAME}*{_UNFINISHED}"):  # of an upgrade that was killed
+        shutil.rmtree(left)
+    with clear_errors("the copy before the upgrade"):
+        try:
+            require_room(layout.root, _size(database, layout), "the copy before the upgrade")
+            part.mkdir(parents=True, mode=0o700)
+            _fill(part, database, layout, schema)
+            part.replace(copy)
+            sync_folder(folder)
+        except BaseException:
+            shutil.rmtree(part, ignore_errors=True)
+            raise
+    for old in sorted(folder.glob(f"{_NAME}*"), key=lambda path: path.stat().st_mtime)[:-_KEPT_COPIES]:
         shutil.rmtree(old)
-    _log.info("databases copied before the upgrade", copy=str(copy))
+    _log.info("databases copied before the upgrade", copy=str(copy), way_back=f"aimass restore {copy}")
+    return copy
+
+
+def _size(database: Database, layout: DataDir) -> int:
+    if not database.is_sqlite:
+        return bytes_on_server(database)
+    return sum(file.stat().st_size for file in (layout.workflows, layout.database) if file.exists())
+
+
+def _fill(part: Path, database: Database, layout: DataDir, schema: str) -> None:
+    """Write what a restore needs beside the files of the data directory: the databases, and the secrets of their moment."""
+    files, there = dict[str, Fact](), DataDir(part)
+    for file in secrets_of(layout.root):  # before the databases, as in a backup
+        add(files, file, part, layout.root)
+    if database.is_sqlite:
+        files_to_files(layout, there)
+    else:
+        rows_to_files(database, there, lambda share, table: _log.debug("copying", share=share, table=table))
+    files |= {file.name: fact_of(file) for file in (there.database, there.workflows) if file.exists()}
+    engine = "sqlite" if database.is_sqlite else "postgresql"
+    created = instant(database.clock.now())
+    write_manifest(part, Manifest(created_at=created, schema=schema, engine=engine, files=files, covers=DATABASES))

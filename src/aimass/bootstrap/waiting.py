@@ -7,9 +7,11 @@ import time
 
 import orjson
 
+from aimass.bootstrap.lock import is_upgrading
 from aimass.bootstrap.settings import PlatformSettings
 from aimass.bootstrap.supervisor import Supervisor
 from aimass.kernel.errors import Conflict, Unavailable
+from aimass.kernel.layout import DataDir
 
 _LIMIT_S = 60.0
 _OK = 200
@@ -29,7 +31,7 @@ def answers(host: str, port: int, path: str) -> bool:
 
 
 def wait_until_ready(supervisor: Supervisor, settings: PlatformSettings, limit_s: float = _LIMIT_S) -> None:
-    """Wait for gateway and control.
+    """Wait for gateway and control; as long as it takes while the database is copied and upgraded.
 
     Raises
     ------
@@ -45,6 +47,8 @@ def wait_until_ready(supervisor: Supervisor, settings: PlatformSettings, limit_s
             supervisor.stop()
             told = _problem(_last_words(settings))
             raise Conflict(told.get("detail", "the platform cannot start"), hint=told.get("hint", "aimass doctor"))
+        if is_upgrading(DataDir(settings.data_dir)):
+            end = time.monotonic() + limit_s
         if time.monotonic() > end:
             supervisor.stop()
             raise Unavailable(f"the platform did not become ready: {_last_words(settings)}", hint="aimass doctor")

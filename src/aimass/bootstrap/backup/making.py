@@ -6,16 +6,24 @@ import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from hashlib import file_digest
 from pathlib import Path
 
 from aimass._version import __version__
-from aimass.bootstrap.backup.engines import server_bytes, to_files
-from aimass.bootstrap.backup.files import Told, clear_errors, copy, data_of, require_room, secrets_of, size_of
-from aimass.bootstrap.backup.manifest import Fact, Manifest, write_manifest
+from aimass.bootstrap.carrying.engines import server_bytes, to_files
+from aimass.bootstrap.carrying.files import (
+    Told,
+    add,
+    clear_errors,
+    data_of,
+    fact_of,
+    require_room,
+    secrets_of,
+    size_of,
+)
+from aimass.bootstrap.carrying.manifest import Fact, Manifest, write_manifest
 from aimass.bootstrap.platform import declare_tables
+from aimass.bootstrap.schema import schema_of_file
 from aimass.bootstrap.settings import PlatformSettings
-from aimass.bootstrap.upgrade import schema_of_file
 from aimass.infra.collecting import nothing_goes
 from aimass.kernel.clock import SystemClock, instant
 from aimass.kernel.errors import Conflict, Invalid, NotFound
@@ -105,14 +113,14 @@ def _write(settings: PlatformSettings, target: Path, total: int, told: Told) -> 
     root, files = settings.data_dir, dict[str, Fact]()
     created = instant(SystemClock().now())
     for file in secrets_of(root):  # before the databases: the signed head beside them must not be newer than its rows
-        _add(files, file, target, root)
+        add(files, file, target, root)
     to_files(settings, target, lambda share, note: told(_DATABASES_SHARE * share, note))
     for name in ("aimass.db", "workflows.db"):
         if (target / name).exists():
-            files[name] = _fact(target / name)
+            files[name] = fact_of(target / name)
     done = 0
     for file in data_of(root):
-        fact = _add(files, file, target, root)
+        fact = add(files, file, target, root)
         done += fact.size if fact is not None else 0
         share = min(1.0, done / max(total, 1))
         told(_DATABASES_SHARE + (1 - _DATABASES_SHARE) * share, file.relative_to(root).parts[0])
@@ -124,16 +132,3 @@ def _write(settings: PlatformSettings, target: Path, total: int, told: Told) -> 
         files=files,
         version=__version__,
     )
-
-
-def _add(files: dict[str, Fact], file: Path, target: Path, root: Path) -> Fact | None:
-    name = file.relative_to(root).as_posix()
-    fact = copy(file, target / name)
-    if fact is not None:
-        files[name] = fact
-    return fact
-
-
-def _fact(path: Path) -> Fact:
-    with path.open("rb") as file:
-        return Fact(sha256=file_digest(file, "sha256").hexdigest(), size=path.stat().st_size)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 from collections.abc import Iterator
 from contextlib import closing, contextmanager, nullcontext
@@ -10,16 +9,18 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from aimass.access import Access
-from aimass.bootstrap.backup.engines import filled_server, require_empty_server
 from aimass.bootstrap.backup.erasures import replay
-from aimass.bootstrap.backup.files import Told, clear_errors, copy, require_room
-from aimass.bootstrap.backup.manifest import Manifest, read_manifest
+from aimass.bootstrap.carrying.engines import filled_server, require_empty_server
+from aimass.bootstrap.carrying.files import Told, add, clear_errors, copy, data_of, require_room, size_of, sync_folder
+from aimass.bootstrap.carrying.manifest import DATABASES, Fact, Manifest, read_manifest
 from aimass.bootstrap.lock import lock_data_dir
 from aimass.bootstrap.platform import declare_tables, open_platform
+from aimass.bootstrap.schema import known_schemas
 from aimass.bootstrap.settings import PlatformSettings
-from aimass.bootstrap.upgrade import known_schemas
+from aimass.infra.collecting import nothing_goes
 from aimass.infra.database import clear_errors as clear_database_errors
-from aimass.kernel.errors import Conflict
+from aimass.infra.search import Search
+from aimass.kernel.errors import Conflict, Invalid
 from aimass.kernel.layout import DataDir
 
 _FILES_SHARE = 0.7
@@ -48,6 +49,9 @@ class Restored:
 def restore(source: Path, settings: PlatformSettings, told: Told, erasures: Path | None = None) -> Restored:
     """Restore a backup into an empty data directory, completely or not at all.
 
+    A copy that was made before an upgrade is a backup too: what it does not hold is taken from the data directory that it
+    lies in, which stays as it is, with the erasures that were asked for since.
+
     Everything is laid into a folder of its own inside the data directory and verified there. After a fault the data
     directory is as it was; after a kill it is refused by everybody but the next restore, which begins again.
 
@@ -60,25 +64,57 @@ def restore(source: Path, settings: PlatformSettings, told: Told, erasures: Path
         verify.
     """
     manifest = read_manifest(source, known_schemas())
+    origin = _origin(source, manifest)
     declare_tables()
     if settings.database:
         require_empty_server(settings.database)
     with clear_errors("the restore"), _empty_place(settings.data_dir) as place:
-        require_room(settings.data_dir, manifest.size_bytes, "the restore")
+        more = size_of(origin) if origin is not None else 0
+        require_room(settings.data_dir, manifest.size_bytes + more, "the restore")
         _lay(source, place, manifest, told)
+        files = manifest.files if origin is None else {**manifest.files, **_laid_from(origin, place, told)}
         rows = _verified_rows(place, settings)
-        erased = replay(place, settings, erasures)
+        erased = replay(place, settings, erasures or _ledger_of(origin))
         with filled_server(settings.database, place, told) if settings.database else nullcontext():
             _install(place, settings)
     return Restored(
         data_dir=str(settings.data_dir),
-        files=len(manifest.files),
-        size_bytes=manifest.size_bytes,
+        files=len(files),
+        size_bytes=sum(fact.size for fact in files.values()),
         created_at=manifest.created_at,
         version=manifest.version,
         audit_rows=rows,
         erasures=erased,
     )
+
+
+def _origin(source: Path, manifest: Manifest) -> Path | None:
+    """Return the data directory that a copy of the databases alone belongs to."""
+    if manifest.covers != DATABASES:
+        return None
+    root = source.absolute().parent.parent
+    if not DataDir(root).keys.is_dir():
+        raise Invalid(
+            f"{str(source)!r} is a copy of the databases alone, and lies in no data directory",
+            value=str(source),
+            hint="leave it in the folder 'backups' of the data directory that was upgraded",
+        )
+    return root
+
+
+def _ledger_of(origin: Path | None) -> Path | None:
+    return origin if origin is not None and DataDir(origin).erasures.exists() else None
+
+
+def _laid_from(origin: Path, place: Path, told: Told) -> dict[str, Fact]:
+    """Copy the files that the databases name from the data directory that they were copied from."""
+    files, total, done = dict[str, Fact](), max(size_of(origin), 1), 0
+    with nothing_goes(DataDir(origin).run):
+        for file in data_of(origin):
+            fact = add(files, file, place, origin)
+            done += fact.size if fact is not None else 0
+            told(_FILES_SHARE * min(1.0, done / total), file.relative_to(origin).parts[0])
+    return files
 
 
 @contextmanager
@@ -95,7 +131,7 @@ def _empty_place(root: Path) -> Iterator[Path]:
             place.mkdir()
             yield place
             place.rmdir()
-            _sync(root)
+            sync_folder(root)
         except BaseException:
             _remove(root, keep={"run"} & there)
             if not was_there:
@@ -123,6 +159,7 @@ def _lay(source: Path, place: Path, manifest: Manifest, told: Told) -> None:
 def _verified_rows(place: Path, settings: PlatformSettings) -> int:
     """Open what was laid down, on the files alone; return the number of entries of its audit log."""
     with clear_database_errors(), closing(open_platform(replace(settings, data_dir=place, database=""))) as platform:
+        platform.registry.get(Search).rebuild()  # a database of an older schema comes from a server without its words
         report = platform.registry.get(Access).inspect_audit()
     if not report.ok:
         raise Conflict(
@@ -145,11 +182,3 @@ def _install(place: Path, settings: PlatformSettings) -> None:
     shutil.rmtree(place / "backups", ignore_errors=True)  # the backup itself is the copy before an upgrade
     for path in sorted(place.iterdir()):
         path.replace(there.root / path.name)
-
-
-def _sync(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

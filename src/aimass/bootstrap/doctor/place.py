@@ -10,9 +10,9 @@ from pathlib import Path
 
 from aimass.bootstrap.lock import lock_data_dir
 from aimass.bootstrap.ports import check_port
+from aimass.bootstrap.schema import known_schemas, newest_schema, present_schema
 from aimass.bootstrap.settings import PlatformSettings
 from aimass.bootstrap.supervisor import require_whole
-from aimass.bootstrap.upgrade import known_schemas, newest_schema, present_schema
 from aimass.bootstrap.waiting import answers
 from aimass.infra.database import Database
 from aimass.kernel.errors import AimassError

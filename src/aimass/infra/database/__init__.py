@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from aimass.infra.database.database import Database, clear_errors
     from aimass.infra.database.leaving import belonging, drop_workspace
     from aimass.infra.database.moment import copy_files
+    from aimass.infra.database.reflecting import tables_there
     from aimass.infra.database.rows import copy_rows, first_filled
     from aimass.infra.database.scrubbing import mentioning, rows_mentioning, scrub
     from aimass.infra.database.tables import OUTLIVES, audit_log, events_log, lineage_edges, metadata
@@ -37,6 +38,7 @@ __getattr__, __dir__ = door(
         "first_filled": "aimass.infra.database.rows",
         "lineage_edges": "aimass.infra.database.tables",
         "metadata": "aimass.infra.database.tables",
+        "tables_there": "aimass.infra.database.reflecting",
     },
 )
 __all__ = [
@@ -58,4 +60,5 @@ __all__ = [
     "metadata",
     "rows_mentioning",
     "scrub",
+    "tables_there",
 ]

@@ -150,6 +150,8 @@ def _meaning(reason: DatabaseError) -> AimassError | None:
     told = str(reason.orig).strip()
     if "disk is full" in told or "No space left" in told:
         return Unavailable("the disk is full: nothing was written", hint="free some space and repeat")
+    if "disk I/O error" in told:
+        return Unavailable("the disk refused to read or write", hint="is it full, or damaged? then repeat")
     if "malformed" in told or "not a database" in told:
         return Failed(f"the database is damaged: {told}", hint="restore the last backup: aimass restore")
     if "locked" in told:

@@ -28,7 +28,7 @@ _RULES = {
 }
 _DATABASE = "the platform's own facts are kept; events and audit entries for ever"
 _LOGS = "logs are begun anew at {:g} MiB, the one before is kept; those of ended processes for {:g} days"
-_COPIES = "copies of the database from before upgrades are kept until somebody removes them"
+_COPIES = "of the copies of the database from before upgrades, the newest three are kept"
 
 
 class Files:

@@ -7,10 +7,10 @@ import os
 import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from hashlib import sha256
+from hashlib import file_digest, sha256
 from pathlib import Path
 
-from aimass.bootstrap.backup.manifest import Fact
+from aimass.bootstrap.carrying.manifest import Fact
 from aimass.kernel.errors import AimassError, Invalid, Unavailable
 from aimass.kernel.layout import DataDir
 
@@ -93,6 +93,30 @@ def copy(source: Path, target: Path, fact: Fact | None = None) -> Fact | None:
         name = source.name
         raise Invalid(f"{name!r} of the backup is missing or damaged", value=name, hint="restore an earlier backup")
     return found
+
+
+def add(files: dict[str, Fact], file: Path, target: Path, root: Path) -> Fact | None:
+    """Copy a file of a data directory to its place in another folder, and note it; return what was copied."""
+    name = file.relative_to(root).as_posix()
+    fact = copy(file, target / name)
+    if fact is not None:
+        files[name] = fact
+    return fact
+
+
+def fact_of(path: Path) -> Fact:
+    """Return what a file is."""
+    with path.open("rb") as file:
+        return Fact(sha256=file_digest(file, "sha256").hexdigest(), size=path.stat().st_size)
+
+
+def sync_folder(folder: Path) -> None:
+    """Make renames in a folder survive a power loss."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
 
 
 def require_room(place: Path, need: int, what: str) -> None:

@@ -14,6 +14,8 @@ from aimass._version import __version__
 from aimass.kernel.errors import Conflict, Invalid
 
 NAME = "manifest.json"
+PLATFORM = "platform"
+DATABASES = "databases"
 FORMAT = 2
 
 
@@ -29,7 +31,9 @@ class Fact:
 class Manifest:
     """A backup's own description.
 
-    ``schema`` is the newest migration of its database; ``engine`` tells what the platform ran on.
+    ``schema`` is the newest migration of its database; ``engine`` tells what the platform ran on. ``covers`` is the whole
+    platform, or its databases alone: of a copy that was made before an upgrade, whose other files are those of the data
+    directory that it lies in.
     """
 
     created_at: str
@@ -37,6 +41,7 @@ class Manifest:
     engine: str
     files: Mapping[str, Fact]
     version: str = __version__
+    covers: str = PLATFORM
     format: int = field(default=FORMAT)
 
     @property

@@ -8,43 +8,65 @@ from pathlib import Path
 
 from sqlalchemy import Connection, Engine, Table, create_engine, delete, inspect, text
 
-from aimass.bootstrap.backup.files import Told
+from aimass.bootstrap.carrying.files import Told
+from aimass.bootstrap.schema import make_schema, newest_schema, present_schema
 from aimass.bootstrap.settings import PlatformSettings
-from aimass.bootstrap.upgrade import newest_schema, present_schema, upgrade
-from aimass.infra.database import Database, clear_errors, copy_files, copy_rows, first_filled, metadata
+from aimass.infra.database import Database, clear_errors, copy_files, copy_rows, first_filled, metadata, tables_there
 from aimass.infra.search import Search
 from aimass.infra.workflows import make_workflow_tables, workflow_tables
 from aimass.kernel.errors import Conflict
 from aimass.kernel.layout import DataDir
 
+_OF_ALEMBIC = "alembic_version"
+
 
 def to_files(settings: PlatformSettings, folder: Path, told: Told) -> None:
     """Write both databases, as they are at one moment, into a folder."""
     here, there = DataDir(settings.data_dir), DataDir(folder)
-    if settings.database:
-        with _server(settings.database) as database:
-            _rows_to_files(database, there, told)
+    if not settings.database:
+        files_to_files(here, there, told)
         return
+    with _server(settings.database) as database:
+        with database.read() as conn:
+            _require_present(conn)
+        rows_to_files(database, there, told)
+
+
+def files_to_files(here: DataDir, there: DataDir, told: Told | None = None) -> None:
+    """Copy both database files at one moment."""
     pairs = [(here.workflows, there.workflows), (here.database, there.database)]
     copy_files([pair for pair in pairs if pair[0].exists()], told)
 
 
-def _rows_to_files(database: Database, there: DataDir, told: Told) -> None:
-    ours = Database.file(there.database, database.clock)
-    upgrade(ours, there)
-    make_workflow_tables(_url(there.workflows))
-    engines = create_engine(_url(there.workflows))
-    try:
-        with database.read() as conn:
-            _require_present(conn)
+def rows_to_files(database: Database, there: DataDir, told: Told) -> None:
+    """Write the rows of a server into two files, as they are at one moment, in the schema that they have there.
+
+    The tables of the file are made by the migrations up to that schema, and the rows are read by the columns that are found:
+    today's tables say nothing about yesterday's database.
+    """
+    with database.read() as conn:
+        schema = present_schema(conn)
+        ours = Database.file(there.database, database.clock)
+        make_workflow_tables(_url(there.workflows))
+        engines = create_engine(_url(there.workflows))
+        try:
+            make_schema(ours, str(schema))
             with ours.engine.connect().execution_options(aimass_write=True) as file, file.begin():
-                _copy(conn, file, [(table, table) for table in metadata.sorted_tables], told)
+                _copy(conn, file, _own_pairs(conn, file), told)
             with engines.begin() as file:
                 _copy(conn, file, _workflow_pairs(conn, file), told)
-        Search(ours).rebuild()
-    finally:
-        engines.dispose()
-        ours.close()
+            if schema == newest_schema():
+                Search(ours).rebuild()
+        finally:
+            engines.dispose()
+            ours.close()
+
+
+def _own_pairs(source: Connection, target: Connection) -> list[tuple[Table, Table]]:
+    """Return the tables that both have, each after those that it refers to."""
+    known = {table.name: table for table in tables_there(source)}
+    found = [table for table in tables_there(target) if table.name in known and table.name != _OF_ALEMBIC]
+    return [(known[table.name], table) for table in found]
 
 
 def _require_present(conn: Connection) -> None:
@@ -62,6 +84,8 @@ def _url(path: Path) -> str:
 
 
 def _copy(source: Connection, target: Connection, pairs: list[tuple[Table, Table]], told: Told) -> None:
+    for _, table in reversed(pairs):
+        target.execute(delete(table))  # what migrations, and the engine of the workflows, note in an empty database
     done = iter(range(len(pairs) + 1))
     copy_rows(source, target, pairs, lambda name: told(next(done) / len(pairs), name))
 
@@ -89,15 +113,12 @@ def filled_server(url: str, folder: Path, told: Told) -> Iterator[None]:
     """Fill an empty database from the files of a folder; it is committed at the end of the block, or stays empty."""
     there = DataDir(folder)
     with _server(url) as database:
-        upgrade(database, there)
+        make_schema(database)
         make_workflow_tables(_url(there.workflows))  # those of an older version have to be brought up to date
         make_workflow_tables(url)
         with _opened(there.database) as ours, _opened(there.workflows) as flows, database.engine.begin() as server:
             _copy(ours, server, [(table, table) for table in metadata.sorted_tables], told)
-            pairs = _workflow_pairs(flows, server)
-            for _, table in reversed(pairs):
-                server.execute(delete(table))  # what the engine notes when it is started on an empty database
-            _copy(flows, server, pairs, told)
+            _copy(flows, server, _workflow_pairs(flows, server), told)
             yield
 
 
@@ -121,7 +142,13 @@ def _server(url: str) -> Iterator[Database]:
         database.close()
 
 
-def server_bytes(url: str) -> int:
+def bytes_on_server(database: Database) -> int:
     """Return about how many bytes the database of a server takes."""
-    with _server(url) as database, database.read() as conn:
+    with database.read() as conn:
         return int(conn.execute(text("select pg_database_size(current_database())")).scalar_one())
+
+
+def server_bytes(url: str) -> int:
+    """Return about how many bytes the database of a server takes, by its address."""
+    with _server(url) as database:
+        return bytes_on_server(database)
