@@ -136,3 +136,16 @@ def test_a_worker_that_must_have_a_sandbox_does_not_start_without_one(
     assert facts is not None
     assert "a sandbox is wanted, and there is none: bubblewrap is not installed" in facts.reason
     assert not socket_of(pool.layout, "rev-champion-1").exists()
+
+
+def test_a_worker_runs_on_as_many_cores_as_its_deployment_says(pool: Kept, packages: dict[str, Path]) -> None:
+    pool.want(wish(packages["python"], "aimass.models.runtimes.python", cpus=0.5))
+    facts = pool.up()
+    assert facts.pid is not None
+    present = os.sched_getaffinity(0)
+    if facts.limits == "memory and CPU by a control group":
+        return
+    assert len(os.sched_getaffinity(facts.pid)) == 1
+    if len(present) > 1:
+        assert facts.limits == f"memory by its resident size, CPU by affinity to 1 of {len(present)} cores"
+    assert facts.limits_reason

@@ -14,7 +14,7 @@ import pytest
 
 from tests.fixtures.gateway import ROW, Answer, Gateway, infer, oip, snapshot, wait_for
 from tests.fixtures.kept import Kept, kept, moody, reached, wish
-from tests.fixtures.moody.run import DEADLY, WRONG
+from tests.fixtures.moody.run import DEADLY, GREEDY, WRONG
 
 
 @pytest.fixture
@@ -98,6 +98,15 @@ def test_a_row_that_the_model_refuses_fails_alone(served: Gateway) -> None:
     assert "such a value is not possible" in answers[2].json()["error"]
     del answers[2]
     assert marks(answers) == {0: "0", 1: "1", 3: "3"}
+
+
+def test_a_row_that_wants_more_memory_than_the_worker_may_have_fails_alone(served: Gateway, pool: Kept) -> None:
+    first = pool.up().pid
+    answer = ask(served, 2, GREEDY)
+    assert (answer.status, answer.json()["code"]) == (500, "model_failed")
+    assert "MemoryError" in answer.json()["error"]
+    assert marks({3: ask(served, 3)}) == {3: "3"}
+    assert pool.up().pid == first
 
 
 def test_requests_that_wait_together_run_together(served: Gateway) -> None:

@@ -44,7 +44,8 @@ def test_applying_twice_changes_nothing_the_second_time(stage: Stage) -> None:
 
 def test_how_a_deployment_runs_is_written_applied_and_taken_back(stage: Stage) -> None:
     part = {"name": "champion", "model": "churn", "model_version": 1, "placement": "auto"}
-    how = {"execution": "batched", "max_rows": 16, "isolation": "process", "network": True, "resources": {"threads": 2}}
+    how = {"execution": "batched", "max_rows": 16, "isolation": "process", "network": True}
+    how |= {"resources": {"threads": 2, "cpus": 0.5}}
     wanted = {**WANTED, "deployments": [{**part, **how}], "traffic": {"weights": {"champion": 100}}}
     apply(stage, wanted)
     exported = next(d for d in ENDPOINT.export(stage.rooms.registry, ANN, "demo") if d["name"] == "leavers")

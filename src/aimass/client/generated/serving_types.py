@@ -120,6 +120,7 @@ class Resources:
 
     memory_bytes: int = 2147483648
     threads: int = 1
+    cpus: float | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -214,6 +215,8 @@ class ReplicaStatus:
     reason: str
     isolation: Literal["sandbox", "process"] | None
     isolation_reason: str
+    limits: str
+    limits_reason: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -9,6 +9,7 @@ from aimass.kernel.doors import door
 if TYPE_CHECKING:
     from aimass.infra.compute.context import Cancelled, JobContext
     from aimass.infra.compute.contract import ComputeContract
+    from aimass.infra.compute.groups import Group, Groups, find_groups
     from aimass.infra.compute.port import (
         Capabilities,
         Compute,
@@ -31,6 +32,8 @@ __getattr__, __dir__ = door(
         "Capabilities": "aimass.infra.compute.port",
         "Compute": "aimass.infra.compute.port",
         "ComputeContract": "aimass.infra.compute.contract",
+        "Group": "aimass.infra.compute.groups",
+        "Groups": "aimass.infra.compute.groups",
         "JobContext": "aimass.infra.compute.context",
         "JobEvent": "aimass.infra.compute.port",
         "JobHandle": "aimass.infra.compute.port",
@@ -43,6 +46,7 @@ __getattr__, __dir__ = door(
         "Sandbox": "aimass.infra.compute.sandbox",
         "WarmChild": "aimass.infra.compute.warm",
         "child_environment": "aimass.infra.compute.settings",
+        "find_groups": "aimass.infra.compute.groups",
         "find_sandbox": "aimass.infra.compute.sandbox",
         "need_sandbox": "aimass.infra.compute.sandbox",
         "sandboxed": "aimass.infra.compute.sandbox",
@@ -53,6 +57,8 @@ __all__ = [
     "Capabilities",
     "Compute",
     "ComputeContract",
+    "Group",
+    "Groups",
     "JobContext",
     "JobEvent",
     "JobHandle",
@@ -65,6 +71,7 @@ __all__ = [
     "Sandbox",
     "WarmChild",
     "child_environment",
+    "find_groups",
     "find_sandbox",
     "need_sandbox",
     "sandboxed",

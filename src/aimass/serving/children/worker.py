@@ -35,6 +35,7 @@ from aimass.serving.children.streams import Streams, only_streams
 _LOG = logging.getLogger("aimass.serving.worker")
 _DRAIN_S = 5.0
 _FILES = 512
+_STACKS_BYTES = 512 * 1024 * 1024  # what threads reserve for their stacks and mostly never touch
 
 
 class PackedRows(Protocol):
@@ -72,6 +73,8 @@ class Assignment:
         a plan in another line, or for its end.
     measured_threads
         How many predictions at once are tried when the model is measured.
+    memory_bytes
+        How much memory the model may ask for beyond what the libraries took; 0 for as much as it likes.
     """
 
     package: str
@@ -79,6 +82,7 @@ class Assignment:
     threads: int = 1
     plan: dict[str, int] | None = None
     measured_threads: int = 1
+    memory_bytes: int = 0
 
 
 async def serve(model: Model, folder: Path, plan: Plan) -> None:
@@ -130,9 +134,22 @@ def _write(path: Path, facts: dict[str, Any]) -> None:
 def _limit() -> None:
     """Leave no core files, and do not open files without end."""
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    most = _FILES if hard == resource.RLIM_INFINITY else min(_FILES, hard)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
+    _lower(resource.RLIMIT_NOFILE, _FILES)
+
+
+def _limit_memory(memory_bytes: int) -> None:
+    """Let the model ask for so much memory beyond what there is now: a request that wants more fails by itself."""
+    status = Path("/proc/self/status")
+    lines = status.read_text().splitlines() if status.exists() else []
+    held = next((int(line.split()[1]) * 1024 for line in lines if line.startswith("VmData:")), None)
+    if held is not None and memory_bytes:
+        _lower(resource.RLIMIT_DATA, held + memory_bytes + _STACKS_BYTES)
+
+
+def _lower(limit: int, most: int) -> None:
+    _, hard = resource.getrlimit(limit)
+    most = most if hard == resource.RLIM_INFINITY else min(most, hard)
+    resource.setrlimit(limit, (most, most))
 
 
 def main() -> int:
@@ -140,7 +157,10 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m aimass.serving.children.worker", description="Serve one package.")
     parser.add_argument("--module", required=True, help="package of the runtime")
     parser.add_argument("--parent-pid", type=int, help="end at once when this parent is gone already")
+    parser.add_argument("--cores", help="the cores on which it may run, with commas")
     arguments = parser.parse_args()
+    if arguments.cores:
+        os.sched_setaffinity(0, {int(core) for core in arguments.cores.split(",")})
     if arguments.parent_pid:
         die_with_parent(arguments.parent_pid)
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
@@ -152,6 +172,7 @@ def main() -> int:
     try:
         package = verify_package(Path(told["package"]))
         assignment = Assignment(**told)
+        _limit_memory(assignment.memory_bytes)
         model = load_model(package, threads=assignment.threads, module=arguments.module)
     except AimassError as error:
         sys.stderr.write(f"{error.message}; {error.hint}\n")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import Annotated, Any, Literal
 from urllib.parse import urlencode
 
@@ -23,7 +23,7 @@ from aimass.serving.domain.commands import (
     SetTraffic,
 )
 from aimass.serving.domain.placing import ExecutionWish, IsolationWish
-from aimass.serving.domain.things import Placement, Split, TrafficPolicy, Trouble
+from aimass.serving.domain.things import MIB, Placement, Resources, Split, TrafficPolicy, Trouble
 from aimass.serving.service.serving import Serving
 from aimass.web import PageVisit, Visit, page_router
 
@@ -52,6 +52,8 @@ class DeployForm(BaseModel):
     execution: ExecutionWish = "auto"
     isolation: IsolationWish = "auto"
     network: bool = False
+    memory_mib: str = ""
+    cpus: str = ""
     reason: str = ""
 
 
@@ -87,11 +89,35 @@ def deploy(visit: Visit, endpoint: str, form: Annotated[DeployForm, Form()]) -> 
         execution=form.execution,
         isolation=form.isolation,
         network=form.network,
+        resources=resources_of(visit, endpoint, form),
         reason=form.reason,
     )
     visit.get(Serving).deploy(visit.who, wish)
     toast = visit.say("%(model)s is being loaded; what ran before answers until it is ready", model=form.model)
     return visit.go(f"/{visit.workspace}/services/{endpoint}", toast=toast)
+
+
+def resources_of(visit: PageVisit, endpoint: str, form: DeployForm) -> Resources | None:
+    """Return what the worker may use; what the form leaves open stays as it is."""
+    if not form.memory_mib.strip() and not form.cpus.strip():
+        return None
+    one = visit.get(Serving).get_endpoint(visit.who, OneEndpoint(workspace=visit.workspace, endpoint=endpoint))
+    name = CANARY if form.role == CANARY else one.main
+    present = next((d.resources for d in one.deployments if d.name == name), Resources())
+    memory, cpus = number_of("memory_mib", form.memory_mib), number_of("cpus", form.cpus)
+    return replace(
+        present,
+        memory_bytes=present.memory_bytes if memory is None else round(memory * MIB),
+        cpus=present.cpus if cpus is None else cpus or None,
+    )
+
+
+def number_of(field: str, text: str) -> float | None:
+    """Return the number that a person wrote, or None."""
+    try:
+        return float(text) if text.strip() else None
+    except ValueError as reason:
+        raise Invalid(f"{text!r} is no number", field=field, value=text) from reason
 
 
 @router.post(f"{PATH}/traffic")

@@ -48,10 +48,13 @@ class RecordPolicy:
 class Resources:
     """What the isolated worker of a deployment may use; inline deployments share the gateway's own."""
 
-    memory_bytes: Annotated[int, Ge(64 * MIB), doc("resident memory after which the worker is started again")] = (
-        2048 * MIB
-    )
+    memory_bytes: Annotated[
+        int, Ge(64 * MIB), doc("memory of the worker; beyond it a request fails, or the worker starts again")
+    ] = 2048 * MIB
     threads: Annotated[int, Ge(1), Le(64), doc("threads of one inference")] = 1
+    cpus: Annotated[
+        float | None, Ge(0.05), Le(1024), doc("cores of CPU time that the worker may use; all, when absent")
+    ] = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -251,6 +254,8 @@ class ReplicaStatus:
     ----------
     isolation, isolation_reason
         How it is kept, and why it has no sandbox; None before it starts.
+    limits, limits_reason
+        What bounds its memory and CPU, and why not a control group.
     """
 
     deployment: str
@@ -262,6 +267,8 @@ class ReplicaStatus:
     reason: str
     isolation: Isolation | None
     isolation_reason: str
+    limits: str
+    limits_reason: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

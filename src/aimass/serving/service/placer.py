@@ -54,6 +54,7 @@ class Placer:
             max_run_s=timeout_s + _GRACE_S,
             isolation="sandbox" if self._ground.settings.sandbox == "require" else options.isolation,
             network=options.network,
+            cpus=resources.cpus,
         )
 
     def _most_threads(self, revision: Row[Any]) -> int:

@@ -150,4 +150,6 @@ def _replica(revision: Row[Any], worker: WorkerFacts) -> ReplicaStatus:
         reason=worker.reason,
         isolation=worker.isolation,
         isolation_reason=worker.isolation_reason,
+        limits=worker.limits,
+        limits_reason=worker.limits_reason,
     )

@@ -68,9 +68,15 @@ class Cell:
         """Tell the process which package it serves."""
         with suppress(FileNotFoundError):
             self.log = self.log.rename(log)
+        self.keeping.bound(wish)
         _link(Path(wish.package), self.package)
         package, io = self.keeping.seen(self.package, self.io)
-        told: dict[str, Any] = {"package": package, "folder": io, "threads": wish.threads}
+        told: dict[str, Any] = {
+            "package": package,
+            "folder": io,
+            "threads": wish.threads,
+            "memory_bytes": wish.memory_bytes,
+        }
         told |= {"plan": wish.plan, "measured_threads": wish.measured_threads}
         self._is_planned = wish.plan is not None
         self._say(json.dumps(told).encode())
@@ -131,6 +137,8 @@ class Cell:
 
     def kill(self) -> None:
         """End the process at once."""
+        if self.keeping.group is not None:
+            self.keeping.group.kill()
         with suppress(ProcessLookupError):
             self._process.kill()
 
@@ -142,6 +150,8 @@ class Cell:
 
     def how_it_ended(self) -> str:
         """Say how the process ended, with its last words."""
+        if self.keeping.group is not None and self.keeping.group.has_run_out:
+            return "it needed more memory than it may have"
         code = self._process.returncode
         if self.keeping.isolation == "sandbox" and code is not None and code > _SIGNALLED:
             code = _SIGNALLED - code
@@ -158,6 +168,8 @@ class Cell:
             with suppress(OSError):
                 self._process.stdin.close()
         self._process.wait()
+        if self.keeping.group is not None:
+            self.keeping.group.remove()
         shutil.rmtree(self.folder, ignore_errors=True)
         with suppress(OSError):
             before = self.log.with_suffix(".before.log")

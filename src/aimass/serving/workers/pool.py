@@ -16,9 +16,8 @@ from typing import Any
 
 from aimass.kernel.errors import Unavailable
 from aimass.kernel.layout import DataDir
-from aimass.serving.domain.placing import Isolation
 from aimass.serving.workers.cell import Cell
-from aimass.serving.workers.keeping import Keeping
+from aimass.serving.workers.keeping import Keeping, Keepings
 from aimass.serving.workers.wishes import Kind, Wish, WorkerFacts
 
 _BACKOFF_S = (0.0, 0.5, 1.0, 2.0, 5.0, 10.0)
@@ -42,8 +41,7 @@ class _Worker:
     is_up: bool = False
     reason: str = ""
     calibration: Mapping[str, Any] | None = None
-    isolation: Isolation | None = None
-    isolation_reason: str = ""
+    keeping: Keeping | None = None
     end_at: float | None = None
     kill_at: float | None = None
 
@@ -62,8 +60,10 @@ class _Worker:
             memory_bytes=self.memory_bytes,
             reason=self.reason,
             calibration=self.calibration,
-            isolation=self.isolation,
-            isolation_reason=self.isolation_reason,
+            isolation=self.keeping.isolation if self.keeping is not None else None,
+            isolation_reason=self.keeping.reason if self.keeping is not None else "",
+            limits=self.keeping.limits if self.keeping is not None else "",
+            limits_reason=self.keeping.limits_reason if self.keeping is not None else "",
         )
 
 
@@ -102,6 +102,7 @@ class WorkerPool:
         self._workers: dict[str, _Worker] = {}
         self._spares: dict[Kind, list[Cell]] = {}
         self._next_spare: dict[Kind, float] = {}
+        self._keepings = Keepings(hide=(layout.root,))
         self._lock = threading.RLock()
         self.changes = 0
         shutil.rmtree(self._cells, ignore_errors=True)
@@ -236,13 +237,13 @@ class WorkerPool:
         cell.assign(wish, self._layout.logs / f"worker-{wish.key}.log")
         _point(socket_of(self._layout, wish.revision, wish.replica).parent, cell.io)
         worker.cell, worker.pid = cell, cell.process.pid
-        worker.isolation, worker.isolation_reason = cell.keeping.isolation, cell.keeping.reason
+        worker.keeping = cell.keeping
         worker.restarts += worker.started > 0
         worker.started, worker.looked = now, now
 
     def _new_cell(self, kind: Kind) -> Cell:
         name = secrets.token_hex(5)
-        keeping = Keeping.of(kind, hide=(self._layout.root,))
+        keeping = self._keepings.of(kind, name)
         return Cell(self._cells / name, self._layout.logs / f"spare-{name}.log", kind, keeping)
 
     # -- spares
@@ -263,7 +264,10 @@ class WorkerPool:
         for kind in kinds:
             cells = self._spares.setdefault(kind, [])
             if len(cells) < self.spares and self._monotonic() >= self._next_spare.get(kind, 0.0):
-                cells.append(self._new_cell(kind))
+                try:
+                    cells.append(self._new_cell(kind))
+                except Unavailable:  # what runs goes on; the worker that needs it next says why there is none
+                    self._next_spare[kind] = self._monotonic() + _SPARE_AFTER_FAULT_S
                 return
 
     def close(self) -> None:

@@ -18,6 +18,7 @@ class Kind(NamedTuple):
     threads: int
     isolation: IsolationWish = "auto"
     network: bool = False
+    cpus: float | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,6 +38,8 @@ class Wish:
         How long a batch may run before the worker is started again.
     isolation, network
         Whether the worker is kept in a sandbox (``auto``: where there is one), and whether it may reach the network then.
+    cpus
+        How many cores of CPU time it may use; all, when absent.
     """
 
     revision: str
@@ -51,6 +54,7 @@ class Wish:
     max_run_s: float = 3600.0
     isolation: IsolationWish = "auto"
     network: bool = False
+    cpus: float | None = None
 
     @property
     def key(self) -> str:
@@ -70,7 +74,7 @@ class Wish:
     @property
     def kind(self) -> Kind:
         """Return which spares could take this place."""
-        return Kind(self.module, self.threads, self.isolation, self.network)
+        return Kind(self.module, self.threads, self.isolation, self.network, self.cpus)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,6 +89,8 @@ class WorkerFacts:
         What it measured of its model, when it was asked to.
     isolation, isolation_reason
         How it is kept, and why so where there is no sandbox; empty before it starts.
+    limits, limits_reason
+        What bounds its memory and CPU, and why not a control group.
     """
 
     revision: str
@@ -98,6 +104,8 @@ class WorkerFacts:
     calibration: Mapping[str, Any] | None = None
     isolation: Isolation | None = None
     isolation_reason: str = ""
+    limits: str = ""
+    limits_reason: str = ""
 
 
 class Workers(Protocol):
