@@ -2,127 +2,40 @@
 
 from __future__ import annotations
 
-import contextlib
-import json
 import shutil
 import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import polars as pl
-import psutil
 import pytest
 
-from aimass import Client
-from tests.fixtures.backups import QUICK, aimass, until
-from tests.fixtures.platform import RunningPlatform, free_port, launch, running_platform
-from tests.fixtures.story import none_left, processes_of
+from tests.fixtures.backups import aimass, until
+from tests.fixtures.erasing import (
+    ANN,
+    BOB,
+    ENVIRONMENT,
+    ROW,
+    House,
+    ask,
+    holding,
+    kill,
+    known_to_many,
+    wait,
+)
+from tests.fixtures.platform import RunningPlatform, free_port, launch
+from tests.fixtures.story import none_left
 
 pytestmark = pytest.mark.timeout(600)
-ANN, BOB = "ann.adams@example.org", "bob.brown@example.org"
-ROW = {"plan": "basic", "paid": 21.5}
-ENVIRONMENT = {"AIMASS_STORAGE_SETTLE_S": "3"}
-
-
-def table() -> str:
-    lines = [
-        f"{ANN if n == 7 else BOB if n == 8 else f'c{n}@example.org'},{('basic', 'plus')[n % 2]},{20 + n % 9}.5,"
-        f"{'Yes' if (n % 2) != (n % 7 == 0) else 'No'}"
-        for n in range(240)
-    ]
-    return "\n".join(["mail,plan,paid,left", *lines]) + "\n"
-
-
-def holding(folder: Path, value: str) -> list[str]:
-    """Return what still holds a value below a folder: files as they are, cells of Parquet files, rows of databases."""
-    found: list[str] = []
-    for file in sorted(path for path in folder.rglob("*") if path.is_file()):
-        with contextlib.suppress(FileNotFoundError):
-            data = file.read_bytes()
-            cells = pl.read_parquet(file).write_ndjson() if data[:4] == b"PAR1" else ""
-            found += [str(file.relative_to(folder))] if value.encode() in data or value in cells else []
-    return found
-
-
-@dataclass
-class House:
-    """A platform where Ann is known in many ways, and a backup of that time."""
-
-    platform: RunningPlatform
-    key: str
-    folder: Path
-    backup: Path
-
-    def client(self, url: str | None = None) -> Client:
-        return Client(url or self.platform.url, key=self.key, workspace="lab")
-
-    def aimass(self, *words: str) -> subprocess.CompletedProcess[str]:
-        env = {"AIMASS_URL": self.platform.url, "AIMASS_KEY": self.key, "AIMASS_WORKSPACE": "lab"}
-        return aimass(*words, env=env)
 
 
 @pytest.fixture(scope="module")
 def house() -> Iterator[House]:
-    folder = Path(tempfile.mkdtemp(prefix="am"))
-    with running_platform(folder / "d", ENVIRONMENT) as platform:
-        with platform.admin("lab") as admin:
-            admin.access.create_workspace(name="lab", review="auto")
-            admin.access.create_service(name="builder", role="admin")
-            key = admin.access.create_key(name="builder", service="builder").text
-        house = House(platform, key, folder, folder / "b")
-        with house.client() as client:
-            fill(client, folder)
-        done = aimass("backup", str(house.backup), "--data-dir", str(platform.data_dir))
-        assert done.returncode == 0, done.stderr
-        yield house
-    assert none_left(folder / "d") == []
-    shutil.rmtree(folder, ignore_errors=True)
-
-
-def fill(client: Client, folder: Path) -> None:
-    """Let datasets, splits, records, feedback and messages know Ann."""
-    (folder / "people.csv").write_text(table())
-    client.collect(folder / "people.csv", "people", keys=["mail"])
-    client.release(
-        dataset="people", target="left", model="leaves", endpoint="leaves", key_column="mail", parameters=QUICK
-    )
-    for mail in (ANN, BOB):
-        reply = client.predict("leaves", [ROW], request_id=f"of-{mail}")[0]
-        label = {"request_id": reply.request_id, "label": "Yes", "key": mail}
-        client.monitoring.send_feedback(endpoint="leaves", labels=[label])
-    client.messaging.create_topic(topic="orders")
-    client.messaging.publish(topic="orders", messages=[{"body": {"of": mail}, "key": mail} for mail in (ANN, BOB)])
-
-
-def ask(house: House, *values: str) -> str:
-    """Ask by the command line, as the guide says."""
-    who = house.folder / f"who-{values[0]}.txt"
-    who.write_text("".join(f"{value}\n" for value in values))
-    asked = house.aimass("erasures", "ask", "--values", f"@{who}", "--json")
-    who.unlink()
-    assert asked.returncode == 0, asked.stderr
-    return json.loads(asked.stdout)["id"]
-
-
-def wait(house: House, erasure: str) -> Any:
-    waited = house.aimass("erasures", "wait", erasure, "--timeout-s", "120", "--json")
-    assert waited.returncode == 0, waited.stderr
-    return json.loads(waited.stdout)
-
-
-def kill(folder: Path) -> None:
-    """Kill every process of a data directory at once."""
-    while alive := processes_of(folder):
-        for process in alive:
-            with contextlib.suppress(psutil.NoSuchProcess):
-                process.kill()
-        time.sleep(0.05)
+    with known_to_many() as found:
+        yield found
 
 
 # -- erase

@@ -318,8 +318,8 @@ OPERATIONS: dict[str, Operation] = {
         path="/access/users/{user}",
         cli="users erase",
         permission="access.manage",
-        summary="Erase a person: name, address, credentials and roles; what he did stays under his id.",
-        help="Erase a person: name, address, credentials and roles; what he did stays under his id.",
+        summary="Erase a person: name, address, credentials and roles; what he did stays under his id, and no restore undoes it.",
+        help="Erase a person: name, address, credentials and roles; what he did stays under his id, and no restore undoes it.",
         params=(Param(name="user", where="path", kind="str", help="name or id of the person"),),
     ),
     "access.export_audit": Operation(

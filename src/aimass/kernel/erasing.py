@@ -11,6 +11,8 @@ from typing import Any, cast
 from aimass.kernel.principal import ANYWHERE
 
 ERASED = "[erased]"
+ACCOUNT = "account:"
+"""Begins a value that names an account by its id, and nothing in anybody's data."""
 SHORTEST = 4
 SHORTEST_UNSPACED = 2
 _UNSPACED, _LAST = "\u2e80", "\U0003ffff"  # from the radicals of Han on: scripts without spaces
@@ -38,9 +40,22 @@ class Person:
     workspace: str = ANYWHERE
     column: str | None = None
 
+    @property
+    def accounts(self) -> tuple[str, ...]:
+        """Return the ids of the accounts that are named as such."""
+        return tuple(value.removeprefix(ACCOUNT) for value in self.values if value.startswith(ACCOUNT))
+
     def looks_at(self, workspace: str) -> bool:
-        """Tell whether a workspace is searched."""
-        return self.workspace in (ANYWHERE, workspace)
+        """Tell whether the data of a workspace is searched.
+
+        Examples
+        --------
+        >>> Person(erasure="e", values=("A-1007",)).looks_at("demo")
+        True
+        >>> Person(erasure="e", values=("account:01K",)).looks_at("demo")
+        False
+        """
+        return self.workspace in (ANYWHERE, workspace) and len(self.accounts) < len(self.values)
 
     @property
     def words(self) -> tuple[str, ...]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from sqlalchemy import func, select
 
-from aimass.access.domain.people import OneUser
 from aimass.access.errors import LastAdministrator
 from aimass.access.service.people import People
 from aimass.access.store.tables import approvals, keys, users
@@ -28,7 +27,7 @@ class Erasing(People):
         erased, left = 0, list[str]()
         for user in self._accounts(person) if person.workspace == ANYWHERE else ():
             try:
-                self.erase_user(SYSTEM, OneUser(user=user))
+                self.drop_user(SYSTEM, user, is_kept=user in person.accounts)
                 erased += 1
             except LastAdministrator:
                 left.append(_LAST)
@@ -41,7 +40,11 @@ class Erasing(People):
 
     def _accounts(self, person: Person) -> list[str]:
         keys = [value.casefold() for value in person.values]
-        named = users.c.name.in_(person.values) | func.lower(users.c.email).in_(keys) | users.c.id.in_(person.values)
+        named = (
+            users.c.name.in_(person.values)
+            | func.lower(users.c.email).in_(keys)
+            | users.c.id.in_((*person.values, *person.accounts))
+        )
         with self._database.read() as conn:
             query = select(users.c.id).where(named, ~users.c.name.startswith("erased-"))
             return list(conn.execute(query).scalars())

@@ -168,9 +168,13 @@ class People(Part):
 
     @use_case("DELETE /access/users/{user}", permission="access.manage", cli="users erase", status=204)
     def erase_user(self, who: Principal, command: OneUser) -> None:
-        """Erase a person: name, address, credentials and roles; what he did stays under his id."""
+        """Erase a person: name, address, credentials and roles; what he did stays under his id, and no restore undoes it."""
+        self.drop_user(who, command.user)
+
+    def drop_user(self, who: Principal, user: str, *, is_kept: bool = False) -> None:
+        """Erase an account; ``is_kept`` says that the ledger of erasures names it by its id already."""
         with self._change(who, ANYWHERE) as change, keeping_an_administrator(change.conn):
-            row = find_user(change.conn, command.user)
+            row = find_user(change.conn, user)
             made_up = f"erased-{row.id.lower()}"
             for table in (links, recovery_codes, group_members):
                 rows.remove(change.conn, table, user_id=row.id)
@@ -180,7 +184,7 @@ class People(Part):
             blank = {"email": None, "password": None, "totp": None, "totp_confirmed": False, "state": "disabled"}
             rows.change(change.conn, users, {"id": row.id}, name=made_up, name_key=made_up, **blank)
             change.audit("access.user.erase", object_=f"user:{row.id}")
-            change.event("access.user.erased", subject=f"user:{row.id}")
+            change.event("access.user.erased", subject=f"user:{row.id}", data={"is_kept": is_kept})
 
 
 def new_link(

@@ -20,6 +20,7 @@ CAPABILITY = Capability(
         "storage.erase": Loop(run="aimass.apps.storage.jobs:erase", every_s=2.0),
     },
     emits=ALL,
+    events={"access.user.erased": "aimass.apps.storage.jobs:on_account_erased"},
     pages=(
         Place(
             path="/operate/storage",

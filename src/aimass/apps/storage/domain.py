@@ -167,7 +167,7 @@ def report_of(found: Iterable[Going], now: datetime, command: ListGoing) -> Goin
 
 
 ErasureState = Literal["ASKED", "RUNNING", "SETTLING", "DONE", "INCOMPLETE"]
-Origin = Literal["person", "restore"]
+Origin = Literal["person", "restore", "account"]
 _MAX_VALUES, _MAX_VALUE = 100, 300
 
 
@@ -228,7 +228,8 @@ class Erasure:
     values
         How many values name the person.
     origin
-        ``restore`` when a restored database had forgotten it, and the ledger had not.
+        ``restore`` when a restored database had forgotten it, and the ledger had not; ``account`` when an account was erased
+        among the people, which is kept so that no restore brings it back.
     erased
         How many things of each kind were erased.
     left

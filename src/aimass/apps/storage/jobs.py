@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from aimass.apps.storage.service.storage import Storage
+from aimass.kernel.events import Event
 from aimass.kernel.findings import Finding, finding_of
 from aimass.kernel.registry import Registry
 
@@ -15,6 +16,12 @@ def collect(registry: Registry) -> None:
 def erase(registry: Registry) -> None:
     """Carry out the erasures that are due."""
     registry.get(Storage).erase_due()
+
+
+def on_account_erased(registry: Registry, event: Event) -> None:
+    """Keep in the ledger that an account was erased."""
+    if not event.data.get("is_kept"):
+        registry.get(Storage).keep_account(event)
 
 
 def doctor(registry: Registry) -> list[Finding]:

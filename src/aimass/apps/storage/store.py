@@ -128,12 +128,12 @@ def erasure_of(row: Row[Any]) -> Erasure:
     return Erasure(**{name: getattr(row, name) for name in Erasure.__slots__})
 
 
-def add_erasure(change: Change, asked: Asked, *, origin: str) -> None:
+def add_erasure(change: Change, asked: Asked, *, origin: str, erased: Mapping[str, int] | None = None) -> None:
     """Write an erasure that is to be carried out at once."""
     values = {name: getattr(asked, name) for name in Asked.__slots__}
     begun = {"state": "ASKED", "origin": origin, "passes": 0, "next_at": change.now, "ended_at": None}
-    nothing = {"erased": {}, "left": [], "later": [], "error": ""}
-    change.execute(insert(erasures).values(**values, **begun, **nothing))
+    told = {"erased": dict(erased or {}), "left": [], "later": [], "error": ""}
+    change.execute(insert(erasures).values(**values, **begun, **told))
 
 
 def put_erasure(change: Change, id_: str, **values: Any) -> None:

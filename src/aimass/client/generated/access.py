@@ -180,7 +180,7 @@ class AccessCalls(Calls):
         return self._call("access.enrol_second_factor", {"password": password}, Enrolment)
 
     def erase_user(self, *, user: str) -> None:
-        """Erase a person: name, address, credentials and roles; what he did stays under his id."""
+        """Erase a person: name, address, credentials and roles; what he did stays under his id, and no restore undoes it."""
         return self._call("access.erase_user", {"user": user}, None)
 
     def export_audit(self, *, after: int | None = None, limit: int | None = None) -> AuditStretch:
@@ -572,7 +572,7 @@ class AsyncAccessCalls(AsyncCalls):
         return await self._call("access.enrol_second_factor", {"password": password}, Enrolment)
 
     async def erase_user(self, *, user: str) -> None:
-        """Erase a person: name, address, credentials and roles; what he did stays under his id."""
+        """Erase a person: name, address, credentials and roles; what he did stays under his id, and no restore undoes it."""
         return await self._call("access.erase_user", {"user": user}, None)
 
     async def export_audit(self, *, after: int | None = None, limit: int | None = None) -> AuditStretch:

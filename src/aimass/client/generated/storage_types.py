@@ -20,7 +20,7 @@ class Erasure:
     by_name: str
     asked_at: datetime
     state: Literal["ASKED", "RUNNING", "SETTLING", "DONE", "INCOMPLETE"]
-    origin: Literal["person", "restore"]
+    origin: Literal["person", "restore", "account"]
     passes: int
     next_at: datetime | None
     ended_at: datetime | None

@@ -55,7 +55,7 @@ class Erasing(Part):
         return records["deleted"], records["unnamed"], labels
 
     def _files(self, person: Person) -> list[str]:
-        folders = self._ground.layout.lake.glob("*" if person.workspace == ANYWHERE else person.workspace)
+        folders = (folder for folder in self._ground.layout.lake.glob("*") if person.looks_at(folder.name))
         return [str(path) for folder in folders for name in _FILES for path in (folder / name).glob("*.parquet")]
 
     def _scrub(self, person: Person) -> int:

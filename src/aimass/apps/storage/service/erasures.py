@@ -11,6 +11,7 @@ from typing import Any
 import structlog
 from sqlalchemy import Row, select
 
+from aimass.access import Access
 from aimass.apps.storage.domain import (
     AskErasure,
     Erasure,
@@ -39,8 +40,9 @@ from aimass.infra.scrubbing import scrub_text
 from aimass.infra.secrets import Secrets
 from aimass.infra.series import count
 from aimass.kernel.capability import Capabilities, load
-from aimass.kernel.erasing import Erased, Person
+from aimass.kernel.erasing import ACCOUNT, Erased, Person
 from aimass.kernel.errors import AimassError, Conflict, Failed
+from aimass.kernel.events import Event
 from aimass.kernel.ids import new_id
 from aimass.kernel.layout import DataDir
 from aimass.kernel.pages import Page, page_of
@@ -129,6 +131,26 @@ class Erasures:
             put_erasure(change, found.id, **again)
             change.audit("storage.erasure.repeat", object_=f"erasure:{found.id}")
         return self.get_erasure(who, command)
+
+    def keep_account(self, event: Event) -> None:
+        """Note an account that was erased among the people, by its id, so that no restore brings it back.
+
+        The event gives the erasure its id: told twice, it is noted once.
+        """
+        account = event.subject.partition(":")[2]
+        asked = Asked(
+            id=event.id,
+            workspace=ANYWHERE,
+            column=None,
+            by=event.actor,
+            by_name=self._registry.get(Access).names_of([event.actor]).get(event.actor, event.actor),
+            asked_at=event.time,
+            sealed=seal(self._secrets, event.id, [f"{ACCOUNT}{account}"]),
+        )
+        with self._database.change(SYSTEM, ANYWHERE) as change:
+            if event.id not in known_erasures(change.conn):
+                add_erasure(change, asked, origin="account", erased={"accounts": 1})
+        self._ledger.add([asked])
 
     def faults(self) -> tuple[int, list[str]]:
         """Return how many erasures are kept, and what is wrong: the ledger lacks one, its values cannot be read, or a room fails."""
