@@ -239,7 +239,8 @@ def test_the_index_lists_the_endpoints_of_the_workspace(gateway: Gateway) -> Non
     [
         ("GET", "/v2/models/churn/infer", 405),
         ("DELETE", "/v2/models/churn", 405),
-        ("GET", "/v2/models/churn/explain", 404),
+        ("GET", "/v2/models/churn/why", 404),
+        ("GET", "/v2/models/churn/explain", 405),
         ("GET", "/v2/nothing", 404),
         ("GET", "/v2/models", 404),
         ("POST", "/metrics", 405),

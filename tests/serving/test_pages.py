@@ -61,7 +61,7 @@ def test_every_action_names_its_operation(stage: Served, path: str) -> None:
 def test_who_may_only_read_is_offered_no_change(stage: Served, tab: str) -> None:
     page = stage.site.visitor("viewer").open(AT + tab).text
     changes = re.findall(r'hx-(?:post|delete)="(/demo/[^"]+)"', page)
-    assert [one for one in changes if not one.endswith(("/playground", "/truth"))] == []
+    assert [one for one in changes if not one.endswith(("/playground", "/playground/explain", "/truth"))] == []
 
 
 def test_the_list_tells_what_answers_how_much_and_what_is_wrong(stage: Served) -> None:
@@ -135,6 +135,16 @@ def test_a_row_from_the_playground_goes_through_the_gateway(stage: Served) -> No
     assert re.search(r'answer-label">(No|Yes)<', answer.text)
     assert "churn v" in answer.text
     assert "analyst" in {record["consumer"] for record in stage.gateway.records()}
+
+
+def test_a_row_from_the_playground_is_explained(stage: Served) -> None:
+    with stage.turning():
+        given = {"in:c0": "plus", "in:c1": "40"}
+        answer = stage.site.visitor("analyst").do("POST", f"{AT}/playground/explain", **given)
+    assert answer.status_code == 200
+    assert 'data-chart="bars"' in answer.text
+    assert "This row" in answer.text
+    assert stage.site.visitor("viewer").do("POST", f"{AT}/playground/explain", **given).status_code == 403
 
 
 def test_the_playground_shows_what_is_wrong_at_the_field(stage: Served) -> None:

@@ -126,6 +126,21 @@ def test_a_row_is_tried_and_its_answer_shown(
         assert axe_violations(page) == []
 
 
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_a_row_is_explained_with_a_bar_for_each_input(
+    browser: Browser, stage: Served, address: str, cookies: dict[str, str], theme: str
+) -> None:
+    with new_page(browser, theme=theme, cookies=cookies, url=address) as page, stage.turning():
+        page.goto(f"{address}{SERVICE}/playground")
+        settle(page)
+        page.get_by_label("c1").fill("41.5")
+        page.get_by_role("button", name="Explain").click()
+        expect(page.locator("#answer canvas")).to_be_visible(timeout=15_000)
+        expect(page.locator("#answer")).to_contain_text("This row")
+        assert axe_violations(page) == []
+        picture(page, f"explained-{theme}")
+
+
 def test_settings_are_applied_after_the_difference_was_shown(
     browser: Browser, stage: Served, address: str, cookies: dict[str, str]
 ) -> None:

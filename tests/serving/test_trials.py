@@ -15,7 +15,7 @@ from aimass.access.domain.members import GiveRole
 from aimass.access.domain.people import InviteUser, UseLink
 from aimass.kernel.errors import Forbidden, Invalid
 from aimass.kernel.principal import ANONYMOUS, SYSTEM, Principal
-from aimass.serving.domain.trials import GetSignature, TryEndpoint
+from aimass.serving.domain.trials import ExplainRow, GetSignature, TryEndpoint
 from aimass.serving.errors import NotServing
 from aimass.serving.trying import Tryouts
 from tests.fixtures.stage import ANN, Stage
@@ -60,6 +60,25 @@ def test_a_row_that_is_tried_is_answered_and_recorded_under_the_name_of_the_pers
     assert sum(said.probabilities.values()) == pytest.approx(1, abs=1e-4)
     assert (said.deployment, said.number, said.model, said.model_version) == ("champion", 1, "churn", 1)
     assert live.gateway.wait_for_record(said.request_id)["consumer"] == "bob"
+
+
+def test_what_each_input_of_a_row_contributed_adds_up(live: Stage, bob: Principal) -> None:
+    with turning(live):
+        said = live.serving.explain_row(bob, ExplainRow(**CHURN, row=ROW))
+        other = live.serving.explain_row(bob, ExplainRow(**CHURN, row=ROW, target="No"))
+    assert set(said.shares) == {"c0", "c1"}
+    assert sum(said.shares.values()) == pytest.approx(said.value - said.base, abs=1e-5)
+    assert [abs(share) for share in said.shares.values()] == sorted(map(abs, said.shares.values()), reverse=True)
+    assert (said.target, said.classes, said.number, said.model) == ("Yes", ["No", "Yes"], 1, "churn")
+    assert other.value == pytest.approx(1 - said.value, abs=1e-5)
+    with turning(live), pytest.raises(Invalid) as refused:
+        live.serving.explain_row(bob, ExplainRow(**CHURN, row=ROW, target="Maybe"))
+    assert refused.value.allowed == ["No", "Yes"]
+
+
+def test_who_may_not_use_an_endpoint_cannot_ask_why(live: Stage) -> None:
+    with pytest.raises(Forbidden):
+        live.serving.explain_row(ANN, ExplainRow(**CHURN, row=ROW))
 
 
 def test_the_key_may_only_call_and_is_revoked_when_its_time_is_over(live: Stage, bob: Principal) -> None:

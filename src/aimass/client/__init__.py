@@ -9,6 +9,7 @@ from aimass.kernel.doors import door
 if TYPE_CHECKING:
     from aimass.client.catalog import OPERATIONS
     from aimass.client.client import AsyncClient, Client
+    from aimass.client.inference import Explanation
     from aimass.client.operations import Operation, Param
     from aimass.client.request import build
     from aimass.client.settings import ClientSettings, KeptKey, keep_key, kept_key, save_settings
@@ -21,6 +22,7 @@ __getattr__, __dir__ = door(
         "AsyncClient": "aimass.client.client",
         "Client": "aimass.client.client",
         "ClientSettings": "aimass.client.settings",
+        "Explanation": "aimass.client.inference",
         "KeptKey": "aimass.client.settings",
         "OPERATIONS": "aimass.client.catalog",
         "Operation": "aimass.client.operations",
@@ -38,6 +40,7 @@ __all__ = [
     "AsyncClient",
     "Client",
     "ClientSettings",
+    "Explanation",
     "KeptKey",
     "Operation",
     "Param",

@@ -3941,6 +3941,27 @@ OPERATIONS: dict[str, Operation] = {
         ),
         progress="serving.get_endpoint",
     ),
+    "serving.explain_row": Operation(
+        name="serving.explain_row",
+        method="POST",
+        path="/workspaces/{workspace}/endpoints/{endpoint}/explain",
+        cli="services explain",
+        permission="serving.use",
+        summary="Show what each input of one row contributed to the answer of an endpoint: Shapley values, estimated.",
+        help="Show what each input of one row contributed to the answer of an endpoint: Shapley values, estimated.\n\n        The question goes through the gateway with a short-lived key of your own; it is no traffic of the model, so it is\n        neither recorded nor counted among its answers.",
+        params=(
+            Param(name="workspace", where="path", kind="str", help="slug of the workspace"),
+            Param(name="endpoint", where="path", kind="str", help="name of the endpoint"),
+            Param(name="row", where="body", kind="json", help="a value for each input; a missing one is null"),
+            Param(
+                name="target",
+                where="body",
+                kind="str",
+                required=False,
+                help="the class to explain; of two the second when absent, of more the one that the row got",
+            ),
+        ),
+    ),
     "serving.get_endpoint": Operation(
         name="serving.get_endpoint",
         method="GET",

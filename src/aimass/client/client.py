@@ -11,7 +11,7 @@ from aimass.client.generated.groups import AsyncGroups, Groups
 from aimass.client.generated.lake_types import DatasetVersion
 from aimass.client.generated.lifecycle_types import PipelineRun
 from aimass.client.generated.serving_types import Scoring
-from aimass.client.inference import Endpoint, Prediction, Row
+from aimass.client.inference import Endpoint, Explanation, Prediction, Row
 from aimass.client.loading import CollectOptions, collect_file, silent
 from aimass.client.settings import read_settings
 from aimass.client.transport import AsyncTransport, Transport
@@ -75,6 +75,33 @@ class Client(Groups):
         """
         known = self._endpoints.setdefault(endpoint, Endpoint(self.transport, endpoint))
         return known.predict(rows, request_id)
+
+    def explain(
+        self, endpoint: str, rows: Sequence[Row], *, target: str | None = None, orders: int | None = None
+    ) -> list[Explanation]:
+        """Ask what each input contributed to what a model says of rows.
+
+        Parameters
+        ----------
+        endpoint
+            Name of the endpoint; its model takes a table.
+        rows
+            Objects with one value per input; a missing one is null.
+        target
+            The class to explain; of two classes the second when absent, of more the one that each row got.
+        orders
+            How many orders of the inputs are tried, an even number; more make the errors smaller. 40 when absent.
+
+        Returns
+        -------
+        For each row the contribution of each input (a Shapley value, estimated) and its standard error.
+
+        Examples
+        --------
+        ``client.explain("churn", [row])[0].shares["Contract"]``
+        """
+        known = self._endpoints.setdefault(endpoint, Endpoint(self.transport, endpoint))
+        return known.explain(rows, target=target, orders=orders)
 
     def score(
         self,

@@ -38,6 +38,30 @@ class Prediction:
         return self.outputs.get("label")
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Explanation:
+    """What each input of one row contributed to what a model says of it.
+
+    Attributes
+    ----------
+    shares, errors
+        By input: its contribution, and the standard error of it. The shares add up to ``value - base``.
+    base, value
+        What the model says on average of the samples that its package carries, and of this row.
+    target
+        The class whose probability is explained; None for a model that answers a number.
+    """
+
+    shares: dict[str, float]
+    errors: dict[str, float]
+    base: float
+    value: float
+    target: str | None = None
+    request_id: str = ""
+    revision: str = ""
+    model: str = ""
+
+
 @dataclass(slots=True)
 class Endpoint:
     """An endpoint as a client sees it; its inputs are asked for once."""
@@ -68,6 +92,29 @@ class Endpoint:
         return [
             Prediction(
                 outputs={name: values[number] for name, values in columns.items()},
+                request_id=str(reply.get("id", "")),
+                revision=head.get("x-aimass-revision", ""),
+                model=head.get("x-aimass-model", ""),
+            )
+            for number in range(len(rows))
+        ]
+
+    def explain(
+        self, rows: Sequence[Row], *, target: str | None = None, orders: int | None = None
+    ) -> list[Explanation]:
+        """Explain rows in one request."""
+        wishes = {name: value for name, value in (("class", target), ("orders", orders)) if value is not None}
+        body = {"inputs": tensors(self.inputs(), rows), "parameters": wishes}
+        response = self.transport.send("POST", f"{self.path}/explain", json=body)
+        reply, head = response.json(), response.headers
+        told, found = reply["parameters"], {one["name"]: _by_row(one, len(rows)) for one in reply["outputs"]}
+        return [
+            Explanation(
+                shares=dict(zip(told["inputs"], found["shares"][number], strict=True)),
+                errors=dict(zip(told["inputs"], found["errors"][number], strict=True)),
+                base=found["base"][number],
+                value=found["value"][number],
+                target=told["classes"][number] if told["classes"] else None,
                 request_id=str(reply.get("id", "")),
                 revision=head.get("x-aimass-revision", ""),
                 model=head.get("x-aimass-model", ""),

@@ -6,13 +6,14 @@ import threading
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeVar
 
 from aimass.access import Access, CreateKey, OneKey
-from aimass.client import Client
+from aimass.client import Client, Explanation
 from aimass.kernel.errors import Conflict, NotFound, Unauthenticated
 from aimass.kernel.principal import SYSTEM, Principal
 
+T = TypeVar("T")
 LIFE_S = 600.0
 KNOWN_WITHIN_S = 5.0
 _PAUSE_S = 0.1
@@ -52,19 +53,28 @@ class Tryouts:
 
     def ask(self, who: Principal, workspace: str, endpoint: str, row: Mapping[str, Any]) -> Spoken:
         """Send one row on behalf of a person and return the answer."""
+        (said,), took = self._patiently(self._client(who, workspace), lambda client: client.predict(endpoint, [row]))
+        return Spoken(outputs=said.outputs, request_id=said.request_id, revision=said.revision, seconds=took)
+
+    def explain(
+        self, who: Principal, workspace: str, endpoint: str, row: Mapping[str, Any], target: str | None
+    ) -> tuple[Explanation, float]:
+        """Ask what each input of one row contributed; return the answer and the seconds that it took."""
         client = self._client(who, workspace)
+        (said,), took = self._patiently(client, lambda client: client.explain(endpoint, [row], target=target))
+        return said, took
+
+    def _patiently(self, client: Client, call: Callable[[Client], T]) -> tuple[T, float]:
+        """Call until the gateway knows the key."""
         patience = self.monotonic() + KNOWN_WITHIN_S
         while True:
             began = time.perf_counter()
             try:
-                (said,) = client.predict(endpoint, [row])
+                return call(client), time.perf_counter() - began
             except Unauthenticated:
                 if self.monotonic() > patience:
                     raise
                 time.sleep(_PAUSE_S)  # the gateway hears of a new key within a second
-                continue
-            took = time.perf_counter() - began
-            return Spoken(outputs=said.outputs, request_id=said.request_id, revision=said.revision, seconds=took)
 
     def _client(self, who: Principal, workspace: str) -> Client:
         self.tidy()

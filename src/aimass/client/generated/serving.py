@@ -13,6 +13,7 @@ from aimass.client.generated.serving_types import (
     HistoryEntry,
     Resources,
     Revision,
+    RowExplanation,
     Scoring,
     ScoringPlan,
     Snippet,
@@ -166,6 +167,16 @@ class ServingCalls(Calls):
                 "reason": reason,
             },
             Endpoint,
+        )
+
+    def explain_row(
+        self, *, endpoint: str, row: dict[str, Any], workspace: str | None = None, target: str | None = None
+    ) -> RowExplanation:
+        """Show what each input of one row contributed to the answer of an endpoint: Shapley values, estimated."""
+        return self._call(
+            "serving.explain_row",
+            {"endpoint": endpoint, "row": row, "workspace": workspace, "target": target},
+            RowExplanation,
         )
 
     def get_endpoint(self, *, endpoint: str, workspace: str | None = None) -> Endpoint:
@@ -597,6 +608,16 @@ class AsyncServingCalls(AsyncCalls):
                 "reason": reason,
             },
             Endpoint,
+        )
+
+    async def explain_row(
+        self, *, endpoint: str, row: dict[str, Any], workspace: str | None = None, target: str | None = None
+    ) -> RowExplanation:
+        """Show what each input of one row contributed to the answer of an endpoint: Shapley values, estimated."""
+        return await self._call(
+            "serving.explain_row",
+            {"endpoint": endpoint, "row": row, "workspace": workspace, "target": target},
+            RowExplanation,
         )
 
     async def get_endpoint(self, *, endpoint: str, workspace: str | None = None) -> Endpoint:

@@ -153,6 +153,25 @@ class Condition:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class RowExplanation:
+    """What each input contributed."""
+
+    shares: dict[str, float]
+    errors: dict[str, float]
+    base: float
+    value: float
+    target: str | None
+    classes: list[str]
+    request_id: str
+    latency_ms: float
+    deployment: str
+    revision: str
+    number: int
+    model: str
+    model_version: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class EndpointSignature:
     """What the main deployment of an endpoint takes and answers; ``samples`` rows of the model can be tried."""
 

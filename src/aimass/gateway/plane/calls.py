@@ -75,6 +75,9 @@ class Asked:
         The request as it was written, for the cheap path to learn from.
     size
         How many bytes it had.
+    plan
+        What the dialect needs to make its answer from the outputs. A request with a plan is no traffic of the model: it
+        is not recorded, and not counted among its answers.
     """
 
     decoded: Decoded
@@ -83,6 +86,7 @@ class Asked:
     parameters: dict[str, Any] = field(default_factory=dict[str, Any])
     document: dict[str, Any] | None = None
     size: int = 0
+    plan: Any = None
 
 
 @dataclass(slots=True, kw_only=True)

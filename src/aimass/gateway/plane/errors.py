@@ -23,6 +23,12 @@ class BadRequest(Invalid):
     code = "bad_request"
 
 
+class CannotExplain(Invalid):
+    """There is no explanation of it, or not in this way."""
+
+    code = "cannot_explain"
+
+
 class HeadTooLarge(TooLarge):
     """The request head is over its limit."""
 

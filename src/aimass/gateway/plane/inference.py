@@ -146,7 +146,7 @@ class Inference:
             read_at=perf_counter(),
             read=read,
         )
-        self._run(work, self._done)
+        self._run(work, self._done if asked.plan is None else self._planned)
 
     def _by_parameter(self, call: Call, deployment: Deployment, asked: Asked, read: Read) -> tuple[Deployment, Asked]:
         """Choose by a parameter of the request; another deployment than the one it was read for reads it again."""
@@ -194,6 +194,22 @@ class Inference:
             given = Given(outputs=outputs, seconds=perf_counter() - work.read_at)
             self._shadow(work.call, work.deployment, work.asked, work.now, given)
         work.caller.send(work, answer)
+
+    def _planned(self, work: Work, outputs: dict[str, Any] | None, error: AimassError | None) -> None:
+        """Answer what is no traffic of the model."""
+        answer, endpoint = None, work.call.endpoint
+        if outputs is not None and error is None:
+            try:
+                answer = work.caller.write(work, outputs)
+            except Exception:  # noqa: BLE001 what cannot be written is this request's error alone
+                error = _unexpected(work.call)
+        failed = error if error is not None or answer is not None else WorkerFailed()
+        labels = (("code", str(200 if failed is None else failed.status)), ("endpoint", endpoint.name))
+        self._host.metrics.count("gateway_explanations", (*labels, ("workspace", endpoint.workspace)))
+        if failed is None:
+            work.caller.send(work, answer)
+        else:
+            work.caller.refuse(work.call, failed, work.deployment)
 
     # -- what the cheap way leaves to this one
 

@@ -17,6 +17,7 @@ _HELP = {
     "gateway_requests": "Inference requests by endpoint, revision, consumer and status code.",
     "gateway_latency_seconds": "Time from the whole request to its answer.",
     "gateway_first_chunk_seconds": "Time from the whole request to the first chunk of an answer that is streamed.",
+    "gateway_explanations": "Requests for what each input contributed, by endpoint and status code.",
     "gateway_refused": "Requests refused before an endpoint was found, by status code.",
     "gateway_rpc_refused": "Calls of gRPC that ended with an error, by its code.",
     "gateway_passthrough": "Requests passed through to control, by status code.",

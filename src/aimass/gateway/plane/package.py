@@ -14,6 +14,7 @@ from aimass.gateway.plane.decode import Input
 from aimass.gateway.plane.tensors import Tensor, datatype_of
 from aimass.kernel.errors import Invalid
 
+_KEPT = frozenset({"model.onnx", "samples.json"})
 PLATFORMS = {"onnx": "onnxruntime_onnx", "python": "aimass_python"}
 
 
@@ -29,6 +30,8 @@ class Package:
         The inputs that are columns.
     model
         The bytes of ``model.onnx`` as they were checked; None for a Python package.
+    sampled
+        The bytes of ``samples.json``; None when there is none.
     """
 
     folder: Path
@@ -37,12 +40,20 @@ class Package:
     columns: dict[str, Input]
     model: bytes | None
     streams: bool = False
+    sampled: bytes | None = None
     table: dict[str, Column] = field(init=False)
 
     def __post_init__(self) -> None:
         """Note which inputs are columns."""
         columns = {name: column for name, column in self.columns.items() if isinstance(column, Column)}
         object.__setattr__(self, "table", columns)
+
+    def samples(self) -> dict[str, list[Any]]:
+        """Return the rows that the package carries, by input; empty when it carries none."""
+        if self.sampled is None:
+            return {}
+        inputs = orjson.loads(self.sampled)["inputs"]
+        return {name: values for name, values in inputs.items() if name in self.table}
 
 
 def read_package(folder: Path, unseen: str | None = None) -> Package:
@@ -51,11 +62,12 @@ def read_package(folder: Path, unseen: str | None = None) -> Package:
     ``unseen`` (``serve`` or ``refuse``) is what the endpoint says about unseen categories, over what the package says.
     """
     manifest = _manifest(folder)
-    model: bytes | None = None
+    read: dict[str, bytes] = {}
     for name, spec in manifest["files"].items():
         data = _file(folder, name, spec["sha256"])
-        if name == "model.onnx":
-            model = data
+        if name in _KEPT:
+            read[name] = data
+    model = read.get("model.onnx")
     signature = manifest["signature"]
     for spec in (*signature["inputs"], *signature["outputs"]):
         if spec["type"] not in DATATYPES:
@@ -70,7 +82,15 @@ def read_package(folder: Path, unseen: str | None = None) -> Package:
     streams = signature.get("streams") is True
     if streams and runtime != "python":
         raise Invalid(f"a package of runtime {runtime!r} cannot answer in chunks", field="streams")
-    return Package(folder=folder, runtime=runtime, signature=signature, columns=columns, model=model, streams=streams)
+    return Package(
+        folder=folder,
+        runtime=runtime,
+        signature=signature,
+        columns=columns,
+        model=model,
+        streams=streams,
+        sampled=read.get("samples.json"),
+    )
 
 
 def _input(spec: dict[str, Any]) -> Input:

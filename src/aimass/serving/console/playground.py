@@ -10,7 +10,7 @@ from fastapi import Depends, Request, Response
 from aimass.kernel.errors import Invalid
 from aimass.serving.console.shown import PATH, opened
 from aimass.serving.domain.commands import OneEndpoint
-from aimass.serving.domain.trials import EndpointSignature, GetSignature, Input, TryEndpoint
+from aimass.serving.domain.trials import EndpointSignature, ExplainRow, GetSignature, Input, TryEndpoint
 from aimass.serving.errors import NotServing
 from aimass.serving.service.serving import Serving
 from aimass.web import PageVisit, Visit, page_router
@@ -60,9 +60,7 @@ async def filled(request: Request) -> dict[str, str]:
 def send(visit: Visit, endpoint: str, given: Annotated[dict[str, str], Depends(filled)]) -> Response:
     """Send the row through the gateway and show the answer."""
     serving = visit.get(Serving)
-    signature = serving.get_signature(visit.who, GetSignature(workspace=visit.workspace, endpoint=endpoint))
-    row = {column.name: value_of(column, given.get(PREFIX + column.name, "")) for column in signature.inputs}
-    wish = TryEndpoint(workspace=visit.workspace, endpoint=endpoint, row=row)
+    wish = TryEndpoint(workspace=visit.workspace, endpoint=endpoint, row=_row(visit, endpoint, given))
     try:
         said = serving.try_endpoint(visit.who, wish)
     except Invalid as error:
@@ -70,6 +68,24 @@ def send(visit: Visit, endpoint: str, given: Annotated[dict[str, str], Depends(f
     at = f"/{visit.workspace}/services/{endpoint}"
     may_watch = visit.allows("monitoring.read", f"endpoint:{endpoint}")
     return visit.render("serving/_answer.html", said=said, at=at, may_watch=may_watch)
+
+
+@router.post(f"{PATH}/playground/explain")
+def explain(visit: Visit, endpoint: str, given: Annotated[dict[str, str], Depends(filled)]) -> Response:
+    """Ask through the gateway what each input of the row contributed."""
+    wish = ExplainRow(workspace=visit.workspace, endpoint=endpoint, row=_row(visit, endpoint, given))
+    try:
+        said = visit.get(Serving).explain_row(visit.who, wish)
+    except Invalid as error:
+        raise _at_field(error) from error
+    chart = {"items": [{"name": name, "value": share} for name, share in said.shares.items()]}
+    return visit.render("serving/_explained.html", said=said, chart=chart)
+
+
+def _row(visit: PageVisit, endpoint: str, given: dict[str, str]) -> dict[str, Any]:
+    wish = GetSignature(workspace=visit.workspace, endpoint=endpoint)
+    signature = visit.get(Serving).get_signature(visit.who, wish)
+    return {column.name: value_of(column, given.get(PREFIX + column.name, "")) for column in signature.inputs}
 
 
 def value_of(column: Input, text: str) -> Any:

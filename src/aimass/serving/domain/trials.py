@@ -89,3 +89,44 @@ class Trial:
     number: int
     model: str
     model_version: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExplainRow:
+    """Ask what each input of one row contributed, through the gateway, as yourself."""
+
+    workspace: Workspace
+    endpoint: EndpointSlug
+    row: Annotated[Mapping[str, Any], doc("a value for each input; a missing one is null")]
+    target: Annotated[
+        str | None, doc("the class to explain; of two the second when absent, of more the one that the row got")
+    ] = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RowExplanation:
+    """What each input contributed.
+
+    Attributes
+    ----------
+    shares, errors
+        By input, the largest first: the contribution and its standard error; the shares add up to ``value - base``.
+    base, value
+        What the model says on average of the samples that its package carries, and of this row.
+    target
+        The class whose probability is explained; None for a model that answers a number.
+    """
+
+    shares: Mapping[str, float]
+    errors: Mapping[str, float]
+    base: float
+    value: float
+    target: str | None
+    classes: list[str]
+    request_id: str
+    latency_ms: float
+    deployment: str
+    revision: str
+    number: int
+    model: str
+    model_version: int

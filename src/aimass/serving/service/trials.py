@@ -8,7 +8,15 @@ from typing import Any
 from aimass.kernel.principal import Principal
 from aimass.kernel.usecase import use_case
 from aimass.models import Column, Package, read_package
-from aimass.serving.domain.trials import EndpointSignature, GetSignature, Input, Trial, TryEndpoint
+from aimass.serving.domain.trials import (
+    EndpointSignature,
+    ExplainRow,
+    GetSignature,
+    Input,
+    RowExplanation,
+    Trial,
+    TryEndpoint,
+)
 from aimass.serving.library import value_of
 from aimass.serving.service.views import Views
 from aimass.serving.store import queries
@@ -67,6 +75,41 @@ class Trials(Views):
             probabilities=dict(zip(classes, shares, strict=False)),
             outputs=said.outputs,
             latency_ms=said.seconds * 1000,
+            deployment=revision.name,
+            revision=revision.id,
+            number=revision.number,
+            model=revision.model,
+            model_version=revision.model_version,
+        )
+
+    @use_case(
+        "POST /workspaces/{workspace}/endpoints/{endpoint}/explain",
+        permission="serving.use",
+        on="endpoint",
+        cli="services explain",
+    )
+    def explain_row(self, who: Principal, command: ExplainRow) -> RowExplanation:
+        """Show what each input of one row contributed to the answer of an endpoint: Shapley values, estimated.
+
+        The question goes through the gateway with a short-lived key of your own; it is no traffic of the model, so it is
+        neither recorded nor counted among its answers.
+        """
+        self._main(command.workspace, command.endpoint)
+        said, seconds = self._ground.tryouts.explain(
+            who, command.workspace, command.endpoint, command.row, command.target
+        )
+        with self._database.read() as conn:
+            revision = queries.revisions_by_id(conn, [said.revision])[said.revision]
+        order = sorted(said.shares, key=lambda name: -abs(said.shares[name]))
+        return RowExplanation(
+            shares={name: said.shares[name] for name in order},
+            errors={name: said.errors[name] for name in order},
+            base=said.base,
+            value=said.value,
+            target=said.target,
+            classes=list(read_package(Path(revision.package)).manifest.signature.classes),
+            request_id=said.request_id,
+            latency_ms=seconds * 1000,
             deployment=revision.name,
             revision=revision.id,
             number=revision.number,

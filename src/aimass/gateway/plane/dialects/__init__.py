@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from aimass.gateway.plane.calls import Dialect
+from aimass.gateway.plane.dialects.explain import Explain
 from aimass.gateway.plane.dialects.generate import Generate
 from aimass.gateway.plane.dialects.mlflow import Mlflow
 from aimass.gateway.plane.dialects.oip import OpenInference
 from aimass.gateway.plane.entrance import Entrance
 
-DIALECTS = (OpenInference, Generate, Mlflow)
+DIALECTS = (OpenInference, Explain, Generate, Mlflow)
 
 
 def speak(entrance: Entrance) -> dict[bytes, Dialect]:

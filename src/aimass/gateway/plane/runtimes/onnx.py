@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 import numpy as np
@@ -15,7 +16,7 @@ from aimass.gateway.plane.runtimes.port import Done
 from aimass.gateway.plane.runtimes.single import single_row
 from aimass.gateway.plane.tensors import Tensor
 from aimass.infra.rows import new_session
-from aimass.kernel.errors import Invalid
+from aimass.kernel.errors import AimassError, Invalid
 
 _NUMBERS: dict[str, Any] = {
     "tensor(float)": np.float32,
@@ -32,6 +33,7 @@ _PORTS = {
     "FP64": "tensor(double)",
     **{name: f"tensor({name.lower()})" for name in INTEGERS},
 }
+_MANY = 256
 _FLOATS = frozenset({"tensor(float)", "tensor(double)"})
 
 
@@ -66,14 +68,19 @@ class OnnxRuntime:
         }
 
     def start(self, values: dict[str, Any], rows: int, timeout_s: float, done: Done) -> None:
-        """Answer at once."""
-        del rows, timeout_s
+        """Answer at once; many rows in a thread, so that the requests of others do not wait for them."""
+        del timeout_s
+        if rows <= _MANY:
+            done(*self._answer(values))
+            return
+        future = asyncio.get_running_loop().run_in_executor(None, self._answer, values)
+        future.add_done_callback(lambda ended: done(*ended.result()))
+
+    def _answer(self, values: dict[str, Any]) -> tuple[dict[str, Any] | None, AimassError | None]:
         try:
-            outputs = self.run(values)
+            return self.run(values), None
         except Exception as reason:  # noqa: BLE001 onnxruntime raises what it likes; the request gets it as one error
-            done(None, WorkerFailed(f"the model failed on this request: {str(reason)[:200]}"))
-        else:
-            done(outputs, None)
+            return None, WorkerFailed(f"the model failed on this request: {str(reason)[:200]}")
 
     async def connect(self) -> None:
         """Do nothing: the model is in this process."""

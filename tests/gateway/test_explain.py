@@ -1,0 +1,201 @@
+"""What each input contributed: checked against Shapley values by their definition, over every subset of inputs."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from itertools import combinations
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from aimass.gateway.plane.attributions import orders, shares_of, steps_of
+from aimass.gateway.plane.package import read_package
+from aimass.gateway.plane.runtimes.onnx import OnnxRuntime
+from tests.fixtures.gateway import (
+    CATEGORIES,
+    KEY,
+    ROW,
+    VIEWER,
+    Gateway,
+    ModelWorker,
+    deployment,
+    endpoint,
+    infer,
+    oip,
+    onnx_of,
+    read_answer,
+    request,
+    snapshot,
+    trained,
+    wait_for,
+    write_package,
+)
+
+NAMES = list(ROW)
+SAMPLES = {
+    "contract": [CATEGORIES["contract"][n % 3] for n in range(5)],
+    "internet": [*CATEGORIES["internet"], None, "DSL"],
+    "tenure": [1, 70, 12, 40, 3],
+    "charges": [20.0, 99.5, None, 70.25, 55.0],
+}
+
+
+@pytest.fixture(scope="module")
+def explained(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("explained") / "package"
+    return write_package(folder, "model.onnx", onnx_of(trained(0)), samples={"inputs": SAMPLES, "outputs": {}})
+
+
+@pytest.fixture(scope="module")
+def served(
+    explained: Path, packages: dict[str, Path], short: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Gateway]:
+    gateway = Gateway(tmp_path_factory.mktemp("explaining"))
+    place = short / "explained" / "s"
+    worker = ModelWorker(explained, place)
+    gateway.publish(
+        snapshot(
+            1,
+            endpoint("churn", deployment(explained)),
+            endpoint("apart", deployment(explained, "apart", socket=str(place))),
+            endpoint("bare", deployment(packages["one"], "bare")),
+        )
+    )
+    gateway.start()
+    wait_for(lambda: infer(gateway, name="apart").status == 200)
+    yield gateway
+    gateway.stop()
+    worker.stop()
+
+
+def explain(gateway: Gateway, body: Any, name: str = "churn", key: str | None = KEY) -> Any:
+    with gateway.connect() as connection:
+        connection.sendall(request("POST", f"/v2/models/{name}/explain", body, key=key))
+        return read_answer(connection)[0]
+
+
+def read(document: dict[str, Any]) -> dict[str, Any]:
+    return {one["name"]: np.array(one["data"]).reshape(one["shape"]) for one in document["outputs"]}
+
+
+def exact(package: Path, row: dict[str, Any]) -> Any:
+    """Shapley values by their definition, over the same background rows."""
+    runtime = OnnxRuntime(read_package(package))
+    count = len(SAMPLES["tenure"])
+    worth: dict[frozenset[str], float] = {}
+    for size in range(len(NAMES) + 1):
+        for some in combinations(NAMES, size):
+            columns = {name: [row[name]] * count if name in some else SAMPLES[name] for name in NAMES}
+            worth[frozenset(some)] = float(runtime.run(columns)["probabilities"][:, 1].mean())
+    values: list[float] = []
+    for name in NAMES:
+        others, total = [n for n in NAMES if n != name], 0.0
+        for size in range(len(NAMES)):
+            weight = math.factorial(size) * math.factorial(len(NAMES) - size - 1) / math.factorial(len(NAMES))
+            total += weight * sum(
+                worth[frozenset(some) | {name}] - worth[frozenset(some)] for some in combinations(others, size)
+            )
+        values.append(total)
+    return np.array(values)
+
+
+def test_shares_are_the_shapley_values_of_the_definition(served: Gateway, explained: Path) -> None:
+    rows = [ROW, {**ROW, "contract": "Month-to-month", "tenure": 1, "charges": 110.0}]
+    answer = explain(served, oip(rows, parameters={"orders": 1000}, id="why"))
+    assert answer.status == 200, answer.body
+    document = answer.json()
+    told, found = document["parameters"], read(document)
+    assert (document["id"], told["inputs"], told["classes"], told["orders"]) == ("why", NAMES, ["Yes", "Yes"], 1000)
+    for number, row in enumerate(rows):
+        difference = np.abs(found["shares"][number] - exact(explained, row))
+        assert (difference <= 5 * found["errors"][number] + 1e-6).all()
+        assert difference.max() < 0.01
+    answers = infer(served, oip(rows)).json()["outputs"][1]["data"]
+    assert found["value"] == pytest.approx(np.array(answers).reshape(2, 2)[:, 1], abs=1e-6)
+
+
+def test_shares_add_up_to_the_difference_from_the_base(served: Gateway) -> None:
+    for name in ("churn", "apart"):
+        found = read(explain(served, oip([ROW, {**ROW, "internet": None}]), name).json())
+        assert found["shares"].sum(axis=1) == pytest.approx(found["value"] - found["base"], abs=1e-6)
+
+
+def test_a_worker_of_its_own_explains_like_the_gateway_itself(served: Gateway) -> None:
+    here, apart = (read(explain(served, oip(), name).json()) for name in ("churn", "apart"))
+    for name, values in here.items():
+        assert apart[name] == pytest.approx(values, abs=1e-6)
+
+
+def test_the_shares_of_both_classes_cancel(served: Gateway) -> None:
+    yes, no = (read(explain(served, oip(parameters={"class": one})).json()) for one in ("Yes", "No"))
+    assert yes["shares"] == pytest.approx(-no["shares"], abs=1e-6)
+    assert yes["value"] + no["value"] == pytest.approx(1, abs=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("body", "field"),
+    [
+        (oip(parameters={"class": "Maybe"}), "parameters.class"),
+        (oip(parameters={"output": "label"}), "parameters.output"),
+        (oip(parameters={"orders": 3}), "parameters.orders"),
+        (oip(parameters={"orders": 0}), "parameters.orders"),
+        (oip(parameters={"orders": 10**9}), "parameters.orders"),
+        (oip(parameters={"orders": True}), "parameters.orders"),
+        (oip(parameters={"orders": "many"}), "parameters.orders"),
+        (oip([ROW] * 101), None),
+        (oip([{**ROW, "tenure": "long"}]), "tenure"),
+    ],
+)
+def test_what_cannot_be_explained_is_refused_with_the_way_out(served: Gateway, body: Any, field: str | None) -> None:
+    answer = explain(served, body)
+    assert answer.status == 400
+    assert answer.json().get("field") == field
+
+
+def test_a_package_without_samples_says_so(served: Gateway) -> None:
+    answer = explain(served, oip(), "bare")
+    assert (answer.status, answer.json()["code"]) == (400, "cannot_explain")
+    assert "samples" in answer.json()["error"]
+
+
+@pytest.mark.parametrize(("key", "status"), [(None, 401), ("aim_" + "x" * 43, 401), (VIEWER, 403), (KEY, 200)])
+def test_who_may_call_an_endpoint_may_ask_why(served: Gateway, key: str | None, status: int) -> None:
+    assert explain(served, oip(), key=key).status == status
+
+
+def test_an_explanation_is_no_traffic_of_the_model(served: Gateway) -> None:
+    assert explain(served, oip(id="not-recorded")).status == 200
+    infer(served, oip(id="recorded"))
+    served.wait_for_record("recorded")
+    assert not any(record["id"] == "not-recorded" for record in served.records())
+    with served.connect() as connection:
+        connection.sendall(b"GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n")
+        text = read_answer(connection)[0].body.decode()
+    (line,) = [
+        one
+        for one in text.splitlines()
+        if one.startswith("aimass_gateway_explanations") and 'endpoint="churn"' in one and 'code="200"' in one
+    ]
+    assert float(line.rsplit(" ", 1)[1]) >= 1
+
+
+@given(inputs=st.integers(1, 6), pairs=st.integers(1, 5), rows=st.integers(1, 3), data=st.data())
+def test_an_additive_model_gets_its_own_terms(inputs: int, pairs: int, rows: int, data: st.DataObject) -> None:
+    numbers = st.lists(st.integers(-50, 50), min_size=rows, max_size=rows)
+    names = [f"c{n}" for n in range(inputs)]
+    given_rows = {name: data.draw(numbers) for name in names}
+    background = {name: [data.draw(st.integers(-50, 50))] for name in names}
+    paths = orders(inputs, pairs)
+    steps = steps_of(given_rows, background, paths)
+    outputs = sum(np.array(steps[name]) * (n + 1) for n, name in enumerate(names))
+    found = shares_of(outputs, rows, paths)
+    for n, name in enumerate(names):
+        expected = (np.array(given_rows[name]) - background[name][0]) * (n + 1)
+        assert found.shares[:, n] == pytest.approx(expected)
+    if pairs > 1:
+        assert found.errors == pytest.approx(0)
