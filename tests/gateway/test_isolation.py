@@ -15,7 +15,8 @@ import pytest
 
 from aimass.infra.compute import find_sandbox
 from aimass.serving.workers.pool import socket_of
-from tests.fixtures.gateway import Gateway, infer, snapshot, wait_for
+from tests.fixtures.code import code_package
+from tests.fixtures.gateway import Gateway, ask, infer, snapshot, wait_for
 from tests.fixtures.kept import Kept, kept, moody, reached, wish
 
 FOUND = find_sandbox()
@@ -89,6 +90,38 @@ def test_code_reaches_the_network_when_its_deployment_says_so(pool: Kept, alone:
     said = spied(pool, alone, tmp_path, network=True)
     assert said["network"] is True
     assert said["seen"] == []
+
+
+def asked(gateway: Gateway, path: str = "infer", text: str = "hello", number: float = 4.0) -> Any:
+    inputs = [
+        {"name": "text", "shape": [1], "datatype": "BYTES", "data": [text]},
+        {"name": "number", "shape": [1], "datatype": "FP32", "data": [number]},
+    ]
+    return ask(gateway, "POST", f"/v2/models/churn/{path}", {"inputs": inputs})
+
+
+def test_a_class_of_ones_own_answers_from_a_worker(pool: Kept, alone: Gateway, tmp_path: Path) -> None:
+    package = code_package(tmp_path / "p", streams=False)
+    pool.want(wish(package.folder, "aimass.models.runtimes.python"))
+    pool.up()
+    alone.publish(snapshot(1, reached(pool, package.folder)))
+    alone.start()
+    assert [output["data"] for output in asked(alone).json()["outputs"]] == [["hello!"], [8.0]]
+    assert "this goes into the log" in (pool.layout.logs / "worker-rev-champion-1-0.log").read_text()
+
+
+def test_a_class_of_ones_own_answers_in_chunks(pool: Kept, alone: Gateway, tmp_path: Path) -> None:
+    package = code_package(tmp_path / "p", streams=True)
+    pool.want(wish(package.folder, "aimass.models.runtimes.python"))
+    pool.up()
+    alone.publish(snapshot(1, reached(pool, package.folder)))
+    alone.start()
+    told = ask(alone, "POST", "/v2/models/churn/generate_stream", {"text": "abc", "number": 1}).body.decode()
+    assert [json.loads(line[5:])["said"] for line in told.splitlines() if line.startswith("data:")] == [
+        "a!",
+        "b!",
+        "c!",
+    ]
 
 
 @needs_bubblewrap

@@ -26,7 +26,7 @@ def test_a_package_is_onnx_when_the_export_answers_alike(package: Package) -> No
     assert package.manifest.runtime == "onnx"
     assert package.manifest.why_python is None
     assert set(package.manifest.files) == {"model.onnx", "samples.json"}
-    assert replay_samples(package)["passed"]
+    assert replay_samples(package, load_model(package))["passed"]
 
 
 def test_the_samples_are_twenty_rows_with_the_answers_of_the_trained_model(package: Package) -> None:

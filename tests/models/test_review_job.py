@@ -103,14 +103,16 @@ def test_a_file_that_is_no_graph_is_refused(make_job: Make, package: Package) ->
     assert "is no ONNX file" in reviewed(make_job, broken)["format"]["evidence"]
 
 
-def test_an_uploaded_python_package_is_refused_but_our_own_is_not(make_job: Make, trained: Any, tmp_path: Path) -> None:
+def test_an_uploaded_pipeline_of_known_types_is_tried_like_our_own(
+    make_job: Make, trained: Any, tmp_path: Path
+) -> None:
     from dataclasses import replace
 
     from aimass.models import build_package
 
     own, _ = build_package(tmp_path / "own", replace(trained[0], to_onnx=None, why_not_onnx="a reason"), trained[1])
     assert reviewed(make_job, own, origin="run")["parity"]["passed"]
-    assert "not allowed" in reviewed(make_job, own)["format"]["evidence"]
+    assert reviewed(make_job, own)["format"]["evidence"] == "model.skops: only known types"
 
 
 def test_a_skops_file_with_a_type_that_runs_code_is_refused(make_job: Make, trained: Any, tmp_path: Path) -> None:

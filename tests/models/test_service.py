@@ -39,6 +39,7 @@ from aimass.models import (
 )
 from aimass.models.jobs import attention, doctor
 from aimass.models.search import document
+from tests.fixtures.code import code_package
 from tests.fixtures.rooms import Rooms, person
 
 FACTS = Facts(
@@ -188,11 +189,10 @@ def test_the_policy_approves_by_itself_where_the_workspace_says_so(rooms: Rooms,
 
 
 def test_a_check_that_fails_keeps_a_version_in_quarantine_even_from_the_policy(
-    rooms: Rooms, models: Models, trained: Any, tmp_path: Path
+    rooms: Rooms, models: Models, tmp_path: Path
 ) -> None:
     amy = person("Amy", "models.read", "models.edit", "models.approve", workspace="auto")
-    package, _ = build_package(tmp_path / "own", replace(trained[0], to_onnx=None, why_not_onnx="a reason"), trained[1])
-    kept = models.keep_package(package.folder).digest
+    kept = models.keep_package(code_package(tmp_path / "own", entry="doubling.model:Missing").folder).digest
     version = registered(models, amy, kept, workspace="auto", origin="upload")
     review = reviewed(rooms, amy, version)
     assert review.state == "QUARANTINED"
@@ -201,6 +201,18 @@ def test_a_check_that_fails_keeps_a_version_in_quarantine_even_from_the_policy(
         models.approve(
             person("Bob", "models.approve", workspace="auto"), Decide(workspace="auto", model="churn", number=1)
         )
+
+
+def test_a_strangers_package_that_runs_code_waits_for_a_person_even_where_the_policy_approves(
+    rooms: Rooms, models: Models, trained: Any, tmp_path: Path
+) -> None:
+    amy = person("Amy", "models.read", "models.edit", workspace="auto")
+    package, _ = build_package(tmp_path / "own", replace(trained[0], to_onnx=None, why_not_onnx="a reason"), trained[1])
+    kept = models.keep_package(package.folder).digest
+    review = reviewed(rooms, amy, registered(models, amy, kept, workspace="auto", origin="upload"))
+    assert (review.state, review.has_passed) == ("QUARANTINED", True)
+    bob = person("Bob", "models.read", "models.approve", workspace="auto")
+    assert models.approve(bob, Decide(workspace="auto", model="churn", number=1)).decided_by == "Bob"
 
 
 def test_a_rejected_version_can_be_reviewed_again(

@@ -21,6 +21,7 @@ from aimass.models.shapes import parse_datatype, parse_shape, usual_datatype
 FORMAT = 1
 MANIFEST = "manifest.json"
 SAMPLES = "samples.json"
+LOCK = "requirements.lock"
 MAX_MANIFEST_BYTES = 16 * 1024 * 1024
 Kind = Literal["string", "float", "integer", "boolean"]
 Unseen = Literal["serve", "refuse"]
@@ -111,18 +112,28 @@ class Environment:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Manifest:
-    """What a package says of itself; the SHA-256 of its text is the identity of the package."""
+    """What a package says of itself; the SHA-256 of its text is the identity of the package.
+
+    Attributes
+    ----------
+    entry
+        The class that answers, as ``module:Class``, in a package that brings code of its own.
+    """
 
     runtime: str
     signature: Signature
     files: Mapping[str, PackageFile]
     environment: Environment
     why_python: str | None = None
+    entry: str | None = None
     format: int = FORMAT
 
     def text(self) -> bytes:
         """Return the manifest as it is written: the same manifest always gives the same bytes."""
-        return (json.dumps(asdict(self), sort_keys=True, indent=1, ensure_ascii=False) + "\n").encode()
+        said = asdict(self)
+        if self.entry is None:  # a package without code has the identity that it always had
+            del said["entry"]
+        return (json.dumps(said, sort_keys=True, indent=1, ensure_ascii=False) + "\n").encode()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -156,6 +167,7 @@ def write_package(folder: Path, manifest: Manifest, files: Mapping[str, bytes]) 
         files=listed,
         environment=manifest.environment,
         why_python=manifest.why_python,
+        entry=manifest.entry,
     )
     text = whole.text()
     building = folder.with_name(f".{folder.name}.{new_id()}")
@@ -265,6 +277,7 @@ def parse_manifest(text: bytes) -> Manifest:
             packages={str(k): str(v) for k, v in _mapping(environment.get("packages"), "environment.packages").items()},
         ),
         why_python=body.get("why_python"),
+        entry=None if body.get("entry") is None else _text(body["entry"], "entry"),
     )
 
 

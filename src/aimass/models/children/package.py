@@ -14,7 +14,7 @@ import numpy as np
 
 from aimass.kernel.errors import Failed, Invalid
 from aimass.models.package import SAMPLES, Environment, Manifest, Package, Signature, write_package
-from aimass.models.runtimes import load_model
+from aimass.models.runtimes import LoadedModel, load_model
 
 TOLERANCE = 1e-4
 SAMPLE_ROWS = 20
@@ -141,13 +141,13 @@ def _margin(probabilities: Any) -> Any:
     return top[:, -1] - top[:, -2]
 
 
-def replay(package: Package, rows: Rows) -> Parity:
-    """Load the package as serving does, answer the rows, and compare."""
-    answers = load_model(package).predict(rows.columns)
+def replay(package: Package, rows: Rows, model: LoadedModel | None = None) -> Parity:
+    """Load the package as serving does, unless it is loaded already, answer the rows, and compare."""
+    answers = (model or load_model(package)).predict(rows.columns)
     return compare(package.manifest.signature, rows.probabilities, answers)
 
 
-def compare(signature: Signature, expected: Any, answers: Mapping[str, list[Any]]) -> Parity:
+def compare(signature: Signature, expected: Any, answers: Mapping[str, Any]) -> Parity:
     """Compare answers with expected probabilities; a tie within the tolerance may fall either way."""
     wanted = np.asarray(expected, dtype=float)
     found = np.asarray(answers["probabilities"], dtype=float).reshape(wanted.shape)
@@ -160,14 +160,14 @@ def compare(signature: Signature, expected: Any, answers: Mapping[str, list[Any]
     )
 
 
-def replay_samples(package: Package) -> dict[str, Any]:
-    """Replay the samples that the package carries; the job's answer as plain JSON."""
+def replay_samples(package: Package, model: LoadedModel) -> dict[str, Any]:
+    """Replay the samples that the package carries through its model; the job's answer as plain JSON."""
     samples = package.samples()
     if package.manifest.signature.classes:
         rows = Rows(columns=samples["inputs"], probabilities=np.asarray(samples["outputs"]["probabilities"]))
-        parity = replay(package, rows)
+        parity = replay(package, rows, model)
         return {**asdict(parity), "passed": parity.passed, "evidence": parity.sentence()}
-    return compare_outputs(samples["outputs"], load_model(package).predict(samples["inputs"]))
+    return compare_outputs(samples["outputs"], model.predict(samples["inputs"]))
 
 
 def compare_outputs(expected: Mapping[str, Any], answers: Mapping[str, Any]) -> dict[str, Any]:

@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from tempfile import TemporaryFile
+from typing import IO, Any
 
-from aimass.infra.compute import Room, child_environment, find_sandbox, sandboxed
+from aimass.infra.compute import Room, Sandbox, child_environment, find_sandbox, sandboxed
 from aimass.kernel.errors import AimassError
 from aimass.models.errors import BrokenPackage
 from aimass.models.package import SAMPLES, Package, read_package, verify_package
-from aimass.models.runtimes import check_file, find_runtime
+from aimass.models.runtimes import check_file, find_runtime, runtime_module
 
 SECONDS = 60.0
+_TAIL_BYTES = 64 * 1024
+_PLACE = "/package"  # where a sandbox shows it
 
 
 def review(ctx: Any) -> dict[str, Any]:
@@ -26,14 +30,14 @@ def review(ctx: Any) -> dict[str, Any]:
     """
     folder = Path(ctx.params["package"])
     origin = ctx.params.get("origin", "upload")
-    checks = [_check("manifest", lambda: _manifest(folder))]
+    package, checks = None, [_check("manifest", lambda: _manifest(folder))]
     if checks[0]["passed"]:
         ctx.report(0.2, stage="format")
         package = read_package(folder)
         checks.append(_check("format", lambda: _format(package, origin)))
-    if all(check["passed"] for check in checks):
+    if package is not None and all(check["passed"] for check in checks):
         ctx.report(0.4, stage="smoke inference")
-        checks += _inference(folder, float(ctx.params.get("seconds", SECONDS)))
+        checks += _inference(package, origin, float(ctx.params.get("seconds", SECONDS)))
     ctx.report(1.0, stage="done")
     return {"passed": all(check["passed"] for check in checks), "checks": checks}
 
@@ -50,6 +54,13 @@ def _manifest(folder: Path) -> str:
     signature = package.manifest.signature
     if not signature.inputs or not signature.outputs:
         raise BrokenPackage("the signature names no inputs or no outputs", field="signature")
+    if package.manifest.entry is not None and find_runtime(package.manifest.runtime).is_inline:
+        raise BrokenPackage(
+            f"a package of runtime {package.manifest.runtime!r} brings no code",
+            field="entry",
+            value=package.manifest.entry,
+            hint="leave the entry out, or take the runtime python",
+        )
     files, answers = len(package.manifest.files), len(signature.outputs)
     said = f"{len(signature.classes)} classes" if signature.classes else f"{answers} outputs"
     return f"{files} files match their SHA-256; {len(signature.inputs)} inputs, {said}"
@@ -79,25 +90,43 @@ def _format(package: Package, origin: str) -> str:
     return "; ".join(sentences)
 
 
-def _inference(folder: Path, seconds: float) -> list[dict[str, Any]]:
-    command, variables = _smoke(folder)
-    try:
-        done = subprocess.run(command, env=variables, capture_output=True, timeout=seconds, check=False)
-    except subprocess.TimeoutExpired:
-        return [{"name": "smoke", "passed": False, "evidence": f"no answer within {seconds:g} s"}]
-    if done.returncode != 0:
-        last = done.stderr.decode(errors="replace").strip().splitlines()[-1:] or [f"exit status {done.returncode}"]
-        return [{"name": "smoke", "passed": False, "evidence": f"loading or answering failed: {last[0][:500]}"}]
-    found = json.loads(done.stdout)
+def _inference(package: Package, origin: str, seconds: float) -> list[dict[str, Any]]:
+    """Load the package and answer its samples, in a process of its own and, where there is one, in a sandbox."""
+    sandbox = find_sandbox()
+    if package.manifest.entry is not None and origin != "run" and not sandbox.is_there:
+        said = f"a stranger's code is tried in a sandbox alone, and there is none: {sandbox.reason}"
+        return [{"name": "smoke", "passed": False, "evidence": said}]
+    command, variables = _smoke(package, sandbox)
+    with TemporaryFile() as out, TemporaryFile() as err:
+        try:
+            code = subprocess.run(
+                command, env=variables, stdin=subprocess.DEVNULL, stdout=out, stderr=err, timeout=seconds, check=False
+            ).returncode
+        except subprocess.TimeoutExpired:
+            return [{"name": "smoke", "passed": False, "evidence": f"no answer within {seconds:g} s"}]
+        told, words = _last_line(out), _last_line(err)
+    if code != 0:
+        said = f"loading or answering failed: {words[:500] or f'exit status {code}'}"
+        return [{"name": "smoke", "passed": False, "evidence": said}]
+    found = json.loads(told)
     return [
         {"name": "smoke", "passed": True, "evidence": f"one row answered in {found['row_us']} us"},
         {"name": "parity", "passed": found["parity"]["passed"], "evidence": found["parity"]["evidence"]},
     ]
 
 
-def _smoke(folder: Path) -> tuple[list[str], dict[str, str]]:
-    """Return command line and environment of the trial, in a sandbox where there is one."""
+def _last_line(file: IO[bytes]) -> str:
+    """Return the last line of what a process printed, however much that is."""
+    size = file.seek(0, os.SEEK_END)
+    file.seek(max(0, size - _TAIL_BYTES))
+    lines = file.read().decode(errors="replace").strip().splitlines()
+    return lines[-1] if lines else ""
+
+
+def _smoke(package: Package, sandbox: Sandbox) -> tuple[list[str], dict[str, str]]:
+    """Return command line and environment of the trial."""
     command, variables = [sys.executable, "-m", "aimass.models.children.smoke"], child_environment()
-    if not find_sandbox().is_there:
-        return [*command, str(folder)], variables
-    return sandboxed([*command, "/package"], Room(read={"/package": folder}), variables), variables
+    module = runtime_module(package.manifest.runtime)
+    if not sandbox.is_there:
+        return [*command, str(package.folder), module], variables
+    return sandboxed([*command, _PLACE, module], Room(read={_PLACE: package.folder}), variables), variables

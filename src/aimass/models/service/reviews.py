@@ -26,6 +26,7 @@ from aimass.models.domain import (
 )
 from aimass.models.errors import OwnVersion
 from aimass.models.events import APPROVED, QUARANTINED, REJECTED, SUBMITTED
+from aimass.models.runtimes import find_runtime
 from aimass.models.service.ground import Part, need_version, one
 from aimass.models.store import (
     add_review,
@@ -154,17 +155,21 @@ class Reviews(Part):
     def note_checks(self, who: Principal, workspace: str, review: str, found: Sequence[Check]) -> Review:
         """Take over what checks found; when the last one has ended, the policy of the workspace decides.
 
-        Repeating it changes nothing.
+        A stranger's package that runs code waits for a person in any case. Repeating it changes nothing.
         """
         with self._database.change(who, workspace) as change:
             known = need_review(change.conn, workspace, review)
             if known.state in OPEN:
                 known = self._merge(change, known, found)
         passed = known.state == "QUARANTINED" and known.has_passed
-        if not passed or self._ground.policy(workspace) != "auto":
+        if not passed or self._ground.policy(workspace) != "auto" or self._runs_code_of_strangers(known):
             return known
         wish = Decide(workspace=workspace, model=known.model, number=known.number, comment="every check has passed")
         return self._decide(AUTO, wish, "APPROVED")
+
+    def _runs_code_of_strangers(self, review: Review) -> bool:
+        version = self._version(OneVersion(workspace=review.workspace, model=review.model, number=review.number))
+        return version.origin != "run" and not find_runtime(version.runtime).is_inline
 
     def _merge(self, change: Change, review: Review, found: Sequence[Check]) -> Review:
         by_name = {check.name: check for check in found}

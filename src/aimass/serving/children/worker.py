@@ -165,7 +165,7 @@ def main() -> int:
         die_with_parent(arguments.parent_pid)
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
     _limit()
-    import_module(f"{arguments.module}.run")
+    getattr(import_module(f"{arguments.module}.run"), "warm", int)()
     told = _told()
     if told is None:
         return 0

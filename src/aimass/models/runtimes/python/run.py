@@ -1,45 +1,31 @@
-"""Load a skops package and answer columns with columns; only known types are ever built, never a pickle."""
+"""Load a Python package: a pipeline in a skops file, or the class that it names as its entry.
+
+Nothing heavy is imported here: which libraries there are is the environment's business.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from importlib import import_module
+from importlib.util import find_spec
 from typing import Any
 
-import numpy as np
-import polars as pl
-import skops.io
+from aimass.models.package import Package
+from aimass.models.runtimes.python.entry import entry_of
 
-from aimass.models.package import Column, Package
-from aimass.models.runtimes.python.check import KNOWN, check_types
-
-FILE = "model.skops"
-_DTYPES = {"string": pl.String, "float": pl.Float32, "integer": pl.Float32, "boolean": pl.Float32}
+_HERE = __name__.rpartition(".")[0]
+_WARM = ("numpy", "polars", "sklearn.ensemble", "sklearn.linear_model", "sklearn.pipeline", "lightgbm", "skops.io")
 
 
-class PythonModel:
-    """A fitted pipeline in memory."""
-
-    def __init__(self, package: Package) -> None:
-        file = package.folder / FILE
-        check_types(file)
-        self._pipeline = skops.io.load(file, trusted=sorted(KNOWN))
-        self._columns = package.manifest.signature.inputs
-        self._classes = np.array(package.manifest.signature.classes, dtype=object)
-
-    def predict(self, columns: Mapping[str, Any]) -> dict[str, Any]:
-        """Answer columns of inputs with columns of outputs, row by row."""
-        frame = pl.DataFrame([_series(i, c, columns[c.name]) for i, c in enumerate(self._columns)])
-        probabilities = self._pipeline.predict_proba(frame)
-        labels = self._classes[probabilities.argmax(axis=1)]
-        return {"label": labels, "probabilities": np.asarray(probabilities)}
+def load(package: Package, *, threads: int = 1) -> Any:
+    """Load a package; its own code runs when it brings any."""
+    entry = entry_of(package)
+    if entry is None:
+        return import_module(f"{_HERE}.pipeline").load(package, threads=threads)
+    return import_module(f"{_HERE}.code").load(package, entry, threads)
 
 
-def _series(position: int, column: Column, values: Any) -> pl.Series:
-    series = pl.Series(f"c{position}", values, dtype=None if len(values) else pl.Null, strict=False)
-    series = series.cast(_DTYPES[column.type], strict=True)
-    return series.fill_null("" if column.type == "string" else float("nan"))
-
-
-def load(package: Package, *, threads: int = 1) -> PythonModel:  # noqa: ARG001 the shape of every runtime
-    """Load a package."""
-    return PythonModel(package)
+def warm() -> None:
+    """Import what packages are likely to need, as far as it is installed."""
+    for name in _WARM:
+        if find_spec(name.partition(".")[0]) is not None:
+            import_module(name)
