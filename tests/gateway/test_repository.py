@@ -54,8 +54,11 @@ def repository(gateway: Gateway, what: str, body: Any = None, **more: Any) -> An
 
 def test_the_index_lists_what_a_key_may_use(owned: Gateway) -> None:
     entry = {"name": "churn", "version": "1", "state": "READY", "reason": ""}
-    assert repository(owned, "index").json() == [entry, {**entry, "name": "other", "version": "3"}]
-    assert repository(owned, "index", {"ready": True}).json()[0] == entry
+    found = repository(owned, "index").json()
+    memory = [one.pop("parameters") for one in found]
+    assert found == [entry, {**entry, "name": "other", "version": "3"}]
+    assert all(one["loaded"] and one["bytes"] > 0 and not one["pinned"] for one in memory)
+    assert repository(owned, "index", {"ready": True}).json()[0]["state"] == "READY"
     assert repository(owned, "index", key=VIEWER).json() == []
     assert repository(owned, "index", b"").status == 200
     assert repository(owned, "index", b"{").status == 400

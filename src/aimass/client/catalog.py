@@ -3907,6 +3907,13 @@ OPERATIONS: dict[str, Operation] = {
                 required=False,
                 help="whether a worker in a sandbox may reach the network; as it is, when absent",
             ),
+            Param(
+                name="pinned",
+                where="body",
+                kind="bool",
+                required=False,
+                help="whether the model stays in the gateway's memory whatever others need; as it is, when absent",
+            ),
             Param(name="reason", where="body", kind="str", required=False, default="", help="why; kept in the history"),
         ),
         progress="serving.get_endpoint",

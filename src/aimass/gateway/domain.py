@@ -119,6 +119,8 @@ class GatewayWorker:
         The version of the published snapshot by which it serves.
     is_current
         Whether that is the newest.
+    in_memory, model_bytes, max_model_bytes
+        How many models are in its memory now, how many bytes they take, and how many they may take.
     """
 
     worker: str
@@ -127,6 +129,9 @@ class GatewayWorker:
     snapshot: int
     is_current: bool
     loaded: int
+    in_memory: int
+    model_bytes: int
+    max_model_bytes: int | None
     errors: list[str]
 
 

@@ -36,6 +36,10 @@ class WorkerStatus:
     ----------
     loaded, errors
         Deployment id to revision id, and to the reason why it cannot be loaded.
+    memory
+        Deployment id to the bytes that its model takes, 0 while it is not in memory; only for those run in the worker.
+    model_bytes, max_model_bytes
+        What all models of the worker take, and may take.
     """
 
     worker: str
@@ -45,6 +49,9 @@ class WorkerStatus:
     loaded: Mapping[str, str]
     errors: Mapping[str, str]
     error: str | None
+    memory: Mapping[str, int]
+    model_bytes: int
+    max_model_bytes: int | None
 
 
 @dataclass(slots=True)
@@ -154,6 +161,9 @@ class Publisher:
             snapshot=status.snapshot,
             loaded=status.loaded,
             errors={named[id_]: error for id_, error in status.errors.items() if id_ in named},
+            memory=status.memory,
+            model_bytes=status.model_bytes,
+            max_model_bytes=status.max_model_bytes,
         )
 
 
@@ -201,6 +211,9 @@ def _status(path: Path) -> WorkerStatus | None:
             loaded=dict(document["loaded"]),
             errors=dict(document["errors"]),
             error=document.get("error"),
+            memory=dict(document.get("memory") or {}),
+            model_bytes=int(document.get("model_bytes") or 0),
+            max_model_bytes=document.get("max_model_bytes"),
         )
     except (KeyError, TypeError, ValueError) as reason:
         _log.warning("status of a gateway worker cannot be read", path=str(path), error=repr(reason))
@@ -251,4 +264,6 @@ def _deployment(one: Published) -> dict[str, Any]:
         "socket": one.socket,
         "unseen": one.unseen,
         "running": None if one.running is None else _running(one.running),
+        "pinned": one.pinned,
+        "proven": one.proven,
     }

@@ -180,6 +180,9 @@ def _worker(status: WorkerStatus, newest: int) -> GatewayWorker:
         snapshot=status.snapshot,
         is_current=status.snapshot == newest,
         loaded=len(status.loaded),
+        in_memory=sum(size > 0 for size in status.memory.values()),
+        model_bytes=status.model_bytes,
+        max_model_bytes=status.max_model_bytes,
         errors=[status.error, *errors] if status.error else errors,
     )
 

@@ -41,6 +41,11 @@ class GatewaySettings:
     max_wait_s
         How long a request that is answered in the worker itself may have waited behind those that came with it; later
         ones are refused, so that a worker with too much to do answers some in time instead of all too late.
+    max_model_bytes
+        How much memory the models that a worker runs itself may take together. Beyond that those that were used least
+        recently leave it, except for pinned ones, and are loaded again when they are asked for.
+    max_load_wait_s
+        How long a request waits for its model to be loaded.
     max_in_flight
         How many requests of one endpoint a worker has under way in isolated workers at a time.
     max_buffered_bytes
@@ -83,6 +88,8 @@ class GatewaySettings:
     max_connections_per_address: int = 0
     max_passthrough: int = 1000
     max_wait_s: float = 1.0
+    max_model_bytes: int = 4096 * _MIB
+    max_load_wait_s: float = 10.0
     max_in_flight: int = 1000
     max_buffered_bytes: int = 256 * _MIB
     min_bytes_per_s: float = 100.0

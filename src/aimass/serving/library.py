@@ -17,13 +17,14 @@ _NEUTRAL = {"string": "", "float": 0.0, "integer": 0, "boolean": False}
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Target:
-    """A model version that may be deployed."""
+    """A model version that may be deployed; ``size`` are the bytes of its files, where that is known."""
 
     id: str
     model: str
     number: int
     digest: str
     runtime: str
+    size: int = 0
 
 
 class Library(Protocol):
@@ -63,7 +64,12 @@ class ModelLibrary:
                 hint=f"aimass models review {model} {version.number}",
             )
         return Target(
-            id=version.id, model=version.model, number=version.number, digest=version.digest, runtime=version.runtime
+            id=version.id,
+            model=version.model,
+            number=version.number,
+            digest=version.digest,
+            runtime=version.runtime,
+            size=version.size,
         )
 
     def _version(self, workspace: str, model: str, alias_or_version: str | int) -> ModelVersion:

@@ -27,6 +27,10 @@ class Seen:
         """Tell whether every worker answers with this revision."""
         return bool(self.reports) and all(report.loaded.get(deployment) == revision for report in self.reports)
 
+    def max_model_bytes(self) -> int | None:
+        """Return how many bytes the models of a worker may take, where that is known."""
+        return min((one.max_model_bytes for one in self.reports if one.max_model_bytes is not None), default=None)
+
     def error_of(self, revision: str) -> str | None:
         """Return why a worker could not load a revision; None when none complains."""
         return next((report.errors[revision] for report in self.reports if revision in report.errors), None)
@@ -48,9 +52,8 @@ class Reports:
         with self._lock:
             if fresh:
                 self._heard_at = self.monotonic()
-            if fresh != self._reports:
-                self._reports = fresh
-                self.changes += 1
+            self.changes += _said(fresh) != _said(self._reports)
+            self._reports = fresh
 
     def seen(self) -> Seen:
         """Return what is known now."""
@@ -59,3 +62,8 @@ class Reports:
                 self._heard_at = self.monotonic()
             silent_s = 0.0 if self._reports else self.monotonic() - self._heard_at
             return Seen(reports=self._reports, silent_s=silent_s)
+
+
+def _said(reports: Iterable[GatewayReport]) -> list[tuple[object, ...]]:
+    """Return what deployments are judged by; what is in memory comes and goes."""
+    return [(one.worker, one.pid, one.snapshot, one.loaded, one.errors) for one in reports]

@@ -27,6 +27,9 @@ class GatewayWorker:
     snapshot: int
     is_current: bool
     loaded: int
+    in_memory: int
+    model_bytes: int
+    max_model_bytes: int | None
     errors: list[str]
 
 

@@ -121,6 +121,7 @@ class ServingCalls(Calls):
         max_rows: int | None = None,
         isolation: Literal["auto", "sandbox", "process"] | None = None,
         network: bool | None = None,
+        pinned: bool | None = None,
         reason: str | None = None,
     ) -> Endpoint:
         """Deploy a model on an endpoint; the same again changes nothing."""
@@ -140,6 +141,7 @@ class ServingCalls(Calls):
                 "max_rows": max_rows,
                 "isolation": isolation,
                 "network": network,
+                "pinned": pinned,
                 "reason": reason,
             },
             Endpoint,
@@ -562,6 +564,7 @@ class AsyncServingCalls(AsyncCalls):
         max_rows: int | None = None,
         isolation: Literal["auto", "sandbox", "process"] | None = None,
         network: bool | None = None,
+        pinned: bool | None = None,
         reason: str | None = None,
     ) -> Endpoint:
         """Deploy a model on an endpoint; the same again changes nothing."""
@@ -581,6 +584,7 @@ class AsyncServingCalls(AsyncCalls):
                 "max_rows": max_rows,
                 "isolation": isolation,
                 "network": network,
+                "pinned": pinned,
                 "reason": reason,
             },
             Endpoint,

@@ -131,6 +131,7 @@ class Options:
     max_rows: int | None = None
     isolation: Literal["auto", "sandbox", "process"] = "auto"
     network: bool = False
+    pinned: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -218,6 +219,7 @@ class EndpointStatus:
     reason: str
     deployments: list[Deployment]
     replicas: list[ReplicaStatus]
+    memory: list[InMemory]
     gateways: int
 
 
@@ -236,6 +238,17 @@ class ReplicaStatus:
     isolation_reason: str
     limits: str
     limits_reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InMemory:
+    """A model that gateway workers run themselves, and where it is in memory now."""
+
+    deployment: str
+    pinned: bool
+    loaded: int
+    gateways: int
+    memory_bytes: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -100,6 +100,7 @@ class CheapPath:
             taken = single.take(body)
             if taken is None:
                 return False
+            runtime.used_at = now
             read_at = perf_counter()
             id_ = taken[0] or self._new_id(now).encode()
             one = One(connection, call, deployment, single, id_, taken[1], body, now, started, read_at)

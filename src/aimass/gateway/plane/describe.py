@@ -8,7 +8,7 @@ from typing import Any
 from aimass._version import __version__
 from aimass.gateway.plane.columns import OFFERED
 from aimass.gateway.plane.entrance import chosen
-from aimass.gateway.plane.snapshot import Endpoint
+from aimass.gateway.plane.snapshot import Deployment, Endpoint
 from aimass.gateway.plane.tensors import datatype_of
 
 EXTENSIONS = ("binary_tensor_data", "model_configuration", "model_repository", "statistics", "generate")
@@ -74,18 +74,35 @@ def _port(tensor: dict[str, Any]) -> dict[str, Any]:
     return {"name": tensor["name"], "data_type": f"TYPE_{datatype}", "dims": tensor["shape"]}
 
 
-def index_of(endpoints: Iterable[Endpoint], *, only_ready: bool = False) -> list[dict[str, str]]:
-    """List the versions of all models, whether each is ready, and why not."""
-    found: list[dict[str, str]] = []
+def index_of(endpoints: Iterable[Endpoint], *, only_ready: bool = False) -> list[dict[str, Any]]:
+    """List the versions of all models, whether each is ready, and why not.
+
+    Of a model that this process runs itself ``parameters`` say whether it is in memory now, and how much it takes there.
+    """
+    found: list[dict[str, Any]] = []
     for endpoint in endpoints:
-        found += [_entry(endpoint.name, d.version, is_ready=d.is_ready) for d in endpoint.deployments]
+        found += [_of(endpoint.name, deployment) for deployment in endpoint.deployments]
         if endpoint.held is not None:
             reason = f"unloaded by {endpoint.held['by']!r}"
             found += [_entry(endpoint.name, version, reason=reason) for version in endpoint.held["versions"]]
     return [entry for entry in found if not only_ready or entry["state"] == "READY"]
 
 
-def _entry(name: str, version: str, *, is_ready: bool = False, reason: str = "") -> dict[str, str]:
+def _of(name: str, deployment: Deployment) -> dict[str, Any]:
+    lazy = deployment.loaded.lazy
+    if lazy is None:
+        return _entry(name, deployment.version, is_ready=deployment.is_ready)
+    entry = _entry(name, deployment.version, is_ready=deployment.is_ready, reason=lazy.fault)
+    return {**entry, "parameters": {"loaded": lazy.is_loaded, "pinned": lazy.is_pinned, "bytes": memory_of(deployment)}}
+
+
+def memory_of(deployment: Deployment) -> int:
+    """Return how many bytes a deployment takes in this process now."""
+    lazy = deployment.loaded.lazy
+    return lazy.size if lazy is not None and lazy.is_loaded else 0
+
+
+def _entry(name: str, version: str, *, is_ready: bool = False, reason: str = "") -> dict[str, Any]:
     reason = reason or ("" if is_ready else "its worker is not running")
     return {"name": name, "version": version, "state": "READY" if is_ready else "UNAVAILABLE", "reason": reason}
 
@@ -93,4 +110,11 @@ def _entry(name: str, version: str, *, is_ready: bool = False, reason: str = "")
 def statistics_of(endpoint: Endpoint, version: str) -> dict[str, Any]:
     """Tell what this worker did for a model; its shadow and its fallback are counted for themselves."""
     found = [endpoint.of_version(version)] if version else endpoint.deployments
-    return {"model_stats": [one.tally.report(endpoint.name, one.version) for one in found]}
+    return {"model_stats": [_statistics(endpoint.name, one) for one in found]}
+
+
+def _statistics(name: str, deployment: Deployment) -> dict[str, Any]:
+    report = deployment.tally.report(name, deployment.version)
+    if deployment.loaded.lazy is None:
+        return report
+    return {**report, "memory_usage": [{"type": "CPU", "id": 0, "byte_size": memory_of(deployment)}]}

@@ -201,6 +201,18 @@ class Unloaded(NotReady):
     code = "unloaded"
 
 
+class Loading(NotReady):
+    """The model is being loaded, and that takes longer than a request may wait."""
+
+    code = "loading"
+
+
+class ModelTooLarge(Unavailable):
+    """The model takes more memory than a gateway worker may give to models."""
+
+    code = "model_too_large"
+
+
 class LoadFailed(Unavailable):
     """A model could not be loaded at a caller's wish."""
 

@@ -27,6 +27,10 @@ _HELP = {
     "gateway_shadow_rows": "Rows that a shadow answered too, by whether its label was the same.",
     "gateway_shadow_difference": "Largest difference of a row's probabilities between a shadow and what was answered.",
     "gateway_shadow_seconds": "Time of the model alone, of the answer that was given and of the shadow.",
+    "gateway_model_loads": "Models that were loaded into memory.",
+    "gateway_model_load_failures": "Models that could not be loaded.",
+    "gateway_model_load_seconds": "Time of loading a model into memory.",
+    "gateway_model_evictions": "Models that left the memory because others needed it.",
     "gateway_shadow_dropped": "Shadow requests that were not run because too many were waiting.",
 }
 
@@ -140,7 +144,7 @@ class Metrics:
         """Return everything in the text format of Prometheus, each series with these labels more."""
         lines: list[str] = []
         for name, value in gauges.items():
-            lines += [f"# TYPE aimass_{name} gauge", f"aimass_{name}{_labels(more)} {value:g}"]
+            lines += [f"# TYPE aimass_{name} gauge", f"aimass_{name}{_labels(more)} {value:.12g}"]
         last = ""
         for (name, labels), counter in sorted(self._counters.items(), key=lambda item: item[0]):
             if name != last:

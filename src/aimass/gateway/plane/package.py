@@ -14,7 +14,8 @@ from aimass.gateway.plane.decode import Input
 from aimass.gateway.plane.tensors import Tensor, datatype_of
 from aimass.kernel.errors import Invalid
 
-_KEPT = frozenset({"model.onnx", "samples.json"})
+_SAMPLES = "samples.json"
+_KEPT = frozenset({"model.onnx", _SAMPLES})
 PLATFORMS = {"onnx": "onnxruntime_onnx", "python": "aimass_python"}
 
 
@@ -29,9 +30,11 @@ class Package:
     table
         The inputs that are columns.
     model
-        The bytes of ``model.onnx`` as they were checked; None for a Python package.
+        The bytes of ``model.onnx`` as they were checked; None for a Python package, and where only the manifest was read.
     sampled
         The bytes of ``samples.json``; None when there is none.
+    size
+        How many bytes the files have together, as the manifest says.
     """
 
     folder: Path
@@ -41,6 +44,7 @@ class Package:
     model: bytes | None
     streams: bool = False
     sampled: bytes | None = None
+    size: int = 0
     table: dict[str, Column] = field(init=False)
 
     def __post_init__(self) -> None:
@@ -67,7 +71,18 @@ def read_package(folder: Path, unseen: str | None = None) -> Package:
         data = _file(folder, name, spec["sha256"])
         if name in _KEPT:
             read[name] = data
-    model = read.get("model.onnx")
+    return _package(folder, manifest, unseen, read)
+
+
+def describe_package(folder: Path, unseen: str | None = None) -> Package:
+    """Read what a package says of itself and its samples, without looking at its model."""
+    manifest = _manifest(folder)
+    spec = manifest["files"].get(_SAMPLES)
+    read = {} if spec is None else {_SAMPLES: _file(folder, _SAMPLES, spec["sha256"])}
+    return _package(folder, manifest, unseen, read)
+
+
+def _package(folder: Path, manifest: dict[str, Any], unseen: str | None, read: dict[str, bytes]) -> Package:
     signature = manifest["signature"]
     for spec in (*signature["inputs"], *signature["outputs"]):
         if spec["type"] not in DATATYPES:
@@ -76,7 +91,7 @@ def read_package(folder: Path, unseen: str | None = None) -> Package:
     for spec in signature["inputs"] if unseen else ():
         spec["unseen"] = unseen
     runtime = manifest["runtime"]
-    if runtime == "onnx" and model is None:
+    if runtime == "onnx" and "model.onnx" not in manifest["files"]:
         raise Invalid(f"the package {folder} lists no model.onnx", field="files")
     columns = {spec["name"]: _input(spec) for spec in signature["inputs"]}
     streams = signature.get("streams") is True
@@ -87,9 +102,10 @@ def read_package(folder: Path, unseen: str | None = None) -> Package:
         runtime=runtime,
         signature=signature,
         columns=columns,
-        model=model,
+        model=read.get("model.onnx"),
         streams=streams,
-        sampled=read.get("samples.json"),
+        sampled=read.get(_SAMPLES),
+        size=sum(int(spec.get("size") or 0) for spec in manifest["files"].values()),
     )
 
 

@@ -10,6 +10,7 @@ from typing import Protocol
 from aimass.gateway.plane.auth import Key
 from aimass.gateway.plane.errors import LoadFailed, NoEdit
 from aimass.gateway.plane.holds import hold, release
+from aimass.gateway.plane.runtimes.lazy import LazyRuntime
 from aimass.gateway.plane.snapshot import Endpoint, Snapshot
 
 _PATIENCE_S = 30.0
@@ -54,6 +55,8 @@ class Repository:
         """
         _need_edit(key, endpoint.name)
         await self._host.loop.run_in_executor(None, release, self._host.gateway_folder, _path(endpoint))
+        for lazy in self._lazy(endpoint):
+            lazy.retry()
         end = self._host.loop.time() + _PATIENCE_S
         while True:
             await self._host.look()
@@ -71,12 +74,24 @@ class Repository:
         if found is None:
             raise LoadFailed(f"endpoint {endpoint.name!r} is gone", value=endpoint.name)
         held = (endpoint.held or {}).get("deployments", [])
-        failed = [snapshot.errors[id_] for id_ in (*held, *(d.id for d in found.all())) if id_ in snapshot.errors]
+        lazy = self._lazy(endpoint)
+        failed = [one.fault for one in lazy if one.fault]
+        failed += [snapshot.errors[id_] for id_ in (*held, *(d.id for d in found.all())) if id_ in snapshot.errors]
         if failed:
             raise LoadFailed(f"endpoint {endpoint.name!r} cannot be loaded: {failed[0]}", value=endpoint.name)
         if not found.deployments:
             return "it has no deployment"
-        return "" if all(d.is_ready for d in found.deployments) else "its worker has not started"
+        if not all(d.is_ready for d in found.deployments):
+            return "its worker has not started"
+        for one in lazy:
+            one.wake()
+        return "" if all(one.is_loaded for one in lazy) else "it is still being loaded"
+
+    def _lazy(self, endpoint: Endpoint) -> list[LazyRuntime]:
+        """Return what an endpoint runs in this process."""
+        found = self._host.snapshot.endpoints.get((endpoint.workspace, endpoint.name))
+        every = found.all() if found is not None else []
+        return [d.loaded.lazy for d in every if d.loaded.lazy is not None]
 
 
 def _path(endpoint: Endpoint) -> str:

@@ -13,9 +13,10 @@ import orjson
 from aimass.gateway.plane.auth import Key
 from aimass.gateway.plane.errors import NotReady, UnknownVersion, Unloaded
 from aimass.gateway.plane.metrics import Counter, Histogram, Labels, Metrics
-from aimass.gateway.plane.package import Package, read_package
+from aimass.gateway.plane.package import Package, describe_package, read_package
 from aimass.gateway.plane.policy import RANDOM, Rescue, Split, StaticAnswer
 from aimass.gateway.plane.runtimes.isolated import IsolatedRuntime
+from aimass.gateway.plane.runtimes.lazy import LazyRuntime, Shelf
 from aimass.gateway.plane.runtimes.onnx import OnnxRuntime
 from aimass.gateway.plane.runtimes.pooled import PooledRuntime
 from aimass.gateway.plane.runtimes.port import Runtime
@@ -40,6 +41,18 @@ class Model:
     def is_ready(self) -> bool:
         """Tell whether a request can be answered now."""
         return self.runtime.is_ready
+
+    @property
+    def lazy(self) -> LazyRuntime | None:
+        """Return what is loaded when it is asked for, where that is so."""
+        return self.runtime if isinstance(self.runtime, LazyRuntime) else None
+
+    def use(self, spec: dict[str, Any]) -> None:
+        """Follow what may change of a deployment while it serves."""
+        if self.lazy is not None:
+            self.lazy.is_pinned = bool(spec.get("pinned"))
+            if self.lazy.is_pinned:
+                self.lazy.wake()
 
 
 @dataclass(slots=True, kw_only=True)
@@ -199,16 +212,24 @@ def identity(spec: dict[str, Any]) -> Identity:
     return (spec["revision"], str(spec["package"]), str(spec.get("socket") or ""), spec.get("unseen") or "")
 
 
-def load_model(spec: dict[str, Any]) -> Model:
-    """Load the package of a deployment; blocking, meant for a thread."""
+def make_model(spec: dict[str, Any], shelf: Shelf) -> Model:
+    """Make what stands for the package of a deployment; a graph for this process is not loaded yet."""
     key = identity(spec)
-    package = read_package(Path(spec["package"]), spec.get("unseen"))
+    folder, unseen = Path(spec["package"]), spec.get("unseen")
+    package = describe_package(folder, unseen)
     if package.runtime == "python" or key[2]:
+        package = read_package(folder, unseen)
         return Model(key=key, package=package, runtime=IsolatedRuntime([key[2]], package))
     running = spec.get("running") or {}
     plan = Plan(lanes=int(running.get("threads") or 0), max_rows=int(running.get("max_rows") or 1))
-    inner = OnnxRuntime(package)
-    return Model(key=key, package=package, runtime=PooledRuntime(inner, plan) if plan.lanes else inner)
+    lazy = LazyRuntime(lambda: load_graph(folder, unseen, plan), shelf, package.size)
+    return Model(key=key, package=package, runtime=lazy)
+
+
+def load_graph(folder: Path, unseen: str | None, plan: Plan) -> Runtime:
+    """Load a graph after a look at its hash; blocking, meant for a thread."""
+    inner = OnnxRuntime(read_package(folder, unseen))
+    return PooledRuntime(inner, plan) if plan.lanes else inner
 
 
 class Builder:

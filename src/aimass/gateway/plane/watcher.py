@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 import asyncio
-import ctypes
 import logging
 import os
-import sys
 from collections.abc import Iterable
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import orjson
 
 from aimass.gateway.plane.auth import read_keys
+from aimass.gateway.plane.describe import memory_of
 from aimass.gateway.plane.holds import FILE, read_holds, without_held
 from aimass.gateway.plane.moments import wall
 from aimass.gateway.plane.rates import shared_rates
+from aimass.gateway.plane.shelf import Shelf
 from aimass.gateway.plane.snapshot import (
     Builder,
     Endpoint,
@@ -24,14 +25,14 @@ from aimass.gateway.plane.snapshot import (
     Model,
     Snapshot,
     identity,
-    load_model,
+    make_model,
     wanted_deployments,
 )
 from aimass.gateway.plane.worker import Worker
 from aimass.kernel.errors import AimassError, Invalid
 
 _LOG = logging.getLogger(__name__)
-_FREE_AFTER_S = 1.0
+_LINGER_S = 1.0
 Stamp = tuple[int, int, int]
 
 
@@ -94,7 +95,9 @@ class Watcher:
         document = await loop.run_in_executor(None, _read, self._path)
         before = worker.snapshot
         waited = self._waiting
-        models, errors = await loop.run_in_executor(None, _load, document, {**waited, **before.models})
+        found = await loop.run_in_executor(None, _make, document, {**waited, **before.models}, worker.shelf)
+        await self._prove(found)
+        models = found.models
         self._waiting = {key: model for key, model in models.items() if not model.is_ready}
         await self._reach()
         builder = Builder(before, models, worker.metrics)
@@ -111,19 +114,31 @@ class Watcher:
                 endpoints=endpoints,
                 models=kept,
                 loaded=builder.loaded,
-                errors=errors,
+                errors=found.errors,
                 held=_held(document),
             )
         )
         in_use = {id(model) for model in (*kept.values(), *self._waiting.values())}
         self._let_go([m for m in (*before.models.values(), *waited.values()) if id(m) not in in_use])
 
+    async def _prove(self, found: _Found) -> None:
+        """Load graphs that have never answered, so that what is wrong shows now, and pinned ones; others wait to be asked."""
+        for key, specs in found.unproven.items():
+            lazy = found.models[key].lazy
+            if lazy is None:
+                continue
+            try:
+                await self._worker.shelf.load(lazy)
+            except Exception as reason:  # noqa: BLE001 whatever is wrong with one package must not stop the others
+                del found.models[key]
+                found.fail(specs, reason)
+        for model, spec in found.wishes:
+            model.use(spec)
+
     def _let_go(self, gone: list[Model]) -> None:
+        """Close what nobody is sent to any more, after the requests whose head came before."""
         for model in gone:
-            model.runtime.close()
-        if gone:
-            loop = self._worker.loop
-            loop.call_later(_FREE_AFTER_S, lambda: loop.run_in_executor(None, _give_memory_back))
+            self._worker.loop.call_later(_LINGER_S, model.runtime.close)
 
     def _report(self) -> None:
         snapshot = self._worker.snapshot
@@ -136,8 +151,11 @@ class Watcher:
             "snapshot": snapshot.version,
             "loaded": {id_: revision for id_, revision in snapshot.loaded.items() if id_ not in waiting},
             "waiting": waiting,
-            "errors": {**snapshot.errors, **snapshot.held},
+            "errors": {**snapshot.errors, **_faults(snapshot), **snapshot.held},
             "error": self._error,
+            "memory": _memory(snapshot),
+            "model_bytes": self._worker.shelf.size,
+            "max_model_bytes": self._worker.shelf.most_bytes,
         }
         if status == self._reported:
             return
@@ -171,32 +189,62 @@ def _read(path: Path) -> dict[str, Any]:
     return without_held(document, read_holds(path.parent))
 
 
-def _load(document: dict[str, Any], present: dict[Identity, Model]) -> tuple[dict[Identity, Model], dict[str, str]]:
-    """Load every model that is not there yet; return all, and why some deployments have none."""
-    models: dict[Identity, Model] = {}
-    failed: dict[Identity, str] = {}
-    errors: dict[str, str] = {}
+@dataclass(slots=True)
+class _Found:
+    """What a document asks for.
+
+    Attributes
+    ----------
+    wishes
+        Every model with each deployment that it stands for.
+    unproven
+        Deployments whose package has never answered anywhere, by what is to be loaded for them.
+    errors
+        Why some deployments have no model.
+    """
+
+    models: dict[Identity, Model] = field(default_factory=dict[Identity, Model])
+    wishes: list[tuple[Model, dict[str, Any]]] = field(default_factory=list[tuple[Model, dict[str, Any]]])
+    unproven: dict[Identity, list[str]] = field(default_factory=dict[Identity, list[str]])
+    errors: dict[str, str] = field(default_factory=dict[str, str])
+
+    def fail(self, deployments: Iterable[str], reason: Exception) -> None:
+        """Note why deployments cannot be loaded."""
+        message = reason.message if isinstance(reason, AimassError) else repr(reason)
+        for id_ in deployments:
+            _LOG.error("deployment %s cannot be loaded: %s", id_, message)
+            self.errors[id_] = message
+
+
+def _make(document: dict[str, Any], present: dict[Identity, Model], shelf: Shelf) -> _Found:
+    """Make what stands for every model that is not there yet."""
+    found = _Found()
     for spec in wanted_deployments(document):
         key = identity(spec)
-        if key in present:
-            models[key] = present[key]
-        elif key not in models and key not in failed:
+        if key not in found.models:
             try:
-                models[key] = load_model(spec)
+                found.models[key] = present.get(key) or make_model(spec, shelf)
             except Exception as reason:  # noqa: BLE001 whatever is wrong with one package must not stop the others
-                message = reason.message if isinstance(reason, AimassError) else repr(reason)
-                failed[key] = message
-                _LOG.error("deployment %s cannot be loaded: %s", spec["id"], message)
-        if key in failed:
-            errors[spec["id"]] = failed[key]
-    return models, errors
+                found.fail([spec["id"]], reason)
+                continue
+        found.wishes.append((found.models[key], spec))
+        if key not in present and not spec.get("proven"):
+            found.unproven.setdefault(key, []).append(spec["id"])
+    return found
+
+
+def _faults(snapshot: Snapshot) -> dict[str, str]:
+    """Return why deployments whose graph was asked for cannot be loaded."""
+    every = (d for endpoint in snapshot.endpoints.values() for d in endpoint.all())
+    return {d.id: d.loaded.lazy.fault for d in every if d.loaded.lazy is not None and d.loaded.lazy.fault}
+
+
+def _memory(snapshot: Snapshot) -> dict[str, int]:
+    """Return how many bytes each deployment that this process runs itself takes; 0 for one that is not in memory."""
+    every = (d for endpoint in snapshot.endpoints.values() for d in endpoint.all())
+    return {d.id: memory_of(d) for d in every if d.loaded.lazy is not None}
 
 
 def _in_use(endpoints: Iterable[Endpoint]) -> dict[Identity, Model]:
     """Return every model that answers, also those that go on because their successor failed."""
     return {d.loaded.key: d.loaded for endpoint in endpoints for d in endpoint.all()}
-
-
-def _give_memory_back() -> None:
-    if sys.platform == "linux":
-        ctypes.CDLL(None).malloc_trim(0)

@@ -25,6 +25,7 @@ from aimass.gateway.plane.moments import wall
 from aimass.gateway.plane.passthrough import Relay
 from aimass.gateway.plane.records import SafeSegments, flush_series
 from aimass.gateway.plane.repository import Repository
+from aimass.gateway.plane.shelf import Shelf
 from aimass.gateway.plane.siblings import KIND, OWN, OfAll
 from aimass.gateway.plane.sinks import Answer, Drop
 from aimass.gateway.plane.snapshot import Snapshot
@@ -70,6 +71,7 @@ class Worker:
         self.snapshot = Snapshot()
         self.calls: dict[bytes, Call] = {}
         self.metrics = Metrics()
+        self.shelf = Shelf(settings.max_model_bytes, settings.max_load_wait_s, loop, self.metrics)
         self.control = Control(str(DataDir(settings.data_dir).socket("control.sock")), settings.upstream_idle_s)
         self.records = self._segments("records", "inference records")
         self.series = self._segments("series", "series")
@@ -169,6 +171,9 @@ class Worker:
             "gateway_snapshot_version": self.snapshot.version,
             "gateway_deployments_loaded": len(self.snapshot.loaded),
             "gateway_deployments_failed": len(self.snapshot.errors),
+            "gateway_models_in_memory": self.shelf.count,
+            "gateway_model_bytes": self.shelf.size,
+            "gateway_model_bytes_limit": self.shelf.most_bytes,
         }
 
     # -- the end of a turn
@@ -262,6 +267,7 @@ class Worker:
     def close(self) -> None:
         """Write everything that is left."""
         self.control.close()
+        self.shelf.close()
         flush_series(self.series, self.metrics, wall())
         self.records.close()
         self.series.close()

@@ -54,6 +54,7 @@ class DeployForm(BaseModel):
     network: bool = False
     memory_mib: str = ""
     cpus: str = ""
+    pinned: Literal["", "yes", "no"] = ""
     reason: str = ""
 
 
@@ -89,6 +90,7 @@ def deploy(visit: Visit, endpoint: str, form: Annotated[DeployForm, Form()]) -> 
         execution=form.execution,
         isolation=form.isolation,
         network=form.network,
+        pinned=form.pinned == "yes" if form.pinned else None,
         resources=resources_of(visit, endpoint, form),
         reason=form.reason,
     )

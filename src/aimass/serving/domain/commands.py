@@ -121,6 +121,10 @@ class Deploy:
     network: Annotated[
         bool | None, doc("whether a worker in a sandbox may reach the network; as it is, when absent")
     ] = None
+    pinned: Annotated[
+        bool | None,
+        doc("whether the model stays in the gateway's memory whatever others need; as it is, when absent"),
+    ] = None
     reason: Reason = ""
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime
 from typing import Annotated, Any, Literal
 
@@ -31,12 +31,15 @@ class Options:
         How a worker of its own is kept: in a sandbox, as a mere process, or in a sandbox where there is one.
     network
         Whether a worker in a sandbox may reach the network.
+    pinned
+        Whether the model stays in the memory of the gateway's workers, whatever others need.
     """
 
     execution: ExecutionWish = "auto"
     max_rows: Annotated[int | None, Ge(1), Le(MAX_ROWS), doc("most rows of a batch; as measured, when absent")] = None
     isolation: IsolationWish = "auto"
     network: bool = False
+    pinned: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -93,6 +96,28 @@ class Running:
     threads: int
     max_rows: int
     reason: str
+
+
+def options_of(stored: Mapping[str, Any]) -> Options:
+    """Read options from their JSON.
+
+    Examples
+    --------
+    >>> options_of({"execution": "inline"}).pinned
+    False
+    """
+    return Options(**stored)
+
+
+def is_rebuilt(before: Options, after: Options) -> bool:
+    """Tell whether a change of options needs a new revision; the others are followed while the model serves.
+
+    Examples
+    --------
+    >>> is_rebuilt(Options(), Options(pinned=True)), is_rebuilt(Options(), Options(max_rows=8))
+    (False, True)
+    """
+    return replace(before, pinned=after.pinned) != after
 
 
 def decreed(options: Options, threads: int) -> Running | None:

@@ -237,6 +237,10 @@ class GatewayReport:
         Deployment id to the id of the revision that answers in this worker.
     errors
         Revision id to the reason why it could not be loaded.
+    memory
+        Deployment id to the bytes that its model takes in this worker; 0 while it is not in memory.
+    model_bytes, max_model_bytes
+        What all models take in this worker, and may take.
     """
 
     worker: str
@@ -244,6 +248,9 @@ class GatewayReport:
     snapshot: int
     loaded: Mapping[str, str] = field(default_factory=dict[str, str])
     errors: Mapping[str, str] = field(default_factory=dict[str, str])
+    memory: Mapping[str, int] = field(default_factory=dict[str, int])
+    model_bytes: int = 0
+    max_model_bytes: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -272,14 +279,40 @@ class ReplicaStatus:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class InMemory:
+    """A model that gateway workers run themselves, and where it is in memory now.
+
+    Attributes
+    ----------
+    loaded, gateways
+        How many gateway workers have it in memory, of how many.
+    memory_bytes
+        What it takes in one of them; 0 where none has it.
+    """
+
+    deployment: str
+    pinned: bool
+    loaded: int
+    gateways: int
+    memory_bytes: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class EndpointStatus:
-    """How an endpoint does right now."""
+    """How an endpoint does right now.
+
+    Attributes
+    ----------
+    memory
+        The models that gateway workers run themselves.
+    """
 
     endpoint: str
     state: State
     reason: str
     deployments: list[Deployment]
     replicas: list[ReplicaStatus]
+    memory: list[InMemory]
     gateways: int
 
 
@@ -297,7 +330,15 @@ class Snippet:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Published:
-    """A revision as the gateway gets to see it."""
+    """A revision as the gateway gets to see it.
+
+    Attributes
+    ----------
+    pinned
+        Whether its model stays in memory.
+    proven
+        Whether it has answered before, so that it need not be loaded to know that it can be.
+    """
 
     id: str
     name: str
@@ -310,6 +351,8 @@ class Published:
     socket: str | None
     unseen: str | None
     running: Running | None
+    pinned: bool = False
+    proven: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

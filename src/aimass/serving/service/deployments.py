@@ -16,7 +16,7 @@ from aimass.kernel.names import check_slug
 from aimass.kernel.principal import Principal
 from aimass.kernel.usecase import use_case
 from aimass.serving.domain.commands import CreateEndpoint, Deploy, DeployModel, OneDeployment, OneEndpoint
-from aimass.serving.domain.placing import Options
+from aimass.serving.domain.placing import Options, is_rebuilt, options_of
 from aimass.serving.domain.rules import with_weight
 from aimass.serving.domain.things import WHOLE, Deployment, Endpoint, Resources
 from aimass.serving.errors import HasTraffic
@@ -98,7 +98,22 @@ class Deployments(Endpoints):
                 allowed=["auto", "isolated"],
             )
         self._check_isolation(command)
+        self._check_size(command, target)
         return target, alias
+
+    def _check_size(self, command: Deploy, target: Target) -> None:
+        """Refuse a model whose files alone are larger than what all models of a gateway worker may take."""
+        most = self._ground.reports.seen().max_model_bytes()
+        if most is None or command.placement == "isolated" or not self._library.is_inline(target):
+            return
+        if target.size > most:
+            raise Invalid(
+                f"the model has {target.size} bytes, and all models of a gateway worker may take {most}",
+                field="model",
+                value=target.size,
+                allowed=f"at most {most} bytes",
+                hint="deploy it with placement 'isolated', or raise AIMASS_GATEWAY_MAX_MODEL_BYTES",
+            )
 
     def _check_isolation(self, command: Deploy) -> None:
         """Refuse what this machine cannot keep, before anything is written."""
@@ -148,9 +163,9 @@ class Deployments(Endpoints):
         present = {
             "placement": row.placement,
             "resources": asdict(Resources(**row.resources)),
-            "options": asdict(Options(**row.options)),
         }
         is_placed = all(present[part] == wish[part] for part in present)
+        is_placed = is_placed and not is_rebuilt(options_of(row.options), options_of(wish["options"]))
         is_well = row.is_wanted and revision.state != "FAILED"
         return is_placed and is_well and revision.version_id == target.id and revision.digest == target.digest
 
@@ -302,7 +317,7 @@ def _begin(revision: str) -> dict[str, Any]:
 
 def _options(command: Deploy, row: Row[Any] | None) -> dict[str, Any]:
     """Return the options of a deployment: what the command names, over what there is."""
-    present = Options(**row.options) if row is not None else Options()
+    present = options_of(row.options) if row is not None else Options()
     return asdict(
         replace(
             present,
@@ -310,6 +325,7 @@ def _options(command: Deploy, row: Row[Any] | None) -> dict[str, Any]:
             max_rows=present.max_rows if command.max_rows is None else command.max_rows or None,
             isolation=command.isolation or present.isolation,
             network=present.network if command.network is None else command.network,
+            pinned=present.pinned if command.pinned is None else command.pinned,
         )
     )
 

@@ -11,7 +11,7 @@ from sqlalchemy import Row
 from aimass.infra.plans import Timings, choose, machine
 from aimass.kernel.clock import instant
 from aimass.kernel.principal import SYSTEM
-from aimass.serving.domain.placing import Options, Running, decreed, stored, unmeasured
+from aimass.serving.domain.placing import Options, Running, decreed, options_of, stored, unmeasured
 from aimass.serving.domain.things import Resources
 from aimass.serving.service.ground import Ground, target_of
 from aimass.serving.store import queries
@@ -40,7 +40,7 @@ class Placer:
         if not is_own and revision.running is not None:
             return
         running, resources = revision.running or {}, Resources(**revision.resources)
-        options = Options(**revision.options)
+        options = options_of(revision.options)
         yield Wish(
             revision=revision.id,
             replica=0 if is_own else MEASURES,
@@ -68,7 +68,7 @@ class Placer:
 
     def settle(self, revision: Row[Any], worker: WorkerFacts | None) -> bool:
         """Settle how a revision runs, when enough is known; tell whether that is so now."""
-        options, resources = Options(**revision.options), Resources(**revision.resources)
+        options, resources = options_of(revision.options), Resources(**revision.resources)
         running = decreed(options, resources.threads)
         if running is not None:
             self._write(revision, running, None)

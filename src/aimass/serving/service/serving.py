@@ -10,7 +10,7 @@ from sqlalchemy import Row
 
 from aimass.kernel.errors import AimassError
 from aimass.kernel.principal import Principal
-from aimass.serving.domain.placing import running_of
+from aimass.serving.domain.placing import options_of, running_of
 from aimass.serving.domain.things import GatewayReport, Published, PublishedEndpoint
 from aimass.serving.events import subject_of
 from aimass.serving.service.ground import Ground, Why
@@ -102,6 +102,8 @@ class Serving(Scorings):
             socket=str(socket_of(self._ground.layout, revision.id)) if is_own else None,
             unseen=None if endpoint.unseen == "model" else endpoint.unseen,
             running=running_of(revision.running),
+            pinned=options_of(row.options).pinned,
+            proven=revision.ready_at is not None,
         )
 
     def needed_packages(self) -> dict[str, bool]:

@@ -7,7 +7,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Row
 
-from aimass.serving.domain.placing import Options, calibration_of, running_of
+from aimass.serving.domain.placing import calibration_of, options_of, running_of
 from aimass.serving.domain.policy import policy_of, told_policy
 from aimass.serving.domain.rules import worst
 from aimass.serving.domain.things import (
@@ -70,7 +70,7 @@ def _deployment(endpoint: Row[Any], row: Row[Any], revisions: Mapping[str, Row[A
         model_version=row.model_version,
         placement=row.placement,
         resources=Resources(**row.resources),
-        options=Options(**row.options),
+        options=options_of(row.options),
         running=running_of((serving or target).running),
         weight=row.weight,
         state=row.state,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,16 @@ from aimass.kernel.principal import Principal
 from aimass.kernel.usecase import use_case
 from aimass.serving.domain.commands import ListHistory, ListRevisions, OneEndpoint
 from aimass.serving.domain.snippets import Example, snippet_of
-from aimass.serving.domain.things import Deployment, EndpointStatus, HistoryEntry, ReplicaStatus, Revision, Snippet
+from aimass.serving.domain.things import (
+    Deployment,
+    EndpointStatus,
+    GatewayReport,
+    HistoryEntry,
+    InMemory,
+    ReplicaStatus,
+    Revision,
+    Snippet,
+)
 from aimass.serving.errors import NotServing
 from aimass.serving.library import example_of
 from aimass.serving.service.ground import need_endpoint
@@ -86,6 +96,7 @@ class Views(Traffic):
         replicas = [
             _replica(revisions[one.revision], one) for one in workers if one.revision in revisions and one.replica >= 0
         ]
+        reports = self._ground.reports.seen().reports
         bad = next((one for one in endpoint.deployments if one.state == endpoint.state and one.reason), None)
         return EndpointStatus(
             endpoint=endpoint.slug,
@@ -93,7 +104,8 @@ class Views(Traffic):
             reason=f"{bad.name}: {bad.reason}" if bad is not None else "",
             deployments=endpoint.deployments,
             replicas=replicas,
-            gateways=len(self._ground.reports.seen().reports),
+            memory=[_memory(one, reports) for one in endpoint.deployments if any(one.id in r.memory for r in reports)],
+            gateways=len(reports),
         )
 
     @use_case(
@@ -137,6 +149,17 @@ class Views(Traffic):
             found = [endpoint_of(conn, need_endpoint(conn, *place)) for place in sorted(seen)]
         bad = ("FAILED", "DEGRADED")
         return [(one.workspace, d) for one in found for d in one.deployments if d.state in bad]
+
+
+def _memory(one: Deployment, reports: Sequence[GatewayReport]) -> InMemory:
+    sizes = [report.memory.get(one.id, 0) for report in reports]
+    return InMemory(
+        deployment=one.name,
+        pinned=one.options.pinned,
+        loaded=sum(size > 0 for size in sizes),
+        gateways=len(sizes),
+        memory_bytes=max(sizes, default=0),
+    )
 
 
 def _replica(revision: Row[Any], worker: WorkerFacts) -> ReplicaStatus:

@@ -41,6 +41,7 @@ class IsolatedRuntime:
     """All workers of one revision."""
 
     single = None
+    used_at = 0.0
 
     def __init__(self, paths: Sequence[str], package: Package) -> None:
         self.platform = PLATFORMS[package.runtime]

@@ -42,6 +42,7 @@ class OnnxRuntime:
 
     platform = PLATFORMS["onnx"]
     is_ready = True
+    used_at = 0.0
 
     def __init__(self, package: Package) -> None:
         self.session = new_session(package.model or b"", str(package.folder))

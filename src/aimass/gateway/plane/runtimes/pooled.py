@@ -18,6 +18,7 @@ class PooledRuntime:
 
     single = reader = None
     is_ready = True
+    used_at = 0.0
 
     def __init__(self, inner: OnnxRuntime, plan: Plan) -> None:
         self.platform = inner.platform

@@ -13,7 +13,15 @@ Done = Callable[[dict[str, Any] | None, AimassError | None], None]
 
 
 class Runtime(Protocol):
-    """Answers checked columns with arrays by output name."""
+    """Answers checked columns with arrays by output name.
+
+    Attributes
+    ----------
+    used_at
+        When it was asked for something last, in seconds since the epoch.
+    """
+
+    used_at: float
 
     @property
     def platform(self) -> str:
