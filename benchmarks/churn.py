@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -49,7 +49,7 @@ class _Context:
 
 
 def make(folder: Path) -> None:
-    """Write one package per recipe, and ``requests.json``: the inference requests of some customers."""
+    """Write one package per recipe as it would be served, one as the library itself (``<recipe>-native``), and ``requests.json``: the inference requests of some customers."""
     rows = pl.read_csv(ROOT / "src/aimass/bootstrap/data/telco-churn.csv", null_values=[" "], infer_schema_length=None)
     rows = rows.drop_nulls()
     signature = signature_of(rows.drop(_KEY, _TARGET), ("No", "Yes"), {})
@@ -65,8 +65,11 @@ def make(folder: Path) -> None:
         context = _Context(params=params, signature=signature, tables=tables)
         model, replayed = recipe.fit(context), tables["validation"].features
         answers = Rows(columns=columns_of(replayed), probabilities=recipe.predict(context, model, replayed))
-        package, parity = build_package(folder / name, recipe.package(context, model), answers)
-        print(f"{name}: {package.manifest.runtime}, {parity.sentence()}")
+        candidate = recipe.package(context, model)
+        native = replace(candidate, to_onnx=None, why_not_onnx="measured as the library itself")
+        for place, one in ((name, candidate), (f"{name}-native", native)):
+            package, parity = build_package(folder / place, one, answers)
+            print(f"{place}: {package.manifest.runtime}, {parity.sentence()}")
     requests = [_request(signature, row) for row in tables["validation"].features.head(CUSTOMERS).to_dicts()]
     (folder / "requests.json").write_text(json.dumps(requests))
 

@@ -12,6 +12,7 @@ import json
 import os
 import shutil
 import signal
+import statistics
 import subprocess
 import sys
 import tempfile
@@ -20,20 +21,24 @@ import urllib.error
 import urllib.request
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import psutil
 
 from benchmarks.measure import ROOT, free_port, tree
+from benchmarks.serving.alone import Found, measure, rpc_cpu_us
 from benchmarks.serving.load import Server, script
-from benchmarks.serving.own import own
+from benchmarks.serving.own import How, own
 from benchmarks.serving.peers import PEERS, Peer, tensors
 from benchmarks.serving.report import write
 
 CONNECTIONS = (1, 16, 64)
 _START_S = 120.0
 _APART = "Ray Serve"
+_RPC_GOAL = 1.5
+PLAN = {"lanes": 0, "max_rows": 128}
 
 
 def main() -> int:
@@ -54,8 +59,34 @@ def main() -> int:
         subprocess.run(command, check=True, cwd=ROOT, capture_output=True)
         groups = [[p for p in peers if p.name != _APART], [p for p in peers if p.name == _APART]]
         found = [_measured(folder, n, group, skipped, wanted) for n, group in enumerate(groups) if group]
-    write(found, skipped, CONNECTIONS, ROOT / "benchmarks" / "serving.md")
+        bodies = [tensors(row) for row in _rows(folder)]
+        alone = measure(folder, partial(_new, folder), bodies, wanted.rounds, wanted.seconds)
+        alone += _rpc(folder, [peer for peer in peers if peer.has_rpc], skipped, wanted)
+    write(found, skipped, CONNECTIONS, alone, ROOT / "benchmarks" / "serving.md")
     return 0
+
+
+def _rpc(folder: Path, peers: Sequence[Peer], skipped: dict[str, str], wanted: argparse.Namespace) -> list[Found]:
+    """Ask over gRPC, in turn."""
+    rows, found = _rows(folder), []
+    with ExitStack() as stack:
+        bodies = [tensors(row) for row in rows]
+        mine = stack.enter_context(own(folder / "lightgbm", bodies, _new(folder, "rpc"), How(rpc=True)))
+        lines = folder / "rpc" / "requests.txt"
+        for peer in peers:
+            try:
+                other = stack.enter_context(_peer(peer, folder, rows, "-rpc"))
+                pairs = [
+                    [rpc_cpu_us(one, lines, seconds=wanted.seconds) for one in (other, mine)]
+                    for _ in range(wanted.rounds)
+                ]
+            except (RuntimeError, subprocess.SubprocessError) as reason:
+                skipped[f"{peer.name} over gRPC"] = str(reason)[:300]
+            else:
+                value = statistics.median(theirs / ours for theirs, ours in pairs)
+                name = f"gRPC against {peer.name}, CPU/request at 16"
+                found.append(Found(name=name, value=value, goal=_RPC_GOAL, unit="x"))
+    return found
 
 
 def _measured(
@@ -65,10 +96,8 @@ def _measured(
     with ExitStack() as stack:
         package = folder / "lightgbm"
         servers = [
-            stack.enter_context(
-                own(package, [tensors(r) for r in rows], _new(folder, f"own{number}{kind}"), isolated=bool(kind))
-            )
-            for kind in range(2)
+            stack.enter_context(own(package, [tensors(r) for r in rows], _new(folder, f"own{number}{place}"), how))
+            for place, how in enumerate((How(), How(name="AI Mass isolated", plan=PLAN)))
         ]
         for peer in peers:
             try:
@@ -102,8 +131,8 @@ def _take_turns(servers: Sequence[Server], wanted: argparse.Namespace, *, hold: 
 
 
 @contextmanager
-def _peer(peer: Peer, folder: Path, rows: Sequence[dict[str, Any]]) -> Iterator[Server]:
-    place, port = _new(folder, peer.name.replace(" ", "-")), free_port()
+def _peer(peer: Peer, folder: Path, rows: Sequence[dict[str, Any]], suffix: str = "") -> Iterator[Server]:
+    place, port = _new(folder, peer.name.replace(" ", "-") + suffix), free_port()
     bodies = [peer.body(row) for row in rows]
     began = time.perf_counter()
     process = peer.start(place, port)
@@ -111,7 +140,15 @@ def _peer(peer: Peer, folder: Path, rows: Sequence[dict[str, Any]]) -> Iterator[
         _until_it_answers(process, f"http://127.0.0.1:{port}{peer.path}", bodies[0], place / "log")
         took = time.perf_counter() - began
         program = script(place, bodies, peer.path)
-        yield Server(name=peer.name, port=port, pids=[process.pid], script=program, goal=peer.goal, start_s=took)
+        yield Server(
+            name=peer.name,
+            port=port,
+            rpc_port=port + 1 if peer.has_rpc else -1,
+            pids=[process.pid],
+            script=program,
+            goal=peer.goal,
+            start_s=took,
+        )
     finally:
         _end(process)
 

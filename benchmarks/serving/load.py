@@ -49,6 +49,7 @@ class Server:
     pids: Sequence[int]
     script: Path
     goal: float | None = None
+    rpc_port: int = -1
     start_s: float = 0.0
     memory: float = 0.0
     rounds: dict[int, list[Round]] = field(default_factory=lambda: defaultdict(list))
@@ -78,6 +79,10 @@ class Server:
         """Return the median over the rounds of this server's figure divided by another's in the same round."""
         pairs = zip(self.rounds[connections], other.rounds[connections], strict=True)
         return statistics.median(getattr(a, what) / getattr(b, what) for a, b in pairs)
+
+    def cpu_s(self) -> float:
+        """Return the seconds of CPU that its processes have used so far."""
+        return cpu_s([process.pid for process in self._processes()])
 
     def weigh(self) -> None:
         """Note the proportional memory of its processes, in MB."""

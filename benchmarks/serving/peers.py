@@ -32,6 +32,8 @@ class Peer:
         A request with one row, in the framework's own format.
     first
         Another program that has to run once before, in the same environment.
+    has_rpc
+        Whether it answers gRPC on the port after its own.
     """
 
     name: str
@@ -41,6 +43,7 @@ class Peer:
     path: str
     body: Callable[[Row], Any]
     first: tuple[str, ...] = ()
+    has_rpc: bool = False
 
     @property
     def python(self) -> Path:
@@ -74,7 +77,7 @@ class Peer:
             "PYTHONPATH": str(PROGRAMS),
             **dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"), "1"),
         }
-        fill = {"port": port, "folder": folder, "programs": PROGRAMS}
+        fill = {"port": port, "rpc_port": port + 1, "folder": folder, "programs": PROGRAMS}
         log = (folder / "log").open("ab")
         for words in (self.first, self.command):
             arguments = [str(self.python), *(word.format(**fill) for word in words)]
@@ -114,6 +117,7 @@ PEERS = (
         command=("-m", "mlserver.cli.main", "start", "{folder}"),
         path="/v2/models/churn/infer",
         body=tensors,
+        has_rpc=True,
     ),
     Peer(
         name="BentoML",
@@ -136,9 +140,10 @@ PEERS = (
         name="KServe",
         requires=("kserve==0.21.0",),
         goal=12,
-        command=("{programs}/kserve_app.py", "--http_port", "{port}", "--enable_grpc", "false"),
+        command=("{programs}/kserve_app.py", "--http_port", "{port}", "--grpc_port", "{rpc_port}"),
         path="/v2/models/churn/infer",
         body=tensors,
+        has_rpc=True,
     ),
     Peer(
         name="LitServe",

@@ -9,13 +9,20 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from benchmarks.serving.alone import Found
 from benchmarks.serving.load import Server
 
 _HALF = 2.0
 _WORDS = {True: "yes", False: "**no**"}
 
 
-def write(found: Sequence[Sequence[Server]], skipped: Mapping[str, str], at: Sequence[int], path: Path) -> None:
+def write(
+    found: Sequence[Sequence[Server]],
+    skipped: Mapping[str, str],
+    at: Sequence[int],
+    alone: Sequence[Found],
+    path: Path,
+) -> None:
     """Write Markdown, and the same as JSON beside it."""
     machine = f"{os.cpu_count()} cores, Python {platform.python_version()}, load {os.getloadavg()[0]:.1f}"
     count = len(found[0][0].rounds[at[0]])
@@ -28,12 +35,22 @@ def write(found: Sequence[Sequence[Server]], skipped: Mapping[str, str], at: Seq
         "server. A goal at 1 connection is half of that at 16 and 64, and half for a worker of its own.",
         "",
     ]
-    data: dict[str, Any] = {"skipped": dict(skipped), "servers": [], "ratios": []}
+    data: dict[str, Any] = {"skipped": dict(skipped), "servers": [], "ratios": [], "alone": []}
     for group in found:
         lines += _servers(group, at, data) + _ratios(group, at, data)
+    lines += _alone(alone, data)
     lines += [f"- {name} could not be measured: {why}" for name, why in skipped.items()]
     path.write_text("\n".join(lines).rstrip() + "\n")
     path.with_suffix(".json").write_text(json.dumps(data, indent=2) + "\n")
+
+
+def _alone(found: Sequence[Found], data: dict[str, Any]) -> list[str]:
+    lines = ["| AI Mass by itself | figure | goal | met |", "|" + " --- |" * 4]
+    for one in found:
+        goal = f"at {'most' if one.at_most else 'least'} {one.goal:g} {one.unit}"
+        lines.append(f"| {one.name} | {one.value:.3g} {one.unit} | {goal} | {_WORDS[one.is_met]} |")
+        data["alone"].append({"name": one.name, "value": one.value, "goal": one.goal, "unit": one.unit})
+    return [*lines, ""]
 
 
 def _servers(group: Sequence[Server], at: Sequence[int], data: dict[str, Any]) -> list[str]:

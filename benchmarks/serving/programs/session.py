@@ -20,9 +20,13 @@ class Session:
 
     def run(self, row: dict[str, Any]) -> dict[str, Any]:
         """Answer one row."""
-        feeds = {name: np.array([[row[name]]], dtype=kind) for name, kind in self._types.items()}
+        feeds = {name: np.array([[_text(row[name])]], dtype=kind) for name, kind in self._types.items()}
         label, probabilities = self._session.run(None, feeds)[:2]
         return {"label": np.asarray(label).tolist(), "probabilities": np.asarray(probabilities).tolist()}
+
+
+def _text(value: Any) -> Any:
+    return value.decode() if isinstance(value, bytes) else value
 
 
 _TYPES = {"tensor(string)": object, "tensor(float)": np.float32, "tensor(int64)": np.int64, "tensor(bool)": np.bool_}
