@@ -165,6 +165,17 @@ def test_few_requests_fire_nothing(service: Monitoring, traffic: Any) -> None:
     assert open_alerts(service) == []
 
 
+def test_no_alert_fires_in_a_workspace_that_was_deleted(service: Monitoring, traffic: Any, clock: Any) -> None:
+    service.create_rule(SYSTEM, CreateRule(**CHURN, metric="traffic.requests", kind="absence", window_s=60))
+    traffic(5)
+    clock.forward(75)
+    assert service.look(lambda: {"demo"}) == 1
+    assert open_alerts(service) == []
+    clock.forward(75)
+    service.look(lambda: {"another"})
+    assert open_alerts(service) == ["traffic.requests"]
+
+
 def test_silence_after_traffic_is_told_and_silence_from_the_start_is_not(
     service: Monitoring, traffic: Any, clock: Any
 ) -> None:

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from aimass.access.domain.members import CreateWorkspace, GiveRole, ListWorkspaces, OneWorkspace, Workspace
     from aimass.access.domain.people import SignIn
     from aimass.access.service.access import Access
+    from aimass.access.service.hooks import closed_workspaces
     from aimass.access.settings import AccessSettings
 
 __getattr__, __dir__ = door(
@@ -34,6 +35,7 @@ __getattr__, __dir__ = door(
         "RequestApproval": "aimass.access.domain.approvals",
         "SignIn": "aimass.access.domain.people",
         "Workspace": "aimass.access.domain.members",
+        "closed_workspaces": "aimass.access.service.hooks",
     },
 )
 __all__ = [
@@ -53,4 +55,5 @@ __all__ = [
     "RequestApproval",
     "SignIn",
     "Workspace",
+    "closed_workspaces",
 ]

@@ -117,6 +117,7 @@ CAPABILITY = Capability(
         "access.workspace.created",
         "access.workspace.deleted",
         "access.workspace.purged",
+        "access.workspace.restored",
     ),
     attention="aimass.access.service.hooks:attention",
     search="aimass.access.search:document",

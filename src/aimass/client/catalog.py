@@ -232,8 +232,8 @@ OPERATIONS: dict[str, Operation] = {
         path="/workspaces/{workspace}",
         cli="workspaces delete",
         permission="access.manage",
-        summary="Delete a workspace: its keys and roles stop at once, its data goes when its retention ends.",
-        help="Delete a workspace: its keys and roles stop at once, its data goes when its retention ends.",
+        summary="Delete a workspace: nothing of it serves, runs or fires any more; its data goes when its retention ends.",
+        help="Delete a workspace: nothing of it serves, runs or fires any more; its data goes when its retention ends.",
         params=(Param(name="workspace", where="path", kind="str", help="slug of the workspace"),),
     ),
     "access.disable_second_factor": Operation(
@@ -505,6 +505,15 @@ OPERATIONS: dict[str, Operation] = {
             Param(name="cursor", where="query", kind="str", required=False, help="continues an earlier page"),
         ),
     ),
+    "access.list_deleted": Operation(
+        name="access.list_deleted",
+        method="GET",
+        path="/deleted-workspaces",
+        cli="workspaces deleted",
+        permission="access.manage",
+        summary="List the workspaces that were deleted and can be restored, and until when.",
+        help="List the workspaces that were deleted and can be restored, and until when.",
+    ),
     "access.list_groups": Operation(
         name="access.list_groups",
         method="GET",
@@ -716,6 +725,16 @@ OPERATIONS: dict[str, Operation] = {
         summary="Take the authenticator off for a person who lost it; the sessions end.",
         help="Take the authenticator off for a person who lost it; the sessions end.",
         params=(Param(name="user", where="path", kind="str", help="name or id of the person"),),
+    ),
+    "access.restore_workspace": Operation(
+        name="access.restore_workspace",
+        method="POST",
+        path="/deleted-workspaces/{deleted}/restore",
+        cli="workspaces restore",
+        permission="access.manage",
+        summary="Bring a deleted workspace back: it serves, and its schedules go on; what was cancelled stays cancelled.",
+        help="Bring a deleted workspace back: it serves, and its schedules go on; what was cancelled stays cancelled.",
+        params=(Param(name="deleted", where="path", kind="str", help="slug of the workspace"),),
     ),
     "access.revoke_key": Operation(
         name="access.revoke_key",

@@ -25,7 +25,10 @@ CAPABILITY = Capability(
     api="aimass.cluster.api:router",
     console="aimass.cluster.console:router",
     settings="aimass.cluster.settings:ClusterSettings",
-    events={"messaging.schedule.fired": "aimass.cluster.jobs:start_scheduled"},
+    events={
+        "messaging.schedule.fired": "aimass.cluster.jobs:start_scheduled",
+        "access.workspace.deleted": "aimass.cluster.jobs:on_workspace_deleted",
+    },
     loops={
         "cluster.run": Loop(run="aimass.cluster.jobs:run_once", every_s=0.1),
     },

@@ -10,6 +10,7 @@ from typing import Any
 
 import structlog
 
+from aimass.access import closed_workspaces
 from aimass.cluster.domain import Job, Progress, Room, SubmitJob, later
 from aimass.cluster.events import ENDS, fact, tell
 from aimass.cluster.service import LOCAL, Ground, Jobs
@@ -221,13 +222,14 @@ class Runner:
         with self._database.read() as conn:
             queued, running = jobs_in_state(conn, "QUEUED"), jobs_in_state(conn, "RUNNING")
             room = self._room(slot_quotas(conn), is_open=not find_node(conn, LOCAL).is_cordoned)  # pyright: ignore[reportOptionalMemberAccess]
+        closed = closed_workspaces(self._registry) if queued else ()
         for job in running:
             self._stop(job)
         for active in self._active.values():
             room.take(active.job)
         waiting: list[tuple[Job, str]] = []
         for job in queued:
-            if job.cancel_requested:
+            if job.cancel_requested or job.workspace in closed:
                 self._drop(job)
             elif job.id not in self._active and (reason := self._begin(room, job)) != job.reason:
                 waiting.append((job, reason))
@@ -349,6 +351,12 @@ def start_scheduled(registry: Registry, event: Event) -> None:
         raise
     except AimassError as reason:
         jobs.note_refused(who, command, reason)
+
+
+def on_workspace_deleted(registry: Registry, event: Event) -> None:
+    """Cancel the jobs of a workspace that was deleted, and is so still."""
+    if event.workspace in closed_workspaces(registry):
+        registry.get(Jobs).cancel_all(SYSTEM, event.workspace)
 
 
 def attention(registry: Registry, who: Principal, workspace: str = ANYWHERE) -> list[dict[str, Any]]:

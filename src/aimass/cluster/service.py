@@ -176,6 +176,16 @@ class Jobs:
                 change.audit("cluster.job.cancel", object_=f"job:{job.id}")
             return self._found(change, command.workspace, command.job)
 
+    def cancel_all(self, who: Principal, workspace: str) -> int:
+        """Cancel every job of a workspace that has not ended; return how many those were."""
+        with self._database.change(who, workspace) as change:
+            found = [job for state in ("QUEUED", "RUNNING") for job in jobs_in_state(change.conn, state)]
+            mine = [job for job in found if job.workspace == workspace and not job.cancel_requested]
+            for job in mine:
+                put_job(change, job.id, cancel_requested=True)
+                change.audit("cluster.job.cancel", object_=f"job:{job.id}")
+        return len(mine)
+
     @use_case("POST /workspaces/{workspace}/jobs/{job}/retry", permission="cluster.edit", cli="jobs retry")
     def retry_job(self, who: Principal, command: RetryJob) -> Job:
         """Begin a failed or cancelled job again, from its last checkpoint."""

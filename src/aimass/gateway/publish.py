@@ -115,7 +115,8 @@ class Publisher:
         return True
 
     def _collect(self) -> dict[str, Any]:
-        endpoints = self.serving.published()
+        closed = self.access.closed()
+        endpoints = [one for one in self.serving.published() if one.workspace not in closed]
         keys = self.access.gateway_keys()
         with self.database.read() as conn:
             rates = {(row.workspace, row.consumer): row.rate_per_s for row in all_limits(conn)}

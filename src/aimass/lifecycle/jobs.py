@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
+from aimass.access import closed_workspaces
 from aimass.kernel.events import Event
 from aimass.kernel.principal import ANYWHERE, Principal
 from aimass.kernel.registry import Registry
@@ -11,8 +13,11 @@ from aimass.lifecycle.service import Advancer, Lifecycle
 
 
 def on_event(registry: Registry, event: Event) -> None:
-    """Start the pipelines that an event triggers."""
-    if not event.type.startswith("lifecycle."):
+    """Start the pipelines that an event triggers; where a workspace was deleted, stop what runs."""
+    if event.workspace in closed_workspaces(registry):
+        if event.type == "access.workspace.deleted":
+            registry.get(Lifecycle).stop_runs(event.workspace)
+    elif not event.type.startswith("lifecycle."):
         registry.get(Lifecycle).start_triggered(event)
 
 
@@ -23,7 +28,7 @@ def recover(registry: Registry) -> None:
 
 def advance(registry: Registry) -> int:
     """Look at every open rollout."""
-    return Advancer(registry).run_once()
+    return Advancer(registry).run_once(partial(closed_workspaces, registry))
 
 
 def attention(registry: Registry, who: Principal, workspace: str = ANYWHERE) -> list[dict[str, Any]]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 from urllib.parse import urlencode
 
+from aimass.access import closed_workspaces
 from aimass.kernel.erasing import Erased, Person
 from aimass.kernel.principal import ANYWHERE, Principal
 from aimass.kernel.registry import Registry
@@ -13,7 +14,7 @@ from aimass.messaging.service import Messaging
 
 def fire_schedules(registry: Registry) -> None:
     """Fire every schedule that is due."""
-    registry.get(Messaging).fire_due()
+    registry.get(Messaging).fire_due(closed_workspaces(registry))
 
 
 def retain(registry: Registry) -> None:

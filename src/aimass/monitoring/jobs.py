@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
+from aimass.access import closed_workspaces
 from aimass.kernel.erasing import Erased, Person
 from aimass.kernel.events import Event
 from aimass.kernel.principal import Principal
@@ -19,7 +21,7 @@ def collect(registry: Registry) -> None:
 
 def look(registry: Registry) -> None:
     """Compute and judge what is due."""
-    registry.get(Monitoring).look()
+    registry.get(Monitoring).look(partial(closed_workspaces, registry))
 
 
 def keep(registry: Registry) -> None:

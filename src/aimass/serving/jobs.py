@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import fields
+from functools import partial
 from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
 
+from aimass.access import closed_workspaces
 from aimass.cluster import Job
 from aimass.infra.compute import Sandbox, find_sandbox
 from aimass.infra.search import Document, Search
@@ -59,7 +61,7 @@ def scoring_of(workspace: str, payload: Mapping[str, Any]) -> StartScoring:
 
 def reconcile(registry: Registry) -> int:
     """Bring what runs to what is wanted."""
-    return registry.get(Serving).reconciler.run_once()
+    return registry.get(Serving).reconciler.run_once(partial(closed_workspaces, registry))
 
 
 def tidy(registry: Registry) -> int:

@@ -11,9 +11,12 @@ import pytest
 from sqlalchemy import func, select
 
 from aimass.access import CreateWorkspace
-from aimass.access.domain.members import OneWorkspace
+from aimass.access.domain.members import ListDeleted, OneWorkspace, RestoreWorkspace
+from aimass.apps.overview import Overview
+from aimass.apps.overview.domain import Find
 from aimass.apps.storage import Storage
 from aimass.apps.storage.domain import AskErasure, CollectNow, ListGoing
+from aimass.cluster import Jobs, Runner, SubmitJob
 from aimass.infra.database import OUTLIVES, Database, belonging, metadata
 from aimass.infra.events import Dispatcher
 from aimass.infra.search import Document, Search
@@ -22,8 +25,11 @@ from aimass.kernel.layout import DataDir
 from aimass.kernel.principal import SYSTEM
 from aimass.lake import CreateDataset, Lake
 from aimass.messaging import CreateSubscription, CreateTopic, Messaging, NewMessage, PublishMessages
+from aimass.messaging.domain.schedules import CreateSchedule, MessageAction
+from aimass.messaging.jobs import fire_schedules
 from aimass.models import Models
 from tests.fixtures.packages import packages, registered
+from tests.fixtures.rooms import Rooms
 from tests.fixtures.site import Site, whole_site
 
 PLATFORM = {
@@ -31,6 +37,8 @@ PLATFORM = {
     "access_recovery_codes", "access_sessions", "access_users", "access_workspaces", "cluster_nodes", "events_cursors",
     "events_dead", "models_successors", "monitoring_damage", "monitoring_segments", "storage_collections",
 }  # fmt: skip
+
+PLACES = {"old": "old", "demo": "demo", "late": "old"}
 
 
 @pytest.fixture
@@ -109,6 +117,56 @@ def test_it_is_told_when_it_goes_and_stays_until_then(site: Site, later: Any) ->
     collect(site)
     assert before.items() >= {name: n for name, n in rows(site, "old").items() if name in before}.items()
     assert rows(site, "old")["lake_datasets"] == 1
+
+
+def _runs(site: Site, workspace: str) -> int:
+    with site.registry.get(Database).read() as conn:
+        found = metadata.tables["messaging_schedules"]
+        return conn.execute(select(found.c.runs).where(found.c.workspace == workspace)).scalar_one()
+
+
+def test_from_then_on_its_schedules_rest_and_its_jobs_are_cancelled(site: Site, later: Any) -> None:
+    get, jobs = site.registry.get, dict[str, str]()
+    for workspace in ("old", "demo"):
+        wish = CreateSchedule(
+            workspace=workspace, name="Nightly", cron="* * * * *", message=MessageAction(topic="orders")
+        )
+        get(Messaging).create_schedule(site.root, wish)
+        order = SubmitJob(workspace=workspace, kind="lake.upkeep", title="Upkeep", payload={"path": "x"})
+        jobs[workspace] = get(Jobs).submit(SYSTEM, order).id
+    delete(site)
+    later(minutes=2)
+    fire_schedules(site.registry)
+    assert (_runs(site, "old"), _runs(site, "demo")) == (0, 1)
+    late = SubmitJob(workspace="old", kind="lake.upkeep", title="Late", payload={"path": "x"})
+    jobs["late"] = get(Jobs).submit(SYSTEM, late).id
+    get(Runner).step()
+    assert get(Jobs).job("old", jobs["late"]).attempts == 0
+    while get(Dispatcher).run_once():
+        pass
+    rooms = Rooms(site.folder, (), registry=site.registry)
+    rooms.until(lambda: all(get(Jobs).job(place, jobs[name]).has_ended for name, place in PLACES.items()))
+    assert [get(Jobs).job("old", jobs[name]).state for name in ("old", "late")] == ["CANCELLED", "CANCELLED"]
+    assert get(Jobs).job("demo", jobs["demo"]).state != "CANCELLED"
+    assert [hit.workspace for hit in get(Overview).search(site.root, Find(q="Customers"))] == ["demo"]
+
+
+def test_it_can_be_restored_and_its_schedules_go_on(site: Site, later: Any) -> None:
+    wish = CreateSchedule(workspace="old", name="Nightly", cron="* * * * *", message=MessageAction(topic="orders"))
+    site.registry.get(Messaging).create_schedule(site.root, wish)
+    delete(site)
+    later(minutes=2)
+    page = site.visitor("root").open("/settings/workspaces").text
+    assert "/settings/workspaces/old/restore" in page
+    assert site.visitor("admin").do("POST", "/settings/workspaces/old/restore").status_code == 403
+    assert site.visitor("root").do("POST", "/settings/workspaces/old/restore").status_code < 300
+    while site.registry.get(Dispatcher).run_once():
+        pass
+    fire_schedules(site.registry)
+    assert _runs(site, "old") == 1
+    assert site.access.list_deleted(site.root, ListDeleted()) == []
+    with pytest.raises(NotFound, match="no deleted workspace"):
+        site.access.restore_workspace(site.root, RestoreWorkspace(deleted="old"))
 
 
 def test_after_its_time_it_goes_from_every_room_and_nothing_of_another_does(site: Site, later: Any) -> None:

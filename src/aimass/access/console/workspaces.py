@@ -8,7 +8,14 @@ from fastapi import Form, Response
 from fastapi.responses import RedirectResponse
 
 from aimass.access.console.forms import manages_platform
-from aimass.access.domain.members import ChangeWorkspace, CreateWorkspace, ListWorkspaces, OneWorkspace
+from aimass.access.domain.members import (
+    ChangeWorkspace,
+    CreateWorkspace,
+    ListDeleted,
+    ListWorkspaces,
+    OneWorkspace,
+    RestoreWorkspace,
+)
 from aimass.access.service.access import Access
 from aimass.web import Visit, page_router
 
@@ -31,8 +38,11 @@ def workspaces(visit: Visit, cursor: str | None = None) -> Response:
 
     The question: which workspaces are there for me, and who approves models in them?
     """
-    found = visit.get(Access).list_workspaces(visit.who, ListWorkspaces(cursor=cursor))
-    return visit.render("access/workspaces.html", parts={"workspaces": "access/_workspaces.html"}, found=found)
+    access = visit.get(Access)
+    found = access.list_workspaces(visit.who, ListWorkspaces(cursor=cursor))
+    deleted = access.list_deleted(visit.who, ListDeleted()) if manages_platform(visit) else []
+    parts = {"workspaces": "access/_workspaces.html"}
+    return visit.render("access/workspaces.html", parts=parts, found=found, deleted=deleted)
 
 
 @router.post(PATH)
@@ -41,6 +51,13 @@ def create(visit: Visit, name: Text, slug: Text = "", review: Review = "person")
     wish = CreateWorkspace(name=name, slug=slug or None, review=review)
     made = visit.get(Access).create_workspace(visit.who, wish)
     return visit.go(f"/{made.slug}", toast=visit.say("%(name)s was created; you are its administrator", name=made.name))
+
+
+@router.post(f"{PATH}/{{deleted}}/restore")
+def restore(visit: Visit, deleted: str) -> Response:
+    """Bring a deleted workspace back."""
+    made = visit.get(Access).restore_workspace(visit.who, RestoreWorkspace(deleted=deleted))
+    return visit.go(PATH, toast=visit.say("%(name)s is back", name=made.name))
 
 
 @router.get(ONE)
@@ -63,6 +80,6 @@ def change(visit: Visit, name: Text, review: Review, version: Annotated[int, For
 
 @router.delete(ONE)
 def delete(visit: Visit) -> Response:
-    """Delete the workspace: keys and roles stop at once."""
+    """Delete the workspace: nothing of it serves, runs or fires any more."""
     visit.get(Access).delete_workspace(visit.who, OneWorkspace(workspace=visit.workspace))
     return visit.go(PATH, toast=visit.say("The workspace was deleted"))

@@ -90,6 +90,28 @@ class OneWorkspace:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ListDeleted:
+    """List the workspaces that were deleted and are still there."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RestoreWorkspace:
+    """Which deleted workspace is to come back."""
+
+    deleted: WorkspaceSlug
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeletedWorkspace:
+    """A workspace that was deleted, and when its data goes for good."""
+
+    slug: str
+    name: str
+    deleted_at: datetime
+    goes_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ChangeWorkspace:
     """Change name, review policy or settings; given settings are merged, and ``null`` removes one."""
 

@@ -81,3 +81,11 @@ def going(registry: Registry) -> list[Going]:
 def collect(registry: Registry) -> list[Going]:
     """Remove the data of workspaces that were deleted long ago."""
     return registry.get(Access).purge_workspaces()
+
+
+def closed_workspaces(registry: Registry) -> frozenset[str]:
+    """Return the workspaces that were deleted, for the rooms above: nothing of them serves, runs or fires.
+
+    None where a part of the platform is built without this room.
+    """
+    return registry.get(Access).closed() if registry.has(Access) else frozenset()

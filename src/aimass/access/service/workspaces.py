@@ -11,8 +11,11 @@ from aimass.access.domain.members import (
     RESERVED,
     ChangeWorkspace,
     CreateWorkspace,
+    DeletedWorkspace,
+    ListDeleted,
     ListWorkspaces,
     OneWorkspace,
+    RestoreWorkspace,
     Workspace,
 )
 from aimass.access.domain.roles import ADMIN
@@ -20,7 +23,7 @@ from aimass.access.service.ground import Part, need_version, need_workspace
 from aimass.access.store import queries, rows
 from aimass.access.store.tables import grants, workspaces
 from aimass.infra.database import Change, drop_workspace
-from aimass.kernel.errors import Conflict, Forbidden, Invalid
+from aimass.kernel.errors import Conflict, Forbidden, Invalid, NotFound
 from aimass.kernel.ids import new_id
 from aimass.kernel.keeping import KEEP_DELETED_DAYS, Going
 from aimass.kernel.names import check_slug, clean_name, slug_of
@@ -102,17 +105,50 @@ class Workspaces(Part):
 
     @use_case("DELETE /workspaces/{workspace}", permission="access.manage", cli="workspaces delete", status=204)
     def delete_workspace(self, who: Principal, command: OneWorkspace) -> None:
-        """Delete a workspace: its keys and roles stop at once, its data goes when its retention ends."""
+        """Delete a workspace: nothing of it serves, runs or fires any more; its data goes when its retention ends."""
         with self._change(who, command.workspace) as change:
             row = need_workspace(change.conn, command.workspace)
             rows.change(change.conn, workspaces, {"slug": row.slug}, deleted_at=change.now, version=row.version + 1)
             change.audit("access.workspace.delete", object_=f"workspace:{row.slug}")
             change.event("access.workspace.deleted", subject=f"workspace:{row.slug}")
 
+    @use_case("GET /deleted-workspaces", permission="access.manage", cli="workspaces deleted")
+    def list_deleted(self, who: Principal, command: ListDeleted) -> list[DeletedWorkspace]:
+        """List the workspaces that were deleted and can be restored, and until when."""
+        del who, command
+        with self._database.read() as conn:
+            found = queries.leaving_workspaces(conn)
+        return [
+            DeletedWorkspace(slug=row.slug, name=row.name, deleted_at=row.deleted_at, goes_at=_going(row).goes_at)
+            for row in found
+        ]
+
+    @use_case("POST /deleted-workspaces/{deleted}/restore", permission="access.manage", cli="workspaces restore")
+    def restore_workspace(self, who: Principal, command: RestoreWorkspace) -> Workspace:
+        """Bring a deleted workspace back: it serves, and its schedules go on; what was cancelled stays cancelled."""
+        with self._change(who, command.deleted) as change:
+            row = rows.find(change.conn, workspaces, slug=command.deleted)
+            if row is None or row.deleted_at is None or row.purged_at is not None:
+                raise NotFound(
+                    f"there is no deleted workspace {command.deleted!r}",
+                    field="deleted",
+                    value=command.deleted,
+                    hint="aimass workspaces deleted",
+                )
+            rows.change(change.conn, workspaces, {"slug": row.slug}, deleted_at=None, version=row.version + 1)
+            change.audit("access.workspace.restore", object_=f"workspace:{row.slug}")
+            change.event("access.workspace.restored", subject=f"workspace:{row.slug}")
+            return _workspace(need_workspace(change.conn, row.slug))
+
     def has_workspace(self, slug: str) -> bool:
         """Tell whether there is such a workspace, for the rooms above."""
         with self._database.read() as conn:
             return rows.find(conn, workspaces, slug=slug, deleted_at=None) is not None
+
+    def closed(self) -> frozenset[str]:
+        """Return the workspaces that were deleted, for the rooms above: nothing of them serves, runs or fires."""
+        with self._database.read() as conn:
+            return queries.closed_workspaces(conn)
 
     def leaving(self) -> list[Going]:
         """Return the deleted workspaces whose data is still there, and when it goes."""

@@ -105,6 +105,11 @@ def workspace_page(conn: Connection, slugs: set[str] | None, after: str, limit: 
     return conn.execute(query.order_by(workspaces.c.slug).limit(limit)).all()
 
 
+def closed_workspaces(conn: Connection) -> frozenset[str]:
+    """Return the slugs of the workspaces that were deleted."""
+    return frozenset(conn.execute(select(workspaces.c.slug).where(workspaces.c.deleted_at.is_not(None))).scalars())
+
+
 def leaving_workspaces(conn: Connection) -> Sequence[Row[Any]]:
     """Return the workspaces that were deleted and still have their data, the oldest first."""
     query = select(workspaces).where(workspaces.c.deleted_at.is_not(None), workspaces.c.purged_at.is_(None))

@@ -11,6 +11,7 @@ from aimass.client.generated.access_types import (
     AuditEntry,
     AuditReport,
     AuditStretch,
+    DeletedWorkspace,
     Enrolment,
     Group,
     HeldRole,
@@ -148,7 +149,7 @@ class AccessCalls(Calls):
         )
 
     def delete_workspace(self, *, workspace: str | None = None) -> None:
-        """Delete a workspace: its keys and roles stop at once, its data goes when its retention ends."""
+        """Delete a workspace: nothing of it serves, runs or fires any more; its data goes when its retention ends."""
         return self._call("access.delete_workspace", {"workspace": workspace}, None)
 
     def disable_second_factor(self, *, password: str) -> None:
@@ -279,6 +280,10 @@ class AccessCalls(Calls):
             Page[AuditEntry],
         )
 
+    def list_deleted(self) -> list[DeletedWorkspace]:
+        """List the workspaces that were deleted and can be restored, and until when."""
+        return self._call("access.list_deleted", {}, list[DeletedWorkspace])
+
     def list_groups(self) -> list[Group]:
         """List the groups; of their people, only who reads the whole platform sees all, others see themselves."""
         return self._call("access.list_groups", {}, list[Group])
@@ -376,6 +381,10 @@ class AccessCalls(Calls):
     def reset_second_factor(self, *, user: str) -> None:
         """Take the authenticator off for a person who lost it; the sessions end."""
         return self._call("access.reset_second_factor", {"user": user}, None)
+
+    def restore_workspace(self, *, deleted: str) -> Workspace:
+        """Bring a deleted workspace back: it serves, and its schedules go on; what was cancelled stays cancelled."""
+        return self._call("access.restore_workspace", {"deleted": deleted}, Workspace)
 
     def revoke_key(self, *, key: str, workspace: str | None = None) -> None:
         """Stop a key at once, in the gateway within a second."""
@@ -540,7 +549,7 @@ class AsyncAccessCalls(AsyncCalls):
         )
 
     async def delete_workspace(self, *, workspace: str | None = None) -> None:
-        """Delete a workspace: its keys and roles stop at once, its data goes when its retention ends."""
+        """Delete a workspace: nothing of it serves, runs or fires any more; its data goes when its retention ends."""
         return await self._call("access.delete_workspace", {"workspace": workspace}, None)
 
     async def disable_second_factor(self, *, password: str) -> None:
@@ -671,6 +680,10 @@ class AsyncAccessCalls(AsyncCalls):
             Page[AuditEntry],
         )
 
+    async def list_deleted(self) -> list[DeletedWorkspace]:
+        """List the workspaces that were deleted and can be restored, and until when."""
+        return await self._call("access.list_deleted", {}, list[DeletedWorkspace])
+
     async def list_groups(self) -> list[Group]:
         """List the groups; of their people, only who reads the whole platform sees all, others see themselves."""
         return await self._call("access.list_groups", {}, list[Group])
@@ -772,6 +785,10 @@ class AsyncAccessCalls(AsyncCalls):
     async def reset_second_factor(self, *, user: str) -> None:
         """Take the authenticator off for a person who lost it; the sessions end."""
         return await self._call("access.reset_second_factor", {"user": user}, None)
+
+    async def restore_workspace(self, *, deleted: str) -> Workspace:
+        """Bring a deleted workspace back: it serves, and its schedules go on; what was cancelled stays cancelled."""
+        return await self._call("access.restore_workspace", {"deleted": deleted}, Workspace)
 
     async def revoke_key(self, *, key: str, workspace: str | None = None) -> None:
         """Stop a key at once, in the gateway within a second."""

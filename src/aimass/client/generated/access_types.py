@@ -197,6 +197,16 @@ class AuditEntry:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class DeletedWorkspace:
+    """A workspace that was deleted, and when its data goes for good."""
+
+    slug: str
+    name: str
+    deleted_at: datetime
+    goes_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Invitation:
     """An invitation that waits."""
 

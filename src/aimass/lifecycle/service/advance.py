@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Collection
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
@@ -33,10 +34,12 @@ class Advancer:
 
     registry: Registry
 
-    def run_once(self) -> int:
-        """Look at every open rollout; return how many changed."""
+    def run_once(self, closed: Callable[[], Collection[str]] = tuple) -> int:
+        """Look at every open rollout, but for those of workspaces that are ``closed``; return how many changed."""
         lifecycle = self.registry.get(Lifecycle)
-        return sum(self._try(lifecycle, one) for one in lifecycle.open_rollouts() if _is_moving(one))
+        moving = [one for one in lifecycle.open_rollouts() if _is_moving(one)]
+        away = closed() if moving else ()
+        return sum(self._try(lifecycle, one) for one in moving if one.workspace not in away)
 
     def _try(self, lifecycle: Lifecycle, found: Rollout) -> bool:
         """Look at one; its fault holds up no other, and somebody who changed it meanwhile wins."""

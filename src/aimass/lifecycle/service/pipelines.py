@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import asdict
 from datetime import timedelta
 from typing import Any
@@ -284,6 +285,16 @@ class Lifecycle(Rollouts):
                 _log.info("a trigger starts nothing", pipeline=pipeline.slug, trigger=event.type, reason=why)
                 return False
         return True
+
+    def stop_runs(self, workspace: str) -> int:
+        """Cancel every run of a workspace that was deleted; return how many those were."""
+        with self._database.read() as conn:
+            running = select(runs.c.id).where(runs.c.workspace == workspace, runs.c.state == "RUNNING")
+            found = list(conn.execute(running).scalars())
+        for run in found:
+            with suppress(RunEnded):
+                self.cancel_run(SYSTEM, NameRun(workspace=workspace, run=run))
+        return len(found)
 
     def recover(self) -> int:
         """Start the workflow of runs that were recorded but, by a crash in between, not started."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import asdict
 from datetime import datetime, timedelta
 from typing import Any
@@ -151,10 +152,13 @@ class Schedules(Topics):
         check_cron(command.cron, command.zone)
         return next_times(command.cron, command.zone, self._database.clock.now(), command.count)
 
-    def fire_due(self) -> int:
-        """Fire every schedule that is due; return how often. Moving on and firing are one change, so each fires once."""
+    def fire_due(self, closed: Collection[str] = ()) -> int:
+        """Fire every schedule that is due; return how often. Moving on and firing are one change, so each fires once.
+
+        Schedules of the workspaces that are ``closed`` rest.
+        """
         now = self._database.clock.now()
-        is_due = ~schedules.c.is_paused & (schedules.c.next_at <= now)
+        is_due = ~schedules.c.is_paused & (schedules.c.next_at <= now) & schedules.c.workspace.not_in(sorted(closed))
         with self._database.read() as conn:
             due = [_schedule(row) for row in conn.execute(select(schedules).where(is_due).limit(100))]
         return sum(self._fire_one(one) for one in due)

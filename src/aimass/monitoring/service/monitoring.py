@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Collection, Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -87,8 +87,11 @@ class Monitoring(Records, Truths, Erasing, Monitors, Metrics, Surveys, Shadows, 
         self._collector.close_left()
         return self.collect()
 
-    def look(self) -> int:
-        """Look after the endpoints that have something new, or whose rules wait for time to pass; return how many."""
+    def look(self, closed: Callable[[], Collection[str]] = tuple) -> int:
+        """Look after the endpoints that have something new, or whose rules wait for time to pass; return how many.
+
+        Nobody looks at those of workspaces that are ``closed``: no alert fires or is resolved there.
+        """
         if self._is_fresh:
             self._start()
         touched = self._ground.pulse.take()
@@ -101,8 +104,10 @@ class Monitoring(Records, Truths, Erasing, Monitors, Metrics, Surveys, Shadows, 
         self._next |= dict.fromkeys(
             due, now + timedelta(seconds=self._settings.evaluate_s)
         )  # also if one of them fails
+        away = closed() if due else ()
         for key in sorted(due):
-            self._look_after(key, now)
+            if key[0] not in away:
+                self._look_after(key, now)
         return len(due)
 
     def _start(self) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -58,8 +58,11 @@ class Reconciler:
         self._looked = 0.0
         self._placer = Placer(ground)
 
-    def run_once(self) -> int:
-        """Look at every deployment, unless nothing can have changed; return how many changed."""
+    def run_once(self, closed: Callable[[], Collection[str]] = tuple) -> int:
+        """Look at every deployment, unless nothing can have changed; return how many changed.
+
+        Deployments of the workspaces that are ``closed`` have no workers, and stay as they are.
+        """
         ground = self._ground
         ground.workers.tick()
         mark = (self._database.commits, ground.reports.changes, ground.workers.changes)
@@ -67,12 +70,12 @@ class Reconciler:
         if mark == self._mark and now - self._looked < self._settings.look_s:
             return 0
         self._mark, self._looked = mark, now
-        return self._round()
+        return self._round(closed())
 
-    def _round(self) -> int:
+    def _round(self, closed: Collection[str]) -> int:
         with self._database.read() as conn:
             endpoints = {row.id: row for row in queries.all_endpoints(conn)}
-            rows = queries.live_deployments(conn)
+            rows = [row for row in queries.live_deployments(conn) if row.workspace not in closed]
             revisions = queries.revisions_by_id(conn, [i for row in rows for i in (row.target, row.serving)])
         self._keep_workers(rows, revisions, endpoints)
         facts = _Facts(endpoints, self._ground.reports.seen(), self._ground.workers.facts())

@@ -7,6 +7,7 @@ from typing import Any
 
 from sqlalchemy import or_, select
 
+from aimass.access import closed_workspaces
 from aimass.apps.overview.domain import (
     Activity,
     ApplySpecs,
@@ -49,7 +50,9 @@ class Overview(Situations):
     def search(self, who: Principal, command: Find) -> list[Finding]:
         """Find datasets, models, services, jobs, people and pages by their words."""
         hits = self._registry.get(Search).find(who, command.q, kind=command.kind, limit=command.limit)
-        return [Finding(kind=h.kind, key=h.key, workspace=h.workspace, title=h.title, href=h.href) for h in hits]
+        closed = closed_workspaces(self._registry) if hits else ()
+        found = [hit for hit in hits if hit.workspace not in closed]
+        return [Finding(kind=h.kind, key=h.key, workspace=h.workspace, title=h.title, href=h.href) for h in found]
 
     @use_case("GET /workspaces/{workspace}/attention", permission="access.read", cli="attention")
     def list_needs(self, who: Principal, command: InWorkspace) -> list[Need]:
