@@ -205,6 +205,13 @@ def test_no_page_shows_an_id_or_a_raw_value(read):
         assert {address: texts for address, texts in raw.items() if texts} == {}
 
 
+def test_what_a_person_did_is_told_with_names(read):
+    page = next(answer.text for address, answer in read["en"].items() if address.startswith("/settings/users/"))
+    table = page.partition("What this person did lately</h2>")[2].partition("</table>")[0]
+    assert "Train gradient_boosting on telco-churn version 3" in table
+    assert re.findall(r">[^<]*…[0-9A-Z]{6}<", table) == []
+
+
 def test_chinese_pages_speak_chinese(read):
     found = {address: [*filter(_is_english, _texts(answer))] for address, answer in read["zh"].items()}
     assert {address: texts for address, texts in found.items() if texts} == {}

@@ -33,7 +33,9 @@ def rolling(place: tuple[Site, Rolling]) -> Rolling:
 @pytest.fixture
 def running(site: Site, rolling: Rolling) -> Iterator[Rollout]:
     """A rollout at its first step, which is over when the test is."""
-    answer = site.visitor("operator").do("POST", LIST, **FORM, reason="better on new customers")
+    version = (rolling.deployment("champion").served_version or 0) % 3 + 1  # another than the one that answers
+    form = {**FORM, "model_version": version, "reason": "better on new customers"}
+    answer = site.visitor("operator").do("POST", LIST, **form)
     (one,) = [one for one in rolling.lifecycle.open_rollouts() if one.endpoint == "churn"]
     assert answer.headers["hx-redirect"] == f"{LIST}/{one.id}"
     rolling.turn()
@@ -52,7 +54,12 @@ def test_members_read_them_and_nobody_else(site: Site, running: Rollout, role: s
 
 def test_the_page_says_where_it_stands_and_offers_what_may_be_done(site: Site, running: Rollout) -> None:
     text = site.visitor("operator").open(f"{LIST}/{running.id}").text
-    for words in ("churn v2 → churn", "5 % of the traffic now", "better on new customers", "Promote now"):
+    for words in (
+        f"churn v{running.model_version} → churn",
+        "5 % of the traffic now",
+        "better on new customers",
+        "Promote now",
+    ):
         assert words in text
     assert unnamed_actions(text, site.cases()) == []
     assert f'hx-post="{LIST}' not in site.visitor("viewer").open(f"{LIST}/{running.id}").text
@@ -83,13 +90,14 @@ def test_it_is_paused_with_an_undo_resumed_and_promoted(site: Site, rolling: Rol
     assert (paused.status_code, rolling.get(running).state) == (204, "PAUSED")
     assert f"{address}/resume" in paused.headers["hx-trigger"]
     assert "until Monday" in omar.open(address).text
+    assert rolling.get(running).stands_still == "until Monday"
     omar.do("POST", f"{address}/resume")
     assert rolling.get(running).state == "RUNNING"
     omar.do("POST", f"{address}/promote")
     rolling.turn()
     assert rolling.get(running).state == "PROMOTED"
-    assert rolling.deployment("champion").served_version == 2
-    answer = omar.do("POST", f"{LIST}", **FORM)
+    assert rolling.deployment("champion").served_version == running.model_version
+    answer = omar.do("POST", f"{LIST}", **{**FORM, "model_version": running.model_version})
     assert (answer.status_code, "is what" in answer.text) == (409, True)
 
 

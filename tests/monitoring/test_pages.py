@@ -113,6 +113,23 @@ def test_a_rule_is_made_changed_switched_and_deleted(stage: Served) -> None:
     assert operator.open(at).status_code == 404
 
 
+def test_rules_are_filtered_by_words_service_severity_and_state(stage: Served) -> None:
+    viewer = stage.site.visitor("viewer")
+
+    def shown(query: str) -> set[str]:
+        return set(
+            re.findall(r'<a class="name" href="[^"]*/rules/[^"]+">([^<]+)</a>', viewer.open(f"{AT}/rules?{query}").text)
+        )
+
+    assert shown("") >= {"Error rate", "Input drift", "Quality drop", "Slow answers"}
+    assert shown("q=slow+churn") == {"Slow answers"}
+    assert shown("q=psi") == {"Input drift", "Inputs moved"}
+    assert shown("severity=critical&endpoint=churn") >= {"Error rate", "Quality drop"}
+    assert shown("severity=info&q=slow") == set()
+    assert shown("state=off") == shown("endpoint=nowhere") == set()
+    assert "Nothing matches" in viewer.open(f"{AT}/rules?state=off").text
+
+
 def test_a_metric_that_nobody_computes_is_refused_at_its_field(stage: Served) -> None:
     answer = stage.site.visitor("operator").do("POST", f"{AT}/rules", endpoint="churn", metric="luck")
     assert (answer.status_code, answer.json()["field"]) == (400, "metric")

@@ -77,7 +77,7 @@ def test_the_overview_compares_the_deployments(stage: Served) -> None:
     page = stage.site.visitor("viewer").open(AT).text
     assert "canary · churn v2" in page
     assert "70 %" in page
-    assert 'data-chart="latency"' in page
+    assert page.index('data-chart="latency"') < page.index("What answers") < page.index("How requests are run")
     assert "Promote canary…" not in page
     assert "Promote canary…" in stage.site.visitor("operator").open(AT).text
 

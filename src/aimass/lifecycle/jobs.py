@@ -40,7 +40,7 @@ def _paused(registry: Registry, who: Principal, workspace: str) -> list[dict[str
     return [
         {
             "kind": "rollout",
-            "title": f"Rollout of {one.model} version {one.model_version} on {one.endpoint} is paused: {one.verdict}"[
+            "title": f"Rollout of {one.model} version {one.model_version} on {one.endpoint} is paused: {one.stands_still}"[
                 :300
             ],
             "subject": f"rollout:{one.id}",

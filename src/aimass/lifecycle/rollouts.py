@@ -138,6 +138,12 @@ class Rollout:
     ended_at: datetime | None
     version: int
 
+    @property
+    def stands_still(self) -> str:
+        """Why it is paused: what the person said who paused it, else what the last look at it said."""
+        last = next((one for one in reversed(self.history) if one.what == "paused"), None)
+        return (last.reason if last else "") or self.verdict
+
 
 def check_steps(steps: Sequence[int]) -> list[int]:
     """Return steps that grow from 1 to at most 100, or refuse others.

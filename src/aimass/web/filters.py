@@ -93,12 +93,17 @@ def duration(seconds: float | None) -> str:
     for limit, factor, unit in ((1e-3, 1e6, "µs"), (1, 1e3, "ms"), (60, 1, "s")):
         if seconds < limit:
             return f"{seconds * factor:.3g} {unit}"
-    rest, parts = round(seconds), []
+    return " ".join(f"{amount} {unit}" for amount, unit in _largest(seconds))
+
+
+def _largest(seconds: float) -> list[tuple[int, str]]:
+    """Return the two largest units of a duration and how many there are of each; a second one that is nothing is left out."""
+    rest, parts = round(seconds), list[tuple[int, str]]()
     for length, unit in STEPS:
         amount, rest = divmod(rest, length)
         if amount or parts:
-            parts.append(f"{amount} {unit}" if amount else "")
-    return " ".join(parts[:2]).strip()
+            parts.append((amount, unit))
+    return [part for part in parts[:2] if part[0]]
 
 
 def exact(moment: datetime) -> str:
@@ -126,6 +131,16 @@ def relative(seconds: float, say: Say) -> str:
     return words[unit][seconds < 0]
 
 
+def _amount(amount: int, unit: str, say: Say) -> str:
+    """Write so many of a unit of time in a language."""
+    return {
+        "s": say("%(n)d s", n=amount),
+        "m": say("%(n)d m", n=amount),
+        "h": say("%(n)d h", n=amount),
+        "d": say("%(n)d d", n=amount),
+    }[unit]
+
+
 def time_filters(clock: Clock, say: Say) -> dict[str, Callable[..., Any]]:
     """Return the filters that need the present time or a language."""
 
@@ -136,14 +151,19 @@ def time_filters(clock: Clock, say: Say) -> dict[str, Callable[..., Any]]:
         words = relative((clock.now() - then).total_seconds(), say)
         return Markup('<time datetime="{}" title="{}" data-ago>{}</time>').format(instant(then), exact(then), words)
 
+    def lasting(seconds: float | None) -> str:
+        if not seconds or seconds < STEPS[-2][0]:
+            return duration(seconds)
+        return " ".join(_amount(amount, unit, say) for amount, unit in _largest(seconds))
+
     def since(moment: datetime | None) -> str:
-        return NONE if moment is None else duration(max(1.0, (clock.now() - moment).total_seconds()))
+        return NONE if moment is None else lasting(max(1.0, (clock.now() - moment).total_seconds()))
 
     def local(moment: datetime, zone: str) -> str:
         there = moment.astimezone(ZoneInfo(zone))
         return f"{say(DAYS[there.weekday()])} {there:%Y-%m-%d %H:%M}"
 
-    return {"ago": ago, "since": since, "local": local}
+    return {"ago": ago, "since": since, "local": local, "duration": lasting}
 
 
 PLAIN = {

@@ -45,7 +45,12 @@ def search(visit: Visit, q: str) -> list[dict[str, str]]:
     hits = visit.get(Search).find(visit.who, rest if wanted else q, kind=wanted, limit=MOST_HITS)
     sign = visit.console.setup.bundle.icon
     return [
-        {"title": hit.title, "sub": visit.say(kind(hit.kind).text), "href": hit.href, "icon": sign(kind(hit.kind).icon)}
+        {
+            "title": visit.tell(hit.title),
+            "sub": visit.say(kind(hit.kind).text),
+            "href": hit.href,
+            "icon": sign(kind(hit.kind).icon),
+        }
         for hit in hits
     ]
 

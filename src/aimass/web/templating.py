@@ -15,7 +15,7 @@ from aimass.web.bundle import Bundle, attributes
 from aimass.web.filters import PLAIN, time_filters
 from aimass.web.i18n import LANGUAGES, TOOLKIT, stored, translations
 from aimass.web.plots import bar_shapes, spark_points
-from aimass.web.words import word
+from aimass.web.words import kind, word
 
 
 class Environments(dict[str, Environment]):
@@ -78,6 +78,7 @@ def _environment(
         asset=bundle.url,
         attrs=attributes,
         word=word,
+        kind_of=kind,
         spark_points=spark_points,
         bar_shapes=bar_shapes,
         **more,

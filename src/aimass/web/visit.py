@@ -68,16 +68,16 @@ class PageVisit:
         """Tell a stored English sentence in the visitor's language; one of an unknown form stays as it is."""
         return self.console.telling(self.request)(text)
 
-    def document(self, subject: str) -> Document | None:
+    def document(self, subject: str, workspace: str = "") -> Document | None:
         """Return title and page of what a subject (``run:01H...``) names, by the search hooks of the rooms.
 
-        None when no room knows it, or the visitor may not see it.
+        None when no room knows it in the workspace (that of the page, if none is given), or the visitor may not see it.
         """
-        setup = self.console.setup
+        setup, place = self.console.setup, workspace or self.workspace
         hooks = (load(room.search) for room in setup.capabilities if room.search)
-        found = (hook(setup.registry, self.workspace, subject) for hook in hooks if subject)
+        found = (hook(setup.registry, place, subject) for hook in hooks if subject)
         known = next((one for one in found if one is not None), None)
-        may = known is not None and self.allows(known.permission, known.key)
+        may = known is not None and self.who.allows(known.permission, place, known.key)
         return replace(known, title=self.tell(known.title)) if known is not None and may else None
 
     def panels(self, slot: str, **what: Any) -> list[Any]:

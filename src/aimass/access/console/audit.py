@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import timedelta
 from typing import Annotated, Any, Literal
@@ -16,6 +16,7 @@ from pydantic import BaseModel
 from aimass.access.console.forms import MANAGE, manages_platform, workspaces_of
 from aimass.access.domain.audit import AuditEntry, ExportAudit, ListAudit
 from aimass.access.service.access import Access
+from aimass.infra.search import Document
 from aimass.kernel.principal import ANYWHERE
 from aimass.web import PageVisit, Visit, page_router
 
@@ -61,8 +62,7 @@ def audit(visit: Visit, wanted: Annotated[Wanted, Query()]) -> Response:
         cursor=wanted.cursor,
     )
     page = visit.get(Access).list_audit(visit.who, wish)
-    names = visit.get(Access).names_of(one.object.partition(":")[2] for one in page.items)
-    rows = [row_of(entry, names) for entry in page.items]
+    rows = rows_of(visit, page.items)
     rooms = sorted({c.name.removeprefix("apps.") for c in visit.console.setup.capabilities})
     places = workspaces_of(visit) if manages_platform(visit) else []
     parts, more = {"audit": "access/_audit.html"}, {"rooms": rooms, "places": places, "scope": place}
@@ -91,16 +91,26 @@ class AuditRow:
     """An entry with names instead of ids."""
 
     entry: AuditEntry
+    kind: str
     object: str
+    href: str
     details: list[tuple[str, str, str]]
 
 
-def row_of(entry: AuditEntry, names: Mapping[str, str]) -> AuditRow:
-    """Return an entry as people read it: names for ids, and of an id alone only its end."""
+def rows_of(visit: PageVisit, entries: Sequence[AuditEntry]) -> list[AuditRow]:
+    """Return entries as people read them: the names and pages of things for their ids, and of an id alone its end."""
+    names = visit.get(Access).names_of(one.object.partition(":")[2] for one in entries)
+    things = {(one.object, one.workspace) for one in entries}
+    pages = {thing: visit.document(*thing) for thing in things}
+    return [_row(entry, names, pages[entry.object, entry.workspace]) for entry in entries]
+
+
+def _row(entry: AuditEntry, names: Mapping[str, str], page: Document | None) -> AuditRow:
     kind, _, id_ = entry.object.partition(":")
+    name = page.title if page else _short(names.get(id_, id_) or kind)
     details = [(name, _words(value)) for name, value in entry.detail.items() if value not in (None, "", [])]
     shown = [(name, _short(text), text) for name, text in details]
-    return AuditRow(entry=entry, object=f"{kind}:{_short(names.get(id_, id_))}" if id_ else entry.object, details=shown)
+    return AuditRow(entry=entry, kind=kind if id_ else "", object=name, href=page.href if page else "", details=shown)
 
 
 def _words(value: Any) -> str:

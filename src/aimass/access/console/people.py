@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 from fastapi import Form, Response
 
-from aimass.access.console.audit import row_of
+from aimass.access.console.audit import rows_of
 from aimass.access.console.forms import (
     READ,
     address_of,
@@ -65,8 +65,7 @@ def user(visit: Visit, user: str) -> Response:
     more: dict[str, Any] = {"may_manage": manages_platform(visit), "deeds": [], "invitation": None}
     if more["may_manage"]:
         deeds = access.list_audit(visit.who, ListAudit(actor=found.id, limit=LATEST)).items
-        names = access.names_of(one.object.partition(":")[2] for one in deeds)
-        more["deeds"] = [row_of(one, names) for one in deeds]
+        more["deeds"] = rows_of(visit, deeds)
         invitations = access.list_invitations(visit.who, ListInvitations())
         more["invitation"] = next((i for i in invitations if i.user == found.id), None)
     held, more["role_names"] = access.list_roles_of(visit.who, wish), dict(role_choices(visit))

@@ -144,7 +144,13 @@ def history(visit: PageVisit, sheet: Sheet) -> list[dict[str, Any]]:
         title = visit.say("%(alias)s is version %(n)d", alias=alias.alias, n=alias.number)
         before = visit.say("before: version %(n)d", n=alias.previous) + ", " if alias.previous else ""
         found.append(
-            {"tone": "info", "icon": "tag", "title": title, "sub": before + alias.changed_by, "when": alias.changed_at}
+            {
+                "tone": "info",
+                "icon": "tag",
+                "title": title,
+                "sub": before + visit.tell(alias.changed_by),
+                "when": alias.changed_at,
+            }
         )
     return sorted(found, key=lambda item: item["when"], reverse=True)
 
@@ -152,7 +158,13 @@ def history(visit: PageVisit, sheet: Sheet) -> list[dict[str, Any]]:
 def _registered(visit: PageVisit, versions: Iterable[ModelVersion]) -> Iterable[dict[str, Any]]:
     for version in versions:
         title = visit.say("version %(n)d was registered", n=version.number)
-        yield {"tone": "mute", "icon": "box", "title": title, "sub": version.author_name, "when": version.created_at}
+        yield {
+            "tone": "mute",
+            "icon": "box",
+            "title": title,
+            "sub": visit.tell(version.author_name),
+            "when": version.created_at,
+        }
 
 
 def _decided(visit: PageVisit, versions: Iterable[ModelVersion]) -> Iterable[dict[str, Any]]:
@@ -168,5 +180,6 @@ def _decided(visit: PageVisit, versions: Iterable[ModelVersion]) -> Iterable[dic
             if approved
             else visit.say("version %(n)d was rejected", n=version.number)
         )
-        sub = f"{review.decided_by}: {review.comment}" if review.comment else review.decided_by
+        decider = visit.tell(review.decided_by or "")
+        sub = f"{decider}: {review.comment}" if review.comment else decider
         yield {"tone": tone, "icon": sign, "title": text, "sub": sub, "when": review.decided_at}

@@ -39,7 +39,7 @@ def curve_of(visit: PageVisit, alert: Alert) -> dict[str, Any] | None:
 
 def _chart(name: str, points: Sequence[Sequence[Any]], limit: float, mark: dict[str, Any]) -> dict[str, Any]:
     series = [{"name": name, "points": list(points)}]
-    return {"x": "time", "series": series, "objective": limit, "marks": [mark], "from_zero": True}
+    return {"x": "time", "series": series, "objective": limit, "line": "Limit", "marks": [mark], "from_zero": True}
 
 
 def _asked(visit: PageVisit, alert: Alert, name: str, by: list[str]) -> tuple[list[int], list[Line]]:

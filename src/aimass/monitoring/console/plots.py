@@ -12,6 +12,7 @@ from aimass.monitoring.domain.series import FINEST_S, Line, Point, floor_to
 STEPS = (10, 30, 60, 120, 300, 600, 1_200, 3_600, 7_200, 14_400, 43_200, 86_400)
 MOST_STEPS = 180
 MOST_BARS = 14
+AROUND_ONE_S = 1_800  # a line across needs two ends, where one moment alone is known
 
 
 def step_of(window_s: int, most: int = MOST_STEPS) -> int:
@@ -89,7 +90,7 @@ def drift_history_chart(drift: Drift, limit: float, names: tuple[str, str]) -> d
     series: list[dict[str, Any]] = [{"name": names[0], "points": inputs}]
     if any(value is not None for _, value in outputs):
         series.append({"name": names[1], "points": outputs, "dashed": True})
-    return {"x": "time", "series": series, "objective": limit, "from_zero": True}
+    return {"x": "time", "series": series, "objective": limit, "line": "Limit", "from_zero": True}
 
 
 def quality_history_chart(quality: Quality, metric: str, names: tuple[str, str]) -> dict[str, Any]:
@@ -98,6 +99,7 @@ def quality_history_chart(quality: Quality, metric: str, names: tuple[str, str])
     series: list[dict[str, Any]] = [{"name": names[0], "points": points}]
     baseline = quality.baseline.get(metric)
     if baseline is not None and points:
-        ends = [points[0][0], points[-1][0]]
+        first, last = points[0][0], points[-1][0]
+        ends = (first, last) if first < last else (first - AROUND_ONE_S, last + AROUND_ONE_S)
         series.append({"name": names[1], "points": [[t, baseline] for t in ends], "dashed": True})
     return {"x": "time", "series": series}

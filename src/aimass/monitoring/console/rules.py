@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from fastapi import Form, Response
+from fastapi import Form, Query, Response
 from pydantic import BaseModel
 
 from aimass.monitoring.console.alerts import counts_of
@@ -59,25 +59,46 @@ class ChangeForm(BaseModel):
     version: int
 
 
+class Wanted(BaseModel):
+    """Which rules the address of the page asks for."""
+
+    q: str = ""
+    endpoint: str = ""
+    severity: Literal["", "info", "warning", "critical"] = ""
+    state: Literal["", "on", "off"] = ""
+
+
 @router.get(PATH)
-def rules(visit: Visit, endpoint: str = "") -> Response:
+def rules(visit: Visit, wanted: Annotated[Wanted, Query()]) -> Response:
     """What would wake us up, and is anything not watched?"""
-    found = visit.get(Monitoring).list_rules(
-        visit.who, ListRules(workspace=visit.workspace, endpoint=endpoint or None, limit=MOST)
-    )
+    all_rules = visit.get(Monitoring).list_rules(visit.who, ListRules(workspace=visit.workspace, limit=MOST)).items
     endpoints = endpoints_of(visit)
-    watched = {rule.endpoint for rule in found.items if rule.is_enabled}
+    watched = {rule.endpoint for rule in all_rules if rule.is_enabled}
+    found = [rule for rule in all_rules if _is_wanted(visit, rule, wanted)]
     return visit.render(
         "monitoring/rules.html",
         parts={"rules": "monitoring/_rules.html"},
         tab="rules",
-        found=sorted(found.items, key=lambda rule: (rule.endpoint, rule.name)),
-        endpoint=endpoint,
+        found=sorted(found, key=lambda rule: (rule.endpoint, rule.name)),
+        wanted=wanted,
+        has_rules=bool(all_rules),
+        endpoint=wanted.endpoint,
         endpoints=endpoints,
-        unwatched=[slug for slug in endpoints if slug not in watched] if not endpoint else [],
+        unwatched=[slug for slug in endpoints if slug not in watched],
         counts=counts_of(visit),
         metrics=[*METRICS.items()],
         kinds=KINDS,
+    )
+
+
+def _is_wanted(visit: PageVisit, rule: AlertRule, wanted: Wanted) -> bool:
+    """Tell whether a rule is one of those asked for; words are looked for in what the page shows."""
+    shown = f"{rule.endpoint} {rule.name} {visit.tell(rule.name)} {rule.metric} {rule.feature or ''}".casefold()
+    return (
+        wanted.endpoint in ("", rule.endpoint)
+        and wanted.severity in ("", rule.severity)
+        and wanted.state in ("", "on" if rule.is_enabled else "off")
+        and all(word in shown for word in wanted.q.casefold().split())
     )
 
 

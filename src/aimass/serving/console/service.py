@@ -18,7 +18,12 @@ from aimass.web import PageVisit, Visit, page_router
 router = page_router()
 MOST = 200
 CLOSE = 25
-PARTS = {"service-head": "serving/_head.html", "overview": "serving/_overview.html", "charts": "serving/_charts.html"}
+PARTS = {
+    "service-head": "serving/_head.html",
+    "overview": "serving/_overview.html",
+    "charts": "serving/_charts.html",
+    "answers": "serving/_answers.html",
+}
 
 
 @router.get(PATH)

@@ -36,7 +36,7 @@ def _dataset_version(visit: PageVisit, id_: str) -> tuple[str, str] | None:
 
 def _split(visit: PageVisit, id_: str) -> tuple[str, str]:
     found = visit.get(Training).get_split(SYSTEM, OneSplit(workspace=visit.workspace, split=id_))
-    name = visit.say("split of %(dataset)s v%(version)s", dataset=found.dataset, version=found.dataset_version)
+    name = visit.say("%(dataset)s v%(version)s split", dataset=found.dataset, version=found.dataset_version)
     return name, f"/{visit.workspace}/data/{found.dataset}?version={found.dataset_version}"
 
 

@@ -22,6 +22,11 @@ class Fact:
         value = self.data.get(name)
         return "–" if value in (None, "", []) else value
 
+    def count(self, name: str) -> str:
+        """Return a number of the event as people write it."""
+        value = self.of(name)
+        return f"{value:,}" if isinstance(value, int) else str(value)
+
 
 def _nothing(say: Say, fact: Fact) -> str:
     del say, fact
@@ -90,7 +95,7 @@ def _data() -> dict[str, Sentence]:
                 "%(what)s has version %(number)s with %(rows)s rows",
                 what=f.what,
                 number=f.of("number"),
-                rows=f.of("rows"),
+                rows=f.count("rows"),
             ),
             _quarantine,
         ),

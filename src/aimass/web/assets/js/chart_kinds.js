@@ -1,12 +1,12 @@
 // Kind of chart -> ECharts option, a sentence for screen readers, and the same data as a table.
 import { duration, number, percent } from "./numbers.js";
+import { moments } from "./moments.js";
 import { say } from "./page.js";
 
 const MAX_LINES = 5;
 const MAX_PLAIN = 3;
 const DARK_TEXT_UP_TO = 0.68;
 const BOUNDS = { outerBoundsMode: "same", outerBoundsContain: "all" };
-const CLOCK = { year: "{yyyy}", month: "{MM}-{dd}", day: "{MM}-{dd}", hour: "{HH}:{mm}", minute: "{HH}:{mm}", second: "{HH}:{mm}:{ss}", millisecond: "{HH}:{mm}:{ss}" };
 
 function axis(colour, more = {}) {
   return {
@@ -59,10 +59,11 @@ function unitOf(data) {
   return (value) => number(value) + (data.unit ? ` ${data.unit}` : "");
 }
 
-function line(data, colour) {
+function line(data, colour, width) {
   const write = unitOf(data);
   const time = data.x === "time";
   const names = data.series.map((series) => series.name);
+  const times = time ? moments(data.series.flatMap((series) => series.points.map(([x]) => x * 1000)), width) : {};
   const drawn = data.series.map((series, at) => ({
     type: "line",
     name: series.name,
@@ -91,10 +92,10 @@ function line(data, colour) {
       legend: legend(colour, names),
       tooltip: tooltip(colour, { valueFormatter: write }),
       xAxis: axis(colour, {
-        type: time ? "time" : "value", min: "dataMin", max: "dataMax", splitLine: { show: false },
+        type: time ? "time" : "value", ...(times.range ?? { min: "dataMin", max: "dataMax" }), splitLine: { show: false },
         axisLine: { show: true, lineStyle: { color: colour.line2 } },
         minInterval: time ? undefined : 1,
-        axisLabel: { color: colour.fg2, fontSize: 11, hideOverlap: true, formatter: time ? CLOCK : undefined },
+        axisLabel: { color: colour.fg2, fontSize: 11, hideOverlap: true, ...times.labels },
         name: time ? undefined : data.x_name ?? say(data.x === "epoch" ? "Epoch" : "Step"), nameGap: 24,
       }),
       yAxis: axis(colour, { type: data.log ? "log" : "value", scale: !data.from_zero, splitNumber: 4, axisLabel: { color: colour.fg2, fontSize: 11, formatter: write } }),
@@ -113,7 +114,7 @@ function lines(data, colour, time) {
   if (data.objective !== undefined && data.objective !== null) {
     marks.push({
       yAxis: data.objective, lineStyle: { color: colour.warn, type: [4, 3], width: 1 },
-      label: { formatter: say("Objective"), position: "insideEndTop", color: colour.warn, fontSize: 11 },
+      label: { formatter: say(data.line ?? "Objective"), position: "insideEndTop", color: colour.warn, fontSize: 11 },
     });
   }
   return marks.length ? { symbol: "none", silent: true, animation: false, data: marks } : undefined;
@@ -234,7 +235,7 @@ function histograms(data, colour) {
       grid: grid(pairs.length > 1),
       legend: legend(colour, pairs.map(([name]) => name)),
       tooltip: tooltip(colour, { axisPointer: { type: "shadow", shadowStyle: { color: colour["mute-bg"], opacity: 0.5 } }, valueFormatter: (value) => percent(value, 3) }),
-      xAxis: axis(colour, { type: "category", data: data.bins, splitLine: { show: false }, axisLine: { show: true, lineStyle: { color: colour.line2 } } }),
+      xAxis: axis(colour, { type: "category", data: data.bins.map((bin) => (/^\(\w+\)$/.test(bin) ? say(bin) : bin)), splitLine: { show: false }, axisLine: { show: true, lineStyle: { color: colour.line2 } } }),
       yAxis: axis(colour, { type: "value", splitNumber: 3, axisLabel: { color: colour.fg2, fontSize: 11, formatter: (value) => percent(value) } }),
       series: pairs.map(([name, counts, fill]) => ({ type: "bar", name, data: share(counts), itemStyle: { color: fill, borderRadius: [2, 2, 0, 0] }, barGap: "8%", barCategoryGap: "22%", barMaxWidth: 28, emphasis: { disabled: true } })),
     },
@@ -243,7 +244,7 @@ function histograms(data, colour) {
 }
 
 // Who ran what when: rows of spans in time, tinted by tone, with a text where there is room.
-function status(data, colour) {
+function status(data, colour, width) {
   const spans = data.rows.flatMap((row, y) => row.spans.map((span) => [y, span.from * 1000, span.to * 1000, span.text ?? "", colour[span.tone] ?? colour["c-rest"]]));
   const shape = (params, api) => {
     const [from, to] = [api.coord([api.value(1), api.value(0)]), api.coord([api.value(2), api.value(0)])];
@@ -264,7 +265,7 @@ function status(data, colour) {
     option: {
       grid: grid(false, { top: 4 }),
       tooltip: tooltip(colour, { trigger: "item", formatter: ({ value: [y, from, to, text] }) => `${data.rows[y].name}${text ? `: ${text}` : ""}<br>${when(from)} – ${when(to)}` }),
-      xAxis: axis(colour, { type: "time", splitLine: { show: false }, axisLine: { show: true, lineStyle: { color: colour.line2 } }, axisLabel: { color: colour.fg2, fontSize: 11, hideOverlap: true, formatter: CLOCK } }),
+      xAxis: axis(colour, { type: "time", splitLine: { show: false }, axisLine: { show: true, lineStyle: { color: colour.line2 } }, min: "dataMin", max: "dataMax", axisLabel: { color: colour.fg2, fontSize: 11, hideOverlap: true, ...moments(spans.flatMap(([, from, to]) => [from, to]), width).labels } }),
       yAxis: axis(colour, { type: "category", inverse: true, data: data.rows.map((row) => row.name), splitLine: { show: false }, axisLabel: { color: colour.fg, fontSize: 12 } }),
       series: [{ type: "custom", renderItem: shape, encode: { x: [1, 2], y: 0 }, data: spans }],
     },
@@ -288,7 +289,7 @@ function heat(data, colour) {
   };
 }
 
-export const kinds = { line, latency: (data, colour) => line({ unit: "s", x: "time", from_zero: true, ...data }, colour), roc, pr, calibration, confusion, bars, psi, histograms, status, heat };
+export const kinds = { line, latency: (data, colour, width) => line({ unit: "s", x: "time", from_zero: true, ...data }, colour, width), roc, pr, calibration, confusion, bars, psi, histograms, status, heat };
 
 export function isEmpty(kind, data) {
   if (data.series) return !data.series.some((series) => series.points.length);

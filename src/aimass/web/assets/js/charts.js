@@ -7,6 +7,7 @@ import * as echarts from "echarts/core";
 import { CanvasRenderer } from "echarts/renderers";
 import { isEmpty, kinds, tabular } from "./chart_kinds.js";
 import { follow } from "./live.js";
+import { room } from "./moments.js";
 import { download, element, say } from "./page.js";
 
 echarts.use([
@@ -48,7 +49,8 @@ function draw(place) {
     place.append(chart.canvas);
     chart.picture = echarts.init(chart.canvas, null, { renderer: "canvas" });
   }
-  const { option, summary } = kinds[chart.kind](chart.data, palette);
+  const { option, summary } = kinds[chart.kind](chart.data, palette, place.clientWidth);
+  chart.room = room(place.clientWidth);
   if (chart.still) option.animation = false;
   chart.canvas.setAttribute("aria-label", `${place.dataset.title}. ${summary ?? ""}`.trim());
   chart.picture.setOption({ ...frame(palette), ...option }, { notMerge: true });
@@ -72,7 +74,11 @@ const inView = new IntersectionObserver((entries) => {
   }
 }, { rootMargin: "200px" });
 
-const sized = new ResizeObserver((entries) => entries.forEach(({ target }) => charts.get(target)?.picture?.resize()));
+const sized = new ResizeObserver((entries) => entries.forEach(({ target }) => {
+  const chart = charts.get(target);
+  chart?.picture?.resize();
+  if (chart?.picture && chart.room !== room(target.clientWidth)) draw(target);
+}));
 
 function redrawAll() {
   palette = colours();
