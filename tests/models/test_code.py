@@ -14,6 +14,7 @@ from aimass.models.children.review import review
 from aimass.models.package import parse_manifest
 from aimass.models.runtimes.python.entry import parse_entry
 from tests.fixtures.code import TWICE, code_package
+from tests.fixtures.wheels import lock_of, locked, offline, wheel
 
 FOUND = find_sandbox()
 needs_bubblewrap = pytest.mark.skipif(not FOUND.is_there, reason=f"ENGINE MISSING: {FOUND.reason}")
@@ -48,6 +49,19 @@ def test_a_package_that_prints_without_end_ends_itself(make_job: Make, tmp_path:
     found = reviewed(make_job, code_package(tmp_path / "p", TWICE + flood))
     assert not found["smoke"]["passed"]
     assert "loading or answering failed" in found["smoke"]["evidence"]
+
+
+@needs_bubblewrap
+def test_a_package_with_a_lock_is_tried_in_its_own_environment(
+    make_job: Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, text in offline(tmp_path / "wheels").items():
+        monkeypatch.setenv(name, text)
+    found = reviewed(make_job, locked(tmp_path / "p", lock_of(wheel(tmp_path / "wheels"))))
+    assert [check["passed"] for check in found.values()] == [True] * 4, found
+    assert "requirements.lock: 1 packages of its own" in found["format"]["evidence"]
+    loose = reviewed(make_job, locked(tmp_path / "q", "tinymarks>=1\n"))
+    assert "exact versions with hashes alone, and not 'tinymarks>=1'" in loose["format"]["evidence"]
 
 
 def test_a_strangers_code_is_not_tried_without_a_sandbox(

@@ -52,6 +52,11 @@ class DataDir:
         return self.root / "packages"
 
     @property
+    def environments(self) -> Path:
+        """Environments of their own for packages that bring a lock, by its hash."""
+        return self.root / "environments"
+
+    @property
     def records(self) -> Path:
         """Inference records that wait for the lake."""
         return self.root / "records"
@@ -112,6 +117,7 @@ class DataDir:
             self.lake,
             self.jobs,
             self.packages,
+            self.environments,
             self.records,
             self.series,
             self.gateway,

@@ -8,6 +8,7 @@ from aimass.kernel.doors import door
 
 if TYPE_CHECKING:
     from aimass.models.capability import CAPABILITY
+    from aimass.models.children.environment import own_environment
     from aimass.models.children.package import Candidate, Parity, Rows, build_package, sampled
     from aimass.models.domain import (
         CHAMPION,
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
     )
     from aimass.models.errors import BrokenPackage, NotApproved, OwnVersion
     from aimass.models.package import (
+        LOCK,
         SAMPLES,
         Column,
         Manifest,
@@ -66,6 +68,7 @@ __getattr__, __dir__ = door(
         "Decide": "aimass.models.domain",
         "EditCard": "aimass.models.domain",
         "Facts": "aimass.models.domain",
+        "LOCK": "aimass.models.package",
         "ListAliases": "aimass.models.domain",
         "ListModels": "aimass.models.domain",
         "ListReviews": "aimass.models.domain",
@@ -85,12 +88,13 @@ __getattr__, __dir__ = door(
         "Registration": "aimass.models.domain",
         "Review": "aimass.models.domain",
         "Rows": "aimass.models.children.package",
-        "SetAlias": "aimass.models.domain",
         "SAMPLES": "aimass.models.package",
+        "SetAlias": "aimass.models.domain",
         "Signature": "aimass.models.package",
         "build_package": "aimass.models.children.package",
         "find_runtime": "aimass.models.runtimes",
         "load_model": "aimass.models.runtimes",
+        "own_environment": "aimass.models.children.environment",
         "parse_manifest": "aimass.models.package",
         "read_package": "aimass.models.package",
         "runtime_module": "aimass.models.runtimes",
@@ -102,6 +106,7 @@ __getattr__, __dir__ = door(
 __all__ = [
     "CAPABILITY",
     "CHAMPION",
+    "LOCK",
     "SAMPLES",
     "Alias",
     "BrokenPackage",
@@ -139,6 +144,7 @@ __all__ = [
     "build_package",
     "find_runtime",
     "load_model",
+    "own_environment",
     "parse_manifest",
     "read_package",
     "runtime_module",

@@ -79,6 +79,7 @@ def build(registry: Registry) -> Models:
     ground = Ground(
         database=registry.get(Database),
         packages=PackageStore(registry.get(Blobs), registry.get(DataDir).packages, registry.get(Database).clock),
+        environments=registry.get(DataDir).environments,
         jobs=registry.get(Jobs),
         payloads=payloads,
         policy=lambda workspace: access.get_workspace(SYSTEM, OneWorkspace(workspace=workspace)).review,

@@ -8,7 +8,7 @@ from typing import Any, Protocol
 
 from aimass.kernel.errors import NotFound
 from aimass.kernel.principal import SYSTEM
-from aimass.models import Column, Models, ModelVersion, OneModel, find_runtime, read_package, runtime_module
+from aimass.models import LOCK, Column, Models, ModelVersion, OneModel, find_runtime, read_package, runtime_module
 from aimass.serving.domain.snippets import ExampleColumn
 from aimass.serving.errors import NotDeployable
 
@@ -98,6 +98,12 @@ class ModelLibrary:
     def module(self, target: Target) -> str:
         """Return the package of its runtime, which a worker imports."""
         return runtime_module(target.runtime)
+
+
+def lock_of(folder: Path) -> tuple[Path, str] | None:
+    """Return the lock of a package and the Python for which it was made; None where it has none, or is not there."""
+    lock = folder / LOCK
+    return (lock, read_package(folder).manifest.environment.python) if lock.is_file() else None
 
 
 def example_of(folder: Path) -> list[ExampleColumn]:

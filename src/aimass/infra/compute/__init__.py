@@ -9,7 +9,14 @@ from aimass.kernel.doors import door
 if TYPE_CHECKING:
     from aimass.infra.compute.context import Cancelled, JobContext
     from aimass.infra.compute.contract import ComputeContract
+    from aimass.infra.compute.environments import (
+        Environment,
+        environment_of,
+        make_environment,
+        remove_environment,
+    )
     from aimass.infra.compute.groups import Group, Groups, find_groups
+    from aimass.infra.compute.locks import read_lock
     from aimass.infra.compute.port import (
         Capabilities,
         Compute,
@@ -22,7 +29,7 @@ if TYPE_CHECKING:
     )
     from aimass.infra.compute.process import ProcessCompute
     from aimass.infra.compute.sandbox import Room, Sandbox, find_sandbox, need_sandbox, sandboxed
-    from aimass.infra.compute.settings import child_environment
+    from aimass.infra.compute.settings import child_environment, installer_environment, without_python
     from aimass.infra.compute.warm import WarmChild
 
 __getattr__, __dir__ = door(
@@ -32,6 +39,7 @@ __getattr__, __dir__ = door(
         "Capabilities": "aimass.infra.compute.port",
         "Compute": "aimass.infra.compute.port",
         "ComputeContract": "aimass.infra.compute.contract",
+        "Environment": "aimass.infra.compute.environments",
         "Group": "aimass.infra.compute.groups",
         "Groups": "aimass.infra.compute.groups",
         "JobContext": "aimass.infra.compute.context",
@@ -46,10 +54,16 @@ __getattr__, __dir__ = door(
         "Sandbox": "aimass.infra.compute.sandbox",
         "WarmChild": "aimass.infra.compute.warm",
         "child_environment": "aimass.infra.compute.settings",
+        "environment_of": "aimass.infra.compute.environments",
         "find_groups": "aimass.infra.compute.groups",
         "find_sandbox": "aimass.infra.compute.sandbox",
+        "installer_environment": "aimass.infra.compute.settings",
+        "make_environment": "aimass.infra.compute.environments",
         "need_sandbox": "aimass.infra.compute.sandbox",
+        "read_lock": "aimass.infra.compute.locks",
+        "remove_environment": "aimass.infra.compute.environments",
         "sandboxed": "aimass.infra.compute.sandbox",
+        "without_python": "aimass.infra.compute.settings",
     },
 )
 __all__ = [
@@ -57,6 +71,7 @@ __all__ = [
     "Capabilities",
     "Compute",
     "ComputeContract",
+    "Environment",
     "Group",
     "Groups",
     "JobContext",
@@ -71,8 +86,14 @@ __all__ = [
     "Sandbox",
     "WarmChild",
     "child_environment",
+    "environment_of",
     "find_groups",
     "find_sandbox",
+    "installer_environment",
+    "make_environment",
     "need_sandbox",
+    "read_lock",
+    "remove_environment",
     "sandboxed",
+    "without_python",
 ]

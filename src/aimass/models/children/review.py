@@ -11,8 +11,9 @@ from pathlib import Path
 from tempfile import TemporaryFile
 from typing import IO, Any
 
-from aimass.infra.compute import Room, Sandbox, child_environment, find_sandbox, sandboxed
+from aimass.infra.compute import Environment, Room, Sandbox, child_environment, find_sandbox, sandboxed, without_python
 from aimass.kernel.errors import AimassError
+from aimass.models.children.environment import own_environment
 from aimass.models.errors import BrokenPackage
 from aimass.models.package import SAMPLES, Package, read_package, verify_package
 from aimass.models.runtimes import check_file, find_runtime, runtime_module
@@ -37,7 +38,7 @@ def review(ctx: Any) -> dict[str, Any]:
         checks.append(_check("format", lambda: _format(package, origin)))
     if package is not None and all(check["passed"] for check in checks):
         ctx.report(0.4, stage="smoke inference")
-        checks += _inference(package, origin, float(ctx.params.get("seconds", SECONDS)))
+        checks += _tried(lambda: _inference(ctx, package, origin))
     ctx.report(1.0, stage="done")
     return {"passed": all(check["passed"] for check in checks), "checks": checks}
 
@@ -90,13 +91,23 @@ def _format(package: Package, origin: str) -> str:
     return "; ".join(sentences)
 
 
-def _inference(package: Package, origin: str, seconds: float) -> list[dict[str, Any]]:
+def _tried(look: Callable[[], list[dict[str, Any]]]) -> list[dict[str, Any]]:
+    try:
+        return look()
+    except AimassError as reason:
+        evidence = f"{reason.message}; {reason.hint}" if reason.hint else reason.message
+        return [{"name": "smoke", "passed": False, "evidence": evidence, "problem": reason.problem()}]
+
+
+def _inference(ctx: Any, package: Package, origin: str) -> list[dict[str, Any]]:
     """Load the package and answer its samples, in a process of its own and, where there is one, in a sandbox."""
     sandbox = find_sandbox()
     if package.manifest.entry is not None and origin != "run" and not sandbox.is_there:
         said = f"a stranger's code is tried in a sandbox alone, and there is none: {sandbox.reason}"
         return [{"name": "smoke", "passed": False, "evidence": said}]
-    command, variables = _smoke(package, sandbox)
+    root = Path(ctx.params.get("environments") or Path(ctx.work) / "environments")
+    command, variables = _smoke(package, sandbox, own_environment(package, root, ctx.log))
+    seconds = float(ctx.params.get("seconds", SECONDS))
     with TemporaryFile() as out, TemporaryFile() as err:
         try:
             code = subprocess.run(
@@ -123,10 +134,14 @@ def _last_line(file: IO[bytes]) -> str:
     return lines[-1] if lines else ""
 
 
-def _smoke(package: Package, sandbox: Sandbox) -> tuple[list[str], dict[str, str]]:
+def _smoke(package: Package, sandbox: Sandbox, own: Environment | None) -> tuple[list[str], dict[str, str]]:
     """Return command line and environment of the trial."""
-    command, variables = [sys.executable, "-m", "aimass.models.children.smoke"], child_environment()
-    module = runtime_module(package.manifest.runtime)
+    python, variables = sys.executable, child_environment()
+    if own is not None:
+        python, variables = str(own.python), {**without_python(variables), **own.variables()}
+    command, module = [python, "-m", "aimass.models.children.smoke"], runtime_module(package.manifest.runtime)
     if not sandbox.is_there:
         return [*command, str(package.folder), module], variables
-    return sandboxed([*command, _PLACE, module], Room(read={_PLACE: package.folder}), variables), variables
+    room = Room(read={_PLACE: package.folder})
+    folders = None if own is None else own.folders()
+    return sandboxed([*command, _PLACE, module], room, variables, interpreters=folders), variables

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from sqlalchemy import Connection
@@ -24,12 +25,15 @@ class Ground:
     ----------
     payloads
         Returns the checks that apply to a version: name of the job kind and payload.
+    environments
+        Folder of the environments of packages that bring a lock.
     policy
         Returns the review policy of a workspace, ``auto`` or ``person``.
     """
 
     database: Database
     packages: PackageStore
+    environments: Path
     jobs: Jobs
     payloads: Callable[[ModelVersion], Mapping[str, Mapping[str, Any]]]
     policy: Callable[[str], str]

@@ -56,8 +56,9 @@ class Reviews(Part):
     def submit_review(self, who: Principal, command: OneVersion) -> Review:
         """Let a version be reviewed; while a review is open, that one is returned."""
         version = self._version(command)
+        where = {"package": str(self._packages.folder(version.digest)), "environments": str(self._ground.environments)}
         payloads: dict[str, Mapping[str, Any]] = {
-            REVIEW: {"package": str(self._packages.folder(version.digest)), "origin": version.origin},
+            REVIEW: {**where, "origin": version.origin},
             **self._ground.payloads(version),
         }
         with self._database.change(who, command.workspace) as change:

@@ -14,8 +14,9 @@ import numpy as np
 import polars as pl
 
 from aimass.kernel.errors import Conflict
+from aimass.kernel.layout import DataDir
 from aimass.lake import Commit, Part, commit_parts, committed_before, describe_version, scan
-from aimass.models import Package, verify_package
+from aimass.models import Package, own_environment, verify_package
 from aimass.serving.children.feeds import Fed, Feeder
 from aimass.serving.children.noted import Notes, notes_of, request_id
 from aimass.serving.children.scorers import Scorer, scorer_of
@@ -62,8 +63,9 @@ def _parts(ctx: Any) -> tuple[list[Part], dict[str, Any]]:
     params = ctx.params
     package = verify_package(Path(params["package"]))
     feeder = Feeder(package.manifest.signature.inputs, params["inputs"], params["unseen"])
+    environment = own_environment(package, DataDir(Path(params["data"])).environments, ctx.log)
     with (
-        scorer_of(package, feeder, ctx.slots) as scorer,
+        scorer_of(package, feeder, ctx.slots, str(environment.root) if environment else "") as scorer,
         notes_of(Path(params["data"]), params) as notes,
         Parts(ctx, notes.rows) as written,
     ):

@@ -110,13 +110,16 @@ def _outputs(message: Message, start: int) -> dict[str, Any]:
 
 
 @contextmanager
-def scorer_of(package: Package, feeder: Feeder, slots: int) -> Iterator[Scorer]:
-    """Load what answers; model workers end with the block, and with this process."""
+def scorer_of(package: Package, feeder: Feeder, slots: int, environment: str) -> Iterator[Scorer]:
+    """Load what answers; model workers end with the block, and with this process.
+
+    ``environment`` is the folder of the package's own environment; empty for the platform's.
+    """
     if find_runtime(package.manifest.runtime).is_inline:
         yield InlineScorer(package, feeder)
         return
     with tempfile.TemporaryDirectory(prefix="aim") as folder, ExitStack() as stack:
-        started = [_start(package, Path(folder), number) for number in range(slots)]
+        started = [_start(package, Path(folder), number, environment) for number in range(slots)]
         for cell in started:
             stack.callback(_end, cell)
         workers = [_reach(cell) for cell in started]
@@ -125,7 +128,7 @@ def scorer_of(package: Package, feeder: Feeder, slots: int) -> Iterator[Scorer]:
         yield WorkerScorer(workers, feeder)
 
 
-def _start(package: Package, folder: Path, number: int) -> Cell:
+def _start(package: Package, folder: Path, number: int, environment: str) -> Cell:
     module = runtime_module(package.manifest.runtime)
     wish = Wish(
         revision=f"s{number}",
@@ -135,7 +138,8 @@ def _start(package: Package, folder: Path, number: int) -> Cell:
         lanes=1,
         max_rows=CHUNK_ROWS,
     )
-    cell = Cell(folder / str(number), folder / f"{number}.start.log", wish.kind, Keeping.of(wish.kind))
+    kind = wish.kind(environment)
+    cell = Cell(folder / str(number), folder / f"{number}.start.log", kind, Keeping.of(kind))
     cell.assign(wish, folder / f"{number}.log")
     return cell
 

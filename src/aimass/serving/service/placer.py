@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Mapping
+from pathlib import Path
 from typing import Any
 
 from sqlalchemy import Row
 
+from aimass.infra.compute import environment_of
 from aimass.infra.plans import Timings, choose, machine
 from aimass.kernel.clock import instant
+from aimass.kernel.errors import AimassError
 from aimass.kernel.principal import SYSTEM
 from aimass.serving.domain.placing import Options, Running, decreed, options_of, stored, unmeasured
 from aimass.serving.domain.things import Resources
+from aimass.serving.library import lock_of
 from aimass.serving.service.ground import Ground, target_of
 from aimass.serving.store import queries
 from aimass.serving.workers.wishes import MEASURES, Wish, WorkerFacts
@@ -55,7 +59,26 @@ class Placer:
             isolation="sandbox" if self._ground.settings.sandbox == "require" else options.isolation,
             network=options.network,
             cpus=resources.cpus,
+            **self._environment(revision),
         )
+
+    def _environment(self, revision: Row[Any]) -> dict[str, str]:
+        """Return lock and Python of a package that brings a lock; such a package runs in an environment of its own."""
+        runs_code = not self._ground.library.is_inline(target_of(revision))
+        lock = lock_of(Path(revision.package)) if runs_code else None
+        return {} if lock is None else {"lock": str(lock[0]), "python": lock[1]}
+
+    def environment_of(self, revision: Row[Any]) -> Path | None:
+        """Return the folder of the environment of a revision; None where it runs in the platform's, or its lock is bad."""
+        wish = self._environment(revision)
+        try:
+            return (
+                environment_of(self._ground.layout.environments, Path(wish["lock"]), wish["python"]).root
+                if wish
+                else None
+            )
+        except (AimassError, OSError):
+            return None
 
     def _most_threads(self, revision: Row[Any]) -> int:
         """Return how many predictions at once may be worth trying: the gateway has the machine, a worker its threads."""

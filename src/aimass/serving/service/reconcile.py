@@ -127,8 +127,10 @@ class Reconciler:
         worker = facts.worker(target.id)
         if target.running is None and self._placer.settle(target, worker or facts.worker(target.id, MEASURES)):
             return None
+        if worker is not None and worker.stage:
+            return _Step("STARTING", f"its environment is made: {worker.stage}")
         if worker is not None and not worker.is_up:
-            if worker.crashes >= self._settings.start_crashes:
+            if worker.is_hopeless or worker.crashes >= self._settings.start_crashes:
                 return _Step(_bad(row), error=f"its worker does not start: {worker.reason}")
         elif facts.seen.is_loaded(row.id, target.id):
             error = facts.seen.error_of(target.id)
@@ -140,7 +142,8 @@ class Reconciler:
 
     def _late(self, row: Row[Any], target: Row[Any], worker: WorkerFacts | None, facts: _Facts) -> _Step | None:
         """Give up a revision that takes too long."""
-        waited = (self._database.clock.now() - target.started_at).total_seconds()
+        began = worker.began_at if worker is not None and worker.began_at is not None else 0.0
+        waited = self._database.clock.now().timestamp() - max(target.started_at.timestamp(), began)
         if waited <= self._settings.start_timeout_s:
             return None
         why = facts.seen.error_of(target.id) or (worker.reason if worker else "") or self._silence(facts.seen)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from pathlib import Path
 from typing import Any
 
 import structlog
@@ -105,6 +106,13 @@ class Serving(Scorings):
             pinned=options_of(row.options).pinned,
             proven=revision.ready_at is not None,
         )
+
+    def used_environments(self) -> set[Path]:
+        """Return the environments in which live deployments run, or are about to."""
+        with self._database.read() as conn:
+            rows = queries.live_deployments(conn)
+            revisions = queries.revisions_by_id(conn, [i for row in rows for i in (row.target, row.serving)])
+        return {place for one in revisions.values() if (place := self._placer.environment_of(one)) is not None}
 
     def needed_packages(self) -> dict[str, bool]:
         """Return the packages that live deployments had, and whether one answers with it or is about to."""

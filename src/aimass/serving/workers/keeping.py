@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Self
 
 from aimass.infra.compute import (
+    Environment,
     Group,
     Groups,
     Room,
@@ -20,6 +21,7 @@ from aimass.infra.compute import (
     find_sandbox,
     need_sandbox,
     sandboxed,
+    without_python,
 )
 from aimass.serving.domain.placing import Isolation
 from aimass.serving.workers.wishes import Kind, Wish
@@ -81,14 +83,19 @@ class Keeping:
 
     def command(self, kind: Kind, package: Path, io: Path) -> tuple[list[str], dict[str, str]]:
         """Return the command line and the environment of a worker."""
-        command = [sys.executable, "-m", "aimass.serving.children.worker", "--module", kind.module]
+        own = Environment(Path(kind.environment)) if kind.environment else None
+        python = sys.executable if own is None else str(own.python)
+        command = [python, "-m", "aimass.serving.children.worker", "--module", kind.module]
         command += ["--cores", ",".join(map(str, self.cores))] if self.cores else []
         variables = {**child_environment(), **dict.fromkeys(_THREADS, str(kind.threads))}
+        if own is not None:
+            variables = {**without_python(variables), **own.variables()}
         if self.isolation == "process":
             command += ["--parent-pid", str(os.getpid())]
         else:
             room = Room(read={_PACKAGE: package}, write={_IO: io}, hide=self.hide, network=kind.network)
-            command = sandboxed(command, room, variables)
+            folders = None if own is None else own.folders()
+            command = sandboxed(command, room, variables, interpreters=folders)
         return self.group.entered(command) if self.group is not None else command, variables
 
     def bound(self, wish: Wish) -> None:

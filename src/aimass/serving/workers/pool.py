@@ -14,9 +14,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from aimass.kernel.clock import SystemClock
 from aimass.kernel.errors import Unavailable
 from aimass.kernel.layout import DataDir
 from aimass.serving.workers.cell import Cell
+from aimass.serving.workers.environments import Environments
 from aimass.serving.workers.keeping import Keeping, Keepings
 from aimass.serving.workers.wishes import Kind, Wish, WorkerFacts
 
@@ -24,6 +26,7 @@ _BACKOFF_S = (0.0, 0.5, 1.0, 2.0, 5.0, 10.0)
 _STEADY_S = 60.0
 _LOOK_S = 1.0
 _TERM_S = 5.0
+_STAGE_S = 0.25
 _SPARE_AFTER_FAULT_S = 30.0
 
 
@@ -42,12 +45,16 @@ class _Worker:
     reason: str = ""
     calibration: Mapping[str, Any] | None = None
     keeping: Keeping | None = None
+    kind: Kind | None = None
+    stage: str = ""
+    is_hopeless: bool = False
+    began_at: float | None = None
     end_at: float | None = None
     kill_at: float | None = None
 
     @property
-    def state(self) -> tuple[bool, int, bool]:
-        return self.is_up, self.crashes, self.calibration is not None
+    def state(self) -> tuple[Any, ...]:
+        return self.is_up, self.crashes, self.calibration is not None, self.stage, self.is_hopeless
 
     def facts(self) -> WorkerFacts:
         return WorkerFacts(
@@ -64,6 +71,9 @@ class _Worker:
             isolation_reason=self.keeping.reason if self.keeping is not None else "",
             limits=self.keeping.limits if self.keeping is not None else "",
             limits_reason=self.keeping.limits_reason if self.keeping is not None else "",
+            stage=self.stage,
+            is_hopeless=self.is_hopeless,
+            began_at=self.began_at,
         )
 
 
@@ -102,6 +112,7 @@ class WorkerPool:
         self._workers: dict[str, _Worker] = {}
         self._spares: dict[Kind, list[Cell]] = {}
         self._next_spare: dict[Kind, float] = {}
+        self._environments = Environments(layout.environments, layout.logs, monotonic)
         self._keepings = Keepings(hide=(layout.root,))
         self._lock = threading.RLock()
         self.changes = 0
@@ -227,19 +238,38 @@ class WorkerPool:
         worker.cell, worker.pid, worker.is_up, worker.memory_bytes = None, None, False, 0
 
     def _start(self, worker: _Worker, now: float) -> None:
-        wish, spares = worker.wish, self._spares.get(worker.wish.kind)
+        wish, environment = worker.wish, self._environment(worker, now)
+        if environment is None:
+            return
+        kind = wish.kind(environment)
+        spares = self._spares.get(kind)
         try:
-            cell = spares.pop() if spares else self._new_cell(wish.kind)
+            cell = spares.pop() if spares else self._new_cell(kind)
         except Unavailable as refusal:
-            worker.crashes += 1
-            worker.reason, worker.next_start = refusal.message, now + _BACKOFF_S[-1]
+            self._give_up(worker, now, refusal.message)
             return
         cell.assign(wish, self._layout.logs / f"worker-{wish.key}.log")
         _point(socket_of(self._layout, wish.revision, wish.replica).parent, cell.io)
-        worker.cell, worker.pid = cell, cell.process.pid
-        worker.keeping = cell.keeping
+        worker.cell, worker.pid, worker.kind = cell, cell.process.pid, kind
+        worker.keeping, worker.is_hopeless = cell.keeping, False
         worker.restarts += worker.started > 0
         worker.started, worker.looked = now, now
+        worker.began_at = worker.began_at or SystemClock().now().timestamp()
+
+    def _environment(self, worker: _Worker, now: float) -> str | None:
+        """Return the folder of the environment that a worker needs; None while it is made, or when it cannot be."""
+        if worker.wish.lock is None:
+            return ""
+        progress = self._environments.look(Path(worker.wish.lock), worker.wish.python)
+        worker.stage, worker.next_start = progress.stage, now + _STAGE_S
+        if progress.fault:
+            self._give_up(worker, now, progress.fault)
+        return str(progress.environment.root) if progress.environment is not None else None
+
+    def _give_up(self, worker: _Worker, now: float, reason: str) -> None:
+        """Note that a worker cannot be started, which is tried again after a while."""
+        worker.crashes += 1
+        worker.is_hopeless, worker.reason, worker.next_start = True, reason, now + _BACKOFF_S[-1]
 
     def _new_cell(self, kind: Kind) -> Cell:
         name = secrets.token_hex(5)
@@ -251,7 +281,7 @@ class WorkerPool:
     def _keep_spares(self) -> None:
         """Keep a spare of each kind that runs; one is made when nothing else is starting."""
         serving = [worker for worker in self._workers.values() if worker.wish.serves and worker.end_at is None]
-        kinds = {worker.wish.kind for worker in serving}
+        kinds = {worker.kind for worker in serving if worker.kind is not None}
         for kind, cells in list(self._spares.items()):
             for cell in [cell for cell in cells if kind not in kinds or cell.has_ended()]:
                 if kind in kinds:
@@ -259,7 +289,7 @@ class WorkerPool:
                 cells.remove(cell)
                 cell.kill()
                 cell.tidy()
-        if any(not worker.is_up for worker in serving):
+        if any(not (worker.is_up or worker.stage or worker.is_hopeless) for worker in serving):
             return
         for kind in kinds:
             cells = self._spares.setdefault(kind, [])
@@ -273,6 +303,7 @@ class WorkerPool:
     def close(self) -> None:
         """End every worker."""
         with self._lock:
+            self._environments.close()
             spares = [cell for cells in self._spares.values() for cell in cells]
             cells = [worker.cell for worker in self._workers.values() if worker.cell is not None]
             for cell in spares:

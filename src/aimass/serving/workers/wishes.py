@@ -12,13 +12,17 @@ MEASURES = -1  # the replica number of a worker that only measures
 
 
 class Kind(NamedTuple):
-    """What workers must share so that a spare of one can take the place of another."""
+    """What workers must share so that a spare of one can take the place of another.
+
+    ``environment`` is the folder of their environment; empty for the platform's own.
+    """
 
     module: str
     threads: int
     isolation: IsolationWish = "auto"
     network: bool = False
     cpus: float | None = None
+    environment: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,6 +44,9 @@ class Wish:
         Whether the worker is kept in a sandbox (``auto``: where there is one), and whether it may reach the network then.
     cpus
         How many cores of CPU time it may use; all, when absent.
+    lock, python
+        The lock of the environment in which the package runs, and the Python for which it was made; the platform's own
+        environment when there is none.
     """
 
     revision: str
@@ -55,6 +62,8 @@ class Wish:
     isolation: IsolationWish = "auto"
     network: bool = False
     cpus: float | None = None
+    lock: str | None = None
+    python: str = ""
 
     @property
     def key(self) -> str:
@@ -71,10 +80,9 @@ class Wish:
         """Return by which plan requests are run, when that is known."""
         return None if self.lanes is None else {"lanes": self.lanes, "max_rows": self.max_rows or 1}
 
-    @property
-    def kind(self) -> Kind:
+    def kind(self, environment: str = "") -> Kind:
         """Return which spares could take this place."""
-        return Kind(self.module, self.threads, self.isolation, self.network, self.cpus)
+        return Kind(self.module, self.threads, self.isolation, self.network, self.cpus, environment)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -91,6 +99,12 @@ class WorkerFacts:
         How it is kept, and why so where there is no sandbox; empty before it starts.
     limits, limits_reason
         What bounds its memory and CPU, and why not a control group.
+    stage
+        What is done before it can start: the making of its environment.
+    is_hopeless
+        Whether starting it again is of no use: ``reason`` says why.
+    began_at
+        When its process was started, in seconds since 1970.
     """
 
     revision: str
@@ -106,6 +120,9 @@ class WorkerFacts:
     isolation_reason: str = ""
     limits: str = ""
     limits_reason: str = ""
+    stage: str = ""
+    is_hopeless: bool = False
+    began_at: float | None = None
 
 
 class Workers(Protocol):

@@ -6,6 +6,8 @@ import ast
 from importlib import import_module
 from pathlib import Path
 
+from aimass.infra.compute import read_lock
+from aimass.kernel.errors import AimassError
 from aimass.models.errors import BrokenPackage
 from aimass.models.package import LOCK, Package
 from aimass.models.runtimes.python.entry import Entry, entry_of
@@ -20,7 +22,9 @@ def check(package: Package, file: str) -> str:
     if entry is not None:
         if file == entry.file(package):
             return check_class(path, entry)
-        return "the lock of its environment" if file == LOCK else "for the package's own code"
+        return check_lock(path) if file == LOCK else "for the package's own code"
+    if file == LOCK:
+        return check_lock(path)
     if not file.endswith(".skops"):
         raise BrokenPackage(
             f"file {file!r} is not allowed in a package without code of its own",
@@ -33,6 +37,16 @@ def check(package: Package, file: str) -> str:
         )
     import_module("aimass.models.runtimes.python.known").check_types(path)
     return "only known types"
+
+
+def check_lock(path: Path) -> str:
+    """Refuse a lock with a line that is no exact version with hashes; return one sentence."""
+    try:
+        return f"{len(read_lock(path))} packages of its own, each with its hash"
+    except (AimassError, ValueError) as reason:
+        message = reason.message if isinstance(reason, AimassError) else f"{LOCK} is no text"
+        hint = reason.hint if isinstance(reason, AimassError) else None
+        raise BrokenPackage(message, field=LOCK, hint=hint or "write it again with uv pip compile") from reason
 
 
 def check_class(path: Path, entry: Entry) -> str:
