@@ -19,7 +19,7 @@ from aimass.access import Access, GatewayKey
 from aimass.gateway.store import all_limits
 from aimass.infra.database import Database
 from aimass.kernel.layout import DataDir
-from aimass.serving import GatewayReport, Published, PublishedEndpoint, Running, Serving
+from aimass.serving import GatewayReport, PlacedOn, Published, PublishedEndpoint, Running, Serving
 
 _log = structlog.get_logger("aimass.gateway")
 _LOOK_S = 1.0
@@ -36,6 +36,8 @@ class WorkerStatus:
     ----------
     loaded, errors
         Deployment id to revision id, and to the reason why it cannot be loaded.
+    devices
+        Deployment id to the device on which its graph runs, and why it is not the one that was asked for.
     memory
         Deployment id to the bytes that its model takes, 0 while it is not in memory; only for those run in the worker.
     model_bytes, max_model_bytes
@@ -50,6 +52,7 @@ class WorkerStatus:
     errors: Mapping[str, str]
     error: str | None
     memory: Mapping[str, int]
+    devices: Mapping[str, list[str]]
     model_bytes: int
     max_model_bytes: int | None
 
@@ -163,6 +166,7 @@ class Publisher:
             loaded=status.loaded,
             errors={named[id_]: error for id_, error in status.errors.items() if id_ in named},
             memory=status.memory,
+            devices={id_: PlacedOn(device=d[0], reason=d[1]) for id_, d in status.devices.items()},
             model_bytes=status.model_bytes,
             max_model_bytes=status.max_model_bytes,
         )
@@ -213,6 +217,7 @@ def _status(path: Path) -> WorkerStatus | None:
             errors=dict(document["errors"]),
             error=document.get("error"),
             memory=dict(document.get("memory") or {}),
+            devices=dict(document.get("devices") or {}),
             model_bytes=int(document.get("model_bytes") or 0),
             max_model_bytes=document.get("max_model_bytes"),
         )
@@ -266,5 +271,6 @@ def _deployment(one: Published) -> dict[str, Any]:
         "unseen": one.unseen,
         "running": None if one.running is None else _running(one.running),
         "pinned": one.pinned,
+        "device": one.device,
         "proven": one.proven,
     }

@@ -34,8 +34,15 @@ _FIELDS = (
     "max_record_bytes",
 )
 _PARTS = ("model", "alias", "model_version", "placement")
-_OPTIONS = ("execution", "max_rows", "isolation", "network", "pinned")
-_WHOLE: dict[str, Any] = {"execution": "auto", "max_rows": 0, "isolation": "auto", "network": False, "pinned": False}
+_OPTIONS = ("execution", "max_rows", "isolation", "network", "pinned", "device")
+_WHOLE: dict[str, Any] = {
+    "execution": "auto",
+    "max_rows": 0,
+    "isolation": "auto",
+    "network": False,
+    "pinned": False,
+    "device": "auto",
+}
 
 
 def export(registry: Registry, who: Principal, workspace: str) -> list[dict[str, Any]]:

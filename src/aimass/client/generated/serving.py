@@ -122,6 +122,8 @@ class ServingCalls(Calls):
         isolation: Literal["auto", "sandbox", "process"] | None = None,
         network: bool | None = None,
         pinned: bool | None = None,
+        device: Literal["auto", "cpu", "cuda", "tensorrt", "rocm", "migraphx", "openvino", "directml", "coreml", "qnn"]
+        | None = None,
         reason: str | None = None,
     ) -> Endpoint:
         """Deploy a model on an endpoint; the same again changes nothing."""
@@ -142,6 +144,7 @@ class ServingCalls(Calls):
                 "isolation": isolation,
                 "network": network,
                 "pinned": pinned,
+                "device": device,
                 "reason": reason,
             },
             Endpoint,
@@ -565,6 +568,8 @@ class AsyncServingCalls(AsyncCalls):
         isolation: Literal["auto", "sandbox", "process"] | None = None,
         network: bool | None = None,
         pinned: bool | None = None,
+        device: Literal["auto", "cpu", "cuda", "tensorrt", "rocm", "migraphx", "openvino", "directml", "coreml", "qnn"]
+        | None = None,
         reason: str | None = None,
     ) -> Endpoint:
         """Deploy a model on an endpoint; the same again changes nothing."""
@@ -585,6 +590,7 @@ class AsyncServingCalls(AsyncCalls):
                 "isolation": isolation,
                 "network": network,
                 "pinned": pinned,
+                "device": device,
                 "reason": reason,
             },
             Endpoint,

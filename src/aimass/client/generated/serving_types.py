@@ -132,6 +132,9 @@ class Options:
     isolation: Literal["auto", "sandbox", "process"] = "auto"
     network: bool = False
     pinned: bool = False
+    device: Literal["auto", "cpu", "cuda", "tensorrt", "rocm", "migraphx", "openvino", "directml", "coreml", "qnn"] = (
+        "auto"
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -238,6 +241,8 @@ class ReplicaStatus:
     isolation_reason: str
     limits: str
     limits_reason: str
+    device: str = ""
+    device_reason: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -249,6 +254,8 @@ class InMemory:
     loaded: int
     gateways: int
     memory_bytes: int
+    device: str = ""
+    device_reason: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -23,6 +23,7 @@ from aimass.gateway.plane.runtimes.port import Runtime
 from aimass.gateway.plane.runtimes.reader import RowReader
 from aimass.gateway.plane.shadows import ShadowStats
 from aimass.gateway.plane.tallies import Tally
+from aimass.infra.devices import AUTO
 from aimass.infra.plans import Plan
 
 STATIC = "static"
@@ -222,13 +223,14 @@ def make_model(spec: dict[str, Any], shelf: Shelf) -> Model:
         return Model(key=key, package=package, runtime=IsolatedRuntime([key[2]], package))
     running = spec.get("running") or {}
     plan = Plan(lanes=int(running.get("threads") or 0), max_rows=int(running.get("max_rows") or 1))
-    lazy = LazyRuntime(lambda: load_graph(folder, unseen, plan), shelf, package.size)
+    device = spec.get("device") or AUTO
+    lazy = LazyRuntime(lambda: load_graph(folder, unseen, plan, device), shelf, package.size)
     return Model(key=key, package=package, runtime=lazy)
 
 
-def load_graph(folder: Path, unseen: str | None, plan: Plan) -> Runtime:
+def load_graph(folder: Path, unseen: str | None, plan: Plan, device: str) -> Runtime:
     """Load a graph after a look at its hash; blocking, meant for a thread."""
-    inner = OnnxRuntime(read_package(folder, unseen))
+    inner = OnnxRuntime(read_package(folder, unseen), device)
     return PooledRuntime(inner, plan) if plan.lanes else inner
 
 

@@ -154,6 +154,7 @@ class Watcher:
             "errors": {**snapshot.errors, **_faults(snapshot), **snapshot.held},
             "error": self._error,
             "memory": _memory(snapshot),
+            "devices": _devices(snapshot),
             "model_bytes": self._worker.shelf.size,
             "max_model_bytes": self._worker.shelf.most_bytes,
         }
@@ -243,6 +244,13 @@ def _memory(snapshot: Snapshot) -> dict[str, int]:
     """Return how many bytes each deployment that this process runs itself takes; 0 for one that is not in memory."""
     every = (d for endpoint in snapshot.endpoints.values() for d in endpoint.all())
     return {d.id: memory_of(d) for d in every if d.loaded.lazy is not None}
+
+
+def _devices(snapshot: Snapshot) -> dict[str, list[str]]:
+    """Return on which device each graph in memory runs, and why it is not the one that was asked for."""
+    every = (d for endpoint in snapshot.endpoints.values() for d in endpoint.all())
+    found = {d.id: d.loaded.lazy.device for d in every if d.loaded.lazy is not None}
+    return {id_: [device.name, device.fallback] for id_, device in found.items() if device is not None}
 
 
 def _in_use(endpoints: Iterable[Endpoint]) -> dict[Identity, Model]:

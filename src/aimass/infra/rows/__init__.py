@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from aimass.infra.rows.bound import BoundRow, inner, ready_tensors
     from aimass.infra.rows.folding import Cell, Folded, Vector, fold
     from aimass.infra.rows.packed import PackedRows, RowColumn, fold_to_numbers, made_up, pack_row, packed_rows
-    from aimass.infra.rows.session import new_session
+    from aimass.infra.rows.session import new_session, session_on
 
 __getattr__, __dir__ = door(
     __name__,
@@ -32,6 +32,7 @@ __getattr__, __dir__ = door(
         "pack_row": "aimass.infra.rows.packed",
         "packed_rows": "aimass.infra.rows.packed",
         "ready_tensors": "aimass.infra.rows.bound",
+        "session_on": "aimass.infra.rows.session",
     },
 )
 __all__ = [
@@ -49,4 +50,5 @@ __all__ = [
     "pack_row",
     "packed_rows",
     "ready_tensors",
+    "session_on",
 ]

@@ -1,6 +1,6 @@
 """Runtimes load a package and answer; each is a plug-in of the entry-point group ``aimass.runtimes``.
 
-A runtime is a package with a light ``manifest`` (``RUNTIME``), a ``run`` part (``load(package, threads=...)``) and a
+A runtime is a package with a light ``manifest`` (``RUNTIME``), a ``run`` part (``load(package, threads=..., device=...)``) and a
 ``check`` part (``check(package, file)``), which looks into a file without running it.
 """
 
@@ -13,6 +13,7 @@ from importlib import import_module
 from importlib.metadata import entry_points
 from typing import Any, Protocol
 
+from aimass.infra.devices import CPU
 from aimass.kernel.errors import Invalid
 from aimass.models.package import Package
 
@@ -77,13 +78,13 @@ def runtime_module(name: str) -> str:
     return point.value
 
 
-def load_model(package: Package, *, threads: int = 1, module: str | None = None) -> LoadedModel:
+def load_model(package: Package, *, threads: int = 1, module: str | None = None, device: str = CPU) -> LoadedModel:
     """Load a package with its runtime; heavy, never called in control.
 
     ``module`` is the runtime's package, for a process that knows it already.
     """
     run = import_module(f"{module or runtime_module(package.manifest.runtime)}.run")
-    return run.load(package, threads=threads)
+    return run.load(package, threads=threads, device=device)
 
 
 def check_file(package: Package, file: str) -> str:

@@ -68,6 +68,8 @@ class Assignment:
         Where the socket ``s``, the journal ``running`` and, at last, ``ready.json`` are to lie.
     threads
         Threads of one prediction.
+    device
+        On which device a graph shall run.
     plan
         By which requests are run; without one the worker measures its model, writes ``calibration.json`` and waits for
         a plan in another line, or for its end.
@@ -80,6 +82,7 @@ class Assignment:
     package: str
     folder: str
     threads: int = 1
+    device: str = "auto"
     plan: dict[str, int] | None = None
     measured_threads: int = 1
     memory_bytes: int = 0
@@ -97,6 +100,8 @@ async def serve(model: Model, folder: Path, plan: Plan) -> None:
     streams = Streams(model)
     facts: dict[str, Any] = {"pid": os.getpid(), "lanes": plan.lanes, "max_rows": plan.max_rows}
     facts |= {"streams": streams.places, "rows": "" if rows is None else rows.format}
+    device = getattr(model, "device", None)
+    facts |= {} if device is None else {"device": device.name, "device_reason": device.fallback}
     before = os.umask(0o077)
     server = await loop.create_unix_server(lambda: Desk(batcher, facts, streams), str(folder / "s"))
     os.umask(before)
@@ -173,7 +178,7 @@ def main() -> int:
         package = verify_package(Path(told["package"]))
         assignment = Assignment(**told)
         _limit_memory(assignment.memory_bytes)
-        model = load_model(package, threads=assignment.threads, module=arguments.module)
+        model = load_model(package, threads=assignment.threads, module=arguments.module, device=assignment.device)
     except AimassError as error:
         sys.stderr.write(f"{error.message}; {error.hint}\n")
         return 1

@@ -22,7 +22,7 @@ from aimass.serving.domain.commands import (
     RollBack,
     SetTraffic,
 )
-from aimass.serving.domain.placing import ExecutionWish, IsolationWish
+from aimass.serving.domain.placing import Device, ExecutionWish, IsolationWish
 from aimass.serving.domain.things import MIB, Placement, Resources, Split, TrafficPolicy, Trouble
 from aimass.serving.service.serving import Serving
 from aimass.web import PageVisit, Visit, page_router
@@ -55,6 +55,7 @@ class DeployForm(BaseModel):
     memory_mib: str = ""
     cpus: str = ""
     pinned: Literal["", "yes", "no"] = ""
+    device: Device = "auto"
     reason: str = ""
 
 
@@ -91,6 +92,7 @@ def deploy(visit: Visit, endpoint: str, form: Annotated[DeployForm, Form()]) -> 
         isolation=form.isolation,
         network=form.network,
         pinned=form.pinned == "yes" if form.pinned else None,
+        device=form.device,
         resources=resources_of(visit, endpoint, form),
         reason=form.reason,
     )

@@ -9,7 +9,7 @@ from typing import Annotated, Any
 from annotated_types import Ge, Le, MaxLen, doc
 
 from aimass.kernel.pages import MAX_LIMIT
-from aimass.serving.domain.placing import MAX_ROWS, ExecutionWish, IsolationWish
+from aimass.serving.domain.placing import MAX_ROWS, Device, ExecutionWish, IsolationWish
 from aimass.serving.domain.things import MIB, Placement, Resources, Split, Trouble, Unseen
 
 Workspace = Annotated[str, MaxLen(63), doc("slug of the workspace")]
@@ -124,6 +124,10 @@ class Deploy:
     pinned: Annotated[
         bool | None,
         doc("whether the model stays in the gateway's memory whatever others need; as it is, when absent"),
+    ] = None
+    device: Annotated[
+        Device | None,
+        doc("on which device a graph runs: the best that the machine has (auto), or this one; as it is, when absent"),
     ] = None
     reason: Reason = ""
 

@@ -13,6 +13,7 @@ Execution = Literal["inline", "threads", "batched"]
 ExecutionWish = Literal["auto", "inline", "threads", "batched"]
 Isolation = Literal["sandbox", "process"]
 IsolationWish = Literal["auto", "sandbox", "process"]
+Device = Literal["auto", "cpu", "cuda", "tensorrt", "rocm", "migraphx", "openvino", "directml", "coreml", "qnn"]
 MAX_ROWS = 4096
 USUAL_ROWS = 32
 
@@ -33,6 +34,8 @@ class Options:
         Whether a worker in a sandbox may reach the network.
     pinned
         Whether the model stays in the memory of the gateway's workers, whatever others need.
+    device
+        On which device a graph runs: the best that this machine has without building anything for minutes, or this one.
     """
 
     execution: ExecutionWish = "auto"
@@ -40,6 +43,7 @@ class Options:
     isolation: IsolationWish = "auto"
     network: bool = False
     pinned: bool = False
+    device: Device = "auto"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -228,6 +228,14 @@ class HistoryEntry:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class PlacedOn:
+    """On which device a graph runs; ``reason`` says why it is not the one that was asked for."""
+
+    device: str
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class GatewayReport:
     """What one gateway worker says of itself.
 
@@ -237,6 +245,8 @@ class GatewayReport:
         Deployment id to the id of the revision that answers in this worker.
     errors
         Revision id to the reason why it could not be loaded.
+    devices
+        Deployment id to the device on which its graph runs in this worker; only while it is in memory.
     memory
         Deployment id to the bytes that its model takes in this worker; 0 while it is not in memory.
     model_bytes, max_model_bytes
@@ -249,6 +259,7 @@ class GatewayReport:
     loaded: Mapping[str, str] = field(default_factory=dict[str, str])
     errors: Mapping[str, str] = field(default_factory=dict[str, str])
     memory: Mapping[str, int] = field(default_factory=dict[str, int])
+    devices: Mapping[str, PlacedOn] = field(default_factory=dict[str, PlacedOn])
     model_bytes: int = 0
     max_model_bytes: int | None = None
 
@@ -263,6 +274,8 @@ class ReplicaStatus:
         How it is kept, and why it has no sandbox; None before it starts.
     limits, limits_reason
         What bounds its memory and CPU, and why not a control group.
+    device, device_reason
+        On which device its graph runs, and why it is not the one that was asked for; empty for one that runs code.
     """
 
     deployment: str
@@ -276,6 +289,8 @@ class ReplicaStatus:
     isolation_reason: str
     limits: str
     limits_reason: str
+    device: str = ""
+    device_reason: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -286,6 +301,8 @@ class InMemory:
     ----------
     loaded, gateways
         How many gateway workers have it in memory, of how many.
+    device, device_reason
+        On which device it runs, and why it is not the one that was asked for; empty while none has it.
     memory_bytes
         What it takes in one of them; 0 where none has it.
     """
@@ -295,6 +312,8 @@ class InMemory:
     loaded: int
     gateways: int
     memory_bytes: int
+    device: str = ""
+    device_reason: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -336,6 +355,8 @@ class Published:
     ----------
     pinned
         Whether its model stays in memory.
+    device
+        On which device its graph shall run.
     proven
         Whether it has answered before, so that it need not be loaded to know that it can be.
     """
@@ -352,6 +373,7 @@ class Published:
     unseen: str | None
     running: Running | None
     pinned: bool = False
+    device: str = "auto"
     proven: bool = False
 
 

@@ -326,6 +326,7 @@ def _options(command: Deploy, row: Row[Any] | None) -> dict[str, Any]:
             isolation=command.isolation or present.isolation,
             network=present.network if command.network is None else command.network,
             pinned=present.pinned if command.pinned is None else command.pinned,
+            device=command.device or present.device,
         )
     )
 

@@ -60,6 +60,7 @@ class Placer:
             network=options.network,
             cpus=resources.cpus,
             **self._environment(revision),
+            device=options.device,
         )
 
     def _environment(self, revision: Row[Any]) -> dict[str, str]:

@@ -104,6 +104,7 @@ class Serving(Scorings):
             unseen=None if endpoint.unseen == "model" else endpoint.unseen,
             running=running_of(revision.running),
             pinned=options_of(row.options).pinned,
+            device=options_of(revision.options).device,
             proven=revision.ready_at is not None,
         )
 

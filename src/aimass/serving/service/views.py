@@ -153,12 +153,15 @@ class Views(Traffic):
 
 def _memory(one: Deployment, reports: Sequence[GatewayReport]) -> InMemory:
     sizes = [report.memory.get(one.id, 0) for report in reports]
+    placed = next((report.devices[one.id] for report in reports if one.id in report.devices), None)
     return InMemory(
         deployment=one.name,
         pinned=one.options.pinned,
         loaded=sum(size > 0 for size in sizes),
         gateways=len(sizes),
         memory_bytes=max(sizes, default=0),
+        device="" if placed is None else placed.device,
+        device_reason="" if placed is None else placed.reason,
     )
 
 
@@ -175,4 +178,6 @@ def _replica(revision: Row[Any], worker: WorkerFacts) -> ReplicaStatus:
         isolation_reason=worker.isolation_reason,
         limits=worker.limits,
         limits_reason=worker.limits_reason,
+        device=worker.device,
+        device_reason=worker.device_reason,
     )

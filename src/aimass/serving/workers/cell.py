@@ -75,6 +75,7 @@ class Cell:
             "package": package,
             "folder": io,
             "threads": wish.threads,
+            "device": wish.device,
             "memory_bytes": wish.memory_bytes,
         }
         told |= {"plan": wish.plan, "measured_threads": wish.measured_threads}

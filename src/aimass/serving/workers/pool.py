@@ -56,6 +56,10 @@ class _Worker:
     def state(self) -> tuple[Any, ...]:
         return self.is_up, self.crashes, self.calibration is not None, self.stage, self.is_hopeless
 
+    @property
+    def _ready(self) -> Mapping[str, Any]:
+        return (self.cell.ready() or {}) if self.is_up and self.cell is not None else {}
+
     def facts(self) -> WorkerFacts:
         return WorkerFacts(
             revision=self.wish.revision,
@@ -74,6 +78,8 @@ class _Worker:
             stage=self.stage,
             is_hopeless=self.is_hopeless,
             began_at=self.began_at,
+            device=str(self._ready.get("device", "")),
+            device_reason=str(self._ready.get("device_reason", "")),
         )
 
 

@@ -47,6 +47,8 @@ class Wish:
     lock, python
         The lock of the environment in which the package runs, and the Python for which it was made; the platform's own
         environment when there is none.
+    device
+        On which device its graph shall run.
     """
 
     revision: str
@@ -64,6 +66,7 @@ class Wish:
     cpus: float | None = None
     lock: str | None = None
     python: str = ""
+    device: str = "auto"
 
     @property
     def key(self) -> str:
@@ -105,6 +108,8 @@ class WorkerFacts:
         Whether starting it again is of no use: ``reason`` says why.
     began_at
         When its process was started, in seconds since 1970.
+    device, device_reason
+        On which device its graph runs, and why it is not the one that was wished.
     """
 
     revision: str
@@ -123,6 +128,8 @@ class WorkerFacts:
     stage: str = ""
     is_hopeless: bool = False
     began_at: float | None = None
+    device: str = ""
+    device_reason: str = ""
 
 
 class Workers(Protocol):

@@ -14,6 +14,7 @@ from aimass.gateway.plane.moments import wall
 from aimass.gateway.plane.package import PLATFORMS
 from aimass.gateway.plane.runtimes.port import Done, Runtime
 from aimass.gateway.plane.runtimes.single import SingleRow
+from aimass.infra.devices import Device
 from aimass.kernel.errors import AimassError
 
 _LOG = logging.getLogger(__name__)
@@ -96,6 +97,11 @@ class LazyRuntime:
     def reader(self) -> SingleRow | None:
         """Return what learns to read requests for one row, while the graph is in memory."""
         return self.single
+
+    @property
+    def device(self) -> Device | None:
+        """Return on which device the graph runs, while it is in memory."""
+        return getattr(self._inner, "device", None)
 
     @property
     def is_ready(self) -> bool:

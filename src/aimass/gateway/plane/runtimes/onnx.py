@@ -15,7 +15,8 @@ from aimass.gateway.plane.package import PLATFORMS, Package
 from aimass.gateway.plane.runtimes.port import Done
 from aimass.gateway.plane.runtimes.single import single_row
 from aimass.gateway.plane.tensors import Tensor
-from aimass.infra.rows import new_session
+from aimass.infra.devices import CPU
+from aimass.infra.rows import session_on
 from aimass.kernel.errors import AimassError, Invalid
 
 _NUMBERS: dict[str, Any] = {
@@ -44,8 +45,8 @@ class OnnxRuntime:
     is_ready = True
     used_at = 0.0
 
-    def __init__(self, package: Package) -> None:
-        self.session = new_session(package.model or b"", str(package.folder))
+    def __init__(self, package: Package, device: str = CPU) -> None:
+        self.session, self.device = session_on(package.model or b"", str(package.folder), device)
         ports = {port.name: port.type for port in self.session.get_inputs()}
         if set(ports) != set(package.columns):
             wrong = sorted(set(ports) ^ set(package.columns))
@@ -57,7 +58,7 @@ class OnnxRuntime:
             raise Invalid(f"the graph has no outputs {missing}", field="signature", value=missing, allowed=present)
         self._kinds = {name: _kind(package.columns[name], port) for name, port in ports.items()}
         self._types = [dtype_of(spec) for spec in package.signature["outputs"]]
-        self.single = self.reader = single_row(package, self.session, self.run)
+        self.single = self.reader = single_row(package, self.session, self.run) if self.device.name == CPU else None
 
     def run(self, values: dict[str, Any]) -> dict[str, Any]:
         """Run the graph on any number of rows."""

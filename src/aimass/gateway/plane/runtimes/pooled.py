@@ -21,7 +21,7 @@ class PooledRuntime:
     used_at = 0.0
 
     def __init__(self, inner: OnnxRuntime, plan: Plan) -> None:
-        self.platform = inner.platform
+        self.platform, self.device = inner.platform, inner.device
         self._batcher = Batcher(inner.run, plan)
 
     def start(self, values: dict[str, Any], rows: int, timeout_s: float, done: Done) -> None:

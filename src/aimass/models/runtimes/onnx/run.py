@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import onnxruntime as ort
 
+from aimass.infra.devices import CPU, device_of, device_used
 from aimass.infra.rows import PackedRows, RowColumn, packed_rows
 from aimass.models.package import Column, Package
 
@@ -26,15 +27,17 @@ _QUIET = 3
 class OnnxModel:
     """An ONNX graph in memory: one named input per column, shape ``[None, 1]``, or per tensor."""
 
-    def __init__(self, package: Package, *, threads: int = 1) -> None:
+    def __init__(self, package: Package, *, threads: int = 1, device: str = CPU) -> None:
+        chosen = device_of(device, ort.get_available_providers())
         options = ort.SessionOptions()
         options.intra_op_num_threads = threads
         options.inter_op_num_threads = 1
         options.log_severity_level = _QUIET
         options.add_session_config_entry("session.intra_op.allow_spinning", "0")
         self._session = ort.InferenceSession(
-            str(package.folder / FILE), sess_options=options, providers=["CPUExecutionProvider"]
+            str(package.folder / FILE), sess_options=options, providers=list(chosen.providers)
         )
+        self.device = device_used(chosen, self._session)
         self._columns = package.manifest.signature.inputs
         self._outputs = [output.name for output in package.manifest.signature.outputs]
         self._package = package
@@ -44,7 +47,7 @@ class OnnxModel:
         """What answers one row at a time for less, where the graph is one of a label and its probabilities."""
         package = self._package
         outputs = package.manifest.signature.outputs
-        is_table = all(column.shape is None for column in self._columns)
+        is_table = all(column.shape is None for column in self._columns) and self.device.name == CPU
         if not is_table or [output.type for output in outputs] != ["string", "float"] or not outputs[1].classes:
             return None
         columns = [
@@ -97,6 +100,6 @@ _COLUMNS: dict[str, Callable[[Any], Any]] = {
 }
 
 
-def load(package: Package, *, threads: int = 1) -> OnnxModel:
+def load(package: Package, *, threads: int = 1, device: str = CPU) -> OnnxModel:
     """Load a package."""
-    return OnnxModel(package, threads=threads)
+    return OnnxModel(package, threads=threads, device=device)
