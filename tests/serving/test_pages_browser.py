@@ -91,7 +91,7 @@ def test_the_sliders_always_share_the_whole_and_the_dialog_closes(
         expect(page.locator("output[for=share-champion]")).to_have_text("55 %")
         page.locator("#traffic button[type=submit]").click()
         expect(page.locator("#traffic")).to_be_hidden()
-        expect(page.locator("#overview")).to_contain_text("45 %")
+        expect(page.locator("#answers")).to_contain_text("45 %")
         page.get_by_role("button", name="Undo").click()
         expect(page.locator("#answers")).to_contain_text("30 %")
     assert dict(stage.endpoint().traffic.weights) == {"champion": 70, "canary": 30}
