@@ -7,14 +7,19 @@ import os
 import signal
 import socket
 import tempfile
+import time
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from aimass.infra.compute import find_sandbox
+from aimass.serving.workers.cell import Cell
+from aimass.serving.workers.keeping import Keeping
 from aimass.serving.workers.pool import socket_of
+from aimass.serving.workers.wishes import Kind
 from tests.fixtures.code import code_package
 from tests.fixtures.gateway import Gateway, ask, infer, snapshot, wait_for
 from tests.fixtures.kept import Kept, kept, moody, reached, wish
@@ -44,7 +49,7 @@ class Spy:
         rows = len(columns["tenure"])
         return {"label": [json.dumps(said)] * rows, "probabilities": [[0.5, 0.5]] * rows}
 
-def load(package, *, threads=1):
+def load(package, **how):
     return Spy()
 """
 
@@ -182,3 +187,23 @@ def test_a_worker_runs_on_as_many_cores_as_its_deployment_says(pool: Kept, packa
     if len(present) > 1:
         assert facts.limits == f"memory by its resident size, CPU by affinity to 1 of {len(present)} cores"
     assert facts.limits_reason
+
+
+@needs_bubblewrap
+def test_a_worker_that_is_killed_while_its_sandbox_is_made_leaves_nobody(tmp_path: Path) -> None:
+    kind = Kind("aimass.models.runtimes.python", 1)
+    for step in range(20):
+        cell = Cell(tmp_path / f"cell-{step}", tmp_path / f"{step}.log", kind, Keeping.of(kind))
+        time.sleep(step * 0.0005)  # each in another moment of its start
+        cell.kill()
+        cell.tidy()
+    wait_for(lambda: not _who_names(str(tmp_path)), within=30)
+
+
+def _who_names(text: str) -> list[int]:
+    """Return the processes whose command line has a text."""
+    found: list[int] = []
+    for folder in Path("/proc").glob("[0-9]*"):
+        with suppress(OSError):
+            found += [int(folder.name)] if text.encode() in (folder / "cmdline").read_bytes() else []
+    return found

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import signal
 import subprocess
 import time
 from collections.abc import Mapping
@@ -137,11 +138,18 @@ class Cell:
         self._say(b"end")
 
     def kill(self) -> None:
-        """End the process at once."""
+        """End the process and those below it at once.
+
+        A sandbox that is killed while it is made would leave the one inside waiting for it: all are stopped first.
+        """
         if self.keeping.group is not None:
             self.keeping.group.kill()
-        with suppress(ProcessLookupError):
-            self._process.kill()
+        if self.has_ended():
+            return
+        for number in (signal.SIGSTOP, signal.SIGKILL):
+            for pid in _tree(self._process.pid):
+                with suppress(ProcessLookupError):
+                    os.kill(pid, number)
 
     def trim_log(self) -> None:
         """Begin the log again when it is long; a model may write what it likes."""
