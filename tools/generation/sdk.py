@@ -108,6 +108,8 @@ def _types(platform: Platform, home: str) -> str:
 def _default(field: dataclasses.Field[Any]) -> str:
     if field.default_factory is not MISSING:
         made = field.default_factory()
+        if dataclasses.is_dataclass(made):  # its class may stand further down
+            return f" = field(default_factory=lambda: {type(made).__name__}())  # noqa: PLW0108"
         return (
             f" = field(default_factory={type(made).__name__})"
             if isinstance(made, list | dict)

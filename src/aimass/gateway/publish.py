@@ -19,7 +19,7 @@ from aimass.access import Access, GatewayKey
 from aimass.gateway.store import all_limits
 from aimass.infra.database import Database
 from aimass.kernel.layout import DataDir
-from aimass.serving import GatewayReport, PlacedOn, Published, PublishedEndpoint, Running, Serving
+from aimass.serving import GatewayReport, Load, PlacedOn, Published, PublishedEndpoint, Running, Serving
 
 _log = structlog.get_logger("aimass.gateway")
 _LOOK_S = 1.0
@@ -38,6 +38,8 @@ class WorkerStatus:
         Deployment id to revision id, and to the reason why it cannot be loaded.
     devices
         Deployment id to the device on which its graph runs, and why it is not the one that was asked for.
+    load
+        Deployment id to what its own workers have under way.
     memory
         Deployment id to the bytes that its model takes, 0 while it is not in memory; only for those run in the worker.
     model_bytes, max_model_bytes
@@ -51,6 +53,7 @@ class WorkerStatus:
     loaded: Mapping[str, str]
     errors: Mapping[str, str]
     error: str | None
+    load: Mapping[str, Mapping[str, Any]]
     memory: Mapping[str, int]
     devices: Mapping[str, list[str]]
     model_bytes: int
@@ -165,6 +168,7 @@ class Publisher:
             snapshot=status.snapshot,
             loaded=status.loaded,
             errors={named[id_]: error for id_, error in status.errors.items() if id_ in named},
+            load={id_: Load(**one) for id_, one in status.load.items()},
             memory=status.memory,
             devices={id_: PlacedOn(device=d[0], reason=d[1]) for id_, d in status.devices.items()},
             model_bytes=status.model_bytes,
@@ -216,6 +220,7 @@ def _status(path: Path) -> WorkerStatus | None:
             loaded=dict(document["loaded"]),
             errors=dict(document["errors"]),
             error=document.get("error"),
+            load=dict(document.get("load") or {}),
             memory=dict(document.get("memory") or {}),
             devices=dict(document.get("devices") or {}),
             model_bytes=int(document.get("model_bytes") or 0),
@@ -268,6 +273,8 @@ def _deployment(one: Published) -> dict[str, Any]:
         "runtime": one.runtime,
         "package": one.package,
         "socket": one.socket,
+        "sockets": one.sockets,
+        "on_demand": one.on_demand,
         "unseen": one.unseen,
         "running": None if one.running is None else _running(one.running),
         "pinned": one.pinned,

@@ -17,6 +17,7 @@ DEPLOYMENT_READY = "serving.deployment.ready"
 DEPLOYMENT_FAILED = "serving.deployment.failed"
 DEPLOYMENT_STOPPED = "serving.deployment.stopped"
 DEPLOYMENT_REMOVED = "serving.deployment.removed"
+DEPLOYMENT_SCALED = "serving.deployment.scaled"
 ROLLED_BACK = "serving.rolled_back"
 SCORING_STARTED = "serving.scoring.started"
 SCORING_FINISHED = "serving.scoring.finished"
@@ -32,6 +33,7 @@ ALL = (
     DEPLOYMENT_FAILED,
     DEPLOYMENT_STOPPED,
     DEPLOYMENT_REMOVED,
+    DEPLOYMENT_SCALED,
     ROLLED_BACK,
     SCORING_STARTED,
     SCORING_FINISHED,

@@ -26,6 +26,12 @@ class ServingSettings(BaseSettings):
         Literal["auto", "require"],
         Field(description="Whether workers of their own run in a sandbox where there is one, or never without it"),
     ] = "auto"
+    scale_up_s: Annotated[
+        float, Field(gt=0, description="Time looked back on before a deployment gets more workers")
+    ] = 4.0
+    scale_down_s: Annotated[
+        float, Field(gt=0, description="Time of less load before it loses one, and between two")
+    ] = 60.0
     quiet_s: Annotated[float, Field(gt=0, description="Time without a report after which a gateway is gone")] = 5.0
     look_s: Annotated[float, Field(gt=0, description="Everything is looked at this often in any case")] = 2.0
     public_url: Annotated[str, Field(description="Address shown to callers; the platform's own when empty")] = ""

@@ -19,6 +19,7 @@ from aimass.serving.domain.commands import (
 )
 from aimass.serving.domain.placing import Options
 from aimass.serving.domain.policy import PLAIN
+from aimass.serving.domain.scaling import Replicas
 from aimass.serving.domain.things import Deployment, Endpoint, Resources
 from aimass.serving.service.serving import Serving
 
@@ -96,6 +97,7 @@ def _make(
     for part in document.get("deployments", ()):
         if part not in before["deployments"]:
             whole = {**_WHOLE, **part, "resources": _resources(part.get("resources") or {})}
+            whole["replicas"] = _replicas(part.get("replicas") or {})
             deploy = Deploy(workspace=workspace, endpoint=name, reason="applied from a document", **whole)
             serving.deploy(who, deploy)
     traffic = document.get("traffic")
@@ -141,6 +143,8 @@ def _part(one: Deployment) -> dict[str, Any]:
     values |= _unusual(one.options, Options(), _OPTIONS)
     resources = _unusual(one.resources, Resources(), tuple(field.name for field in fields(Resources)))
     values |= {"resources": resources} if resources else {}
+    replicas = _unusual(one.options.replicas, Replicas(), tuple(field.name for field in fields(Replicas)))
+    values |= {"replicas": replicas} if replicas else {}
     return {"name": one.name, **{name: value for name, value in values.items() if value is not None}}
 
 
@@ -152,6 +156,11 @@ def _unusual(thing: Any, usual: Any, names: Iterable[str]) -> dict[str, Any]:
 def _resources(given: Mapping[str, Any]) -> Resources:
     _known(given, {field.name for field in fields(Resources)}, "resources")
     return Resources(**given)
+
+
+def _replicas(given: Mapping[str, Any]) -> Replicas:
+    _known(given, {field.name for field in fields(Replicas)}, "replicas")
+    return Replicas(**given)
 
 
 def _find(serving: Serving, who: Principal, workspace: str, name: str) -> Endpoint | None:
@@ -166,7 +175,7 @@ def _check(document: Mapping[str, Any]) -> None:
     allowed = {"kind", "name", "deployments", "traffic", *_FIELDS}
     _known(document, allowed, "endpoint")
     for part in document.get("deployments", ()):
-        _known(part, {"name", *_PARTS, *_OPTIONS, "resources"}, "deployments")
+        _known(part, {"name", *_PARTS, *_OPTIONS, "resources", "replicas"}, "deployments")
     traffic = document.get("traffic")
     if traffic is not None:
         _known(traffic, {"weights", "shadow", "fallback", *PLAIN}, "traffic")

@@ -11,9 +11,11 @@ from aimass.client.generated.serving_types import (
     EndpointSignature,
     EndpointStatus,
     HistoryEntry,
+    Replicas,
     Resources,
     Revision,
     RowExplanation,
+    Scaling,
     Scoring,
     ScoringPlan,
     Snippet,
@@ -124,6 +126,7 @@ class ServingCalls(Calls):
         pinned: bool | None = None,
         device: Literal["auto", "cpu", "cuda", "tensorrt", "rocm", "migraphx", "openvino", "directml", "coreml", "qnn"]
         | None = None,
+        replicas: Replicas | None = None,
         reason: str | None = None,
     ) -> Endpoint:
         """Deploy a model on an endpoint; the same again changes nothing."""
@@ -145,6 +148,7 @@ class ServingCalls(Calls):
                 "network": network,
                 "pinned": pinned,
                 "device": device,
+                "replicas": replicas,
                 "reason": reason,
             },
             Endpoint,
@@ -251,6 +255,16 @@ class ServingCalls(Calls):
             "serving.list_revisions",
             {"endpoint": endpoint, "workspace": workspace, "deployment": deployment, "limit": limit, "cursor": cursor},
             Page[Revision],
+        )
+
+    def list_scalings(
+        self, *, endpoint: str, workspace: str | None = None, limit: int | None = None, cursor: str | None = None
+    ) -> Page[Scaling]:
+        """List when the number of workers of a deployment changed, and why, the newest first."""
+        return self._call(
+            "serving.list_scalings",
+            {"endpoint": endpoint, "workspace": workspace, "limit": limit, "cursor": cursor},
+            Page[Scaling],
         )
 
     def list_scorings(
@@ -570,6 +584,7 @@ class AsyncServingCalls(AsyncCalls):
         pinned: bool | None = None,
         device: Literal["auto", "cpu", "cuda", "tensorrt", "rocm", "migraphx", "openvino", "directml", "coreml", "qnn"]
         | None = None,
+        replicas: Replicas | None = None,
         reason: str | None = None,
     ) -> Endpoint:
         """Deploy a model on an endpoint; the same again changes nothing."""
@@ -591,6 +606,7 @@ class AsyncServingCalls(AsyncCalls):
                 "network": network,
                 "pinned": pinned,
                 "device": device,
+                "replicas": replicas,
                 "reason": reason,
             },
             Endpoint,
@@ -699,6 +715,16 @@ class AsyncServingCalls(AsyncCalls):
             "serving.list_revisions",
             {"endpoint": endpoint, "workspace": workspace, "deployment": deployment, "limit": limit, "cursor": cursor},
             Page[Revision],
+        )
+
+    async def list_scalings(
+        self, *, endpoint: str, workspace: str | None = None, limit: int | None = None, cursor: str | None = None
+    ) -> Page[Scaling]:
+        """List when the number of workers of a deployment changed, and why, the newest first."""
+        return await self._call(
+            "serving.list_scalings",
+            {"endpoint": endpoint, "workspace": workspace, "limit": limit, "cursor": cursor},
+            Page[Scaling],
         )
 
     async def list_scorings(

@@ -135,6 +135,18 @@ class Options:
     device: Literal["auto", "cpu", "cuda", "tensorrt", "rocm", "migraphx", "openvino", "directml", "coreml", "qnn"] = (
         "auto"
     )
+    replicas: Replicas = field(default_factory=lambda: Replicas())  # noqa: PLW0108
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Replicas:
+    """How many workers of its own a deployment may have, and when it gets more."""
+
+    min: int = 1
+    max: int = 1
+    target: float = 4.0
+    latency_ms: float | None = None
+    idle_s: float = 300.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -223,6 +235,7 @@ class EndpointStatus:
     deployments: list[Deployment]
     replicas: list[ReplicaStatus]
     memory: list[InMemory]
+    scale: list[ScaleStatus]
     gateways: int
 
 
@@ -241,6 +254,8 @@ class ReplicaStatus:
     isolation_reason: str
     limits: str
     limits_reason: str
+    replica: int
+    in_flight: int
     device: str = ""
     device_reason: str = ""
 
@@ -256,6 +271,18 @@ class InMemory:
     memory_bytes: int
     device: str = ""
     device_reason: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ScaleStatus:
+    """How many workers a deployment has of those that it may have."""
+
+    deployment: str
+    min: int
+    max: int
+    wanted: int
+    up: int
+    waiting: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -333,6 +360,17 @@ class ThreadRate:
 
     threads: int
     rows_per_s: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scaling:
+    """One decision about the number of workers of a deployment."""
+
+    deployment: str
+    time: datetime
+    before: int
+    after: int
+    reason: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

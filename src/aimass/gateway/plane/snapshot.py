@@ -27,6 +27,7 @@ from aimass.infra.devices import AUTO
 from aimass.infra.plans import Plan
 
 STATIC = "static"
+_OWN = "isolated"
 Identity = tuple[str, str, str, str]
 
 
@@ -54,6 +55,8 @@ class Model:
             self.lazy.is_pinned = bool(spec.get("pinned"))
             if self.lazy.is_pinned:
                 self.lazy.wake()
+        elif isinstance(self.runtime, IsolatedRuntime):
+            self.runtime.use(addresses(spec) or [], is_on_demand=bool(spec.get("on_demand")))
 
 
 @dataclass(slots=True, kw_only=True)
@@ -210,7 +213,21 @@ class Snapshot:
 
 def identity(spec: dict[str, Any]) -> Identity:
     """Return what makes two deployments share one loaded model."""
-    return (spec["revision"], str(spec["package"]), str(spec.get("socket") or ""), spec.get("unseen") or "")
+    place = "" if addresses(spec) is None else _OWN
+    return (spec["revision"], str(spec["package"]), place, spec.get("unseen") or "")
+
+
+def addresses(spec: dict[str, Any]) -> list[str] | None:
+    """Return the sockets of the workers of a deployment; None for one that runs in this process.
+
+    Examples
+    --------
+    >>> addresses({"socket": "/run/a"}), addresses({"sockets": []}), addresses({"socket": None, "sockets": None})
+    (['/run/a'], [], None)
+    """
+    if spec.get("sockets") is not None:
+        return list(spec["sockets"])
+    return [spec["socket"]] if spec.get("socket") else None
 
 
 def make_model(spec: dict[str, Any], shelf: Shelf) -> Model:
@@ -220,7 +237,7 @@ def make_model(spec: dict[str, Any], shelf: Shelf) -> Model:
     package = describe_package(folder, unseen)
     if package.runtime == "python" or key[2]:
         package = read_package(folder, unseen)
-        return Model(key=key, package=package, runtime=IsolatedRuntime([key[2]], package))
+        return Model(key=key, package=package, runtime=IsolatedRuntime(addresses(spec) or [], package))
     running = spec.get("running") or {}
     plan = Plan(lanes=int(running.get("threads") or 0), max_rows=int(running.get("max_rows") or 1))
     device = spec.get("device") or AUTO

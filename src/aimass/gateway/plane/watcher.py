@@ -17,6 +17,7 @@ from aimass.gateway.plane.describe import memory_of
 from aimass.gateway.plane.holds import FILE, read_holds, without_held
 from aimass.gateway.plane.moments import wall
 from aimass.gateway.plane.rates import shared_rates
+from aimass.gateway.plane.runtimes.isolated import IsolatedRuntime
 from aimass.gateway.plane.shelf import Shelf
 from aimass.gateway.plane.snapshot import (
     Builder,
@@ -32,7 +33,7 @@ from aimass.gateway.plane.worker import Worker
 from aimass.kernel.errors import AimassError, Invalid
 
 _LOG = logging.getLogger(__name__)
-_LINGER_S = 1.0
+_LINGER_S, _LOAD_S = 1.0, 0.5
 Stamp = tuple[int, int, int]
 
 
@@ -55,6 +56,9 @@ class Watcher:
         self._turn = asyncio.Lock()
         self._reported: dict[str, Any] = {}
         self._error: str | None = None
+        self._load: dict[str, Any] = {}
+        self._looked_at = 0.0
+        self._is_alarmed = False
         self.port = 0
         self.grpc_port = 0
         self._rates = shared_rates(folder / "rates") if worker.settings.workers > 1 else None
@@ -88,6 +92,8 @@ class Watcher:
     async def _reach(self) -> None:
         for model in (*self._worker.snapshot.models.values(), *self._waiting.values()):
             await model.runtime.connect()
+            if isinstance(model.runtime, IsolatedRuntime):
+                model.runtime.alarm = self._report_soon
 
     async def _take(self) -> None:
         worker = self._worker
@@ -140,7 +146,16 @@ class Watcher:
         for model in gone:
             self._worker.loop.call_later(_LINGER_S, model.runtime.close)
 
+    def _report_soon(self) -> None:
+        """Tell at the end of this turn that somebody waits for a worker."""
+        if not self._is_alarmed:
+            self._is_alarmed = True
+            self._worker.loop.call_soon(self._report)
+
     def _report(self) -> None:
+        now = self._worker.loop.time()
+        if self._is_alarmed or now - self._looked_at >= _LOAD_S:
+            self._load, self._looked_at, self._is_alarmed = _load(self._worker.snapshot), now, False
         snapshot = self._worker.snapshot
         waiting = sorted(d.id for e in snapshot.endpoints.values() for d in e.all() if not d.is_ready)
         status = {
@@ -153,6 +168,7 @@ class Watcher:
             "waiting": waiting,
             "errors": {**snapshot.errors, **_faults(snapshot), **snapshot.held},
             "error": self._error,
+            "load": self._load,
             "memory": _memory(snapshot),
             "devices": _devices(snapshot),
             "model_bytes": self._worker.shelf.size,
@@ -238,6 +254,17 @@ def _faults(snapshot: Snapshot) -> dict[str, str]:
     """Return why deployments whose graph was asked for cannot be loaded."""
     every = (d for endpoint in snapshot.endpoints.values() for d in endpoint.all())
     return {d.id: d.loaded.lazy.fault for d in every if d.loaded.lazy is not None and d.loaded.lazy.fault}
+
+
+def _load(snapshot: Snapshot) -> dict[str, Any]:
+    """Return what each deployment with workers of its own has under way."""
+    found: dict[str, Any] = {}
+    for deployment in (d for endpoint in snapshot.endpoints.values() for d in endpoint.all()):
+        runtime, latency = deployment.loaded.runtime, deployment.latency
+        if isinstance(runtime, IsolatedRuntime) and deployment.id not in found:
+            told = {"answered": sum(latency.counts), "seconds": round(latency.sum, 6), "revision": deployment.revision}
+            found[deployment.id] = {**runtime.load(), **told}
+    return found
 
 
 def _memory(snapshot: Snapshot) -> dict[str, int]:

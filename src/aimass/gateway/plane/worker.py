@@ -25,6 +25,7 @@ from aimass.gateway.plane.moments import wall
 from aimass.gateway.plane.passthrough import Relay
 from aimass.gateway.plane.records import SafeSegments, flush_series
 from aimass.gateway.plane.repository import Repository
+from aimass.gateway.plane.runtimes.isolated import IsolatedRuntime
 from aimass.gateway.plane.shelf import Shelf
 from aimass.gateway.plane.siblings import KIND, OWN, OfAll
 from aimass.gateway.plane.sinks import Answer, Drop
@@ -174,6 +175,7 @@ class Worker:
             "gateway_models_in_memory": self.shelf.count,
             "gateway_model_bytes": self.shelf.size,
             "gateway_model_bytes_limit": self.shelf.most_bytes,
+            **_workers(self.snapshot),
         }
 
     # -- the end of a turn
@@ -271,6 +273,17 @@ class Worker:
         flush_series(self.series, self.metrics, wall())
         self.records.close()
         self.series.close()
+
+
+def _workers(snapshot: Snapshot) -> dict[str, float]:
+    """Return how many model workers are reached, and what they have under way and waiting."""
+    runtimes = [model.runtime for model in snapshot.models.values() if isinstance(model.runtime, IsolatedRuntime)]
+    loads = [runtime.load() for runtime in runtimes]
+    return {
+        "gateway_model_workers": sum(runtime.count for runtime in runtimes),
+        "gateway_model_workers_in_flight": sum(sum(load["workers"].values()) for load in loads),
+        "gateway_model_workers_waiting": sum(load["waiting"] for load in loads),
+    }
 
 
 def _limits(settings: GatewaySettings) -> Limits:

@@ -23,7 +23,8 @@ from aimass.serving.domain.commands import (
     SetTraffic,
 )
 from aimass.serving.domain.placing import Device, ExecutionWish, IsolationWish
-from aimass.serving.domain.things import MIB, Placement, Resources, Split, TrafficPolicy, Trouble
+from aimass.serving.domain.scaling import Replicas
+from aimass.serving.domain.things import MIB, Deployment, Placement, Resources, Split, TrafficPolicy, Trouble
 from aimass.serving.service.serving import Serving
 from aimass.web import PageVisit, Visit, page_router
 
@@ -56,6 +57,8 @@ class DeployForm(BaseModel):
     cpus: str = ""
     pinned: Literal["", "yes", "no"] = ""
     device: Device = "auto"
+    min_workers: str = ""
+    max_workers: str = ""
     reason: str = ""
 
 
@@ -93,6 +96,7 @@ def deploy(visit: Visit, endpoint: str, form: Annotated[DeployForm, Form()]) -> 
         network=form.network,
         pinned=form.pinned == "yes" if form.pinned else None,
         device=form.device,
+        replicas=replicas_of(visit, endpoint, form),
         resources=resources_of(visit, endpoint, form),
         reason=form.reason,
     )
@@ -105,15 +109,35 @@ def resources_of(visit: PageVisit, endpoint: str, form: DeployForm) -> Resources
     """Return what the worker may use; what the form leaves open stays as it is."""
     if not form.memory_mib.strip() and not form.cpus.strip():
         return None
-    one = visit.get(Serving).get_endpoint(visit.who, OneEndpoint(workspace=visit.workspace, endpoint=endpoint))
-    name = CANARY if form.role == CANARY else one.main
-    present = next((d.resources for d in one.deployments if d.name == name), Resources())
+    before = deployed(visit, endpoint, form)
+    present = before.resources if before is not None else Resources()
     memory, cpus = number_of("memory_mib", form.memory_mib), number_of("cpus", form.cpus)
     return replace(
         present,
         memory_bytes=present.memory_bytes if memory is None else round(memory * MIB),
         cpus=present.cpus if cpus is None else cpus or None,
     )
+
+
+def replicas_of(visit: PageVisit, endpoint: str, form: DeployForm) -> Replicas | None:
+    """Return how many workers there may be; what the form leaves open stays as it is."""
+    least, most = number_of("min_workers", form.min_workers), number_of("max_workers", form.max_workers)
+    if least is None and most is None:
+        return None
+    before = deployed(visit, endpoint, form)
+    present = before.options.replicas if before is not None else Replicas()
+    return replace(
+        present,
+        min=present.min if least is None else int(least),
+        max=max(present.max, int(least or 0)) if most is None else int(most),
+    )
+
+
+def deployed(visit: PageVisit, endpoint: str, form: DeployForm) -> Deployment | None:
+    """Return the deployment that the form is about, where there is one."""
+    one = visit.get(Serving).get_endpoint(visit.who, OneEndpoint(workspace=visit.workspace, endpoint=endpoint))
+    name = CANARY if form.role == CANARY else one.main
+    return next((d for d in one.deployments if d.name == name), None)
 
 
 def number_of(field: str, text: str) -> float | None:

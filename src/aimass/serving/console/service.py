@@ -10,13 +10,15 @@ from fastapi import Response
 
 from aimass.serving.console.deploying import deploy_choices
 from aimass.serving.console.shown import PATH, SPAN, SPANS, Figures, figures_of, opened, panel_of, window_of
-from aimass.serving.domain.commands import ListRevisions
+from aimass.serving.domain.commands import ListRevisions, ListScalings
+from aimass.serving.domain.scaling import Scaling
 from aimass.serving.domain.things import Deployment, Revision, TrafficPolicy
 from aimass.serving.service.serving import Serving
 from aimass.web import PageVisit, Visit, page_router
 
 router = page_router()
 MOST = 200
+FEW = 8
 CLOSE = 25
 PARTS = {
     "service-head": "serving/_head.html",
@@ -52,6 +54,7 @@ def overview(visit: Visit, endpoint: str, span: str = SPAN) -> Response:
             visit, "services.rollout", endpoint=endpoint, model=shared["main"].model if shared["main"] else ""
         ),
         said=said_of(visit, shared["one"].traffic),
+        scalings=scalings_of(visit, endpoint),
         **deploy_choices(visit),
     )
 
@@ -73,6 +76,12 @@ def said_of(visit: PageVisit, traffic: TrafficPolicy) -> list[str]:
     if traffic.static:
         found.append(visit.say("a static answer stands in when nobody else can"))
     return found
+
+
+def scalings_of(visit: PageVisit, endpoint: str) -> list[Scaling]:
+    """Return when the number of workers changed last."""
+    wish = ListScalings(workspace=visit.workspace, endpoint=endpoint, limit=FEW)
+    return visit.get(Serving).list_scalings(visit.who, wish).items
 
 
 def revisions_of(visit: PageVisit, endpoint: str) -> list[Revision]:

@@ -10,6 +10,7 @@ from annotated_types import Ge, Le, MaxLen, doc
 
 from aimass.kernel.pages import MAX_LIMIT
 from aimass.serving.domain.placing import MAX_ROWS, Device, ExecutionWish, IsolationWish
+from aimass.serving.domain.scaling import Replicas
 from aimass.serving.domain.things import MIB, Placement, Resources, Split, Trouble, Unseen
 
 Workspace = Annotated[str, MaxLen(63), doc("slug of the workspace")]
@@ -129,6 +130,9 @@ class Deploy:
         Device | None,
         doc("on which device a graph runs: the best that the machine has (auto), or this one; as it is, when absent"),
     ] = None
+    replicas: Annotated[
+        Replicas | None, doc("how many workers of its own, and when it gets more; as it is, when absent")
+    ] = None
     reason: Reason = ""
 
 
@@ -224,3 +228,13 @@ class Promote:
     endpoint: EndpointSlug
     deployment: DeploymentName = "canary"
     reason: Reason = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ListScalings:
+    """Which decisions about the number of workers of an endpoint are wanted, newest first."""
+
+    workspace: Workspace
+    endpoint: EndpointSlug
+    limit: Limit = 50
+    cursor: Cursor = None

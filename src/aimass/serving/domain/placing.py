@@ -9,6 +9,8 @@ from typing import Annotated, Any, Literal
 
 from annotated_types import Ge, Le, doc
 
+from aimass.serving.domain.scaling import Replicas
+
 Execution = Literal["inline", "threads", "batched"]
 ExecutionWish = Literal["auto", "inline", "threads", "batched"]
 Isolation = Literal["sandbox", "process"]
@@ -36,6 +38,8 @@ class Options:
         Whether the model stays in the memory of the gateway's workers, whatever others need.
     device
         On which device a graph runs: the best that this machine has without building anything for minutes, or this one.
+    replicas
+        How many workers of its own it may have, and when it gets more.
     """
 
     execution: ExecutionWish = "auto"
@@ -44,6 +48,7 @@ class Options:
     network: bool = False
     pinned: bool = False
     device: Device = "auto"
+    replicas: Replicas = field(default_factory=Replicas)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -110,7 +115,8 @@ def options_of(stored: Mapping[str, Any]) -> Options:
     >>> options_of({"execution": "inline"}).pinned
     False
     """
-    return Options(**stored)
+    replicas = Replicas(**stored.get("replicas", {}))
+    return Options(**{**stored, "replicas": replicas})
 
 
 def is_rebuilt(before: Options, after: Options) -> bool:
@@ -121,7 +127,7 @@ def is_rebuilt(before: Options, after: Options) -> bool:
     >>> is_rebuilt(Options(), Options(pinned=True)), is_rebuilt(Options(), Options(max_rows=8))
     (False, True)
     """
-    return replace(before, pinned=after.pinned) != after
+    return replace(before, pinned=after.pinned, replicas=after.replicas) != after
 
 
 def decreed(options: Options, threads: int) -> Running | None:

@@ -236,6 +236,28 @@ class PlacedOn:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Load:
+    """What a gateway worker has under way at the workers of a deployment.
+
+    Attributes
+    ----------
+    workers
+        Address of a worker to the requests that it has.
+    waiting
+        Requests that no worker has room for.
+    asked, answered, seconds
+        Requests so far, those that were answered, and how long all answers took together.
+    """
+
+    workers: Mapping[str, int]
+    waiting: int
+    asked: int
+    answered: int
+    seconds: float
+    revision: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class GatewayReport:
     """What one gateway worker says of itself.
 
@@ -247,6 +269,8 @@ class GatewayReport:
         Revision id to the reason why it could not be loaded.
     devices
         Deployment id to the device on which its graph runs in this worker; only while it is in memory.
+    load
+        Deployment id to what its own workers have under way.
     memory
         Deployment id to the bytes that its model takes in this worker; 0 while it is not in memory.
     model_bytes, max_model_bytes
@@ -258,6 +282,7 @@ class GatewayReport:
     snapshot: int
     loaded: Mapping[str, str] = field(default_factory=dict[str, str])
     errors: Mapping[str, str] = field(default_factory=dict[str, str])
+    load: Mapping[str, Load] = field(default_factory=dict[str, Load])
     memory: Mapping[str, int] = field(default_factory=dict[str, int])
     devices: Mapping[str, PlacedOn] = field(default_factory=dict[str, PlacedOn])
     model_bytes: int = 0
@@ -276,6 +301,8 @@ class ReplicaStatus:
         What bounds its memory and CPU, and why not a control group.
     device, device_reason
         On which device its graph runs, and why it is not the one that was asked for; empty for one that runs code.
+    replica, in_flight
+        Its number within the deployment, and the requests that it has under way.
     """
 
     deployment: str
@@ -289,6 +316,8 @@ class ReplicaStatus:
     isolation_reason: str
     limits: str
     limits_reason: str
+    replica: int
+    in_flight: int
     device: str = ""
     device_reason: str = ""
 
@@ -317,6 +346,26 @@ class InMemory:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ScaleStatus:
+    """How many workers a deployment has of those that it may have.
+
+    Attributes
+    ----------
+    wanted, up
+        How many there shall be now, and how many answer.
+    waiting
+        Requests that no worker has room for.
+    """
+
+    deployment: str
+    min: int
+    max: int
+    wanted: int
+    up: int
+    waiting: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class EndpointStatus:
     """How an endpoint does right now.
 
@@ -324,6 +373,8 @@ class EndpointStatus:
     ----------
     memory
         The models that gateway workers run themselves.
+    scale
+        The deployments with workers of their own.
     """
 
     endpoint: str
@@ -332,6 +383,7 @@ class EndpointStatus:
     deployments: list[Deployment]
     replicas: list[ReplicaStatus]
     memory: list[InMemory]
+    scale: list[ScaleStatus]
     gateways: int
 
 
@@ -353,6 +405,8 @@ class Published:
 
     Attributes
     ----------
+    sockets, on_demand
+        The addresses of its own workers, and whether the first one starts when somebody asks.
     pinned
         Whether its model stays in memory.
     device
@@ -372,6 +426,8 @@ class Published:
     socket: str | None
     unseen: str | None
     running: Running | None
+    sockets: list[str] | None = None
+    on_demand: bool = False
     pinned: bool = False
     device: str = "auto"
     proven: bool = False

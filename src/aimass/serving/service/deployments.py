@@ -18,6 +18,7 @@ from aimass.kernel.usecase import use_case
 from aimass.serving.domain.commands import CreateEndpoint, Deploy, DeployModel, OneDeployment, OneEndpoint
 from aimass.serving.domain.placing import Options, is_rebuilt, options_of
 from aimass.serving.domain.rules import with_weight
+from aimass.serving.domain.scaling import MOST
 from aimass.serving.domain.things import WHOLE, Deployment, Endpoint, Resources
 from aimass.serving.errors import HasTraffic
 from aimass.serving.events import DEPLOYMENT_REMOVED, DEPLOYMENT_STOPPED, subject_of
@@ -99,6 +100,7 @@ class Deployments(Endpoints):
             )
         self._check_isolation(command)
         self._check_size(command, target)
+        _check_replicas(command)
         return target, alias
 
     def _check_size(self, command: Deploy, target: Target) -> None:
@@ -327,8 +329,30 @@ def _options(command: Deploy, row: Row[Any] | None) -> dict[str, Any]:
             network=present.network if command.network is None else command.network,
             pinned=present.pinned if command.pinned is None else command.pinned,
             device=command.device or present.device,
+            replicas=command.replicas or present.replicas,
         )
     )
+
+
+def _check_replicas(command: Deploy) -> None:
+    """Refuse a range of workers that is none."""
+    wish = command.replicas
+    if wish is None:
+        return
+    if not (0 <= wish.min <= wish.max and 1 <= wish.max <= MOST and wish.target > 0 and wish.idle_s > 0):
+        raise Invalid(
+            f"at least {wish.min} and at most {wish.max} workers, {wish.target:g} requests for each, is no range",
+            field="replicas",
+            value=wish.min,
+            allowed=f"0 <= min <= max, 1 <= max <= {MOST}, target and idle_s above 0",
+        )
+    if command.placement == "inline" and (wish.max > 1 or not wish.min):
+        raise Invalid(
+            "what runs inside the gateway has no workers of its own",
+            field="replicas",
+            value=wish.max,
+            hint="choose the placement isolated",
+        )
 
 
 def _check_removable(endpoint: Row[Any], rows: Sequence[Row[Any]], row: Row[Any]) -> None:

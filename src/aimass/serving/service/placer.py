@@ -38,16 +38,20 @@ class Placer:
             return OWN
         return OWN if revision.placement == "auto" and revision.options.get("isolation") == "sandbox" else INLINE
 
-    def wishes(self, revision: Row[Any], timeout_s: float) -> Iterator[Wish]:
-        """Yield the workers that a revision needs now: one that serves it, or one that measures it."""
-        is_own = self.place_of(revision) == OWN
-        if not is_own and revision.running is not None:
-            return
+    def wishes(self, revision: Row[Any], timeout_s: float, workers: int = 1) -> Iterator[Wish]:
+        """Yield the workers that a revision needs now: so many that serve it, or one that measures it."""
+        if self.place_of(revision) == OWN:
+            for number in range(workers if revision.running is not None else 1):
+                yield self._wish(revision, timeout_s, number)
+        elif revision.running is None:
+            yield self._wish(revision, timeout_s, MEASURES)
+
+    def _wish(self, revision: Row[Any], timeout_s: float, number: int) -> Wish:
         running, resources = revision.running or {}, Resources(**revision.resources)
         options = options_of(revision.options)
-        yield Wish(
+        return Wish(
             revision=revision.id,
-            replica=0 if is_own else MEASURES,
+            replica=number,
             package=revision.package,
             module=self._ground.library.module(target_of(revision)),
             memory_bytes=resources.memory_bytes,

@@ -12,11 +12,13 @@ from sqlalchemy import Row
 
 from aimass.kernel.errors import AimassError
 from aimass.kernel.principal import SYSTEM
+from aimass.serving.domain.placing import options_of
 from aimass.serving.domain.things import State
 from aimass.serving.events import DEPLOYMENT_FAILED, DEPLOYMENT_READY, subject_of, tell
 from aimass.serving.reports import Seen
 from aimass.serving.service.ground import Ground, target_of
-from aimass.serving.service.placer import Placer
+from aimass.serving.service.placer import OWN, Placer
+from aimass.serving.service.scaler import Scaler
 from aimass.serving.service.shown import endpoint_of
 from aimass.serving.store import queries
 from aimass.serving.workers.wishes import MEASURES, Wish, WorkerFacts
@@ -36,6 +38,10 @@ class _Facts:
         """Return how a worker of a revision does."""
         return self.workers.get(f"{revision}-{replica}")
 
+    def serving(self, revision: str) -> list[WorkerFacts]:
+        """Return how all workers of a revision do that answer requests, or shall."""
+        return [one for one in self.workers.values() if one.revision == revision and one.replica != MEASURES]
+
 
 @dataclass(frozen=True, slots=True)
 class _Step:
@@ -50,13 +56,14 @@ class _Step:
 class Reconciler:
     """Moves deployments one step each round; a round in which nothing can have changed costs nothing."""
 
-    def __init__(self, ground: Ground) -> None:
+    def __init__(self, ground: Ground, scaler: Scaler) -> None:
         self._ground = ground
         self._database = ground.database
         self._settings = ground.settings
-        self._mark: tuple[int, int, int] | None = None
+        self._mark: tuple[int, ...] | None = None
         self._looked = 0.0
         self._placer = Placer(ground)
+        self._scaler = scaler
 
     def run_once(self, closed: Callable[[], Collection[str]] = tuple) -> int:
         """Look at every deployment, unless nothing can have changed; return how many changed.
@@ -65,7 +72,8 @@ class Reconciler:
         """
         ground = self._ground
         ground.workers.tick()
-        mark = (self._database.commits, ground.reports.changes, ground.workers.changes)
+        self._scaler.look()
+        mark = (self._database.commits, ground.reports.changes, ground.workers.changes, self._scaler.changes)
         now = time.monotonic()
         if mark == self._mark and now - self._looked < self._settings.look_s:
             return 0
@@ -77,9 +85,16 @@ class Reconciler:
             endpoints = {row.id: row for row in queries.all_endpoints(conn)}
             rows = [row for row in queries.live_deployments(conn) if row.workspace not in closed]
             revisions = queries.revisions_by_id(conn, [i for row in rows for i in (row.target, row.serving)])
+        own = [row for row in rows if row.is_wanted and row.serving in revisions]
+        self._scaler.follow(
+            [(row, revisions[row.serving]) for row in own if self._is_own(revisions[row.serving])], endpoints
+        )
         self._keep_workers(rows, revisions, endpoints)
         facts = _Facts(endpoints, self._ground.reports.seen(), self._ground.workers.facts())
         return sum(self._move(row, revisions, facts) for row in rows if row.is_wanted)
+
+    def _is_own(self, revision: Row[Any]) -> bool:
+        return self._placer.place_of(revision) == OWN
 
     def _keep_workers(
         self, rows: Sequence[Row[Any]], revisions: Mapping[str, Row[Any]], endpoints: Mapping[str, Row[Any]]
@@ -90,7 +105,8 @@ class Reconciler:
             for id_ in {row.serving, row.target} if row.is_wanted else ():
                 revision = revisions.get(id_)
                 if revision is not None and revision.package and revision.state != "FAILED":
-                    found = self._placer.wishes(revision, endpoints[row.endpoint].timeout_s)
+                    workers = self._scaler.workers(row, revision)
+                    found = self._placer.wishes(revision, endpoints[row.endpoint].timeout_s, workers)
                     wishes |= {wish.key: wish for wish in found}
         self._ground.workers.want(list(wishes.values()))
 
@@ -156,10 +172,13 @@ class Reconciler:
         """Judge what answers now."""
         if row.serving is None:
             return _Step("FAILED", _failed(target, target.error))
-        worker = facts.worker(row.serving)
         complaint = facts.seen.error_of(row.serving)
-        if worker is not None and not worker.is_up:
-            complaint = f"its worker is down: {worker.reason or 'it starts'}"
+        workers = facts.serving(row.serving)
+        down = next((one for one in workers if not one.is_up and one.crashes), None)
+        if workers and not any(one.is_up for one in workers) and not self._is_waking(row):
+            complaint = f"its worker is down: {workers[0].reason or 'it starts'}"
+        elif down is not None:
+            complaint = f"worker {down.replica} of {len(workers)} is down: {down.reason}"
         elif facts.seen.silent_s > self._settings.quiet_s:
             complaint = "no gateway worker is running"
         if complaint is not None:
@@ -167,6 +186,11 @@ class Reconciler:
         if row.serving != row.target:
             return _Step("DEGRADED", _failed(target, target.error))
         return _Step("READY")
+
+    def _is_waking(self, row: Row[Any]) -> bool:
+        """Tell whether the first worker starts because somebody asks, as it should where nothing runs otherwise."""
+        workers = self._ground.workers.facts().get(f"{row.serving}-0")
+        return options_of(row.options).replicas.min == 0 and workers is not None and not workers.crashes
 
     def _note(self, row: Row[Any], target: Row[Any], step: _Step, facts: _Facts) -> None:
         """Write a step; nothing is written when the target has changed meanwhile."""

@@ -29,7 +29,7 @@ class Serving(Scorings):
 
     def __init__(self, ground: Ground) -> None:
         super().__init__(ground)
-        self.reconciler = Reconciler(ground)
+        self.reconciler = Reconciler(ground, self.scaler)
         self._placer = Placer(ground)
 
     @property
@@ -40,7 +40,7 @@ class Serving(Scorings):
     @property
     def changes(self) -> int:
         """Return a number that differs when what is published may differ."""
-        return self._database.commits + self._ground.workers.changes
+        return self._database.commits + self._ground.workers.changes + self.scaler.changes
 
     def report_loaded(self, reports: Iterable[GatewayReport]) -> None:
         """Take what all gateway workers that are alive say of themselves."""
@@ -103,6 +103,8 @@ class Serving(Scorings):
             socket=str(socket_of(self._ground.layout, revision.id)) if is_own else None,
             unseen=None if endpoint.unseen == "model" else endpoint.unseen,
             running=running_of(revision.running),
+            sockets=self._sockets(row, revision) if is_own else None,
+            on_demand=is_own and revision.ready_at is not None and options_of(row.options).replicas.min == 0,
             pinned=options_of(row.options).pinned,
             device=options_of(revision.options).device,
             proven=revision.ready_at is not None,
@@ -114,6 +116,10 @@ class Serving(Scorings):
             rows = queries.live_deployments(conn)
             revisions = queries.revisions_by_id(conn, [i for row in rows for i in (row.target, row.serving)])
         return {place for one in revisions.values() if (place := self._placer.environment_of(one)) is not None}
+
+    def _sockets(self, row: Row[Any], revision: Row[Any]) -> list[str]:
+        wanted = self.scaler.workers(row, revision)
+        return [str(socket_of(self._ground.layout, revision.id, number)) for number in range(wanted)]
 
     def needed_packages(self) -> dict[str, bool]:
         """Return the packages that live deployments had, and whether one answers with it or is about to."""

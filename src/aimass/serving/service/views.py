@@ -11,7 +11,8 @@ from sqlalchemy import Row
 from aimass.kernel.pages import Page, page_of
 from aimass.kernel.principal import Principal
 from aimass.kernel.usecase import use_case
-from aimass.serving.domain.commands import ListHistory, ListRevisions, OneEndpoint
+from aimass.serving.domain.commands import ListHistory, ListRevisions, ListScalings, OneEndpoint
+from aimass.serving.domain.scaling import Scaling
 from aimass.serving.domain.snippets import Example, snippet_of
 from aimass.serving.domain.things import (
     Deployment,
@@ -21,15 +22,19 @@ from aimass.serving.domain.things import (
     InMemory,
     ReplicaStatus,
     Revision,
+    ScaleStatus,
     Snippet,
 )
 from aimass.serving.errors import NotServing
+from aimass.serving.events import DEPLOYMENT_SCALED, subject_of
 from aimass.serving.library import example_of
-from aimass.serving.service.ground import need_endpoint
+from aimass.serving.service.ground import Ground, need_endpoint
+from aimass.serving.service.scaler import Scaler
 from aimass.serving.service.shown import endpoint_of, revision_entry, revision_of, traffic_entry
 from aimass.serving.service.traffic import Traffic
 from aimass.serving.settings import platform_rpc, platform_url
 from aimass.serving.store import queries
+from aimass.serving.workers.pool import socket_of
 from aimass.serving.workers.wishes import WorkerFacts
 
 _MOST = 10_000
@@ -37,6 +42,10 @@ _MOST = 10_000
 
 class Views(Traffic):
     """Use cases that only read."""
+
+    def __init__(self, ground: Ground) -> None:
+        super().__init__(ground)
+        self.scaler = Scaler(ground)
 
     @use_case(
         "GET /workspaces/{workspace}/endpoints/{endpoint}/revisions",
@@ -94,7 +103,9 @@ class Views(Traffic):
             revisions = queries.revisions_by_id(conn, [i for row in rows for i in (row.target, row.serving)])
         workers = self._ground.workers.facts().values()
         replicas = [
-            _replica(revisions[one.revision], one) for one in workers if one.revision in revisions and one.replica >= 0
+            self._replica(revisions[one.revision], one)
+            for one in workers
+            if one.revision in revisions and one.replica >= 0
         ]
         reports = self._ground.reports.seen().reports
         bad = next((one for one in endpoint.deployments if one.state == endpoint.state and one.reason), None)
@@ -105,8 +116,39 @@ class Views(Traffic):
             deployments=endpoint.deployments,
             replicas=replicas,
             memory=[_memory(one, reports) for one in endpoint.deployments if any(one.id in r.memory for r in reports)],
+            scale=[scale for one in endpoint.deployments if (scale := self._scale(one, replicas)) is not None],
             gateways=len(reports),
         )
+
+    def _scale(self, one: Deployment, replicas: Sequence[ReplicaStatus]) -> ScaleStatus | None:
+        wish, wanted = one.options.replicas, self.scaler.wanted(one.id)
+        if wanted is None:
+            return None
+        up = sum(r.is_up and r.deployment == one.name and r.revision == one.revision for r in replicas)
+        waiting = sum(load.waiting for load in self.scaler.load(one.id))
+        return ScaleStatus(deployment=one.name, min=wish.min, max=wish.max, wanted=wanted, up=up, waiting=waiting)
+
+    def _replica(self, revision: Row[Any], worker: WorkerFacts) -> ReplicaStatus:
+        address = str(socket_of(self._ground.layout, worker.revision, worker.replica))
+        in_flight = sum(load.workers.get(address, 0) for load in self.scaler.load(revision.deployment))
+        return replica_of(revision, worker, in_flight)
+
+    @use_case(
+        "GET /workspaces/{workspace}/endpoints/{endpoint}/scalings",
+        permission="serving.read",
+        on="endpoint",
+        cli="services scalings",
+    )
+    def list_scalings(self, who: Principal, command: ListScalings) -> Page[Scaling]:
+        """List when the number of workers of a deployment changed, and why, the newest first."""
+        del who
+        with self._database.read() as conn:
+            row = need_endpoint(conn, command.workspace, command.endpoint)
+            rows = queries.list_events(
+                conn, row.workspace, subject_of(row.slug), DEPLOYMENT_SCALED, command.cursor, command.limit
+            )
+        page = page_of(rows, command.limit, lambda row: f"{row.seq:020}")
+        return Page(items=[_scaling(row) for row in page.items], next=page.next)
 
     @use_case(
         "GET /workspaces/{workspace}/endpoints/{endpoint}/snippet",
@@ -165,7 +207,19 @@ def _memory(one: Deployment, reports: Sequence[GatewayReport]) -> InMemory:
     )
 
 
-def _replica(revision: Row[Any], worker: WorkerFacts) -> ReplicaStatus:
+def _scaling(row: Row[Any]) -> Scaling:
+    told = row.data
+    return Scaling(
+        deployment=told["deployment"],
+        time=row.time,
+        before=told["before"],
+        after=told["after"],
+        reason=told["reason"],
+    )
+
+
+def replica_of(revision: Row[Any], worker: WorkerFacts, in_flight: int) -> ReplicaStatus:
+    """Return how a worker does."""
     return ReplicaStatus(
         deployment=revision.name,
         revision=revision.number,
@@ -180,4 +234,6 @@ def _replica(revision: Row[Any], worker: WorkerFacts) -> ReplicaStatus:
         limits_reason=worker.limits_reason,
         device=worker.device,
         device_reason=worker.device_reason,
+        replica=worker.replica,
+        in_flight=in_flight,
     )

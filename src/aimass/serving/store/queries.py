@@ -8,7 +8,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, Select, Table, and_, insert, select, update
 
-from aimass.infra.database import Change
+from aimass.infra.database import Change, events_log
 from aimass.kernel.pages import decode_cursor
 from aimass.serving.store.tables import deployments, endpoints, revisions, traffic
 
@@ -112,6 +112,17 @@ def list_traffic(conn: Connection, endpoint_id: str, *, after: str | None, limit
     if after is not None:
         query = query.where(traffic.c.id < decode_cursor(after))
     return conn.execute(query.order_by(traffic.c.id.desc()).limit(limit + 1)).all()
+
+
+def list_events(
+    conn: Connection, workspace: str, subject: str, type_: str, after: str | None, limit: int
+) -> Sequence[Row[Any]]:
+    """Return one event more than wanted of one kind about one thing, the newest first."""
+    query = select(events_log).where(events_log.c.workspace == workspace, events_log.c.type == type_)
+    query = query.where(events_log.c.subject == subject)
+    if after is not None:
+        query = query.where(events_log.c.seq < int(decode_cursor(after)))
+    return conn.execute(query.order_by(events_log.c.seq.desc()).limit(limit + 1)).all()
 
 
 def add(change: Change, table: Table, values: Mapping[str, Any]) -> None:

@@ -151,12 +151,18 @@ class WorkerPool:
         with self._lock:
             for key, worker in list(self._workers.items()):
                 before = worker.state
-                if worker.end_at is None or self._monotonic() < worker.end_at:
+                if worker.end_at is None or self._monotonic() < worker.end_at or self._is_busy(worker):
                     self._look(worker)
                 elif self._has_ended(worker):
                     del self._workers[key]
                 self.changes += before != worker.state or key not in self._workers
             self._keep_spares()
+
+    def _is_busy(self, worker: _Worker) -> bool:
+        """Tell whether a worker that is to leave still runs a request, which it may end within its time limit."""
+        if worker.end_at is None or worker.kill_at is not None or worker.cell is None or not worker.is_up:
+            return False
+        return self._monotonic() < worker.end_at + worker.wish.max_run_s and worker.cell.runs_for_s() > 0
 
     def pause(self, seconds: float) -> None:
         """Wait so long, or until a process ends."""

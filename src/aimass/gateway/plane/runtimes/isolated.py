@@ -16,7 +16,7 @@ from itertools import count
 from typing import Any
 
 from aimass.gateway.plane.encode import as_arrays
-from aimass.gateway.plane.errors import WorkerFailed, WorkerGone, WorkerSlow
+from aimass.gateway.plane.errors import Loading, WorkerBusy, WorkerFailed, WorkerGone, WorkerSlow
 from aimass.gateway.plane.package import PLATFORMS, Package
 from aimass.gateway.plane.runtimes.port import Done
 from aimass.gateway.plane.runtimes.reader import RowReader
@@ -30,6 +30,8 @@ _LOG = logging.getLogger(__name__)
 _LOOK_S = 0.05
 _GRACE_S = 10.0
 _MOST_SENDS = 4
+_MOST_COLD = 200
+_COLD_S = 30.0
 _GONE = "the worker of this model is not running"
 _AGAIN = "try again in a few seconds"
 
@@ -37,8 +39,20 @@ _AGAIN = "try again in a few seconds"
 RowDone = Callable[[bytes | None, AimassError | None], None]
 
 
+def _silent() -> None:
+    """Tell nobody."""
+
+
 class IsolatedRuntime:
-    """All workers of one revision."""
+    """All workers of one revision.
+
+    Attributes
+    ----------
+    is_on_demand
+        Whether the first worker is started when somebody asks, so that requests wait for it.
+    alarm
+        Called when a request waits and no worker is there.
+    """
 
     single = None
     used_at = 0.0
@@ -47,6 +61,10 @@ class IsolatedRuntime:
         self.platform = PLATFORMS[package.runtime]
         self._signature = package.signature["outputs"]
         self._replicas = {path: Replica(path, self, self._now, self._signature) for path in paths}
+        self._leaving: list[Replica] = []
+        self.is_on_demand = False
+        self.alarm: Callable[[], None] = _silent
+        self.asked = 0
         self._waiting: deque[Pending] = deque()
         self._streams = Queue(lambda: list(self._replicas.values()))
         self._ids = count(random.SystemRandom().getrandbits(22) << 40)
@@ -60,10 +78,37 @@ class IsolatedRuntime:
     def _now() -> float:
         return asyncio.get_running_loop().time()
 
+    def use(self, paths: Sequence[str], *, is_on_demand: bool) -> None:
+        """Send requests to these workers from now on; others finish what they have."""
+        self.is_on_demand = is_on_demand
+        for path in paths:
+            if path not in self._replicas:
+                self._replicas[path] = Replica(path, self, self._now, self._signature)
+        for path in [path for path in self._replicas if path not in paths]:
+            replica = self._replicas.pop(path)
+            replica.leave()
+            if replica.sent or replica.streams:
+                self._leaving.append(replica)
+
     @property
     def is_ready(self) -> bool:
+        """Tell whether a request can be answered: by a worker that is there, or one that starts when it is asked for."""
+        return self.is_on_demand or self.is_there
+
+    @property
+    def is_there(self) -> bool:
         """Tell whether a worker is there."""
         return any(replica.is_ready for replica in self._replicas.values())
+
+    @property
+    def count(self) -> int:
+        """Return how many workers are there."""
+        return sum(replica.is_ready for replica in self._replicas.values())
+
+    def load(self) -> dict[str, Any]:
+        """Return what is under way in each worker by its address, what waits, and how often it was asked."""
+        under_way = {path: len(replica.sent) + len(replica.streams) for path, replica in self._replicas.items()}
+        return {"workers": under_way, "waiting": len(self._waiting) + len(self._streams), "asked": self.asked}
 
     async def connect(self) -> None:
         """Try to reach the workers that are not reached yet; called again and again by the watcher."""
@@ -76,34 +121,48 @@ class IsolatedRuntime:
             packed = pack(values)
             self._ask(packed, rows, packed.size, timeout_s, done)
         else:
-            done(None, WorkerGone(_GONE, hint=_AGAIN))
+            done(None, _gone())
 
     def start_row(self, memory: bytes, timeout_s: float, done: RowDone) -> None:
         """Send one row as :attr:`remote` reads it; ``done`` gets the number of the label and the probabilities."""
         if self._may_wait(self._now()):
             self._ask(memory, 1, len(memory), timeout_s, done)
         else:
-            done(None, WorkerGone(_GONE, hint=_AGAIN))
+            done(None, _gone())
 
     def _ask(self, content: Packed | bytes, rows: int, size: int, timeout_s: float, done: RowDone | Done) -> None:
-        deadline = self._now() + timeout_s
+        now = self._now()
+        is_cold = self.is_on_demand and not self.is_there
+        if is_cold and len(self._waiting) >= _MOST_COLD:
+            busy = WorkerBusy(
+                "as many requests as may wait for a worker of this model that is being started", hint=_AGAIN
+            )
+            done(None, busy)
+            return
+        self.asked += 1
+        deadline = now + (min(timeout_s, _COLD_S) if is_cold else timeout_s)
         self._waiting.append(
             Pending(id=next(self._ids), content=content, rows=rows, size=size, deadline=deadline, done=done)
         )
         self._pump()
         self._look_later()
+        if is_cold:
+            self.alarm()
 
     def stream(self, values: dict[str, Any], parameters: dict[str, Any], timeout_s: float, reader: Reader) -> Stream:
         """Begin a stream, or let it wait for a place; ``timeout_s`` holds for each chunk."""
         now = self._now()
         stream = Stream(next(self._ids), (pack(values), parameters), reader, timeout_s, self._now)
         if not self._may_wait(now):
-            stream.end(WorkerGone(_GONE, hint=_AGAIN))
+            stream.end(_gone())
         elif self._has_no_streams():
             stream.end(WorkerFailed("the signature of this model says that it streams, but it has no predict_stream"))
         else:
+            self.asked += 1
             self._streams.put(stream)
             self._look_later()
+            if not self.is_there:
+                self.alarm()
         return stream
 
     def _has_no_streams(self) -> bool:
@@ -141,7 +200,7 @@ class IsolatedRuntime:
             stranded = [pending for pending in self._waiting if isinstance(pending.content, bytes)]
             self._waiting = deque(pending for pending in self._waiting if pending not in stranded)
             for pending in stranded:
-                _end(pending, None, WorkerGone(_GONE, hint=_AGAIN))
+                _end(pending, None, _gone())
 
     def answered(self, pending: Pending, message: Message | Row) -> None:
         """Hand an answer over, and use the room that it leaves."""
@@ -192,12 +251,14 @@ class IsolatedRuntime:
             gone = set(map(id, late))
             self._waiting = deque(pending for pending in self._waiting if id(pending) not in gone)
         for pending in late:
-            _end(pending, None, _too_late(pending) if self.is_ready else WorkerGone(_GONE, hint=_AGAIN))
-        sent = [pending for replica in self._replicas.values() for pending in replica.sent.values()]
+            _end(pending, None, self._why_late(pending))
+        self._leaving = [replica for replica in self._leaving if replica.sent or replica.streams]
+        every = [*self._replicas.values(), *self._leaving]
+        sent = [pending for replica in every for pending in replica.sent.values()]
         for pending in sent:
             if pending.done is not None and pending.deadline <= now:
                 _end(pending, None, _too_late(pending))
-        streams = [stream for replica in self._replicas.values() for stream in replica.streams.values()]
+        streams = [stream for replica in every for stream in replica.streams.values()]
         look_at(streams, now)
         self._streams.look(now, may_wait=self._may_wait(now))
         if self._waiting or sent or streams or len(self._streams):
@@ -205,12 +266,21 @@ class IsolatedRuntime:
         elif self._is_closed:
             self.close()
 
+    def _why_late(self, pending: Pending) -> AimassError:
+        if self.is_there:
+            return _too_late(pending)
+        return Loading("a worker of this model is still being started", hint=_AGAIN) if self.is_on_demand else _gone()
+
     def close(self) -> None:
         """Let the workers go; what is under way is answered first."""
         self._is_closed = True
         for replica in self._replicas.values():
             if not self._waiting:
                 replica.leave()
+
+
+def _gone() -> WorkerGone:
+    return WorkerGone(_GONE, hint=_AGAIN)
 
 
 def _may_run_again(pending: Pending, shared: dict[int, bool]) -> bool:
