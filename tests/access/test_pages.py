@@ -245,6 +245,12 @@ def test_a_person_is_kept_out_and_let_in_again(site, root):
     assert site.visitor("leaver").open("/settings/profile").status_code == 200
 
 
+def test_a_key_that_a_person_made_is_told_by_its_name(site, root):
+    doer = site.person("doer", "admin")
+    site.access.create_key(doer, CreateKey(workspace="demo", name="Nightly orders"))
+    assert "Nightly orders" in root.open(f"/settings/users/{doer.id}").text
+
+
 def test_a_list_of_people_is_searched_and_only_its_part_is_sent(site, root):
     part = root.part("/settings/users?q=view", "users").text
     assert "<html" not in part

@@ -16,6 +16,9 @@ from aimass.cluster import CAPABILITY as CLUSTER
 from aimass.cluster import Runner
 from aimass.collector import CAPABILITY as COLLECTOR
 from aimass.collector import ListCollections, ListQuarantine, ListSources, OneCollection, OneSource
+from aimass.collector.store import drop_upload
+from aimass.infra.database import Database
+from aimass.kernel.principal import SYSTEM
 from aimass.lake import CAPABILITY as LAKE
 from aimass.lake import Lake, OneDataset
 from tests.fixtures.browser import axe_violations, browser, new_page, serving, settle  # noqa: F401
@@ -85,6 +88,19 @@ def test_a_failed_collection_says_first_why_and_what_to_do(site, collections):
     text = site.visitor("viewer").open(collections["FAILED"]).text
     assert "1 of 1 rows were rejected" in text
     assert text.index("rows were rejected") < text.index("What you can do:") < text.index("Look through the file")
+
+
+def test_a_collection_is_begun_again_only_while_its_file_is_kept(site, data, editor):
+    source, upload = data.source("Once"), data.upload("a,b\n2,x\n", "once.csv")
+    data.pin(source, upload, types={"b": "integer"})
+    page = f"/demo/collections/{data.ended(data.start(source, upload)).id}"
+    assert f'hx-post="{page}/again"' in editor.open(page).text
+    assert data.collector.has_upload("demo", upload.upload)
+    with site.registry.get(Database).change(SYSTEM, "demo") as change:
+        drop_upload(change, "demo", upload.upload)
+    text = editor.open(page).text
+    assert f'hx-post="{page}/again"' not in text
+    assert "Its file is not kept any more: send it again" in text
 
 
 @pytest.mark.parametrize("role", ROLES)

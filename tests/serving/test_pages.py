@@ -10,10 +10,13 @@ import httpx2 as httpx
 import pytest
 
 from aimass.access import CreateWorkspace
+from aimass.infra.database import Database
 from aimass.kernel.principal import SYSTEM
 from aimass.monitoring.domain.alerts import ListAlerts
 from aimass.monitoring.domain.shadows import GetShadow, Shadow
-from aimass.serving.domain.commands import CreateEndpoint
+from aimass.serving import Serving
+from aimass.serving.domain.commands import CreateEndpoint, OneEndpoint
+from aimass.serving.store import queries
 from tests.fixtures import gateway as plane
 from tests.fixtures.packages import oip
 from tests.fixtures.served import Served, served
@@ -263,6 +266,11 @@ def test_a_service_is_made_and_deleted(stage: Served, operator: Visitor) -> None
     made = operator.do("POST", "/demo/services", name="trial", description="for a day", model="churn")
     assert made.headers["hx-redirect"] == "/demo/services/trial"
     assert "follows champion" in operator.open("/demo/services/trial").text
+    one = stage.site.registry.get(Serving).get_endpoint(SYSTEM, OneEndpoint(workspace="demo", endpoint="trial"))
+    with stage.site.registry.get(Database).change(SYSTEM, "demo") as change:
+        queries.put_deployment(change, one.deployments[0].id, alias_seen=2)  # it moved, and the service was rolled back
+    text = operator.open("/demo/services/trial").text
+    assert ("held at v1, follows champion again when it moves" in text, "· follows champion" in text) == (True, False)
     assert operator.do("POST", "/demo/services", name="trial").json()["field"] == "name"
     assert operator.do("DELETE", "/demo/services/trial").headers["hx-redirect"] == "/demo/services"
     assert operator.open("/demo/services/trial").status_code == 404

@@ -113,10 +113,13 @@ def test_a_roll_back_holds_until_the_alias_moves_again(live: Stage) -> None:
     live.ready(1)
     follows = next(c for c in live.deployment().conditions if c.type == "FollowsAlias")
     assert not follows.status
+    assert live.deployment().is_held
+    assert follows.reason == "held at version 1; alias 'champion' is at version 2, and is followed again when it moves"
     assert live.serving.follow_alias(ANN, "demo", "churn", "champion") == 0
     live.alias(3)
     assert live.serving.follow_alias(ANN, "demo", "churn", "champion") == 1
     live.ready(3)
+    assert not live.deployment().is_held
 
 
 def test_the_history_tells_who_ran_what_when(canary: Stage) -> None:

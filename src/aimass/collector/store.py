@@ -236,17 +236,23 @@ def put_upload(change: Change, workspace: str, upload: Upload) -> bool:
     return True
 
 
+def upload_of(conn: Connection, workspace: str, upload: str) -> Upload | None:
+    """Return an upload of a workspace, None where there is none."""
+    row = conn.execute(select(uploads).where(uploads.c.workspace == workspace, uploads.c.upload == upload)).first()
+    return None if row is None else Upload(upload=row.upload, size=row.size, filename=row.filename)
+
+
 def need_upload(conn: Connection, workspace: str, upload: str) -> Upload:
     """Return an upload of a workspace, or say that there is none."""
-    row = conn.execute(select(uploads).where(uploads.c.workspace == workspace, uploads.c.upload == upload)).first()
-    if row is None:
+    found = upload_of(conn, workspace, upload)
+    if found is None:
         raise NotFound(
             f"there is no upload {upload[:12]!r} in workspace {workspace!r}",
             field="upload",
             value=upload,
             hint="send the file first",
         )
-    return Upload(upload=row.upload, size=row.size, filename=row.filename)
+    return found
 
 
 def all_uploads(conn: Connection) -> Sequence[Row[Any]]:

@@ -24,6 +24,7 @@ from aimass.access.service.sessions import Sessions
 from aimass.access.service.workspaces import Workspaces
 from aimass.access.settings import AccessSettings
 from aimass.access.store import queries
+from aimass.access.store.tables import keys as key_rows
 from aimass.access.store.tables import services, users
 from aimass.infra.database import Database
 from aimass.infra.notify import Notify
@@ -113,10 +114,11 @@ class Access(
         return key
 
     def names_of(self, ids: Iterable[str]) -> dict[str, str]:
-        """Return the names of people and service accounts by their ids, for logs that carry ids only."""
+        """Return the names of people, service accounts and keys by their ids, for logs that carry ids only."""
         wanted = sorted(set(ids))
         with self._database.read() as conn:
-            return queries.names(conn, users, wanted) | queries.names(conn, services, wanted)
+            tables = (users, services, key_rows)
+            return {id_: name for table in tables for id_, name in queries.names(conn, table, wanted).items()}
 
     def waiting_people(self, who: Principal) -> list[Waiting]:
         """Return the people who need somebody who manages access.

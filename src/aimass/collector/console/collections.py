@@ -40,9 +40,11 @@ def collection(visit: Visit, collection: str) -> Response:
     by = visit.get(Access).names_of([found.created_by]).get(found.created_by, found.created_by)
     progress = visit.get(Jobs).job(visit.workspace, found.job).progress if found.job else None
     parts = {"collection": "collector/_collection.html"}
-    return visit.render(
-        "collector/collection.html", parts=parts, found=found, by=by, progress=progress, stages=_stages(found, progress)
-    )
+    more = {
+        "stages": _stages(found, progress),
+        "is_kept": visit.get(Collector).has_upload(visit.workspace, found.upload),
+    }
+    return visit.render("collector/collection.html", parts=parts, found=found, by=by, progress=progress, **more)
 
 
 @router.get(f"{PATH}/log", response_class=JSONResponse)

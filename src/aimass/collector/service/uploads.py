@@ -9,7 +9,7 @@ from sqlalchemy import Row
 
 from aimass.collector.service.ground import Part
 from aimass.collector.settings import CollectorSettings
-from aimass.collector.store import all_uploads, collections, drop_upload
+from aimass.collector.store import all_uploads, collections, drop_upload, upload_of
 from aimass.infra.database import Change, scrub
 from aimass.kernel.erasing import Erased, Person
 from aimass.kernel.keeping import Going
@@ -25,6 +25,11 @@ class Uploads(Part):
         """Return the hash of every file that is kept."""
         with self._database.read() as conn:
             return sorted({row.upload for row in all_uploads(conn)})
+
+    def has_upload(self, workspace: str, upload: str) -> bool:
+        """Tell whether the file of an upload is still kept, so that it can be collected again."""
+        with self._database.read() as conn:
+            return upload_of(conn, workspace, upload) is not None and self._ground.blobs.exists(upload)
 
     def ageing_uploads(self) -> list[Going]:
         """Return every upload with the moment at which it goes."""

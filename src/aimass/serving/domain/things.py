@@ -139,6 +139,11 @@ class Deployment:
     changed_at: datetime
     version: int
 
+    @property
+    def is_held(self) -> bool:
+        """Tell whether another version is kept than the one of its alias, as after a roll-back, until the alias moves."""
+        return any(one.type == "FollowsAlias" and not one.status for one in self.conditions)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Endpoint:

@@ -95,7 +95,8 @@ def _conditions(row: Row[Any], target: Row[Any], serving: Row[Any] | None) -> li
     if row.alias is not None:
         follows = row.alias_seen == target.model_version
         held = (
-            f"alias {row.alias!r} is at version {row.alias_seen}; version {target.model_version} is kept until it moves"
+            f"held at version {target.model_version}; alias {row.alias!r} is at version {row.alias_seen}, "
+            "and is followed again when it moves"
         )
         found.append(Condition(type="FollowsAlias", status=follows, reason="" if follows else held))
     return found
