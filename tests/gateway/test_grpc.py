@@ -147,6 +147,7 @@ def test_the_index_and_statistics(client: Client) -> None:
     (found,) = client.call("ModelStatistics", name="churn").model_stats
     assert found.inference_count >= 1
     assert found.inference_stats.success.ns > 0
+    assert [(one.type, one.byte_size > 0) for one in found.memory_usage] == [("CPU", True)]
     assert {one.name for one in client.call("ModelStatistics").model_stats} == {"churn", "other", "echo", "small"}
     index = client.call("RepositoryIndex", ready=True).models
     assert ("churn", "1", "READY") in {(one.name, one.version, one.state) for one in index}

@@ -79,7 +79,7 @@ def test_what_happened_is_told_in_sentences_with_names(site, root):
     told(site, SYSTEM, "lifecycle.run.failed", "run:01ABC", pipeline="churn-retrain")
     told(site, SYSTEM, "cluster.job.submitted", "job:01J", kind="noise")
     part = root.part("/demo", "activity").text
-    assert "telco has version 2 with 7032 rows" in part
+    assert "telco has version 2 with 7,032 rows" in part
     assert "11 rows are in quarantine" in part
     assert "The policy auto approved churn/1" in part
     assert "The pipeline churn-retrain failed" in part

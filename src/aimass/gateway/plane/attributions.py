@@ -55,7 +55,7 @@ def steps_of(rows: Columns, background: Columns, paths: Any) -> dict[str, list[A
     Examples
     --------
     >>> steps_of({"a": [1], "b": [2]}, {"a": [0], "b": [0]}, orders(2, 1))
-    {'a': [0, 0, 1, 0, 1, 1], 'b': [0, 2, 2, 0, 0, 2]}
+    {'a': [0, 1, 1, 0, 0, 1], 'b': [0, 0, 2, 0, 2, 2]}
     """
     names = list(rows)
     places = np.argsort(paths, axis=1).tolist()
@@ -77,7 +77,7 @@ def shares_of(outputs: Any, rows: int, paths: Any) -> Shares:
 
     Examples
     --------
-    >>> found = shares_of(np.array([0.0, 2.0, 5.0, 0.0, 3.0, 5.0]), 1, orders(2, 1))
+    >>> found = shares_of(np.array([0.0, 3.0, 5.0, 0.0, 2.0, 5.0]), 1, orders(2, 1))
     >>> found.shares.tolist(), found.base.tolist(), found.value.tolist()
     ([[3.0, 2.0]], [0.0], [5.0])
     """

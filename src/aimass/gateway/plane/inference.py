@@ -146,7 +146,10 @@ class Inference:
             read_at=perf_counter(),
             read=read,
         )
-        self._run(work, self._done if asked.plan is None else self._planned)
+        if asked.plan is None:
+            self._run(work, self._done)
+        else:
+            self._under_way.in_parts(work, self.timeout_s(call), lambda found, error: self._planned(work, found, error))
 
     def _by_parameter(self, call: Call, deployment: Deployment, asked: Asked, read: Read) -> tuple[Deployment, Asked]:
         """Choose by a parameter of the request; another deployment than the one it was read for reads it again."""

@@ -121,7 +121,7 @@ def _inference(ctx: Any, package: Package, origin: str) -> list[dict[str, Any]]:
         return [{"name": "smoke", "passed": False, "evidence": said}]
     found = json.loads(told)
     return [
-        {"name": "smoke", "passed": True, "evidence": f"one row answered in {found['row_us']} us"},
+        {"name": "smoke", "passed": True, "evidence": f"one row answered in {found['row_us']} µs"},
         {"name": "parity", "passed": found["parity"]["passed"], "evidence": found["parity"]["evidence"]},
     ]
 

@@ -13,6 +13,7 @@ from aimass.gateway.plane.moments import wall
 from aimass.gateway.plane.rpc.codec import PROTO
 
 FindKey = Callable[[], Key]
+_INDEXED = ("name", "version", "state", "reason")  # what the protocol has a place for
 PUBLIC = frozenset({"ServerLive", "ServerReady", "ServerMetadata"})
 
 
@@ -61,7 +62,8 @@ class Answers:
 
     async def _repository_index(self, request: Any, key: FindKey) -> Any:
         found = index_of(self._entrance.usable(admitted(key)), only_ready=request.ready)
-        return PROTO.RepositoryIndexResponse(models=found)
+        models = [{name: entry[name] for name in _INDEXED} for entry in found]
+        return PROTO.RepositoryIndexResponse(models=models)
 
     async def _load(self, request: Any, key: FindKey) -> Any:
         holder = admitted(key)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from typing import Any
 
 import numpy as np
@@ -17,7 +16,7 @@ from aimass.gateway.plane.runtimes.single import single_row
 from aimass.gateway.plane.tensors import Tensor
 from aimass.infra.devices import CPU
 from aimass.infra.rows import session_on
-from aimass.kernel.errors import AimassError, Invalid
+from aimass.kernel.errors import Invalid
 
 _NUMBERS: dict[str, Any] = {
     "tensor(float)": np.float32,
@@ -34,7 +33,6 @@ _PORTS = {
     "FP64": "tensor(double)",
     **{name: f"tensor({name.lower()})" for name in INTEGERS},
 }
-_MANY = 256
 _FLOATS = frozenset({"tensor(float)", "tensor(double)"})
 
 
@@ -70,19 +68,14 @@ class OnnxRuntime:
         }
 
     def start(self, values: dict[str, Any], rows: int, timeout_s: float, done: Done) -> None:
-        """Answer at once; many rows in a thread, so that the requests of others do not wait for them."""
-        del timeout_s
-        if rows <= _MANY:
-            done(*self._answer(values))
-            return
-        future = asyncio.get_running_loop().run_in_executor(None, self._answer, values)
-        future.add_done_callback(lambda ended: done(*ended.result()))
-
-    def _answer(self, values: dict[str, Any]) -> tuple[dict[str, Any] | None, AimassError | None]:
+        """Answer at once."""
+        del rows, timeout_s
         try:
-            return self.run(values), None
+            outputs = self.run(values)
         except Exception as reason:  # noqa: BLE001 onnxruntime raises what it likes; the request gets it as one error
-            return None, WorkerFailed(f"the model failed on this request: {str(reason)[:200]}")
+            done(None, WorkerFailed(f"the model failed on this request: {str(reason)[:200]}"))
+        else:
+            done(outputs, None)
 
     async def connect(self) -> None:
         """Do nothing: the model is in this process."""

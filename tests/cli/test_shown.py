@@ -1,0 +1,55 @@
+"""Every command that a page or the manual shows is there, with the options that it shows."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.cli.test_tree import COMMANDS
+
+ROOT = Path(__file__).resolve().parents[2]
+SHOWN = re.compile(r"(?<![\w./-])aimass ((?:[a-z][a-z-]*)(?: [a-z][a-z-]*)*)([^`\n]*)")
+PLACES = [
+    *sorted((ROOT / "src" / "aimass").glob("*/templates/**/*.html")),
+    *sorted((ROOT / "src" / "aimass").glob("apps/*/templates/**/*.html")),
+    *sorted((ROOT / "docs" / "guides").glob("*.md")),
+    *sorted((ROOT / "docs" / "tutorials").glob("*.md")),
+    ROOT / "README.md",
+]
+TOPS = {words.partition(" ")[0] for words in COMMANDS}
+IS_CODE = re.compile(r'cli=|"aimass |^    aimass |`aimass ')
+
+
+def shown(path: Path) -> Iterator[tuple[str, str]]:
+    """The words of each command, and what follows them."""
+    for line in path.read_text().splitlines():
+        if IS_CODE.search(line):
+            yield from SHOWN.findall(line)
+
+
+def command_of(words: str) -> str | None:
+    """The command that the words begin with; a group alone is none."""
+    parts = words.split()
+    found = [" ".join(parts[:count]) for count in range(len(parts), 0, -1)]
+    return next((one for one in found if one in COMMANDS), None)
+
+
+@pytest.mark.parametrize("path", PLACES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_a_command_that_is_shown_is_there(path: Path) -> None:
+    for words, rest in shown(path):
+        command = command_of(words)
+        is_group = any(one.startswith(f"{words} ") for one in COMMANDS)
+        assert command is not None or is_group, f"there is no 'aimass {words}'"
+        if command is not None:
+            options = {name for param in COMMANDS[command].params for name in (*param.opts, *param.secondary_opts)}
+            used = set(re.findall(r"(?<=\s)--[a-z][a-z-]*", rest.partition("#")[0].partition("|")[0]))
+            assert used <= {*options, "--help"}, f"'aimass {command}' has no {sorted(used - options)}"
+
+
+def test_what_is_not_there_would_be_found() -> None:
+    assert command_of("data collect customers") == "data collect"
+    assert command_of("collect customers") is None
+    assert "data" in TOPS
