@@ -27,7 +27,7 @@ from tests.fixtures.gateway import (
     wait_for,
 )
 
-HEAVY = request("POST", "/v2/models/churn/infer", oip([ROW] * 2000))
+HEAVY = request("POST", "/v2/models/churn/infer", oip([ROW] * 8000))  # so heavy that the callers are always faster
 
 
 def memory_mb(gateway: Gateway) -> float:
@@ -79,7 +79,7 @@ def test_at_several_times_its_load_it_sheds_with_503_and_recovers(alone: Gateway
     storm.rage(100)
     assert storm.failures == []
     assert set(storm.counts) == {200, 503}
-    assert storm.counts[503] > storm.counts[200]  # how much more depends on how fast the callers are
+    assert storm.counts[503] >= 3 * storm.counts[200]
     assert {(a.json()["code"], a.headers["retry-after"]) for a in storm.refusals} == {("overloaded", "1")}
     assert memory_mb(alone) - before < 150
     assert [infer(alone).status for _ in range(20)] == [200] * 20

@@ -1,8 +1,9 @@
 from __future__ import annotations
 
 import io
+import random
 from pathlib import Path
-from zipfile import ZipFile, ZipInfo
+from zipfile import ZIP_BZIP2, ZIP_DEFLATED, ZIP_LZMA, ZipFile, ZipInfo
 
 import pytest
 
@@ -61,4 +62,36 @@ def test_a_link_in_the_upload_is_refused(package: Package, tmp_path: Path) -> No
         link.external_attr = 0o120777 << 16
         archive.writestr(link, "/etc/passwd")
     with pytest.raises(BrokenPackage, match="is a link"):
+        unpack(buffer, tmp_path / "out")
+
+
+@pytest.mark.parametrize("how", [ZIP_DEFLATED, ZIP_BZIP2, ZIP_LZMA])
+def test_a_damaged_stream_is_the_upload_s_fault(package: Package, tmp_path: Path, how: int) -> None:
+    buffer = zipped(files_of(package))
+    with ZipFile(buffer, "a", how) as archive:
+        archive.writestr("extra.bin", random.Random(0).randbytes(50_000))
+        start = archive.getinfo("extra.bin").header_offset
+    data = bytearray(buffer.getvalue())
+    data[start + 60 : start + 4000] = bytes(3940)
+    with pytest.raises(BrokenPackage, match="no readable ZIP"):
+        unpack(io.BytesIO(bytes(data)), tmp_path / "out")
+
+
+def test_a_compression_that_nobody_knows_is_refused(package: Package, tmp_path: Path) -> None:
+    data = bytearray(zipped(files_of(package)).getvalue())
+    for mark, place in ((b"PK\x03\x04", 8), (b"PK\x01\x02", 10)):
+        at = data.find(mark)
+        data[at + place : at + place + 2] = (77).to_bytes(2, "little")
+    with pytest.raises(BrokenPackage, match="no readable ZIP"):
+        unpack(io.BytesIO(bytes(data)), tmp_path / "out")
+
+
+@pytest.mark.filterwarnings("ignore:Duplicate name")
+@pytest.mark.parametrize("names", [("x.bin", "x.bin"), ("x", "x/y"), ("x/y/z", "x")])
+def test_two_files_at_one_place_are_refused(package: Package, tmp_path: Path, names: tuple[str, str]) -> None:
+    buffer = zipped(files_of(package))
+    with ZipFile(buffer, "a") as archive:
+        for name in names:
+            archive.writestr(name, b"x")
+    with pytest.raises(BrokenPackage, match="two files of the upload"):
         unpack(buffer, tmp_path / "out")

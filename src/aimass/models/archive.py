@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+import lzma
+import zlib
+from collections import Counter
+from pathlib import Path, PurePosixPath
 from typing import IO
 from zipfile import BadZipFile, ZipFile, ZipInfo
 
@@ -28,8 +31,8 @@ def unpack(file: IO[bytes], folder: Path, *, max_bytes: int = MAX_BYTES) -> Path
             left = max_bytes
             for entry in entries:
                 left = _extract(archive, entry, folder / check_path(entry.filename.removeprefix(top)), left)
-    except (BadZipFile, EOFError, NotImplementedError, RuntimeError, ValueError) as reason:
-        # zipfile tells a compression that it does not know by NotImplementedError, a password by RuntimeError
+    except (BadZipFile, EOFError, RuntimeError, ValueError) as reason:
+        # a RuntimeError of zipfile is a password, or a compression that it does not know
         raise BrokenPackage(
             f"the upload is no readable ZIP file: {reason}",
             field="body",
@@ -44,8 +47,13 @@ def _check(entries: list[ZipInfo], max_bytes: int) -> None:
     size = sum(entry.file_size for entry in entries)
     if size > max_bytes:
         raise TooLarge(f"the package has {size} bytes unpacked", value=size, allowed=max_bytes)
+    names = Counter(entry.filename for entry in entries)
     for entry in entries:
-        check_path(entry.filename)
+        path = check_path(entry.filename)
+        if names[entry.filename] > 1 or any(parent.as_posix() in names for parent in PurePosixPath(path).parents):
+            raise BrokenPackage(
+                f"two files of the upload lie at {entry.filename!r}", field="files", value=entry.filename
+            )
         if (entry.external_attr >> 16) & _KIND == _LINK:
             raise BrokenPackage(f"file {entry.filename!r} is a link", field="files", value=entry.filename)
 
@@ -63,9 +71,17 @@ def _top(entries: list[ZipInfo]) -> str:
 def _extract(archive: ZipFile, entry: ZipInfo, target: Path, left: int) -> int:
     target.parent.mkdir(parents=True, exist_ok=True)
     with archive.open(entry) as source, target.open("xb") as out:
-        while chunk := source.read(_CHUNK):
+        while chunk := _read(source):
             left -= len(chunk)
             if left < 0:
                 raise TooLarge("the package unpacks to more than it says", value=entry.filename)
             out.write(chunk)
     return left
+
+
+def _read(source: IO[bytes]) -> bytes:
+    """Read on; a damaged stream is told by whatever unpacks it, unlike a disk that is full while it is written."""
+    try:
+        return source.read(_CHUNK)
+    except (zlib.error, lzma.LZMAError, OSError) as reason:
+        raise BadZipFile(f"a file in it is damaged: {reason}") from reason
