@@ -15,17 +15,15 @@ from typing import Any
 
 import pytest
 
-from aimass.infra.compute import find_sandbox
 from aimass.serving.workers.cell import Cell
 from aimass.serving.workers.keeping import Keeping
 from aimass.serving.workers.pool import socket_of
 from aimass.serving.workers.wishes import Kind
 from tests.fixtures.code import code_package
+from tests.fixtures.engines import needs_bubblewrap
 from tests.fixtures.gateway import Gateway, ask, infer, snapshot, wait_for
 from tests.fixtures.kept import Kept, kept, moody, reached, wish
 
-FOUND = find_sandbox()
-needs_bubblewrap = pytest.mark.skipif(not FOUND.is_there, reason=f"ENGINE MISSING: {FOUND.reason}")
 SPY = """
 import json, os, socket
 

@@ -13,18 +13,17 @@ import pytest
 from aimass.infra.compute import (
     Environment,
     environment_of,
-    find_sandbox,
     installer_environment,
     make_environment,
     remove_environment,
 )
 from aimass.infra.compute.locks import parse_lock
 from aimass.kernel.errors import Failed, Invalid
+from tests.fixtures.engines import needs_bubblewrap
 from tests.fixtures.gateway import wait_for
 from tests.fixtures.wheels import lock_of, offline, wheel
 
 PYTHON = platform.python_version()
-FOUND = find_sandbox()
 
 
 @pytest.fixture
@@ -88,7 +87,7 @@ def test_one_that_was_killed_in_the_middle_is_made_again(place: Path) -> None:
     assert not building.exists()
 
 
-@pytest.mark.skipif(not FOUND.is_there, reason=f"ENGINE MISSING: {FOUND.reason}")
+@needs_bubblewrap
 def test_a_full_disk_is_told_and_leaves_nothing(place: Path) -> None:
     root = environment(place).root.parent
     root.mkdir()

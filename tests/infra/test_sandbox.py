@@ -14,10 +14,8 @@ import pytest
 
 from aimass.infra.compute import Room, Sandbox, child_environment, find_sandbox, need_sandbox, sandboxed
 from aimass.kernel.errors import Unavailable
+from tests.fixtures.engines import needs_bubblewrap
 from tests.fixtures.gateway import wait_for
-
-FOUND = find_sandbox()
-needs_bubblewrap = pytest.mark.skipif(not FOUND.is_there, reason=f"ENGINE MISSING: {FOUND.reason}")
 
 
 def run(code: str, room: Room | None = None, **environment: str) -> Any:

@@ -8,16 +8,14 @@ from typing import Any
 
 import pytest
 
-from aimass.infra.compute import find_sandbox
 from aimass.models import BrokenPackage, Package
 from aimass.models.children.review import review
 from aimass.models.package import parse_manifest
 from aimass.models.runtimes.python.entry import parse_entry
 from tests.fixtures.code import TWICE, code_package
+from tests.fixtures.engines import needs_bubblewrap
 from tests.fixtures.wheels import lock_of, locked, offline, wheel
 
-FOUND = find_sandbox()
-needs_bubblewrap = pytest.mark.skipif(not FOUND.is_there, reason=f"ENGINE MISSING: {FOUND.reason}")
 Make = Callable[[dict[str, Any]], Any]
 
 

@@ -6,14 +6,11 @@ from typing import Any
 
 import pytest
 
-from aimass.infra.compute import find_sandbox
 from aimass.kernel.errors import Invalid, Unavailable
 from aimass.serving import OneEndpoint
 from aimass.serving.jobs import doctor
+from tests.fixtures.engines import needs_bubblewrap
 from tests.fixtures.stage import ANN, Stage
-
-FOUND = find_sandbox()
-needs_bubblewrap = pytest.mark.skipif(not FOUND.is_there, reason=f"ENGINE MISSING: {FOUND.reason}")
 
 
 def found_by_doctor(stage: Stage) -> Any:
