@@ -29,7 +29,7 @@ import psutil
 
 from benchmarks.measure import ROOT, free_port, tree
 from benchmarks.serving.alone import Found, measure, rpc_cpu_us
-from benchmarks.serving.load import Server, script
+from benchmarks.serving.load import Server, script, take_turns
 from benchmarks.serving.own import How, own
 from benchmarks.serving.peers import PEERS, Peer, tensors
 from benchmarks.serving.report import write
@@ -104,30 +104,8 @@ def _measured(
                 servers.append(stack.enter_context(_peer(peer, folder, rows)))
             except (RuntimeError, subprocess.SubprocessError) as reason:
                 skipped[peer.name] = str(reason)[:300]
-        try:
-            _take_turns(servers, wanted, hold=number == 0)
-        finally:
-            for one in servers:
-                one.stop(still=False)
+        take_turns(servers, CONNECTIONS, wanted.rounds, wanted.seconds, hold=number == 0)
     return servers
-
-
-def _take_turns(servers: Sequence[Server], wanted: argparse.Namespace, *, hold: bool) -> None:
-    for one in servers:
-        one.load(16, 1)  # warm, and not counted
-        one.rounds.clear()
-        if hold:
-            one.stop(still=True)
-    for turn in range(wanted.rounds):
-        for connections in CONNECTIONS:
-            for one in servers:
-                one.stop(still=False)
-                one.load(connections, wanted.seconds)
-                if hold:
-                    one.stop(still=True)
-        print(f"round {turn + 1} of {wanted.rounds}", flush=True)
-    for one in servers:
-        one.weigh()
 
 
 @contextmanager

@@ -10,10 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from benchmarks.serving.load import Server
+from benchmarks.serving.load import Server, take_turns
 from benchmarks.serving.own import KEY, How, own
-
-_TURNS = (16, 64)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,7 +37,7 @@ def measure(folder: Path, new: Callable[[str], Path], bodies: Sequence[Any], rou
     def both(package: Path, first: How, second: How, at: Sequence[int]) -> tuple[Server, Server]:
         with ExitStack() as stack:
             pair = [stack.enter_context(own(package, bodies, new(how.name), how)) for how in (first, second)]
-            _take_turns(pair, at, rounds, seconds)
+            take_turns(pair, at, rounds, seconds)
         return pair[0], pair[1]
 
     bare, usual = both(graph, How(name="bare", bare=True), How(name="usual"), (16,))
@@ -68,25 +66,6 @@ def measure(folder: Path, new: Callable[[str], Path], bodies: Sequence[Any], rou
         Found(name="memory of a worker", value=usual.memory, goal=100, unit="MB", at_most=True),
         Found(name="cold start", value=usual.start_s, goal=1, unit="s", at_most=True),
     ]  # fmt: skip
-
-
-def _take_turns(pair: Sequence[Server], at: Sequence[int], rounds: int, seconds: int) -> None:
-    for one in pair:
-        one.load(16, 1)  # warm, and not counted
-        one.rounds.clear()
-        one.stop(still=True)
-    try:
-        for _ in range(rounds):
-            for connections in at:
-                for one in pair:
-                    one.stop(still=False)
-                    one.load(connections, seconds)
-                    one.stop(still=True)
-    finally:
-        for one in pair:
-            one.stop(still=False)
-    for one in pair:
-        one.weigh()
 
 
 def rpc_cpu_us(server: Server, rows: Path, *, seconds: int) -> float:

@@ -102,6 +102,31 @@ class Server:
         return found
 
 
+def take_turns(
+    servers: Sequence[Server], connections: Sequence[int], rounds: int, seconds: int, *, hold: bool = True
+) -> None:
+    """Load servers in turn, round by round; ``hold`` keeps the others still (SIGSTOP) while one is measured."""
+    try:
+        for one in servers:
+            one.load(16, 1)  # warm, and not counted
+            one.rounds.clear()
+            if hold:
+                one.stop(still=True)
+        for number in range(rounds):
+            for count in connections:
+                for one in servers:
+                    one.stop(still=False)
+                    one.load(count, seconds)
+                    if hold:
+                        one.stop(still=True)
+            print(f"{servers[0].name}: round {number + 1} of {rounds}", flush=True)
+    finally:
+        for one in servers:
+            one.stop(still=False)
+    for one in servers:
+        one.weigh()
+
+
 def script(folder: Path, bodies: Sequence[Any], path: str, header: str = "") -> Path:
     """Write the requests and the script that sends them in turn."""
     lines, program = folder / "requests.txt", folder / "load.lua"

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import re
+import shlex
 from collections.abc import Iterator
 from pathlib import Path
 
+import click
 import pytest
 
 from tests.cli.test_tree import COMMANDS
@@ -47,6 +49,42 @@ def test_a_command_that_is_shown_is_there(path: Path) -> None:
             options = {name for param in COMMANDS[command].params for name in (*param.opts, *param.secondary_opts)}
             used = set(re.findall(r"(?<=\s)--[a-z][a-z-]*", rest.partition("#")[0].partition("|")[0]))
             assert used <= {*options, "--help"}, f"'aimass {command}' has no {sorted(used - options)}"
+
+
+@pytest.mark.parametrize(
+    "path", [path for path in PLACES if path.suffix == ".md"], ids=lambda path: str(path.relative_to(ROOT))
+)
+def test_a_whole_command_of_the_manual_is_understood(path: Path) -> None:
+    for words, rest in whole(path):
+        command = command_of(words)
+        if command is None:
+            continue
+        said = shlex.split(f"{words.removeprefix(command)} {rest}")
+        try:
+            COMMANDS[command].make_context(command, said, resilient_parsing=False)
+        except click.MissingParameter:
+            continue  # the manual leaves out what it spoke of before
+        except click.UsageError as reason:
+            if isinstance(reason, click.BadParameter) and NO_FILE.search(reason.message):
+                continue  # a file of the reader's
+            pytest.fail(f"aimass {command} {said}: {reason.format_message()}")
+
+
+NO_FILE = re.compile(r"does not exist|No such file")
+
+
+def whole(path: Path) -> Iterator[tuple[str, str]]:
+    """The commands that are written down to be typed: no placeholders, nothing that is left out."""
+    for line in path.read_text().splitlines():
+        said = re.split(r"\s[#|>&]|<<|;", line)[0]
+        found = SHOWN.match(said.strip())
+        if (
+            line.startswith("    ")
+            and found
+            and not re.search(r"\.\.\.|[<>]|\\$|\$", said)
+            and said.count("'") % 2 == 0
+        ):
+            yield found[1], found[2]
 
 
 def test_what_is_not_there_would_be_found() -> None:

@@ -18,7 +18,8 @@ from aimass.lifecycle.jobs import attention
 from aimass.lifecycle.rollouts import ListRollouts, Look, NameRollout, Rollout, StartRollout, check_steps, judge
 from aimass.models import Models, OneAlias
 from aimass.monitoring import Traffic
-from aimass.serving import ListRevisions, Serving, SetTraffic
+from aimass.serving import Deploy, ListRevisions, Serving, SetTraffic
+from aimass.serving.domain.scaling import Replicas
 from tests.fixtures.rolling import ANN, PLACE, Rolling, rolling_rooms
 from tests.fixtures.rooms import person
 
@@ -39,6 +40,22 @@ def go_well(rolling: Rolling, requests: int = 40) -> None:
     rolling.traffic("champion", 400)
     rolling.traffic("canary", requests)
     rolling.turn()
+
+
+def test_a_canary_runs_the_way_the_main_deployment_does(rolling: Rolling) -> None:
+    options: dict[str, Any] = {"isolation": "process", "network": True, "device": "cpu", "pinned": True, "max_rows": 8}
+    main = Deploy(
+        **PLACE, model="churn", placement="isolated", execution="batched", replicas=Replicas(min=2, max=6), **options
+    )
+    rolling.rooms.get(Serving).deploy(ANN, main)
+    rolling.turn()
+    rolling.rooms.get(Serving).deploy(ANN, Deploy(**PLACE, model="churn", model_version=3, name="canary", weight=0))
+    rolling.turn()
+    rolling.start()
+    champion, canary = rolling.deployment("champion"), rolling.deployment("canary")
+    assert (canary.target_version, canary.placement, canary.resources) == (2, champion.placement, champion.resources)
+    assert canary.options == champion.options
+    assert canary.options.replicas == Replicas(min=2, max=6)
 
 
 def test_a_version_that_does_well_climbs_every_step_and_is_promoted(rolling: Rolling) -> None:

@@ -73,3 +73,7 @@ def test_what_is_no_range_is_refused(stage: Stage) -> None:
         assert refused.value.field == "replicas"
     with pytest.raises(Invalid, match="no workers of its own"):
         stage.deploy(1, placement="inline", replicas=Replicas(max=2))
+    with pytest.raises(Invalid, match="no workers of its own"):
+        stage.deploy(1, replicas=Replicas(min=0, max=6))  # an ONNX model, which runs inside the gateway by itself
+    stage.deploy(1, model="scikit", replicas=Replicas(min=0, max=6))
+    assert stage.deployment().options.replicas.max == 6

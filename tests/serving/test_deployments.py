@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import shutil
+from dataclasses import asdict
 
 import pytest
 
@@ -156,3 +157,20 @@ def test_a_grant_on_one_endpoint_is_enough_for_it(stage: Stage) -> None:
 def _digest(stage: Stage, version: int) -> str:
     found = stage.serving.list_revisions(ANN, ListRevisions(workspace="demo", endpoint="churn")).items
     return next(one.digest for one in found if one.model_version == version)
+
+
+def test_what_a_deploy_does_not_name_stays_as_it_is(stage: Stage) -> None:
+    wish = {"placement": "isolated", "isolation": "process", "network": True, "device": "cpu"}
+    stage.deploy(1, **wish)
+    before = stage.deployment()
+    stage.deploy(1, pinned=True)
+    after = stage.deployment()
+    assert (after.placement, after.target) == ("isolated", before.target)
+    assert asdict(after.options) == {**asdict(before.options), "pinned": True}
+    assert {name: getattr(after.options, name) for name in ("isolation", "network", "device")} == {
+        "isolation": "process",
+        "network": True,
+        "device": "cpu",
+    }
+    stage.deploy(1, placement="auto", isolation="auto")
+    assert (stage.deployment().placement, stage.deployment().options.isolation) == ("auto", "auto")

@@ -15,7 +15,7 @@ from aimass.kernel.principal import SYSTEM
 from aimass.monitoring.domain.alerts import ListAlerts
 from aimass.monitoring.domain.shadows import GetShadow, Shadow
 from aimass.serving import Serving
-from aimass.serving.domain.commands import CreateEndpoint, OneEndpoint
+from aimass.serving.domain.commands import CreateEndpoint, Deploy, OneEndpoint
 from aimass.serving.store import queries
 from tests.fixtures import gateway as plane
 from tests.fixtures.packages import oip
@@ -260,6 +260,27 @@ def test_the_dialog_offers_only_what_may_be_deployed(stage: Served, operator: Vi
     answer = operator.do("POST", f"{AT}/deployments", model="churn", what="9")
     assert answer.status_code == 404
     assert operator.do("POST", f"{AT}/deployments", model="churn", what="x").json()["field"] == "what"
+
+
+def test_deploying_from_the_dialog_leaves_what_it_does_not_name(stage: Served, operator: Visitor) -> None:
+    assert operator.do("POST", "/demo/services", name="kept", model="churn").status_code == 204
+    wish = Deploy(
+        workspace="demo", endpoint="kept", model="churn", placement="isolated", isolation="process", network=True
+    )
+    stage.serving.deploy(stage.site.people["operator"], wish)
+    try:
+        answer = operator.do("POST", "/demo/services/kept/deployments", model="churn", what="1", device="cpu")
+        assert answer.status_code == 204
+        (found,) = stage.serving.get_endpoint(SYSTEM, OneEndpoint(workspace="demo", endpoint="kept")).deployments
+        options = found.options
+        assert (found.placement, options.isolation, options.network, options.device) == (
+            "isolated",
+            "process",
+            True,
+            "cpu",
+        )
+    finally:
+        operator.do("DELETE", "/demo/services/kept")
 
 
 def test_a_service_is_made_and_deleted(stage: Served, operator: Visitor) -> None:

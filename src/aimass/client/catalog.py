@@ -3891,9 +3891,8 @@ OPERATIONS: dict[str, Operation] = {
                 where="body",
                 kind="str",
                 required=False,
-                default="auto",
                 choices=("auto", "inline", "isolated"),
-                help="inside the gateway, in a worker of its own, or by the kind of package",
+                help="inside the gateway, in a worker of its own, or by the kind of package (auto); as it is, when absent",
             ),
             Param(name="resources", where="body", kind="json", required=False),
             Param(

@@ -37,6 +37,7 @@ _FIELDS = (
 _PARTS = ("model", "alias", "model_version", "placement")
 _OPTIONS = ("execution", "max_rows", "isolation", "network", "pinned", "device")
 _WHOLE: dict[str, Any] = {
+    "placement": "auto",
     "execution": "auto",
     "max_rows": 0,
     "isolation": "auto",

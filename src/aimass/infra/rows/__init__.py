@@ -12,7 +12,16 @@ from aimass.kernel.doors import door
 if TYPE_CHECKING:
     from aimass.infra.rows.bound import BoundRow, inner, ready_tensors
     from aimass.infra.rows.folding import Cell, Folded, Vector, fold
-    from aimass.infra.rows.packed import PackedRows, RowColumn, fold_to_numbers, made_up, pack_row, packed_rows
+    from aimass.infra.rows.packed import (
+        MAX_FOLDED_BYTES,
+        TRIED_ROWS,
+        PackedRows,
+        RowColumn,
+        fold_to_numbers,
+        made_up,
+        pack_row,
+        packed_rows,
+    )
     from aimass.infra.rows.session import new_session, session_on
 
 __getattr__, __dir__ = door(
@@ -21,8 +30,10 @@ __getattr__, __dir__ = door(
         "BoundRow": "aimass.infra.rows.bound",
         "Cell": "aimass.infra.rows.folding",
         "Folded": "aimass.infra.rows.folding",
+        "MAX_FOLDED_BYTES": "aimass.infra.rows.packed",
         "PackedRows": "aimass.infra.rows.packed",
         "RowColumn": "aimass.infra.rows.packed",
+        "TRIED_ROWS": "aimass.infra.rows.packed",
         "Vector": "aimass.infra.rows.folding",
         "fold": "aimass.infra.rows.folding",
         "fold_to_numbers": "aimass.infra.rows.packed",
@@ -36,6 +47,8 @@ __getattr__, __dir__ = door(
     },
 )
 __all__ = [
+    "MAX_FOLDED_BYTES",
+    "TRIED_ROWS",
     "BoundRow",
     "Cell",
     "Folded",

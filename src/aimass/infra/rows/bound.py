@@ -31,8 +31,8 @@ class BoundRow:
     ----------
     memory
         The numbers of the row, to be written before :attr:`run`.
-    row, first
-        The probabilities of the row that ran last, of shape ``(1, classes)`` and ``(classes,)``.
+    first
+        The probabilities of the row that ran last.
     run
         Runs the row; returns the number of its label, or its text where the graph says no number.
     bind
@@ -54,8 +54,8 @@ class BoundRow:
         self._bind_numbers(folded)
         for name, tensor in texts.items():
             self.bind(name, tensor)
-        self.row = np.zeros((1, classes), dtype=np.float32)
-        self.first = self.row[0]
+        row = np.zeros((1, classes), dtype=np.float32)
+        self.first = row[0]
         label, probabilities = outputs
         if folded.words is None:
             self._text = ready_tensors([_UNTOUCHED], (1,), is_raw=False)[_UNTOUCHED]
@@ -66,7 +66,7 @@ class BoundRow:
             self._label = self._number.data
             binding.bind_ortvalue_output(label, onnxruntime.OrtValue.ortvalue_from_numpy(self._number))
             self.run = self._run_for_number
-        binding.bind_ortvalue_output(probabilities, onnxruntime.OrtValue.ortvalue_from_numpy(self.row))
+        binding.bind_ortvalue_output(probabilities, onnxruntime.OrtValue.ortvalue_from_numpy(row))
 
     def _bind_numbers(self, folded: Folded) -> None:
         """Bind each vector to its part of the memory."""

@@ -17,8 +17,8 @@ from aimass.infra.rows.folding import Cell, Folded, fold
 from aimass.infra.rows.session import new_session
 
 _NUMBER = struct.Struct("<q")
-_TRIED_ROWS = 32
-_MAX_FOLDED_BYTES = 8 * 1024 * 1024
+TRIED_ROWS = 32
+MAX_FOLDED_BYTES = 8 * 1024 * 1024
 Run = Callable[[dict[str, Any]], Mapping[str, Any]]
 
 
@@ -77,7 +77,7 @@ class PackedRows:
         """Tell whether made-up rows get the same answers as from the whole graph, to the last bit."""
         label, probabilities = self._outputs
         columns, words, dice = list(columns), self._folded.words or [], random.Random(0)  # noqa: S311 the same rows each time
-        for _ in range(_TRIED_ROWS):
+        for _ in range(TRIED_ROWS):
             row = {column.name: made_up(column, dice) for column in columns}
             expected = run({name: [value] for name, value in row.items()})
             (answer,) = self.answer([pack_row(self._folded, row)])
@@ -102,7 +102,7 @@ def packed_rows(
 def fold_to_numbers(model: bytes, columns: Sequence[RowColumn], label: str) -> Folded | None:
     """Return a graph folded until only numbers are left, or None where that is not possible."""
     texts = {column.name for column in columns if column.kind == "string"}
-    if len(model) > _MAX_FOLDED_BYTES:
+    if len(model) > MAX_FOLDED_BYTES:
         return None
     folded = fold(model, texts, {column.name for column in columns} - texts, label)
     if folded is None or folded.words is None or not texts <= folded.cells.keys():

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
+from dataclasses import asdict, fields
 from typing import Any
 
 from sqlalchemy import insert
@@ -88,6 +88,8 @@ class Rollouts:
         The same again changes nothing.
         """
         main = main_of(self.shown(found.workspace, found.endpoint))
+        options = {part.name: getattr(main.options, part.name) for part in fields(main.options)}
+        options["max_rows"] = main.options.max_rows or 0
         wish = Deploy(
             workspace=found.workspace,
             endpoint=found.endpoint,
@@ -97,9 +99,8 @@ class Rollouts:
             weight=0,
             placement=main.placement,
             resources=main.resources,
-            execution=main.options.execution,
-            max_rows=main.options.max_rows or 0,
             reason=found.reason or f"rollout {found.id}",
+            **options,
         )
         self._registry.get(Serving).deploy(SYSTEM, wish)
 

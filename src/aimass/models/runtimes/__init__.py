@@ -1,7 +1,8 @@
 """Runtimes load a package and answer; each is a plug-in of the entry-point group ``aimass.runtimes``.
 
-A runtime is a package with a light ``manifest`` (``RUNTIME``), a ``run`` part (``load(package, threads=..., device=...)``) and a
-``check`` part (``check(package, file)``), which looks into a file without running it.
+A runtime is a package with a light ``manifest`` (``RUNTIME``), a ``run`` part (``load(package, threads=...)``, with
+``device=...`` where it can choose one) and a ``check`` part (``check(package, file)``), which looks into a file without
+running it.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from dataclasses import dataclass
 from functools import cache
 from importlib import import_module
 from importlib.metadata import entry_points
+from inspect import signature
 from typing import Any, Protocol
 
 from aimass.infra.devices import CPU
@@ -84,7 +86,8 @@ def load_model(package: Package, *, threads: int = 1, module: str | None = None,
     ``module`` is the runtime's package, for a process that knows it already.
     """
     run = import_module(f"{module or runtime_module(package.manifest.runtime)}.run")
-    return run.load(package, threads=threads, device=device)
+    more = {"device": device} if "device" in signature(run.load).parameters else {}
+    return run.load(package, threads=threads, **more)
 
 
 def check_file(package: Package, file: str) -> str:

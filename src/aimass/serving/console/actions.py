@@ -43,20 +43,23 @@ def deploy_form(visit: Visit, endpoint: str, model: str = "") -> Response:
 
 
 class DeployForm(BaseModel):
-    """What the dialog sends: ``what`` is ``alias:<name>`` or a version, ``role`` is ``main`` or ``canary``."""
+    """What the dialog sends: ``what`` is ``alias:<name>`` or a version, ``role`` is ``main`` or ``canary``.
+
+    A field that is empty leaves what the deployment has.
+    """
 
     model: str
     what: str
     role: Literal["main", "canary"] = "main"
     weight: int = 10
-    placement: Placement = "auto"
-    execution: ExecutionWish = "auto"
-    isolation: IsolationWish = "auto"
-    network: bool = False
+    placement: Placement | Literal[""] = ""
+    execution: ExecutionWish | Literal[""] = ""
+    isolation: IsolationWish | Literal[""] = ""
+    network: Literal["", "yes", "no"] = ""
     memory_mib: str = ""
     cpus: str = ""
     pinned: Literal["", "yes", "no"] = ""
-    device: Device = "auto"
+    device: Device | Literal[""] = ""
     min_workers: str = ""
     max_workers: str = ""
     reason: str = ""
@@ -90,12 +93,12 @@ def deploy(visit: Visit, endpoint: str, form: Annotated[DeployForm, Form()]) -> 
         model_version=version,
         name=CANARY if form.role == CANARY else None,
         weight=form.weight if form.role == CANARY else None,
-        placement=form.placement,
-        execution=form.execution,
-        isolation=form.isolation,
-        network=form.network,
+        placement=form.placement or None,
+        execution=form.execution or None,
+        isolation=form.isolation or None,
+        network=form.network == "yes" if form.network else None,
         pinned=form.pinned == "yes" if form.pinned else None,
-        device=form.device,
+        device=form.device or None,
         replicas=replicas_of(visit, endpoint, form),
         resources=resources_of(visit, endpoint, form),
         reason=form.reason,

@@ -102,9 +102,10 @@ class Deploy:
     model_version: Annotated[int | None, Ge(1), doc("version to run, instead of an alias")] = None
     name: Annotated[str | None, MaxLen(63), doc("name of the deployment; the main one when absent")] = None
     weight: Annotated[int | None, Ge(0), Le(100), doc("percent of the traffic; as it is, when absent")] = None
-    placement: Annotated[Placement, doc("inside the gateway, in a worker of its own, or by the kind of package")] = (
-        "auto"
-    )
+    placement: Annotated[
+        Placement | None,
+        doc("inside the gateway, in a worker of its own, or by the kind of package (auto); as it is, when absent"),
+    ] = None
     resources: Resources | None = None
     execution: Annotated[
         ExecutionWish | None,

@@ -119,6 +119,17 @@ def options_of(stored: Mapping[str, Any]) -> Options:
     return Options(**{**stored, "replicas": replicas})
 
 
+def is_own(placement: str, isolation: str, *, is_inline: bool) -> bool:
+    """Tell whether a deployment runs in processes of its own.
+
+    Examples
+    --------
+    >>> is_own("auto", "auto", is_inline=True), is_own("auto", "sandbox", is_inline=True)
+    (False, True)
+    """
+    return placement == "isolated" or not is_inline or (placement == "auto" and isolation == "sandbox")
+
+
 def is_rebuilt(before: Options, after: Options) -> bool:
     """Tell whether a change of options needs a new revision; the others are followed while the model serves.
 

@@ -8,7 +8,6 @@ from typing import Any
 
 from sqlalchemy import Row
 
-from aimass.infra.compute import need_sandbox
 from aimass.infra.database import Change
 from aimass.kernel.errors import Conflict, Invalid
 from aimass.kernel.ids import new_id
@@ -18,12 +17,12 @@ from aimass.kernel.usecase import use_case
 from aimass.serving.domain.commands import CreateEndpoint, Deploy, DeployModel, OneDeployment, OneEndpoint
 from aimass.serving.domain.placing import Options, is_rebuilt, options_of
 from aimass.serving.domain.rules import with_weight
-from aimass.serving.domain.scaling import MOST
-from aimass.serving.domain.things import WHOLE, Deployment, Endpoint, Resources
+from aimass.serving.domain.things import WHOLE, Deployment, Endpoint, Placement, Resources
 from aimass.serving.errors import HasTraffic
 from aimass.serving.events import DEPLOYMENT_REMOVED, DEPLOYMENT_STOPPED, subject_of
 from aimass.serving.library import Target
 from aimass.serving.service.endpoints import Endpoints
+from aimass.serving.service.fitting import check_fit, check_sandbox
 from aimass.serving.service.ground import Why, need_deployment, need_endpoint, target_of
 from aimass.serving.store import queries, tables
 
@@ -91,51 +90,8 @@ class Deployments(Endpoints):
         alias = None if command.model_version is not None else command.alias or DEFAULT_ALIAS
         wanted = alias if alias is not None else command.model_version or 1
         target = self._library.find(command.workspace, command.model, wanted)
-        if command.placement == "inline" and not self._library.is_inline(target):
-            raise Invalid(
-                f"a package of runtime {target.runtime!r} runs code and cannot run inside the gateway",
-                field="placement",
-                value="inline",
-                allowed=["auto", "isolated"],
-            )
-        self._check_isolation(command)
-        self._check_size(command, target)
-        _check_replicas(command)
+        check_sandbox(command.isolation, is_required=self._ground.settings.sandbox == "require")
         return target, alias
-
-    def _check_size(self, command: Deploy, target: Target) -> None:
-        """Refuse a model whose files alone are larger than what all models of a gateway worker may take."""
-        most = self._ground.reports.seen().max_model_bytes()
-        if most is None or command.placement == "isolated" or not self._library.is_inline(target):
-            return
-        if target.size > most:
-            raise Invalid(
-                f"the model has {target.size} bytes, and all models of a gateway worker may take {most}",
-                field="model",
-                value=target.size,
-                allowed=f"at most {most} bytes",
-                hint="deploy it with placement 'isolated', or raise AIMASS_GATEWAY_MAX_MODEL_BYTES",
-            )
-
-    def _check_isolation(self, command: Deploy) -> None:
-        """Refuse what this machine cannot keep, before anything is written."""
-        if command.isolation == "sandbox" and command.placement == "inline":
-            raise Invalid(
-                "what runs inside the gateway has no sandbox",
-                field="isolation",
-                value="sandbox",
-                allowed=["auto"],
-                hint="choose the placement isolated, or auto",
-            )
-        if command.isolation == "sandbox":
-            need_sandbox()
-        if command.isolation == "process" and self._ground.settings.sandbox == "require":
-            raise Invalid(
-                "this platform runs no worker without a sandbox",
-                field="isolation",
-                value="process",
-                allowed=["auto", "sandbox"],
-            )
 
     def _deploy(self, change: Change, command: Deploy, target: Target, alias: str | None) -> None:
         endpoint = need_endpoint(change.conn, command.workspace, command.endpoint)
@@ -144,8 +100,11 @@ class Deployments(Endpoints):
         row = next((row for row in rows if row.name == name), None)
         resources = asdict(command.resources or (Resources(**row.resources) if row is not None else Resources()))
         wish = {"model": target.model, "alias": alias, "model_version": command.model_version}
-        wish |= {"alias_seen": target.number if alias else None, "placement": command.placement, "resources": resources}
-        wish["options"] = _options(command, row)
+        wish |= {"alias_seen": target.number if alias else None, "resources": resources}
+        placement, options = _placing(command, row)
+        most = self._ground.reports.seen().max_model_bytes()
+        check_fit(placement, options, target, is_inline=self._library.is_inline(target), most=most)
+        wish |= {"placement": placement, "options": asdict(options)}
         is_same = row is not None and self._is_same(change, row, target, wish)
         id_ = row.id if row is not None else self._add(change, endpoint, name, wish)
         self._weigh(change, endpoint, name, command.weight, command.reason)
@@ -317,42 +276,20 @@ def _begin(revision: str) -> dict[str, Any]:
     return {"target": revision, "is_wanted": True, "state": "PENDING", "reason": ""}
 
 
-def _options(command: Deploy, row: Row[Any] | None) -> dict[str, Any]:
-    """Return the options of a deployment: what the command names, over what there is."""
+def _placing(command: Deploy, row: Row[Any] | None) -> tuple[Placement, Options]:
+    """Return where a deployment runs and its options: what the command names, over what there is."""
     present = options_of(row.options) if row is not None else Options()
-    return asdict(
-        replace(
-            present,
-            execution=command.execution or present.execution,
-            max_rows=present.max_rows if command.max_rows is None else command.max_rows or None,
-            isolation=command.isolation or present.isolation,
-            network=present.network if command.network is None else command.network,
-            pinned=present.pinned if command.pinned is None else command.pinned,
-            device=command.device or present.device,
-            replicas=command.replicas or present.replicas,
-        )
+    options = replace(
+        present,
+        execution=command.execution or present.execution,
+        max_rows=present.max_rows if command.max_rows is None else command.max_rows or None,
+        isolation=command.isolation or present.isolation,
+        network=present.network if command.network is None else command.network,
+        pinned=present.pinned if command.pinned is None else command.pinned,
+        device=command.device or present.device,
+        replicas=command.replicas or present.replicas,
     )
-
-
-def _check_replicas(command: Deploy) -> None:
-    """Refuse a range of workers that is none."""
-    wish = command.replicas
-    if wish is None:
-        return
-    if not (0 <= wish.min <= wish.max and 1 <= wish.max <= MOST and wish.target > 0 and wish.idle_s > 0):
-        raise Invalid(
-            f"at least {wish.min} and at most {wish.max} workers, {wish.target:g} requests for each, is no range",
-            field="replicas",
-            value=wish.min,
-            allowed=f"0 <= min <= max, 1 <= max <= {MOST}, target and idle_s above 0",
-        )
-    if command.placement == "inline" and (wish.max > 1 or not wish.min):
-        raise Invalid(
-            "what runs inside the gateway has no workers of its own",
-            field="replicas",
-            value=wish.max,
-            hint="choose the placement isolated",
-        )
+    return command.placement or (row.placement if row is not None else "auto"), options
 
 
 def _check_removable(endpoint: Row[Any], rows: Sequence[Row[Any]], row: Row[Any]) -> None:

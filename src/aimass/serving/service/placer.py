@@ -14,7 +14,7 @@ from aimass.infra.plans import Timings, choose, machine
 from aimass.kernel.clock import instant
 from aimass.kernel.errors import AimassError
 from aimass.kernel.principal import SYSTEM
-from aimass.serving.domain.placing import Options, Running, decreed, options_of, stored, unmeasured
+from aimass.serving.domain.placing import Options, Running, decreed, is_own, options_of, stored, unmeasured
 from aimass.serving.domain.things import Resources
 from aimass.serving.library import lock_of
 from aimass.serving.service.ground import Ground, target_of
@@ -34,9 +34,9 @@ class Placer:
 
     def place_of(self, revision: Row[Any]) -> str:
         """Return where a revision runs: inside the gateway, or in a process of its own."""
-        if revision.placement == OWN or not self._ground.library.is_inline(target_of(revision)):
-            return OWN
-        return OWN if revision.placement == "auto" and revision.options.get("isolation") == "sandbox" else INLINE
+        is_inline = self._ground.library.is_inline(target_of(revision))
+        isolation = options_of(revision.options).isolation
+        return OWN if is_own(revision.placement, isolation, is_inline=is_inline) else INLINE
 
     def wishes(self, revision: Row[Any], timeout_s: float, workers: int = 1) -> Iterator[Wish]:
         """Yield the workers that a revision needs now: so many that serve it, or one that measures it."""

@@ -21,7 +21,6 @@ from aimass.gateway.plane.columns import FLOAT32_MAX, Column
 from aimass.infra.rows import Cell
 
 Entry = tuple[bytes, bytes, Any]
-Taken = tuple[bytes, bytes]
 
 _MARKS = (b'"data":[', b'"data": [')
 _PLAIN = frozenset({"id", "inputs"})

@@ -19,6 +19,8 @@ from aimass.gateway.plane.columns import OFFERED, Column
 from aimass.gateway.plane.package import Package
 from aimass.gateway.plane.runtimes.reader import RowReader
 from aimass.infra.rows import (
+    MAX_FOLDED_BYTES,
+    TRIED_ROWS,
     BoundRow,
     Cell,
     Folded,
@@ -32,9 +34,6 @@ from aimass.infra.rows import (
 )
 
 Run = Callable[[dict[str, Any]], dict[str, Any]]
-
-_MAX_FOLDED_BYTES = 8 * 1024 * 1024
-_TRIED_ROWS = 32
 
 
 class SingleRow(RowReader):
@@ -64,7 +63,7 @@ class SingleRow(RowReader):
         """Tell whether made-up rows get the same answers as on the general path, to the last bit."""
         label, probabilities = self.names
         dice = random.Random(0)  # noqa: S311 the same rows each time
-        for number in range(_TRIED_ROWS):
+        for number in range(TRIED_ROWS):
             values = {name: [made_up(_row_column(column), dice)] for name, column in columns.items()}
             document = {"inputs": [_tensor(column, values[name]) for name, column in columns.items()]}
             body, expected = orjson.dumps(document), run(values)
@@ -123,7 +122,7 @@ def _has_cheap_shape(package: Package) -> bool:
 
 def _folded(package: Package) -> SingleRow | None:
     texts = {name for name, column in package.columns.items() if column.kind == "string"}
-    if package.model is None or len(package.model) > _MAX_FOLDED_BYTES:
+    if package.model is None or len(package.model) > MAX_FOLDED_BYTES:
         return None
     folded = fold(package.model, texts, set(package.columns) - texts, package.signature["outputs"][0]["name"])
     return None if folded is None else SingleRow(new_session(folded.model, str(package.folder)), package, folded)

@@ -16,7 +16,7 @@ _HERE = __name__.rpartition(".")[0]
 _WARM = ("numpy", "polars", "sklearn.ensemble", "sklearn.linear_model", "sklearn.pipeline", "lightgbm", "skops.io")
 
 
-def load(package: Package, *, threads: int = 1, device: str = "cpu") -> Any:  # noqa: ARG001 code chooses its device
+def load(package: Package, *, threads: int = 1) -> Any:
     """Load a package; its own code runs when it brings any."""
     entry = entry_of(package)
     if entry is None:
