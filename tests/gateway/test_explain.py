@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+import socket
+import struct
 from collections.abc import Iterator
 from itertools import combinations
 from pathlib import Path
@@ -35,6 +37,7 @@ from tests.fixtures.gateway import (
     wait_for,
     write_package,
 )
+from tests.fixtures.kept import kept, reached, wish
 
 NAMES = list(ROW)
 SAMPLES = {
@@ -182,6 +185,44 @@ def test_an_explanation_is_no_traffic_of_the_model(served: Gateway) -> None:
         if one.startswith("aimass_gateway_explanations") and 'endpoint="churn"' in one and 'code="200"' in one
     ]
     assert float(line.rsplit(" ", 1)[1]) >= 1
+
+
+@pytest.fixture
+def slow(alone: Gateway, short: Path, tmp_path: Path) -> Iterator[Gateway]:
+    """A model that takes 0.2 s for every part of an explanation; at ``hasty`` all may take half a second."""
+    package = write_package(
+        tmp_path / "p", "model.txt", b"moody", runtime="python", samples={"inputs": SAMPLES, "outputs": {}}
+    )
+    with kept(short / "slow") as workers:
+        workers.want(wish(package))
+        workers.up()
+        hasty = {**reached(workers, package, timeout_s=0.5), "id": "ep-hasty", "name": "hasty"}
+        alone.publish(snapshot(1, reached(workers, package), hasty))
+        yield alone.start()
+
+
+SLOW_ROWS = [{**ROW, "charges": -0.2}] * 50
+
+
+def answered(gateway: Gateway, code: int) -> bool:
+    with gateway.connect() as connection:
+        connection.sendall(b"GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n")
+        lines = read_answer(connection)[0].body.decode().splitlines()
+    return any(one.startswith("aimass_gateway_explanations") and f'code="{code}"' in one for one in lines)
+
+
+def test_all_parts_together_keep_to_the_time_of_the_endpoint(slow: Gateway) -> None:
+    answer = explain(slow, oip(SLOW_ROWS), "hasty")
+    assert (answer.status, answer.json()["code"]) == (504, "model_timeout")
+    assert infer(slow, oip(), name="hasty").status == 200
+
+
+def test_an_explanation_ends_when_the_client_is_gone(slow: Gateway) -> None:
+    with slow.connect() as connection:
+        connection.sendall(request("POST", "/v2/models/churn/explain", oip(SLOW_ROWS)))
+        wait_for(lambda: any(one["asked"] for one in slow.status()["load"].values()))
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    wait_for(lambda: answered(slow, 499))
 
 
 @given(inputs=st.integers(1, 6), pairs=st.integers(1, 5), rows=st.integers(1, 3), data=st.data())

@@ -172,6 +172,11 @@ class Caller(Protocol):
         """Return who takes the answer in chunks; None when it is wanted whole."""
         ...
 
+    @property
+    def is_gone(self) -> bool:
+        """Tell whether nobody waits for the answer any more."""
+        ...
+
     def write(self, work: Work, outputs: dict[str, Any]) -> Any:
         """Return the answer in the form in which :meth:`send` sends it."""
         ...

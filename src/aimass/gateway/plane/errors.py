@@ -245,7 +245,7 @@ class WorkerSlow(AimassError):
 
 
 class ClientGone(AimassError):
-    """The client left before the model had said everything."""
+    """The client left before the model had said everything; the status is the one that nginx logs for this."""
 
     code = "client_gone"
     status = 499

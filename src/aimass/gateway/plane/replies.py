@@ -25,6 +25,11 @@ class OverHttp:
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
 
+    @property
+    def is_gone(self) -> bool:
+        """Tell whether the client has closed."""
+        return self._connection.is_lost
+
     def write(self, work: Work, outputs: dict[str, Any]) -> bytes:
         """Return the whole reply."""
         call = work.call
@@ -55,6 +60,7 @@ class ToNobody:
 
     __slots__ = ()
     chunks = None
+    is_gone = False
 
     def write(self, work: Work, outputs: dict[str, Any]) -> None:
         """Write nothing."""

@@ -2,21 +2,17 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections import Counter
 from collections.abc import Callable
 from typing import Any
 
-import numpy as np
-
 from aimass.gateway.plane.calls import Work
 from aimass.gateway.plane.errors import Overloaded
 from aimass.gateway.plane.limits import Budget
+from aimass.gateway.plane.parts import Parts
 from aimass.gateway.plane.runtimes.port import Done
 from aimass.gateway.plane.snapshot import Endpoint
 from aimass.kernel.errors import AimassError
-
-_PART = 256
 
 
 class UnderWay:
@@ -61,31 +57,12 @@ class UnderWay:
         return leave
 
     def in_parts(self, work: Work, timeout_s: float, done: Done) -> None:
-        """Run many rows a part at a time, one part in a turn of the loop, so that the requests of others come between."""
-        values, rows = work.asked.decoded.values, work.asked.decoded.rows
-        found: list[dict[str, Any]] = []
-
-        def ask(at: int) -> None:
-            part = {name: column[at : at + _PART] for name, column in values.items()}
-            count = min(_PART, rows - at)
-            self.start(
-                work.call.endpoint,
-                work.asked.size,
-                lambda ended: work.deployment.loaded.runtime.start(part, count, timeout_s, ended),
-                lambda outputs, error: heard(at + count, outputs, error),
-            )
-
-        def heard(at: int, outputs: dict[str, Any] | None, error: AimassError | None) -> None:
-            if outputs is None or error is not None:
-                done(None, error)
-                return
-            found.append(outputs)
-            if at < rows:
-                asyncio.get_running_loop().call_soon(ask, at)
-            else:
-                done({name: np.concatenate([one[name] for one in found]) for name in outputs}, None)
-
-        ask(0)
+        """Run many rows a part at a time; they count as one request."""
+        leave = self.enter(work.call.endpoint, work.asked.size)
+        if leave is None:
+            done(None, self.refused(work.call.endpoint))
+        else:
+            Parts(work, timeout_s, leave, done).run()
 
     def refused(self, endpoint: Endpoint) -> Overloaded:
         """Say that there are too many."""

@@ -31,6 +31,11 @@ class OneAnswer:
         self.about: tuple[tuple[str, str], ...] = ()
         self._answer = b""
 
+    @property
+    def is_gone(self) -> bool:
+        """Tell whether the call was given up."""
+        return self.future.cancelled()
+
     def write(self, work: Work, outputs: dict[str, Any]) -> bytes:
         """Return the message as bytes."""
         self.about = about(work)
@@ -62,11 +67,17 @@ class InChunks:
         self._held: list[bytes | None] = []
         self._source: Source | None = None
         self._gone: Callable[[], None] | None = None
+        self._is_left = False
 
     @property
     def chunks(self) -> InChunks:
         """Return this: chunks are welcome."""
         return self
+
+    @property
+    def is_gone(self) -> bool:
+        """Tell whether the client left the stream."""
+        return self._is_left
 
     async def take(self) -> bytes | None:
         """Return the next message; None at the end. Taking one lets the model come up with another."""
@@ -78,6 +89,7 @@ class InChunks:
     def leave(self) -> None:
         """Hear that the client is gone, when the end was not taken yet."""
         gone, self._gone, self._source = self._gone, None, None
+        self._is_left = True
         if gone is not None:
             gone()
 
