@@ -11,6 +11,7 @@ from aimass.kernel.errors import Invalid
 from aimass.serving import OneEndpoint
 from aimass.serving.domain.commands import ListScalings
 from aimass.serving.domain.scaling import Replicas, Scaling
+from tests.fixtures.gateway import ask
 from tests.fixtures.stage import ANN, Stage
 
 CHURN = {"workspace": "demo", "endpoint": "churn"}
@@ -48,6 +49,9 @@ def test_nothing_runs_while_nobody_asks_and_the_next_request_starts_a_worker(sta
         thread.join()
     assert found == [200, 200, 200]
     assert any((one.before, one.after) == (0, 1) and "a request waits" in one.reason for one in scalings(stage))
+    text = ask(stage.gateway, "GET", "/metrics", key=None).body.decode()
+    whose = '{deployment="champion",endpoint="churn",workspace="demo"}'
+    assert f"aimass_gateway_cold_start_seconds_count{whose} 1" in text.splitlines()
 
 
 def test_another_number_of_workers_is_followed_without_a_new_revision(stage: Stage) -> None:

@@ -69,7 +69,7 @@ def test_who_may_only_read_is_offered_no_change(stage: Served, tab: str) -> None
 
 def test_the_list_tells_what_answers_how_much_and_what_is_wrong(stage: Served) -> None:
     page = stage.site.visitor("viewer").open("/demo/services").text
-    assert "Which customers leave?" in page
+    assert stage.endpoint().description in page
     assert "firing" in page
     assert re.search(r"PSI \d", page)
     assert "nothing deployed" in page

@@ -258,6 +258,7 @@ class ReplicaStatus:
     in_flight: int
     device: str = ""
     device_reason: str = ""
+    since: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Iterator
-from typing import Any
+from collections.abc import Iterable, Iterator
+from typing import Any, Literal, NamedTuple
 
 from aimass.gateway.plane.tallies import Tally
 
@@ -32,7 +32,26 @@ _HELP = {
     "gateway_model_load_seconds": "Time of loading a model into memory.",
     "gateway_model_evictions": "Models that left the memory because others needed it.",
     "gateway_shadow_dropped": "Shadow requests that were not run because too many were waiting.",
+    "gateway_model_memory_bytes": "Bytes that the model of a deployment takes in this gateway worker; 0 while not loaded.",
+    "gateway_model_workers": "Workers of a deployment that this gateway worker reaches.",
+    "gateway_model_workers_in_flight": "Requests of this gateway worker that a worker of a deployment has.",
+    "gateway_model_workers_waiting": "Requests of this gateway worker that no worker of a deployment has room for.",
+    "gateway_cold_start_seconds": "Time from the first request where nothing ran to the first worker that answers.",
+    "serving_replicas_wanted": "Workers that a deployment shall have now.",
+    "serving_replicas_ready": "Workers of a deployment that answer.",
+    "serving_replica_restarts": "Processes of a worker that were started again.",
+    "serving_replica_memory_bytes": "Resident memory of the process of a worker and of those below it.",
+    "serving_replica_info": "A worker with its revision, device and isolation; 1 when it answers.",
 }
+
+
+class Sample(NamedTuple):
+    """A value of this moment; a counter that is kept elsewhere is one too."""
+
+    name: str
+    value: float
+    labels: Labels = ()
+    kind: Literal["gauge", "counter"] = "gauge"
 
 
 class Counter:
@@ -140,11 +159,9 @@ class Metrics:
             histogram.flushed, histogram.flushed_sum = list(histogram.counts), histogram.sum
         return points
 
-    def text(self, gauges: dict[str, float], more: Labels = ()) -> str:
+    def text(self, samples: Iterable[Sample], more: Labels = ()) -> str:
         """Return everything in the text format of Prometheus, each series with these labels more."""
-        lines: list[str] = []
-        for name, value in gauges.items():
-            lines += [f"# TYPE aimass_{name} gauge", f"aimass_{name}{_labels(more)} {value:.12g}"]
+        lines = text_of(samples, more).splitlines()
         last = ""
         for (name, labels), counter in sorted(self._counters.items(), key=lambda item: item[0]):
             if name != last:
@@ -157,6 +174,25 @@ class Metrics:
                 last = name
             lines += _buckets(name, (*labels, *more), histogram)
         return "\n".join(lines) + "\n"
+
+
+def text_of(samples: Iterable[Sample], more: Labels = ()) -> str:
+    """Return values of this moment in the text format of Prometheus, each with these labels more.
+
+    Examples
+    --------
+    >>> print(text_of([Sample("a", 2, (("b", "c"),)), Sample("a", 3)]), end="")
+    # HELP aimass_a a
+    # TYPE aimass_a gauge
+    aimass_a{b="c"} 2
+    aimass_a 3
+    """
+    families: dict[str, list[str]] = {}
+    for one in samples:
+        shown = f"{one.name}_total" if one.kind == "counter" else one.name
+        family = families.setdefault(shown, _head(shown, one.name, one.kind))
+        family.append(f"aimass_{shown}{_labels((*one.labels, *more))} {one.value:.12g}")
+    return "".join(f"{line}\n" for family in families.values() for line in family)
 
 
 def _head(shown: str, name: str, kind: str) -> list[str]:

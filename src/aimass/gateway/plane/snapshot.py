@@ -28,6 +28,7 @@ from aimass.infra.plans import Plan
 
 STATIC = "static"
 _OWN = "isolated"
+_COLD = (0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0)
 Identity = tuple[str, str, str, str]
 
 
@@ -338,6 +339,9 @@ class Builder:
         record = _record_of(spec, wanted)
         if is_shadow:
             record["shadow"] = True
+        if isinstance(model.runtime, IsolatedRuntime):
+            whose = (("deployment", record["deployment"]), ("endpoint", spec["name"]), ("workspace", spec["workspace"]))
+            model.runtime.awake = self._metrics.histogram("gateway_cold_start_seconds", whose, _COLD).observe
         return Deployment(
             id=wanted["id"],
             name=wanted.get("name", ""),

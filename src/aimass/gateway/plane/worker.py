@@ -7,7 +7,7 @@ import logging
 import math
 import resource
 from collections import deque
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
 from pathlib import Path
 from typing import Protocol
 
@@ -20,13 +20,13 @@ from aimass.gateway.plane.errors import BadRequest, MethodNotAllowed, NotReady, 
 from aimass.gateway.plane.http import RequestHead, dump, error_reply, reply
 from aimass.gateway.plane.inference import Inference
 from aimass.gateway.plane.limits import Budget, Limits
-from aimass.gateway.plane.metrics import Metrics
+from aimass.gateway.plane.metrics import Metrics, Sample, text_of
 from aimass.gateway.plane.moments import wall
 from aimass.gateway.plane.passthrough import Relay
 from aimass.gateway.plane.records import SafeSegments, flush_series
 from aimass.gateway.plane.repository import Repository
-from aimass.gateway.plane.runtimes.isolated import IsolatedRuntime
 from aimass.gateway.plane.shelf import Shelf
+from aimass.gateway.plane.shown import of_deployments, of_replicas, read_report
 from aimass.gateway.plane.siblings import KIND, OWN, OfAll
 from aimass.gateway.plane.sinks import Answer, Drop
 from aimass.gateway.plane.snapshot import Snapshot
@@ -155,28 +155,24 @@ class Worker:
     def _metrics(self, connection: Connection, head: RequestHead) -> Sink:
         """Answer for all workers of the port; each series says whose it is, since each counts from its own start."""
         settings = self.settings
-        if settings.workers == 1:
-            return Answer(
-                connection, reply(200, self.metrics.text(self._gauges()).encode(), kind=KIND, keep=connection.keep)
-            )
-        own = self.metrics.text(self._gauges(), (("worker", str(settings.worker)),))
-        if head.query == OWN:
-            return Answer(connection, reply(200, own.encode(), kind=KIND, keep=connection.keep))
-        return OfAll(connection, settings, own)
+        whose = (("worker", str(settings.worker)),) if settings.workers > 1 else ()
+        told = self.metrics.text([*self._now(), *of_deployments(self.snapshot)], whose)
+        if head.query != OWN:
+            told += text_of(of_replicas(self.snapshot, read_report(settings.data_dir)))
+        if head.query == OWN or settings.workers == 1:
+            return Answer(connection, reply(200, told.encode(), kind=KIND, keep=connection.keep))
+        return OfAll(connection, settings, told)
 
-    def _gauges(self) -> dict[str, float]:
-        return {
-            "gateway_connections": len(self.connections),
-            "gateway_buffered_bytes": self.budget.held,
-            "gateway_passthrough_in_use": self.control.in_use,
-            "gateway_snapshot_version": self.snapshot.version,
-            "gateway_deployments_loaded": len(self.snapshot.loaded),
-            "gateway_deployments_failed": len(self.snapshot.errors),
-            "gateway_models_in_memory": self.shelf.count,
-            "gateway_model_bytes": self.shelf.size,
-            "gateway_model_bytes_limit": self.shelf.most_bytes,
-            **_workers(self.snapshot),
-        }
+    def _now(self) -> Iterator[Sample]:
+        yield Sample("gateway_connections", len(self.connections))
+        yield Sample("gateway_buffered_bytes", self.budget.held)
+        yield Sample("gateway_passthrough_in_use", self.control.in_use)
+        yield Sample("gateway_snapshot_version", self.snapshot.version)
+        yield Sample("gateway_deployments_loaded", len(self.snapshot.loaded))
+        yield Sample("gateway_deployments_failed", len(self.snapshot.errors))
+        yield Sample("gateway_models_in_memory", self.shelf.count)
+        yield Sample("gateway_model_bytes", self.shelf.size)
+        yield Sample("gateway_model_bytes_limit", self.shelf.most_bytes)
 
     # -- the end of a turn
 
@@ -273,17 +269,6 @@ class Worker:
         flush_series(self.series, self.metrics, wall())
         self.records.close()
         self.series.close()
-
-
-def _workers(snapshot: Snapshot) -> dict[str, float]:
-    """Return how many model workers are reached, and what they have under way and waiting."""
-    runtimes = [model.runtime for model in snapshot.models.values() if isinstance(model.runtime, IsolatedRuntime)]
-    loads = [runtime.load() for runtime in runtimes]
-    return {
-        "gateway_model_workers": sum(runtime.count for runtime in runtimes),
-        "gateway_model_workers_in_flight": sum(sum(load["workers"].values()) for load in loads),
-        "gateway_model_workers_waiting": sum(load["waiting"] for load in loads),
-    }
 
 
 def _limits(settings: GatewaySettings) -> Limits:

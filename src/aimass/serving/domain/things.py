@@ -308,6 +308,8 @@ class ReplicaStatus:
         On which device its graph runs, and why it is not the one that was asked for; empty for one that runs code.
     replica, in_flight
         Its number within the deployment, and the requests that it has under way.
+    since
+        Since when its present process answers; None while it does not.
     """
 
     deployment: str
@@ -325,6 +327,7 @@ class ReplicaStatus:
     in_flight: int
     device: str = ""
     device_reason: str = ""
+    since: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

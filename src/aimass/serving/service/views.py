@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -236,4 +237,5 @@ def replica_of(revision: Row[Any], worker: WorkerFacts, in_flight: int) -> Repli
         device_reason=worker.device_reason,
         replica=worker.replica,
         in_flight=in_flight,
+        since=None if worker.up_since is None else datetime.fromtimestamp(worker.up_since, UTC),
     )

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 
 from aimass.kernel.layout import DataDir
-from aimass.serving.workers.keeper import write_json
+from aimass.serving.workers.report import write_json
 from aimass.serving.workers.wishes import Wish, WorkerFacts
 
 

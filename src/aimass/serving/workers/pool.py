@@ -20,6 +20,7 @@ from aimass.kernel.layout import DataDir
 from aimass.serving.workers.cell import Cell
 from aimass.serving.workers.environments import Environments
 from aimass.serving.workers.keeping import Keeping, Keepings
+from aimass.serving.workers.report import Report
 from aimass.serving.workers.wishes import Kind, Wish, WorkerFacts
 
 _BACKOFF_S = (0.0, 0.5, 1.0, 2.0, 5.0, 10.0)
@@ -49,6 +50,7 @@ class _Worker:
     stage: str = ""
     is_hopeless: bool = False
     began_at: float | None = None
+    up_since: float | None = None
     end_at: float | None = None
     kill_at: float | None = None
 
@@ -78,6 +80,7 @@ class _Worker:
             stage=self.stage,
             is_hopeless=self.is_hopeless,
             began_at=self.began_at,
+            up_since=self.up_since,
             device=str(self._ready.get("device", "")),
             device_reason=str(self._ready.get("device_reason", "")),
         )
@@ -121,6 +124,7 @@ class WorkerPool:
         self._environments = Environments(layout.environments, layout.logs, monotonic)
         self._keepings = Keepings(hide=(layout.root,))
         self._lock = threading.RLock()
+        self._report = Report(layout)
         self.changes = 0
         shutil.rmtree(self._cells, ignore_errors=True)
 
@@ -157,6 +161,7 @@ class WorkerPool:
                     del self._workers[key]
                 self.changes += before != worker.state or key not in self._workers
             self._keep_spares()
+            self._report.write(self.changes, self.facts())
 
     def _is_busy(self, worker: _Worker) -> bool:
         """Tell whether a worker that is to leave still runs a request, which it may end within its time limit."""
@@ -219,6 +224,7 @@ class WorkerPool:
         worker.calibration = cell.calibration() or worker.calibration
         cell.plan(worker.wish)
         worker.pid, worker.is_up = cell.pid, cell.ready() is not None
+        worker.up_since = SystemClock().now().timestamp() if worker.is_up else None
 
     def _watch(self, worker: _Worker, cell: Cell) -> None:
         cell.trim_log()
@@ -248,6 +254,7 @@ class WorkerPool:
         with suppress(OSError):
             socket_of(self._layout, worker.wish.revision, worker.wish.replica).parent.unlink(missing_ok=True)
         worker.cell, worker.pid, worker.is_up, worker.memory_bytes = None, None, False, 0
+        worker.up_since = None
 
     def _start(self, worker: _Worker, now: float) -> None:
         wish, environment = worker.wish, self._environment(worker, now)

@@ -107,7 +107,9 @@ class WorkerFacts:
     is_hopeless
         Whether starting it again is of no use: ``reason`` says why.
     began_at
-        When its process was started, in seconds since 1970.
+        When its process was started first, in seconds since 1970.
+    up_since
+        Since when its present process answers; None while it does not.
     device, device_reason
         On which device its graph runs, and why it is not the one that was wished.
     """
@@ -128,6 +130,7 @@ class WorkerFacts:
     stage: str = ""
     is_hopeless: bool = False
     began_at: float | None = None
+    up_since: float | None = None
     device: str = ""
     device_reason: str = ""
 

@@ -39,7 +39,7 @@ _AGAIN = "try again in a few seconds"
 RowDone = Callable[[bytes | None, AimassError | None], None]
 
 
-def _silent() -> None:
+def _silent(*_: float) -> None:
     """Tell nobody."""
 
 
@@ -52,6 +52,8 @@ class IsolatedRuntime:
         Whether the first worker is started when somebody asks, so that requests wait for it.
     alarm
         Called when a request waits and no worker is there.
+    awake
+        Called when the first worker is there, with the seconds since somebody asked for it.
     """
 
     single = None
@@ -64,6 +66,8 @@ class IsolatedRuntime:
         self._leaving: list[Replica] = []
         self.is_on_demand = False
         self.alarm: Callable[[], None] = _silent
+        self.awake: Callable[[float], None] = _silent
+        self._asked_at: float | None = None
         self.asked = 0
         self._waiting: deque[Pending] = deque()
         self._streams = Queue(lambda: list(self._replicas.values()))
@@ -147,7 +151,7 @@ class IsolatedRuntime:
         self._pump()
         self._look_later()
         if is_cold:
-            self.alarm()
+            self._wake(now)
 
     def stream(self, values: dict[str, Any], parameters: dict[str, Any], timeout_s: float, reader: Reader) -> Stream:
         """Begin a stream, or let it wait for a place; ``timeout_s`` holds for each chunk."""
@@ -162,8 +166,14 @@ class IsolatedRuntime:
             self._streams.put(stream)
             self._look_later()
             if not self.is_there:
-                self.alarm()
+                self._wake(now)
         return stream
+
+    def _wake(self, now: float) -> None:
+        """Tell that somebody waits and nothing runs."""
+        if self.is_on_demand and self._asked_at is None:
+            self._asked_at = now
+        self.alarm()
 
     def _has_no_streams(self) -> bool:
         """Tell whether every worker that is there has said that its model knows no streams."""
@@ -187,6 +197,9 @@ class IsolatedRuntime:
     def reached(self, replica: Replica) -> None:
         """Send what waits."""
         del replica
+        if self._asked_at is not None:
+            self.awake(self._now() - self._asked_at)
+            self._asked_at = None
         self._agree_on_rows()
         self._pump()
         self._streams.pump()
