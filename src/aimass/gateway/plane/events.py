@@ -50,6 +50,11 @@ class OverEvents(Quiet):
         """Return this: chunks are welcome."""
         return self
 
+    @property
+    def is_gone(self) -> bool:
+        """Tell whether the client has closed."""
+        return self._connection.is_lost
+
     def write(self, work: Work, outputs: dict[str, Any]) -> bytes:
         """Return a whole answer as one event."""
         return event(work.call.dialect.write(work, outputs).body)

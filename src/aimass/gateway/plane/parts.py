@@ -46,7 +46,7 @@ class Parts:
         """Run the next part."""
         try:
             self._ask()
-        except Exception:
+        except Exception:  # noqa: BLE001 one request must never end the worker; the log has the trace
             _LOG.exception("a part of a request failed")
             self._end(None, WorkerFailed())
 
