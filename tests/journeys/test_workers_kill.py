@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import io
 import os
 import shutil
 import signal
 import tempfile
-import zipfile
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -20,7 +18,7 @@ from aimass import Client
 from aimass.kernel.errors import AimassError, Unavailable
 from tests.fixtures.gateway import wait_for
 from tests.fixtures.packages import INPUTS, packages
-from tests.fixtures.platform import RunningPlatform, running_platform
+from tests.fixtures.platform import RunningPlatform, running_platform, upload_model
 
 pytestmark = pytest.mark.timeout(300)
 
@@ -33,20 +31,10 @@ def platform() -> Iterator[RunningPlatform]:
     shutil.rmtree(folder, ignore_errors=True)
 
 
-def zipped(package: Path) -> bytes:
-    file = io.BytesIO()
-    with zipfile.ZipFile(file, "w") as archive:
-        for path in package.iterdir():
-            archive.write(path, path.name)
-    return file.getvalue()
-
-
 def serve_isolated(admin: Client) -> str:
     """Upload a model, let its review approve it, and serve it from a process of its own; return a key to call it."""
     admin.access.create_workspace(name="lab", slug="lab", review="auto")
-    address = "/api/v1/workspaces/lab/models/churn/versions"
-    assert admin.transport.http.post(address, content=zipped(packages()["one"])).status_code == 201
-    admin.models.submit_review(workspace="lab", model="churn", number=1)
+    upload_model(admin, packages()["one"])
     wait_for(lambda: admin.models.get_version(workspace="lab", model="churn", number=1).review == "APPROVED", within=90)
     admin.serving.create_endpoint(workspace="lab", name="churn")
     admin.serving.deploy(workspace="lab", endpoint="churn", model="churn", model_version=1, placement="isolated")

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import itertools
+from collections import deque
 from collections.abc import Callable
 
 from hypothesis import given
 from hypothesis import strategies as st
 
-from aimass.serving.domain.scaling import Now, Pace, Replicas, Seen, decide
+from aimass.serving.domain.scaling import Now, Pace, Replicas, Seen, decide, remember
 
 PACE = Pace(up_s=4, down_s=30)
 loads = st.floats(0, 400, allow_nan=False)
@@ -26,9 +27,9 @@ moments = st.lists(st.tuples(loads, st.none() | st.floats(0.0001, 10)), min_size
 
 def lived(wish: Replicas, load: Callable[[int], float], seconds: int, workers: int = 1) -> list[int]:
     """The number of workers second by second."""
-    now, seen, found = Now(workers, 0, 0), list[Seen](), list[int]()
+    now, seen, found = Now(workers, 0, 0), deque[Seen](), list[int]()
     for t in range(seconds):
-        seen = [one for one in seen if one.at >= t - PACE.down_s] + [Seen(t, load(t), None)]
+        remember(seen, Seen(t, load(t), None), PACE.down_s)
         if load(t):
             now = now._replace(asked_at=t)
         after = decide(wish, now, seen, PACE).workers
@@ -97,3 +98,12 @@ def test_slow_answers_bring_workers_only_where_there_is_something_to_share() -> 
     assert decide(wish, Now(2, 0, 0), busy, PACE) == (4, "an answer takes 300 ms, 100 ms wanted")
     alone = [Seen(t, 1, 0.3) for t in range(5)]
     assert decide(wish, Now(1, 0, 0), alone, PACE).workers == 1
+
+
+@given(pause=st.floats(0.3, 5))
+def test_fewer_workers_run_however_often_it_is_looked(pause: float) -> None:
+    seen, now = deque[Seen](), Now(2, 0, 0)
+    for turn in range(int((PACE.down_s + 2 * pause) / pause) + 1):
+        remember(seen, Seen(turn * pause, 0, None), PACE.down_s)
+        now = now._replace(workers=decide(Replicas(max=2), now, seen, PACE).workers)
+    assert now.workers == 1

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -80,6 +81,22 @@ class Scaling:
     before: int
     after: int
     reason: str
+
+
+def remember(seen: deque[Seen], now: Seen, keep_s: float) -> None:
+    """Note what is seen now, and forget what is not needed to cover the last ``keep_s`` in full.
+
+    Examples
+    --------
+    >>> seen = deque[Seen]()
+    >>> for tenth in range(0, 40, 7):
+    ...     remember(seen, Seen(tenth / 10, 0, None), 2)
+    >>> [one.at for one in seen]
+    [1.4, 2.1, 2.8, 3.5]
+    """
+    seen.append(now)
+    while len(seen) > 1 and seen[1].at <= now.at - keep_s:
+        seen.popleft()
 
 
 def decide(wish: Replicas, now: Now, seen: Sequence[Seen], pace: Pace) -> Decision:

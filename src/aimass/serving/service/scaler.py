@@ -12,7 +12,7 @@ from sqlalchemy import Row
 
 from aimass.kernel.principal import SYSTEM
 from aimass.serving.domain.placing import options_of
-from aimass.serving.domain.scaling import Now, Pace, Replicas, Seen, decide
+from aimass.serving.domain.scaling import Now, Pace, Replicas, Seen, decide, remember
 from aimass.serving.domain.things import Load
 from aimass.serving.events import DEPLOYMENT_SCALED, subject_of
 from aimass.serving.service.ground import Ground
@@ -47,9 +47,7 @@ class _Scaled:
         if in_flight or asked != self.asked:
             self.asked_at = now
         self.asked, self.answered, self.seconds, self.looked_at = asked, answered, seconds, now
-        self.seen.append(Seen(now, in_flight, spent / count if count > 0 and spent > 0 else None))
-        while self.seen[0].at < now - keep_s:
-            self.seen.popleft()
+        remember(self.seen, Seen(now, in_flight, spent / count if count > 0 and spent > 0 else None), keep_s)
 
 
 class Scaler:
