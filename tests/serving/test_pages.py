@@ -10,12 +10,14 @@ import httpx2 as httpx
 import pytest
 
 from aimass.access import CreateWorkspace
+from aimass.access.domain.audit import ListAudit
 from aimass.infra.database import Database
 from aimass.kernel.principal import SYSTEM
 from aimass.monitoring.domain.alerts import ListAlerts
 from aimass.monitoring.domain.shadows import GetShadow, Shadow
 from aimass.serving import Serving
 from aimass.serving.domain.commands import CreateEndpoint, Deploy, OneEndpoint
+from aimass.serving.domain.scaling import Replicas
 from aimass.serving.store import queries
 from tests.fixtures import gateway as plane
 from tests.fixtures.packages import oip
@@ -281,6 +283,39 @@ def test_deploying_from_the_dialog_leaves_what_it_does_not_name(stage: Served, o
         )
     finally:
         operator.do("DELETE", "/demo/services/kept")
+
+
+def test_when_workers_are_added_is_set_from_the_dialog_and_told_in_the_audit(stage: Served, operator: Visitor) -> None:
+    assert operator.do("POST", "/demo/services", name="many", model="churn").status_code == 204
+    wish = Deploy(workspace="demo", endpoint="many", model="churn", placement="isolated", replicas=Replicas(max=3))
+    stage.serving.deploy(stage.site.people["operator"], wish)
+    at = "/demo/services/many/deployments"
+    try:
+        said = {"target": "2.5", "latency_ms": "80", "idle_s": "60", "isolation": "process"}
+        assert operator.do("POST", at, model="churn", what="1", **said).status_code == 204
+        assert replicas_of(stage) == Replicas(max=3, target=2.5, latency_ms=80, idle_s=60)
+        assert operator.do("POST", at, model="churn", what="1", latency_ms="0", min_workers="5").status_code == 204
+        assert replicas_of(stage) == Replicas(min=5, max=5, target=2.5, idle_s=60)
+        refused = operator.do("POST", at, model="churn", what="1", max_workers="2.5")
+        assert (refused.status_code, refused.json()["field"]) == (400, "max_workers")
+        newest, before = stage.site.access.list_audit(SYSTEM, ListAudit(action="serving.deploy", limit=2)).items
+        assert newest.detail["asked"]["replicas.min"] == 5
+        assert newest.detail["changed"] == {
+            "replicas.min": {"from": 1, "to": 5},
+            "replicas.max": {"from": 3, "to": 5},
+            "replicas.latency_ms": {"from": 80, "to": None},
+        }
+        assert before.detail["changed"]["isolation"] == {"from": "auto", "to": "process"}
+        shown = stage.site.visitor("root").open("/demo/settings/audit?action=serving.deploy").text
+        assert "replicas.min 1 → 5" in shown
+        assert "replicas.latency_ms 80 → –" in shown
+    finally:
+        operator.do("DELETE", "/demo/services/many")
+
+
+def replicas_of(stage: Served) -> Replicas:
+    (found,) = stage.serving.get_endpoint(SYSTEM, OneEndpoint(workspace="demo", endpoint="many")).deployments
+    return found.options.replicas
 
 
 def test_a_service_is_made_and_deleted(stage: Served, operator: Visitor) -> None:

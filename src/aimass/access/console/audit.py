@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import timedelta
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, cast
 
 import orjson
 from fastapi import Query, Response
@@ -108,21 +108,30 @@ def rows_of(visit: PageVisit, entries: Sequence[AuditEntry]) -> list[AuditRow]:
 def _row(entry: AuditEntry, names: Mapping[str, str], page: Document | None) -> AuditRow:
     kind, _, id_ = entry.object.partition(":")
     name = page.title if page else _short(names.get(id_, id_) or kind)
-    details = [(name, _words(value)) for name, value in entry.detail.items() if value not in (None, "", [])]
+    details = [(name, _words(value)) for name, value in entry.detail.items() if value not in (None, "", [], {})]
     shown = [(name, _short(text), text) for name, text in details]
     return AuditRow(entry=entry, kind=kind if id_ else "", object=name, href=page.href if page else "", details=shown)
 
 
 def _words(value: Any) -> str:
-    """Write a detail for reading.
+    """Write a detail for reading; a change is a document of ``from`` and ``to``.
 
     Examples
     --------
-    >>> _words(["lake.read", "serving.use"]), _words({"n": 1})
-    ('lake.read, serving.use', '{"n":1}')
+    >>> _words(["lake.read", "serving.use"]), _words({"rows": 1, "device": {"from": "auto", "to": None}})
+    ('lake.read, serving.use', 'rows 1, device auto → –')
     """
+    if value is None:
+        return "–"
+    if isinstance(value, float):
+        return f"{value:g}"
     if isinstance(value, str):
         return value
+    if isinstance(value, Mapping):
+        parts = dict(cast("Mapping[str, Any]", value))
+        if parts.keys() == {"from", "to"}:
+            return f"{_words(parts['from'])} → {_words(parts['to'])}"
+        return ", ".join(f"{name} {_words(one)}" for name, one in parts.items())
     plain = isinstance(value, list) and all(isinstance(one, (str, int)) for one in value)
     return ", ".join(map(str, value)) if plain else orjson.dumps(value).decode()
 

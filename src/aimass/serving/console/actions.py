@@ -62,6 +62,9 @@ class DeployForm(BaseModel):
     device: Device | Literal[""] = ""
     min_workers: str = ""
     max_workers: str = ""
+    target: str = ""
+    latency_ms: str = ""
+    idle_s: str = ""
     reason: str = ""
 
 
@@ -123,17 +126,24 @@ def resources_of(visit: PageVisit, endpoint: str, form: DeployForm) -> Resources
 
 
 def replicas_of(visit: PageVisit, endpoint: str, form: DeployForm) -> Replicas | None:
-    """Return how many workers there may be; what the form leaves open stays as it is."""
-    least, most = number_of("min_workers", form.min_workers), number_of("max_workers", form.max_workers)
-    if least is None and most is None:
+    """Return how many workers there may be, and when; what the form leaves open stays as it is."""
+    fields = {
+        "min": "min_workers",
+        "max": "max_workers",
+        "target": "target",
+        "latency_ms": "latency_ms",
+        "idle_s": "idle_s",
+    }
+    said = {name: number_of(field, getattr(form, field)) for name, field in fields.items()}
+    named: dict[str, Any] = {name: number for name, number in said.items() if number is not None}
+    if not named:
         return None
     before = deployed(visit, endpoint, form)
     present = before.options.replicas if before is not None else Replicas()
-    return replace(
-        present,
-        min=present.min if least is None else int(least),
-        max=max(present.max, int(least or 0)) if most is None else int(most),
-    )
+    named |= {name: whole_of(fields[name], named[name]) for name in ("min", "max") if name in named}
+    named |= {"latency_ms": named["latency_ms"] or None} if "latency_ms" in named else {}
+    named.setdefault("max", max(present.max, named.get("min", 0)))
+    return replace(present, **named)
 
 
 def deployed(visit: PageVisit, endpoint: str, form: DeployForm) -> Deployment | None:
@@ -149,6 +159,13 @@ def number_of(field: str, text: str) -> float | None:
         return float(text) if text.strip() else None
     except ValueError as reason:
         raise Invalid(f"{text!r} is no number", field=field, value=text) from reason
+
+
+def whole_of(field: str, number: float) -> int:
+    """Return a number that counts something."""
+    if not number.is_integer():
+        raise Invalid(f"{number:g} is no whole number", field=field, value=number)
+    return int(number)
 
 
 @router.post(f"{PATH}/traffic")

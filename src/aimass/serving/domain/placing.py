@@ -119,6 +119,33 @@ def options_of(stored: Mapping[str, Any]) -> Options:
     return Options(**{**stored, "replicas": replicas})
 
 
+def flat(settings: Mapping[str, Any]) -> dict[str, Any]:
+    """Return settings one by one, those of a part with its name before them.
+
+    Examples
+    --------
+    >>> flat({"device": "cpu", "replicas": {"min": 0, "max": 2}})
+    {'device': 'cpu', 'replicas.min': 0, 'replicas.max': 2}
+    """
+    found: dict[str, Any] = {}
+    for name, value in settings.items():
+        parts = flat(value) if isinstance(value, Mapping) else {"": value}
+        found |= {f"{name}.{part}" if part else name: one for part, one in parts.items()}
+    return found
+
+
+def changed(before: Mapping[str, Any], after: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
+    """Return the settings that differ, with what they were and are.
+
+    Examples
+    --------
+    >>> changed({"device": "auto", "pinned": False}, {"device": "cpu", "pinned": False})
+    {'device': {'from': 'auto', 'to': 'cpu'}}
+    """
+    was, now = flat(before), flat(after)
+    return {name: {"from": was.get(name), "to": now[name]} for name in now if now[name] != was.get(name)}
+
+
 def is_own(placement: str, isolation: str, *, is_inline: bool) -> bool:
     """Tell whether a deployment runs in processes of its own.
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, replace
 from typing import Any
 
@@ -15,7 +15,7 @@ from aimass.kernel.names import check_slug
 from aimass.kernel.principal import Principal
 from aimass.kernel.usecase import use_case
 from aimass.serving.domain.commands import CreateEndpoint, Deploy, DeployModel, OneDeployment, OneEndpoint
-from aimass.serving.domain.placing import Options, is_rebuilt, options_of
+from aimass.serving.domain.placing import Options, changed, flat, is_rebuilt, options_of
 from aimass.serving.domain.rules import with_weight
 from aimass.serving.domain.things import WHOLE, Deployment, Endpoint, Placement, Resources
 from aimass.serving.errors import HasTraffic
@@ -28,6 +28,10 @@ from aimass.serving.store import queries, tables
 
 DEFAULT_ALIAS = "champion"
 DEFAULT_NAME = "champion"
+_SETTINGS = frozenset(
+    {"alias", "model_version", "weight", "placement", "resources", "execution", "max_rows", "isolation"}
+    | {"network", "pinned", "device", "replicas"}
+)
 
 
 class Deployments(Endpoints):
@@ -116,6 +120,7 @@ class Deployments(Endpoints):
             revision = self._revise(change, endpoint, (id_, name), target, why)
             queries.put_deployment(change, id_, **_begin(revision))
         detail = {"deployment": name, "model": target.model, "version": target.number, "reason": command.reason}
+        detail |= _detail(command, row, wish)
         change.audit("serving.deploy", object_=subject_of(endpoint.slug), detail=detail)
 
     def _is_same(self, change: Change, row: Row[Any], target: Target, wish: dict[str, Any]) -> bool:
@@ -290,6 +295,23 @@ def _placing(command: Deploy, row: Row[Any] | None) -> tuple[Placement, Options]
         replicas=command.replicas or present.replicas,
     )
     return command.placement or (row.placement if row is not None else "auto"), options
+
+
+def _detail(command: Deploy, row: Row[Any] | None, wish: Mapping[str, Any]) -> dict[str, Any]:
+    """Return for the audit which settings were asked for, and which of them changed."""
+    named = {name: value for name, value in asdict(command).items() if name in _SETTINGS and value is not None}
+    told: dict[str, Any] = {"asked": flat(named)}
+    if row is not None:
+        before = {"placement": row.placement, "resources": asdict(Resources(**row.resources)), "alias": row.alias}
+        before |= {"model": row.model, "model_version": row.model_version, "options": asdict(options_of(row.options))}
+        told["changed"] = changed(_settings(before), _settings(wish))
+    return told
+
+
+def _settings(kept: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what is kept of a deployment as the settings of which people speak."""
+    wanted = {name: kept[name] for name in ("model", "alias", "model_version", "placement", "resources")}
+    return wanted | dict(kept["options"])
 
 
 def _check_removable(endpoint: Row[Any], rows: Sequence[Row[Any]], row: Row[Any]) -> None:
