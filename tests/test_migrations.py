@@ -130,16 +130,18 @@ def test_only_the_newest_copies_are_kept_and_a_migration_that_fails_changes_noth
     folder.mkdir()
     database = Database(f"sqlite:///{layout.database}")
     upgrade(database, layout)
+    with database.engine.connect() as conn:
+        present = str(MigrationContext.configure(conn).get_current_revision())
     for turn in range(5):
         kept = tmp_path / "backups" / f"before-upgrade-0000-{turn}"
         kept.mkdir(parents=True)
         os.utime(kept, (turn, turn))
-    _with_next(monkeypatch, folder, "0001", "op.execute('select * from nothing_there')")
+    _with_next(monkeypatch, folder, present, "op.execute('select * from nothing_there')")
     with pytest.raises(Failed, match="nothing was changed"):
         upgrade(database, layout)
     with database.engine.connect() as conn:
         assert not inspect(conn).has_table("next_things")
-        assert MigrationContext.configure(conn).get_current_revision() == "0001"
+        assert MigrationContext.configure(conn).get_current_revision() == present
     database.close()
     left = sorted(path.name for path in (tmp_path / "backups").iterdir())
     assert left[:2] == ["before-upgrade-0000-3", "before-upgrade-0000-4"]

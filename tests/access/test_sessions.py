@@ -22,6 +22,7 @@ from aimass.access.domain.people import (
     RevokeSession,
     SignOut,
 )
+from aimass.access.domain.tokens import RotateTokenKey
 from aimass.access.errors import LockedOut, SecondFactorNeeded, WrongCredentials
 from aimass.infra.database import Database
 from aimass.infra.secrets import KeyFileSecrets
@@ -237,12 +238,14 @@ def test_an_authenticator_comes_off_by_its_owner_or_an_administrator(
         access.disable_second_factor(eve, EnrolSecondFactor(password="wrong"))
 
 
-def test_a_signed_token_stands_for_its_session_and_ends_with_it(access: Access, person: Person, clock: Any) -> None:
+def test_a_signed_token_stands_for_its_session_and_ends_with_it(
+    access: Access, admin: Principal, person: Person
+) -> None:
     person("eve", "viewer")
     session = sign_in(access)
     token = access.issue_token(ANONYMOUS, IssueToken(credential=session)).access_token
     assert access.authenticate(token).allows("lake.read", "demo")
-    access.rotate_token_keys()
+    access.rotate_token_key(admin, RotateTokenKey())
     assert access.authenticate(token).name == "eve"
     assert len(access.jwks(ANONYMOUS)["keys"]) == 2
     access.sign_out(ANONYMOUS, SignOut(token=session))

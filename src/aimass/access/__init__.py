@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from aimass.access.domain.keys import CreateKey, CreateService, GatewayKey, NewKey, OneKey
     from aimass.access.domain.members import CreateWorkspace, GiveRole, ListWorkspaces, OneWorkspace, Workspace
     from aimass.access.domain.people import SignIn
+    from aimass.access.domain.tokens import PublishedTokens
     from aimass.access.service.access import Access
     from aimass.access.service.hooks import closed_workspaces
     from aimass.access.settings import AccessSettings
@@ -32,6 +33,7 @@ __getattr__, __dir__ = door(
         "NewKey": "aimass.access.domain.keys",
         "OneKey": "aimass.access.domain.keys",
         "OneWorkspace": "aimass.access.domain.members",
+        "PublishedTokens": "aimass.access.domain.tokens",
         "RequestApproval": "aimass.access.domain.approvals",
         "SignIn": "aimass.access.domain.people",
         "Workspace": "aimass.access.domain.members",
@@ -52,6 +54,7 @@ __all__ = [
     "NewKey",
     "OneKey",
     "OneWorkspace",
+    "PublishedTokens",
     "RequestApproval",
     "SignIn",
     "Workspace",

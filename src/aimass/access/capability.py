@@ -19,6 +19,7 @@ CAPABILITY = Capability(
     build="aimass.access.capability:build",
     service="aimass.access.service.access:Access",
     console="aimass.access.console:router",
+    protocol="aimass.access.api:router",
     pages=(
         Place(
             path="/{workspace}/approvals",
@@ -38,6 +39,14 @@ CAPABILITY = Capability(
         ),
         Place(
             path="/settings/users", title="Users", place="settings", icon="users", permission="access.read", order=20
+        ),
+        Place(
+            path="/settings/token-keys",
+            title="Token keys",
+            place="settings",
+            icon="file-key",
+            permission="access.read",
+            order=25,
         ),
         Place(
             path="/settings/workspaces",
@@ -108,6 +117,8 @@ CAPABILITY = Capability(
         "access.service.disabled",
         "access.service.enabled",
         "access.service.removed",
+        "access.token.revoked",
+        "access.token_key.rotated",
         "access.user.accepted",
         "access.user.disabled",
         "access.user.enabled",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from aimass.kernel.errors import Conflict, Forbidden, TooMany, Unauthenticated
+from aimass.kernel.errors import Conflict, Forbidden, Invalid, TooMany, Unauthenticated
 
 
 class WrongCredentials(Unauthenticated):
@@ -61,3 +61,31 @@ class AuditBroken(Conflict):
     """The audit log was changed after it was written."""
 
     code = "access_audit_broken"
+
+
+class TokenRequestIncomplete(Invalid):
+    """The request for a token lacks a field."""
+
+    code = "access_token_request"
+    oauth = "invalid_request"
+
+
+class TokenGrantUnsupported(Invalid):
+    """Tokens are not given out in this way."""
+
+    code = "access_token_grant"
+    oauth = "unsupported_grant_type"
+
+
+class TokenScopeUnknown(Invalid):
+    """The scope names what the client does not have."""
+
+    code = "access_token_scope"
+    oauth = "invalid_scope"
+
+
+class TokenClientUnknown(Unauthenticated):
+    """The client is not known, or did not prove itself."""
+
+    code = "access_token_client"
+    oauth = "invalid_client"

@@ -16,6 +16,9 @@ class AccessSettings(BaseSettings):
     session_idle_s: int = Field(default=12 * 3600, gt=0, description="A session ends after this long without a request")
     session_s: int = Field(default=7 * 86400, gt=0, description="A session ends after this long in any case")
     token_s: int = Field(default=900, gt=0, description="Life of a signed token for SDK and CLI")
+    token_key_days: int = Field(
+        default=90, ge=0, description="Days after which tokens are signed with a new key; 0 for never by itself"
+    )
     invitation_s: int = Field(default=7 * 86400, gt=0, description="Life of an invitation link")
     reset_s: int = Field(default=86400, gt=0, description="Life of a link that sets a lost password anew")
     password_min: int = Field(default=10, ge=8, description="Fewest characters of a password")
@@ -33,7 +36,8 @@ class AccessSettings(BaseSettings):
     workspaces_by: Literal["users", "administrators"] = Field(default="users", description="Who may create workspaces")
     head_every_s: int = Field(default=60, ge=1, description="The head of the audit log is signed at least this often")
     head_every_rows: int = Field(default=1000, ge=1, description="... or after so many rows")
-    issuer: str = Field(
-        default="aimass", min_length=1, description="Issuer written into tokens and authenticator names"
+    issuer: str = Field(default="aimass", min_length=1, description="Name of the platform in authenticators")
+    public_url: str = Field(
+        default="http://127.0.0.1:8800",
+        description="Address of the platform in letters and links, and the issuer of its tokens",
     )
-    public_url: str = Field(default="http://127.0.0.1:8800", description="Address of the platform in letters and links")

@@ -58,6 +58,7 @@ def create_control(platform: Platform) -> FastAPI:
         authenticate=identity.authenticate,
         cases=list(platform.cases()),
         apis=[load(c.api) for c in platform.capabilities if c.api],
+        protocols=[load(c.protocol) for c in platform.capabilities if c.protocol],
         ready=lambda: bool(ready),
         has_workspace=platform.registry.get(Access).has_workspace,
         lifespan=lifespan,

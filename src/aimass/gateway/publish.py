@@ -8,7 +8,7 @@ import sys
 import time
 from collections import OrderedDict
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -129,6 +129,7 @@ class Publisher:
         return {
             "control_socket": str(self.layout.socket("control.sock")),
             "keys": {key.sha256: _key(key, rates.get((key.workspace, key.consumer))) for key in keys},
+            "tokens": asdict(self.access.published_tokens()),
             "endpoints": {f"{one.workspace}/{one.name}": _endpoint(one) for one in endpoints},
         }
 

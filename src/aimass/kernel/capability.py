@@ -98,6 +98,8 @@ class Capability:
         ``module:Class`` that carries the use cases.
     api, console
         ``module:router`` of hand-written REST routes and of console pages.
+    protocol
+        ``module:router`` of routes whose addresses a standard fixes, at the root.
     events
         Event type (or ``prefix.*``) to ``module:function(registry, event)``.
     jobs, checks
@@ -119,6 +121,7 @@ class Capability:
     service: str | None = None
     api: str | None = None
     console: str | None = None
+    protocol: str | None = None
     settings: str | None = None
     events: Mapping[str, str] = field(default_factory=dict[str, str])
     jobs: Mapping[str, JobKind] = field(default_factory=dict[str, JobKind])

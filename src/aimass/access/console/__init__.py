@@ -2,9 +2,20 @@
 
 from __future__ import annotations
 
-from aimass.access.console import account, approvals, audit, entry, keys, members, people, services, workspaces
+from aimass.access.console import (
+    account,
+    approvals,
+    audit,
+    entry,
+    keys,
+    members,
+    people,
+    services,
+    token_keys,
+    workspaces,
+)
 from aimass.web import page_router
 
 router = page_router()
-for _part in (entry, account, people, workspaces, members, keys, services, approvals, audit):
+for _part in (entry, account, people, workspaces, members, keys, services, token_keys, approvals, audit):
     router.include_router(_part.router)

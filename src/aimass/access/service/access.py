@@ -16,8 +16,8 @@ from aimass.access.service.hashing import HashCost, Passwords
 from aimass.access.service.keys import Keys, Services
 from aimass.access.service.members import Groups, Members
 from aimass.access.service.memory import Memory
+from aimass.access.service.oauth import OAuth
 from aimass.access.service.passwords import PasswordCases
-from aimass.access.service.principals import Principals
 from aimass.access.service.sealer import Sealer
 from aimass.access.service.second_factor import SecondFactor
 from aimass.access.service.sessions import Sessions
@@ -31,6 +31,7 @@ from aimass.infra.notify import Notify
 from aimass.infra.secrets import Secrets, SigningKeys
 from aimass.kernel.principal import ANYWHERE, SYSTEM, Principal
 
+LEAD_S = 5.0  # every gateway worker knows a new key by then
 INVITATION_ENDS, LOCKED_OF_LATE = timedelta(days=2), timedelta(hours=6)
 
 
@@ -56,7 +57,7 @@ class Access(
     Members,
     Groups,
     Approvals,
-    Principals,
+    OAuth,
     Audit,
     Sealer,
 ):
@@ -90,7 +91,7 @@ class Access(
                 database=database,
                 settings=settings,
                 secrets=secrets,
-                token_keys=SigningKeys(keys / "tokens.json", database.clock),
+                token_keys=SigningKeys(keys / "tokens.json", database.clock, secrets=secrets, lead_s=LEAD_S),
                 audit_keys=SigningKeys(keys / "audit.json", database.clock),
                 anchor=keys / "audit-head.json",
                 passwords=Passwords(_cost(settings)),
@@ -105,13 +106,6 @@ class Access(
         attempts_before = now - timedelta(seconds=8 * self._settings.lock_most_s)
         with self._database.change(SYSTEM, ANYWHERE) as change:
             return queries.forget_expired(change.conn, now, self._idle_since(now), attempts_before)
-
-    def rotate_token_keys(self) -> str:
-        """Sign new tokens with a new key; tokens signed by the old one still verify."""
-        key = self._ground.token_keys.rotate()
-        with self._database.change(SYSTEM, ANYWHERE) as change:
-            change.audit("access.token_key.rotate", object_=f"signing_key:{key}")
-        return key
 
     def names_of(self, ids: Iterable[str]) -> dict[str, str]:
         """Return the names of people, service accounts and keys by their ids, for logs that carry ids only."""

@@ -24,7 +24,8 @@ def letters(registry: Registry) -> None:
 
 
 def tidy(registry: Registry) -> None:
-    """Forget sessions, links and counters that mean nothing any more."""
+    """Forget sessions, links and counters that mean nothing any more; renew the key that signs tokens."""
+    registry.get(Access).renew_token_key()
     registry.get(Access).tidy()
 
 

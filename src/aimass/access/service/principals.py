@@ -4,30 +4,25 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
-from joserfc import jwt
-from joserfc.errors import JoseError
-from joserfc.jwk import KeySet, OKPKey
-
 from aimass.access.domain.credentials import KEY, SESSION, fingerprint
 from aimass.access.domain.people import IssueToken, MyWorkspace, Token, WhoAmI
-from aimass.access.domain.roles import BUILT_IN, bounded, expand, merge
-from aimass.access.service.ground import Part
+from aimass.access.domain.roles import BUILT_IN, bounded, expand, merge, narrow
+from aimass.access.domain.tokens import DOTS
+from aimass.access.service.signing import Signing
 from aimass.access.store import queries, rows
 from aimass.access.store.tables import keys, services, sessions, users
 from aimass.kernel.errors import Unauthenticated, Unavailable
-from aimass.kernel.ids import new_id
 from aimass.kernel.principal import ANYWHERE, SYSTEM, Grant, Principal
 from aimass.kernel.usecase import PUBLIC, SIGNED_IN, use_case
 
 _SEEN_EVERY = timedelta(seconds=60)
-_ALGORITHM = "Ed25519"
-_DOTS = 2
 
 
-class Principals(Part):
+class Principals(Signing):
     """Tell who sends a credential."""
 
     def authenticate(self, credential: str) -> Principal:
@@ -36,7 +31,7 @@ class Principals(Part):
             return self.authenticate_key(credential)
         if credential.startswith(SESSION):
             return self.authenticate_session(credential)
-        if credential.count(".") == _DOTS:
+        if credential.count(".") == DOTS:
             return self.authenticate_token(credential)
         raise Unauthenticated("this is no API key, session or token", hint="API keys start with 'aim_'")
 
@@ -52,10 +47,8 @@ class Principals(Part):
 
     def authenticate_token(self, text: str) -> Principal:
         """Return the principal of a signed token; it lives no longer than the session or key behind it."""
-        kind, _, behind = self._claims(text).get("via", "").partition(":")
-        mark = fingerprint(f"{kind}:{behind}")
-        find = self._by_key if kind == "key" else self._by_session
-        return self._remembered(mark, lambda conn: find(conn, id=behind))
+        claims = self._claims(text)
+        return self._remembered(fingerprint(text), lambda conn: self._by_token(conn, claims))
 
     @use_case("POST /access/token", permission=PUBLIC)
     def issue_token(self, who: Principal, command: IssueToken) -> Token:
@@ -66,24 +59,8 @@ class Principals(Part):
             is_key = command.credential.startswith(KEY)
             owner = (self._by_key if is_key else self._by_session)(conn, sha256=mark)
             row = rows.find(conn, keys if is_key else sessions, sha256=mark)
-        now = int(self._now().timestamp())
-        claims = {
-            "iss": self._settings.issuer,
-            "sub": owner.id,
-            "via": f"{'key' if is_key else 'session'}:{row.id if row else ''}",
-            "iat": now,
-            "exp": now + self._settings.token_s,
-            "jti": new_id(),
-        }
-        private = OKPKey.import_key(self._ground.token_keys.jwk())
-        text = jwt.encode({"alg": _ALGORITHM, "kid": private.kid}, claims, private, algorithms=[_ALGORITHM])
+        text = self._signed(owner.id, f"{'key' if is_key else 'session'}:{row.id if row else ''}")
         return Token(access_token=text, expires_in_s=self._settings.token_s)
-
-    @use_case("GET /access/jwks", permission=PUBLIC)
-    def jwks(self, who: Principal) -> dict[str, Any]:
-        """Return the public keys that verify our tokens, as a JWK set."""
-        del who
-        return self._ground.token_keys.jwks()
 
     @use_case("GET /access/me", permission=SIGNED_IN, cli="whoami")
     def who_am_i(self, who: Principal) -> WhoAmI:
@@ -152,6 +129,17 @@ class Principals(Part):
         self._seen(conn, sessions, row.id, row.last_seen_at)
         return Principal(id=row.user_id, name=row.user_name, kind="user", grants=_grants(conn, "user", row.user_id))
 
+    def _by_token(self, conn: Any, claims: dict[str, Any]) -> Principal:
+        """Return who stands behind a token, cut down to its scopes."""
+        self._need_unrevoked(conn, str(claims.get("jti", "")))
+        kind, _, behind = str(claims.get("via", "")).partition(":")
+        who = (self._by_key if kind == "key" else self._by_session)(conn, id=behind)
+        scopes = str(claims.get("scope", "")).split()
+        if not scopes:
+            return who
+        cut = (replace(grant, permissions=narrow(grant.permissions, scopes)) for grant in who.grants)
+        return replace(who, grants=merge(cut))
+
     def _seen(self, conn: Any, table: Any, id_: str, before: Any) -> None:
         """Note the use, once a minute; a busy or full disk must not keep anybody out."""
         now = self._now()
@@ -161,16 +149,6 @@ class Principals(Part):
         column = "last_used_at" if table is keys else "last_seen_at"
         with suppress(Unavailable), self._database.change(SYSTEM, ANYWHERE) as change:
             rows.change(change.conn, table, {"id": id_}, **{column: now})
-
-    def _claims(self, text: str) -> dict[str, Any]:
-        try:
-            public = KeySet.import_key_set(self._ground.token_keys.jwks())  # pyright: ignore[reportArgumentType]
-            claims = jwt.decode(text, public, algorithms=[_ALGORITHM]).claims
-        except (JoseError, ValueError, KeyError) as reason:
-            raise Unauthenticated("the token is not ours", hint="sign in again") from reason
-        if claims.get("iss") != self._settings.issuer or claims.get("exp", 0) <= self._now().timestamp():
-            raise Unauthenticated("the token has expired", hint="sign in again")
-        return claims
 
 
 def _grants(conn: Any, kind: str, id_: str) -> tuple[Grant, ...]:

@@ -17,6 +17,7 @@ from aimass.access.store.tables import (
     groups,
     keys,
     links,
+    revoked_tokens,
     roles,
     services,
     sessions,
@@ -257,9 +258,16 @@ def forget_expired(conn: Connection, now: datetime, idle_since: datetime, attemp
     queries = (
         delete(sessions).where(ended),
         delete(links).where(links.c.expires_at <= now),
+        delete(revoked_tokens).where(revoked_tokens.c.expires_at <= now),
         delete(attempts).where(attempts.c.last_at <= attempts_before),
     )
     return sum(conn.execute(query).rowcount for query in queries)
+
+
+def revoked_tokens_at(conn: Connection, now: datetime) -> list[str]:
+    """Return the tokens that were taken back and would still count."""
+    wanted = select(revoked_tokens.c.jti).where(revoked_tokens.c.expires_at > now).order_by(revoked_tokens.c.jti)
+    return list(conn.execute(wanted).scalars())
 
 
 def _in_future(column: Any, now: datetime) -> Any:

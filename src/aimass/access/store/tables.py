@@ -114,6 +114,13 @@ keys = Table(
     Index(None, "workspace", "id"),
 )
 
+revoked_tokens = Table(
+    "access_revoked_tokens",
+    metadata,
+    Column("jti", _ID, primary_key=True),
+    Column("expires_at", Instant, nullable=False, index=True),
+)
+
 roles = Table(
     "access_roles",
     metadata,

@@ -26,6 +26,7 @@ from aimass.client.generated.access_types import (
     Session,
     SignedIn,
     Token,
+    TokenKey,
     User,
     WhoAmI,
     Workspace,
@@ -326,6 +327,10 @@ class AccessCalls(Calls):
         """List the own sessions, the last used first."""
         return self._call("access.list_sessions", {}, list[Session])
 
+    def list_token_keys(self) -> list[TokenKey]:
+        """List the keys that sign tokens, the current one first."""
+        return self._call("access.list_token_keys", {}, list[TokenKey])
+
     def list_users(self, *, find: str | None = None, limit: int | None = None, cursor: str | None = None) -> Page[User]:
         """List the people of the platform."""
         return self._call("access.list_users", {"find": find, "limit": limit, "cursor": cursor}, Page[User])
@@ -397,6 +402,10 @@ class AccessCalls(Calls):
     def rotate_key(self, *, key: str, workspace: str | None = None, grace_s: int | None = None) -> NewKey:
         """Replace a key by a new one with the same rights; the old one may live on for a while."""
         return self._call("access.rotate_key", {"key": key, "workspace": workspace, "grace_s": grace_s}, NewKey)
+
+    def rotate_token_key(self, *, leaked: bool | None = None) -> TokenKey:
+        """Sign new tokens with a new key; those of the old keys count to their end, unless these leaked."""
+        return self._call("access.rotate_token_key", {"leaked": leaked}, TokenKey)
 
     def sign_in(self, *, name: str, password: str, totp: str | None = None, agent: str | None = None) -> SignedIn:
         """Sign in with name and password, and a code when the account has an authenticator."""
@@ -728,6 +737,10 @@ class AsyncAccessCalls(AsyncCalls):
         """List the own sessions, the last used first."""
         return await self._call("access.list_sessions", {}, list[Session])
 
+    async def list_token_keys(self) -> list[TokenKey]:
+        """List the keys that sign tokens, the current one first."""
+        return await self._call("access.list_token_keys", {}, list[TokenKey])
+
     async def list_users(
         self, *, find: str | None = None, limit: int | None = None, cursor: str | None = None
     ) -> Page[User]:
@@ -801,6 +814,10 @@ class AsyncAccessCalls(AsyncCalls):
     async def rotate_key(self, *, key: str, workspace: str | None = None, grace_s: int | None = None) -> NewKey:
         """Replace a key by a new one with the same rights; the old one may live on for a while."""
         return await self._call("access.rotate_key", {"key": key, "workspace": workspace, "grace_s": grace_s}, NewKey)
+
+    async def rotate_token_key(self, *, leaked: bool | None = None) -> TokenKey:
+        """Sign new tokens with a new key; those of the old keys count to their end, unless these leaked."""
+        return await self._call("access.rotate_token_key", {"leaked": leaked}, TokenKey)
 
     async def sign_in(self, *, name: str, password: str, totp: str | None = None, agent: str | None = None) -> SignedIn:
         """Sign in with name and password, and a code when the account has an authenticator."""

@@ -244,6 +244,15 @@ class Session:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class TokenKey:
+    """A key that signs tokens, or signed them; its private half never leaves the platform."""
+
+    id: str
+    made_at: datetime
+    current: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class SignedIn:
     """A new session; the token is shown only here."""
 

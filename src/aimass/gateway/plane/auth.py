@@ -6,6 +6,7 @@ import binascii
 import math
 from base64 import b64decode
 from collections.abc import Callable
+from copy import copy
 from hashlib import sha256
 from typing import Any
 
@@ -13,7 +14,7 @@ from aimass.gateway.plane.errors import RateLimited, UnknownKey
 from aimass.gateway.plane.http import Headers
 from aimass.gateway.plane.rates import Rates, SharedBucket
 
-_BEARER, _BASIC = b"bearer ", b"basic "
+_BEARER, _BASIC, _SIGNED = b"bearer ", b"basic ", b"eyJ"
 
 
 class Bucket:
@@ -67,10 +68,18 @@ class Key:
         """Tell whether this key may load and unload the endpoint."""
         return "*" in self.edit or endpoint in self.edit
 
+    def until(self, end: float, *, may_call: bool) -> Key:
+        """Return this key for a token that ends at ``end``; both share one rate."""
+        cut = copy(self)
+        cut.expires_at = min(self.expires_at, end)
+        if not may_call:
+            cut.use, cut.uses_all = frozenset(), False
+        return cut
+
     def admit(self, now: float) -> None:
         """Refuse an expired key, and one over its rate."""
         if now >= self.expires_at:
-            raise UnknownKey("the API key has expired", hint="ask for a new key")
+            raise UnknownKey("the API key or token has expired", hint="ask for a new one")
         if self.bucket is not None:
             wait = self.bucket.take(now)
             if wait:
@@ -98,9 +107,11 @@ def read_keys(specs: dict[str, Any], old: dict[str, Key], now: float, shared: Ra
     return keys
 
 
-def find_key(headers: Headers, get: Callable[[str], Key | None]) -> Key:
-    """Return the key that a request carries, or refuse it."""
+def find_key(headers: Headers, get: Callable[[str], Key | None], token: Callable[[bytes], Key]) -> Key:
+    """Return the key that a request carries, itself or as a signed token, or refuse it."""
     text = _presented(headers)
+    if text[:3] == _SIGNED:
+        return token(text)
     if not text:
         raise UnknownKey("no API key was sent", hint="send 'Authorization: Bearer <key>' or 'X-API-Key: <key>'")
     key = get(sha256(text).hexdigest())

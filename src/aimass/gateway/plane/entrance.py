@@ -53,7 +53,7 @@ class Entrance:
 
     def key(self, head: RequestHead) -> Key:
         """Return the key that a request carries, or refuse it."""
-        return find_key(head.headers, self.snapshot.keys.get)
+        return find_key(head.headers, self.snapshot.keys.get, self.snapshot.tokens.key)
 
     def endpoint(self, key: Key, name: str) -> Endpoint:
         """Return an endpoint that the key may use, or refuse it."""

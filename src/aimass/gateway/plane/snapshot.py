@@ -23,6 +23,7 @@ from aimass.gateway.plane.runtimes.port import Runtime
 from aimass.gateway.plane.runtimes.reader import RowReader
 from aimass.gateway.plane.shadows import ShadowStats
 from aimass.gateway.plane.tallies import Tally
+from aimass.gateway.plane.tokens import Tokens
 from aimass.infra.devices import AUTO
 from aimass.infra.plans import Plan
 
@@ -205,6 +206,7 @@ class Snapshot:
     version: int = 0
     control_socket: str = ""
     keys: dict[str, Key] = field(default_factory=dict)
+    tokens: Tokens = field(default_factory=Tokens)
     endpoints: dict[tuple[str, str], Endpoint] = field(default_factory=dict)
     models: dict[Identity, Model] = field(default_factory=dict)
     loaded: dict[str, str] = field(default_factory=dict)

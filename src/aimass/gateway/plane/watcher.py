@@ -29,6 +29,7 @@ from aimass.gateway.plane.snapshot import (
     make_model,
     wanted_deployments,
 )
+from aimass.gateway.plane.tokens import Tokens
 from aimass.gateway.plane.worker import Worker
 from aimass.kernel.errors import AimassError, Invalid
 
@@ -112,11 +113,13 @@ class Watcher:
         }
         kept = _in_use(endpoints.values())
         self._waiting = {key: m for key, m in models.items() if key not in kept and not m.is_ready}
+        keys = read_keys(document["keys"], before.keys, wall(), self._rates)
         worker.apply(
             Snapshot(
                 version=int(document["version"]),
                 control_socket=document.get("control_socket") or "",
-                keys=read_keys(document["keys"], before.keys, wall(), self._rates),
+                keys=keys,
+                tokens=Tokens(document.get("tokens"), keys.values(), before.tokens),
                 endpoints=endpoints,
                 models=kept,
                 loaded=builder.loaded,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from hashlib import sha256
 from pathlib import Path
 from threading import Lock
@@ -13,6 +14,7 @@ from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
 from aimass.infra.secrets.keyfile import read_private, write_private
+from aimass.infra.secrets.port import Secrets
 from aimass.kernel.clock import Clock, instant
 from aimass.kernel.errors import Failed
 
@@ -36,20 +38,28 @@ class SigningKeys:
         The key file; made when it is missing.
     clock
         Gives the time of creation that is kept beside a key.
+    secrets
+        Seals the private halves, where it is given; a file from before is sealed when it is opened.
+    lead_s
+        For so long after a rotation the old key goes on signing: who verifies has learned of the new one by then.
     """
 
-    def __init__(self, path: Path, clock: Clock) -> None:
+    def __init__(self, path: Path, clock: Clock, *, secrets: Secrets | None = None, lead_s: float = 0.0) -> None:
         self._path = path
         self._clock = clock
+        self._secrets = secrets
+        self._lead_s = lead_s
         self._lock = Lock()
         if read_private(path) is None:
             write_private(path, self._with_new_key({}), new=True)
+        self._seal()
 
     def sign(self, message: bytes) -> Signature:
         """Sign with the current key."""
         content = self._content()
-        private = Ed25519PrivateKey.from_private_bytes(_decode(content["keys"][content["current"]]["d"]))
-        return Signature(key=content["current"], value=private.sign(message))
+        name = self._signer(content)
+        private = Ed25519PrivateKey.from_private_bytes(_decode(self._private(name, content["keys"][name])))
+        return Signature(key=name, value=private.sign(message))
 
     def verify(self, message: bytes, signature: Signature) -> bool:
         """Tell whether one of our keys, current or old, made this signature."""
@@ -62,18 +72,42 @@ class SigningKeys:
             return False
         return True
 
-    def rotate(self) -> str:
-        """Make a new key current and return its id."""
+    def rotate(self, *, is_leaked: bool = False) -> str:
+        """Make a new key current and return its id; of keys that leaked nothing verifies any more."""
         with self._lock:
-            content = self._with_new_key(self._content()["keys"])
-            write_private(self._path, content)
-            return str(content["current"])
+            content = self._content()
+            fresh = self._with_new_key({} if is_leaked else content["keys"])
+            if self._lead_s and not is_leaked:
+                fresh["before"] = content["current"]
+                fresh["keys"][content["current"]] = content["keys"][content["current"]]
+            write_private(self._path, fresh)
+            return str(fresh["current"])
+
+    def retire(self) -> None:
+        """Destroy the private half of the key before, once it signs no more."""
+        with self._lock:
+            content = self._content()
+            before = content.get("before")
+            if before is not None and self._signer(content) != before:
+                content["keys"][before] = _public_half(content["keys"][before])
+                write_private(self._path, {name: value for name, value in content.items() if name != "before"})
+
+    def made_at(self) -> datetime:
+        """Return when the current key was made."""
+        content = self._content()
+        return _moment(content["keys"][content["current"]])
+
+    def all(self) -> list[tuple[str, datetime]]:
+        """Return the id of every key and when it was made, the current one first."""
+        keys = self._content()["keys"]
+        return [(one["kid"], _moment(keys[one["kid"]])) for one in self.jwks()["keys"]]
 
     def jwk(self) -> dict[str, Any]:
-        """Return the current key with its private half as a JWK; hand it to a signer, nowhere else."""
+        """Return the key that signs now with its private half as a JWK; hand it to a signer, nowhere else."""
         content = self._content()
-        kept = content["keys"][content["current"]]
-        return {**_public_jwk(content["current"], kept), "d": kept["d"]}
+        name = self._signer(content)
+        kept = content["keys"][name]
+        return {**_public_jwk(name, kept), "d": self._private(name, kept)}
 
     def jwks(self) -> dict[str, Any]:
         """Return the public halves of all keys as a JWK set (RFC 7517), the current one first."""
@@ -91,9 +125,51 @@ class SigningKeys:
         private = Ed25519PrivateKey.generate()
         public = private.public_key().public_bytes_raw()
         name = sha256(public).hexdigest()[:16]
-        fresh = {"x": _encode(public), "d": _encode(private.private_bytes_raw()), "at": instant(self._clock.now())}
-        retired = {key: {part: kept[part] for part in ("x", "at")} for key, kept in old.items()}
+        fresh = {"x": _encode(public), "at": instant(self._clock.now())}
+        fresh |= self._hidden(name, _encode(private.private_bytes_raw()))
+        retired = {key: _public_half(kept) for key, kept in old.items()}
         return {"format": 1, "current": name, "keys": {**retired, name: fresh}}
+
+    def _hidden(self, name: str, private: str) -> dict[str, str]:
+        """Return the private half as it is stored."""
+        if self._secrets is None:
+            return {"d": private}
+        return {"sealed": _encode(self._secrets.seal(private.encode(), about=f"signing_key:{name}"))}
+
+    def _private(self, name: str, kept: dict[str, str]) -> str:
+        if "d" in kept:
+            return kept["d"]
+        if self._secrets is None or "sealed" not in kept:
+            raise Failed(f"the private half of key {name!r} cannot be read", hint="restore it from a backup")
+        return self._secrets.unseal(_decode(kept["sealed"]), about=f"signing_key:{name}").decode()
+
+    def _seal(self) -> None:
+        """Seal what was stored in the open."""
+        with self._lock:
+            content = self._content()
+            bare = [name for name, kept in content["keys"].items() if "d" in kept]
+            if self._secrets is None or not bare:
+                return
+            for name in bare:
+                kept = content["keys"][name]
+                content["keys"][name] = {**_public_half(kept), **self._hidden(name, kept["d"])}
+            write_private(self._path, content)
+
+    def _signer(self, content: dict[str, Any]) -> str:
+        """Return the key that signs now: the one before while the current one is not known everywhere."""
+        before, current = content.get("before"), str(content["current"])
+        if before is None:
+            return current
+        age_s = (self._clock.now() - _moment(content["keys"][current])).total_seconds()
+        return str(before) if 0 <= age_s < self._lead_s else current
+
+
+def _public_half(kept: dict[str, str]) -> dict[str, str]:
+    return {part: kept[part] for part in ("x", "at")}
+
+
+def _moment(kept: dict[str, str]) -> datetime:
+    return datetime.fromisoformat(kept["at"]).astimezone(UTC)
 
 
 def _public_jwk(name: str, kept: dict[str, Any]) -> dict[str, Any]:

@@ -33,6 +33,7 @@ class AppParts:
     authenticate: Authenticate
     cases: Sequence[tuple[UseCase, object]]
     apis: Sequence[APIRouter] = ()
+    protocols: Sequence[APIRouter] = ()
     pages: Sequence[APIRouter] = ()
     mounts: Sequence[tuple[str, Any]] = ()
     ready: Callable[[], bool] = lambda: True
@@ -62,6 +63,8 @@ def create_app(parts: AppParts) -> FastAPI:
     cases = UseCaseRoutes(parts.cases, PREFIX)
     app.router.routes.append(cases)
     app.openapi = partial(_described, app, cases)
+    for router in parts.protocols:
+        app.include_router(router)
     app.include_router(_probes(parts.ready))
     for path, mounted in parts.mounts:
         app.mount(path, mounted)

@@ -195,7 +195,8 @@ class RpcServer:
             (name.encode(), value.encode() if isinstance(value, str) else value)
             for name, value in context.invocation_metadata()
         ]
-        return Visitor(given, lambda: find_key(given, self._entrance.snapshot.keys.get))
+        snapshot = self._entrance.snapshot
+        return Visitor(given, lambda: find_key(given, snapshot.keys.get, snapshot.tokens.key))
 
     async def _abort(self, context: Any, error: AimassError) -> None:
         """End a call with the code of an error; which error it was stands in the trailing metadata."""

@@ -1,0 +1,83 @@
+"""The token endpoint at the addresses and in the form that RFC 6749, 7009, 7662 and 8414 fix."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Form, Request
+from starlette.responses import JSONResponse, Response
+
+from aimass.access.domain.tokens import Client, client_of, metadata
+from aimass.access.errors import LockedOut
+from aimass.access.service.access import Access
+from aimass.kernel.errors import AimassError, Unauthenticated
+from aimass.kernel.principal import ANONYMOUS
+from aimass.web import registry_of
+
+router = APIRouter(include_in_schema=False)
+Text = Annotated[str, Form()]
+_NO_STORE = {"Cache-Control": "no-store", "Pragma": "no-cache"}
+
+
+@router.post("/oauth2/token")
+def token(
+    request: Request, grant_type: Text = "", scope: Text = "", client_id: Text = "", client_secret: Text = ""
+) -> Response:
+    """Exchange a key for a signed token."""
+    client = _client(request, client_id, client_secret)
+    return _answer(lambda: _access(request).grant_token(client, grant_type, scope))
+
+
+@router.post("/oauth2/introspect")
+def introspect(request: Request, token: Text = "", client_id: Text = "", client_secret: Text = "") -> Response:
+    """Tell what a token stands for."""
+    client = _client(request, client_id, client_secret)
+    return _answer(lambda: _access(request).introspect(client, token))
+
+
+@router.post("/oauth2/revoke")
+def revoke(request: Request, token: Text = "", client_id: Text = "", client_secret: Text = "") -> Response:
+    """Take a token back."""
+    client = _client(request, client_id, client_secret)
+    return _answer(lambda: _access(request).revoke_token(client, token) or {})
+
+
+@router.get("/.well-known/jwks.json")
+def jwks(request: Request) -> Response:
+    """Show the keys that verify our tokens."""
+    return JSONResponse(_access(request).jwks(ANONYMOUS), headers={"Cache-Control": "public, max-age=300"})
+
+
+@router.get("/.well-known/oauth-authorization-server")
+@router.get("/.well-known/openid-configuration")
+def described(request: Request) -> Response:
+    """Describe the token endpoint."""
+    return JSONResponse(metadata(_access(request).token_issuer))
+
+
+def _client(request: Request, client_id: str, client_secret: str) -> Client:
+    return client_of(request.headers.get("authorization", ""), client_id, client_secret)
+
+
+def _access(request: Request) -> Access:
+    return registry_of(request).get(Access)
+
+
+def _answer(make: Callable[[], dict[str, Any]]) -> Response:
+    """Answer in the words of RFC 6749, section 5, whether it went well or not."""
+    try:
+        return JSONResponse(make(), headers=_NO_STORE)
+    except AimassError as error:
+        word = getattr(error, "oauth", None)
+        if isinstance(error, LockedOut):
+            word = "slow_down"
+        if word is None:
+            raise
+        told = {"error": word, "error_description": f"{error.message}; {error.hint}".rstrip("; ")}
+        headers = dict(_NO_STORE)
+        if isinstance(error, Unauthenticated):
+            headers["WWW-Authenticate"] = 'Basic realm="aimass"'
+        if isinstance(error, LockedOut):
+            headers["Retry-After"] = str(error.retry_after_s)
+        return JSONResponse(told, status_code=error.status, headers=headers)
