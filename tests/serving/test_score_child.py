@@ -43,6 +43,7 @@ def params(folder: Path, frame: pl.DataFrame, **more: Any) -> dict[str, Any]:
         "data": str(folder),
         "record": {"every": 2, "payload": True, "head": {"workspace": "demo", "endpoint": "churn"}},
         "labels": {"workspace": "demo", "model": "churn", "version": "1"},
+        "worker": {"memory_bytes": 1 << 31},
         **more,
     }
 

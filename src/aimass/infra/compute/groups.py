@@ -86,8 +86,11 @@ class Group:
             self.folder.rmdir()
 
 
-def find_groups(mount: Path = _MOUNT, table: Path = Path("/proc/self/cgroup")) -> Groups:
-    """Return where this process may make groups; what is delegated is prepared for it."""
+def find_groups(mount: Path = _MOUNT, table: Path = Path("/proc/self/cgroup"), *, tidy: bool = True) -> Groups:
+    """Return where this process may make groups; what is delegated is prepared for it.
+
+    Empty groups of an earlier life are removed, unless ``tidy`` is off: another process may be about to enter one.
+    """
     if sys.platform != "linux":
         return Groups(None, f"there are no control groups on {sys.platform}")
     path = own_path(table.read_text()) if table.exists() else None
@@ -102,7 +105,8 @@ def find_groups(mount: Path = _MOUNT, table: Path = Path("/proc/self/cgroup")) -
     except (OSError, ValueError) as reason:
         return Groups(None, f"the delegated control group cannot be used: {reason}")
     groups = Groups(root)
-    groups.tidy()
+    if tidy:
+        groups.tidy()
     return groups
 
 

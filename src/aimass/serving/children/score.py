@@ -19,7 +19,7 @@ from aimass.lake import Commit, Part, commit_parts, committed_before, describe_v
 from aimass.models import Package, own_environment, verify_package
 from aimass.serving.children.feeds import Fed, Feeder
 from aimass.serving.children.noted import Notes, notes_of, request_id
-from aimass.serving.children.scorers import Scorer, scorer_of
+from aimass.serving.children.scorers import Scorer, Staff, scorer_of
 from aimass.serving.children.written import Parts
 from aimass.serving.domain.scoring import ROWS_PER_REQUEST, about_columns, prediction_columns
 
@@ -38,7 +38,7 @@ def score(ctx: Any) -> dict[str, Any]:
     ctx
         Its ``params``: ``scoring`` (id), ``source`` (``path``, ``version``, ``rows``), ``package``, ``unseen``, ``inputs`` (input to
         column), ``keep``, ``prefix``, ``to`` (``path``, ``mode``, ``private``), ``describe`` (arguments of ``describe_version``),
-        ``data`` (folder of segments), ``record`` and ``labels``.
+        ``data`` (folder of segments), ``record``, ``labels`` and ``worker`` (what a model worker may use, and how it is kept).
     """
     params = ctx.params
     order = Commit(
@@ -63,10 +63,12 @@ def _parts(ctx: Any) -> tuple[list[Part], dict[str, Any]]:
     params = ctx.params
     package = verify_package(Path(params["package"]))
     feeder = Feeder(package.manifest.signature.inputs, params["inputs"], params["unseen"])
-    environment = own_environment(package, DataDir(Path(params["data"])).environments, ctx.log)
+    data = Path(params["data"])
+    environment = own_environment(package, DataDir(data).environments, ctx.log)
+    staff = Staff(**params.get("worker", {}), hide=(data,), environment=str(environment.root) if environment else "")
     with (
-        scorer_of(package, feeder, ctx.slots, str(environment.root) if environment else "") as scorer,
-        notes_of(Path(params["data"]), params) as notes,
+        scorer_of(package, feeder, ctx.slots, staff, ctx.log) as scorer,
+        notes_of(data, params) as notes,
         Parts(ctx, notes.rows) as written,
     ):
         work = Work(ctx=ctx, package=package, scorer=scorer, notes=notes, written=written)

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import os
 import queue
+import secrets
 import socket
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,17 +17,20 @@ from typing import Any, Protocol
 import numpy as np
 import polars as pl
 
+from aimass.infra.compute import find_groups
 from aimass.infra.frames import FrameReader, Message, encode_frame, pack
 from aimass.kernel.errors import Failed, Unavailable
 from aimass.models import Package, find_runtime, load_model, runtime_module
 from aimass.serving.children.feeds import Fed, Feeder
+from aimass.serving.domain.placing import IsolationWish
+from aimass.serving.domain.things import Resources
 from aimass.serving.workers.cell import Cell
-from aimass.serving.workers.keeping import Keeping
+from aimass.serving.workers.keeping import Keepings
 from aimass.serving.workers.wishes import Wish
 
-MEMORY_BYTES = 4 * 1024**3
 CHUNK_ROWS = 4_000
-_START_S, _ANSWER_S, _LOOK_S = 60.0, 600.0, 0.02
+_START_S, _ANSWER_S, _LOOK_S, _WATCH_S = 60.0, 600.0, 0.02, 0.5
+_END_S = 5.0
 _READ_BYTES = 1 << 20
 
 
@@ -77,28 +81,76 @@ class WorkerScorer:
         return fed, {name: np.asarray(values, dtype=object) for name, values in outputs.items()}
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Staff:
+    """What model workers of a job may use, and how they are kept; as those of a deployment.
+
+    Attributes
+    ----------
+    hide
+        Folders that they must not see.
+    environment
+        The folder of the package's own environment; empty for the platform's.
+    """
+
+    memory_bytes: int = Resources().memory_bytes
+    threads: int = 1
+    cpus: float | None = None
+    isolation: IsolationWish = "auto"
+    network: bool = False
+    device: str = "auto"
+    hide: tuple[Path, ...] = ()
+    environment: str = ""
+
+
 @dataclass(slots=True)
 class _Worker:
     cell: Cell
     stream: socket.socket
     reader: FrameReader
+    memory_bytes: int
 
     def ask(self, values: dict[str, Any], start: int) -> dict[str, Any]:
-        """Send one chunk and wait for its answer."""
+        """Send one chunk and wait for its answer, with an eye on the memory of the worker."""
+        end = time.monotonic() + _ANSWER_S
         try:
+            self.stream.settimeout(_ANSWER_S)
             self.stream.sendall(encode_frame({"id": start, "timeout_s": _ANSWER_S}, pack(values)))
-            while True:
-                data = self.stream.recv(_READ_BYTES)
-                if not data:
-                    raise ConnectionResetError
-                for message in self.reader.feed(data):
+            self.stream.settimeout(_WATCH_S)
+            while time.monotonic() < end:
+                for message in self.reader.feed(self._heard(start)):
                     if isinstance(message, Message) and message.head.get("id") == start:
                         return _outputs(message, start)
         except OSError as reason:
-            raise Failed(
-                f"the model worker ended at the rows from {start} on: {last_words(self.cell.log)}",
-                hint="look into the log of the job",
-            ) from reason
+            raise self._failed(start, self._how_it_ended()) from reason
+        raise self._failed(start, f"it did not answer within {_ANSWER_S:g} s")
+
+    def _heard(self, start: int) -> bytes:
+        """Return what has come within a moment; nothing, when it goes on working."""
+        try:
+            data = self.stream.recv(_READ_BYTES)
+        except TimeoutError:
+            self._watch(start)
+            return b""
+        if not data:
+            raise ConnectionResetError
+        return data
+
+    def _watch(self, start: int) -> None:
+        """End a worker that takes more memory than it may, where the kernel does not."""
+        if self.cell.resident_bytes() > self.memory_bytes:
+            self.cell.kill()
+            self.cell.process.wait()
+            raise self._failed(start, f"it used more than {self.memory_bytes} bytes of memory")
+
+    def _how_it_ended(self) -> str:
+        end = time.monotonic() + _END_S
+        while not self.cell.has_ended() and time.monotonic() < end:
+            time.sleep(_LOOK_S)
+        return self.cell.how_it_ended() if self.cell.has_ended() else last_words(self.cell.log)
+
+    def _failed(self, start: int, why: str) -> Failed:
+        return Failed(f"the model worker ended at the rows from {start} on: {why}", hint="look into the log of the job")
 
 
 def _outputs(message: Message, start: int) -> dict[str, Any]:
@@ -110,41 +162,50 @@ def _outputs(message: Message, start: int) -> dict[str, Any]:
 
 
 @contextmanager
-def scorer_of(package: Package, feeder: Feeder, slots: int, environment: str) -> Iterator[Scorer]:
-    """Load what answers; model workers end with the block, and with this process.
-
-    ``environment`` is the folder of the package's own environment; empty for the platform's.
-    """
+def scorer_of(
+    package: Package, feeder: Feeder, slots: int, staff: Staff, log: Callable[[str], None]
+) -> Iterator[Scorer]:
+    """Load what answers; model workers end with the block, and with this process."""
     if find_runtime(package.manifest.runtime).is_inline:
         yield InlineScorer(package, feeder)
         return
+    keepings = Keepings(hide=staff.hide, groups=find_groups(tidy=False))
     with tempfile.TemporaryDirectory(prefix="aim") as folder, ExitStack() as stack:
-        started = [_start(package, Path(folder), number, environment) for number in range(slots)]
-        for cell in started:
-            stack.callback(_end, cell)
-        workers = [_reach(cell) for cell in started]
+        started: list[Cell] = []
+        for number in range(slots):
+            started.append(_start(package, Path(folder), number, (staff, keepings)))
+            stack.callback(_end, started[-1])
+        kept = started[0].keeping
+        log(f"model workers: {len(started)}, kept as {kept.isolation}, limits: {kept.limits}")
+        workers = [_reach(cell, staff.memory_bytes) for cell in started]
         for worker in workers:
             stack.callback(worker.stream.close)
         yield WorkerScorer(workers, feeder)
 
 
-def _start(package: Package, folder: Path, number: int, environment: str) -> Cell:
-    module = runtime_module(package.manifest.runtime)
+def _start(package: Package, folder: Path, number: int, kept: tuple[Staff, Keepings]) -> Cell:
+    staff, keepings = kept
     wish = Wish(
         revision=f"s{number}",
         package=str(package.folder),
-        module=module,
-        memory_bytes=MEMORY_BYTES,
+        module=runtime_module(package.manifest.runtime),
+        memory_bytes=staff.memory_bytes,
+        threads=staff.threads,
         lanes=1,
         max_rows=CHUNK_ROWS,
+        isolation=staff.isolation,
+        network=staff.network,
+        cpus=staff.cpus,
+        device=staff.device,
     )
-    kind = wish.kind(environment)
-    cell = Cell(folder / str(number), folder / f"{number}.start.log", kind, Keeping.of(kind))
+    kind = wish.kind(staff.environment)
+    keeping = keepings.of(kind, secrets.token_hex(5))
+    cell = Cell(folder / str(number), folder / f"{number}.start.log", kind, keeping)
     cell.assign(wish, folder / f"{number}.log")
     return cell
 
 
-def _reach(cell: Cell) -> _Worker:
+def _reach(cell: Cell, memory_bytes: int) -> _Worker:
     """Connect to a worker as soon as it answers."""
     end = time.monotonic() + _START_S
     while not cell.has_ended() and time.monotonic() < end:
@@ -153,9 +214,9 @@ def _reach(cell: Cell) -> _Worker:
             continue
         stream = socket.socket(socket.AF_UNIX)
         stream.connect(os.fspath(cell.io / "s"))
-        stream.settimeout(_ANSWER_S)
-        return _Worker(cell, stream, FrameReader())
-    raise Unavailable(f"the model worker does not start: {last_words(cell.log)}")
+        return _Worker(cell, stream, FrameReader(), memory_bytes)
+    why = cell.how_it_ended() if cell.has_ended() else last_words(cell.log)
+    raise Unavailable(f"the model worker does not start: {why}")
 
 
 def _end(cell: Cell) -> None:

@@ -16,6 +16,7 @@ from aimass.kernel.ids import new_id
 from aimass.kernel.principal import SYSTEM, Principal
 from aimass.lake import AboutVersion, CreateDataset, DatasetVersion, OneDataset
 from aimass.models import Package, read_package
+from aimass.serving.domain.placing import Options, options_of
 from aimass.serving.domain.scoring import (
     SCORE,
     ScoringPlan,
@@ -28,6 +29,7 @@ from aimass.serving.domain.scoring import (
     output_problems,
     prediction_columns,
 )
+from aimass.serving.domain.things import Resources
 from aimass.serving.events import SCORING_STARTED, scoring_subject
 from aimass.serving.library import Target
 from aimass.serving.service.ground import need_endpoint, target_of
@@ -196,6 +198,7 @@ class ScoringOrders(Trials):
             "describe": {"classification": findings, **lake.describing(workspace, command.to)},
             "data": str(self._ground.layout.root),
             "record": _record(who, order),
+            "worker": _worker(means.revision),
             "labels": labels | ({"endpoint": command.endpoint} if command.endpoint else {}),
         }
 
@@ -229,6 +232,14 @@ def _plan(command: StartScoring, means: Means, version: DatasetVersion, nulls: M
         predictions=made,
         problems=problems,
     )
+
+
+def _worker(revision: Row[Any] | None) -> dict[str, Any]:
+    """Return what a model worker of the job may use, and how it is kept: as its deployment, else as one by default."""
+    options = options_of(revision.options) if revision is not None else Options()
+    resources = Resources(**revision.resources) if revision is not None else Resources()
+    kept = {"isolation": options.isolation, "network": options.network, "device": options.device}
+    return {**asdict(resources), **kept}
 
 
 def _record(who: Principal, order: Order) -> dict[str, Any] | None:
