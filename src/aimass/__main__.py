@@ -18,6 +18,7 @@ LOCAL = {
     "login": "aimass.cli.login:login",
     "data collect": "aimass.cli.collect:collect",
     "predict": "aimass.cli.predict:predict",
+    "register": "aimass.cli.register:register",
 }
 
 

@@ -59,7 +59,7 @@ def test_a_whole_command_of_the_manual_is_understood(path: Path) -> None:
         command = command_of(words)
         if command is None:
             continue
-        said = shlex.split(f"{words.removeprefix(command)} {rest}")
+        said = shlex.split(f"{words.removeprefix(command)}{rest}")
         try:
             COMMANDS[command].make_context(command, said, resilient_parsing=False)
         except click.MissingParameter:

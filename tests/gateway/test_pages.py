@@ -13,7 +13,7 @@ from tests.fixtures.served import Served, served
 from tests.fixtures.site import ROLES, unnamed_actions
 
 AT = "/demo/operate/gateway"
-PAGES = (AT, f"{AT}/consumers", f"{AT}/consumers?q=sho", f"{AT}/consumers?q=nobody")
+PAGES = (AT, f"{AT}/consumers", f"{AT}/consumers?q=sho", f"{AT}/consumers?q=nobody", f"{AT}/routes")
 
 
 @pytest.fixture(scope="module")
@@ -70,6 +70,37 @@ def test_a_consumer_shows_what_it_sends(stage: Served) -> None:
     row = page.partition('<span class="name">shop</span>')[2].partition("</tr>")[0]
     assert re.search(r'class="num">[\d.]+</td>', row)
     assert "%" in row
+
+
+def test_a_service_of_ones_own_is_put_behind_the_door_paused_and_taken_away(stage: Served) -> None:
+    operator, at = stage.site.visitor("operator"), f"{AT}/routes"
+    inside = operator.do("POST", at, route="geo", address="http://10.0.0.1:9000")
+    assert (inside.status_code, inside.json()["field"]) == (400, "address")
+    made = operator.do("POST", at, route="geo", address="http://8.8.8.8:9000", timeout_s="5")
+    assert made.headers["hx-redirect"].endswith(f"{at}/geo")
+    assert "/s/demo/geo" in operator.open(at).text
+    page = operator.open(f"{at}/geo").text
+    assert "http://8.8.8.8:9000" in page
+    assert unnamed_actions(page, stage.site.cases()) == []
+    assert operator.do("POST", f"{at}/geo/pause").status_code == 204
+    assert "This route is paused." in operator.open(f"{at}/geo").text
+    assert operator.do("POST", f"{at}/geo/resume").status_code == 204
+    wish = {"access": "public", "timeout_s": "9", "retries": "1", "rate_per_s": "5", "retry_after_s": "60"}
+    said = operator.do("POST", f"{at}/geo/policies", **wish, allow_from="10.0.0.0/8 ::1", version="3")
+    assert said.status_code == 204
+    assert "10.0.0.0/8, ::1" in operator.open(f"{at}/geo").text
+    assert operator.do("POST", f"{at}/geo/policies", **wish, version="3").status_code == 412
+    assert operator.do("POST", f"{at}/geo/instances", address="https://8.8.4.4:9443", weight="3").status_code == 204
+    found = re.search(r"/routes/geo/instances/(\w+)", operator.open(f"{at}/geo").text)
+    assert found is not None
+    assert operator.do("DELETE", f"{at}/geo/instances/{found[1]}").status_code == 204
+    assert stage.site.visitor("viewer").do("POST", f"{at}/geo/pause").status_code == 403
+    assert (
+        "Pause"
+        not in stage.site.visitor("viewer").open(f"{at}/geo").text.partition("<main")[2].partition("programs")[0]
+    )
+    assert operator.do("DELETE", f"{at}/geo").headers["hx-redirect"].endswith(at)
+    assert "No service of your own yet" in operator.open(at).text
 
 
 def test_a_workspace_without_routes_and_keys_says_how_to_begin(stage: Served) -> None:

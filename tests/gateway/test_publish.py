@@ -13,7 +13,7 @@ import pytest
 
 from aimass.access import Access, CreateKey, CreateService
 from aimass.access.domain.keys import ListKeys, OneKey
-from aimass.gateway import Gateway, ListConsumers, ListRoutes, SetRateLimit
+from aimass.gateway import Gateway, ListConsumers, ListModelRoutes, SetRateLimit
 from aimass.gateway.jobs import attention
 from aimass.gateway.publish import Publisher, is_gateway
 from aimass.infra.database import Database
@@ -141,7 +141,7 @@ def test_the_gateway_tells_how_far_its_workers_are(live: Stage) -> None:
 def test_routes_show_addresses_with_their_policies(live: Stage) -> None:
     live.deploy(2, name="canary", weight=10)
     live.ready(2, "canary")
-    (route,) = live.rooms.get(Gateway).list_routes(ANN, ListRoutes(workspace="demo")).items
+    (route,) = live.rooms.get(Gateway).list_model_routes(ANN, ListModelRoutes(workspace="demo")).items
     assert (route.path, route.timeout_s) == ("/v2/models/churn/infer", 30.0)
     assert [(t.deployment, t.version, t.weight) for t in route.targets] == [("champion", 1, 90), ("canary", 2, 10)]
 

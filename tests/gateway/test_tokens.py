@@ -56,6 +56,13 @@ def test_a_scope_without_calls_calls_nothing() -> None:
     assert tokens.key(token(scope="lake.read serving.use")).may_use("churn")
 
 
+def test_a_scope_without_routes_reaches_no_service() -> None:
+    tokens = Tokens(spec(), [key(routes=["*"])])
+    assert tokens.key(token(scope="lake.read gateway.use")).may_reach("geo")
+    assert tokens.key(token(scope="")).may_reach("geo")
+    assert not tokens.key(token(scope="serving.use")).may_reach("geo")
+
+
 @pytest.mark.parametrize(
     "text",
     [

@@ -13,6 +13,7 @@ from aimass.client.generated.lifecycle_types import PipelineRun
 from aimass.client.generated.serving_types import Scoring
 from aimass.client.inference import Endpoint, Explanation, Prediction, Row
 from aimass.client.loading import CollectOptions, collect_file, silent
+from aimass.client.registering import Registration
 from aimass.client.settings import read_settings
 from aimass.client.transport import AsyncTransport, Transport
 from aimass.client.verbs import (
@@ -102,6 +103,34 @@ class Client(Groups):
         """
         known = self._endpoints.setdefault(endpoint, Endpoint(self.transport, endpoint))
         return known.explain(rows, target=target, orders=orders)
+
+    def register(
+        self,
+        upstream: str,
+        address: str,
+        *,
+        weight: int = 1,
+        lease_s: float = 30.0,
+        told: Callable[[str], None] | None = None,
+    ) -> Registration:
+        """Register a server of a service at the gateway, and keep its lease alive from ``with`` to its end.
+
+        Parameters
+        ----------
+        upstream, address
+            Name of the service, and ``http://host:port`` at which this server of it answers.
+        weight
+            Its share, against the others.
+        lease_s
+            After so many seconds without a heartbeat it is gone; a third of that lies between two.
+        told
+            Called with a sentence when heartbeats fail, and when they arrive again.
+
+        Examples
+        --------
+        ``with client.register("geo", "http://10.0.0.5:9000"): serve_forever()``
+        """
+        return Registration(self, upstream, address, weight=weight, lease_s=lease_s, told=told)
 
     def score(
         self,

@@ -8,40 +8,63 @@ from aimass.kernel.doors import door
 
 if TYPE_CHECKING:
     from aimass.gateway.capability import CAPABILITY
-    from aimass.gateway.domain import (
+    from aimass.gateway.domain.inference import (
         Consumer,
         GatewayState,
         ListConsumers,
-        ListRoutes,
-        Route,
+        ListModelRoutes,
+        ModelRoute,
         SetRateLimit,
+    )
+    from aimass.gateway.domain.services import (
+        CreateRoute,
+        CreateUpstream,
+        Instance,
+        ListRoutes,
+        RegisterInstance,
+        Route,
+        Upstream,
     )
     from aimass.gateway.service import Gateway
     from aimass.gateway.settings import GatewaySettings
 
-_DOMAIN = "aimass.gateway.domain"
+_INFERENCE, _SERVICES = "aimass.gateway.domain.inference", "aimass.gateway.domain.services"
 __getattr__, __dir__ = door(
     __name__,
     {
         "CAPABILITY": "aimass.gateway.capability",
-        "Consumer": _DOMAIN,
+        "Consumer": _INFERENCE,
+        "CreateRoute": _SERVICES,
+        "CreateUpstream": _SERVICES,
         "Gateway": "aimass.gateway.service",
         "GatewaySettings": "aimass.gateway.settings",
-        "GatewayState": _DOMAIN,
-        "ListConsumers": _DOMAIN,
-        "ListRoutes": _DOMAIN,
-        "Route": _DOMAIN,
-        "SetRateLimit": _DOMAIN,
+        "GatewayState": _INFERENCE,
+        "Instance": _SERVICES,
+        "ListConsumers": _INFERENCE,
+        "ListModelRoutes": _INFERENCE,
+        "ListRoutes": _SERVICES,
+        "ModelRoute": _INFERENCE,
+        "RegisterInstance": _SERVICES,
+        "Route": _SERVICES,
+        "SetRateLimit": _INFERENCE,
+        "Upstream": _SERVICES,
     },
 )
 __all__ = [
     "CAPABILITY",
     "Consumer",
+    "CreateRoute",
+    "CreateUpstream",
     "Gateway",
     "GatewaySettings",
     "GatewayState",
+    "Instance",
     "ListConsumers",
+    "ListModelRoutes",
     "ListRoutes",
+    "ModelRoute",
+    "RegisterInstance",
     "Route",
     "SetRateLimit",
+    "Upstream",
 ]

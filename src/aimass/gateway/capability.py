@@ -4,9 +4,13 @@ from __future__ import annotations
 
 from aimass.access import Access
 from aimass.gateway.events import ALL
+from aimass.gateway.leases import Leases
 from aimass.gateway.publish import Publisher
-from aimass.gateway.service import Gateway
+from aimass.gateway.publish_services import ServicePublisher
+from aimass.gateway.service import Gateway, Ground
+from aimass.gateway.settings import GatewaySettings
 from aimass.infra.database import Database
+from aimass.infra.notify import AddressGuard
 from aimass.kernel.capability import Capability, Loop, Place
 from aimass.kernel.layout import DataDir
 from aimass.kernel.registry import Registry
@@ -22,7 +26,11 @@ CAPABILITY = Capability(
     service="aimass.gateway.service:Gateway",
     console="aimass.gateway.console:router",
     settings="aimass.gateway.settings:GatewaySettings",
-    loops={"gateway.publish": Loop(run="aimass.gateway.jobs:publish", every_s=0.1)},
+    loops={
+        "gateway.publish": Loop(run="aimass.gateway.jobs:publish", every_s=0.1),
+        "gateway.services": Loop(run="aimass.gateway.jobs:publish_services", every_s=0.1),
+        "gateway.leases": Loop(run="aimass.gateway.jobs:expire", every_s=0.5),
+    },
     emits=ALL,
     attention="aimass.gateway.jobs:attention",
     erase="aimass.gateway.jobs:erase",
@@ -40,7 +48,20 @@ CAPABILITY = Capability(
 
 
 def build(registry: Registry) -> Gateway:
-    """Build the service, and the publisher that the data plane follows."""
+    """Build the service, and the publishers that the data plane follows."""
     database, access, serving = registry.get(Database), registry.get(Access), registry.get(Serving)
-    publisher = Publisher(database, access, serving, registry.get(DataDir))
-    return Gateway(database, access, serving, publisher)
+    layout, leases = registry.get(DataDir), Leases()
+    allowed = GatewaySettings.from_environment(data_dir=layout.root).allow.split(",")
+    return Gateway(
+        Ground(
+            database=database,
+            access=access,
+            serving=serving,
+            publisher=Publisher(database, access, serving, layout),
+            services=ServicePublisher(database, access, layout, leases),
+            leases=leases,
+            guard=AddressGuard(
+                [text.strip() for text in allowed if text.strip()], setting="AIMASS_GATEWAY_ALLOW", field="address"
+            ),
+        )
+    )

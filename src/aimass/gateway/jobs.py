@@ -15,6 +15,16 @@ def publish(registry: Registry) -> bool:
     return registry.get(Gateway).publisher.run_once()
 
 
+def publish_services(registry: Registry) -> bool:
+    """Keep the published services and routes equal to what is registered."""
+    return registry.get(Gateway).services.run_once()
+
+
+def expire(registry: Registry) -> bool:
+    """Take away instances whose lease is over; tell whether there were any."""
+    return registry.get(Gateway).expire() > 0
+
+
 def attention(registry: Registry, who: Principal, workspace: str = ANYWHERE) -> list[dict[str, Any]]:
     """Return what is wrong with the gateway workers, for who may look at them."""
     if not who.allows("gateway.read", workspace):

@@ -239,6 +239,7 @@ def _key(key: GatewayKey, rate_per_s: float | None) -> dict[str, Any]:
         "workspace": key.workspace,
         "use": list(key.use),
         "edit": list(key.edit),
+        "routes": list(key.routes),
         "expires_at": key.expires_at,
         "rate_per_s": rate_per_s,
     }

@@ -69,6 +69,9 @@ class GatewaySettings:
         connections there may be.
     upstream_idle_s
         How long a connection to control is kept; must be shorter than control's own keep-alive.
+    allow
+        Hosts and networks inside, with commas between them, at which services may be registered: ``10.1.0.0/16,localhost``.
+        Public addresses are always allowed. Read by control.
     """
 
     data_dir: Path
@@ -107,6 +110,7 @@ class GatewaySettings:
     max_rpcs: int = 1000
     max_rpc_streams: int = 100
     max_rpc_connections: int = 1000
+    allow: str = ""
 
     @classmethod
     def from_environment(cls, **given: Any) -> GatewaySettings:

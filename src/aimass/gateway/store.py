@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from sqlalchemy import (
+    Boolean,
     Column,
     Connection,
     Float,
@@ -14,13 +15,15 @@ from sqlalchemy import (
     Row,
     String,
     Table,
+    UniqueConstraint,
     delete,
+    func,
     insert,
     select,
     update,
 )
 
-from aimass.infra.database import Change, Instant, metadata
+from aimass.infra.database import Change, Instant, Json, metadata
 from aimass.kernel.erasing import Person
 
 limits = Table(
@@ -34,6 +37,80 @@ limits = Table(
     Column("version", Integer, nullable=False),
     PrimaryKeyConstraint("workspace", "consumer"),
 )
+
+
+upstreams = Table(
+    "gateway_upstreams",
+    metadata,
+    Column("id", String(26), primary_key=True),
+    Column("workspace", String(63), nullable=False),
+    Column("upstream", String(63), nullable=False),
+    Column("title", String(255), nullable=False),
+    Column("policy", Json, nullable=False),
+    Column("created_by", String(255), nullable=False),
+    Column("created_at", Instant, nullable=False),
+    Column("version", Integer, nullable=False),
+    UniqueConstraint("workspace", "upstream"),
+)
+instances = Table(
+    "gateway_instances",
+    metadata,
+    Column("id", String(26), primary_key=True),
+    Column("workspace", String(63), nullable=False),
+    Column("upstream", String(63), nullable=False),
+    Column("url", String(255), nullable=False),
+    Column("host", String(255), nullable=False),
+    Column("address", String(45), nullable=False),
+    Column("port", Integer, nullable=False),
+    Column("tls", Boolean, nullable=False),
+    Column("weight", Integer, nullable=False),
+    Column("lease_s", Float, nullable=True),
+    Column("registered_by", String(255), nullable=False),
+    Column("registered_at", Instant, nullable=False),
+    UniqueConstraint("workspace", "upstream", "url"),
+)
+routes = Table(
+    "gateway_routes",
+    metadata,
+    Column("id", String(26), primary_key=True),
+    Column("workspace", String(63), nullable=False),
+    Column("route", String(63), nullable=False),
+    Column("title", String(255), nullable=False),
+    Column("upstream", String(63), nullable=False),
+    Column("prefix", String(255), nullable=False),
+    Column("paused", Boolean, nullable=False),
+    Column("policy", Json, nullable=False),
+    Column("created_by", String(255), nullable=False),
+    Column("created_at", Instant, nullable=False),
+    Column("version", Integer, nullable=False),
+    UniqueConstraint("workspace", "route"),
+    UniqueConstraint("workspace", "prefix"),
+)
+
+
+def find_row(conn: Connection, table: Table, **where: str) -> Row[Any] | None:
+    """Return the row with these values."""
+    return conn.execute(select(table).where(*(table.c[name] == value for name, value in where.items()))).first()
+
+
+def rows_after(conn: Connection, table: Table, column: str, after: str, limit: int, **where: str) -> Sequence[Row[Any]]:
+    """Return rows with these values in the order of a column, beginning after one."""
+    query = select(table).where(*(table.c[name] == value for name, value in where.items()), table.c[column] > after)
+    return conn.execute(query.order_by(table.c[column]).limit(limit)).all()
+
+
+def rows_of(conn: Connection, table: Table, **where: str) -> Sequence[Row[Any]]:
+    """Return every row with these values, oldest first."""
+    query = select(table).where(*(table.c[name] == value for name, value in where.items()))
+    return conn.execute(query.order_by(table.c.id)).all()
+
+
+def counts_of(conn: Connection, workspace: str, names: Sequence[str]) -> dict[str, int]:
+    """Return how many instances each of these services has."""
+    query = select(instances.c.upstream, func.count().label("n")).where(
+        instances.c.workspace == workspace, instances.c.upstream.in_(names)
+    )
+    return {row.upstream: row.n for row in conn.execute(query.group_by(instances.c.upstream))}
 
 
 def all_limits(conn: Connection) -> Sequence[Row[Any]]:

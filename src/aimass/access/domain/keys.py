@@ -123,6 +123,8 @@ class GatewayKey:
     ----------
     use, edit
         Endpoints that it may call, and that it may load and unload; a star for every one of its workspace.
+    routes
+        Routes to services that it may use; a star for every one of its workspace.
     """
 
     sha256: str
@@ -131,4 +133,5 @@ class GatewayKey:
     workspace: str
     use: list[str]
     edit: list[str]
+    routes: list[str]
     expires_at: float | None

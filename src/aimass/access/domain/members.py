@@ -35,6 +35,7 @@ RESERVED = frozenset(
         "ping",
         "readyz",
         "reset",
+        "s",
         "settings",
         "static",
         "v2",

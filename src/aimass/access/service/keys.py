@@ -39,6 +39,7 @@ from aimass.kernel.usecase import use_case
 _CALL = "serving.use"
 _EDIT = "serving.edit"
 _ENDPOINT = "endpoint:"
+_REACH, _ROUTE = "gateway.use", "route:"
 
 
 class Services(Part):
@@ -231,19 +232,20 @@ def _gateway_key(row: Any, held: list[Grant]) -> GatewayKey:
         id=row.id,
         consumer=row.owner,
         workspace=row.workspace,
-        use=_endpoints(grants, _CALL, row.workspace),
-        edit=_endpoints(grants, _EDIT, row.workspace),
+        use=_objects(grants, _CALL, row.workspace, _ENDPOINT),
+        edit=_objects(grants, _EDIT, row.workspace, _ENDPOINT),
+        routes=_objects(grants, _REACH, row.workspace, _ROUTE),
         expires_at=min(ends) if ends else None,
     )
 
 
-def _endpoints(grants: Iterable[Grant], permission: str, workspace: str) -> list[str]:
-    """Return the endpoints on which a permission is held; a star for every one."""
+def _objects(grants: Iterable[Grant], permission: str, workspace: str, kind: str) -> list[str]:
+    """Return the objects of a kind on which a permission is held; a star for every one."""
     allowed = [grant for grant in grants if grant.covers(permission, workspace, grant.object)]
     if any(grant.object is None for grant in allowed):
         return ["*"]
     named = {grant.object for grant in allowed if grant.object}
-    return sorted(name.removeprefix(_ENDPOINT) for name in named if name.startswith(_ENDPOINT))
+    return sorted(name.removeprefix(kind) for name in named if name.startswith(kind))
 
 
 def _service(row: Any) -> Service:

@@ -2,17 +2,210 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 from aimass.client.calls import AsyncCalls, Calls
-from aimass.client.generated.gateway_types import Consumer, GatewayState, Route
+from aimass.client.generated.gateway_types import (
+    Consumer,
+    GatewayState,
+    Instance,
+    Lease,
+    ModelRoute,
+    Route,
+    RouteTraffic,
+    Upstream,
+)
 from aimass.kernel.pages import Page
 
 
 class GatewayCalls(Calls):
     """Operations of gateway."""
 
+    def change_route(
+        self,
+        *,
+        route: str,
+        workspace: str | None = None,
+        upstream: str | None = None,
+        title: str | None = None,
+        prefix: str | None = None,
+        access: Literal["key", "public"] | None = None,
+        strip_prefix: bool | None = None,
+        timeout_s: float | None = None,
+        max_request_bytes: int | None = None,
+        max_reply_bytes: int | None = None,
+        retries: int | None = None,
+        retry_unsafe: bool | None = None,
+        retry_after_s: int | None = None,
+        rate_per_s: float | None = None,
+        allow_from: list[str] | None = None,
+        cors_origins: list[str] | None = None,
+        request_headers: dict[str, str] | None = None,
+        reply_headers: dict[str, str] | None = None,
+        expected_version: int | None = None,
+    ) -> Route:
+        """Change the policies of a route; live on all workers within a second, and no request fails by it."""
+        return self._call(
+            "gateway.change_route",
+            {
+                "route": route,
+                "workspace": workspace,
+                "upstream": upstream,
+                "title": title,
+                "prefix": prefix,
+                "access": access,
+                "strip_prefix": strip_prefix,
+                "timeout_s": timeout_s,
+                "max_request_bytes": max_request_bytes,
+                "max_reply_bytes": max_reply_bytes,
+                "retries": retries,
+                "retry_unsafe": retry_unsafe,
+                "retry_after_s": retry_after_s,
+                "rate_per_s": rate_per_s,
+                "allow_from": allow_from,
+                "cors_origins": cors_origins,
+                "request_headers": request_headers,
+                "reply_headers": reply_headers,
+                "expected_version": expected_version,
+            },
+            Route,
+        )
+
+    def change_upstream(
+        self,
+        *,
+        upstream: str,
+        workspace: str | None = None,
+        title: str | None = None,
+        balance: Literal["round_robin", "weighted", "least_in_flight", "power_of_two", "consistent_hash"] | None = None,
+        hash_by: str | None = None,
+        connect_timeout_s: float | None = None,
+        failures: int | None = None,
+        open_s: float | None = None,
+        expected_version: int | None = None,
+    ) -> Upstream:
+        """Change how a service is asked; live on all workers within a second."""
+        return self._call(
+            "gateway.change_upstream",
+            {
+                "upstream": upstream,
+                "workspace": workspace,
+                "title": title,
+                "balance": balance,
+                "hash_by": hash_by,
+                "connect_timeout_s": connect_timeout_s,
+                "failures": failures,
+                "open_s": open_s,
+                "expected_version": expected_version,
+            },
+            Upstream,
+        )
+
+    def create_route(
+        self,
+        *,
+        route: str,
+        upstream: str,
+        workspace: str | None = None,
+        title: str | None = None,
+        prefix: str | None = None,
+        access: Literal["key", "public"] | None = None,
+        strip_prefix: bool | None = None,
+        timeout_s: float | None = None,
+        max_request_bytes: int | None = None,
+        max_reply_bytes: int | None = None,
+        retries: int | None = None,
+        retry_unsafe: bool | None = None,
+        retry_after_s: int | None = None,
+        rate_per_s: float | None = None,
+        allow_from: list[str] | None = None,
+        cors_origins: list[str] | None = None,
+        request_headers: dict[str, str] | None = None,
+        reply_headers: dict[str, str] | None = None,
+    ) -> Route:
+        """Give a service an address at the gateway, ``/s/<workspace>/<prefix>``; live within a second."""
+        return self._call(
+            "gateway.create_route",
+            {
+                "route": route,
+                "upstream": upstream,
+                "workspace": workspace,
+                "title": title,
+                "prefix": prefix,
+                "access": access,
+                "strip_prefix": strip_prefix,
+                "timeout_s": timeout_s,
+                "max_request_bytes": max_request_bytes,
+                "max_reply_bytes": max_reply_bytes,
+                "retries": retries,
+                "retry_unsafe": retry_unsafe,
+                "retry_after_s": retry_after_s,
+                "rate_per_s": rate_per_s,
+                "allow_from": allow_from,
+                "cors_origins": cors_origins,
+                "request_headers": request_headers,
+                "reply_headers": reply_headers,
+            },
+            Route,
+        )
+
+    def create_upstream(
+        self,
+        *,
+        upstream: str,
+        workspace: str | None = None,
+        title: str | None = None,
+        balance: Literal["round_robin", "weighted", "least_in_flight", "power_of_two", "consistent_hash"] | None = None,
+        hash_by: str | None = None,
+        connect_timeout_s: float | None = None,
+        failures: int | None = None,
+        open_s: float | None = None,
+    ) -> Upstream:
+        """Announce a service that is to stand behind the gateway."""
+        return self._call(
+            "gateway.create_upstream",
+            {
+                "upstream": upstream,
+                "workspace": workspace,
+                "title": title,
+                "balance": balance,
+                "hash_by": hash_by,
+                "connect_timeout_s": connect_timeout_s,
+                "failures": failures,
+                "open_s": open_s,
+            },
+            Upstream,
+        )
+
+    def delete_route(self, *, route: str, workspace: str | None = None) -> None:
+        """Close an address; what is under way is finished."""
+        return self._call("gateway.delete_route", {"route": route, "workspace": workspace}, None)
+
+    def delete_upstream(self, *, upstream: str, workspace: str | None = None) -> None:
+        """Delete a service to which no route leads, with its instances."""
+        return self._call("gateway.delete_upstream", {"upstream": upstream, "workspace": workspace}, None)
+
     def get_gateway(self) -> GatewayState:
         """Show the gateway workers and which snapshot each of them serves by."""
         return self._call("gateway.get_gateway", {}, GatewayState)
+
+    def get_route(self, *, route: str, workspace: str | None = None) -> Route:
+        """Show a route and its policies."""
+        return self._call("gateway.get_route", {"route": route, "workspace": workspace}, Route)
+
+    def get_route_traffic(self, *, route: str, workspace: str | None = None) -> RouteTraffic:
+        """Show what the workers have seen of a route and its instances since they started."""
+        return self._call("gateway.get_route_traffic", {"route": route, "workspace": workspace}, RouteTraffic)
+
+    def get_upstream(self, *, upstream: str, workspace: str | None = None) -> Upstream:
+        """Show a service."""
+        return self._call("gateway.get_upstream", {"upstream": upstream, "workspace": workspace}, Upstream)
+
+    def heartbeat(self, *, upstream: str, instance: str, workspace: str | None = None) -> Lease:
+        """Renew the lease of a server; costs no write."""
+        return self._call(
+            "gateway.heartbeat", {"upstream": upstream, "instance": instance, "workspace": workspace}, Lease
+        )
 
     def list_consumers(
         self, *, workspace: str | None = None, limit: int | None = None, cursor: str | None = None
@@ -22,13 +215,69 @@ class GatewayCalls(Calls):
             "gateway.list_consumers", {"workspace": workspace, "limit": limit, "cursor": cursor}, Page[Consumer]
         )
 
+    def list_instances(
+        self, *, upstream: str, workspace: str | None = None, limit: int | None = None, cursor: str | None = None
+    ) -> Page[Instance]:
+        """List the servers of a service, oldest first."""
+        return self._call(
+            "gateway.list_instances",
+            {"upstream": upstream, "workspace": workspace, "limit": limit, "cursor": cursor},
+            Page[Instance],
+        )
+
+    def list_model_routes(
+        self, *, workspace: str | None = None, limit: int | None = None, cursor: str | None = None
+    ) -> Page[ModelRoute]:
+        """List the addresses that answer inference, with their policies."""
+        return self._call(
+            "gateway.list_model_routes", {"workspace": workspace, "limit": limit, "cursor": cursor}, Page[ModelRoute]
+        )
+
     def list_routes(
         self, *, workspace: str | None = None, limit: int | None = None, cursor: str | None = None
     ) -> Page[Route]:
-        """List the addresses that answer inference, with their policies."""
+        """List the routes to services by name."""
         return self._call(
             "gateway.list_routes", {"workspace": workspace, "limit": limit, "cursor": cursor}, Page[Route]
         )
+
+    def list_upstreams(
+        self, *, workspace: str | None = None, limit: int | None = None, cursor: str | None = None
+    ) -> Page[Upstream]:
+        """List the services behind the gateway by name."""
+        return self._call(
+            "gateway.list_upstreams", {"workspace": workspace, "limit": limit, "cursor": cursor}, Page[Upstream]
+        )
+
+    def pause_route(self, *, route: str, workspace: str | None = None) -> Route:
+        """Let nobody through for now: callers hear 503 and when to come again."""
+        return self._call("gateway.pause_route", {"route": route, "workspace": workspace}, Route)
+
+    def register_instance(
+        self,
+        *,
+        upstream: str,
+        address: str,
+        workspace: str | None = None,
+        weight: int | None = None,
+        lease_s: float | None = None,
+    ) -> Instance:
+        """Register a server of a service, for good or with a lease that heartbeats renew; the same address renews it."""
+        return self._call(
+            "gateway.register_instance",
+            {"upstream": upstream, "address": address, "workspace": workspace, "weight": weight, "lease_s": lease_s},
+            Instance,
+        )
+
+    def remove_instance(self, *, upstream: str, instance: str, workspace: str | None = None) -> None:
+        """Take a server away; what it is answering is finished."""
+        return self._call(
+            "gateway.remove_instance", {"upstream": upstream, "instance": instance, "workspace": workspace}, None
+        )
+
+    def resume_route(self, *, route: str, workspace: str | None = None) -> Route:
+        """Let callers through again."""
+        return self._call("gateway.resume_route", {"route": route, "workspace": workspace}, Route)
 
     def set_rate_limit(
         self,
@@ -54,9 +303,191 @@ class GatewayCalls(Calls):
 class AsyncGatewayCalls(AsyncCalls):
     """Operations of gateway, for asyncio."""
 
+    async def change_route(
+        self,
+        *,
+        route: str,
+        workspace: str | None = None,
+        upstream: str | None = None,
+        title: str | None = None,
+        prefix: str | None = None,
+        access: Literal["key", "public"] | None = None,
+        strip_prefix: bool | None = None,
+        timeout_s: float | None = None,
+        max_request_bytes: int | None = None,
+        max_reply_bytes: int | None = None,
+        retries: int | None = None,
+        retry_unsafe: bool | None = None,
+        retry_after_s: int | None = None,
+        rate_per_s: float | None = None,
+        allow_from: list[str] | None = None,
+        cors_origins: list[str] | None = None,
+        request_headers: dict[str, str] | None = None,
+        reply_headers: dict[str, str] | None = None,
+        expected_version: int | None = None,
+    ) -> Route:
+        """Change the policies of a route; live on all workers within a second, and no request fails by it."""
+        return await self._call(
+            "gateway.change_route",
+            {
+                "route": route,
+                "workspace": workspace,
+                "upstream": upstream,
+                "title": title,
+                "prefix": prefix,
+                "access": access,
+                "strip_prefix": strip_prefix,
+                "timeout_s": timeout_s,
+                "max_request_bytes": max_request_bytes,
+                "max_reply_bytes": max_reply_bytes,
+                "retries": retries,
+                "retry_unsafe": retry_unsafe,
+                "retry_after_s": retry_after_s,
+                "rate_per_s": rate_per_s,
+                "allow_from": allow_from,
+                "cors_origins": cors_origins,
+                "request_headers": request_headers,
+                "reply_headers": reply_headers,
+                "expected_version": expected_version,
+            },
+            Route,
+        )
+
+    async def change_upstream(
+        self,
+        *,
+        upstream: str,
+        workspace: str | None = None,
+        title: str | None = None,
+        balance: Literal["round_robin", "weighted", "least_in_flight", "power_of_two", "consistent_hash"] | None = None,
+        hash_by: str | None = None,
+        connect_timeout_s: float | None = None,
+        failures: int | None = None,
+        open_s: float | None = None,
+        expected_version: int | None = None,
+    ) -> Upstream:
+        """Change how a service is asked; live on all workers within a second."""
+        return await self._call(
+            "gateway.change_upstream",
+            {
+                "upstream": upstream,
+                "workspace": workspace,
+                "title": title,
+                "balance": balance,
+                "hash_by": hash_by,
+                "connect_timeout_s": connect_timeout_s,
+                "failures": failures,
+                "open_s": open_s,
+                "expected_version": expected_version,
+            },
+            Upstream,
+        )
+
+    async def create_route(
+        self,
+        *,
+        route: str,
+        upstream: str,
+        workspace: str | None = None,
+        title: str | None = None,
+        prefix: str | None = None,
+        access: Literal["key", "public"] | None = None,
+        strip_prefix: bool | None = None,
+        timeout_s: float | None = None,
+        max_request_bytes: int | None = None,
+        max_reply_bytes: int | None = None,
+        retries: int | None = None,
+        retry_unsafe: bool | None = None,
+        retry_after_s: int | None = None,
+        rate_per_s: float | None = None,
+        allow_from: list[str] | None = None,
+        cors_origins: list[str] | None = None,
+        request_headers: dict[str, str] | None = None,
+        reply_headers: dict[str, str] | None = None,
+    ) -> Route:
+        """Give a service an address at the gateway, ``/s/<workspace>/<prefix>``; live within a second."""
+        return await self._call(
+            "gateway.create_route",
+            {
+                "route": route,
+                "upstream": upstream,
+                "workspace": workspace,
+                "title": title,
+                "prefix": prefix,
+                "access": access,
+                "strip_prefix": strip_prefix,
+                "timeout_s": timeout_s,
+                "max_request_bytes": max_request_bytes,
+                "max_reply_bytes": max_reply_bytes,
+                "retries": retries,
+                "retry_unsafe": retry_unsafe,
+                "retry_after_s": retry_after_s,
+                "rate_per_s": rate_per_s,
+                "allow_from": allow_from,
+                "cors_origins": cors_origins,
+                "request_headers": request_headers,
+                "reply_headers": reply_headers,
+            },
+            Route,
+        )
+
+    async def create_upstream(
+        self,
+        *,
+        upstream: str,
+        workspace: str | None = None,
+        title: str | None = None,
+        balance: Literal["round_robin", "weighted", "least_in_flight", "power_of_two", "consistent_hash"] | None = None,
+        hash_by: str | None = None,
+        connect_timeout_s: float | None = None,
+        failures: int | None = None,
+        open_s: float | None = None,
+    ) -> Upstream:
+        """Announce a service that is to stand behind the gateway."""
+        return await self._call(
+            "gateway.create_upstream",
+            {
+                "upstream": upstream,
+                "workspace": workspace,
+                "title": title,
+                "balance": balance,
+                "hash_by": hash_by,
+                "connect_timeout_s": connect_timeout_s,
+                "failures": failures,
+                "open_s": open_s,
+            },
+            Upstream,
+        )
+
+    async def delete_route(self, *, route: str, workspace: str | None = None) -> None:
+        """Close an address; what is under way is finished."""
+        return await self._call("gateway.delete_route", {"route": route, "workspace": workspace}, None)
+
+    async def delete_upstream(self, *, upstream: str, workspace: str | None = None) -> None:
+        """Delete a service to which no route leads, with its instances."""
+        return await self._call("gateway.delete_upstream", {"upstream": upstream, "workspace": workspace}, None)
+
     async def get_gateway(self) -> GatewayState:
         """Show the gateway workers and which snapshot each of them serves by."""
         return await self._call("gateway.get_gateway", {}, GatewayState)
+
+    async def get_route(self, *, route: str, workspace: str | None = None) -> Route:
+        """Show a route and its policies."""
+        return await self._call("gateway.get_route", {"route": route, "workspace": workspace}, Route)
+
+    async def get_route_traffic(self, *, route: str, workspace: str | None = None) -> RouteTraffic:
+        """Show what the workers have seen of a route and its instances since they started."""
+        return await self._call("gateway.get_route_traffic", {"route": route, "workspace": workspace}, RouteTraffic)
+
+    async def get_upstream(self, *, upstream: str, workspace: str | None = None) -> Upstream:
+        """Show a service."""
+        return await self._call("gateway.get_upstream", {"upstream": upstream, "workspace": workspace}, Upstream)
+
+    async def heartbeat(self, *, upstream: str, instance: str, workspace: str | None = None) -> Lease:
+        """Renew the lease of a server; costs no write."""
+        return await self._call(
+            "gateway.heartbeat", {"upstream": upstream, "instance": instance, "workspace": workspace}, Lease
+        )
 
     async def list_consumers(
         self, *, workspace: str | None = None, limit: int | None = None, cursor: str | None = None
@@ -66,13 +497,69 @@ class AsyncGatewayCalls(AsyncCalls):
             "gateway.list_consumers", {"workspace": workspace, "limit": limit, "cursor": cursor}, Page[Consumer]
         )
 
+    async def list_instances(
+        self, *, upstream: str, workspace: str | None = None, limit: int | None = None, cursor: str | None = None
+    ) -> Page[Instance]:
+        """List the servers of a service, oldest first."""
+        return await self._call(
+            "gateway.list_instances",
+            {"upstream": upstream, "workspace": workspace, "limit": limit, "cursor": cursor},
+            Page[Instance],
+        )
+
+    async def list_model_routes(
+        self, *, workspace: str | None = None, limit: int | None = None, cursor: str | None = None
+    ) -> Page[ModelRoute]:
+        """List the addresses that answer inference, with their policies."""
+        return await self._call(
+            "gateway.list_model_routes", {"workspace": workspace, "limit": limit, "cursor": cursor}, Page[ModelRoute]
+        )
+
     async def list_routes(
         self, *, workspace: str | None = None, limit: int | None = None, cursor: str | None = None
     ) -> Page[Route]:
-        """List the addresses that answer inference, with their policies."""
+        """List the routes to services by name."""
         return await self._call(
             "gateway.list_routes", {"workspace": workspace, "limit": limit, "cursor": cursor}, Page[Route]
         )
+
+    async def list_upstreams(
+        self, *, workspace: str | None = None, limit: int | None = None, cursor: str | None = None
+    ) -> Page[Upstream]:
+        """List the services behind the gateway by name."""
+        return await self._call(
+            "gateway.list_upstreams", {"workspace": workspace, "limit": limit, "cursor": cursor}, Page[Upstream]
+        )
+
+    async def pause_route(self, *, route: str, workspace: str | None = None) -> Route:
+        """Let nobody through for now: callers hear 503 and when to come again."""
+        return await self._call("gateway.pause_route", {"route": route, "workspace": workspace}, Route)
+
+    async def register_instance(
+        self,
+        *,
+        upstream: str,
+        address: str,
+        workspace: str | None = None,
+        weight: int | None = None,
+        lease_s: float | None = None,
+    ) -> Instance:
+        """Register a server of a service, for good or with a lease that heartbeats renew; the same address renews it."""
+        return await self._call(
+            "gateway.register_instance",
+            {"upstream": upstream, "address": address, "workspace": workspace, "weight": weight, "lease_s": lease_s},
+            Instance,
+        )
+
+    async def remove_instance(self, *, upstream: str, instance: str, workspace: str | None = None) -> None:
+        """Take a server away; what it is answering is finished."""
+        return await self._call(
+            "gateway.remove_instance", {"upstream": upstream, "instance": instance, "workspace": workspace}, None
+        )
+
+    async def resume_route(self, *, route: str, workspace: str | None = None) -> Route:
+        """Let callers through again."""
+        return await self._call("gateway.resume_route", {"route": route, "workspace": workspace}, Route)
 
     async def set_rate_limit(
         self,

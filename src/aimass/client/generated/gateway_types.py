@@ -4,6 +4,56 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Literal
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Route:
+    """An address of the gateway, the service behind it, and the policies on it."""
+
+    id: str
+    workspace: str
+    route: str
+    title: str
+    upstream: str
+    path: str
+    prefix: str
+    access: Literal["key", "public"]
+    strip_prefix: bool
+    timeout_s: float
+    max_request_bytes: int
+    max_reply_bytes: int
+    retries: int
+    retry_unsafe: bool
+    paused: bool
+    retry_after_s: int
+    rate_per_s: float
+    allow_from: list[str]
+    cors_origins: list[str]
+    request_headers: dict[str, str]
+    reply_headers: dict[str, str]
+    created_by: str
+    created_at: datetime
+    version: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Upstream:
+    """A service that stands behind the gateway."""
+
+    id: str
+    workspace: str
+    upstream: str
+    title: str
+    balance: Literal["round_robin", "weighted", "least_in_flight", "power_of_two", "consistent_hash"]
+    hash_by: str
+    connect_timeout_s: float
+    failures: int
+    open_s: float
+    instances: int
+    created_by: str
+    created_at: datetime
+    version: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,6 +84,43 @@ class GatewayWorker:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class RouteTraffic:
+    """What the gateway has seen of a route since its workers started."""
+
+    route: str
+    requests: int
+    errors: int
+    refused: int
+    in_flight: int
+    p50_s: float | None
+    p95_s: float | None
+    p99_s: float | None
+    instances: list[InstanceTraffic]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InstanceTraffic:
+    """What the gateway sees of an instance."""
+
+    instance: str
+    url: str
+    requests: int
+    errors: int
+    in_flight: int
+    answer_s: float
+    states: dict[str, int]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Lease:
+    """Until when an instance stays without another heartbeat."""
+
+    instance: str
+    lease_s: float
+    expires_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Consumer:
     """Somebody who calls endpoints with API keys, and the rate each of these keys may have."""
 
@@ -56,7 +143,23 @@ class ConsumerKey:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Route:
+class Instance:
+    """One server of a service."""
+
+    id: str
+    workspace: str
+    upstream: str
+    url: str
+    address: str
+    weight: int
+    lease_s: float | None
+    expires_at: datetime | None
+    registered_by: str
+    registered_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModelRoute:
     """An address that answers inference, and the policies on it."""
 
     workspace: str

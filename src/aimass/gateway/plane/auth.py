@@ -47,7 +47,7 @@ class Bucket:
 class Key:
     """What the snapshot says about one API key."""
 
-    __slots__ = ("bucket", "consumer", "edit", "expires_at", "id", "use", "uses_all", "workspace")
+    __slots__ = ("bucket", "consumer", "edit", "expires_at", "id", "routes", "use", "uses_all", "workspace")
 
     def __init__(self, spec: dict[str, Any], bucket: Bucket | SharedBucket | None) -> None:
         self.id: str = spec["id"]
@@ -56,6 +56,7 @@ class Key:
         self.use = frozenset(spec.get("use") or ())
         self.uses_all = "*" in self.use
         self.edit = frozenset(spec.get("edit") or ())
+        self.routes = frozenset(spec.get("routes") or ())
         expires_at = spec.get("expires_at")
         self.expires_at: float = math.inf if expires_at is None else float(expires_at)
         self.bucket = bucket
@@ -64,16 +65,22 @@ class Key:
         """Tell whether this key may use the endpoint."""
         return self.uses_all or endpoint in self.use
 
+    def may_reach(self, route: str) -> bool:
+        """Tell whether this key may use the route to a service."""
+        return "*" in self.routes or route in self.routes
+
     def may_edit(self, endpoint: str) -> bool:
         """Tell whether this key may load and unload the endpoint."""
         return "*" in self.edit or endpoint in self.edit
 
-    def until(self, end: float, *, may_call: bool) -> Key:
+    def until(self, end: float, *, may_call: bool, may_reach: bool) -> Key:
         """Return this key for a token that ends at ``end``; both share one rate."""
         cut = copy(self)
         cut.expires_at = min(self.expires_at, end)
         if not may_call:
             cut.use, cut.uses_all = frozenset(), False
+        if not may_reach:
+            cut.routes = frozenset()
         return cut
 
     def admit(self, now: float) -> None:

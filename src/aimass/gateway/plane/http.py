@@ -10,7 +10,7 @@ from typing import Any
 import httptools
 import orjson
 
-from aimass.gateway.plane.errors import BadRequest, HeadTooLarge, RateLimited, TargetTooLong, oip_body
+from aimass.gateway.plane.errors import BadRequest, HeadTooLarge, TargetTooLong, oip_body
 from aimass.gateway.plane.limits import Limits
 from aimass.kernel.errors import AimassError, Failed, Unauthenticated, Unavailable
 
@@ -65,7 +65,7 @@ class RequestHead:
 
 @dataclass(slots=True, kw_only=True)
 class ReplyHead:
-    """The head of an answer of control."""
+    """The head of an answer that comes from elsewhere."""
 
     status: int
     headers: Headers
@@ -164,7 +164,7 @@ def parse_reply(data: bytes, *, is_head: bool) -> ReplyHead:
     except httptools.HttpParserUpgrade:
         pass
     except httptools.HttpParserError as reason:
-        raise BadRequest(f"control answered with an invalid head: {reason}") from reason
+        raise BadRequest(f"the head of the answer is invalid: {reason}") from reason
     status = parser.get_status_code()
     length, is_chunked = framing_of(found.headers)
     if is_head or status in _NO_BODY:
@@ -233,10 +233,9 @@ def reply(
 
 def error_reply(error: AimassError, *, body: bytes = b"", extra: bytes = b"", keep: bool = True) -> bytes:
     """Return an error as a reply; without a body of its own it has the shape of the Open Inference Protocol."""
-    if isinstance(error, RateLimited):
-        extra += b"Retry-After: %d\r\n" % error.retry_after_s
-    elif isinstance(error, Unavailable):
-        extra += b"Retry-After: 1\r\n"
+    retry_after_s: int = getattr(error, "retry_after_s", int(isinstance(error, Unavailable)))
+    if retry_after_s:
+        extra += b"Retry-After: %d\r\n" % retry_after_s
     if isinstance(error, Unauthenticated):
         extra += b'WWW-Authenticate: Bearer realm="aimass"\r\n'
     return reply(error.status, body or dump(oip_body(error)), extra=extra, keep=keep)

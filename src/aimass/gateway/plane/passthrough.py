@@ -10,7 +10,7 @@ from aimass.gateway.plane.errors import BadReply, ControlGone
 from aimass.gateway.plane.framing import LAST_CHUNK, chunk
 from aimass.gateway.plane.http import HOP_BY_HOP, ReplyHead, RequestHead, dump, reply, status_line, tokens_of
 from aimass.gateway.plane.metrics import Metrics
-from aimass.gateway.plane.upstream import Control, Upstream
+from aimass.gateway.plane.upstream import Control, Link
 from aimass.kernel.errors import AimassError
 
 _FROM_CLIENT = HOP_BY_HOP | {b"expect", b"forwarded", b"x-real-ip"}
@@ -38,7 +38,7 @@ class Relay:
         self._connection = connection
         self._head = head
         self.is_head = head.method == b"HEAD"
-        self._upstream: Upstream | None = None
+        self._upstream: Link | None = None
         self._waiting: list[bytes] = [request_head(head, connection.peer)]
         self._waiting_bytes = 0
         self._is_sent = False
@@ -57,7 +57,7 @@ class Relay:
         else:
             self.reached(upstream)
 
-    def reached(self, upstream: Upstream) -> None:
+    def reached(self, upstream: Link) -> None:
         """Send what waited on a connection to control."""
         if self._is_done:
             self._way.control.give_back(upstream, self._way.now)

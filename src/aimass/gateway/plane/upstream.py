@@ -1,4 +1,4 @@
-"""Connections to control's Unix socket, kept for a short while between requests."""
+"""Connections to those who answer in our place, and to control's Unix socket, kept for a short while between requests."""
 
 from __future__ import annotations
 
@@ -42,11 +42,12 @@ class Listener(Protocol):
         ...
 
 
-class Upstream(asyncio.Protocol):
-    """One connection to control; it carries one request at a time."""
+class Link(asyncio.Protocol):
+    """One connection to control or to a service; it carries one request at a time."""
 
-    def __init__(self) -> None:
+    def __init__(self, whose: str = "control") -> None:
         self.transport: asyncio.Transport = cast("asyncio.Transport", None)
+        self.whose = whose
         self.listener: Listener | None = None
         self.idle_since = 0.0
         self.uses = 0
@@ -88,7 +89,7 @@ class Upstream(asyncio.Protocol):
             while self._step(listener):
                 pass
         except AimassError as reason:
-            self._break(BadReply(f"control's answer is not valid HTTP: {reason.message}"))
+            self._break(BadReply(f"the answer of {self.whose} is not valid HTTP: {reason.message}"))
 
     def _step(self, listener: Listener) -> bool:
         if self._reply is None:
@@ -122,6 +123,8 @@ class Upstream(asyncio.Protocol):
             return False
         self._body = body_reader(reply.length, is_chunked=reply.is_chunked, is_endless=True)
         listener.head(reply)
+        if self.listener is not listener:
+            return False
         if self._body.done:
             self._end(listener)
             return False
@@ -168,7 +171,7 @@ class Control:
         self.path = path
         self.in_use = 0
         self._idle_s = idle_s
-        self._idle: list[Upstream] = []
+        self._idle: list[Link] = []
         self._tasks: set[asyncio.Task[None]] = set()
 
     def use(self, path: str) -> None:
@@ -177,7 +180,7 @@ class Control:
             self.path = path
             self.close()
 
-    def waiting(self) -> Upstream | None:
+    def waiting(self) -> Link | None:
         """Return a connection that waits, or None."""
         while self._idle:
             upstream = self._idle.pop()
@@ -193,13 +196,13 @@ class Control:
 
     async def _connect(self, asker: Asker) -> None:
         try:
-            _, upstream = await asyncio.get_running_loop().create_unix_connection(Upstream, self.path)
+            _, upstream = await asyncio.get_running_loop().create_unix_connection(Link, self.path)
         except OSError as reason:
             asker.unreachable(reason)
         else:
             asker.reached(upstream)
 
-    def give_back(self, upstream: Upstream, now: float) -> None:
+    def give_back(self, upstream: Link, now: float) -> None:
         """Keep a connection for the next request."""
         upstream.idle_since = now
         self._idle.append(upstream)
@@ -221,7 +224,7 @@ class Control:
 class Asker(Protocol):
     """Who waits for a connection."""
 
-    def reached(self, upstream: Upstream) -> None:
+    def reached(self, upstream: Link) -> None:
         """Take it."""
         ...
 

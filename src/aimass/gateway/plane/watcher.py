@@ -16,6 +16,7 @@ from aimass.gateway.plane.auth import read_keys
 from aimass.gateway.plane.describe import memory_of
 from aimass.gateway.plane.holds import FILE, read_holds, without_held
 from aimass.gateway.plane.moments import wall
+from aimass.gateway.plane.proxy.following import Following
 from aimass.gateway.plane.rates import shared_rates
 from aimass.gateway.plane.runtimes.isolated import IsolatedRuntime
 from aimass.gateway.plane.shelf import Shelf
@@ -63,6 +64,7 @@ class Watcher:
         self.port = 0
         self.grpc_port = 0
         self._rates = shared_rates(folder / "rates") if worker.settings.workers > 1 else None
+        self._services = Following(worker.proxy, worker.settings, self._rates)
         self._waiting: dict[Identity, Model] = {}
 
     async def run(self) -> None:
@@ -77,6 +79,7 @@ class Watcher:
             await self._look()
 
     async def _look(self) -> None:
+        await self._services.look()
         await self._reach()
         stamp = (_stamp(self._path), _stamp(self._path.with_name(FILE)))
         if stamp[0] is not None and (stamp != self._seen or any(model.is_ready for model in self._waiting.values())):
@@ -170,7 +173,8 @@ class Watcher:
             "loaded": {id_: revision for id_, revision in snapshot.loaded.items() if id_ not in waiting},
             "waiting": waiting,
             "errors": {**snapshot.errors, **_faults(snapshot), **snapshot.held},
-            "error": self._error,
+            "services": self._services.version,
+            "error": self._error or self._services.error,
             "load": self._load,
             "memory": _memory(snapshot),
             "devices": _devices(snapshot),

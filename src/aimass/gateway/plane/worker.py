@@ -11,7 +11,7 @@ from collections.abc import Awaitable, Callable, Iterator
 from pathlib import Path
 from typing import Protocol
 
-from aimass.gateway.plane.calls import Call, Dialect
+from aimass.gateway.plane.calls import Call
 from aimass.gateway.plane.connection import Connection, Sink
 from aimass.gateway.plane.crowd import Crowd
 from aimass.gateway.plane.dialects import speak
@@ -23,6 +23,7 @@ from aimass.gateway.plane.limits import Budget, Limits
 from aimass.gateway.plane.metrics import Metrics, Sample, text_of
 from aimass.gateway.plane.moments import wall
 from aimass.gateway.plane.passthrough import Relay
+from aimass.gateway.plane.proxy.door import SEGMENT, Proxy
 from aimass.gateway.plane.records import SafeSegments, flush_series
 from aimass.gateway.plane.repository import Repository
 from aimass.gateway.plane.shelf import Shelf
@@ -48,6 +49,18 @@ class Writer(Protocol):
 
     def written(self) -> None:
         """Say it."""
+        ...
+
+
+class Door(Protocol):
+    """Whoever answers below a first part of an address."""
+
+    def open(self, connection: Connection, head: RequestHead, raw: bytes) -> Sink:
+        """Decide who answers a request; raises what refuses it."""
+        ...
+
+    def refuse(self, error: AimassError) -> bytes:
+        """Return the body of a refusal."""
         ...
 
 
@@ -80,7 +93,8 @@ class Worker:
         self.admit, self.leave = self.connections.admit, self.connections.leave
         self.look: Callable[[], Awaitable[None]] = _nothing_to_see
         self.entrance = Entrance(self, Repository(self))
-        self._dialects = speak(self.entrance)
+        self.proxy = Proxy(self)
+        self._dialects: dict[bytes, Door] = {**speak(self.entrance), SEGMENT: self.proxy}
         self._inference = Inference(self)
         self.infer, self.ask = self._inference.answer, self._inference.ask
         self._dirty: list[Writer] = []
@@ -125,7 +139,7 @@ class Worker:
             )
         return Relay(self, connection, head)
 
-    def _spoken(self, dialect: Dialect, connection: Connection, head: RequestHead, raw: bytes) -> Sink:
+    def _spoken(self, dialect: Door, connection: Connection, head: RequestHead, raw: bytes) -> Sink:
         """Let a dialect decide who answers; it writes its own errors."""
         try:
             return dialect.open(connection, head, raw)
@@ -237,6 +251,7 @@ class Worker:
             for connection in self.connections.late(now):
                 connection.timed_out()
             self.control.sweep(now)
+            self.proxy.sweep(now)
             self._write_records()
 
     async def sync(self) -> None:
@@ -265,6 +280,7 @@ class Worker:
     def close(self) -> None:
         """Write everything that is left."""
         self.control.close()
+        self.proxy.close()
         self.shelf.close()
         flush_series(self.series, self.metrics, wall())
         self.records.close()

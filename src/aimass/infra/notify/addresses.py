@@ -51,13 +51,18 @@ class AddressGuard:
     allow
         Hosts (``hooks.corp.example``) and networks (``10.1.0.0/16``) that may be reached although they are inside.
 
+    setting, field
+        Where that list is kept, and what the caller calls the address, for those who are refused.
+
     Examples
     --------
     >>> AddressGuard().check("http://8.8.8.8/hook").connect_url
     'http://8.8.8.8:80/hook'
     """
 
-    def __init__(self, allow: Sequence[str] = ()) -> None:
+    def __init__(self, allow: Sequence[str] = (), *, setting: str = "AIMASS_NOTIFY_ALLOW", field: str = "url") -> None:
+        self._setting = setting
+        self._field = field
         self._hosts: set[str] = set()
         self._networks: list[IPv4Network | IPv6Network] = []
         for entry in allow:
@@ -68,17 +73,17 @@ class AddressGuard:
 
     def check(self, url: str) -> Target:
         """Resolve the host once and return where to connect; refuse an address inside."""
-        parts, port = _split(url)
+        parts, port = _split(url, self._field)
         host = (parts.hostname or "").rstrip(".")
         found = _resolve(host, port)
         inside = [address for address in found if not self._is_allowed(host, address)]
         if inside:
             raise Invalid(
                 f"{host!r} is inside: {inside[0]}",
-                field="url",
+                field=self._field,
                 value=host,
                 allowed="public addresses",
-                hint="an administrator can list it in AIMASS_NOTIFY_ALLOW",
+                hint=f"an administrator can list it in {self._setting}",
             )
         path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
         return Target(scheme=parts.scheme, host=host, port=port, path=path, address=str(found[0]))
@@ -105,15 +110,15 @@ def is_public(address: Address) -> bool:
     return address.is_global and not address.is_multicast
 
 
-def _split(url: str) -> tuple[SplitResult, int]:
+def _split(url: str, field: str) -> tuple[SplitResult, int]:
     try:
         parts = urlsplit(url)
         port = parts.port or _PORTS.get(parts.scheme, 0)
     except ValueError as reason:
-        raise Invalid("this is no address", field="url", allowed="https://host/path") from reason
+        raise Invalid("this is no address", field=field, allowed="https://host/path") from reason
     if parts.scheme not in _PORTS or not parts.hostname or parts.username is not None:
         raise Invalid(
-            "this is no address that can be called", field="url", allowed="https://host/path, without a name in it"
+            "this is no address that can be called", field=field, allowed="https://host/path, without a name in it"
         )
     return parts, port
 

@@ -75,7 +75,7 @@ class RouteTarget:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Route:
+class ModelRoute:
     """An address that answers inference, and the policies on it.
 
     Attributes
@@ -101,7 +101,7 @@ class Route:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ListRoutes:
+class ListModelRoutes:
     """Which routes are wanted, by endpoint."""
 
     workspace: Workspace

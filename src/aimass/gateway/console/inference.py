@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 from fastapi import Form, Response
 
-from aimass.gateway.domain import MAX_RATE, ListConsumers, ListRoutes, SetRateLimit
+from aimass.gateway.domain.inference import MAX_RATE, ListConsumers, ListModelRoutes, SetRateLimit
 from aimass.gateway.service import Gateway
 from aimass.kernel.errors import Invalid
 from aimass.web import PageVisit, Visit, page_router
@@ -21,7 +21,7 @@ MOST = 200
 def gateway(visit: Visit, cursor: str | None = None) -> Response:
     """Does every gateway worker serve by the newest snapshot, and which addresses answer here?"""
     service = visit.get(Gateway)
-    routes = service.list_routes(visit.who, ListRoutes(workspace=visit.workspace, cursor=cursor))
+    routes = service.list_model_routes(visit.who, ListModelRoutes(workspace=visit.workspace, cursor=cursor))
     return visit.render(
         "gateway/gateway.html",
         parts={"gateway": "gateway/_gateway.html"},

@@ -7,38 +7,32 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from aimass.access import Access, GatewayKey
-from aimass.gateway.domain import (
+from aimass.access import GatewayKey
+from aimass.gateway.domain.inference import (
     Consumer,
     ConsumerKey,
     GatewayState,
     GatewayWorker,
     ListConsumers,
-    ListRoutes,
-    Route,
+    ListModelRoutes,
+    ModelRoute,
     RouteTarget,
     SetRateLimit,
 )
 from aimass.gateway.events import LIMIT_CHANGED
 from aimass.gateway.publish import Publisher, WorkerStatus
+from aimass.gateway.service.ground import Part
 from aimass.gateway.store import all_limits, drop_limits, put_limit
-from aimass.infra.database import Database
 from aimass.kernel.erasing import Erased, Person
 from aimass.kernel.errors import NotFound, Stale
 from aimass.kernel.pages import Page, decode_cursor, page_of
 from aimass.kernel.principal import ANYWHERE, SYSTEM, Principal
 from aimass.kernel.usecase import SIGNED_IN, use_case
-from aimass.serving import PublishedEndpoint, Serving
+from aimass.serving import PublishedEndpoint
 
 
-class Gateway:
-    """What the one public door lets in, and how far its workers are."""
-
-    def __init__(self, database: Database, access: Access, serving: Serving, publisher: Publisher) -> None:
-        self._database = database
-        self._access = access
-        self._serving = serving
-        self.publisher = publisher
+class Inference(Part):
+    """Use cases about models: who calls them, by which addresses, and how far the workers are."""
 
     @use_case("GET /workspaces/{workspace}/consumers", permission="gateway.read", cli="gateway consumers")
     def list_consumers(self, who: Principal, command: ListConsumers) -> Page[Consumer]:
@@ -105,8 +99,8 @@ class Gateway:
             allowed=[one.name for one in found],
         )
 
-    @use_case("GET /workspaces/{workspace}/routes", permission="gateway.read", cli="gateway routes")
-    def list_routes(self, who: Principal, command: ListRoutes) -> Page[Route]:
+    @use_case("GET /workspaces/{workspace}/model-routes", permission="gateway.read", cli="gateway models")
+    def list_model_routes(self, who: Principal, command: ListModelRoutes) -> Page[ModelRoute]:
         """List the addresses that answer inference, with their policies."""
         del who
         after = decode_cursor(command.cursor) if command.cursor else ""
@@ -202,12 +196,12 @@ def _split(traffic: Mapping[str, Any]) -> str:
     return f"{traffic.get('split', 'random')} {traffic.get('split_by', '')}".strip()
 
 
-def _route(endpoint: PublishedEndpoint) -> Route:
+def _route(endpoint: PublishedEndpoint) -> ModelRoute:
     targets = [
         RouteTarget(deployment=one.name, model=one.model, version=one.version, weight=one.weight, runtime=one.runtime)
         for one in endpoint.deployments
     ]
-    return Route(
+    return ModelRoute(
         workspace=endpoint.workspace,
         endpoint=endpoint.name,
         path=f"/v2/models/{endpoint.name}/infer",

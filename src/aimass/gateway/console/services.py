@@ -1,0 +1,170 @@
+"""Pages about services behind routes: what stands behind the gateway, how it does, and pausing it."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from fastapi import Form, Response
+from pydantic import BaseModel
+
+from aimass.gateway.domain.services import (
+    ChangeRoute,
+    CreateRoute,
+    CreateUpstream,
+    ListInstances,
+    ListRoutes,
+    ListUpstreams,
+    OneInstance,
+    OneRoute,
+    OneUpstream,
+    RegisterInstance,
+)
+from aimass.gateway.service import Gateway
+from aimass.kernel.errors import NotFound
+from aimass.web import PageVisit, Visit, page_router
+
+router = page_router()
+PATH = "/{workspace}/operate/gateway/routes"
+ONE = f"{PATH}/{{route}}"
+MOST = 200
+
+
+class Wish(BaseModel):
+    """The form for a new route, and for the service behind it where there is none."""
+
+    route: str
+    upstream: str = ""
+    address: str = ""
+    access: str = "key"
+    timeout_s: float = 60.0
+
+
+class Policies(BaseModel):
+    """The form for the policies of a route."""
+
+    access: str
+    timeout_s: float
+    retries: int
+    rate_per_s: float
+    retry_after_s: int
+    allow_from: str = ""
+    cors_origins: str = ""
+    version: int
+
+
+@router.get(PATH)
+def routes(visit: Visit, cursor: str | None = None) -> Response:
+    """Which services of our own stand behind the gateway, and does each of them answer?"""
+    gateway = visit.get(Gateway)
+    found = gateway.list_routes(visit.who, ListRoutes(workspace=visit.workspace, cursor=cursor))
+    upstreams = gateway.list_upstreams(visit.who, ListUpstreams(workspace=visit.workspace, limit=MOST))
+    return visit.render(
+        "gateway/routes.html",
+        parts={"routes": "gateway/_routes.html"},
+        tab="routes",
+        found=[(one, gateway.get_route_traffic(visit.who, _named(visit, one.route))) for one in found.items],
+        next=found.next,
+        upstreams=upstreams.items,
+    )
+
+
+@router.post(PATH)
+def create(visit: Visit, wish: Annotated[Wish, Form()]) -> Response:
+    """Make a route, and the service behind it with its first server."""
+    gateway, name = visit.get(Gateway), wish.upstream or wish.route
+    where: dict[str, Any] = {"workspace": visit.workspace, "upstream": name}
+    try:
+        gateway.get_upstream(visit.who, OneUpstream(**where))
+    except NotFound:
+        gateway.create_upstream(visit.who, CreateUpstream(**where))
+    if wish.address.strip():
+        gateway.register_instance(visit.who, RegisterInstance(**where, address=wish.address.strip()))
+    made = CreateRoute(**where, route=wish.route, access=_access(wish.access), timeout_s=wish.timeout_s)
+    gateway.create_route(visit.who, made)
+    return visit.go(f"/{visit.workspace}/operate/gateway/routes/{wish.route}", toast=visit.say("The route is made"))
+
+
+@router.get(ONE)
+def route(visit: Visit, route: str) -> Response:
+    """How does this route do, which of its instances fail, and what are its policies?"""
+    gateway, named = visit.get(Gateway), _named(visit, route)
+    found = gateway.get_route(visit.who, named)
+    where = {"workspace": visit.workspace, "upstream": found.upstream}
+    return visit.render(
+        "gateway/route.html",
+        parts={"route": "gateway/_route.html"},
+        route=found,
+        upstream=gateway.get_upstream(visit.who, OneUpstream(**where)),
+        traffic=gateway.get_route_traffic(visit.who, named),
+        instances=gateway.list_instances(visit.who, ListInstances(**where, limit=MOST)).items,
+    )
+
+
+@router.post(f"{ONE}/pause")
+def pause(visit: Visit, route: str) -> Response:
+    """Let nobody through for now."""
+    visit.get(Gateway).pause_route(visit.who, _named(visit, route))
+    return visit.done(visit.say("%(name)s is paused", name=route))
+
+
+@router.post(f"{ONE}/resume")
+def resume(visit: Visit, route: str) -> Response:
+    """Let callers through again."""
+    visit.get(Gateway).resume_route(visit.who, _named(visit, route))
+    return visit.done(visit.say("%(name)s is open again", name=route))
+
+
+@router.post(f"{ONE}/policies")
+def change(visit: Visit, route: str, wish: Annotated[Policies, Form()]) -> Response:
+    """Change the policies of a route."""
+    changed = ChangeRoute(
+        workspace=visit.workspace,
+        route=route,
+        access=_access(wish.access),
+        timeout_s=wish.timeout_s,
+        retries=wish.retries,
+        rate_per_s=wish.rate_per_s,
+        retry_after_s=wish.retry_after_s,
+        allow_from=wish.allow_from.split(),
+        cors_origins=wish.cors_origins.split(),
+        expected_version=wish.version,
+    )
+    visit.get(Gateway).change_route(visit.who, changed)
+    return visit.done(visit.say("The policies are live within a second"))
+
+
+@router.post(f"{ONE}/instances")
+def register(visit: Visit, route: str, address: Annotated[str, Form()], weight: Annotated[int, Form()] = 1) -> Response:
+    """Register a server of the service behind a route."""
+    gateway = visit.get(Gateway)
+    found = gateway.get_route(visit.who, _named(visit, route))
+    wish = RegisterInstance(workspace=visit.workspace, upstream=found.upstream, address=address.strip(), weight=weight)
+    made = gateway.register_instance(visit.who, wish)
+    return visit.done(visit.say("%(name)s is registered", name=made.url))
+
+
+@router.delete(f"{ONE}/instances/{{instance}}")
+def remove(visit: Visit, route: str, instance: str) -> Response:
+    """Take a server away."""
+    gateway = visit.get(Gateway)
+    found = gateway.get_route(visit.who, _named(visit, route))
+    gateway.remove_instance(
+        visit.who, OneInstance(workspace=visit.workspace, upstream=found.upstream, instance=instance)
+    )
+    return visit.done(visit.say("The server is gone"))
+
+
+@router.delete(ONE)
+def delete(visit: Visit, route: str) -> Response:
+    """Close an address."""
+    visit.get(Gateway).delete_route(visit.who, _named(visit, route))
+    return visit.go(f"/{visit.workspace}/operate/gateway/routes", toast=visit.say("The route is gone"))
+
+
+def _named(visit: PageVisit, route: str) -> OneRoute:
+    return OneRoute(workspace=visit.workspace, route=route)
+
+
+def _access(text: str) -> Any:
+    """Return who may call; anything but the public is the stricter one."""
+    return "public" if text == "public" else "key"

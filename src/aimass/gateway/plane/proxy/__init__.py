@@ -1,0 +1,1 @@
+"""The reverse proxy: services that are no models stand behind the same door."""

@@ -1,0 +1,172 @@
+"""Who stands behind ``/s/<workspace>/...``: find the route, apply its policies, send the request on its way."""
+
+from __future__ import annotations
+
+import asyncio
+import math
+import re
+from typing import Protocol
+
+from aimass.gateway.plane.auth import Key, find_key
+from aimass.gateway.plane.connection import Connection, Sink
+from aimass.gateway.plane.errors import BadRequest, BodyTooLarge, RateLimited
+from aimass.gateway.plane.http import RequestHead, dump
+from aimass.gateway.plane.metrics import Metrics
+from aimass.gateway.plane.moments import wall
+from aimass.gateway.plane.proxy.errors import LoopFound, NoInstance, NoReach, RoutePaused, UnknownRoute
+from aimass.gateway.plane.proxy.forward import Forward, Order
+from aimass.gateway.plane.proxy.heads import has_passed, preflight, said_of, via_of
+from aimass.gateway.plane.proxy.links import Links
+from aimass.gateway.plane.proxy.replies import error_answer
+from aimass.gateway.plane.proxy.table import Table
+from aimass.gateway.plane.proxy.things import Route, Upstream
+from aimass.gateway.plane.sinks import Answer, Drop
+from aimass.gateway.plane.snapshot import Snapshot
+from aimass.gateway.settings import GatewaySettings
+from aimass.kernel.errors import AimassError
+
+SEGMENT = b"s"
+_DOTS = re.compile(rb"(?:^|/)(?:\.|%2e){1,2}(?:/|$)|\\|%00|%2f|%5c", re.IGNORECASE)
+
+
+class Host(Protocol):
+    """What the reverse proxy needs from the worker."""
+
+    settings: GatewaySettings
+    metrics: Metrics
+    loop: asyncio.AbstractEventLoop
+    snapshot: Snapshot
+    now: float
+
+
+class Proxy:
+    """The reverse proxy of one worker.
+
+    Attributes
+    ----------
+    table
+        Every route and service that control has published.
+    """
+
+    def __init__(self, host: Host) -> None:
+        self._host = host
+        self.metrics = host.metrics
+        self.loop = host.loop
+        self.links = Links()
+        self.table = Table(host.metrics)
+
+    @property
+    def now(self) -> float:
+        """When the worker looked at the clock last."""
+        return self._host.now
+
+    def open(self, connection: Connection, head: RequestHead, raw: bytes) -> Sink:
+        """Decide what becomes of a request below ``/s/``."""
+        del raw
+        if _DOTS.search(head.path):
+            raise BadRequest("the path has parts that two readers could understand in two ways", field="path")
+        found = self.table.find(head.path)
+        if found is None:
+            raise UnknownRoute(
+                "no service stands behind this address", field="path", value=head.path[:200].decode("latin-1")
+            )
+        route, rest = found
+        try:
+            return self._let_in(connection, head, route, rest)
+        except AimassError as error:
+            return self._refuse(connection, head, route, error)
+
+    def _let_in(self, connection: Connection, head: RequestHead, route: Route, rest: bytes) -> Sink:
+        if not route.admits(connection.peer):
+            raise UnknownRoute("no service stands behind this address for who comes from there")
+        answer = preflight(head, route)
+        if answer is not None:
+            return Answer(connection, answer)
+        key = self._key(head, route)
+        own = self.table.document.id.encode()
+        if has_passed(head, own):
+            raise LoopFound(f"route {route.name!r} leads back to this gateway", value=route.name)
+        self._check(head, route)
+        upstream = self.table.upstream(route.upstream)
+        if upstream is None:
+            raise NoInstance("the service of this route is gone", value=route.upstream.decode())
+        target = (rest or b"/") if route.strip else head.path
+        order = Order(
+            head=head,
+            route=route,
+            upstream=upstream,
+            key=key,
+            target=target + (b"?" + head.query if head.query else b""),
+            said=said_of(head, connection.peer, route, key, via_of(head, own)),
+            affinity=_affinity(connection, head, upstream, key),
+        )
+        return Forward(self, connection, order)
+
+    def _key(self, head: RequestHead, route: Route) -> Key | None:
+        """Return the caller's key where the route asks for one; a key of another workspace learns nothing."""
+        if not route.is_key_needed:
+            return None
+        key = find_key(head.headers, self._host.snapshot.keys.get, self._host.snapshot.tokens.key)
+        if key.workspace != route.workspace:
+            raise UnknownRoute("no service stands behind this address", field="path")
+        if not key.may_reach(route.name):
+            raise NoReach(
+                f"the key of {key.consumer!r} may not use route {route.name!r}",
+                value=route.name,
+                hint="ask for a key with gateway.use on this route",
+            )
+        key.admit(wall())
+        return key
+
+    def _check(self, head: RequestHead, route: Route) -> None:
+        """Refuse what the policies of the route do not allow now."""
+        if route.is_paused:
+            raise RoutePaused(f"route {route.name!r} is paused", retry_after_s=route.retry_after_s)
+        if head.length is not None and head.length > route.max_request_bytes:
+            raise BodyTooLarge(value=head.length, allowed=f"at most {route.max_request_bytes} bytes")
+        if route.rate is not None:
+            wait = route.rate.take(wall())
+            if wait:
+                raise RateLimited(
+                    f"route {route.name!r} is over its rate",
+                    retry_after_s=max(1, math.ceil(wait)),
+                    allowed=f"{route.rate.rate:g} requests a second",
+                )
+
+    def _refuse(self, connection: Connection, head: RequestHead, route: Route, error: AimassError) -> Sink:
+        """Answer with an error; the body is read and dropped, and a long one ends the connection."""
+        is_short = head.length is not None and head.length <= self._host.settings.max_refused_bytes
+        connection.keep = connection.keep and not head.expects and (not head.has_body or is_short)
+        route.stats.refused += 1
+        labels = (("code", str(error.status)), ("route", route.name), ("workspace", route.workspace))
+        self.metrics.count("gateway_route_requests", labels)
+        answer = error_answer(error, head, route, keep=connection.keep)
+        if not head.has_body:
+            return Answer(connection, answer)
+        connection.reply(answer)
+        connection.finish()
+        return Drop()
+
+    def refuse(self, error: AimassError) -> bytes:
+        """Return the body of an error about an address without a route."""
+        return dump(error.problem())
+
+    def sweep(self, now: float) -> None:
+        """Close connections to instances that waited long enough."""
+        for upstream in self.table.used():
+            for instance in upstream.instances:
+                if instance.idle:
+                    self.links.sweep(instance, now)
+
+    def close(self) -> None:
+        """Close every connection that waits."""
+        for upstream in self.table.used():
+            for instance in upstream.instances:
+                instance.close()
+
+
+def _affinity(connection: Connection, head: RequestHead, upstream: Upstream, key: Key | None) -> bytes:
+    """Return by what a consistent hash assigns a request: a header, or else who asks."""
+    if upstream.hash_by:
+        return head.get(upstream.hash_by) or b""
+    return key.id.encode() if key is not None else connection.peer.encode()

@@ -1,0 +1,408 @@
+"""One request on its way to a service: streamed both ways, held back both ways, and repeated elsewhere where that is safe."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass
+from time import perf_counter
+from typing import Protocol
+
+from aimass.gateway.plane.auth import Key
+from aimass.gateway.plane.connection import BY_UPSTREAM, Connection
+from aimass.gateway.plane.errors import BadReply, BodyTooLarge
+from aimass.gateway.plane.framing import LAST_CHUNK, chunk
+from aimass.gateway.plane.http import Headers, ReplyHead, RequestHead
+from aimass.gateway.plane.metrics import Metrics
+from aimass.gateway.plane.proxy.errors import NoInstance, ReplyTooLarge, ServiceGone, ServiceSlow
+from aimass.gateway.plane.proxy.heads import reply_head, request_head
+from aimass.gateway.plane.proxy.links import Links
+from aimass.gateway.plane.proxy.replies import error_answer
+from aimass.gateway.plane.proxy.things import Instance, Route, Upstream
+from aimass.gateway.plane.upstream import Link
+from aimass.kernel.errors import AimassError
+
+_IDEMPOTENT = frozenset({b"GET", b"HEAD", b"OPTIONS", b"PUT", b"DELETE", b"TRACE"})
+_HIGH_WATER, _KEPT = 256 * 1024, 64 * 1024
+_SWITCHED = 101
+_SICK = frozenset({502, 503, 504})
+_MOST_CONNECTS = 5
+_SERVER_ERROR = 500
+
+
+class Way(Protocol):
+    """What a request on its way needs from the worker."""
+
+    links: Links
+    metrics: Metrics
+    loop: asyncio.AbstractEventLoop
+
+    @property
+    def now(self) -> float:
+        """When the worker looked at the clock last."""
+        ...
+
+
+@dataclass(slots=True, kw_only=True)
+class Order:
+    """A request that was let in.
+
+    Attributes
+    ----------
+    target
+        Path and query for the service.
+    said
+        Headers by which the gateway speaks of the caller.
+    affinity
+        By what a consistent hash assigns the request.
+    """
+
+    head: RequestHead
+    route: Route
+    upstream: Upstream
+    key: Key | None
+    target: bytes
+    said: Headers
+    affinity: bytes
+
+
+class Forward:
+    """The sink of the client's body, and the listener of the service's reply."""
+
+    ends_with_client = True
+
+    def __init__(self, way: Way, connection: Connection, order: Order) -> None:
+        self._way = way
+        self._connection = connection
+        self._order = order
+        self._head = order.head
+        self._route = order.route
+        self.is_head = order.head.method == b"HEAD"
+        self._began = perf_counter()
+        self._asked = self._began
+        self._tried: list[Instance] = []
+        self._repeats = 0
+        self._instance: Instance | None = None
+        self._link: Link | None = None
+        self._kept: list[bytes] | None = []
+        self._body_bytes = self._reply_bytes = 0
+        self._is_sent = self._is_done = self._is_raw = self._is_chunking = False
+        self._is_client_slow = self._is_service_slow = False
+        self._deadline = 0.0
+        self._timer: asyncio.TimerHandle | None = None
+        self._choose()
+        order.route.stats.in_flight += 1
+        self._wait()
+
+    # -- towards the service
+
+    def _choose(self) -> None:
+        """Find somebody to ask, and ask."""
+        upstream = self._order.upstream
+        instance = upstream.choose(self._way.loop.time(), self._tried, self._order.affinity)
+        if instance is None:
+            raise NoInstance(f"service {upstream.name!r} has no instance that can be asked now", value=upstream.name)
+        self._instance = instance
+        self._tried.append(instance)
+        instance.in_flight += 1
+        instance.requests += 1
+        self._asked = perf_counter()
+        link = instance.waiting()
+        if link is None:
+            self._way.links.connect(instance, self, upstream.connect_s)
+        else:
+            self.reached(link)
+
+    def reached(self, upstream: Link) -> None:
+        """Send what is here already."""
+        instance = self._instance
+        if self._is_done or instance is None:
+            upstream.transport.close()
+            return
+        self._link = upstream
+        upstream.carry(self)
+        order = self._order
+        pieces = [request_head(order.head, order.target, order.route, instance, order.said), *(self._kept or ())]
+        if self._body_bytes > _KEPT:
+            self._kept = None
+        upstream.transport.write(b"".join(pieces))
+        self._connection.release(BY_UPSTREAM)
+
+    def unreachable(self, reason: OSError) -> None:
+        """Ask another instance: this one has heard nothing of the request."""
+        if self._is_done:
+            return
+        self._failed()
+        if len(self._tried) < _MOST_CONNECTS and self._again():
+            return
+        text = reason.strerror or ("no connection in time" if isinstance(reason, TimeoutError) else str(reason))
+        self._refuse(ServiceGone(f"service {self._order.upstream.name!r} cannot be reached: {text}"))
+
+    def _failed(self) -> None:
+        """Note that an instance failed, and leave it."""
+        instance, self._instance = self._instance, None
+        if instance is not None:
+            instance.in_flight -= 1
+            self._order.upstream.failed(instance, self._way.loop.time())
+
+    def _again(self) -> bool:
+        """Ask another instance; tell whether there was one."""
+        try:
+            self._choose()
+        except NoInstance:
+            return False
+        self._wait()
+        return True
+
+    def _may_repeat(self) -> bool:
+        """Tell whether the request may go out once more, after somebody has heard of it."""
+        route = self._route
+        is_safe = self._head.method in _IDEMPOTENT or route.repeats_unsafe
+        if not is_safe or self._kept is None or not self._is_sent or self._repeats >= route.repeats:
+            return False
+        self._repeats += 1
+        return self._order.upstream.may_repeat(self._way.loop.time(), self._tried)
+
+    def piece(self, data: bytes) -> None:
+        """Send a part of the client's body on."""
+        if self._is_done:
+            return
+        self._body_bytes += len(data)
+        if self._body_bytes > self._route.max_request_bytes:
+            limit = f"at most {self._route.max_request_bytes} bytes"
+            self._drop()
+            self._refuse(BodyTooLarge(value=self._body_bytes, allowed=limit))
+            return
+        self._write(chunk(data) if self._head.is_chunked else data)
+        self._wait()
+
+    def end(self) -> None:
+        """End the request."""
+        self._is_sent = True
+        if not self._is_done:
+            if self._head.is_chunked:
+                self._write(LAST_CHUNK)
+            self._wait()
+
+    def _write(self, data: bytes) -> None:
+        if self._kept is not None:
+            self._kept.append(data)
+        if self._link is None:
+            if self._body_bytes > _HIGH_WATER:
+                self._connection.hold(BY_UPSTREAM)
+            return
+        if self._body_bytes > _KEPT:
+            self._kept = None
+        self._link.transport.write(data)
+
+    def lost(self) -> None:
+        """Stop the service's work for a client that is gone."""
+        self._done()
+        self._leave()
+        self._drop()
+
+    def writable(self, *, is_open: bool) -> None:
+        """Hold the service back while the client reads slowly."""
+        self._is_client_slow = not is_open
+        if self._link is not None and not self._link.is_lost:
+            if is_open:
+                self._link.transport.resume_reading()
+                self._wait()
+            else:
+                self._link.transport.pause_reading()
+
+    def upstream_writable(self, *, is_open: bool) -> None:
+        """Hold the client back while the service reads slowly."""
+        self._is_service_slow = not is_open
+        self._wait()
+        if is_open:
+            self._connection.release(BY_UPSTREAM)
+        else:
+            self._connection.hold(BY_UPSTREAM)
+
+    # -- time
+
+    def _wait(self) -> None:
+        """Begin to wait for the service anew."""
+        self._deadline = self._way.loop.time() + self._route.timeout_s
+        if self._timer is None and not self._is_done:
+            self._timer = self._way.loop.call_at(self._deadline, self._look)
+
+    def _look(self) -> None:
+        self._timer = None
+        if self._is_done or self._is_raw:
+            return
+        is_clients_turn = self._is_client_slow or not (self._is_sent or self._is_service_slow)
+        if is_clients_turn:
+            self._wait()
+        elif self._way.loop.time() < self._deadline:
+            self._timer = self._way.loop.call_at(self._deadline, self._look)
+        else:
+            self._late()
+
+    def _late(self) -> None:
+        self._failed()
+        self._drop()
+        if self._connection.is_replying:
+            self._cut()
+        else:
+            name, limit = self._order.upstream.name, self._route.timeout_s
+            self._refuse(ServiceSlow(f"service {name!r} did not answer within {limit:g} s"))
+
+    # -- towards the client
+
+    def head(self, reply: ReplyHead) -> None:
+        """Send the head of the service's reply, or ask somebody else."""
+        instance, connection = self._instance, self._connection
+        if instance is None:
+            return
+        if reply.status in _SICK and self._may_repeat():
+            self._failed()
+            self._drop()
+            if not self._again():
+                self._refuse(NoInstance(f"service {self._order.upstream.name!r} has nobody else to ask"))
+            return
+        if reply.status == _SWITCHED and not self._head.websocket:
+            raise BadReply("the protocol was changed, which nobody asked for")
+        if reply.length is not None and reply.length > self._route.max_reply_bytes:
+            self._drop()
+            self._refuse(ReplyTooLarge(value=reply.length, allowed=f"at most {self._route.max_reply_bytes} bytes"))
+            return
+        self._note(instance, reply.status)
+        self._wait()
+        self._count(reply.status)
+        connection.is_replying = True
+        connection.is_endless = reply.get(b"content-type").startswith(b"text/event-stream")
+        if reply.status == _SWITCHED:
+            self._switch(reply, instance)
+            return
+        is_open_ended = reply.is_chunked or reply.length is None
+        self._is_chunking = is_open_ended and not self._head.is_old
+        if is_open_ended and self._head.is_old:
+            connection.keep = False
+        connection.send(reply_head(reply, self._head, self._route, instance, keep=connection.keep))
+
+    def _note(self, instance: Instance, status: int) -> None:
+        """Tell the upstream how it went."""
+        if status in _SICK:
+            self._order.upstream.failed(instance, self._way.loop.time())
+        else:
+            self._order.upstream.succeeded(instance, perf_counter() - self._asked)
+
+    def _switch(self, reply: ReplyHead, instance: Instance) -> None:
+        self._is_raw = True
+        self._connection.send(reply_head(reply, self._head, self._route, instance, keep=True))
+        rest = self._connection.tunnel(self)
+        if rest and self._link is not None:
+            self._link.transport.write(rest)
+
+    def part(self, data: bytes) -> None:
+        """Send a part of the service's reply on."""
+        self._wait()
+        self._reply_bytes += len(data)
+        if self._reply_bytes > self._route.max_reply_bytes and not self._is_raw:
+            self._drop()
+            self._leave()
+            self._cut()
+            return
+        self._connection.send(chunk(data) if self._is_chunking else data)
+
+    def complete(self) -> None:
+        """End the reply; the connection to the instance is kept when nothing is left on it."""
+        self._done()
+        link, self._link = self._link, None
+        instance, connection = self._instance, self._connection
+        self._leave()
+        if self._is_chunking:
+            connection.send(LAST_CHUNK)
+        if link is not None:
+            link.transport.resume_reading()
+            if self._is_sent and link.is_reusable and instance is not None:
+                link.idle_since = self._way.now
+                instance.idle.append(link)
+            else:
+                link.transport.abort()
+        connection.release(BY_UPSTREAM)
+        if not self._is_sent:
+            connection.keep = False
+        connection.finish()
+
+    def broken(self, reason: AimassError | None) -> None:
+        """Ask once more where that is safe after a service ended in the middle, else say so or cut the client off."""
+        link, self._link = self._link, None
+        connection, instance = self._connection, self._instance
+        if self._is_done:
+            return
+        if self._is_raw:
+            self._done()
+            self._leave()
+            connection.keep = False
+            connection.finish()
+        elif connection.is_replying:
+            self._failed()
+            self._cut()
+        elif self._was_stale(link, reason) and instance is not None:
+            self._way.links.connect(instance, self, self._order.upstream.connect_s)
+        else:
+            self._failed()
+            if not (self._may_repeat() and self._again()):
+                name = self._order.upstream.name
+                self._refuse(reason or ServiceGone(f"service {name!r} ended while it had this request"))
+
+    def _was_stale(self, link: Link | None, reason: AimassError | None) -> bool:
+        """Tell whether the service closed a connection that waited, at the moment when it was used again."""
+        is_safe = self._head.method in _IDEMPOTENT and self._kept is not None
+        return reason is None and link is not None and link.uses > 1 and is_safe
+
+    def _cut(self) -> None:
+        """End a reply that cannot be ended well, so that the client sees that it is not whole."""
+        self._done()
+        self._route.stats.errors += 1
+        labels = (("route", self._route.name), ("workspace", self._route.workspace))
+        self._way.metrics.count("gateway_route_cut", labels)
+        self._connection.abort()
+
+    def _refuse(self, error: AimassError) -> None:
+        if self._is_done:
+            return
+        self._done()
+        self._leave()
+        connection = self._connection
+        self._count(error.status)
+        if not self._is_sent:
+            connection.keep = False
+        connection.reply(error_answer(error, self._head, self._route, keep=connection.keep))
+        connection.release(BY_UPSTREAM)
+        connection.finish()
+
+    def _count(self, status: int) -> None:
+        stats, route = self._route.stats, self._route
+        stats.requests += 1
+        stats.errors += status >= _SERVER_ERROR
+        stats.latency.observe(perf_counter() - self._began)
+        labels = (("code", str(status)), ("route", route.name), ("workspace", route.workspace))
+        self._way.metrics.count("gateway_route_requests", labels)
+
+    def _done(self) -> None:
+        if not self._is_done:
+            self._is_done = True
+            self._route.stats.in_flight -= 1
+            if self._timer is not None:
+                self._timer.cancel()
+                self._timer = None
+
+    def _leave(self) -> None:
+        """Have nothing under way with the instance any more."""
+        instance, self._instance = self._instance, None
+        if instance is not None:
+            instance.in_flight -= 1
+            instance.is_on_trial = False
+
+    def _drop(self) -> None:
+        """Let go of the connection to the instance."""
+        link, self._link = self._link, None
+        if link is not None:
+            link.listener = None
+            if self._is_raw:
+                link.transport.close()
+            else:
+                link.transport.abort()

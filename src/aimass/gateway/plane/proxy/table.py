@@ -1,0 +1,143 @@
+"""Everything that is registered: lines as control wrote them, each read when it is first needed.
+
+A hundred thousand idle registrations are a hundred thousand pieces of text; only what is asked for becomes objects.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+import orjson
+
+from aimass.gateway.plane.auth import Bucket
+from aimass.gateway.plane.metrics import BOUNDS, Metrics
+from aimass.gateway.plane.moments import wall
+from aimass.gateway.plane.proxy.things import Instance, Route, RouteStats, Upstream
+from aimass.gateway.plane.rates import Rates, SharedBucket
+from aimass.kernel.errors import Invalid
+
+MOST_PARTS = 4
+Lines = dict[bytes, bytes]
+
+
+class Document:
+    """One version of what control publishes."""
+
+    __slots__ = ("id", "routes", "upstreams", "version")
+
+    def __init__(self, version: int = 0, id_: str = "") -> None:
+        self.version = version
+        self.id = id_
+        self.routes: Lines = {}
+        self.upstreams: Lines = {}
+
+
+def read_document(path: Path) -> Document:
+    """Read the file of services: a first line, then one for each upstream (``u``) and each route (``r``)."""
+    with path.open("rb") as file:
+        head = orjson.loads(file.readline())
+        document = Document(int(head["version"]), str(head["id"]))
+        kinds = {b"u": document.upstreams, b"r": document.routes}
+        for line in file:
+            kind, key, text = line.rstrip(b"\n").split(b" ", 2)
+            if kind not in kinds:
+                raise Invalid(f"a line of kind {kind!r}", value=kind.decode("latin-1"))
+            kinds[kind][key] = text
+    return document
+
+
+class Table:
+    """What a worker proxies by, and what it has made of it so far."""
+
+    def __init__(self, metrics: Metrics) -> None:
+        self.document = Document()
+        self.shared: Rates | None = None
+        self._metrics = metrics
+        self._routes: dict[bytes, Route] = {}
+        self._upstreams: dict[bytes, Upstream] = {}
+        self._stats: dict[str, RouteStats] = {}
+        self._rates: dict[str, Bucket | SharedBucket] = {}
+
+    def apply(self, document: Document) -> None:
+        """Go by another version: what did not change stays as it is, counters and connections with it."""
+        before, self.document = self.document, document
+        for key in [k for k in self._routes if document.routes.get(k) != before.routes.get(k)]:
+            del self._routes[key]
+        for key, upstream in list(self._upstreams.items()):
+            text = document.upstreams.get(key)
+            if text is None:
+                del self._upstreams[key]
+                for one in upstream.instances:
+                    one.close()
+            elif text != before.upstreams.get(key):
+                upstream.use(orjson.loads(text))
+
+    def find(self, path: bytes) -> tuple[Route, bytes] | None:
+        """Return the route of a path ``/s/<workspace>/<prefix>...``, the longest prefix first, and the rest of the path."""
+        parts = path[3:].split(b"/", MOST_PARTS + 1)
+        for count in range(min(len(parts), MOST_PARTS + 1), 1, -1):
+            key = b"/".join(parts[:count])
+            route = self._routes.get(key) or self._made(key)
+            if route is not None:
+                return route, path[3 + len(key) :]
+        return None
+
+    def _made(self, key: bytes) -> Route | None:
+        text = self.document.routes.get(key)
+        if text is None:
+            return None
+        spec = orjson.loads(text)
+        name = f"{spec['workspace']}/{spec['name']}"
+        stats = self._stats.get(name)
+        if stats is None:
+            labels = (("route", spec["name"]), ("workspace", spec["workspace"]))
+            stats = self._stats[name] = RouteStats(self._metrics.histogram("gateway_route_seconds", labels, BOUNDS))
+        route = self._routes[key] = Route(spec, stats, self._rate(name, spec["rate_per_s"]))
+        return route
+
+    def _rate(self, name: str, rate: float | None) -> Bucket | SharedBucket | None:
+        """Return the bucket of a route; one whose rate did not change keeps its level."""
+        if not rate:
+            return None
+        known = self._rates.get(name)
+        if known is None or known.rate != rate:
+            digest = sha256(b"route:" + name.encode()).hexdigest()
+            known = Bucket(rate, wall()) if self.shared is None else self.shared.bucket(digest, rate)
+            self._rates[name] = known
+        return known
+
+    def upstream(self, key: bytes) -> Upstream | None:
+        """Return a service."""
+        found = self._upstreams.get(key)
+        if found is None:
+            text = self.document.upstreams.get(key)
+            if text is None:
+                return None
+            found = self._upstreams[key] = Upstream(orjson.loads(text))
+        return found
+
+    def used(self) -> Iterator[Upstream]:
+        """Yield the services that were asked for."""
+        yield from self._upstreams.values()
+
+    def traffic(self, now: float) -> dict[str, Any]:
+        """Return what this worker has seen, for those who look at it."""
+        return {
+            "routes": {name: _of_route(stats) for name, stats in self._stats.items()},
+            "instances": {
+                f"{up.workspace}/{up.name}/{one.id}": _of_instance(one, up.state_of(one, now))
+                for up in self._upstreams.values()
+                for one in up.instances
+            },
+        }
+
+
+def _of_instance(one: Instance, state: str) -> list[Any]:
+    return [one.requests, one.errors, one.in_flight, round(one.ewma, 6), state]
+
+
+def _of_route(stats: RouteStats) -> list[Any]:
+    return [stats.requests, stats.errors, stats.refused, stats.in_flight, list(stats.latency.counts)]

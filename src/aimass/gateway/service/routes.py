@@ -1,0 +1,247 @@
+"""Routes to services, their policies, and what the gateway sees of them."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from sqlalchemy import Row, delete, insert, update
+
+from aimass.gateway.domain.services import (
+    ChangeRoute,
+    CreateRoute,
+    InstanceTraffic,
+    ListRoutes,
+    OneRoute,
+    Route,
+    RouteTraffic,
+    check_policy,
+    clean_prefix,
+    percentile,
+)
+from aimass.gateway.events import ROUTE_CHANGED, ROUTE_CREATED, ROUTE_DELETED
+from aimass.gateway.plane.metrics import BOUNDS
+from aimass.gateway.publish_services import ROUTE, UPSTREAM
+from aimass.gateway.service.ground import Part, fresh, route_row, upstream_row
+from aimass.gateway.store import find_row, instances, routes, rows_after, rows_of
+from aimass.infra.database import Change
+from aimass.kernel.errors import Conflict
+from aimass.kernel.ids import new_id
+from aimass.kernel.names import check_slug
+from aimass.kernel.pages import Page, decode_cursor, page_of
+from aimass.kernel.principal import Principal
+from aimass.kernel.usecase import use_case
+
+_POLICY = (
+    "access",
+    "strip_prefix",
+    "timeout_s",
+    "max_request_bytes",
+    "max_reply_bytes",
+    "retries",
+    "retry_unsafe",
+    "retry_after_s",
+    "rate_per_s",
+    "allow_from",
+    "cors_origins",
+    "request_headers",
+    "reply_headers",
+)
+
+
+class Routes(Part):
+    """Use cases about routes to services."""
+
+    @use_case("POST /workspaces/{workspace}/routes", permission="gateway.edit", cli="gateway routes create", status=201)
+    def create_route(self, who: Principal, command: CreateRoute) -> Route:
+        """Give a service an address at the gateway, ``/s/<workspace>/<prefix>``; live within a second."""
+        slug = check_slug(command.route, field="route")
+        prefix = clean_prefix(command.prefix, slug)
+        policy = {name: getattr(command, name) for name in _POLICY}
+        check_policy(policy)
+        with self._database.change(who, command.workspace) as change:
+            upstream_row(change.conn, command.workspace, command.upstream)
+            if find_row(change.conn, routes, workspace=command.workspace, route=slug) is not None:
+                raise Conflict(f"route {slug!r} exists", field="route", value=slug, hint="choose another name")
+            _need_free(change, command.workspace, prefix, slug)
+            values = {"id": new_id(), "workspace": command.workspace, "route": slug, "title": command.title}
+            values |= {"upstream": command.upstream, "prefix": prefix, "paused": False, "policy": policy}
+            change.execute(insert(routes).values(**values, created_by=who.name, created_at=change.now, version=1))
+            _note(change, ROUTE_CREATED, slug, {"upstream": command.upstream, "prefix": prefix, **policy})
+        self._mark(command.workspace, slug, command.upstream)
+        return self._route(command.workspace, slug)
+
+    def _mark(self, workspace: str, route: str, upstream: str) -> None:
+        self.services.mark(ROUTE, workspace, route)
+        self.services.mark(UPSTREAM, workspace, upstream)
+
+    @use_case("GET /workspaces/{workspace}/routes", permission="gateway.read", cli="gateway routes list")
+    def list_routes(self, who: Principal, command: ListRoutes) -> Page[Route]:
+        """List the routes to services by name."""
+        del who
+        after = decode_cursor(command.cursor) if command.cursor else ""
+        with self._database.read() as conn:
+            found = rows_after(conn, routes, "route", after, command.limit + 1, workspace=command.workspace)
+        return page_of([_told(row) for row in found], command.limit, lambda one: one.route)
+
+    @use_case(
+        "GET /workspaces/{workspace}/routes/{route}", permission="gateway.read", cli="gateway routes show", on="route"
+    )
+    def get_route(self, who: Principal, command: OneRoute) -> Route:
+        """Show a route and its policies."""
+        del who
+        return self._route(command.workspace, command.route)
+
+    def _route(self, workspace: str, name: str) -> Route:
+        with self._database.read() as conn:
+            return _told(route_row(conn, workspace, name))
+
+    @use_case(
+        "PATCH /workspaces/{workspace}/routes/{route}",
+        permission="gateway.edit",
+        cli="gateway routes change",
+        on="route",
+    )
+    def change_route(self, who: Principal, command: ChangeRoute) -> Route:
+        """Change the policies of a route; live on all workers within a second, and no request fails by it."""
+        wishes = {name: getattr(command, name) for name in _POLICY}
+        given = {name: value for name, value in wishes.items() if value is not None}
+        check_policy(given)
+        with self._database.change(who, command.workspace) as change:
+            row = route_row(change.conn, command.workspace, command.route)
+            fresh(row.version, command.expected_version)
+            values: dict[str, Any] = {"policy": {**row.policy, **given}, "version": row.version + 1}
+            if command.title is not None:
+                values["title"] = command.title
+            if command.upstream is not None:
+                upstream_row(change.conn, command.workspace, command.upstream)
+                values["upstream"] = given["upstream"] = command.upstream
+            if command.prefix is not None:
+                values["prefix"] = given["prefix"] = clean_prefix(command.prefix, command.route)
+                _need_free(change, command.workspace, values["prefix"], command.route)
+            change.execute(update(routes).where(routes.c.id == row.id).values(**values))
+            _note(change, ROUTE_CHANGED, command.route, given)
+        self._mark(command.workspace, command.route, values.get("upstream", row.upstream))
+        return self._route(command.workspace, command.route)
+
+    @use_case(
+        "POST /workspaces/{workspace}/routes/{route}/pause",
+        permission="gateway.edit",
+        cli="gateway routes pause",
+        on="route",
+    )
+    def pause_route(self, who: Principal, command: OneRoute) -> Route:
+        """Let nobody through for now: callers hear 503 and when to come again."""
+        return self._switch(who, command, is_paused=True)
+
+    @use_case(
+        "POST /workspaces/{workspace}/routes/{route}/resume",
+        permission="gateway.edit",
+        cli="gateway routes resume",
+        on="route",
+    )
+    def resume_route(self, who: Principal, command: OneRoute) -> Route:
+        """Let callers through again."""
+        return self._switch(who, command, is_paused=False)
+
+    def _switch(self, who: Principal, command: OneRoute, *, is_paused: bool) -> Route:
+        with self._database.change(who, command.workspace) as change:
+            row = route_row(change.conn, command.workspace, command.route)
+            if row.paused != is_paused:
+                values = {"paused": is_paused, "version": row.version + 1}
+                change.execute(update(routes).where(routes.c.id == row.id).values(**values))
+                _note(change, ROUTE_CHANGED, command.route, {"paused": is_paused})
+        self.services.mark(ROUTE, command.workspace, command.route)
+        return self._route(command.workspace, command.route)
+
+    @use_case(
+        "DELETE /workspaces/{workspace}/routes/{route}",
+        permission="gateway.edit",
+        cli="gateway routes delete",
+        on="route",
+    )
+    def delete_route(self, who: Principal, command: OneRoute) -> None:
+        """Close an address; what is under way is finished."""
+        with self._database.change(who, command.workspace) as change:
+            row = route_row(change.conn, command.workspace, command.route)
+            change.execute(delete(routes).where(routes.c.id == row.id))
+            _note(change, ROUTE_DELETED, command.route)
+        self.services.mark(ROUTE, command.workspace, command.route)
+
+    @use_case(
+        "GET /workspaces/{workspace}/routes/{route}/traffic",
+        permission="gateway.read",
+        cli="gateway routes traffic",
+        on="route",
+    )
+    def get_route_traffic(self, who: Principal, command: OneRoute) -> RouteTraffic:
+        """Show what the workers have seen of a route and its instances since they started."""
+        del who
+        with self._database.read() as conn:
+            row = route_row(conn, command.workspace, command.route)
+            servers = rows_of(conn, instances, workspace=command.workspace, upstream=row.upstream)
+        return _traffic(row, servers, self.services.traffic())
+
+
+def _need_free(change: Change, workspace: str, prefix: str, route: str) -> None:
+    other = find_row(change.conn, routes, workspace=workspace, prefix=prefix)
+    if other is not None and other.route != route:
+        raise Conflict(f"route {other.route!r} has the prefix {prefix!r}", field="prefix", value=prefix)
+
+
+def _note(change: Change, event: str, route: str, detail: Mapping[str, Any] | None = None) -> None:
+    """Tell what changed; of headers only the names, since their values may be secrets."""
+    shown = {name: sorted(value) if isinstance(value, dict) else value for name, value in (detail or {}).items()}
+    change.event(event, subject=f"route:{route}", data=shown)
+    change.audit(event, object_=f"route:{route}", detail=shown)
+
+
+def _told(row: Row[Any]) -> Route:
+    return Route(
+        id=row.id,
+        workspace=row.workspace,
+        route=row.route,
+        title=row.title,
+        upstream=row.upstream,
+        path=f"/s/{row.workspace}/{row.prefix}",
+        prefix=row.prefix,
+        paused=row.paused,
+        **{name: row.policy[name] for name in _POLICY},
+        created_by=row.created_by,
+        created_at=row.created_at,
+        version=row.version,
+    )
+
+
+def _traffic(row: Row[Any], servers: Sequence[Row[Any]], told: Sequence[Mapping[str, Any]]) -> RouteTraffic:
+    """Add up what the workers tell."""
+    name = f"{row.workspace}/{row.route}"
+    seen = [one["routes"][name] for one in told if name in one["routes"]]
+    counts = [sum(column) for column in zip(*(one[4] for one in seen), strict=True)] or [0] * (len(BOUNDS) + 1)
+    p50, p95, p99 = (percentile(BOUNDS, counts, share) for share in (0.5, 0.95, 0.99))
+    return RouteTraffic(
+        route=row.route,
+        requests=sum(one[0] for one in seen),
+        errors=sum(one[1] for one in seen),
+        refused=sum(one[2] for one in seen),
+        in_flight=sum(one[3] for one in seen),
+        p50_s=p50,
+        p95_s=p95,
+        p99_s=p99,
+        instances=[_instance_traffic(one, told) for one in servers],
+    )
+
+
+def _instance_traffic(row: Row[Any], told: Sequence[Mapping[str, Any]]) -> InstanceTraffic:
+    key = f"{row.workspace}/{row.upstream}/{row.id}"
+    seen = [one["instances"][key] for one in told if key in one["instances"]]
+    return InstanceTraffic(
+        instance=row.id,
+        url=row.url,
+        requests=sum(one[0] for one in seen),
+        errors=sum(one[1] for one in seen),
+        in_flight=sum(one[2] for one in seen),
+        answer_s=max((one[3] for one in seen), default=0.0),
+        states=dict(Counter(str(one[4]) for one in seen)),
+    )

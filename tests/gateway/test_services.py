@@ -1,0 +1,269 @@
+"""Services behind the gateway, from their registration to the answer: control's rooms with a real gateway process."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from aimass.access import CAPABILITY as ACCESS
+from aimass.access import Access, CreateKey, CreateService, CreateWorkspace, GiveRole
+from aimass.cluster import CAPABILITY as CLUSTER
+from aimass.gateway import CAPABILITY as GATEWAY
+from aimass.gateway import CreateRoute, CreateUpstream, Gateway, ListRoutes, RegisterInstance
+from aimass.gateway.domain.services import (
+    ChangeRoute,
+    ChangeUpstream,
+    ListInstances,
+    ListUpstreams,
+    OneInstance,
+    OneRoute,
+    OneUpstream,
+)
+from aimass.gateway.jobs import expire, publish, publish_services
+from aimass.infra.database import Database, audit_log
+from aimass.kernel.errors import Conflict, Forbidden, Invalid, NotFound, Stale
+from aimass.kernel.principal import SYSTEM
+from aimass.lake import CAPABILITY as LAKE
+from aimass.models import CAPABILITY as MODELS
+from aimass.serving import CAPABILITY as SERVING
+from tests.fixtures import gateway as plane
+from tests.fixtures.rooms import Rooms, person
+from tests.fixtures.upstreams import Server
+
+ROOMS = [ACCESS, CLUSTER, LAKE, MODELS, SERVING, GATEWAY]
+ANN = person("Ann", "gateway.read", "gateway.edit")
+EVE = person("Eve", "gateway.read")
+GEO: dict[str, Any] = {"workspace": "demo", "upstream": "geo"}
+
+
+class House:
+    """Rooms with a gateway process, and one server of a service ``geo``."""
+
+    def __init__(self, folder: Path) -> None:
+        self.rooms = Rooms(folder, ROOMS).start()
+        self.gateway = plane.Gateway(folder)
+        self.server = Server("geo-1")
+        access = self.rooms.get(Access)
+        access.create_workspace(SYSTEM, CreateWorkspace(name="demo", slug="demo"))
+
+    @property
+    def service(self) -> Gateway:
+        return self.rooms.get(Gateway)
+
+    def turn(self) -> None:
+        """One round of the loops."""
+        expire(self.rooms.registry)
+        publish(self.rooms.registry)
+        publish_services(self.rooms.registry)
+
+    def until(self, true: Any) -> None:
+        plane.wait_for(lambda: self.turn() or true())
+
+    def applied(self) -> None:
+        """Wait until the gateway goes by what is registered."""
+        self.until(lambda: self.gateway.status().get("services") == self.service.services.version > 0)
+
+    def register(self, **more: Any) -> Any:
+        return self.service.register_instance(
+            ANN, RegisterInstance(**GEO, address=f"http://127.0.0.1:{self.server.port}", **more)
+        )
+
+    def instances(self) -> list[Any]:
+        return self.service.list_instances(ANN, ListInstances(**GEO)).items
+
+
+@pytest.fixture
+def house(monkeypatch: pytest.MonkeyPatch) -> Iterator[House]:
+    monkeypatch.setenv("AIMASS_GATEWAY_ALLOW", "127.0.0.0/8, inside.example")
+    folder = Path(tempfile.mkdtemp(prefix="am"))
+    house = House(folder / "d")
+    house.service.create_upstream(ANN, CreateUpstream(**GEO))
+    yield house
+    if house.gateway.process is not None:
+        house.gateway.stop()
+    house.server.stop()
+    house.rooms.close()
+    shutil.rmtree(folder)
+
+
+def test_a_service_is_announced_registered_and_called(house: House) -> None:
+    house.register()
+    made = house.service.create_route(ANN, CreateRoute(**GEO, route="maps", access="public"))
+    assert made.path == "/s/demo/maps"
+    house.gateway.start()
+    house.applied()
+    assert plane.ask(house.gateway, "GET", "/s/demo/maps/tiles/7").json()["target"] == "/tiles/7"
+    assert [one.route for one in house.service.list_routes(EVE, ListRoutes(workspace="demo")).items] == ["maps"]
+    assert [one.instances for one in house.service.list_upstreams(EVE, ListUpstreams(workspace="demo")).items] == [1]
+    seen = OneRoute(workspace="demo", route="maps")
+    house.until(lambda: house.service.get_route_traffic(EVE, seen).requests == 1)
+    traffic = house.service.get_route_traffic(EVE, seen)
+    assert (traffic.errors, traffic.instances[0].states) == (0, {"closed": 1})
+    assert traffic.p50_s is not None
+
+
+def test_a_key_needs_use_of_the_route_and_loses_it_with_its_grant(house: House) -> None:
+    access = house.rooms.get(Access)
+    keys = {}
+    for name, role in (("shop", "analyst"), ("kiosk", None), ("guest", "viewer")):
+        access.create_service(SYSTEM, CreateService(workspace="demo", name=name, role=role))
+        keys[name] = access.create_key(SYSTEM, CreateKey(workspace="demo", name=name, service=name)).text
+    access.give_role(SYSTEM, GiveRole(workspace="demo", role="analyst", service="kiosk", object="route:maps"))
+    house.register()
+    house.service.create_route(ANN, CreateRoute(**GEO, route="maps"))
+    house.service.create_route(ANN, CreateRoute(**GEO, route="plans"))
+    house.gateway.start()
+    house.applied()
+    house.until(lambda: plane.ask(house.gateway, "GET", "/s/demo/maps/", key=keys["shop"]).status == 200)
+
+    def status(path: str, name: str) -> int:
+        return plane.ask(house.gateway, "GET", path, key=keys[name]).status
+
+    assert [status("/s/demo/maps/", name) for name in keys] == [200, 200, 403]
+    assert [status("/s/demo/plans/", name) for name in keys] == [200, 403, 403]
+
+
+def test_a_lease_is_kept_by_heartbeats_that_write_nothing_and_ends_without(house: House) -> None:
+    now = [0.0]
+    house.service._leases.monotonic = lambda: now[0]
+    one = house.register(lease_s=10.0)
+    database = house.rooms.get(Database)
+    with database.read() as conn:
+        entries = conn.execute(audit_log.select()).all()
+    beat = OneInstance(**GEO, instance=one.id)
+    for _ in range(5):
+        now[0] += 9.0
+        assert house.service.heartbeat(ANN, beat).lease_s == 10.0
+        house.turn()
+    with database.read() as conn:
+        assert len(conn.execute(audit_log.select()).all()) == len(entries)
+    assert [found.id for found in house.instances()] == [one.id]
+    now[0] += 10.0
+    house.turn()
+    assert house.instances() == []
+    with pytest.raises(NotFound, match="no lease"):
+        house.service.heartbeat(ANN, beat)
+    assert house.register(lease_s=10.0).id != one.id
+
+
+def test_the_same_address_again_renews_and_a_restart_of_control_costs_no_instance(house: House) -> None:
+    first = house.register(lease_s=30.0)
+    assert house.register(lease_s=30.0).id == first.id
+    assert house.register(lease_s=30.0, weight=5).weight == 5
+    house.service._leases.end(first.id)  # as after a restart
+    house.service.services._is_loaded = False
+    house.turn()
+    assert house.service.heartbeat(ANN, OneInstance(**GEO, instance=first.id)).instance == first.id
+    assert len(house.instances()) == 1
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "http://169.254.169.254",
+        "http://10.0.0.1:80",
+        "http://[::1]:80",
+        "http://[::ffff:10.0.0.1]:80",
+        "http://0.0.0.0:80",
+        "ftp://127.0.0.1",
+        "http://127.0.0.1:99999",
+        "http://user:secret@127.0.0.1",
+        "http://127.0.0.1/path",
+    ],
+)
+def test_addresses_inside_and_strange_ones_are_refused(house: House, url: str) -> None:
+    with pytest.raises(Invalid) as refused:
+        house.service.register_instance(ANN, RegisterInstance(**GEO, address=url))
+    assert refused.value.field == "address"
+    assert "secret" not in str(refused.value.problem())
+    assert house.instances() == []
+
+
+def test_the_gateway_itself_is_no_service(house: House) -> None:
+    house.gateway.start()
+    house.until(house.service.publisher.workers)
+    with pytest.raises(Invalid, match="is the gateway itself"):
+        house.service.register_instance(ANN, RegisterInstance(**GEO, address=f"http://127.0.0.1:{house.gateway.port}"))
+
+
+def test_policies_are_live_and_told(house: House) -> None:
+    house.register()
+    house.service.create_route(ANN, CreateRoute(**GEO, route="maps", access="public"))
+    house.gateway.start()
+    house.applied()
+    named = OneRoute(workspace="demo", route="maps")
+    assert house.service.pause_route(ANN, named).paused
+    house.until(lambda: plane.ask(house.gateway, "GET", "/s/demo/maps/").status == 503)
+    assert house.service.resume_route(ANN, named).version == 3
+    secret = {"Authorization": "Bearer secret"}
+    changed = house.service.change_route(
+        ANN, ChangeRoute(workspace="demo", route="maps", request_headers=secret, prefix="m", expected_version=3)
+    )
+    assert (changed.path, changed.timeout_s) == ("/s/demo/m", 60.0)
+    house.until(lambda: plane.ask(house.gateway, "GET", "/s/demo/m/").status == 200)
+    assert plane.ask(house.gateway, "GET", "/s/demo/maps/").status == 404
+    with house.rooms.get(Database).read() as conn:
+        told = str(conn.execute(audit_log.select()).all())
+    assert "gateway.route.changed" in told
+    assert "secret" not in told
+    with pytest.raises(Stale):
+        house.service.change_route(ANN, ChangeRoute(workspace="demo", route="maps", timeout_s=3, expected_version=3))
+
+
+@pytest.mark.parametrize(
+    "wish",
+    [
+        {"prefix": "../up"},
+        {"prefix": "a/b/c/d/e"},
+        {"prefix": "a//b"},
+        {"allow_from": ["10.0.0.0/99"]},
+        {"cors_origins": ["shop.example"]},
+        {"request_headers": {"Host": "x"}},
+        {"request_headers": {"X-Forwarded-For": "x"}},
+        {"reply_headers": {"X-A": "a\r\nX-B: b"}},
+        {"reply_headers": {"X A": "a"}},
+    ],
+)
+def test_policies_that_cannot_be_meant_are_refused(house: House, wish: dict[str, Any]) -> None:
+    with pytest.raises(Invalid) as refused:
+        house.service.create_route(ANN, CreateRoute(**GEO, route="maps", **wish))
+    assert refused.value.field in wish
+
+
+def test_names_are_taken_once_and_nothing_in_use_is_deleted(house: House) -> None:
+    house.service.create_route(ANN, CreateRoute(**GEO, route="maps"))
+    with pytest.raises(Conflict, match="exists"):
+        house.service.create_upstream(ANN, CreateUpstream(**GEO))
+    with pytest.raises(Conflict, match="exists"):
+        house.service.create_route(ANN, CreateRoute(**GEO, route="maps"))
+    with pytest.raises(Conflict, match="has the prefix"):
+        house.service.create_route(ANN, CreateRoute(**GEO, route="plans", prefix="maps"))
+    with pytest.raises(NotFound):
+        house.service.create_route(ANN, CreateRoute(workspace="demo", upstream="nobody", route="x"))
+    with pytest.raises(Conflict, match="routes lead to"):
+        house.service.delete_upstream(ANN, OneUpstream(**GEO))
+    house.register()
+    house.service.delete_route(ANN, OneRoute(workspace="demo", route="maps"))
+    house.service.delete_upstream(ANN, OneUpstream(**GEO))
+    house.turn()
+    lines = house.service.services.path.read_text().splitlines()
+    assert len(lines) == 1
+    assert json.loads(lines[0])["version"] == house.service.services.version
+
+
+def test_only_who_may_edit_changes_what_stands_behind(house: House) -> None:
+    with pytest.raises(Forbidden):
+        house.service.create_upstream(EVE, CreateUpstream(workspace="demo", upstream="x"))
+    with pytest.raises(Forbidden):
+        house.service.register_instance(EVE, RegisterInstance(**GEO, address="http://127.0.0.1:1"))
+    with pytest.raises(Forbidden):
+        house.service.change_upstream(EVE, ChangeUpstream(**GEO, balance="weighted"))
+    assert house.service.change_upstream(ANN, ChangeUpstream(**GEO, balance="weighted")).balance == "weighted"
+    with pytest.raises(Invalid):
+        house.service.change_upstream(ANN, ChangeUpstream(**GEO, hash_by="a b"))
