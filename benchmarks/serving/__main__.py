@@ -30,9 +30,10 @@ import psutil
 from benchmarks.measure import ROOT, free_port, tree
 from benchmarks.serving.alone import Found, measure, rpc_cpu_us
 from benchmarks.serving.load import Server, script, take_turns
+from benchmarks.serving.many import measure_many
 from benchmarks.serving.own import How, own
 from benchmarks.serving.peers import PEERS, Peer, tensors
-from benchmarks.serving.report import write
+from benchmarks.serving.report import table, write
 
 CONNECTIONS = (1, 16, 64)
 _START_S = 120.0
@@ -47,23 +48,42 @@ def main() -> int:
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--seconds", type=int, default=2)
     parser.add_argument("--only", action="append", help="name of a peer; all when absent")
+    parser.add_argument(
+        "--many", action="store_true", help="only many models in one worker; prints, and writes no report"
+    )
     wanted = parser.parse_args()
     if shutil.which("wrk") is None:
         sys.exit("wrk is missing: apt-get install wrk")
+    if wanted.many:
+        with _churn() as folder:
+            print("\n".join(table("one gateway worker", _many(folder, wanted))))
+        return 0
     peers = [peer for peer in PEERS if not wanted.only or peer.name in wanted.only]
     skipped = {peer.name: why for peer in peers if (why := peer.install()) is not None}
     peers = [peer for peer in peers if peer.name not in skipped]
-    with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
-        command = [sys.executable, "-m", "benchmarks.churn", str(folder)]
-        subprocess.run(command, check=True, cwd=ROOT, capture_output=True)
+    with _churn() as folder:
         groups = [[p for p in peers if p.name != _APART], [p for p in peers if p.name == _APART]]
         found = [_measured(folder, n, group, skipped, wanted) for n, group in enumerate(groups) if group]
         bodies = [tensors(row) for row in _rows(folder)]
         alone = measure(folder, partial(_new, folder), bodies, wanted.rounds, wanted.seconds)
         alone += _rpc(folder, [peer for peer in peers if peer.has_rpc], skipped, wanted)
-    write(found, skipped, CONNECTIONS, alone, ROOT / "benchmarks" / "serving.md")
+        many = _many(folder, wanted)
+    write(found, skipped, CONNECTIONS, alone, many, ROOT / "benchmarks" / "serving.md")
     return 0
+
+
+@contextmanager
+def _churn() -> Iterator[Path]:
+    """Train the models that are served, in a folder that goes again."""
+    with tempfile.TemporaryDirectory() as name:
+        command = [sys.executable, "-m", "benchmarks.churn", name]
+        subprocess.run(command, check=True, cwd=ROOT, capture_output=True)
+        yield Path(name)
+
+
+def _many(folder: Path, wanted: argparse.Namespace) -> list[Found]:
+    bodies = [tensors(row) for row in _rows(folder)]
+    return measure_many(folder, partial(_new, folder), bodies, wanted.rounds, wanted.seconds)
 
 
 def _rpc(folder: Path, peers: Sequence[Peer], skipped: dict[str, str], wanted: argparse.Namespace) -> list[Found]:

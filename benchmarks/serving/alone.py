@@ -16,17 +16,19 @@ from benchmarks.serving.own import KEY, How, own
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Found:
-    """One figure against its goal; ``at_most`` says that a smaller one is better."""
+    """One figure against its goal, where it has one; ``at_most`` says that a smaller one is better."""
 
     name: str
     value: float
-    goal: float
     unit: str
+    goal: float | None = None
     at_most: bool = False
 
     @property
-    def is_met(self) -> bool:
-        """Tell whether the goal is met."""
+    def is_met(self) -> bool | None:
+        """Tell whether the goal is met; None where there is none."""
+        if self.goal is None:
+            return None
         return self.value <= self.goal if self.at_most else self.value >= self.goal
 
 

@@ -19,10 +19,10 @@ import psutil
 from benchmarks.measure import cpu_s, pss_mb, tree
 
 _SCRIPT = """
-local requests = {}
+local requests, paths = {}, {%(paths)s}
 function init()
   for body in io.lines("%(file)s") do
-    requests[#requests + 1] = wrk.format("POST", "%(path)s", {["Content-Type"] = "application/json"%(header)s}, body)
+    requests[#requests + 1] = wrk.format("POST", paths[#requests %% #paths + 1], {["Content-Type"] = "application/json"%(header)s}, body)
   end
 end
 local turn = 0
@@ -127,9 +127,10 @@ def take_turns(
         one.weigh()
 
 
-def script(folder: Path, bodies: Sequence[Any], path: str, header: str = "") -> Path:
-    """Write the requests and the script that sends them in turn."""
+def script(folder: Path, bodies: Sequence[Any], path: str | Sequence[str], header: str = "") -> Path:
+    """Write the requests and the script that sends them in turn; with several paths, each body to the next one."""
+    paths = ", ".join(f'"{one}"' for one in ([path] if isinstance(path, str) else path))
     lines, program = folder / "requests.txt", folder / "load.lua"
     lines.write_bytes(b"\n".join(map(orjson.dumps, bodies)) + b"\n")
-    program.write_text(_SCRIPT % {"file": lines, "path": path, "header": header})
+    program.write_text(_SCRIPT % {"file": lines, "paths": paths, "header": header})
     return program

@@ -20,6 +20,7 @@ from benchmarks.measure import free_port
 from benchmarks.serving.load import Server, script
 
 KEY = "aim_" + "b" * 43
+HEADERS = f', ["Authorization"] = "Bearer {KEY}"'
 _RATE = 1_000_000
 
 
@@ -40,6 +41,8 @@ class How:
         static answer. (A shadow is no policy: it is a second inference.)
     rpc
         Whether gRPC is on.
+    beside
+        Packages that the gateway serves beside, each on an endpoint of its own and loaded when it is asked for.
     """
 
     name: str = "AI Mass"
@@ -48,6 +51,12 @@ class How:
     bare: bool = False
     policies: bool = False
     rpc: bool = False
+    beside: tuple[Path, ...] = ()
+
+    @property
+    def names(self) -> list[str]:
+        """Return the names of the endpoints."""
+        return ["churn", *(f"churn-{number}" for number in range(len(self.beside)))]
 
 
 @contextmanager
@@ -69,7 +78,7 @@ def own(package: Path, bodies: Sequence[Any], folder: Path, how: How) -> Iterato
             for number in range(how.workers)
         ]
         took = time.perf_counter() - began
-        more = f', ["Authorization"] = "Bearer {KEY}"' + (', ["X-Customer"] = "c-17"' if how.policies else "")
+        more = HEADERS + (', ["X-Customer"] = "c-17"' if how.policies else "")
         program = script(folder, bodies, "/v2/models/churn/infer", more)
         yield Server(name=how.name, port=port, rpc_port=rpc_port, pids=pids, script=program, start_s=took)
 
@@ -134,5 +143,9 @@ def _snapshot(package: Path, socket: Path | None, how: How) -> dict[str, Any]:
             "split": "header", "split_by": "X-Customer", "fallback_after_s": 5,
             "static": [{"name": "label", "type": "string", "value": "No"}],
         }  # fmt: skip
+    endpoints = {"demo/churn": endpoint}
+    for name, other in zip(how.names[1:], how.beside, strict=True):
+        made = {**deployment(name, 100), "package": str(other), "proven": True}
+        endpoints[f"demo/{name}"] = {**endpoint, "id": name, "name": name, "deployments": [made]}
     keys = {hashlib.sha256(KEY.encode()).hexdigest(): key}
-    return {"version": 1, "control_socket": "", "keys": keys, "endpoints": {"demo/churn": endpoint}}
+    return {"version": 1, "control_socket": "", "keys": keys, "endpoints": endpoints}

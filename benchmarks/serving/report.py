@@ -13,7 +13,7 @@ from benchmarks.serving.alone import Found
 from benchmarks.serving.load import Server
 
 _HALF = 2.0
-_WORDS = {True: "yes", False: "**no**"}
+_WORDS = {True: "yes", False: "**no**", None: "–"}
 
 
 def write(
@@ -21,6 +21,7 @@ def write(
     skipped: Mapping[str, str],
     at: Sequence[int],
     alone: Sequence[Found],
+    many: Sequence[Found],
     path: Path,
 ) -> None:
     """Write Markdown, and the same as JSON beside it."""
@@ -35,22 +36,27 @@ def write(
         "server. A goal at 1 connection is half of that at 16 and 64, and half for a worker of its own.",
         "",
     ]
-    data: dict[str, Any] = {"skipped": dict(skipped), "servers": [], "ratios": [], "alone": []}
+    data: dict[str, Any] = {"skipped": dict(skipped), "servers": [], "ratios": []}
     for group in found:
         lines += _servers(group, at, data) + _ratios(group, at, data)
-    lines += _alone(alone, data)
+    data |= {"alone": _figures(alone), "many": _figures(many)}
+    lines += [*table("AI Mass by itself", alone), "", "## Many models", "", *table("one gateway worker", many), ""]
     lines += [f"- {name} could not be measured: {why}" for name, why in skipped.items()]
     path.write_text("\n".join(lines).rstrip() + "\n")
     path.with_suffix(".json").write_text(json.dumps(data, indent=2) + "\n")
 
 
-def _alone(found: Sequence[Found], data: dict[str, Any]) -> list[str]:
-    lines = ["| AI Mass by itself | figure | goal | met |", "|" + " --- |" * 4]
+def table(title: str, found: Sequence[Found]) -> list[str]:
+    """Return figures against their goals as a table."""
+    lines = [f"| {title} | figure | goal | met |", "|" + " --- |" * 4]
     for one in found:
-        goal = f"at {'most' if one.at_most else 'least'} {one.goal:g} {one.unit}"
+        goal = "–" if one.goal is None else f"at {'most' if one.at_most else 'least'} {one.goal:g} {one.unit}"
         lines.append(f"| {one.name} | {one.value:.3g} {one.unit} | {goal} | {_WORDS[one.is_met]} |")
-        data["alone"].append({"name": one.name, "value": one.value, "goal": one.goal, "unit": one.unit})
-    return [*lines, ""]
+    return lines
+
+
+def _figures(found: Sequence[Found]) -> list[dict[str, Any]]:
+    return [{"name": one.name, "value": one.value, "goal": one.goal, "unit": one.unit} for one in found]
 
 
 def _servers(group: Sequence[Server], at: Sequence[int], data: dict[str, Any]) -> list[str]:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import gc
 import json
 from pathlib import Path
 from typing import Any
@@ -9,12 +10,13 @@ import orjson
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
+from onnxruntime import InferenceSession
 
 from aimass.gateway.plane.decode import decode, request_id
 from aimass.gateway.plane.package import Package, read_package
 from aimass.gateway.plane.runtimes.onnx import OnnxRuntime
 from aimass.gateway.plane.runtimes.single import SingleRow, unfolded
-from aimass.infra.rows import fold
+from aimass.infra.rows import BoundRow, fold
 from tests.fixtures.gateway import CATEGORIES, DATATYPES, ROW, SIGNATURE, Gateway, infer, oip, write_package
 
 TEXTS = {name for name, datatype in DATATYPES.items() if datatype == "BYTES"}
@@ -39,6 +41,24 @@ def bound(package: Package, runtime: OnnxRuntime) -> SingleRow:
     single = SingleRow(runtime.session, package, unfolded(package))
     single.learn(orjson.dumps(oip()), oip(), 1.0)
     return single
+
+
+def test_a_row_path_goes_with_its_last_reference(package: Package) -> None:
+    """It holds a session: what waits for a collection of circles keeps its memory long after the model left."""
+
+    def living() -> int:
+        return sum(type(one) in (BoundRow, SingleRow, InferenceSession) for one in gc.get_objects())
+
+    gc.collect()
+    before = living()
+    gc.disable()
+    try:
+        loaded = OnnxRuntime(package)
+        assert living() > before
+        del loaded
+        assert living() == before
+    finally:
+        gc.enable()
 
 
 ROWS = st.fixed_dictionaries(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
@@ -60,12 +60,12 @@ class BoundRow:
         if folded.words is None:
             self._text = ready_tensors([_UNTOUCHED], (1,), is_raw=False)[_UNTOUCHED]
             binding.bind_ortvalue_output(label, self._text)
-            self.run = self._run_for_text
+            self.run = _for_text(self._run, self._bound, self._text)
         else:
             self._number = np.zeros(1, dtype=np.int64)
             self._label = self._number.data
             binding.bind_ortvalue_output(label, onnxruntime.OrtValue.ortvalue_from_numpy(self._number))
-            self.run = self._run_for_number
+            self.run = _for_number(self._run, self._bound, self._label)
         binding.bind_ortvalue_output(probabilities, onnxruntime.OrtValue.ortvalue_from_numpy(row))
 
     def _bind_numbers(self, folded: Folded) -> None:
@@ -79,13 +79,25 @@ class BoundRow:
             self.bind(name, inner(onnxruntime.OrtValue.ortvalue_from_numpy(memory), "_ortvalue"))
             start += len(vector.cells)
 
-    def _run_for_number(self) -> int | str:
-        self._run(self._bound, None)
-        return self._label[0]
 
-    def _run_for_text(self) -> int | str:
-        self._run(self._bound, None)
-        return self._text.numpy()[0]
+# These know their row no longer than they need to: a row that held its own method would hold its session until the next
+# collection of circles, long after its model has left the memory.
+
+
+def _for_number(run: Callable[..., Any], bound: Any, label: Any) -> Callable[[], int | str]:
+    def run_for_number() -> int | str:
+        run(bound, None)
+        return label[0]
+
+    return run_for_number
+
+
+def _for_text(run: Callable[..., Any], bound: Any, text: Any) -> Callable[[], int | str]:
+    def run_for_text() -> int | str:
+        run(bound, None)
+        return text.numpy()[0]
+
+    return run_for_text
 
 
 def ready_tensors(words: list[str], shape: tuple[int, ...], *, is_raw: bool = True) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import math
 import struct
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from aimass.infra.rows.graph import (
@@ -168,6 +168,17 @@ def _is_gone(part: Field, inputs: set[str], outputs: set[str]) -> bool:
     return part.number == VALUE_INFO or (part.number == OUTPUT and name_of(part) in outputs)
 
 
+_RULES = {
+    "OneHotEncoder": "_one_hot",
+    "Concat": "_concat",
+    "Reshape": "_reshape",
+    "Imputer": "_imputer",
+    "Scaler": "_scaler",
+    "Identity": "_same",
+    "Cast": "_cast",
+}
+
+
 class _Folding:
     """The state of the work: which vectors are inputs by now, and which texts are left."""
 
@@ -175,22 +186,13 @@ class _Folding:
         self._parts = parts
         self.texts = set(texts)
         self.vectors = {name: Vector(shape=(1, 1), cells=(Cell(column=name),)) for name in sorted(numbers)}
-        self._rules: dict[str, Callable[[Node], Vector | None]] = {
-            "OneHotEncoder": self._one_hot,
-            "Concat": self._concat,
-            "Reshape": self._reshape,
-            "Imputer": self._imputer,
-            "Scaler": self._scaler,
-            "Identity": self._same,
-            "Cast": self._cast,
-        }
 
     def try_node(self, node: Node) -> None:
         """Fold one node away when a rule knows how."""
-        rule = self._rules.get(node.operator)
+        rule = _RULES.get(node.operator)
         if rule is None or len(node.outputs) != 1 or node.outputs[0] in self._parts.outputs:
             return
-        made = rule(node)
+        made: Vector | None = getattr(self, rule)(node)
         if made is not None:
             for name in node.inputs:
                 self.vectors.pop(name, None)
