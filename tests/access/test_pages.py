@@ -23,7 +23,7 @@ from tests.fixtures.site import PASSWORD, ROLES, Site, Visitor, site_of, unnamed
 
 ANYBODY = ("/login", "/forgot")
 SIGNED_IN = ("/settings/profile", "/settings/workspaces")
-OF_PLATFORM = ("/settings/users", "/settings/token-keys")
+OF_PLATFORM = ("/settings/users", "/settings/token-keys", "/settings/single-sign-on")
 READ = ("general", "members", "members/roles", "keys", "services")
 PAGES = [*SIGNED_IN, *(f"/demo/settings/{name}" for name in READ), "/demo/approvals", "/demo/settings/audit"]
 

@@ -11,7 +11,7 @@ from starlette.responses import JSONResponse, Response
 from aimass.access.domain.tokens import Client, client_of, metadata
 from aimass.access.errors import LockedOut
 from aimass.access.service.access import Access
-from aimass.kernel.errors import AimassError, Unauthenticated
+from aimass.kernel.errors import AimassError, NotFound, Unauthenticated
 from aimass.kernel.principal import ANONYMOUS
 from aimass.web import registry_of
 
@@ -41,6 +41,17 @@ def revoke(request: Request, token: Text = "", client_id: Text = "", client_secr
     """Take a token back."""
     client = _client(request, client_id, client_secret)
     return _answer(lambda: _access(request).revoke_token(client, token) or {})
+
+
+@router.post("/oidc/{provider}/logout")
+def logout(request: Request, provider: str, logout_token: Text = "") -> Response:
+    """End the sessions that an identity provider names (OpenID Connect Back-Channel Logout)."""
+    try:
+        _access(request).end_by_provider(provider, logout_token)
+    except (Unauthenticated, NotFound) as error:
+        told = {"error": "invalid_request", "error_description": error.message}
+        return JSONResponse(told, status_code=400, headers=_NO_STORE)
+    return Response(status_code=200, headers=_NO_STORE)
 
 
 @router.get("/.well-known/jwks.json")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from aimass.kernel.errors import Conflict, Forbidden, Invalid, TooMany, Unauthenticated
+from aimass.kernel.errors import Conflict, Forbidden, Invalid, TooMany, Unauthenticated, Unavailable
 
 
 class WrongCredentials(Unauthenticated):
@@ -89,3 +89,21 @@ class TokenClientUnknown(Unauthenticated):
 
     code = "access_token_client"
     oauth = "invalid_client"
+
+
+class ProviderSilent(Unavailable):
+    """The identity provider does not answer."""
+
+    code = "access_provider_silent"
+
+
+class SignInSpent(Unauthenticated):
+    """The sign-in was finished already, took too long, or began in another browser."""
+
+    code = "access_sign_in_spent"
+
+
+class NotVouchedFor(Forbidden):
+    """The provider knows the person, but this platform does not."""
+
+    code = "access_not_vouched_for"

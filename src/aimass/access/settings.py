@@ -37,6 +37,10 @@ class AccessSettings(BaseSettings):
     head_every_s: int = Field(default=60, ge=1, description="The head of the audit log is signed at least this often")
     head_every_rows: int = Field(default=1000, ge=1, description="... or after so many rows")
     issuer: str = Field(default="aimass", min_length=1, description="Name of the platform in authenticators")
+    providers_allow: list[str] = Field(
+        default_factory=list[str], description="Hosts and networks inside at which identity providers may be"
+    )
+    provider_timeout_s: float = Field(default=5.0, gt=0, description="Longest wait for an identity provider")
     public_url: str = Field(
         default="http://127.0.0.1:8800",
         description="Address of the platform in letters and links, and the issuer of its tokens",

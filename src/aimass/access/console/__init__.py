@@ -11,11 +11,24 @@ from aimass.access.console import (
     members,
     people,
     services,
+    single_sign_on,
     token_keys,
     workspaces,
 )
 from aimass.web import page_router
 
 router = page_router()
-for _part in (entry, account, people, workspaces, members, keys, services, token_keys, approvals, audit):
+for _part in (
+    entry,
+    account,
+    people,
+    workspaces,
+    members,
+    keys,
+    services,
+    single_sign_on,
+    token_keys,
+    approvals,
+    audit,
+):
     router.include_router(_part.router)

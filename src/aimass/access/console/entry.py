@@ -9,7 +9,7 @@ from fastapi import Form, Request, Response
 from fastapi.responses import RedirectResponse
 
 from aimass.access.domain.people import ForgotPassword, SignedIn, SignIn, SignOut, UseLink
-from aimass.access.errors import LinkSpent, LockedOut, SecondFactorNeeded
+from aimass.access.errors import LinkSpent, LockedOut, SecondFactorNeeded, SignInSpent
 from aimass.access.service.access import Access
 from aimass.kernel.errors import AimassError, Invalid, TooMany, Unauthenticated
 from aimass.kernel.principal import ANONYMOUS
@@ -19,6 +19,7 @@ router = page_router()
 Text = Annotated[str, Form()]
 KINDS = {"accept": "invitation", "reset": "reset"}
 ENTERED = "/"
+OIDC_COOKIE, OIDC_LIFE_S = "aimass_oidc", 600
 
 
 @router.get("/login")
@@ -31,7 +32,9 @@ def login(request: Request, next: str = ENTERED) -> Response:  # noqa: A002 the 
     if console.who(request).kind != "anonymous":
         return RedirectResponse(_local(next), 303)
     first = _access(request).is_untouched()
-    return console.render(request, "access/login.html", next=_local(next), is_first=first)
+    return console.render(
+        request, "access/login.html", next=_local(next), is_first=first, providers=_access(request).offered()
+    )
 
 
 @router.post("/login")
@@ -49,9 +52,10 @@ def sign_in(request: Request, name: Text, password: Text, totp: Text = "", next:
 def sign_out(request: Request) -> Response:
     """End this session."""
     token = session_of(request, _console(request).signer)
+    address = _access(request).logout_address(token) if token else None
     if token:
         _access(request).sign_out(ANONYMOUS, SignOut(token=token))
-    response = _to("/login")
+    response = _to(address or "/login")
     end_session(response)
     return response
 
@@ -104,6 +108,45 @@ def use_link(request: Request, token: str, password: Text, again: Text) -> Respo
         return _to("/login")
 
 
+@router.get("/oidc/{provider}/start")
+def depart(request: Request, provider: str, next: str = ENTERED) -> Response:  # noqa: A002 the name in the address
+    """Go to the identity provider to sign in."""
+    try:
+        departure = _access(request).depart(provider, _local(next))
+    except AimassError as error:
+        return _not_in(request, error, provider)
+    console, response = _console(request), RedirectResponse(departure.url, 303)
+    value = console.signer.sign("oidc", departure.state)
+    secure = console.setup.secure or request.url.scheme == "https"
+    response.set_cookie(
+        OIDC_COOKIE, value, max_age=OIDC_LIFE_S, httponly=True, samesite="lax", secure=secure, path="/oidc"
+    )
+    return response
+
+
+@router.get("/oidc/{provider}/callback")
+def arrive(request: Request, provider: str, code: str = "", state: str = "", error: str = "") -> Response:
+    """Come back from the identity provider."""
+    console = _console(request)
+    try:
+        if not state or console.signer.read("oidc", request.cookies.get(OIDC_COOKIE)) != state:
+            raise SignInSpent(hint="sign in again")
+        if error or not code:
+            raise Unauthenticated(f"the identity provider refuses: {error[:80] or 'no code'}", hint="sign in again")
+        arrival = _access(request).arrive(provider, state, code, _agent(request))
+    except AimassError as reason:
+        return _not_in(request, reason, provider)
+    response = _with_session(request, RedirectResponse(_local(arrival.next), 303), arrival.signed_in)
+    response.delete_cookie(OIDC_COOKIE, path="/oidc")
+    return response
+
+
+def _not_in(request: Request, error: AimassError, provider: str) -> Response:
+    """Say why a sign-in at a provider did not work, and what to do."""
+    console = _console(request)
+    return console.render(request, "access/not_in.html", status=error.status, error=error.problem(), provider=provider)
+
+
 def _console(request: Request) -> Console:
     console: Console = request.app.state.console
     return console
@@ -128,7 +171,11 @@ def _to(address: str) -> Response:
 
 
 def _enter(request: Request, signed_in: SignedIn, address: str) -> Response:
-    console, response = _console(request), _to(address)
+    return _with_session(request, _to(address), signed_in)
+
+
+def _with_session(request: Request, response: Response, signed_in: SignedIn) -> Response:
+    console = _console(request)
     life = int((signed_in.expires_at - console.setup.clock.now()).total_seconds())
     secure = console.setup.secure or request.url.scheme == "https"
     start_session(response, console.signer, signed_in.token, secure=secure, max_age_s=life)

@@ -10,6 +10,7 @@ from pathlib import Path
 from aimass.access.domain.credentials import fingerprint
 from aimass.access.service.approvals import Approvals
 from aimass.access.service.audit import Audit
+from aimass.access.service.discovery import Discovery
 from aimass.access.service.erasing import Erasing
 from aimass.access.service.ground import Ground
 from aimass.access.service.hashing import HashCost, Passwords
@@ -17,10 +18,10 @@ from aimass.access.service.keys import Keys, Services
 from aimass.access.service.members import Groups, Members
 from aimass.access.service.memory import Memory
 from aimass.access.service.oauth import OAuth
+from aimass.access.service.oidc import SingleSignOn
 from aimass.access.service.passwords import PasswordCases
 from aimass.access.service.sealer import Sealer
 from aimass.access.service.second_factor import SecondFactor
-from aimass.access.service.sessions import Sessions
 from aimass.access.service.workspaces import Workspaces
 from aimass.access.settings import AccessSettings
 from aimass.access.store import queries
@@ -50,7 +51,7 @@ class Access(
     Workspaces,
     Erasing,
     PasswordCases,
-    Sessions,
+    SingleSignOn,
     SecondFactor,
     Services,
     Keys,
@@ -94,6 +95,7 @@ class Access(
                 token_keys=SigningKeys(keys / "tokens.json", database.clock, secrets=secrets, lead_s=LEAD_S),
                 audit_keys=SigningKeys(keys / "audit.json", database.clock),
                 anchor=keys / "audit-head.json",
+                discovery=Discovery(settings.providers_allow, settings.provider_timeout_s),
                 passwords=Passwords(_cost(settings)),
                 memory=Memory(settings.cache_s),
                 notify=notify,

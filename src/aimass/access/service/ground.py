@@ -11,6 +11,7 @@ from typing import Any
 
 from aimass.access.domain.people import Link, User
 from aimass.access.errors import LastAdministrator
+from aimass.access.service.discovery import Discovery
 from aimass.access.service.hashing import Passwords
 from aimass.access.service.letters import Letter
 from aimass.access.service.memory import Memory
@@ -36,6 +37,7 @@ class Ground:
     audit_keys: SigningKeys
     anchor: Path
     passwords: Passwords
+    discovery: Discovery
     memory: Memory
     notify: Notify | None = None
 

@@ -32,7 +32,16 @@ from aimass.access.service.ground import (
 )
 from aimass.access.service.letters import invitation_letter
 from aimass.access.store import queries, rows
-from aimass.access.store.tables import grants, group_members, keys, links, recovery_codes, users
+from aimass.access.store.tables import (
+    grants,
+    group_members,
+    identities,
+    keys,
+    links,
+    recovery_codes,
+    session_origins,
+    users,
+)
 from aimass.infra.database import Change
 from aimass.kernel.errors import Conflict, Invalid, NotFound
 from aimass.kernel.ids import new_id
@@ -162,7 +171,7 @@ class People(Part):
         """Let a disabled person in again."""
         with self._change(who, ANYWHERE) as change:
             row = find_user(change.conn, command.user)
-            if row.password is None:
+            if row.password is None and not rows.find(change.conn, identities, user_id=row.id):
                 raise Conflict(f"{row.name!r} has no password", hint="make a reset link, which also enables")
             return _set_state(change, row, "active")
 
@@ -176,7 +185,7 @@ class People(Part):
         with self._change(who, ANYWHERE) as change, keeping_an_administrator(change.conn):
             row = find_user(change.conn, user)
             made_up = f"erased-{row.id.lower()}"
-            for table in (links, recovery_codes, group_members):
+            for table in (links, recovery_codes, group_members, identities, session_origins):
                 rows.remove(change.conn, table, user_id=row.id)
             rows.remove(change.conn, grants, subject_kind="user", subject_id=row.id)
             rows.change(change.conn, keys, {"owner_id": row.id, "revoked_at": None}, revoked_at=change.now)

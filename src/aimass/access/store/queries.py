@@ -20,7 +20,9 @@ from aimass.access.store.tables import (
     revoked_tokens,
     roles,
     services,
+    session_origins,
     sessions,
+    sign_ins,
     users,
     workspaces,
 )
@@ -258,6 +260,8 @@ def forget_expired(conn: Connection, now: datetime, idle_since: datetime, attemp
     queries = (
         delete(sessions).where(ended),
         delete(links).where(links.c.expires_at <= now),
+        delete(sign_ins).where(sign_ins.c.expires_at <= now),
+        delete(session_origins).where(~exists().where(sessions.c.id == session_origins.c.session_id)),
         delete(revoked_tokens).where(revoked_tokens.c.expires_at <= now),
         delete(attempts).where(attempts.c.last_at <= attempts_before),
     )

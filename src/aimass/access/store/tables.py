@@ -121,6 +121,53 @@ revoked_tokens = Table(
     Column("expires_at", Instant, nullable=False, index=True),
 )
 
+providers = Table(
+    "access_providers",
+    metadata,
+    Column("slug", _SLUG, primary_key=True),
+    Column("name", String(255), nullable=False),
+    Column("issuer", String(500), nullable=False),
+    Column("client_id", String(255), nullable=False),
+    Column("secret", LargeBinary, nullable=False),
+    Column("scopes", Json, nullable=False),
+    Column("groups_claim", String(100), nullable=False),
+    Column("new_people", Boolean, nullable=False),
+    Column("enabled", Boolean, nullable=False),
+    Column("group_roles", Json, nullable=False),
+    Column("created_at", Instant, nullable=False),
+    Column("version", Integer, nullable=False),
+)
+
+identities = Table(
+    "access_identities",
+    metadata,
+    Column("issuer", String(500), primary_key=True),
+    Column("subject", String(255), primary_key=True),
+    Column("provider", _SLUG, nullable=False, index=True),
+    Column("user_id", _ID, nullable=False, index=True),
+    Column("linked_at", Instant, nullable=False),
+)
+
+sign_ins = Table(
+    "access_sign_ins",
+    metadata,
+    Column("sha256", _HASH, primary_key=True),
+    Column("provider", _SLUG, nullable=False),
+    Column("sealed", LargeBinary, nullable=False),
+    Column("next", Text, nullable=False),
+    Column("expires_at", Instant, nullable=False, index=True),
+)
+
+session_origins = Table(
+    "access_session_origins",
+    metadata,
+    Column("session_id", _ID, primary_key=True),
+    Column("provider", _SLUG, nullable=False, index=True),
+    Column("user_id", _ID, nullable=False, index=True),
+    Column("subject", String(255), nullable=False),
+    Column("sid", String(255), nullable=False),
+)
+
 roles = Table(
     "access_roles",
     metadata,

@@ -14,12 +14,16 @@ from aimass.client.generated.access_types import (
     DeletedWorkspace,
     Enrolment,
     Group,
+    GroupRole,
     HeldRole,
+    Identity,
     Invitation,
     Key,
     Link,
     Member,
     NewKey,
+    Provider,
+    ProviderCheck,
     RecoveryCodes,
     RoleView,
     Service,
@@ -41,6 +45,34 @@ class AccessCalls(Calls):
         """Accept an invitation: set the password and open the account."""
         return self._call("access.accept_invitation", {"token": token, "password": password}, User)
 
+    def add_provider(
+        self,
+        *,
+        name: str,
+        issuer: str,
+        client_id: str,
+        client_secret: str,
+        scopes: list[str] | None = None,
+        groups_claim: str | None = None,
+        new_people: bool | None = None,
+        group_roles: list[GroupRole] | None = None,
+    ) -> Provider:
+        """Let people sign in by an identity provider; it is asked at once who it is."""
+        return self._call(
+            "access.add_provider",
+            {
+                "name": name,
+                "issuer": issuer,
+                "client_id": client_id,
+                "client_secret": client_secret,
+                "scopes": scopes,
+                "groups_claim": groups_claim,
+                "new_people": new_people,
+                "group_roles": group_roles,
+            },
+            Provider,
+        )
+
     def add_to_group(self, *, group: str, user: str) -> Group:
         """Put a person into a group."""
         return self._call("access.add_to_group", {"group": group, "user": user}, Group)
@@ -49,6 +81,38 @@ class AccessCalls(Calls):
         """Change the own password; every other session ends."""
         return self._call(
             "access.change_password", {"password": password, "new_password": new_password, "keep": keep}, None
+        )
+
+    def change_provider(
+        self,
+        *,
+        provider: str,
+        name: str | None = None,
+        client_id: str | None = None,
+        client_secret: str | None = None,
+        scopes: list[str] | None = None,
+        groups_claim: str | None = None,
+        new_people: bool | None = None,
+        enabled: bool | None = None,
+        group_roles: list[GroupRole] | None = None,
+        expected_version: int | None = None,
+    ) -> Provider:
+        """Change an identity provider; roles by group count from the next sign-in of a person."""
+        return self._call(
+            "access.change_provider",
+            {
+                "provider": provider,
+                "name": name,
+                "client_id": client_id,
+                "client_secret": client_secret,
+                "scopes": scopes,
+                "groups_claim": groups_claim,
+                "new_people": new_people,
+                "enabled": enabled,
+                "group_roles": group_roles,
+                "expected_version": expected_version,
+            },
+            Provider,
         )
 
     def change_user(
@@ -82,6 +146,10 @@ class AccessCalls(Calls):
             },
             Workspace,
         )
+
+    def check_provider(self, *, provider: str) -> ProviderCheck:
+        """Ask a provider now who it is, and for its keys."""
+        return self._call("access.check_provider", {"provider": provider}, ProviderCheck)
 
     def confirm_second_factor(self, *, totp: str) -> RecoveryCodes:
         """Prove with a code that the authenticator is paired; returns the recovery codes."""
@@ -197,6 +265,10 @@ class AccessCalls(Calls):
         """Show one approval."""
         return self._call("access.get_approval", {"approval": approval, "workspace": workspace}, Approval)
 
+    def get_provider(self, *, provider: str) -> Provider:
+        """Show one identity provider."""
+        return self._call("access.get_provider", {"provider": provider}, Provider)
+
     def get_user(self, *, user: str) -> User:
         """Show one person."""
         return self._call("access.get_user", {"user": user}, User)
@@ -237,6 +309,10 @@ class AccessCalls(Calls):
     def jwks(self) -> dict[str, Any]:
         """Return the public keys that verify our tokens, as a JWK set."""
         return self._call("access.jwks", {}, dict[str, Any])
+
+    def link_identity(self, *, user: str, provider: str, subject: str) -> Identity:
+        """Let somebody whom the provider vouches for in as this person."""
+        return self._call("access.link_identity", {"user": user, "provider": provider, "subject": subject}, Identity)
 
     def list_approvals(
         self,
@@ -289,6 +365,10 @@ class AccessCalls(Calls):
         """List the groups; of their people, only who reads the whole platform sees all, others see themselves."""
         return self._call("access.list_groups", {}, list[Group])
 
+    def list_identities(self, *, user: str) -> list[Identity]:
+        """List the identity providers that vouch for a person."""
+        return self._call("access.list_identities", {"user": user}, list[Identity])
+
     def list_invitations(self, *, workspace: str | None = None) -> list[Invitation]:
         """List the invitations that nobody has accepted yet."""
         return self._call("access.list_invitations", {"workspace": workspace}, list[Invitation])
@@ -306,6 +386,10 @@ class AccessCalls(Calls):
         return self._call(
             "access.list_members", {"workspace": workspace, "limit": limit, "cursor": cursor}, Page[Member]
         )
+
+    def list_providers(self) -> list[Provider]:
+        """List the identity providers."""
+        return self._call("access.list_providers", {}, list[Provider])
 
     def list_roles(self, *, workspace: str | None = None) -> list[RoleView]:
         """List the built-in roles and those of the workspace."""
@@ -342,6 +426,10 @@ class AccessCalls(Calls):
     def remove_group(self, *, group: str) -> None:
         """Remove a group and the roles it gave."""
         return self._call("access.remove_group", {"group": group}, None)
+
+    def remove_provider(self, *, provider: str) -> None:
+        """Remove an identity provider; its sessions end, and the roles that it gave go."""
+        return self._call("access.remove_provider", {"provider": provider}, None)
 
     def remove_role(self, *, role: str, workspace: str | None = None) -> None:
         """Remove a role of a workspace that nobody holds any more."""
@@ -425,6 +513,10 @@ class AccessCalls(Calls):
         """Take a role away."""
         return self._call("access.take_role", {"grant": grant, "workspace": workspace}, None)
 
+    def unlink_identity(self, *, user: str, provider: str) -> None:
+        """Do not let a provider vouch for this person any more; the sessions that it opened end."""
+        return self._call("access.unlink_identity", {"user": user, "provider": provider}, None)
+
     def verify_audit(self) -> AuditReport:
         """Check every row against the chain and the chain against its signed heads; fails at the first broken row."""
         return self._call("access.verify_audit", {}, AuditReport)
@@ -449,6 +541,34 @@ class AsyncAccessCalls(AsyncCalls):
         """Accept an invitation: set the password and open the account."""
         return await self._call("access.accept_invitation", {"token": token, "password": password}, User)
 
+    async def add_provider(
+        self,
+        *,
+        name: str,
+        issuer: str,
+        client_id: str,
+        client_secret: str,
+        scopes: list[str] | None = None,
+        groups_claim: str | None = None,
+        new_people: bool | None = None,
+        group_roles: list[GroupRole] | None = None,
+    ) -> Provider:
+        """Let people sign in by an identity provider; it is asked at once who it is."""
+        return await self._call(
+            "access.add_provider",
+            {
+                "name": name,
+                "issuer": issuer,
+                "client_id": client_id,
+                "client_secret": client_secret,
+                "scopes": scopes,
+                "groups_claim": groups_claim,
+                "new_people": new_people,
+                "group_roles": group_roles,
+            },
+            Provider,
+        )
+
     async def add_to_group(self, *, group: str, user: str) -> Group:
         """Put a person into a group."""
         return await self._call("access.add_to_group", {"group": group, "user": user}, Group)
@@ -457,6 +577,38 @@ class AsyncAccessCalls(AsyncCalls):
         """Change the own password; every other session ends."""
         return await self._call(
             "access.change_password", {"password": password, "new_password": new_password, "keep": keep}, None
+        )
+
+    async def change_provider(
+        self,
+        *,
+        provider: str,
+        name: str | None = None,
+        client_id: str | None = None,
+        client_secret: str | None = None,
+        scopes: list[str] | None = None,
+        groups_claim: str | None = None,
+        new_people: bool | None = None,
+        enabled: bool | None = None,
+        group_roles: list[GroupRole] | None = None,
+        expected_version: int | None = None,
+    ) -> Provider:
+        """Change an identity provider; roles by group count from the next sign-in of a person."""
+        return await self._call(
+            "access.change_provider",
+            {
+                "provider": provider,
+                "name": name,
+                "client_id": client_id,
+                "client_secret": client_secret,
+                "scopes": scopes,
+                "groups_claim": groups_claim,
+                "new_people": new_people,
+                "enabled": enabled,
+                "group_roles": group_roles,
+                "expected_version": expected_version,
+            },
+            Provider,
         )
 
     async def change_user(
@@ -490,6 +642,10 @@ class AsyncAccessCalls(AsyncCalls):
             },
             Workspace,
         )
+
+    async def check_provider(self, *, provider: str) -> ProviderCheck:
+        """Ask a provider now who it is, and for its keys."""
+        return await self._call("access.check_provider", {"provider": provider}, ProviderCheck)
 
     async def confirm_second_factor(self, *, totp: str) -> RecoveryCodes:
         """Prove with a code that the authenticator is paired; returns the recovery codes."""
@@ -605,6 +761,10 @@ class AsyncAccessCalls(AsyncCalls):
         """Show one approval."""
         return await self._call("access.get_approval", {"approval": approval, "workspace": workspace}, Approval)
 
+    async def get_provider(self, *, provider: str) -> Provider:
+        """Show one identity provider."""
+        return await self._call("access.get_provider", {"provider": provider}, Provider)
+
     async def get_user(self, *, user: str) -> User:
         """Show one person."""
         return await self._call("access.get_user", {"user": user}, User)
@@ -645,6 +805,12 @@ class AsyncAccessCalls(AsyncCalls):
     async def jwks(self) -> dict[str, Any]:
         """Return the public keys that verify our tokens, as a JWK set."""
         return await self._call("access.jwks", {}, dict[str, Any])
+
+    async def link_identity(self, *, user: str, provider: str, subject: str) -> Identity:
+        """Let somebody whom the provider vouches for in as this person."""
+        return await self._call(
+            "access.link_identity", {"user": user, "provider": provider, "subject": subject}, Identity
+        )
 
     async def list_approvals(
         self,
@@ -697,6 +863,10 @@ class AsyncAccessCalls(AsyncCalls):
         """List the groups; of their people, only who reads the whole platform sees all, others see themselves."""
         return await self._call("access.list_groups", {}, list[Group])
 
+    async def list_identities(self, *, user: str) -> list[Identity]:
+        """List the identity providers that vouch for a person."""
+        return await self._call("access.list_identities", {"user": user}, list[Identity])
+
     async def list_invitations(self, *, workspace: str | None = None) -> list[Invitation]:
         """List the invitations that nobody has accepted yet."""
         return await self._call("access.list_invitations", {"workspace": workspace}, list[Invitation])
@@ -716,6 +886,10 @@ class AsyncAccessCalls(AsyncCalls):
         return await self._call(
             "access.list_members", {"workspace": workspace, "limit": limit, "cursor": cursor}, Page[Member]
         )
+
+    async def list_providers(self) -> list[Provider]:
+        """List the identity providers."""
+        return await self._call("access.list_providers", {}, list[Provider])
 
     async def list_roles(self, *, workspace: str | None = None) -> list[RoleView]:
         """List the built-in roles and those of the workspace."""
@@ -754,6 +928,10 @@ class AsyncAccessCalls(AsyncCalls):
     async def remove_group(self, *, group: str) -> None:
         """Remove a group and the roles it gave."""
         return await self._call("access.remove_group", {"group": group}, None)
+
+    async def remove_provider(self, *, provider: str) -> None:
+        """Remove an identity provider; its sessions end, and the roles that it gave go."""
+        return await self._call("access.remove_provider", {"provider": provider}, None)
 
     async def remove_role(self, *, role: str, workspace: str | None = None) -> None:
         """Remove a role of a workspace that nobody holds any more."""
@@ -836,6 +1014,10 @@ class AsyncAccessCalls(AsyncCalls):
     async def take_role(self, *, grant: str, workspace: str | None = None) -> None:
         """Take a role away."""
         return await self._call("access.take_role", {"grant": grant, "workspace": workspace}, None)
+
+    async def unlink_identity(self, *, user: str, provider: str) -> None:
+        """Do not let a provider vouch for this person any more; the sessions that it opened end."""
+        return await self._call("access.unlink_identity", {"user": user, "provider": provider}, None)
 
     async def verify_audit(self) -> AuditReport:
         """Check every row against the chain and the chain against its signed heads; fails at the first broken row."""

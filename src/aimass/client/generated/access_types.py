@@ -22,6 +22,34 @@ class User:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Provider:
+    """An identity provider; its secret is never shown."""
+
+    slug: str
+    name: str
+    issuer: str
+    client_id: str
+    scopes: list[str]
+    groups_claim: str
+    new_people: bool
+    enabled: bool
+    group_roles: list[GroupRole]
+    redirect_uri: str
+    logout_uri: str
+    created_at: datetime
+    version: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GroupRole:
+    """Whoever is in a group of the provider has a role here."""
+
+    group: str
+    role: str
+    workspace: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Group:
     """People who get roles together."""
 
@@ -42,6 +70,17 @@ class Workspace:
     created_at: datetime
     created_by: str
     version: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProviderCheck:
+    """What a provider says of itself at this moment."""
+
+    issuer: str
+    authorization_endpoint: str
+    token_endpoint: str
+    signing_keys: int
+    offers_logout: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -177,6 +216,17 @@ class Token:
     expires_in_s: int
     token_type: Literal["Bearer"] = "Bearer"
     access_token: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Identity:
+    """A person as an identity provider knows him."""
+
+    provider: str
+    issuer: str
+    subject: str
+    user: str
+    linked_at: datetime
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
