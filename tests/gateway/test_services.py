@@ -13,6 +13,7 @@ import pytest
 
 from aimass.access import CAPABILITY as ACCESS
 from aimass.access import Access, CreateKey, CreateService, CreateWorkspace, GiveRole
+from aimass.access.domain.members import OneWorkspace, RestoreWorkspace
 from aimass.cluster import CAPABILITY as CLUSTER
 from aimass.gateway import CAPABILITY as GATEWAY
 from aimass.gateway import CreateRoute, CreateUpstream, Gateway, ListRoutes, RegisterInstance
@@ -267,3 +268,19 @@ def test_only_who_may_edit_changes_what_stands_behind(house: House) -> None:
     assert house.service.change_upstream(ANN, ChangeUpstream(**GEO, balance="weighted")).balance == "weighted"
     with pytest.raises(Invalid):
         house.service.change_upstream(ANN, ChangeUpstream(**GEO, hash_by="a b"))
+    for path in ("health", "/a b", "/a\r\nX: y", "/a#b"):
+        with pytest.raises(Invalid) as refused:
+            house.service.change_upstream(ANN, ChangeUpstream(**GEO, health_path=path))
+        assert refused.value.field == "health_path"
+
+
+def test_a_deleted_workspace_is_called_no_more_and_comes_back_with_its_routes(house: House) -> None:
+    house.register()
+    house.service.create_route(ANN, CreateRoute(**GEO, route="maps", access="public"))
+    house.gateway.start()
+    house.applied()
+    access = house.rooms.get(Access)
+    access.delete_workspace(SYSTEM, OneWorkspace(workspace="demo"))
+    house.until(lambda: plane.ask(house.gateway, "GET", "/s/demo/maps/").status == 404)
+    access.restore_workspace(SYSTEM, RestoreWorkspace(deleted="demo"))
+    house.until(lambda: plane.ask(house.gateway, "GET", "/s/demo/maps/").status == 200)

@@ -79,6 +79,7 @@ class ServicePublisher:
         closed = frozenset(self.access.closed())
         if self._is_loaded and not self._changed and closed == self._closed:
             return False
+        self._is_loaded = self._is_loaded and closed == self._closed  # what was deleted for good must not come back
         self._refresh()
         self._closed = closed
         self._write()

@@ -82,6 +82,8 @@ class GatewayCalls(Calls):
         connect_timeout_s: float | None = None,
         failures: int | None = None,
         open_s: float | None = None,
+        health_path: str | None = None,
+        health_interval_s: float | None = None,
         expected_version: int | None = None,
     ) -> Upstream:
         """Change how a service is asked; live on all workers within a second."""
@@ -96,6 +98,8 @@ class GatewayCalls(Calls):
                 "connect_timeout_s": connect_timeout_s,
                 "failures": failures,
                 "open_s": open_s,
+                "health_path": health_path,
+                "health_interval_s": health_interval_s,
                 "expected_version": expected_version,
             },
             Upstream,
@@ -160,6 +164,8 @@ class GatewayCalls(Calls):
         connect_timeout_s: float | None = None,
         failures: int | None = None,
         open_s: float | None = None,
+        health_path: str | None = None,
+        health_interval_s: float | None = None,
     ) -> Upstream:
         """Announce a service that is to stand behind the gateway."""
         return self._call(
@@ -173,6 +179,8 @@ class GatewayCalls(Calls):
                 "connect_timeout_s": connect_timeout_s,
                 "failures": failures,
                 "open_s": open_s,
+                "health_path": health_path,
+                "health_interval_s": health_interval_s,
             },
             Upstream,
         )
@@ -364,6 +372,8 @@ class AsyncGatewayCalls(AsyncCalls):
         connect_timeout_s: float | None = None,
         failures: int | None = None,
         open_s: float | None = None,
+        health_path: str | None = None,
+        health_interval_s: float | None = None,
         expected_version: int | None = None,
     ) -> Upstream:
         """Change how a service is asked; live on all workers within a second."""
@@ -378,6 +388,8 @@ class AsyncGatewayCalls(AsyncCalls):
                 "connect_timeout_s": connect_timeout_s,
                 "failures": failures,
                 "open_s": open_s,
+                "health_path": health_path,
+                "health_interval_s": health_interval_s,
                 "expected_version": expected_version,
             },
             Upstream,
@@ -442,6 +454,8 @@ class AsyncGatewayCalls(AsyncCalls):
         connect_timeout_s: float | None = None,
         failures: int | None = None,
         open_s: float | None = None,
+        health_path: str | None = None,
+        health_interval_s: float | None = None,
     ) -> Upstream:
         """Announce a service that is to stand behind the gateway."""
         return await self._call(
@@ -455,6 +469,8 @@ class AsyncGatewayCalls(AsyncCalls):
                 "connect_timeout_s": connect_timeout_s,
                 "failures": failures,
                 "open_s": open_s,
+                "health_path": health_path,
+                "health_interval_s": health_interval_s,
             },
             Upstream,
         )

@@ -50,6 +50,8 @@ class Upstream:
     connect_timeout_s: float
     failures: int
     open_s: float
+    health_path: str
+    health_interval_s: float
     instances: int
     created_by: str
     created_at: datetime

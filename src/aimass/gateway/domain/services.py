@@ -24,6 +24,7 @@ _GIB = 1024 * _MIB
 _TOKEN = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]{1,100}")
 _VALUE = re.compile(r"[\x20-\x7e]{0,1000}")
 _ORIGIN = re.compile(r"\*|https?://[A-Za-z0-9.\-\[\]:]{1,253}")
+_PATH = re.compile(r"/[\x21-\x22\x24-\x7e]{0,254}")
 _FIXED = frozenset(
     {"connection", "content-length", "host", "keep-alive", "te", "trailer", "transfer-encoding", "upgrade"}
 )
@@ -36,6 +37,8 @@ HashBy = Annotated[str, MaxLen(100), doc("header by which consistent_hash assign
 ConnectTimeout = Annotated[float, Gt(0), Le(60), doc("seconds for a connection to an instance")]
 Failures = Annotated[int, Ge(1), Le(1000), doc("failures in a row after which an instance has a rest")]
 OpenFor = Annotated[float, Gt(0), Le(3600), doc("seconds of that rest; then one request tries")]
+HealthPath = Annotated[str, MaxLen(255), doc("path that says whether an instance is well; no checks when empty")]
+HealthEvery = Annotated[float, Ge(1), Le(3600), doc("seconds between two checks of an instance")]
 Timeout = Annotated[float, Gt(0), Le(3600), doc("longest wait for the service: to its first byte, and between two")]
 RequestBytes = Annotated[int, Ge(0), Le(100 * _GIB), doc("largest request body")]
 ReplyBytes = Annotated[int, Ge(0), Le(100 * _GIB), doc("largest answer; 0 for no limit")]
@@ -70,6 +73,8 @@ class Upstream:
     connect_timeout_s: float
     failures: int
     open_s: float
+    health_path: str
+    health_interval_s: float
     instances: int
     created_by: str
     created_at: datetime
@@ -88,6 +93,8 @@ class CreateUpstream:
     connect_timeout_s: ConnectTimeout = 2.0
     failures: Failures = 5
     open_s: OpenFor = 10.0
+    health_path: HealthPath = ""
+    health_interval_s: HealthEvery = 10.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -102,6 +109,8 @@ class ChangeUpstream:
     connect_timeout_s: ConnectTimeout | None = None
     failures: Failures | None = None
     open_s: OpenFor | None = None
+    health_path: HealthPath | None = None
+    health_interval_s: HealthEvery | None = None
     expected_version: int | None = None
 
 
@@ -354,11 +363,14 @@ def clean_prefix(prefix: str, route: str) -> str:
     return "/".join(check_slug(part, field="prefix") for part in parts)
 
 
-def check_hash(policy: Mapping[str, Any]) -> None:
-    """Refuse a header name that is none."""
+def check_upstream(policy: Mapping[str, Any]) -> None:
+    """Refuse a name of a header, and a path, that are none."""
     name = policy["hash_by"]
     if name and not _TOKEN.fullmatch(name):
         raise Invalid(f"{name!r} is no name of a header", field="hash_by", value=name)
+    path = policy.get("health_path", "")
+    if path and not _PATH.fullmatch(path):
+        raise Invalid(f"{path!r} is no path", field="health_path", value=path, allowed="/healthz")
 
 
 def check_policy(policy: Mapping[str, Any]) -> None:

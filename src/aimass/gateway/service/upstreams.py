@@ -21,7 +21,7 @@ from aimass.gateway.domain.services import (
     OneUpstream,
     RegisterInstance,
     Upstream,
-    check_hash,
+    check_upstream,
 )
 from aimass.gateway.events import (
     INSTANCE_EXPIRED,
@@ -42,7 +42,9 @@ from aimass.kernel.pages import Page, decode_cursor, page_of
 from aimass.kernel.principal import SYSTEM, Principal
 from aimass.kernel.usecase import use_case
 
-_POLICY = ("balance", "hash_by", "connect_timeout_s", "failures", "open_s")
+_POLICY = ("balance", "hash_by", "connect_timeout_s", "failures", "open_s", "health_path", "health_interval_s")
+_LATER: dict[str, Any] = {"health_path": "", "health_interval_s": 10.0}
+"""What a policy that was written before it was known says."""
 _MOST_INSTANCES = 100_000
 
 
@@ -56,7 +58,7 @@ class Upstreams(Part):
         """Announce a service that is to stand behind the gateway."""
         slug = check_slug(command.upstream, field="upstream")
         policy = {name: getattr(command, name) for name in _POLICY}
-        check_hash(policy)
+        check_upstream(policy)
         with self._database.change(who, command.workspace) as change:
             if find_row(change.conn, upstreams, workspace=command.workspace, upstream=slug) is not None:
                 raise Conflict(f"service {slug!r} exists", field="upstream", value=slug, hint="choose another name")
@@ -105,7 +107,7 @@ class Upstreams(Part):
             row = upstream_row(change.conn, command.workspace, command.upstream)
             fresh(row.version, command.expected_version)
             policy = {**row.policy, **given}
-            check_hash(policy)
+            check_upstream(policy)
             title = row.title if command.title is None else command.title
             values = {"title": title, "policy": policy, "version": row.version + 1}
             change.execute(update(upstreams).where(upstreams.c.id == row.id).values(**values))
@@ -325,7 +327,7 @@ def _told(row: Row[Any], counts: dict[str, int]) -> Upstream:
         workspace=row.workspace,
         upstream=row.upstream,
         title=row.title,
-        **{name: row.policy[name] for name in _POLICY},
+        **{name: {**_LATER, **row.policy}[name] for name in _POLICY},
         instances=counts.get(row.upstream, 0),
         created_by=row.created_by,
         created_at=row.created_at,

@@ -16,6 +16,7 @@ from aimass.gateway.plane.moments import wall
 from aimass.gateway.plane.proxy.errors import LoopFound, NoInstance, NoReach, RoutePaused, UnknownRoute
 from aimass.gateway.plane.proxy.forward import Forward, Order
 from aimass.gateway.plane.proxy.heads import has_passed, preflight, said_of, via_of
+from aimass.gateway.plane.proxy.health import Health
 from aimass.gateway.plane.proxy.links import Links
 from aimass.gateway.plane.proxy.replies import error_answer
 from aimass.gateway.plane.proxy.table import Table
@@ -54,6 +55,7 @@ class Proxy:
         self.loop = host.loop
         self.links = Links()
         self.table = Table(host.metrics)
+        self._health = Health()
 
     @property
     def now(self) -> float:
@@ -152,8 +154,9 @@ class Proxy:
         return dump(error.problem())
 
     def sweep(self, now: float) -> None:
-        """Close connections to instances that waited long enough."""
+        """Close connections to instances that waited long enough, and begin health checks that are due."""
         for upstream in self.table.used():
+            self._health.sweep(upstream, now)
             for instance in upstream.instances:
                 if instance.idle:
                     self.links.sweep(instance, now)

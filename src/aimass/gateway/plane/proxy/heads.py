@@ -23,7 +23,7 @@ def request_head(head: RequestHead, target: bytes, route: Route, instance: Insta
     """Rebuild the head of a request for an instance; ``said`` is what the gateway itself says of the caller."""
     dropped = _FROM_CLIENT | tokens_of(head.headers, b"connection") | route.remove_request
     dropped |= _KEYS if route.is_key_needed else frozenset()
-    lines = [b"%b %b HTTP/1.1" % (head.method, target), b"host: " + _host_of(instance)]
+    lines = [b"%b %b HTTP/1.1" % (head.method, target), b"host: " + host_of(instance)]
     for name, value in head.headers:
         if name == b"cookie" and name not in dropped:
             value = _without_our_cookies(value)  # noqa: PLW2901 what is left of it
@@ -73,7 +73,8 @@ def has_passed(head: RequestHead, own: bytes) -> bool:
     return any(own in value for name, value in head.headers if name == b"via")
 
 
-def _host_of(instance: Instance) -> bytes:
+def host_of(instance: Instance) -> bytes:
+    """Return what the ``Host`` header says to an instance."""
     host = f"[{instance.host}]" if ":" in instance.host else instance.host
     usual = 443 if instance.is_tls else 80
     return (host if instance.port == usual else f"{host}:{instance.port}").encode()
@@ -137,7 +138,7 @@ def _names_ours(cookie: bytes) -> bool:
 def _location(value: bytes, route: Route, instance: Instance) -> bytes:
     """Return where a service sends its caller, as an address of the gateway."""
     for scheme in (b"http://", b"https://"):
-        own = scheme + _host_of(instance)
+        own = scheme + host_of(instance)
         if value == own or value.startswith(own + b"/"):
             value = value[len(own) :] or b"/"
     if value.startswith(b"/") and not value.startswith(b"//") and route.strip and not _is_below(value, route.prefix):

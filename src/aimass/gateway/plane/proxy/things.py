@@ -31,7 +31,7 @@ class Instance:
 
     __slots__ = (
         "address", "current", "errors", "ewma", "failures", "host", "id", "idle", "in_flight", "is_ill", "is_on_trial",
-        "is_tls", "open_until", "port", "requests", "weight",
+        "is_tls", "misses", "open_until", "port", "requests", "weight",
     )  # fmt: skip
 
     def __init__(self, spec: dict[str, Any]) -> None:
@@ -42,7 +42,7 @@ class Instance:
         self.is_tls: bool = spec["tls"]
         self.weight: int = spec["weight"]
         self.idle: list[Link] = []
-        self.in_flight = self.failures = self.requests = self.errors = self.current = 0
+        self.in_flight = self.failures = self.requests = self.errors = self.current = self.misses = 0
         self.ewma = self.open_until = 0.0
         self.is_on_trial = self.is_ill = False
 
@@ -71,8 +71,8 @@ class Upstream:
     """
 
     __slots__ = (
-        "balance", "budget", "connect_s", "failures", "hash_by", "instances", "name", "open_s", "ring", "troubled",
-        "turn", "workspace",
+        "balance", "budget", "connect_s", "failures", "hash_by", "health_path", "health_s", "instances", "name",
+        "next_check", "open_s", "ring", "troubled", "turn", "workspace",
     )  # fmt: skip
 
     def __init__(self, spec: dict[str, Any]) -> None:
@@ -90,6 +90,12 @@ class Upstream:
         self.connect_s: float = spec["connect_timeout_s"]
         self.failures: int = spec["failures"]
         self.open_s: float = spec["open_s"]
+        self.health_path: bytes = spec.get("health_path", "").encode()
+        self.health_s: float = spec.get("health_interval_s", 10.0)
+        self.next_check = 0.0
+        if not self.health_path:
+            for one in self.instances:
+                one.is_ill = False
         before = {(one.id, one.address, one.port): one for one in self.instances}
         self.instances = [_instance(one, before) for one in spec["instances"]]
         for gone in before.values():
@@ -135,6 +141,13 @@ class Upstream:
             one.open_until = now + self.open_s
             one.close()
             self._count()
+
+    def judge(self, one: Instance, *, is_ill: bool) -> None:
+        """Hear from a health check how an instance is; who is well again is trusted at once."""
+        one.is_ill = is_ill
+        if not is_ill:
+            one.failures, one.is_on_trial = 0, False
+        self._count()
 
     def may_repeat(self, now: float, tried: list[Instance]) -> bool:
         """Take from the budget of repeats, where somebody else can be asked.
