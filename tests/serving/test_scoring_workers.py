@@ -159,9 +159,10 @@ def under_way(batch: Batch) -> Scoring:
 
 def test_a_job_that_is_killed_in_the_middle_runs_again_and_writes_each_row_once(batch: Batch) -> None:
     started = under_way(batch)
-    jobs = [one for one in below() if "infra.compute.child" in " ".join(one.cmdline())]
-    (worker,) = [one for one in jobs if one.ppid() in [job.pid for job in jobs]]
-    os.kill(worker.pid, signal.SIGKILL)
+    processes = {one.pid: one.ppid() for one in below() if started.job in " ".join(one.cmdline())}
+    (guard,) = [pid for pid, parent in processes.items() if parent not in processes]
+    worker = next(pid for pid, parent in processes.items() if parent == guard)
+    os.kill(worker, signal.SIGKILL)
     done = batch.ended(started)
     assert (done.state, done.rows, done.to_version) == ("SUCCEEDED", ROWS, 1), done.error
     assert batch.table("predicted").sort("id")["id"].to_list() == list(range(ROWS))
