@@ -90,3 +90,13 @@ def test_the_derived_routes_answer(http: TestClient, package: Package) -> None:
     assert edit.status_code == 200, edit.text
     assert http.post(f"{MODEL}/versions/1/approve", json={}).status_code == 404
     assert http.put(f"{MODEL}/aliases/champion", json={"number": 1}).json()["code"] == "not_approved"
+
+
+@pytest.mark.parametrize(("who", "status"), [("", 401), ("stranger", 404), ("eve", 403), ("ann", 409)])
+def test_who_may_compose_and_only_from_approved_versions(
+    http: TestClient, package: Package, who: str, status: int
+) -> None:
+    http.post(f"{MODEL}/versions", content=zipped(package))
+    body = {"graph": {"steps": {"a": {"model": "churn@1"}}}}
+    reply = http.post("/api/v1/workspaces/demo/models/whole/compose", json=body, headers={"x-who": who})
+    assert reply.status_code == status, reply.text

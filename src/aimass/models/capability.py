@@ -30,6 +30,10 @@ CAPABILITY = Capability(
     api="aimass.models.api:router",
     console="aimass.models.console:router",
     jobs={
+        "models.compose": JobKind(
+            run="aimass.models.children.compose:compose",
+            done="aimass.models.jobs:compose_done",
+        ),
         "models.review": JobKind(
             run="aimass.models.children.review:review",
             done="aimass.models.jobs:review_done",

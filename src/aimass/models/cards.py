@@ -28,6 +28,7 @@ def facts_sections(version: ModelVersion) -> dict[str, dict[str, Any]]:
         "training": _training(version),
         "evaluation": _evaluation(version),
         "inputs": _inputs(version),
+        "steps": _steps(version),
         "limits": _limits(version),
         "lineage": _lineage(version),
     }
@@ -108,6 +109,11 @@ def _inputs(version: ModelVersion) -> str:
         null = "yes" if column.nullable else "no"
         lines.append(f"| {column.name} | {column.type} | {null} | {values} | {column.unseen if values else ''} |")
     return "\n".join(lines)
+
+
+def _steps(version: ModelVersion) -> str:
+    lines = [f"| {one.step} | {one.model} version {one.number} | `{one.digest[:12]}` |" for one in version.facts.steps]
+    return "\n".join(["| step | version | package |", "| --- | --- | --- |", *lines]) if lines else ""
 
 
 def _limits(version: ModelVersion) -> str:

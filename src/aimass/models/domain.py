@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Annotated, Any, Literal
@@ -14,10 +14,11 @@ from aimass.models.package import Signature
 
 VersionState = Literal["PENDING", "READY", "FAILED"]
 ReviewState = Literal["SUBMITTED", "SCANNING", "QUARANTINED", "APPROVED", "REJECTED"]
-Origin = Literal["run", "upload"]
+Origin = Literal["run", "upload", "graph"]
 OPEN: tuple[ReviewState, ...] = ("SUBMITTED", "SCANNING")
 CHAMPION = "champion"
 REVIEW = "models.review"
+COMPOSE = "models.compose"
 
 Workspace = Annotated[str, MaxLen(63), doc("slug of the workspace")]
 ModelSlug = Annotated[str, MaxLen(63), doc("slug of the model")]
@@ -53,6 +54,23 @@ class Model:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class StepVersion:
+    """The version that a step of a graph was made of.
+
+    Attributes
+    ----------
+    id
+        Id of the version, which outlives a new model under an old name.
+    """
+
+    step: str
+    model: str
+    number: int
+    digest: str
+    id: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Facts:
     """What is known of how a version came to be; the model card is filled from it."""
 
@@ -66,6 +84,7 @@ class Facts:
     seed: int | None = None
     evaluation: Mapping[str, Any] = field(default_factory=dict[str, Any])
     notes: tuple[str, ...] = ()
+    steps: tuple[StepVersion, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,7 +96,7 @@ class ModelVersion:
     digest
         SHA-256 of the package's manifest: the identity of what is served.
     origin, source
-        ``run`` and the id of the run, or ``upload`` and the name of the file.
+        ``run`` and the id of the run, ``upload`` and the name of the file, or ``graph`` and the id of the job.
     review
         State of the newest review, or None before the first.
     """
@@ -359,3 +378,17 @@ class CompareVersions:
     model: ModelSlug
     first: Annotated[int, Ge(1), doc("number of one version")]
     second: Annotated[int, Ge(1), doc("number of the other")]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ComposeModel:
+    """Compose approved versions into a graph that answers as one model."""
+
+    workspace: Workspace
+    model: Annotated[str, MaxLen(63), doc("slug of the model that gets a version; it is created when it is missing")]
+    graph: Annotated[Mapping[str, Any], doc("steps, and inputs and outputs where they have to be named")]
+    rows: Annotated[
+        Mapping[str, Sequence[Any]] | None, doc("input to values: rows to replay; those of the steps when absent")
+    ] = None
+    description: Annotated[str, MaxLen(5000), doc("what is new in this version")] = ""
+    key: Annotated[str | None, MaxLen(150), doc("a name for this wish: the same again makes nothing new")] = None

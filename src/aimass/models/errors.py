@@ -11,6 +11,12 @@ class BrokenPackage(Invalid):
     code = "package_broken"
 
 
+class BrokenGraph(BrokenPackage):
+    """The graph names a step, a wire or an option that does not fit."""
+
+    code = "graph_broken"
+
+
 class NotApproved(Conflict):
     """The model version is not approved."""
 

@@ -5,14 +5,21 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from aimass.cluster import Job
+from aimass.cluster import Job, Jobs
 from aimass.kernel.findings import Finding, finding_of
 from aimass.kernel.principal import ANYWHERE, SYSTEM, Principal
 from aimass.kernel.registry import Registry
-from aimass.models.domain import REVIEW, Check
+from aimass.models.domain import REVIEW, Check, OneVersion
 from aimass.models.service.models import Models
 
 _OWN = ("manifest", "format", "smoke", "parity")
+
+
+def compose_done(registry: Registry, job: Job) -> None:
+    """Register the graph that was composed, and let it be reviewed."""
+    models = registry.get(Models)
+    made = models.composed(job, registry.get(Jobs).outputs(job) / "package")
+    models.submit_review(SYSTEM, OneVersion(workspace=made.workspace, model=made.model, number=made.number))
 
 
 def review_done(registry: Registry, job: Job) -> None:

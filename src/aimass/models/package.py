@@ -156,11 +156,12 @@ class Package:
         return sum(file.size for file in self.manifest.files.values())
 
 
-def write_package(folder: Path, manifest: Manifest, files: Mapping[str, bytes]) -> Package:
-    """Write a package; ``manifest.files`` is filled from the files. The folder appears whole or not at all."""
-    listed = {
-        name: PackageFile(sha256=sha256(data).hexdigest(), size=len(data)) for name, data in sorted(files.items())
-    }
+def write_package(folder: Path, manifest: Manifest, files: Mapping[str, bytes | Path]) -> Package:
+    """Write a package; ``manifest.files`` is filled from the files. The folder appears whole or not at all.
+
+    A file is given by its content, or by the path of one that is copied.
+    """
+    listed = {name: _listed(data) for name, data in sorted(files.items())}
     whole = Manifest(
         runtime=manifest.runtime,
         signature=manifest.signature,
@@ -180,10 +181,21 @@ def write_package(folder: Path, manifest: Manifest, files: Mapping[str, bytes]) 
     return Package(folder=folder, manifest=whole, digest=sha256(text).hexdigest())
 
 
-def _write(path: Path, data: bytes) -> None:
+def _listed(data: bytes | Path) -> PackageFile:
+    if isinstance(data, bytes):
+        return PackageFile(sha256=sha256(data).hexdigest(), size=len(data))
+    with data.open("rb") as stream:
+        return PackageFile(sha256=file_digest(stream, "sha256").hexdigest(), size=data.stat().st_size)
+
+
+def _write(path: Path, data: bytes | Path) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("wb") as file:
-        file.write(data)
+        if isinstance(data, bytes):
+            file.write(data)
+        else:
+            with data.open("rb") as source:
+                shutil.copyfileobj(source, file)
         file.flush()
         os.fsync(file.fileno())
 

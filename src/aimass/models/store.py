@@ -40,6 +40,7 @@ from aimass.models.domain import (
     ModelVersion,
     OneVersion,
     Review,
+    StepVersion,
 )
 from aimass.models.package import parse_signature
 
@@ -267,11 +268,29 @@ def _versions(conn: Connection, rows: Sequence[Row[Any]]) -> list[ModelVersion]:
         for name in ("key", "deleted_at"):
             values.pop(name)
         values["signature"] = parse_signature(values["signature"])
-        values["facts"] = Facts(**{**values["facts"], "notes": tuple(values["facts"].get("notes", ()))})
+        values["facts"] = _facts(values["facts"])
         where = (aliases.c.workspace == row.workspace, aliases.c.model == row.model, aliases.c.number == row.number)
         named = conn.execute(select(aliases.c.alias).where(*where).order_by(aliases.c.alias)).scalars()
         found.append(ModelVersion(aliases=tuple(named), **values))
     return found
+
+
+def _facts(raw: Mapping[str, Any]) -> Facts:
+    steps = tuple(StepVersion(**step) for step in raw.get("steps", ()))
+    return Facts(**{**raw, "notes": tuple(raw.get("notes", ())), "steps": steps})
+
+
+def graphs_with(conn: Connection, workspace: str, version: str) -> list[ModelVersion]:
+    """Return the approved graphs that have a version, by its id, among their steps."""
+    query = select(versions).where(versions.c.workspace == workspace, versions.c.runtime == "graph")
+    rows = conn.execute(query.where(versions.c.deleted_at.is_(None), versions.c.review == "APPROVED")).all()
+    return [one for one in _versions(conn, rows) if any(step.id == version for step in one.facts.steps)]
+
+
+def reviews_of(conn: Connection, ids: Sequence[str]) -> dict[str, str]:
+    """Return how far the review of versions is, by id, deleted ones included; one that is gone for good is missing."""
+    query = select(versions.c.id, versions.c.review, versions.c.deleted_at).where(versions.c.id.in_(ids))
+    return {row.id: row.review or "" for row in conn.execute(query)}
 
 
 def add_version(change: Change, values: Mapping[str, Any]) -> None:

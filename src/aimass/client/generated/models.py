@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Any, Literal
 
 from aimass.client.calls import AsyncCalls, Calls
+from aimass.client.generated.cluster_types import Job
 from aimass.client.generated.models_types import Alias, Card, Model, ModelVersion, Review, VersionComparison
 from aimass.kernel.pages import Page
 
@@ -48,6 +49,30 @@ class ModelsCalls(Calls):
             "models.compare_versions",
             {"model": model, "first": first, "second": second, "workspace": workspace},
             VersionComparison,
+        )
+
+    def compose(
+        self,
+        *,
+        model: str,
+        graph: dict[str, Any],
+        workspace: str | None = None,
+        rows: dict[str, list[Any]] | None = None,
+        description: str | None = None,
+        key: str | None = None,
+    ) -> Job:
+        """Compose approved versions into a graph: a job builds its package, registers it, and lets it be reviewed."""
+        return self._call(
+            "models.compose",
+            {
+                "model": model,
+                "graph": graph,
+                "workspace": workspace,
+                "rows": rows,
+                "description": description,
+                "key": key,
+            },
+            Job,
         )
 
     def create_model(
@@ -240,6 +265,30 @@ class AsyncModelsCalls(AsyncCalls):
             "models.compare_versions",
             {"model": model, "first": first, "second": second, "workspace": workspace},
             VersionComparison,
+        )
+
+    async def compose(
+        self,
+        *,
+        model: str,
+        graph: dict[str, Any],
+        workspace: str | None = None,
+        rows: dict[str, list[Any]] | None = None,
+        description: str | None = None,
+        key: str | None = None,
+    ) -> Job:
+        """Compose approved versions into a graph: a job builds its package, registers it, and lets it be reviewed."""
+        return await self._call(
+            "models.compose",
+            {
+                "model": model,
+                "graph": graph,
+                "workspace": workspace,
+                "rows": rows,
+                "description": description,
+                "key": key,
+            },
+            Job,
         )
 
     async def create_model(

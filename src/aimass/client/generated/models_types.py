@@ -80,7 +80,7 @@ class ModelVersion:
     size: int
     signature: Signature
     why_python: str | None
-    origin: Literal["run", "upload"]
+    origin: Literal["run", "upload", "graph"]
     source: str
     facts: Facts
     metrics: dict[str, float]
@@ -138,6 +138,18 @@ class Facts:
     seed: int | None = None
     evaluation: dict[str, Any] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
+    steps: list[StepVersion] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StepVersion:
+    """The version that a step of a graph was made of."""
+
+    step: str
+    model: str
+    number: int
+    digest: str
+    id: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -16,7 +16,7 @@ from aimass.kernel.errors import Invalid
 
 _SAMPLES = "samples.json"
 _KEPT = frozenset({"model.onnx", _SAMPLES})
-PLATFORMS = {"onnx": "onnxruntime_onnx", "python": "aimass_python"}
+PLATFORMS = {"onnx": "onnxruntime_onnx", "python": "aimass_python", "graph": "aimass_graph"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -238,7 +238,7 @@ def make_model(spec: dict[str, Any], shelf: Shelf) -> Model:
     key = identity(spec)
     folder, unseen = Path(spec["package"]), spec.get("unseen")
     package = describe_package(folder, unseen)
-    if package.runtime == "python" or key[2]:
+    if package.runtime != "onnx" or key[2]:
         package = read_package(folder, unseen)
         return Model(key=key, package=package, runtime=IsolatedRuntime(addresses(spec) or [], package))
     running = spec.get("running") or {}

@@ -163,7 +163,7 @@ def compare(signature: Signature, expected: Any, answers: Mapping[str, Any]) -> 
 def replay_samples(package: Package, model: LoadedModel) -> dict[str, Any]:
     """Replay the samples that the package carries through its model; the job's answer as plain JSON."""
     samples = package.samples()
-    if package.manifest.signature.classes:
+    if package.manifest.signature.classes and {"label", "probabilities"} <= set(samples["outputs"]):
         rows = Rows(columns=samples["inputs"], probabilities=np.asarray(samples["outputs"]["probabilities"]))
         parity = replay(package, rows, model)
         return {**asdict(parity), "passed": parity.passed, "evidence": parity.sentence()}

@@ -3,24 +3,18 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
-from tempfile import TemporaryFile
-from typing import IO, Any
+from typing import Any
 
-from aimass.infra.compute import Environment, Room, Sandbox, child_environment, find_sandbox, sandboxed, without_python
+from aimass.infra.compute import find_sandbox
 from aimass.kernel.errors import AimassError
-from aimass.models.children.environment import own_environment
+from aimass.models.children.trial import tried
 from aimass.models.errors import BrokenPackage
 from aimass.models.package import SAMPLES, Package, read_package, verify_package
-from aimass.models.runtimes import check_file, find_runtime, runtime_module
+from aimass.models.runtimes import brings_code, check_file, find_runtime, used_runtimes
 
 SECONDS = 60.0
-_TAIL_BYTES = 64 * 1024
-_PLACE = "/package"  # where a sandbox shows it
 
 
 def review(ctx: Any) -> dict[str, Any]:
@@ -69,11 +63,12 @@ def _manifest(folder: Path) -> str:
 
 def _format(package: Package, origin: str) -> str:
     runtime = find_runtime(package.manifest.runtime)
-    if origin != "run" and not runtime.uploads:
+    shut = [one.name for one in used_runtimes(package) if not one.uploads] if origin == "upload" else []
+    if shut:
         raise BrokenPackage(
-            f"uploaded packages of runtime {runtime.name!r} are not allowed",
+            f"uploaded packages of runtime {shut[0]!r} are not allowed",
             field="runtime",
-            value=runtime.name,
+            value=shut[0],
             hint="export the model to ONNX, or train it here",
         )
     sentences: list[str] = []
@@ -102,46 +97,15 @@ def _tried(look: Callable[[], list[dict[str, Any]]]) -> list[dict[str, Any]]:
 def _inference(ctx: Any, package: Package, origin: str) -> list[dict[str, Any]]:
     """Load the package and answer its samples, in a process of its own and, where there is one, in a sandbox."""
     sandbox = find_sandbox()
-    if package.manifest.entry is not None and origin != "run" and not sandbox.is_there:
+    if origin == "upload" and brings_code(package) and not sandbox.is_there:
         said = f"a stranger's code is tried in a sandbox alone, and there is none: {sandbox.reason}"
         return [{"name": "smoke", "passed": False, "evidence": said}]
-    root = Path(ctx.params.get("environments") or Path(ctx.work) / "environments")
-    command, variables = _smoke(package, sandbox, own_environment(package, root, ctx.log))
     seconds = float(ctx.params.get("seconds", SECONDS))
-    with TemporaryFile() as out, TemporaryFile() as err:
-        try:
-            code = subprocess.run(
-                command, env=variables, stdin=subprocess.DEVNULL, stdout=out, stderr=err, timeout=seconds, check=False
-            ).returncode
-        except subprocess.TimeoutExpired:
-            return [{"name": "smoke", "passed": False, "evidence": f"no answer within {seconds:g} s"}]
-        told, words = _last_line(out), _last_line(err)
-    if code != 0:
-        said = f"loading or answering failed: {words[:500] or f'exit status {code}'}"
-        return [{"name": "smoke", "passed": False, "evidence": said}]
+    told, fault = tried(ctx, package, "aimass.models.children.smoke", seconds)
+    if fault:
+        return [{"name": "smoke", "passed": False, "evidence": fault}]
     found = json.loads(told)
     return [
         {"name": "smoke", "passed": True, "evidence": f"one row answered in {found['row_us']} µs"},
         {"name": "parity", "passed": found["parity"]["passed"], "evidence": found["parity"]["evidence"]},
     ]
-
-
-def _last_line(file: IO[bytes]) -> str:
-    """Return the last line of what a process printed, however much that is."""
-    size = file.seek(0, os.SEEK_END)
-    file.seek(max(0, size - _TAIL_BYTES))
-    lines = file.read().decode(errors="replace").strip().splitlines()
-    return lines[-1] if lines else ""
-
-
-def _smoke(package: Package, sandbox: Sandbox, own: Environment | None) -> tuple[list[str], dict[str, str]]:
-    """Return command line and environment of the trial."""
-    python, variables = sys.executable, child_environment()
-    if own is not None:
-        python, variables = str(own.python), {**without_python(variables), **own.variables()}
-    command, module = [python, "-m", "aimass.models.children.smoke"], runtime_module(package.manifest.runtime)
-    if not sandbox.is_there:
-        return [*command, str(package.folder), module], variables
-    room = Room(read={_PLACE: package.folder})
-    folders = None if own is None else own.folders()
-    return sandboxed([*command, _PLACE, module], room, variables, interpreters=folders), variables

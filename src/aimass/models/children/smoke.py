@@ -31,10 +31,15 @@ def smoke(folder: Path, module: str) -> dict[str, Any]:
     return {"row_us": round((time.perf_counter() - start) * 1e6), "parity": replay_samples(package, model)}
 
 
-def main() -> None:
-    """Run with the package's folder and the module of its runtime; the last line that is printed is the answer."""
+def bound() -> None:
+    """Bound the memory of this process, and the files that it writes."""
     resource.setrlimit(resource.RLIMIT_AS, (MEMORY_BYTES, MEMORY_BYTES))
     resource.setrlimit(resource.RLIMIT_FSIZE, (FILE_BYTES, FILE_BYTES))
+
+
+def main() -> None:
+    """Run with the package's folder and the module of its runtime; the last line that is printed is the answer."""
+    bound()
     sys.stdout.write("\n" + json.dumps(smoke(Path(sys.argv[1]), sys.argv[2])))
 
 

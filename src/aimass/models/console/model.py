@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal
 
 from fastapi import Form, Response
 
+from aimass.models.console.graphs import drawn
 from aimass.models.console.shown import (
     Sheet,
     approval_obstacle,
@@ -74,7 +75,13 @@ def _page(visit: PageVisit, sheet: Sheet) -> Response:
 def _card(visit: PageVisit, sheet: Sheet) -> dict[str, Any]:
     card = visit.get(Models).get_card(visit.who, _one(sheet))
     done, total, missing = completeness(card)
-    return {"card": card, "done": done, "total": total, "missing": missing}
+    found: dict[str, Any] = {"card": card, "done": done, "total": total, "missing": missing}
+    version = sheet.version
+    found |= {
+        "drawing": drawn(visit, version) if version else None,
+        "obstacles": visit.get(Models).obstacles_of(version) if version else {},
+    }
+    return found
 
 
 def _versions(visit: PageVisit, sheet: Sheet) -> dict[str, Any]:
@@ -143,11 +150,15 @@ def lineage_of(visit: PageVisit, sheet: Sheet) -> dict[str, Any] | None:
         return None
     facts, me = version.facts, f"v{version.number}"
     nodes, edges = [_node(me, visit.say("model version"), f"{version.model} v{version.number}", sheet.at)], []
+    for step in facts.steps:
+        there = f"/{version.workspace}/models/{step.model}/versions/{step.number}"
+        nodes.append(_node(step.step, step.step, f"{step.model} v{step.number}", there))
+        edges.append([step.step, me])
     origin = visit.document(f"run:{version.source}") if version.origin == "run" else None
     nodes.append(
         _node(
             "source",
-            visit.say("run") if origin else visit.say("upload"),
+            visit.say("run") if origin else visit.say("graph") if facts.steps else visit.say("upload"),
             origin.title if origin else version.source[:40],
             origin.href if origin else "",
         )

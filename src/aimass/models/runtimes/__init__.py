@@ -90,6 +90,19 @@ def load_model(package: Package, *, threads: int = 1, module: str | None = None,
     return run.load(package, threads=threads, **more)
 
 
+def brings_code(package: Package) -> bool:
+    """Tell whether a package brings code of its own, in one of its steps where it is a graph. For children."""
+    found = import_module(f"{runtime_module(package.manifest.runtime)}.check")
+    return found.brings_code(package) if hasattr(found, "brings_code") else package.manifest.entry is not None
+
+
+def used_runtimes(package: Package) -> list[Runtime]:
+    """Return the runtimes that a package needs: its own, and those of its steps where it is a graph. For children."""
+    found = import_module(f"{runtime_module(package.manifest.runtime)}.check")
+    more = found.used_runtimes(package) if hasattr(found, "used_runtimes") else []
+    return [find_runtime(package.manifest.runtime), *more]
+
+
 def check_file(package: Package, file: str) -> str:
     """Let the runtime of a package look into a file; return one sentence, or refuse the file. Heavy, for children."""
     return import_module(f"{runtime_module(package.manifest.runtime)}.check").check(package, file)

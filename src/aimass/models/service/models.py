@@ -5,11 +5,11 @@ from __future__ import annotations
 from aimass.models.service.aliases import Aliases
 from aimass.models.service.cards import Cards
 from aimass.models.service.erasing import Erasing
+from aimass.models.service.graphs import Graphs
 from aimass.models.service.kept import Kept
 from aimass.models.service.library import Library
 from aimass.models.service.reviews import Reviews
-from aimass.models.service.versions import Versions
 
 
-class Models(Library, Versions, Cards, Reviews, Aliases, Kept, Erasing):
+class Models(Library, Graphs, Cards, Reviews, Aliases, Kept, Erasing):
     """The model library: packages, versions, cards, reviews and aliases."""

@@ -27,6 +27,7 @@ from aimass.models.domain import (
 from aimass.models.errors import OwnVersion
 from aimass.models.events import APPROVED, QUARANTINED, REJECTED, SUBMITTED
 from aimass.models.runtimes import find_runtime
+from aimass.models.service.graphs import obstacles, quarantine_graphs, steps_check
 from aimass.models.service.ground import Part, need_version, one
 from aimass.models.store import (
     add_review,
@@ -69,7 +70,8 @@ class Reviews(Part):
             add_review(change, _row(change, review, version))
             checks = [self._enqueue(change, review, version, kind, payload) for kind, payload in payloads.items()]
             own = [Check(name=name, passed=None, evidence="", job=checks[0].job) for name in _OWN]
-            put_review(change, review, state="SCANNING", checks=(*own, *checks[1:]))
+            steps = steps_check(change.conn, version)
+            put_review(change, review, state="SCANNING", checks=(*own, *steps, *checks[1:]))
             put_version(change, command, review="SCANNING")
             change.audit("models.version.submit", object_=version.subject, detail={"review": review})
             change.event(SUBMITTED, subject=version.subject, data={"review": review})
@@ -143,9 +145,13 @@ class Reviews(Part):
             if review.state == state:
                 return review
             _check_decision(who, review, state)
+            if state == "APPROVED":
+                _check_steps(obstacles(change.conn, version))
             decision = {"decided_by": who.name, "decided_at": change.now, "comment": command.comment}
             put_review(change, review.id, state=state, **decision)
             put_version(change, one(version), review=state)
+            if state == "REJECTED":
+                quarantine_graphs(change, version)
             verb = "approve" if state == "APPROVED" else "reject"
             detail = {"review": review.id, "comment": command.comment, "digest": version.digest}
             change.audit(f"models.version.{verb}", object_=version.subject, detail=detail)
@@ -170,7 +176,7 @@ class Reviews(Part):
 
     def _runs_code_of_strangers(self, review: Review) -> bool:
         version = self._version(OneVersion(workspace=review.workspace, model=review.model, number=review.number))
-        return version.origin != "run" and not find_runtime(version.runtime).is_inline
+        return version.origin == "upload" and not find_runtime(version.runtime).is_inline
 
     def _merge(self, change: Change, review: Review, found: Sequence[Check]) -> Review:
         by_name = {check.name: check for check in found}
@@ -226,6 +232,12 @@ def _check_decision(who: Principal, review: Review, state: ReviewState) -> None:
         raise Conflict(
             f"check {failed[0]!r} has not passed", value=failed, hint="repair the model, or reject this version"
         )
+
+
+def _check_steps(found: Mapping[str, str]) -> None:
+    if found:
+        step, said = next(iter(found.items()))
+        raise Conflict(said, field="steps", value=step, hint="let that version be approved, or compose the graph again")
 
 
 def _joined(check: Check, found: Check | None) -> Check:

@@ -72,6 +72,9 @@ class Versions(Part):
             change.event(REGISTERED, subject=version.subject, data={"model": slug, "number": number, **detail})
             if wish.origin == "run":
                 change.edge(src=("run", wish.source), dst=("model_version", f"{slug}/{number}"), via="models.register")
+            for step in wish.facts.steps:
+                source = ("model_version", f"{step.model}/{step.number}")
+                change.edge(src=source, dst=("model_version", f"{slug}/{number}"), via="models.compose")
             return version
 
     @use_case(

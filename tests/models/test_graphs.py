@@ -1,0 +1,209 @@
+"""Graphs: composed from approved versions, reviewed and answered like any other version."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from aimass.kernel.errors import AimassError
+from aimass.kernel.principal import SYSTEM, Principal
+from aimass.models import BrokenPackage, Decide, Models, ModelVersion, OneVersion, load_model, read_package
+from aimass.models.children.review import review
+from aimass.models.domain import ComposeModel
+from aimass.models.runtimes import check_file
+from tests.fixtures.code import code_package
+from tests.fixtures.packages import approved, packages, registered
+from tests.fixtures.rooms import Rooms
+
+MEAN = {"steps": {"a": {"model": "one@1"}, "b": {"model": "two@1"}, "both": {"mean": ["a", "b"], "weights": [3, 1]}}}
+ROWS = {"c0": ["basic", "plus", "basic"], "c1": [48.0, 60.0, 30.0]}
+
+
+@pytest.fixture
+def steps(rooms: Rooms, ann: Principal, tmp_path: Path) -> Models:
+    for name in ("one", "two", "python"):
+        approved(rooms, ann, name, packages()[name], workspace="auto")
+    approved(rooms, ann, "doubler", code_package(tmp_path / "doubler").folder, workspace="auto")
+    return rooms.get(Models)
+
+
+@pytest.fixture
+def ann() -> Principal:
+    from tests.fixtures.rooms import person
+
+    return person("Ann", "models.read", "models.edit", "models.manage", "models.approve", workspace="auto")
+
+
+def composed(rooms: Rooms, who: Principal, graph: dict[str, Any], name: str = "whole", **more: Any) -> ModelVersion:
+    """Compose, and wait until the review has decided."""
+    models = rooms.get(Models)
+    job = models.compose(who, ComposeModel(workspace="auto", model=name, graph=graph, **more))
+
+    def decided() -> ModelVersion | None:
+        from aimass.cluster import Jobs
+
+        now = rooms.get(Jobs).job("auto", job.id)
+        assert now.state not in ("FAILED", "CANCELLED"), now.error
+        if now.state != "SUCCEEDED":
+            return None
+        version = models.version("auto", name, 1)
+        return version if version.review not in (None, "SCANNING", "SUBMITTED") else None
+
+    return rooms.until(decided)
+
+
+def predicted(models: Models, version: ModelVersion, rows: dict[str, Any]) -> dict[str, Any]:
+    package = read_package(models.materialise(version))
+    return {name: np.asarray(values) for name, values in load_model(package).predict(rows).items()}
+
+
+def alone(name: str, rows: dict[str, Any]) -> dict[str, Any]:
+    return dict(load_model(read_package(packages()[name])).predict(rows))
+
+
+def test_a_mean_is_composed_reviewed_and_answers_as_its_steps_do(rooms: Rooms, steps: Models, ann: Principal) -> None:
+    version = composed(rooms, ann, MEAN)
+    found = steps.get_review(ann, OneVersion(workspace="auto", model="whole", number=1))
+    assert version.review == "APPROVED", found.checks
+    assert {check.name for check in found.checks} == {"manifest", "format", "smoke", "parity", "steps"}
+    assert [(step.step, step.model, step.number) for step in version.facts.steps] == [("a", "one", 1), ("b", "two", 1)]
+    got = predicted(steps, version, ROWS)
+    wanted = 0.75 * alone("one", ROWS)["probabilities"] + 0.25 * alone("two", ROWS)["probabilities"]
+    assert got["probabilities"] == pytest.approx(wanted, abs=1e-6)
+    assert got["label"].tolist() == np.array(["No", "Yes"])[wanted.argmax(axis=1)].tolist()
+
+
+def test_a_switch_sends_each_row_through_its_branch_alone_and_keeps_the_order(
+    rooms: Rooms, steps: Models, ann: Principal
+) -> None:
+    graph = {
+        "inputs": {"country": {"type": "string"}},
+        "steps": {
+            "home": {"model": "one@1"},
+            "abroad": {"model": "python@1"},
+            "route": {
+                "switch": "input.country",
+                "cases": [{"in": ["DE", "AT"], "then": "home"}],
+                "otherwise": "abroad",
+            },
+        },
+    }
+    version = composed(rooms, ann, graph)
+    assert version.review == "APPROVED"
+    rows = {**ROWS, "country": ["FR", "DE", None]}
+    got = predicted(steps, version, rows)["probabilities"]
+    home, abroad = alone("one", ROWS)["probabilities"], alone("python", ROWS)["probabilities"]
+    assert got == pytest.approx(np.stack([abroad[0], home[1], abroad[2]]), abs=1e-6)
+
+
+def test_code_prepares_what_a_model_takes(rooms: Rooms, steps: Models, ann: Principal) -> None:
+    graph = {
+        "steps": {
+            "before": {"model": "doubler@1", "inputs": {"text": "input.c0", "number": "input.c1"}},
+            "model": {"model": "one@1", "inputs": {"c0": "input.c0", "c1": "before.twice"}},
+        },
+        "outputs": {"answer": "model.label", "share": "model.probabilities", "said": "before.said"},
+    }
+    version = composed(rooms, ann, graph)
+    assert version.review == "APPROVED"
+    got = predicted(steps, version, ROWS)
+    wanted = alone("one", {**ROWS, "c1": [2 * value for value in ROWS["c1"]]})
+    assert got["answer"].tolist() == np.asarray(wanted["label"]).tolist()
+    assert got["said"].tolist() == ["basic!", "plus!", "basic!"]
+
+
+def test_an_alias_is_pinned_and_a_version_that_is_not_approved_is_refused(
+    rooms: Rooms, steps: Models, ann: Principal
+) -> None:
+    registered(steps, ann, "raw", packages()["three"], workspace="auto")
+    with pytest.raises(AimassError, match="is not approved"):
+        steps.compose(ann, ComposeModel(workspace="auto", model="w", graph={"steps": {"a": {"model": "raw@1"}}}))
+    with pytest.raises(AimassError, match="no alias 'nobody'"):
+        steps.compose(ann, ComposeModel(workspace="auto", model="w", graph={"steps": {"a": {"model": "one@nobody"}}}))
+
+
+def test_a_rejected_step_takes_the_approval_of_its_graph_back(rooms: Rooms, steps: Models, ann: Principal) -> None:
+    composed(rooms, ann, MEAN)
+    steps.reject(ann, Decide(workspace="auto", model="two", number=1, comment="leaks"))
+    name = OneVersion(workspace="auto", model="whole", number=1)
+    version, found = steps.get_version(ann, name), steps.get_review(ann, name)
+    assert (version.review, found.state) == ("QUARANTINED", "QUARANTINED")
+    (check,) = [check for check in found.checks if check.name == "steps"]
+    assert "two version 1, whose review is REJECTED" in check.evidence
+    with pytest.raises(AimassError, match="whose review is REJECTED|has not passed"):
+        steps.approve(SYSTEM, Decide(workspace="auto", model="whole", number=1))
+
+
+A, B = {"model": "one@1"}, {"model": "two@1"}
+
+
+@pytest.mark.parametrize(
+    ("graph", "field", "said"),
+    [
+        ({}, "graph.steps", "must be an object"),
+        ({"steps": {"A": A}}, "graph.steps", "is not allowed"),
+        ({"steps": {"a": {"model": "one"}}}, "graph.steps.a.model", "names no version"),
+        ({"steps": {"a": {}}}, "graph.steps.a", "says not what it is"),
+        ({"steps": {"a": {**A, "mean": []}}}, "graph.steps.a", "at once"),
+        ({"steps": {"a": {**A, "x": 1}}}, "graph.steps.a.x", "not known"),
+        ({"steps": {"a": A, "m": {"mean": ["a", "z"]}}}, "graph.steps.m", "no step 'z'"),
+        ({"steps": {"a": A, "m": {"mean": ["a"]}}}, "graph.steps.m.mean", "two steps or more"),
+        ({"steps": {"a": A, "b": B, "m": {"mean": ["a", "b"], "weights": [1]}}}, "graph.steps.m.weights", "do not fit"),
+        ({"steps": {"a": A, "b": B}}, "graph.outputs", "2 steps are at the end"),
+        ({"steps": {"a": A, "b": B}, "outputs": {"x": "a.label"}}, "graph.steps.b", "nothing uses step 'b'"),
+        ({"steps": {"a": A}, "outputs": {"x": "a.score"}}, "graph.outputs.x", "gives no 'score'"),
+        ({"steps": {"a": {**A, "inputs": {"c0": "input.c0"}}}}, "graph.steps.a.inputs.c1", "is not wired"),
+        (
+            {"steps": {"a": {**A, "inputs": {"c0": "input.c0", "c1": "b.label"}}, "b": B}},
+            "graph.steps.a.inputs.c1",
+            "takes float",
+        ),
+        (
+            {"steps": {"a": {**A, "inputs": {"c0": "b.label", "c1": "input.c1"}},
+                       "b": {**B, "inputs": {"c0": "a.label", "c1": "input.c1"}}}},
+            "graph.steps.b",
+            "circle: a → b → a",
+        ),
+        (
+            {"steps": {"a": A, "b": B, "s": {"switch": "input.x", "cases": [{"equals": "1", "then": "a"}], "otherwise": "b"}}},
+            "graph.steps.s.switch",
+            "type is not known",
+        ),
+        (
+            {"steps": {"a": A, "b": B, "s": {"switch": "input.c1", "cases": [{"equals": 1, "then": "a"}], "otherwise": "b"}}},
+            "graph.steps.s.cases",
+            "knows no test 'equals'",
+        ),
+        ({"steps": {"a": A}, "inputs": {"x": {"type": "string"}}}, "graph.inputs.x", "no step takes input 'x'"),
+    ],
+)  # fmt: skip
+def test_a_bad_graph_is_refused_with_its_field(
+    steps: Models, ann: Principal, graph: dict[str, Any], field: str, said: str
+) -> None:
+    with pytest.raises(BrokenPackage, match=said) as caught:
+        steps.compose(ann, ComposeModel(workspace="auto", model="w", graph=graph))
+    assert caught.value.field == field
+
+
+def test_an_uploaded_graph_whose_step_was_exchanged_is_refused(
+    rooms: Rooms, steps: Models, ann: Principal, make_job: Callable[[dict[str, Any]], Any], tmp_path: Path
+) -> None:
+    from shutil import copytree
+
+    from aimass.models import write_package
+
+    folder = copytree(steps.materialise(composed(rooms, ann, MEAN)), tmp_path / "copy")
+    whole = read_package(folder)
+    assert review(make_job({"package": str(folder), "origin": "upload"}))["passed"]
+    files = {name: (folder / name).read_bytes() for name in whole.manifest.files}
+    files["steps/a/model.onnx"] = (packages()["three"] / "model.onnx").read_bytes()
+    forged = write_package(tmp_path / "forged", replace(whole.manifest, files={}), files)
+    with pytest.raises(BrokenPackage, match="is not what its manifest says"):
+        check_file(forged, "graph.json")
+    checks = {one["name"]: one["passed"] for one in review(make_job({"package": str(forged.folder)}))["checks"]}
+    assert checks == {"manifest": True, "format": False}
