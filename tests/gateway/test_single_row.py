@@ -15,6 +15,7 @@ from onnxruntime import InferenceSession
 from aimass.gateway.plane.decode import decode, request_id
 from aimass.gateway.plane.package import Package, read_package
 from aimass.gateway.plane.runtimes.onnx import OnnxRuntime
+from aimass.gateway.plane.runtimes.reader import Row
 from aimass.gateway.plane.runtimes.single import SingleRow, unfolded
 from aimass.infra.rows import BoundRow, fold
 from tests.fixtures.gateway import CATEGORIES, DATATYPES, ROW, SIGNATURE, Gateway, infer, oip, write_package
@@ -61,6 +62,14 @@ def test_a_row_path_goes_with_its_last_reference(package: Package) -> None:
         gc.enable()
 
 
+def taken_by(single: SingleRow, body: bytes) -> Row | None:
+    """Read a row and bind it, as the cheap path does."""
+    row = single.read(body)
+    if row is not None:
+        single.put(row)
+    return row
+
+
 ROWS = st.fixed_dictionaries(
     {
         "contract": st.sampled_from(CATEGORIES["contract"]),
@@ -79,9 +88,9 @@ def test_the_cheap_path_answers_like_the_general_one_to_the_last_bit(
     expected = runtime.run({name: [value] for name, value in row.items()})
     for single in (runtime.single, bound):
         assert single is not None
-        taken = single.take(orjson.dumps(oip([row])))
+        taken = taken_by(single, orjson.dumps(oip([row])))
         assert taken is not None
-        assert json.loads(b"{%b}" % taken[1]) == {name: [value] for name, value in row.items()}
+        assert json.loads(b"{%b}" % taken.members) == {name: [value] for name, value in row.items()}
         assert json.loads(single.label(single.run())) == expected["label"][0]
         assert np.array_equal(single.first, expected["probabilities"][0])
 
@@ -106,8 +115,8 @@ def test_what_prepares_a_row_is_folded_out_of_the_graph(package: Package) -> Non
 )  # fmt: skip
 def test_what_is_unusual_is_left_to_the_general_path(runtime: OnnxRuntime, change: dict[str, Any]) -> None:
     assert runtime.single is not None
-    assert runtime.single.take(orjson.dumps(oip([{**ROW, **change}]))) is None
-    assert runtime.single.take(orjson.dumps(oip())) is not None
+    assert taken_by(runtime.single, orjson.dumps(oip([{**ROW, **change}]))) is None
+    assert taken_by(runtime.single, orjson.dumps(oip())) is not None
 
 
 WHOLE = orjson.dumps({"id": "a-1", **oip()})
@@ -126,11 +135,11 @@ def test_a_changed_request_is_never_taken_for_something_else(
     assert single is not None
     single.learn(WHOLE, orjson.loads(WHOLE), float("inf"))
     body = WHOLE[:start] + put + WHOLE[start + length :]
-    taken = single.take(body)
+    taken = taken_by(single, body)
     if taken is not None:
         document = orjson.loads(body)
-        assert decode(document, None, package.columns).values == json.loads(b"{%b}" % taken[1])
-        assert request_id(document) == taken[0].decode()
+        assert decode(document, None, package.columns).values == json.loads(b"{%b}" % taken.members)
+        assert request_id(document) == taken.id.decode()
 
 
 @pytest.mark.parametrize(
@@ -146,11 +155,13 @@ def test_a_client_s_own_way_to_write_is_learned(package: Package, style: Any) ->
     single = OnnxRuntime(package).single
     assert single is not None
     body = style(oip()).encode()
-    assert single.take(body) is None
+    assert taken_by(single, body) is None
     single.learn(body, json.loads(body), 10.0)
-    taken = single.take(style(oip([{**ROW, "contract": "Two year", "tenure": 71}])).encode())
+    taken = taken_by(single, style(oip([{**ROW, "contract": "Two year", "tenure": 71}])).encode())
     assert taken is not None
-    assert json.loads(b"{%b}" % taken[1]) == {n: [v] for n, v in {**ROW, "contract": "Two year", "tenure": 71}.items()}
+    assert json.loads(b"{%b}" % taken.members) == {
+        n: [v] for n, v in {**ROW, "contract": "Two year", "tenure": 71}.items()
+    }
 
 
 @pytest.mark.parametrize(
@@ -168,7 +179,7 @@ def test_what_cannot_be_read_by_its_layout_is_not_learned(package: Package, docu
     assert single is not None
     body = orjson.dumps(document)
     single.learn(body, document, 10.0)
-    assert single.take(body) is None
+    assert taken_by(single, body) is None
 
 
 def test_open_texts_have_no_cheap_path_but_are_served(packages: dict[str, Path], tmp_path: Path) -> None:
@@ -189,7 +200,7 @@ def test_a_category_that_the_encoder_does_not_know_is_all_zeros(packages: dict[s
     row = {**ROW, "internet": "Satellite"}
     assert runtime.single is not None
     runtime.single.learn(orjson.dumps(oip()), oip(), 10.0)
-    assert runtime.single.take(orjson.dumps(oip([row]))) is not None
+    assert taken_by(runtime.single, orjson.dumps(oip([row]))) is not None
     runtime.single.run()
     assert np.array_equal(runtime.single.first, runtime.run({n: [v] for n, v in row.items()})["probabilities"][0])
 

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple, Protocol
 import numpy as np
 import orjson
 
-from aimass.gateway.plane.calls import Asked, Call
+from aimass.gateway.plane.calls import Asked, Call, Caller, Read
 from aimass.gateway.plane.connection import Connection
 from aimass.gateway.plane.decode import Decoded
 from aimass.gateway.plane.errors import WorkerFailed
@@ -27,18 +27,41 @@ _CLOSE = b"Connection: close\r\n"
 _NUMBER_BYTES = 8
 
 
+class Message(Protocol):
+    """A request for one row that did not come over a connection of our own.
+
+    Attributes
+    ----------
+    caller, read
+        Who gets the answer, and what reads the request, where the general path takes over.
+    """
+
+    caller: Caller
+    read: Read
+
+    def row(self, reader: RowReader) -> Row | None:
+        """Return the row, or None when the general path must look at it."""
+        ...
+
+    def send_row(self, name: str, deployment: Deployment, id_: bytes, label: bytes, values: Any) -> None:
+        """Answer; ``label`` is JSON, ``name`` that of the endpoint."""
+        ...
+
+
 class One(NamedTuple):
     """A request for one row on its way.
 
     Attributes
     ----------
+    source
+        Where it came from, and where its answer goes.
     body
         The request as it came, for the general path to fall back on.
     now, started, read_at
         When it came in seconds since the epoch; when it came and was read in seconds of ``perf_counter``.
     """
 
-    connection: Connection
+    source: Connection | Message
     call: Call
     deployment: Deployment
     reader: RowReader
@@ -91,29 +114,34 @@ class CheapPath:
         self._share = share
 
     def answer(
-        self, connection: Connection, call: Call, deployment: Deployment, body: bytes, times: tuple[float, float]
+        self,
+        source: Connection | Message,
+        call: Call,
+        deployment: Deployment,
+        body: bytes,
+        times: tuple[float, float],
     ) -> bool:
         """Answer a request, or tell that the general path must."""
         runtime, (now, started) = deployment.loaded.runtime, times
         single = runtime.single
         if single is not None:
-            taken = single.take(body)
-            if taken is None:
+            row = single.read(body) if isinstance(source, Connection) else source.row(single)
+            if row is None:
                 return False
+            single.put(row)
             runtime.used_at = now
             read_at = perf_counter()
-            id_ = taken[0] or self._new_id(now).encode()
-            one = One(connection, call, deployment, single, id_, taken[1], body, now, started, read_at)
+            id_ = row.id or self._new_id(now).encode()
+            one = One(source, call, deployment, single, id_, row.members, body, now, started, read_at)
             self._answered(one, single.label(single.run()), single.first, perf_counter())
             return True
         if isinstance(runtime, IsolatedRuntime) and runtime.remote is not None:
-            row = runtime.remote.read(body)
+            reader = runtime.remote
+            row = reader.read(body) if isinstance(source, Connection) else source.row(reader)
             if row is None:
                 return False
             id_ = row.id or self._new_id(now).encode()
-            one = One(
-                connection, call, deployment, runtime.remote, id_, row.members, body, now, started, perf_counter()
-            )
+            one = One(source, call, deployment, reader, id_, row.members, body, now, started, perf_counter())
             self._ask(one, runtime, row)
             return True
         return False
@@ -160,10 +188,14 @@ class CheapPath:
             self._host.records.pending.append(frame(served.record % (id_, now, seconds * 1e6, *kept)))
         if endpoint.shadow is not None:
             self._general.has_answered(one, lambda: one.reader.outputs(label, values), seconds)
-        size = served.reply_size + len(id_) + len(label) + len(probabilities)
-        close = b"" if one.connection.keep else _CLOSE
-        one.connection.send(served.reply % (close, id_, size, id_, label, probabilities))
-        one.connection.finish()
+        source = one.source
+        if isinstance(source, Connection):
+            size = served.reply_size + len(id_) + len(label) + len(probabilities)
+            close = b"" if source.keep else _CLOSE
+            source.send(served.reply % (close, id_, size, id_, label, probabilities))
+            source.finish()
+        else:
+            source.send_row(endpoint.name, deployment, id_, label, values)
 
     def _served(self, call: Call, deployment: Deployment, reader: RowReader) -> Served:
         consumer = call.key.consumer

@@ -11,7 +11,7 @@ from typing import Any, Protocol
 import orjson
 
 from aimass.gateway.plane.calls import Asked, Call, Caller, Read, Work
-from aimass.gateway.plane.cheap import CheapPath, One, asked_again
+from aimass.gateway.plane.cheap import CheapPath, Message, One, asked_again
 from aimass.gateway.plane.connection import Connection
 from aimass.gateway.plane.errors import ClientGone, Overloaded, WorkerFailed
 from aimass.gateway.plane.events import OverEvents
@@ -87,13 +87,25 @@ class Inference:
                 body if call.is_bare else None,
             )
 
-    def ask(self, call: Call, caller: Caller, read: Read) -> None:
-        """Answer one request that came another way; ``read`` checks it against the signature."""
+    def ask(self, call: Call, caller: Caller, read: Read, row: tuple[Message, bytes] | None = None) -> None:
+        """Answer one request that came another way.
+
+        Parameters
+        ----------
+        read
+            Checks it against the signature.
+        row
+            The same as a request for one row, with its bytes, where it may be one.
+        """
         started, now = perf_counter(), wall()
         try:
             deployment = self._admit(call, now)
+            if row is not None and self._cheap.answer(row[0], call, deployment, row[1], (now, started)):
+                return
         except AimassError as error:
             self._refuse(call, caller, error)
+        except Exception:  # noqa: BLE001 one request must never end the worker; the log has the trace
+            self._refuse(call, caller, _unexpected(call))
         else:
             self._general(call, caller, deployment, read, (now, started))
 
@@ -223,16 +235,16 @@ class Inference:
 
     def has_failed(self, one: One, error: AimassError) -> None:
         """Refuse a request whose model did not answer, or let another answer in its place."""
-        read = _reader(one.call, one.body)
+        caller, read = _general_of(one)
         try:
             asked = read(one.deployment.loaded.package)
         except Exception:  # noqa: BLE001 what cannot be read again is refused for the first reason
-            self._refuse(one.call, OverHttp(one.connection), error, one.deployment)
+            self._refuse(one.call, caller, error, one.deployment)
             return
         asked.id = one.id.decode()
         work = Work(
             call=one.call,
-            caller=OverHttp(one.connection),
+            caller=caller,
             deployment=one.deployment,
             asked=asked,
             now=one.now,
@@ -412,6 +424,14 @@ def _reader(call: Call, body: bytes) -> Read:
         return asked
 
     return read
+
+
+def _general_of(one: One) -> tuple[Caller, Read]:
+    """Return who gets the answer to a request for one row and what reads it, as the general path knows them."""
+    source = one.source
+    if isinstance(source, Connection):
+        return OverHttp(source), _reader(one.call, one.body)
+    return source.caller, source.read
 
 
 def _caller(connection: Connection, call: Call) -> OverHttp | OverEvents:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from functools import lru_cache
 from typing import Any, Protocol
 
 from aimass.gateway.plane.calls import Call, Source, Work
@@ -44,6 +45,12 @@ class OneAnswer:
     def send(self, work: Work, answer: bytes) -> None:
         """Answer at the end of the turn."""
         self._answer = answer
+        self._host.will_write(self)
+
+    def answered(self, message: bytes, about: tuple[tuple[str, str], ...]) -> None:
+        """Answer with a message that is written already."""
+        self.about = about
+        self._answer = message
         self._host.will_write(self)
 
     def refuse(self, call: Call, error: AimassError, deployment: Deployment | None = None) -> None:
@@ -158,8 +165,16 @@ def _message(work: Work, outputs: dict[str, Any], *, is_final: bool) -> bytes:
 
 def about(work: Work) -> tuple[tuple[str, str], ...]:
     """Return the trailing metadata that say who answered what."""
-    lines = [line.split(": ", 1) for line in work.deployment.head_lines.decode("latin-1").split("\r\n") if line]
-    found = [(name.lower(), value) for name, value in lines]
-    if work.rescue:
-        found.append(("x-aimass-fallback", work.rescue.encode("ascii", "replace").decode()))
-    return tuple(found)
+    found = about_deployment(work.deployment)
+    return (*found, ("x-aimass-fallback", work.rescue.encode("ascii", "replace").decode())) if work.rescue else found
+
+
+def about_deployment(deployment: Deployment) -> tuple[tuple[str, str], ...]:
+    """Return the trailing metadata that say which deployment answered."""
+    return _of_lines(deployment.head_lines)
+
+
+@lru_cache(1024)
+def _of_lines(head_lines: bytes) -> tuple[tuple[str, str], ...]:
+    lines = [line.split(": ", 1) for line in head_lines.decode("latin-1").split("\r\n") if line]
+    return tuple((name.lower(), value) for name, value in lines)

@@ -16,7 +16,7 @@ from aimass.gateway.plane.package import Package
 from aimass.gateway.plane.rpc.proto import ProtoFile
 
 PROTO = ProtoFile(Path(__file__).with_name("open_inference.proto"))
-_FIELDS = {
+FIELDS = {
     "BOOL": "bool_contents",
     **dict.fromkeys(("INT8", "INT16", "INT32"), "int_contents"),
     "INT64": "int64_contents",
@@ -59,7 +59,7 @@ def read_request(request: Any, package: Package, size: int) -> Asked:
 
 def _raw_of(tensor: Any) -> memoryview:
     """Return typed contents as raw bytes, so that there is one way to check and to read them."""
-    field = _FIELDS.get(tensor.datatype)
+    field = FIELDS.get(tensor.datatype)
     if field is None:
         if tensor.datatype == "FP16":
             raise WrongType(f"input {tensor.name!r}: FP16 comes as raw_input_contents only", field=tensor.name)
@@ -108,5 +108,5 @@ def write_answer(work: Work, outputs: dict[str, Any]) -> Any:
         else:
             values = array.ravel().tolist()
             texts = [str(value).encode() for value in values] if datatype == "BYTES" else values
-            getattr(output.contents, _FIELDS[datatype]).extend(texts)
+            getattr(output.contents, FIELDS[datatype]).extend(texts)
     return answer

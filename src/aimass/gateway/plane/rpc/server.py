@@ -195,8 +195,12 @@ class RpcServer:
             (name.encode(), value.encode() if isinstance(value, str) else value)
             for name, value in context.invocation_metadata()
         ]
-        snapshot = self._entrance.snapshot
-        return Visitor(given, lambda: find_key(given, snapshot.keys.get, snapshot.tokens.key))
+
+        def key() -> Key:
+            snapshot = self._entrance.snapshot  # that of this moment: a key that was taken back ends its stream
+            return find_key(given, snapshot.keys.get, snapshot.tokens.key)
+
+        return Visitor(given, key)
 
     async def _abort(self, context: Any, error: AimassError) -> None:
         """End a call with the code of an error; which error it was stands in the trailing metadata."""

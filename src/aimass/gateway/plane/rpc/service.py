@@ -8,15 +8,18 @@ from typing import Any, ClassVar, Protocol
 from google.protobuf.message import DecodeError
 
 from aimass.gateway.plane.auth import Key
-from aimass.gateway.plane.calls import Asked, Call, Caller, Read, Work, Written
+from aimass.gateway.plane.calls import Asked, Call, Caller, Work, Written
 from aimass.gateway.plane.connection import Connection, Sink
 from aimass.gateway.plane.entrance import Entrance
 from aimass.gateway.plane.errors import BodyTooLarge, InvalidJson, UnknownKey, UnknownPath, oip_body
 from aimass.gateway.plane.http import Headers, RequestHead, dump
 from aimass.gateway.plane.package import Package
+from aimass.gateway.plane.policy import PARAMETER
 from aimass.gateway.plane.rpc.answers import Answers
 from aimass.gateway.plane.rpc.callers import InChunks, OneAnswer, failed
 from aimass.gateway.plane.rpc.codec import PROTO, read_request
+from aimass.gateway.plane.rpc.rows import RowMessage
+from aimass.gateway.plane.rpc.wire import Parts, cut
 from aimass.kernel.errors import AimassError
 
 Metadata = tuple[tuple[str, str], ...]
@@ -49,7 +52,7 @@ class Host(Protocol):
     """What the service needs from the worker."""
 
     @property
-    def ask(self) -> Callable[[Call, Caller, Read], None]:
+    def ask(self) -> Callable[..., None]:
         """Answer an inference request."""
         ...
 
@@ -106,10 +109,26 @@ class Service:
 
     async def infer(self, data: bytes, visitor: Visitor) -> tuple[bytes, Metadata]:
         """Answer one request."""
-        request = parsed(PROTO.ModelInferRequest, data)
         caller = OneAnswer(self._host)
-        self._ask(request, len(data), visitor, caller)
+        parts = cut(data)
+        if parts is None or not self._ask_row(parts, data, visitor, caller):
+            self._ask(parsed(PROTO.ModelInferRequest, data), len(data), visitor, caller)
         return await caller.future, caller.about
+
+    def _ask_row(self, parts: Parts, data: bytes, visitor: Visitor, caller: OneAnswer) -> bool:
+        """Ask in the way that is cheap for one row, or tell that the request has to be read as a whole first."""
+        try:
+            name, version = parts.name.decode(), parts.version.decode()
+        except UnicodeDecodeError:
+            return False
+        call = self._call(name, version, len(data), visitor)
+
+        def read(package: Package) -> Asked:
+            return read_request(parsed(PROTO.ModelInferRequest, data), package, len(data))
+
+        row = None if call.endpoint.split.by == PARAMETER else (RowMessage(parts, caller, read), data)
+        self._host.ask(call, caller, read, row)
+        return True
 
     async def stream(self, data: bytes, visitor: Visitor) -> AsyncIterator[bytes]:
         """Answer one request of a stream; only a key that is not known any more ends the stream."""
@@ -130,20 +149,23 @@ class Service:
             caller.leave()
 
     def _ask(self, request: Any, size: int, visitor: Visitor, caller: Caller) -> None:
+        call = self._call(request.model_name, request.model_version, size, visitor)
+        self._host.ask(call, caller, lambda package: read_request(request, package, size))
+
+    def _call(self, name: str, version: str, size: int, visitor: Visitor) -> Call:
         key = visitor.key()
-        endpoint = self._entrance.endpoint(key, request.model_name)
+        endpoint = self._entrance.endpoint(key, name)
         if size > endpoint.max_body_bytes:
             raise BodyTooLarge(value=size, allowed=f"at most {endpoint.max_body_bytes} bytes")
         header = endpoint.split.header
-        call = Call(
+        return Call(
             key=key,
             endpoint=endpoint,
-            version=request.model_version,
+            version=version,
             dialect=self._dialect,
             verb="ModelInfer",
             session=visitor.header(header) if header else None,
         )
-        self._host.ask(call, caller, lambda package: read_request(request, package, size))
 
 
 def parsed(message: Any, data: bytes) -> Any:

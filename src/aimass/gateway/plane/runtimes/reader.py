@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 import orjson
 
 from aimass.gateway.plane.package import Package
-from aimass.gateway.plane.runtimes.layout import Input, Layouts
+from aimass.gateway.plane.runtimes.layout import Entry, Input, Layout, Layouts
 from aimass.infra.rows import Folded
 
 _NO_TENSORS: Mapping[str, Any] = {}
@@ -44,8 +44,9 @@ class RowReader:
 
     def __init__(self, package: Package, folded: Folded, tensors: Mapping[str, Any] = _NO_TENSORS) -> None:
         cells = folded.cells
-        inputs = [Input(column, cells.get(column.name, ()), tensors) for column in package.table.values()]
-        self._layouts = Layouts(inputs, list(cells))
+        self.inputs = [Input(column, cells.get(column.name, ()), tensors) for column in package.table.values()]
+        self._layouts = Layouts(self.inputs, list(cells))
+        self._layout = Layout(self.inputs, [b""] * len(self.inputs), list(cells))
         self.learn = self._layouts.learn
         outputs = package.signature["outputs"]
         self.names = label, probabilities = outputs[0]["name"], outputs[1]["name"]
@@ -64,9 +65,11 @@ class RowReader:
         if matched is None:
             return None
         given, layout, entries = matched
-        chunks, members, tensors = zip(*entries, strict=True)
-        texts = [(name, tensors[number]) for number, name in layout.texts]
-        return Row(given, b",".join(members), b"".join(layout.order(chunks)), texts)
+        return _row(given, layout, entries)
+
+    def row(self, given: bytes, entries: Sequence[Entry]) -> Row:
+        """Return the row of entries that stand in the order of the signature."""
+        return _row(given, self._layout, entries)
 
     def label(self, found: int | str) -> bytes:
         """Return a label as JSON."""
@@ -80,6 +83,12 @@ class RowReader:
         """Return an answer as arrays, for who compares it later."""
         name, second = self.names
         return {name: np.array([orjson.loads(label)], dtype=object), second: probabilities.reshape(1, -1).copy()}
+
+
+def _row(given: bytes, layout: Layout, entries: Sequence[Entry]) -> Row:
+    chunks, members, tensors = zip(*entries, strict=True)
+    texts = [(name, tensors[number]) for number, name in layout.texts]
+    return Row(given, b",".join(members), b"".join(layout.order(chunks)), texts)
 
 
 def _json(name: str) -> bytes:

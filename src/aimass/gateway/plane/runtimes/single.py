@@ -1,7 +1,7 @@
 """The cheap path for one row in this process: everything is bound once, and a request only writes numbers.
 
 What prepares a row is folded out of the graph; a request is read by its layout (:mod:`.layout`). The path is
-optimistic: whatever is unusual in a request makes :meth:`SingleRow.take` return None, and the general path, which knows
+optimistic: whatever is unusual in a request makes :meth:`SingleRow.read` return None, and the general path, which knows
 every refusal, does the work.
 """
 
@@ -17,7 +17,7 @@ import orjson
 
 from aimass.gateway.plane.columns import OFFERED, Column
 from aimass.gateway.plane.package import Package
-from aimass.gateway.plane.runtimes.reader import RowReader
+from aimass.gateway.plane.runtimes.reader import Row, RowReader
 from aimass.infra.rows import (
     MAX_FOLDED_BYTES,
     TRIED_ROWS,
@@ -49,15 +49,11 @@ class SingleRow(RowReader):
         self._bind, self._memory, self.run = bound.bind, bound.memory, bound.run
         self.first = bound.first
 
-    def take(self, body: bytes) -> tuple[bytes, bytes] | None:
-        """Bind one row; return its id and its values as JSON members, or None when the general path must look at it."""
-        row = self.read(body)
-        if row is None:
-            return None
+    def put(self, row: Row) -> None:
+        """Bind one row, to be run next."""
         self._memory[:] = row.memory
         for name, tensor in row.texts:
             self._bind(name, tensor)
-        return row.id, row.members
 
     def agrees(self, columns: dict[str, Column], run: Run) -> bool:
         """Tell whether made-up rows get the same answers as on the general path, to the last bit."""
@@ -69,7 +65,11 @@ class SingleRow(RowReader):
             body, expected = orjson.dumps(document), run(values)
             if not number:
                 self.learn(body, document, 1.0)
-            if self.take(body) is None or orjson.loads(self.label(self.run())) != expected[label][0]:
+            row = self.read(body)
+            if row is None:
+                return False
+            self.put(row)
+            if orjson.loads(self.label(self.run())) != expected[label][0]:
                 return False
             if not np.array_equal(self.first, expected[probabilities][0]):
                 return False
