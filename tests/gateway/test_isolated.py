@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from aimass.infra.frames import FrameReader, encode_frame, pack
+from aimass.infra.frames import FrameReader, encode_frame, encode_row, pack
 from tests.fixtures.gateway import (
     ROW,
     Gateway,
@@ -170,6 +170,7 @@ class Strange:
         (lambda _: None, 504, "model_timeout"),
         (lambda m: encode_frame({"id": m["id"], "error": "boom"}), 500, "model_failed"),
         (lambda m: encode_frame({"id": m["id"]}, pack({"label": ["No"]})), 500, "model_failed"),
+        (lambda m: encode_row(m["id"], b"\0" * 16), 500, "model_failed"),
         (lambda _: b"\xff" * 8, 503, "worker_gone"),
         (lambda _: b"end", 503, "worker_gone"),
     ],

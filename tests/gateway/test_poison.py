@@ -12,7 +12,18 @@ from pathlib import Path
 
 import pytest
 
-from tests.fixtures.gateway import ROW, Answer, Gateway, infer, oip, snapshot, wait_for
+from tests.fixtures.gateway import (
+    ROW,
+    Answer,
+    Gateway,
+    ModelWorker,
+    deployment,
+    endpoint,
+    infer,
+    oip,
+    snapshot,
+    wait_for,
+)
 from tests.fixtures.kept import Kept, kept, moody, reached, wish
 from tests.fixtures.moody.run import DEADLY, GREEDY, WRONG
 
@@ -48,6 +59,21 @@ def asked(gateway: Gateway, rows: list[tuple[int, float]]) -> dict[int, Answer]:
 
 def marks(answers: dict[int, Answer]) -> dict[int, str]:
     return {mark: answer.json()["outputs"][0]["data"][0].split()[0] for mark, answer in answers.items()}
+
+
+def test_a_model_that_puts_a_pipe_in_place_of_its_journal_stops_nobody(
+    alone: Gateway, packages: dict[str, Path], short: Path
+) -> None:
+    place = short / "pipe" / "s"
+    worker = ModelWorker(packages["one"], place)
+    place.with_name("running").unlink(missing_ok=True)
+    os.mkfifo(place.with_name("running"))
+    try:
+        alone.publish(snapshot(1, endpoint("churn", deployment(packages["one"], socket=str(place)))))
+        alone.start()
+        wait_for(lambda: infer(alone).status == 200)
+    finally:
+        worker.stop()
 
 
 def test_only_the_request_that_kills_the_worker_fails(served: Gateway, pool: Kept) -> None:

@@ -284,4 +284,7 @@ def test_answers_of_another_shape_are_not_compared() -> None:
     assert differences(given, {"label": np.array(["a", "c"], dtype=object)})[0].tolist() == [False, True]
     assert differences(given, {"p": np.ones((2, 3))}) is None
     assert differences(given, {"q": np.ones((2, 2))}) is None
+    none = {"p": np.ones((0, 4))}
+    assert [len(one) for one in differences(none, none) or ()] == [0, 0]
+    assert differences({"p": np.array(0.5)}, {"p": np.array(0.5)}) is None
     assert differences({"x": np.array([1.0, 2.0])}, {"x": np.array([1.5, 2.0])})[1].tolist() == [0.5, 0.0]

@@ -102,6 +102,16 @@ def test_each_chunk_is_an_event(place: Place) -> None:
     assert record["inputs"] == {"text_input": ["the sun is up"]}
 
 
+def test_parameters_that_cannot_be_handed_on_cost_no_place(place: Place) -> None:
+    deep: Any = 1
+    for _ in range(300):
+        deep = [deep]
+    for _ in range(12):
+        answer = ask(place.gateway, "POST", PATH, body(deep=deep))
+        assert (answer.status, answer.json()["field"]) == (400, "parameters")
+    assert len(events(ask(place.gateway, "POST", PATH, body()).body)) == 4
+
+
 def test_the_whole_answer_is_put_together_where_no_stream_is_wanted(place: Place) -> None:
     answer = ask(place.gateway, "POST", "/v2/models/churn/generate", body())
     assert (answer.status, answer.json()["text_output"], answer.json()["length"]) == (

@@ -118,6 +118,26 @@ def test_a_model_that_does_not_answer_row_by_row_gets_single_requests() -> None:
     assert [answer["mark"].tolist() for answer in answers] == [[1], [2], [3]]
 
 
+@pytest.mark.parametrize("value", [0.5, np.float32(0.5), np.array(0.5)])
+def test_a_value_without_rows_holds_nobody_up(value: Any) -> None:
+    def alone(columns: dict[str, Any]) -> dict[str, Any]:
+        return {"mark": value}
+
+    answers = run(alone, [[1], [2], [3]], Plan(lanes=1, max_rows=8))
+    assert [answer["mark"] for answer in answers] == [0.5] * 3
+
+
+@pytest.mark.parametrize("lanes", [0, 1])
+def test_a_model_that_wants_to_end_the_process_fails_its_own_request(lanes: int) -> None:
+    def ending(columns: dict[str, Any]) -> dict[str, Any]:
+        if -1 in columns["mark"]:
+            raise SystemExit(3)
+        return {"mark": columns["mark"]}
+
+    answers = run(ending, [[1], [-1], [3]], Plan(lanes=lanes, max_rows=8))
+    assert [type(answer) for answer in answers] == [dict, RuntimeError, dict]
+
+
 def test_requests_of_another_shape_do_not_share_a_batch() -> None:
     sizes: list[tuple[int, ...]] = []
 

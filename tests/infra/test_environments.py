@@ -64,6 +64,18 @@ def test_an_environment_holds_its_lock_and_what_a_worker_needs(place: Path) -> N
     assert make(place) == []
 
 
+def test_a_wheel_does_not_say_which_folders_the_interpreter_reads(place: Path) -> None:
+    python = getattr(sys, "_base_executable", sys.executable)
+    config = f"home-of = {place}/secret/bin\nhome = {Path(python).parent}\n"
+    made = wheel(place / "wheels", more={"data/pyvenv.cfg": config})
+    (place / "requirements.lock").write_text(lock_of(made))
+    make(place)
+    found = environment(place)
+    assert (found.root / "venv" / "pyvenv.cfg").read_text() == config
+    assert place / "secret" not in found.folders()
+    assert Path(python).parent.parent in found.folders()
+
+
 def test_two_who_make_the_same_one_wait_for_each_other(place: Path) -> None:
     makers = [maker(place) for _ in range(3)]
     told = [one.communicate(timeout=120) for one in makers]

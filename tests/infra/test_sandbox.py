@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from aimass.infra.compute import Room, Sandbox, child_environment, find_sandbox, need_sandbox, sandboxed
+from aimass.infra.compute.sandbox import _abilities
 from aimass.kernel.errors import Unavailable
 from tests.fixtures.engines import needs_bubblewrap
 from tests.fixtures.gateway import wait_for
@@ -32,6 +33,38 @@ def test_it_sees_no_file_of_the_machine_but_its_interpreter(tmp_path: Path) -> N
     (tmp_path / "secret").write_text("42")
     paths = [str(tmp_path / "secret"), "/etc/passwd", "/etc/shadow", "/var", "/sys", str(Path.cwd() / "tests")]
     assert run(f"print(json.dumps([p for p in {paths} if os.path.exists(p)]))") == []
+
+
+@needs_bubblewrap
+def test_memory_that_looks_like_files_has_a_limit() -> None:
+    code = """
+room = os.statvfs("/dev/shm")
+try:
+    open("/dev/new", "w")
+    refused = False
+except OSError:
+    refused = True
+open("/dev/null", "w").write("x")
+print(json.dumps([room.f_blocks * room.f_frsize, refused]))
+"""
+    size, refused = run(code)
+    assert refused
+    assert size <= 512 * 1024 * 1024 or "--size" not in _abilities("bwrap")
+
+
+@needs_bubblewrap
+def test_an_interpreter_in_a_hidden_folder_is_seen_and_nothing_beside_it(tmp_path: Path) -> None:
+    for name in ("own", "beside"):
+        (tmp_path / "data" / name).mkdir(parents=True)
+        (tmp_path / "data" / name / "a").write_text(name)
+    command = ["cat", str(tmp_path / "data" / "own" / "a")]
+    listing = ["ls", str(tmp_path / "data")]
+    shown, room = [tmp_path, tmp_path / "data" / "own"], Room(hide=(tmp_path / "data",))
+    found = [
+        subprocess.run(sandboxed(one, room, {}, interpreters=shown), capture_output=True, text=True, check=True).stdout
+        for one in (command, listing)
+    ]
+    assert found == ["own", "own\n"]
 
 
 @needs_bubblewrap

@@ -17,6 +17,7 @@ from pathlib import Path
 import pytest
 
 from aimass import Client
+from aimass.bootstrap.schema import newest_schema
 from tests.fixtures.backups import (
     House,
     aimass,
@@ -91,7 +92,7 @@ def test_a_backup_that_finds_the_disk_full_leaves_nothing(house: House, tmp_path
 def test_programs_read_what_was_written_and_restored_as_json(house: House, tmp_path: Path) -> None:
     made = aimass("backup", str(tmp_path / "b"), "--data-dir", str(house.platform.data_dir), "--json")
     facts = json.loads(made.stdout)
-    assert (facts["folder"], facts["files"] > 10, facts["schema"]) == (str(tmp_path / "b"), True, "0001")
+    assert (facts["folder"], facts["files"] > 10, facts["schema"]) == (str(tmp_path / "b"), True, newest_schema())
     done = aimass("restore", str(tmp_path / "b"), "--data-dir", str(tmp_path / "d"), "--json")
     told = json.loads(done.stdout)
     assert (told["files"], told["created_at"], told["audit_rows"] > 0) == (facts["files"], facts["created_at"], True)

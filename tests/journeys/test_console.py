@@ -89,7 +89,10 @@ def _wanted(path: str, *, may: bool) -> int:
     return 200 if may else 403
 
 
-OF_THE_PLATFORM = {"/operate/storage", "/settings/users", "/settings/users/{user}"}
+OF_THE_PLATFORM = {
+    "/operate/storage", "/settings/single-sign-on", "/settings/single-sign-on/{provider}", "/settings/token-keys",
+    "/settings/users", "/settings/users/{user}",
+}  # fmt: skip
 OF_ADMINISTRATORS = OF_THE_PLATFORM | {"/{workspace}/settings/audit", "/{workspace}/privacy/erasures"}
 OF_USERS = OF_ADMINISTRATORS | {"/{workspace}/sources/-/import"}
 REFUSED = {

@@ -86,6 +86,21 @@ def test_a_compression_that_nobody_knows_is_refused(package: Package, tmp_path: 
         unpack(io.BytesIO(bytes(data)), tmp_path / "out")
 
 
+@pytest.mark.parametrize("name", ["/".join("a" * 300), "a" * 300 + ".bin"])
+def test_names_that_no_file_system_takes_are_refused_before_anything_is_written(
+    package: Package, tmp_path: Path, name: str
+) -> None:
+    with pytest.raises(BrokenPackage, match="may not be in a package"):
+        unpack(zipped({**files_of(package), name: b"x"}), tmp_path / "out")
+    assert not list(tmp_path.rglob("a*"))
+
+
+def test_a_manifest_that_is_nested_without_end_is_refused(package: Package, tmp_path: Path) -> None:
+    folder = unpack(zipped({**files_of(package), "manifest.json": b"[" * 200_000}), tmp_path / "out")
+    with pytest.raises(BrokenPackage, match="not JSON"):
+        verify_package(folder)
+
+
 @pytest.mark.filterwarnings("ignore:Duplicate name")
 @pytest.mark.parametrize("names", [("x.bin", "x.bin"), ("x", "x/y"), ("x/y/z", "x")])
 def test_two_files_at_one_place_are_refused(package: Package, tmp_path: Path, names: tuple[str, str]) -> None:

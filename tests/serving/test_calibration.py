@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import os
+from typing import Any
+
 import pytest
 
 from aimass.infra.plans import Timings, choose
 from aimass.serving import ListRevisions, Revision
+from aimass.serving.domain.placing import Options
+from aimass.serving.service.placer import _advised
 from tests.fixtures.stage import ANN, Stage
 
 
@@ -89,3 +94,25 @@ def test_the_choice_follows_the_times(
 ) -> None:
     choice = choose(Timings(call_us=call_us, rows_per_s=rates))
     assert (choice.execution, choice.plan.lanes, choice.plan.max_rows) == (execution, threads, max_rows)
+
+
+@pytest.mark.parametrize(
+    "told",
+    [
+        {},
+        {"call_us": 5, "rows_per_s": {}},
+        {"call_us": {"x": 1}, "rows_per_s": {}},
+        {"call_us": {"1": "nan"}, "rows_per_s": {}},
+        {"call_us": {"1": 0}, "rows_per_s": {}},
+        {"call_us": {"1": 5}, "rows_per_s": [1]},
+    ],
+)
+def test_what_are_no_times_is_not_taken_for_some(told: dict[str, Any]) -> None:
+    assert _advised(told, Options()) is None
+
+
+def test_a_worker_does_not_talk_the_platform_into_a_million_threads() -> None:
+    told = {"call_us": {"1": 5e5, "8": 4e6}, "rows_per_s": {"1": 2.0, "1000000": 9e9}}
+    found = _advised(told, Options())
+    assert found is not None
+    assert found.threads <= (os.cpu_count() or 1)

@@ -1,11 +1,14 @@
 from __future__ import annotations
 
+import errno
 import os
+import shutil
 import signal
 import struct
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +16,7 @@ import pytest
 
 from aimass.kernel.layout import DataDir
 from aimass.serving import OneEndpoint
+from aimass.serving.workers import cell
 from aimass.serving.workers.pool import WorkerPool, socket_of
 from aimass.serving.workers.wishes import Wish, WorkerFacts
 from tests.fixtures.gateway import wait_for
@@ -65,6 +69,54 @@ def test_a_worker_that_a_request_keeps_busy_without_end_is_started_again(pool: W
     journal.write_bytes(struct.pack("<3Q", 1, time.monotonic_ns() - 3601 * 10**9, 7).ljust(4096, b"\0"))
     wait_for(lambda: pool.tick() or pool.facts()["r1-0"].pid != first, within=60)
     assert "a request ran for more than 3600 s" in pool.facts()["r1-0"].reason
+
+
+def _list(path: Path) -> None:
+    path.write_text("[1]")
+
+
+def _nested(path: Path) -> None:
+    path.write_text("[" * 100_000)
+
+
+def _link(path: Path) -> None:
+    path.symlink_to("/dev/zero")
+
+
+def _endless(path: Path) -> None:
+    path.touch()
+    os.truncate(path, 1 << 42)
+
+
+@pytest.mark.parametrize("name", ["ready.json", "running"])
+@pytest.mark.parametrize("write", [os.mkfifo, _list, _nested, _link, _endless])
+def test_what_a_model_leaves_in_its_folder_holds_nobody_up(
+    pool: WorkerPool, name: str, write: Callable[[Path], None]
+) -> None:
+    pool.want([wish(packages()["python"])])
+    up(pool)
+    left = socket_of(pool._layout, "r1").with_name(name)
+    left.unlink()
+    write(left)
+    pool.tick()
+    assert pool.facts()["r1-0"].pid is not None
+
+
+def test_a_package_that_cannot_be_laid_out_holds_no_other_up(pool: WorkerPool, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(source: Path, target: Path) -> None:
+        if "bad" in str(source):
+            raise OSError(errno.ENOSPC, "No space left on device")
+        link(source, target)
+
+    link, good = cell._link, packages()["python"]
+    bad = Path(pool._layout.root) / "bad"
+    shutil.copytree(good, bad)
+    monkeypatch.setattr(cell, "_link", full)
+    pool.want([replace(wish(bad), revision="r0"), wish(good)])
+    up(pool)
+    found = pool.facts()["r0-0"]
+    assert (found.is_up, found.is_hopeless) == (False, True)
+    assert "No space left on device" in found.reason
 
 
 def test_a_package_that_does_not_load_is_told_in_the_worker_s_own_words(pool: WorkerPool, tmp_path: Path) -> None:

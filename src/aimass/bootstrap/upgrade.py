@@ -45,6 +45,9 @@ def upgrade(database: Database, layout: DataDir) -> None:
         if present == newest:
             return
         stack.enter_context(hold_upgrade(layout))
+        present = _looked_up(conn)
+        if present == newest:
+            return  # somebody else has upgraded it meanwhile
         copy = _keep_copy(database, layout, present) if present is not None else None
         if not database.is_sqlite:
             conn.execute(text("select pg_advisory_xact_lock(:key)"), {"key": _LOCK})

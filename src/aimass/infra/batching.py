@@ -184,11 +184,12 @@ class Batcher:
     def _together(self, batch: list[Task]) -> list[Answer] | None:
         try:
             outputs = self._run(join([task.columns for task in batch]))
-        except Exception as reason:  # noqa: BLE001 a model raises what it likes
+            found = {_rows(values) for values in outputs.values()}
+        except (Exception, SystemExit) as reason:  # noqa: BLE001 a model raises what it likes
             _LOG.info("a batch of %d requests failed and is run one by one: %r", len(batch), reason)
             return None
         rows = [task.rows for task in batch]
-        if any(len(values) != sum(rows) for values in outputs.values()):
+        if found - {sum(rows)}:
             _LOG.warning("the model does not answer row by row: its requests are not put together any more")
             self.max_rows = 1
             return None
@@ -197,6 +198,8 @@ class Batcher:
     def _one(self, task: Task) -> Answer:
         try:
             return self._run(task.columns), None
+        except SystemExit as reason:
+            return None, RuntimeError(f"it called sys.exit({reason.code!r})")
         except Exception as reason:  # noqa: BLE001 whatever a model raises belongs to this one request
             _LOG.exception("a request failed")
             return None, reason
@@ -214,6 +217,11 @@ class Batcher:
 def _tell(batch: list[Task], answers: list[Answer]) -> None:
     for task, (outputs, error) in zip(batch, answers, strict=True):
         task.done(outputs, error)
+
+
+def _rows(values: Any) -> int:
+    """Return for how many rows there is a value; -1 for one value that stands alone."""
+    return -1 if not getattr(values, "ndim", 1) else len(values)
 
 
 def _kind(values: Any) -> Any:

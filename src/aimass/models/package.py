@@ -22,6 +22,7 @@ FORMAT = 1
 MANIFEST = "manifest.json"
 SAMPLES = "samples.json"
 LOCK = "requirements.lock"
+_DEEPEST, _LONGEST = 16, 255
 MAX_MANIFEST_BYTES = 16 * 1024 * 1024
 Kind = Literal["string", "float", "integer", "boolean"]
 Unseen = Literal["serve", "refuse"]
@@ -255,12 +256,13 @@ def check_path(name: str) -> str:
     """
     path = PurePosixPath(name)
     bad = not name or path.is_absolute() or ".." in path.parts or "\\" in name or "\0" in name or str(path) != name
-    if bad or path.parts[0].startswith("."):
+    too_long = len(path.parts) > _DEEPEST or any(len(part.encode(errors="replace")) > _LONGEST for part in path.parts)
+    if bad or too_long or path.parts[0].startswith("."):
         raise BrokenPackage(
             f"path {name[:200]!r} may not be in a package",
             field="files",
             value=name[:200],
-            allowed="relative paths inside the package",
+            allowed=f"relative paths inside the package, at most {_DEEPEST} folders deep, names of at most {_LONGEST} bytes",
         )
     return name
 
@@ -269,7 +271,7 @@ def parse_manifest(text: bytes) -> Manifest:
     """Read a manifest; each fault is named with its field."""
     try:
         raw = json.loads(text)
-    except ValueError as reason:
+    except (ValueError, RecursionError) as reason:
         raise BrokenPackage(f"{MANIFEST} is not JSON: {reason}", field=MANIFEST) from reason
     body = _mapping(raw, MANIFEST)
     if body.get("format") != FORMAT:

@@ -298,6 +298,7 @@ class Connection(asyncio.Protocol):
                 self.deadline = self._pace.after(0, self.host.now)
             if not self._held and not self.is_lost:
                 self.transport.resume_reading()
+            if not self._held & ~BY_BUFFER and not self.is_lost:
                 self._advance()
 
     @property
@@ -361,7 +362,7 @@ class Connection(asyncio.Protocol):
             self._is_advancing = False
         if self._buffer or self._counted:
             self._count_buffer()
-        if self._is_ended and not (self._is_busy or self._is_closing):
+        if self._is_ended and not (self._is_busy or self._is_closing or (self._buffer and self._held & BY_WRITING)):
             self.close()
         elif len(self._buffer) > _HIGH_WATER:
             self.hold(BY_BUFFER)

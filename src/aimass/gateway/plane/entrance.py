@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Protocol
 
 from aimass.gateway.plane.auth import Key, find_key
@@ -91,7 +92,13 @@ class Entrance:
             if len(calls) >= _MAX_CACHED:
                 calls.clear()
             calls[raw] = call
-        return Collect(connection, limit, lambda body: self._host.infer(connection, call, body))
+        return Collect(connection, limit, lambda body: self._host.infer(connection, self._now(call), body))
+
+    def _now(self, call: Call) -> Call:
+        """Return a call as the snapshot has it now: while the body came, another may have been published."""
+        old = call.endpoint
+        now = self.snapshot.endpoints.get((old.workspace, old.name), old)
+        return call if now is old else replace(call, endpoint=now)
 
 
 def need(head: RequestHead, *methods: bytes) -> None:

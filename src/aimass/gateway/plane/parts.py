@@ -70,8 +70,7 @@ class Parts:
         if self._at < self._rows:
             self._loop.call_soon(self.run)
         else:
-            found = self._found
-            self._end({name: np.concatenate([one[name] for one in found]) for name in outputs}, None)
+            self._end(*_joined(self._found))
 
     def _end(self, outputs: dict[str, Any] | None, error: AimassError | None) -> None:
         done, self._done = self._done, None
@@ -85,3 +84,10 @@ class Parts:
             allowed=self._timeout_s,
             hint="ask for fewer rows or orders at a time, or raise timeout_s of the endpoint",
         )
+
+
+def _joined(found: list[dict[str, Any]]) -> tuple[dict[str, Any] | None, AimassError | None]:
+    try:
+        return {name: np.concatenate([one[name] for one in found]) for name in found[0]}, None
+    except ValueError as reason:
+        return None, WorkerFailed(f"the answers of the model do not fit together: {reason}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Any
 
@@ -81,11 +82,11 @@ def differences(given: dict[str, Any], other: dict[str, Any]) -> tuple[Any, Any]
     differs, distance = None, None
     for name in given.keys() & other.keys():
         first, second = np.asarray(given[name]), np.asarray(other[name])
-        if first.shape != second.shape or (first.dtype.kind == "f") != (second.dtype.kind == "f"):
+        if not first.ndim or first.shape != second.shape or (first.dtype.kind == "f") != (second.dtype.kind == "f"):
             return None
-        rows = first.reshape(len(first), -1)
+        rows = first.reshape(len(first), math.prod(first.shape[1:]))
         if first.dtype.kind == "f":
-            apart = np.abs(rows - second.reshape(rows.shape)).max(axis=1)
+            apart = np.abs(rows - second.reshape(rows.shape)).max(axis=1, initial=0.0)
             distance = apart if distance is None else np.maximum(distance, apart)
         else:
             unlike = (rows != second.reshape(rows.shape)).any(axis=1)

@@ -223,7 +223,10 @@ class Worker:
             self._shadows.append(shadow)
 
     def _next_shadow(self) -> None:
-        self._shadows.popleft()()
+        try:
+            self._shadows.popleft()()
+        except Exception:  # noqa: BLE001 one shadow must never end those of others; the log has the trace
+            _LOG.exception("a shadow failed")
         self._write_records()
         if self._shadows:
             self.loop.call_soon(self._next_shadow)

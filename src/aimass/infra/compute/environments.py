@@ -39,7 +39,8 @@ class Environment:
     Attributes
     ----------
     root
-        Its folder: ``venv``, the way to our own code (``bridge``), and the file ``ready`` when it is whole.
+        Its folder: ``venv``, the way to our own code (``bridge``), and when it is whole the file ``ready``, which says
+        where its Python lies.
     """
 
     root: Path
@@ -51,8 +52,8 @@ class Environment:
 
     @property
     def is_ready(self) -> bool:
-        """Tell whether it is whole."""
-        return (self.root / READY).is_file()
+        """Tell whether it is whole; one that does not say where its Python lies is made anew."""
+        return bool(self._home())
 
     def variables(self) -> dict[str, str]:
         """Return what lets the interpreter find our own code, and nothing else of ours."""
@@ -60,9 +61,15 @@ class Environment:
 
     def folders(self) -> list[Path]:
         """Return the folders that the interpreter reads: its own, the base of its Python, and ours."""
-        lines = (self.root / "venv" / "pyvenv.cfg").read_text().splitlines()
-        home = next(line.partition("=")[2].strip() for line in lines if line.startswith("home"))
-        return [self.root, Path(home).parent, Path(home).resolve().parent, *own_folders()]
+        home = Path(self._home())
+        return [self.root, home.parent, home.resolve().parent, *own_folders()]
+
+    def _home(self) -> str:
+        """Return where the Python lies: noted before any wheel was installed, since one may bring a pyvenv.cfg."""
+        try:
+            return (self.root / READY).read_text()
+        except OSError:
+            return ""
 
     def touch(self) -> None:
         """Note that it was used."""
@@ -139,6 +146,7 @@ def _build(place: Environment, lock: Path, minor: str, how: tuple[Mapping[str, s
     how[1](f"making an environment with Python {minor}")
     python = getattr(sys, "_base_executable", sys.executable) if minor == _OURS else minor
     _run([uv, "venv", "--quiet", "--relocatable", "--no-project", "--python", python, str(venv)], how)
+    home = _home_of(venv / "pyvenv.cfg")
     how[1](f"installing {len(present)} packages")
     if present:
         install = [uv, "pip", "install", "--no-progress", "--no-build", "--no-deps", "--require-hashes"]
@@ -147,7 +155,13 @@ def _build(place: Environment, lock: Path, minor: str, how: tuple[Mapping[str, s
     bridge.mkdir()
     (bridge / "aimass").symlink_to(package_folder())
     _lend(bridge, [name for name in _NEEDED if name not in present], minor)
-    (place.root / READY).touch()
+    (place.root / READY).write_text(home)
+
+
+def _home_of(config: Path) -> str:
+    """Return where the Python of a new environment lies."""
+    pairs = (line.partition("=") for line in config.read_text().splitlines())
+    return next(value.strip() for name, _, value in pairs if name.strip() == "home")
 
 
 def _lend(bridge: Path, names: list[str], minor: str) -> None:

@@ -131,9 +131,11 @@ def sandboxed(
     can = _abilities(program)
     arguments = [program, *_APART, *([] if room.network else ["--unshare-net"]), "--die-with-parent", "--new-session"]
     arguments += [*_STRIPPED, *(["--disable-userns"] if "--disable-userns" in can else [])]
+    sized = ["--size", str(_TMP_BYTES)] if "--size" in can else []
     arguments += ["--proc", "/proc", "--remount-ro", "/proc", "--dev", "/dev"]  # nobody may be root outside: no sysctl
-    arguments += [*(["--size", str(_TMP_BYTES)] if "--size" in can else []), "--tmpfs", _TMP, "--chdir", _TMP]
+    arguments += [*sized, "--tmpfs", "/dev/shm", *sized, "--tmpfs", _TMP, "--chdir", _TMP]  # noqa: S108 inside
     arguments += _shown(room, environment, interpreters)
+    arguments += ["--remount-ro", "/dev"]  # after the devices: files there would count for no limit
     words = {name: text for name, text in environment.items() if name.startswith(_PASSED)}
     usual = {"HOME": _TMP, "USER": "sandbox", "LOGNAME": "sandbox", "PATH": "/usr/local/bin:/usr/bin:/bin"}
     for name, text in {**words, **usual}.items():
@@ -148,11 +150,15 @@ def _shown(room: Room, environment: Mapping[str, str], interpreters: Iterable[Pa
     for path in (*_SYSTEM, *(f"/etc/{name}" for name in names)):
         arguments += ["--ro-bind-try", path, path]
     paths = [Path(entry) for entry in environment.get("PYTHONPATH", "").split(os.pathsep) if entry]
-    shown = _outermost([*(own_folders() if interpreters is None else interpreters), *paths])
+    wanted = [*(own_folders() if interpreters is None else interpreters), *paths]
+    shown = _outermost(wanted)
     for path in shown:
         arguments += ["--ro-bind-try", str(path), str(path)]
     for path in room.hide:
-        arguments += ["--tmpfs", str(path)] if _is_inside(path, shown) else []
+        if _is_inside(path, shown):
+            arguments += ["--tmpfs", str(path)]
+            for own in (one for one in wanted if one.is_relative_to(path)):  # an environment lies in the data directory
+                arguments += ["--ro-bind-try", str(own), str(own)]
     for inside, outside in room.read.items():
         arguments += ["--ro-bind", str(outside), inside]
     for inside, outside in room.write.items():

@@ -21,8 +21,10 @@ _PLACE = "/package"  # where a sandbox shows it
 
 def tried(ctx: Any, package: Package, program: str, seconds: float) -> tuple[str, str]:
     """Return the last line that a program printed about a package, and what went wrong; one of them is empty."""
-    root = Path(ctx.params.get("environments") or Path(ctx.work) / "environments")
-    command, variables = _command(package, program, find_sandbox(), own_environment(package, root, ctx.log))
+    given = ctx.params.get("environments")
+    root = Path(given or Path(ctx.work) / "environments")
+    hide = (root.parent,) if given else ()  # the data directory
+    command, variables = _command(package, program, find_sandbox(), own_environment(package, root, ctx.log), hide)
     with TemporaryFile() as out, TemporaryFile() as err:
         try:
             code = subprocess.run(
@@ -45,7 +47,7 @@ def _last_line(file: IO[bytes]) -> str:
 
 
 def _command(
-    package: Package, program: str, sandbox: Sandbox, own: Environment | None
+    package: Package, program: str, sandbox: Sandbox, own: Environment | None, hide: tuple[Path, ...]
 ) -> tuple[list[str], dict[str, str]]:
     python, variables = sys.executable, child_environment()
     if own is not None:
@@ -53,6 +55,6 @@ def _command(
     command, module = [python, "-m", program], runtime_module(package.manifest.runtime)
     if not sandbox.is_there:
         return [*command, str(package.folder), module], variables
-    room = Room(read={_PLACE: package.folder})
+    room = Room(read={_PLACE: package.folder}, hide=hide)
     folders = None if own is None else own.folders()
     return sandboxed([*command, _PLACE, module], room, variables, interpreters=folders), variables

@@ -9,11 +9,12 @@ from functools import partial
 from typing import Any, cast
 
 from aimass.infra.batching import Batcher, Task
-from aimass.infra.frames import FrameReader, Message, Row, encode_frame, encode_row, pack
+from aimass.infra.frames import MAX_FRAME_BYTES, FrameReader, Message, Row, encode_frame, encode_row, pack
 from aimass.kernel.errors import AimassError
 from aimass.serving.children.streams import Streams
 
 _LOG = logging.getLogger("aimass.serving.worker")
+_TOO_LARGE = f"the answer is larger than {MAX_FRAME_BYTES} bytes"
 ROWS = ""  # in place of columns: rows as bytes; no column has an empty name
 
 
@@ -89,8 +90,8 @@ class Desk(asyncio.Protocol):
     def _answer(self, number: int, outputs: Mapping[str, Any] | None, error: Exception | None) -> None:
         if outputs is not None:
             try:
-                self._send(encode_frame({"id": number}, pack(outputs)))
-            except (TypeError, ValueError, AttributeError) as reason:
+                self._send(_bounded(encode_frame({"id": number}, pack(outputs))))
+            except Exception as reason:  # noqa: BLE001 what cannot be sent belongs to this one request
                 error = reason
         if error is not None:
             self._send(encode_frame({"id": number, "error": f"{type(error).__name__}: {error}"[:500]}))
@@ -105,3 +106,10 @@ class Desk(asyncio.Protocol):
         out, self._out = self._out, []
         if self._transport is not None and not self._transport.is_closing():
             self._transport.write(b"".join(out))
+
+
+def _bounded(frame: bytes) -> bytes:
+    """Refuse an answer that would end the connection, and with it the requests of others."""
+    if len(frame) > MAX_FRAME_BYTES:
+        raise ValueError(_TOO_LARGE)
+    return frame

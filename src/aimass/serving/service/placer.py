@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Mapping
+from math import isfinite
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,9 @@ from aimass.serving.workers.wishes import MEASURES, Wish, WorkerFacts
 
 _GRACE_S = 5.0  # nobody waits for an answer after the time limit
 _MEASURE_S = 30.0
+_MOST_SAID = 500
+_MOST_ROWS = 65_536
+_NO_TIMES = "its worker told no times"
 INLINE, OWN = "inline", "isolated"
 
 
@@ -108,7 +112,9 @@ class Placer:
             moment = instant(self._ground.database.clock.now())
             measured = {**worker.calibration, "conditions": conditions, "measured_at": moment}
         if measured is not None:
-            self._write(revision, _advised(measured, options), measured)
+            running = _advised(measured, options)
+            kept = measured if running is not None else {"error": _NO_TIMES, "conditions": conditions}
+            self._write(revision, running or unmeasured(_NO_TIMES), kept)
             return True
         return self._give_up(revision, worker)
 
@@ -127,12 +133,21 @@ class Placer:
             queries.put_revision(change, revision.id, running=stored(running), calibration=measured)
 
 
-def _advised(measured: Mapping[str, Any], options: Options) -> Running:
-    """Return how requests are run by what was measured."""
+def _times(told: Mapping[Any, Any], most: int) -> dict[int, float]:
+    """Return what was measured for how many, where it is possible."""
+    found = {int(count): float(value) for count, value in told.items()}
+    return {count: value for count, value in found.items() if 1 <= count <= most and isfinite(value) and value > 0}
+
+
+def _advised(measured: Mapping[str, Any], options: Options) -> Running | None:
+    """Return how requests are run by what was measured; None for what are no times: a model may have written them."""
     if measured.get("error"):
-        return unmeasured(measured["error"])
-    calls = {int(rows): float(us) for rows, us in measured["call_us"].items()}
-    rates = {int(count): float(rate) for count, rate in measured["rows_per_s"].items()}
-    choice = choose(Timings(call_us=calls, rows_per_s=rates))
+        return unmeasured(str(measured["error"])[:_MOST_SAID])
+    try:
+        calls = _times(measured["call_us"], _MOST_ROWS)
+        rates = _times(measured["rows_per_s"], os.cpu_count() or 1)
+        choice = choose(Timings(call_us=calls, rows_per_s=rates))
+    except (ArithmeticError, AttributeError, IndexError, KeyError, TypeError, ValueError):
+        return None
     most = options.max_rows or choice.plan.max_rows
     return Running(execution=choice.execution, threads=choice.plan.lanes, max_rows=most, reason=choice.reason)

@@ -13,12 +13,14 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from aimass.infra.suspects import oldest_ns
+from aimass.infra.suspects import oldest_ns, read_left
 from aimass.serving.workers.keeping import Keeping
 from aimass.serving.workers.wishes import Kind, Wish
 
 _SIGNALLED = 128  # a sandbox ends with this and the number of the signal that ended what it kept
 _LOG_BYTES = 4000
+_MOST_TOLD = 256 * 1024
+_MOST_JOURNAL = 1024 * 1024
 _MAX_LOG_BYTES = 16 * 1024 * 1024
 
 
@@ -125,7 +127,7 @@ class Cell:
     def runs_for_s(self) -> float:
         """Return for how long the batch that takes the longest has been running."""
         with suppress(OSError):
-            began = oldest_ns((self.io / "running").read_bytes())
+            began = oldest_ns(read_left(self.io / "running", _MOST_JOURNAL))
             return 0.0 if began is None else (time.monotonic_ns() - began) / 1e9
         return 0.0
 
@@ -190,8 +192,10 @@ class Cell:
 
 
 def _read(path: Path) -> dict[str, Any] | None:
-    with suppress(OSError, ValueError):
-        return json.loads(path.read_bytes())
+    """Read what a worker tells; the model in it may have written anything."""
+    with suppress(OSError, ValueError, RecursionError):
+        told = json.loads(read_left(path, _MOST_TOLD))
+        return told if isinstance(told, dict) else None
     return None
 
 

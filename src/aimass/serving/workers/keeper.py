@@ -28,7 +28,7 @@ class Keeper:
         try:
             self._read()
             self._pool.tick()
-        except (OSError, ValueError, TypeError, KeyError):
+        except Exception:  # noqa: BLE001 one worker's fault is not everybody's end; the log has the trace
             _LOG.exception("the workers could not be looked after")
 
     def _read(self) -> None:

@@ -264,11 +264,17 @@ class WorkerPool:
         spares = self._spares.get(kind)
         try:
             cell = spares.pop() if spares else self._new_cell(kind)
-        except Unavailable as refusal:
-            self._give_up(worker, now, refusal.message)
+        except (Unavailable, OSError) as refusal:
+            self._give_up(worker, now, _why(refusal))
             return
-        cell.assign(wish, self._layout.logs / f"worker-{wish.key}.log")
-        _point(socket_of(self._layout, wish.revision, wish.replica).parent, cell.io)
+        try:
+            cell.assign(wish, self._layout.logs / f"worker-{wish.key}.log")
+            _point(socket_of(self._layout, wish.revision, wish.replica).parent, cell.io)
+        except OSError as refusal:
+            cell.kill()
+            cell.tidy()
+            self._give_up(worker, now, _why(refusal))
+            return
         worker.cell, worker.pid, worker.kind = cell, cell.process.pid, kind
         worker.keeping, worker.is_hopeless = cell.keeping, False
         worker.restarts += worker.started > 0
@@ -315,7 +321,10 @@ class WorkerPool:
             if len(cells) < self.spares and self._monotonic() >= self._next_spare.get(kind, 0.0):
                 try:
                     cells.append(self._new_cell(kind))
-                except Unavailable:  # what runs goes on; the worker that needs it next says why there is none
+                except (
+                    Unavailable,
+                    OSError,
+                ):  # what runs goes on; the worker that needs it next says why there is none
                     self._next_spare[kind] = self._monotonic() + _SPARE_AFTER_FAULT_S
                 return
 
@@ -340,6 +349,10 @@ class WorkerPool:
                 self._leave(worker)
             self._workers.clear()
             self._spares.clear()
+
+
+def _why(refusal: Unavailable | OSError) -> str:
+    return refusal.message if isinstance(refusal, Unavailable) else f"its process cannot be made: {refusal}"
 
 
 def _point(link: Path, target: Path) -> None:

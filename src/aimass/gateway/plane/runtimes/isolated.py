@@ -16,14 +16,14 @@ from itertools import count
 from typing import Any
 
 from aimass.gateway.plane.encode import as_arrays
-from aimass.gateway.plane.errors import Loading, WorkerBusy, WorkerFailed, WorkerGone, WorkerSlow
+from aimass.gateway.plane.errors import InvalidJson, Loading, WorkerBusy, WorkerFailed, WorkerGone, WorkerSlow
 from aimass.gateway.plane.package import PLATFORMS, Package
 from aimass.gateway.plane.runtimes.port import Done
 from aimass.gateway.plane.runtimes.reader import RowReader
 from aimass.gateway.plane.runtimes.replica import Fallen, Pending, Replica
 from aimass.gateway.plane.runtimes.single import remote_row
-from aimass.gateway.plane.runtimes.streaming import Queue, Reader, Stream, look_at
-from aimass.infra.frames import Message, Packed, Row, pack
+from aimass.gateway.plane.runtimes.streaming import ROOM, Queue, Reader, Stream, look_at
+from aimass.infra.frames import Message, Packed, Row, encode_frame, pack
 from aimass.kernel.errors import AimassError
 
 _LOG = logging.getLogger(__name__)
@@ -156,7 +156,14 @@ class IsolatedRuntime:
     def stream(self, values: dict[str, Any], parameters: dict[str, Any], timeout_s: float, reader: Reader) -> Stream:
         """Begin a stream, or let it wait for a place; ``timeout_s`` holds for each chunk."""
         now = self._now()
-        stream = Stream(next(self._ids), (pack(values), parameters), reader, timeout_s, self._now)
+        number = next(self._ids)
+        head = {"id": number, "stream": ROOM, "parameters": parameters}
+        try:
+            request = encode_frame(head, pack(values))
+        except TypeError as reason:
+            reader.end(InvalidJson(f"the parameters cannot be handed on: {reason}", field="parameters"))
+            return Stream(number, b"", reader, timeout_s, self._now)
+        stream = Stream(number, request, reader, timeout_s, self._now)
         if not self._may_wait(now):
             stream.end(_gone())
         elif self._has_no_streams():
@@ -217,10 +224,14 @@ class IsolatedRuntime:
 
     def answered(self, pending: Pending, message: Message | Row) -> None:
         """Hand an answer over, and use the room that it leaves."""
-        if isinstance(message, Row):
+        if isinstance(message, Row) and isinstance(pending.content, bytes):
             _end(pending, message.data, None)
+        elif isinstance(message, Row):
+            _end(pending, None, WorkerFailed("the worker's answer is not of the kind that was asked for"))
         elif "error" in message.head:
             _end(pending, None, WorkerFailed(f"the model failed: {str(message.head['error'])[:300]}"))
+        elif isinstance(pending.content, bytes):
+            _end(pending, None, WorkerFailed("the worker's answer is not of the kind that was asked for"))
         else:
             try:
                 outputs = as_arrays(message.columns, self._signature)

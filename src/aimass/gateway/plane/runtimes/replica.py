@@ -14,7 +14,7 @@ from typing import Any, Protocol, cast
 from aimass.gateway.plane.errors import WorkerGone
 from aimass.gateway.plane.runtimes.streaming import Stream
 from aimass.infra.frames import FrameReader, Message, Packed, Row, encode_frame, encode_row
-from aimass.infra.suspects import running_ids
+from aimass.infra.suspects import open_left, running_ids
 from aimass.kernel.errors import AimassError
 
 _LOG = logging.getLogger(__name__)
@@ -153,7 +153,7 @@ class Replica(asyncio.Protocol):
         self._reader = FrameReader()
         self._journal = None
         with suppress(OSError):
-            self._journal = os.open(Path(self.path).with_name("running"), os.O_RDONLY | os.O_CLOEXEC)
+            self._journal = open_left(Path(self.path).with_name("running"))
         if not self._is_wanted:
             self._transport.close()
 

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Any, Protocol
 
 from aimass.gateway.plane.encode import as_arrays
 from aimass.gateway.plane.errors import WorkerFailed, WorkerGone, WorkerSlow
-from aimass.infra.frames import Message, Packed, encode_frame
+from aimass.infra.frames import Message, encode_frame
 from aimass.kernel.errors import AimassError
 
 ROOM = 8
@@ -39,7 +39,7 @@ class Stream:
     def __init__(
         self,
         number: int,
-        request: tuple[Packed, Mapping[str, Any]],
+        request: bytes,
         reader: Reader,
         timeout_s: float,
         now: Callable[[], float],
@@ -61,9 +61,8 @@ class Stream:
 
     def begin(self, send: Callable[[bytes], None], signature: list[dict[str, Any]]) -> None:
         """Send the request to a worker."""
-        packed, parameters = self._request
         self._send, self._signature = send, signature
-        send(encode_frame({"id": self.id, "stream": ROOM, "parameters": dict(parameters)}, packed))
+        send(self._request)
 
     def heard(self, message: Message) -> bool:
         """Hand on what the worker said; tell whether it was the last."""
@@ -73,6 +72,9 @@ class Stream:
             self.end(None if error is None else WorkerFailed(f"the model failed: {str(error)[:300]}"))
             return True
         self._room -= 1
+        if self._room < 0 and self._reader is not None:
+            self.give_up(WorkerFailed("the worker sends chunks that nobody has asked for"))
+            return False
         self.deadline = self._now() + self._timeout_s if self._room > 0 else float("inf")
         if self._reader is not None:
             try:
