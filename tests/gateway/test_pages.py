@@ -99,8 +99,25 @@ def test_a_service_of_ones_own_is_put_behind_the_door_paused_and_taken_away(stag
         "Pause"
         not in stage.site.visitor("viewer").open(f"{at}/geo").text.partition("<main")[2].partition("programs")[0]
     )
+    refused = operator.do("DELETE", f"{at}/-/services/geo")
+    assert (refused.status_code, refused.json()["field"]) == (409, "upstream")
     assert operator.do("DELETE", f"{at}/geo").headers["hx-redirect"].endswith(at)
     assert "No service of your own yet" in operator.open(at).text
+
+
+def test_a_service_that_stayed_is_reused_by_choice_alone(stage: Served) -> None:
+    operator, at = stage.site.visitor("operator"), f"{AT}/routes"
+    for route, upstream, status in (("map", "", 204), ("tiles", "map", 204), ("tiles", "map", 409)):
+        made = operator.do("POST", at, route=route, upstream=upstream, address="http://8.8.8.8:9000")
+        assert made.status_code == status, made.text
+    for route in ("map", "tiles"):
+        assert operator.do("DELETE", f"{at}/{route}").status_code == 204
+    again = operator.do("POST", at, route="map", address="http://8.8.4.4:9000")
+    assert (again.status_code, again.json()["field"]) == (409, "upstream")
+    assert ">map<" in operator.open(at).text
+    assert operator.do("DELETE", f"{at}/-/services/map").status_code == 204
+    assert operator.do("POST", at, route="map", address="http://8.8.4.4:9000").status_code == 204
+    assert "8.8.8.8" not in operator.open(f"{at}/map").text
 
 
 def test_a_workspace_without_routes_and_keys_says_how_to_begin(stage: Served) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import socket
 import threading
 import time
 from collections import Counter
@@ -106,6 +107,17 @@ def test_a_service_hears_nothing_of_the_console_and_says_nothing_in_its_name(beh
         raw = connection.recv(65536)
     assert b"aimass_session" not in raw
     assert b"set-cookie: own=1" in raw
+
+
+def test_a_name_that_wsgi_takes_for_one_of_ours_reaches_no_service(behind: Any, one: Server) -> None:
+    gateway, services = behind
+    services.publish([upstream("geo", one.port)], [route("geo", request_headers={"X-Team": "geo"})])
+    lies = b"X_Aimass_Consumer: boss\r\nX_Forwarded_For: 6.6.6.6\r\nX-Team_: mine\r\nX_Team: boss\r\n\r\n"
+    with gateway.connect() as connection:
+        connection.sendall(request("GET", "/s/demo/geo/")[:-2] + lies)
+        headers = read_answer(connection)[0].json()["headers"]
+    assert not {"x_aimass_consumer", "x_forwarded_for", "x_team"} & set(headers)
+    assert (headers["x-team"], headers["x-team_"]) == ("geo", "mine")
 
 
 def test_headers_are_set_and_taken_away(behind: Any, one: Server) -> None:
@@ -236,6 +248,35 @@ def test_a_websocket_passes(behind: Any) -> None:
         server.shutdown()
 
 
+def test_a_websocket_is_no_body_and_has_no_largest_one(behind: Any) -> None:
+    gateway, services = behind
+    with serve(echo, "127.0.0.1", 0) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        port = server.socket.getsockname()[1]
+        services.publish([upstream("ws", port)], [route("ws", "ws", max_request_bytes=10, max_reply_bytes=10)])
+        with connect(f"ws://127.0.0.1:{gateway.port}/s/demo/ws/chat") as client:
+            for text in ("longer than ten bytes", "and once more"):
+                client.send(text)
+                assert client.recv() == "echo " + text
+        server.shutdown()
+
+
+def test_an_instance_that_left_in_the_middle_of_an_answer_keeps_no_connection(behind: Any, one: Server) -> None:
+    gateway, services = behind
+    with socket.create_server(("127.0.0.1", 0)) as listener, gateway.connect() as client:
+        services.publish([upstream("geo", listener.getsockname()[1])], [route("geo")])
+        client.sendall(request("GET", "/s/demo/geo/"))
+        server, _ = listener.accept()
+        with server:
+            server.settimeout(10)
+            assert server.recv(65536)
+            services.publish([upstream("geo", one.port)], [route("geo")])
+            server.sendall(b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok")
+            assert read_answer(client)[0].status == 200
+            with contextlib.suppress(ConnectionResetError):
+                assert server.recv(1) == b""
+
+
 # -- services that misbehave
 
 
@@ -271,6 +312,21 @@ def test_half_an_answer_is_seen_as_half(behind: Any, one: Server, path: str) -> 
                 data += more
     assert data.startswith(b"HTTP/1.1 200")
     assert len(data.partition(b"\r\n\r\n")[2]) < 20
+
+
+def test_an_open_ended_answer_that_is_torn_off_has_no_end(behind: Any, one: Server) -> None:
+    gateway, services = behind
+    services.publish([upstream("geo", one.port)], [route("geo")])
+    with gateway.connect() as connection:
+        connection.sendall(request("GET", "/s/demo/geo/torn"))
+        data = b""
+        while b"until the end" not in data:
+            data += connection.recv(65536)
+        one.tear.set()
+        with contextlib.suppress(ConnectionResetError):
+            while more := connection.recv(65536):
+                data += more
+    assert not data.endswith(b"0\r\n\r\n")
 
 
 def test_what_comes_after_an_answer_is_nobodys(behind: Any, one: Server) -> None:

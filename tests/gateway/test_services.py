@@ -229,6 +229,8 @@ def test_policies_are_live_and_told(house: House) -> None:
         {"request_headers": {"X-Forwarded-For": "x"}},
         {"reply_headers": {"X-A": "a\r\nX-B: b"}},
         {"reply_headers": {"X A": "a"}},
+        {"reply_headers": {"Set-Cookie": "aimass_session=mine"}},
+        {"reply_headers": {"Clear-Site-Data": '"cookies"'}},
     ],
 )
 def test_policies_that_cannot_be_meant_are_refused(house: House, wish: dict[str, Any]) -> None:
@@ -284,3 +286,20 @@ def test_a_deleted_workspace_is_called_no_more_and_comes_back_with_its_routes(ho
     house.until(lambda: plane.ask(house.gateway, "GET", "/s/demo/maps/").status == 404)
     access.restore_workspace(SYSTEM, RestoreWorkspace(deleted="demo"))
     house.until(lambda: plane.ask(house.gateway, "GET", "/s/demo/maps/").status == 200)
+
+
+def test_a_change_that_found_the_disk_full_is_published_afterwards(house: House) -> None:
+    house.register()
+    house.service.create_route(ANN, CreateRoute(**GEO, route="maps"))
+    house.turn()
+    path = house.service.services.path
+    blocked = path.with_name(f".{path.name}.new")
+    blocked.mkdir()
+    house.service.pause_route(ANN, OneRoute(workspace="demo", route="maps"))
+    services = house.service.services
+    services.monotonic = lambda: float("1e9")
+    with pytest.raises(OSError, match="directory"):
+        services.run_once()
+    blocked.rmdir()
+    assert services.run_once()
+    assert '"paused":true' in path.read_text()

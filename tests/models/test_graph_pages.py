@@ -11,7 +11,8 @@ from aimass.cluster import Runner
 from aimass.kernel.errors import NotFound
 from aimass.kernel.principal import SYSTEM
 from aimass.models import CAPABILITY as MODELS
-from aimass.models import Decide, Models, OneVersion, Registration
+from aimass.models import Decide, Models, OneVersion, Registration, read_package
+from aimass.models.package import Environment, Manifest, write_package
 from tests.fixtures.gateway import wait_for
 from tests.fixtures.packages import packages
 from tests.fixtures.site import Site, site_of
@@ -48,3 +49,18 @@ def test_a_graph_is_composed_in_the_console_and_drawn_on_its_card(tmp_path: Path
         assert "each row goes only through the steps that its answer needs" in page
         assert '"churn v1"' in page
         assert "churn v1" in editor.open("/demo/models/whole/versions/1?tab=lineage").text
+
+
+def test_the_card_of_an_uploaded_graph_that_is_none_opens(tmp_path: Path) -> None:
+    signature = read_package(packages()["one"]).manifest.signature
+    manifest = Manifest(runtime="graph", signature=signature, files={}, environment=Environment(python="3.12"))
+    with site_of(tmp_path / "site", [ACCESS, CLUSTER, MODELS]) as site:
+        models, editor = site.registry.get(Models), site.visitor("editor")
+        for number, text in enumerate((b"{", b"[" * 100_000, b"{}"), 1):
+            made = write_package(tmp_path / str(number), manifest, {"graph.json": text})
+            digest = models.keep_package(made.folder).digest
+            wish = Registration(
+                workspace="demo", model="odd", digest=digest, origin="upload", source="x", key=str(number)
+            )
+            models.register(site.people["editor"], wish)
+            assert editor.open(f"/demo/models/odd/versions/{number}").status_code == 200

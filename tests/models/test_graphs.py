@@ -207,3 +207,18 @@ def test_an_uploaded_graph_whose_step_was_exchanged_is_refused(
         check_file(forged, "graph.json")
     checks = {one["name"]: one["passed"] for one in review(make_job({"package": str(forged.folder)}))["checks"]}
     assert checks == {"manifest": True, "format": False}
+
+
+def test_a_step_that_is_rejected_while_its_graph_is_checked_fails_the_check(
+    rooms: Rooms, steps: Models, ann: Principal
+) -> None:
+    version = composed(rooms, ann, MEAN)
+    name = OneVersion(workspace="auto", model="whole", number=1)
+    steps.reject(ann, Decide(workspace="auto", model="whole", number=1))
+    found = steps.submit_review(ann, name)
+    steps.reject(ann, Decide(workspace="auto", model="two", number=1, comment="leaks"))
+    passed = [replace(check, passed=True) for check in found.checks if check.name != "steps"]
+    found = steps.note_checks(SYSTEM, "auto", found.id, passed)
+    assert found.state == "QUARANTINED"
+    assert [check.name for check in found.checks if not check.passed] == ["steps"]
+    assert steps.version("auto", version.model, 1).review == "QUARANTINED"

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import json
 import os
+from dataclasses import asdict
 from typing import Any
 
 import pytest
 
 from aimass.infra.plans import Timings, choose
 from aimass.serving import ListRevisions, Revision
-from aimass.serving.domain.placing import Options
-from aimass.serving.service.placer import _advised
+from aimass.serving.domain.placing import Options, calibration_of
+from aimass.serving.service.placer import _advised, _kept
 from tests.fixtures.stage import ANN, Stage
 
 
@@ -116,3 +118,18 @@ def test_a_worker_does_not_talk_the_platform_into_a_million_threads() -> None:
     found = _advised(told, Options())
     assert found is not None
     assert found.threads <= (os.cpu_count() or 1)
+
+
+@pytest.mark.parametrize(
+    "told",
+    [
+        {"call_us": {"0": 5, "1": 5}, "rows_per_s": {}},
+        {"call_us": {"1": 5, "8": "nan"}, "rows_per_s": {}, "machine": ["x"]},
+        {"error": "no", "call_us": 5},
+        {"error": {"why": "no"}, "rows_per_s": {"x": 1}},
+    ],
+)
+def test_what_is_kept_of_what_a_worker_told_can_be_shown(told: dict[str, Any]) -> None:
+    shown = asdict(calibration_of(_kept(told)))
+    assert json.dumps(shown, allow_nan=False)
+    assert all(call["rows"] > 0 for call in shown["calls"])

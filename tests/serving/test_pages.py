@@ -298,6 +298,9 @@ def test_when_workers_are_added_is_set_from_the_dialog_and_told_in_the_audit(sta
         assert replicas_of(stage) == Replicas(min=5, max=5, target=2.5, idle_s=60)
         refused = operator.do("POST", at, model="churn", what="1", max_workers="2.5")
         assert (refused.status_code, refused.json()["field"]) == (400, "max_workers")
+        for name, value in (("target", "inf"), ("idle_s", "inf"), ("latency_ms", "nan"), ("latency_ms", "-1")):
+            refused = operator.do("POST", at, model="churn", what="1", **{name: value})
+            assert (refused.status_code, refused.json()["field"]) == (400, "replicas")
         newest, before = stage.site.access.list_audit(SYSTEM, ListAudit(action="serving.deploy", limit=2)).items
         assert newest.detail["asked"]["replicas.min"] == 5
         assert newest.detail["changed"] == {

@@ -88,6 +88,18 @@ def _endless(path: Path) -> None:
     os.truncate(path, 1 << 42)
 
 
+def test_what_a_worker_tells_can_be_shown_by_everybody(pool: WorkerPool) -> None:
+    pool.want([wish(packages()["python"])])
+    up(pool)
+    for told in ('{"device": "\\ud800"}', '{"device": NaN}', '{"device": 1e999}'):
+        left = socket_of(pool._layout, "r1").with_name("calibration.json")
+        left.unlink(missing_ok=True)
+        left.write_text(told)
+        assert cell._read(left) is None
+    left.write_text('{"device": "cpu"}')
+    assert cell._read(left) == {"device": "cpu"}
+
+
 @pytest.mark.parametrize("name", ["ready.json", "running"])
 @pytest.mark.parametrize("write", [os.mkfifo, _list, _nested, _link, _endless])
 def test_what_a_model_leaves_in_its_folder_holds_nobody_up(

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import signal
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from aimass.cli.connect import Connection, connection_options
 from aimass.cli.show import show
-from aimass.kernel.errors import NotFound
+from aimass.kernel.errors import Conflict, NotFound
 
 if TYPE_CHECKING:
     from aimass.client import Client
@@ -55,14 +57,26 @@ def _need_upstream(client: Client, name: str) -> None:
     try:
         client.gateway.get_upstream(upstream=name)
     except NotFound:
-        client.gateway.create_upstream(upstream=name)
+        with _made_meanwhile("upstream"):
+            client.gateway.create_upstream(upstream=name)
 
 
 def _need_route(client: Client, name: str, *, is_public: bool) -> None:
     try:
         client.gateway.get_route(route=name)
     except NotFound:
-        client.gateway.create_route(route=name, upstream=name, access="public" if is_public else "key")
+        with _made_meanwhile("route"):
+            client.gateway.create_route(route=name, upstream=name, access="public" if is_public else "key")
+
+
+@contextmanager
+def _made_meanwhile(field: str) -> Iterator[None]:
+    """Go on where another server of the service, started at the same moment, was first."""
+    try:
+        yield
+    except Conflict as error:
+        if error.field != field:
+            raise
 
 
 register = connection_options(_register)

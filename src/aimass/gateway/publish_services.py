@@ -44,6 +44,7 @@ class ServicePublisher:
     _changed: set[Thing] = field(default_factory=set[Thing])
     _lock: Lock = field(default_factory=Lock)
     _is_loaded: bool = False
+    _is_written: bool = False
     _closed: frozenset[str] = frozenset()
     _looked: float = 0.0
     _not_before: float = 0.0
@@ -73,16 +74,18 @@ class ServicePublisher:
         if now < self._not_before:
             return False
         is_due = now - self._looked >= _LOOK_S
-        if self._is_loaded and not self._changed and not is_due:
+        if self._is_written and not self._changed and not is_due:
             return False
         self._looked = now
         closed = frozenset(self.access.closed())
-        if self._is_loaded and not self._changed and closed == self._closed:
+        if self._is_written and not self._changed and closed == self._closed:
             return False
         self._is_loaded = self._is_loaded and closed == self._closed  # what was deleted for good must not come back
+        self._is_written = False  # also after a disk that was full: the next round writes it
         self._refresh()
         self._closed = closed
         self._write()
+        self._is_written = True
         self._not_before = self.monotonic() + min(_MOST_CALM_S, _CALM * (self.monotonic() - now))
         return True
 

@@ -20,7 +20,7 @@ from aimass.gateway.domain.services import (
     RegisterInstance,
 )
 from aimass.gateway.service import Gateway
-from aimass.kernel.errors import NotFound
+from aimass.kernel.errors import AimassError
 from aimass.web import PageVisit, Visit, page_router
 
 router = page_router()
@@ -65,23 +65,34 @@ def routes(visit: Visit, cursor: str | None = None) -> Response:
         found=[(one, gateway.get_route_traffic(visit.who, _named(visit, one.route))) for one in found.items],
         next=found.next,
         upstreams=upstreams.items,
+        services=[(one.upstream, one.upstream) for one in upstreams.items],
     )
 
 
 @router.post(PATH)
 def create(visit: Visit, wish: Annotated[Wish, Form()]) -> Response:
     """Make a route, and the service behind it with its first server."""
-    gateway, name = visit.get(Gateway), wish.upstream or wish.route
-    where: dict[str, Any] = {"workspace": visit.workspace, "upstream": name}
-    try:
-        gateway.get_upstream(visit.who, OneUpstream(**where))
-    except NotFound:
+    gateway, is_new = visit.get(Gateway), not wish.upstream
+    where: dict[str, Any] = {"workspace": visit.workspace, "upstream": wish.upstream or wish.route}
+    if is_new:
         gateway.create_upstream(visit.who, CreateUpstream(**where))
-    if wish.address.strip():
-        gateway.register_instance(visit.who, RegisterInstance(**where, address=wish.address.strip()))
-    made = CreateRoute(**where, route=wish.route, access=_access(wish.access), timeout_s=wish.timeout_s)
-    gateway.create_route(visit.who, made)
+    try:
+        if wish.address.strip():
+            gateway.register_instance(visit.who, RegisterInstance(**where, address=wish.address.strip()))
+        made = CreateRoute(**where, route=wish.route, access=_access(wish.access), timeout_s=wish.timeout_s)
+        gateway.create_route(visit.who, made)
+    except AimassError:
+        if is_new:  # nothing of a route that was not made stays
+            gateway.delete_upstream(visit.who, OneUpstream(**where))
+        raise
     return visit.go(f"/{visit.workspace}/operate/gateway/routes/{wish.route}", toast=visit.say("The route is made"))
+
+
+@router.delete(f"{PATH}/-/services/{{upstream}}")
+def delete_service(visit: Visit, upstream: str) -> Response:
+    """Forget a service to which no route leads, with its servers."""
+    visit.get(Gateway).delete_upstream(visit.who, OneUpstream(workspace=visit.workspace, upstream=upstream))
+    return visit.done(visit.say("The service is gone"))
 
 
 @router.get(ONE)

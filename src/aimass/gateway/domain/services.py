@@ -28,6 +28,8 @@ _PATH = re.compile(r"/[\x21-\x22\x24-\x7e]{0,254}")
 _FIXED = frozenset(
     {"connection", "content-length", "host", "keep-alive", "te", "trailer", "transfer-encoding", "upgrade"}
 )
+_NOT_OF_REPLIES = frozenset({"clear-site-data", "service-worker-allowed", "set-cookie", "strict-transport-security"})
+"""What holds for the whole origin, the console with it, can be taken from an answer, but not set."""
 
 UpstreamName = Annotated[str, MaxLen(63), doc("name of the service: small letters, digits and dashes")]
 RouteName = Annotated[str, MaxLen(63), doc("name of the route: small letters, digits and dashes")]
@@ -401,6 +403,10 @@ def _check_headers(field_: str, rules: Mapping[str, str]) -> None:
             or name.lower().startswith(("x-forwarded-", "x-aimass-"))
         ):
             raise Invalid(f"header {name[:100]!r} cannot be set here", field=field_, value=name[:100])
+        if value and field_ == "reply_headers" and name.lower() in _NOT_OF_REPLIES:
+            raise Invalid(
+                f"header {name!r} holds for the console too, and can only be taken away", field=field_, value=name
+            )
         if not _VALUE.fullmatch(value):
             raise Invalid(f"the value of {name!r} cannot stand in a header", field=field_, value=value[:100])
 

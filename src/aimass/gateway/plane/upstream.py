@@ -148,7 +148,8 @@ class Link(asyncio.Protocol):
         if listener is None:
             return
         reply = self._reply
-        if reply is not None and not self._is_raw and not reply.is_chunked and reply.length is None:
+        is_to_the_end = reply is not None and not self._is_raw and not reply.is_chunked and reply.length is None
+        if is_to_the_end and exc is None:
             listener.complete()
         else:
             listener.broken(None)

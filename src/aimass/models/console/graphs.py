@@ -9,6 +9,7 @@ from fastapi import Form, Response
 
 from aimass.kernel.errors import Invalid
 from aimass.models.domain import ComposeModel, ModelVersion
+from aimass.models.errors import BrokenPackage
 from aimass.models.runtimes.graph.declared import INPUT, Combined, Graph, ModelStep, Step
 from aimass.models.runtimes.graph.wiring import sources
 from aimass.models.service.models import Models
@@ -37,7 +38,10 @@ def compose(
 
 def drawn(visit: PageVisit, version: ModelVersion) -> dict[str, Any] | None:
     """Return the drawing of a graph: its inputs, its steps and what it answers; None for any other version."""
-    graph = visit.get(Models).graph_of(version)
+    try:
+        graph = visit.get(Models).graph_of(version)
+    except BrokenPackage:  # an upload may be anything: its review says what is wrong
+        return None
     if graph is None:
         return None
     inputs = ", ".join(column.name for column in version.signature.inputs[:4])

@@ -27,7 +27,7 @@ from aimass.models.domain import (
 from aimass.models.errors import OwnVersion
 from aimass.models.events import APPROVED, QUARANTINED, REJECTED, SUBMITTED
 from aimass.models.runtimes import find_runtime
-from aimass.models.service.graphs import obstacles, quarantine_graphs, steps_check
+from aimass.models.service.graphs import STEPS, obstacles, quarantine_graphs, steps_check
 from aimass.models.service.ground import Part, need_version, one
 from aimass.models.store import (
     add_review,
@@ -186,6 +186,9 @@ class Reviews(Part):
             put_review(change, review.id, checks=merged.checks)
             return need_review(change.conn, review.workspace, review.id)
         name = OneVersion(workspace=review.workspace, model=review.model, number=review.number)
+        now = steps_check(change.conn, need_version(change.conn, review.workspace, review.model, review.number))
+        others = [check for check in merged.checks if check.name != STEPS] if now else merged.checks
+        merged = replace(merged, checks=(*others, *now))  # a step may have been rejected while the checks ran
         put_review(change, review.id, checks=merged.checks, state="QUARANTINED", checked_at=change.now)
         put_version(change, name, review="QUARANTINED")
         failed = [check.name for check in merged.checks if not check.passed]

@@ -12,6 +12,7 @@ from typing import Annotated, NamedTuple
 from annotated_types import Ge, Gt, Le, doc
 
 MOST = 64
+MOST_TARGET, MOST_LATENCY_MS, MOST_IDLE_S = 10_000, 3_600_000, 86_400
 TOLERANCE = 0.1
 STEEP = 2
 
@@ -34,11 +35,11 @@ class Replicas:
 
     min: Annotated[int, Ge(0), Le(MOST), doc("least workers; with 0 nothing runs while nobody asks")] = 1
     max: Annotated[int, Ge(1), Le(MOST), doc("most workers")] = 1
-    target: Annotated[float, Gt(0), Le(10_000), doc("requests under way that one worker is meant to have")] = 4.0
+    target: Annotated[float, Gt(0), Le(MOST_TARGET), doc("requests under way that one worker is meant to have")] = 4.0
     latency_ms: Annotated[
-        float | None, Gt(0), Le(3_600_000), doc("mean milliseconds of an answer above which workers are added")
+        float | None, Gt(0), Le(MOST_LATENCY_MS), doc("mean milliseconds of an answer above which workers are added")
     ] = None
-    idle_s: Annotated[float, Ge(1), Le(86_400), doc("seconds without a request before nothing runs")] = 300.0
+    idle_s: Annotated[float, Ge(1), Le(MOST_IDLE_S), doc("seconds without a request before nothing runs")] = 300.0
 
 
 class Seen(NamedTuple):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from aimass.infra.compute import need_sandbox
 from aimass.kernel.errors import Invalid
 from aimass.serving.domain.placing import IsolationWish, Options, is_own
-from aimass.serving.domain.scaling import MOST, Replicas
+from aimass.serving.domain.scaling import MOST, MOST_IDLE_S, MOST_LATENCY_MS, MOST_TARGET, Replicas
 from aimass.serving.domain.things import Placement
 from aimass.serving.library import Target
 
@@ -70,10 +70,13 @@ def check_fit(placement: Placement, options: Options, target: Target, *, is_inli
 
 def _check_range(wish: Replicas) -> None:
     """Refuse a range of workers that is none."""
-    if not (0 <= wish.min <= wish.max and 1 <= wish.max <= MOST and wish.target > 0 and wish.idle_s > 0):
+    counts = 0 <= wish.min <= wish.max and 1 <= wish.max <= MOST
+    is_fast = wish.latency_ms is None or 0 < wish.latency_ms <= MOST_LATENCY_MS
+    if not (counts and 0 < wish.target <= MOST_TARGET and 1 <= wish.idle_s <= MOST_IDLE_S and is_fast):
         raise Invalid(
             f"at least {wish.min} and at most {wish.max} workers, {wish.target:g} requests for each, is no range",
             field="replicas",
             value=wish.min,
-            allowed=f"0 <= min <= max, 1 <= max <= {MOST}, target and idle_s above 0",
+            allowed=f"0 <= min <= max, 1 <= max <= {MOST}, target above 0 and at most {MOST_TARGET:g}, "
+            f"latency_ms above 0 and at most {MOST_LATENCY_MS:g}, idle_s 1 to {MOST_IDLE_S:g}",
         )

@@ -26,6 +26,7 @@ _GRACE_S = 5.0  # nobody waits for an answer after the time limit
 _MEASURE_S = 30.0
 _MOST_SAID = 500
 _MOST_ROWS = 65_536
+_CORES = os.cpu_count() or 1
 _NO_TIMES = "its worker told no times"
 INLINE, OWN = "inline", "isolated"
 
@@ -110,7 +111,7 @@ class Placer:
             measured = queries.calibrated(conn, revision.digest, conditions)
         if measured is None and worker is not None and worker.calibration is not None:
             moment = instant(self._ground.database.clock.now())
-            measured = {**worker.calibration, "conditions": conditions, "measured_at": moment}
+            measured = {**_kept(worker.calibration), "conditions": conditions, "measured_at": moment}
         if measured is not None:
             running = _advised(measured, options)
             kept = measured if running is not None else {"error": _NO_TIMES, "conditions": conditions}
@@ -139,13 +140,24 @@ def _times(told: Mapping[Any, Any], most: int) -> dict[int, float]:
     return {count: value for count, value in found.items() if 1 <= count <= most and isfinite(value) and value > 0}
 
 
+def _kept(told: Mapping[str, Any]) -> dict[str, Any]:
+    """Return of what a worker measured what can be shown: the model in it may have written anything."""
+    error = {"error": str(told["error"])[:_MOST_SAID]} if told.get("error") else {}
+    try:
+        times = {"call_us": _times(told["call_us"], _MOST_ROWS), "rows_per_s": _times(told["rows_per_s"], _CORES)}
+    except (ArithmeticError, AttributeError, KeyError, TypeError, ValueError):
+        return error
+    texts = {name: {str(count): value for count, value in found.items()} for name, found in times.items()}
+    return {**texts, "machine": str(told.get("machine", ""))[:_MOST_SAID], **error}
+
+
 def _advised(measured: Mapping[str, Any], options: Options) -> Running | None:
     """Return how requests are run by what was measured; None for what are no times: a model may have written them."""
     if measured.get("error"):
         return unmeasured(str(measured["error"])[:_MOST_SAID])
     try:
         calls = _times(measured["call_us"], _MOST_ROWS)
-        rates = _times(measured["rows_per_s"], os.cpu_count() or 1)
+        rates = _times(measured["rows_per_s"], _CORES)
         choice = choose(Timings(call_us=calls, rows_per_s=rates))
     except (ArithmeticError, AttributeError, IndexError, KeyError, TypeError, ValueError):
         return None

@@ -13,6 +13,8 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+import orjson
+
 from aimass.infra.suspects import oldest_ns, read_left
 from aimass.serving.workers.keeping import Keeping
 from aimass.serving.workers.wishes import Kind, Wish
@@ -193,8 +195,8 @@ class Cell:
 
 def _read(path: Path) -> dict[str, Any] | None:
     """Read what a worker tells; the model in it may have written anything."""
-    with suppress(OSError, ValueError, RecursionError):
-        told = json.loads(read_left(path, _MOST_TOLD))
+    with suppress(OSError, ValueError):
+        told = orjson.loads(read_left(path, _MOST_TOLD))  # strict: what it takes, everybody who shows it takes too
         return told if isinstance(told, dict) else None
     return None
 

@@ -167,7 +167,7 @@ class Forward:
         if self._is_done:
             return
         self._body_bytes += len(data)
-        if self._body_bytes > self._route.max_request_bytes:
+        if self._body_bytes > self._route.max_request_bytes and not self._is_raw:
             limit = f"at most {self._route.max_request_bytes} bytes"
             self._drop()
             self._refuse(BodyTooLarge(value=self._body_bytes, allowed=limit))
@@ -316,7 +316,7 @@ class Forward:
             connection.send(LAST_CHUNK)
         if link is not None:
             link.transport.resume_reading()
-            if self._is_sent and link.is_reusable and instance is not None:
+            if self._is_sent and link.is_reusable and instance is not None and not instance.is_gone:
                 link.idle_since = self._way.now
                 instance.idle.append(link)
             else:

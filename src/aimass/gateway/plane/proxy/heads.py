@@ -25,12 +25,14 @@ def request_head(head: RequestHead, target: bytes, route: Route, instance: Insta
     dropped |= _KEYS if route.is_key_needed else frozenset()
     lines = [b"%b %b HTTP/1.1" % (head.method, target), b"host: " + host_of(instance)]
     for name, value in head.headers:
-        if name == b"cookie" and name not in dropped:
+        plain = name.replace(b"_", b"-")  # WSGI and CGI take the two for one
+        if plain.startswith(_OURS) or plain in dropped or name in dropped:
+            continue
+        if name == b"cookie":
             value = _without_our_cookies(value)  # noqa: PLW2901 what is left of it
             if not value:
                 continue
-        if name not in dropped and not name.startswith(_OURS):
-            lines.append(b"%b: %b" % (name, value))
+        lines.append(b"%b: %b" % (name, value))
     lines += [b"%b: %b" % pair for pair in (*said, *route.set_request)]
     if head.is_chunked:
         lines.append(b"transfer-encoding: chunked")
@@ -132,7 +134,15 @@ def _framing(reply: ReplyHead, request: RequestHead) -> Iterable[bytes]:
 
 
 def _names_ours(cookie: bytes) -> bool:
-    return cookie.partition(b"=")[0].strip() in _OWN_COOKIES
+    """Tell whether a cookie is one of the console's, or becomes one: a browser sends ``=a=b``, which has no name, as ``a=b``.
+
+    Examples
+    --------
+    >>> [_names_ours(text) for text in (b"aimass_csrf=x", b"=aimass_session=x", b"own=1")]
+    [True, True, False]
+    """
+    name = cookie.partition(b"=")[0].strip()
+    return not name or name in _OWN_COOKIES
 
 
 def _location(value: bytes, route: Route, instance: Instance) -> bytes:

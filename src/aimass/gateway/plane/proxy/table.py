@@ -71,7 +71,7 @@ class Table:
             if text is None:
                 del self._upstreams[key]
                 for one in upstream.instances:
-                    one.close()
+                    one.leave()
             elif text != before.upstreams.get(key):
                 upstream.use(orjson.loads(text))
 

@@ -30,8 +30,8 @@ class Instance:
     """
 
     __slots__ = (
-        "address", "current", "errors", "ewma", "failures", "host", "id", "idle", "in_flight", "is_ill", "is_on_trial",
-        "is_tls", "misses", "open_until", "port", "requests", "weight",
+        "address", "current", "errors", "ewma", "failures", "host", "id", "idle", "in_flight", "is_gone", "is_ill",
+        "is_on_trial", "is_tls", "misses", "open_until", "port", "requests", "weight",
     )  # fmt: skip
 
     def __init__(self, spec: dict[str, Any]) -> None:
@@ -44,7 +44,7 @@ class Instance:
         self.idle: list[Link] = []
         self.in_flight = self.failures = self.requests = self.errors = self.current = self.misses = 0
         self.ewma = self.open_until = 0.0
-        self.is_on_trial = self.is_ill = False
+        self.is_on_trial = self.is_ill = self.is_gone = False
 
     def waiting(self) -> Link | None:
         """Return a connection that waits, or None."""
@@ -53,6 +53,11 @@ class Instance:
             if not link.is_lost and not link.transport.is_closing():
                 return link
         return None
+
+    def leave(self) -> None:
+        """Be no instance any more: what is under way is finished, and no connection waits after it."""
+        self.is_gone = True
+        self.close()
 
     def close(self) -> None:
         """Close the connections that wait."""
@@ -99,7 +104,7 @@ class Upstream:
         before = {(one.id, one.address, one.port): one for one in self.instances}
         self.instances = [_instance(one, before) for one in spec["instances"]]
         for gone in before.values():
-            gone.close()
+            gone.leave()
         self.ring: list[tuple[int, Instance]] = []
         self._count()
 

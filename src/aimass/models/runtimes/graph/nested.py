@@ -22,7 +22,7 @@ def read_graph(package: Package) -> Graph:
         raise BrokenPackage(f"there is no {GRAPH} in the package", field="files", value=GRAPH)
     try:
         return parse_graph(json.loads((package.folder / GRAPH).read_bytes()))
-    except ValueError as reason:
+    except (ValueError, RecursionError) as reason:
         raise BrokenPackage(f"{GRAPH} is not JSON: {reason}", field=GRAPH) from reason
 
 
