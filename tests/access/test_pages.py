@@ -107,7 +107,9 @@ def test_a_sign_in_opens_the_page_that_was_wanted(site):
     assert visitor.open("/demo/settings/keys").status_code == 200
 
 
-@pytest.mark.parametrize("next_", ["https://evil.example", "//evil.example", "/\\evil.example"])
+@pytest.mark.parametrize(
+    "next_", ["https://evil.example", "//evil.example", "/\\evil.example", "/\t/evil.example", "/\n/evil.example"]
+)
 def test_a_sign_in_leads_to_no_foreign_place(site, next_):
     answer = site.visitor().do("POST", "/login", name="viewer", password=PASSWORD, next=next_)
     assert location(answer) == "/"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from base64 import urlsafe_b64encode
 from collections.abc import Iterator
 from urllib.parse import parse_qs, urlsplit
 
@@ -11,7 +12,7 @@ import pytest
 
 from aimass.access.capability import CAPABILITY
 from aimass.access.domain.members import ListMembers
-from aimass.access.domain.people import InviteUser, ListUsers, OneUser
+from aimass.access.domain.people import InviteUser, ListUsers, OneUser, WithdrawInvitation
 from aimass.access.domain.providers import (
     AddProvider,
     ChangeProvider,
@@ -20,13 +21,15 @@ from aimass.access.domain.providers import (
     OneProvider,
     UnlinkIdentity,
 )
-from aimass.access.errors import ProviderSilent
+from aimass.access.errors import LastAdministrator, ProviderSilent
+from aimass.access.service import oidc
 from aimass.access.service.discovery import Discovery
+from aimass.access.service.ground import find_user
 from aimass.access.store import rows
-from aimass.access.store.tables import grants, providers
+from aimass.access.store.tables import grants, links, providers, sign_ins
 from aimass.infra.database import Database
 from aimass.kernel.errors import Conflict, Invalid, NotFound
-from aimass.kernel.principal import ANYWHERE
+from aimass.kernel.principal import ANYWHERE, SYSTEM
 from aimass.web.session import SESSION_COOKIE
 from tests.fixtures.browser import axe_violations, browser, new_page, serving, settle
 from tests.fixtures.oidc import OpenIdProvider, free_port, openid_provider
@@ -164,6 +167,67 @@ def test_an_invitation_waits_for_the_verified_address(site: Site, url: str, comp
     assert roles_of(site, "Ina") == {"analyst"}
 
 
+def test_who_was_invited_and_linked_is_in_and_a_withdrawn_one_can_be_linked_again(
+    site: Site, url: str, company: OpenIdProvider
+) -> None:
+    site.access.change_provider(site.root, ChangeProvider(provider="company", new_people=False))
+    command = LinkIdentity(user="Lia", provider="company", subject="lia")
+    withdrawn = site.access.invite_user(site.root, InviteUser(name="Lia", workspace="demo", role="analyst"))
+    site.access.link_identity(site.root, command)
+    site.access.withdraw_invitation(site.root, WithdrawInvitation(invitation=withdrawn.id))
+    with visitor() as client:
+        assert through(client, url, "lia").status_code == 403
+    site.access.invite_user(site.root, InviteUser(name="Lia", workspace="demo", role="analyst"))
+    site.access.link_identity(site.root, command)
+    with visitor() as client:
+        assert through(client, url, "lia").status_code == 303
+        assert "Lia" in me(client, url).text
+
+
+def test_an_invitation_that_is_over_lets_nobody_in(site: Site, url: str, company: OpenIdProvider) -> None:
+    site.access.change_provider(site.root, ChangeProvider(provider="company", new_people=False))
+    invited = InviteUser(name="Otto", email="otto@example.org", workspace="demo", role="admin")
+    site.access.invite_user(site.root, invited)
+    database = site.registry.get(Database)
+    with database.change(SYSTEM, ANYWHERE) as change:
+        user = find_user(change.conn, "Otto").id
+        rows.change(change.conn, links, {"user_id": user}, expires_at=change.now)
+    with visitor() as client:
+        assert through(client, url, "otto").status_code == 403
+        site.access.tidy()
+        assert through(client, url, "otto").status_code == 403
+
+
+def test_neither_a_provider_nor_a_link_goes_with_the_last_administrator(
+    site: Site, url: str, company: OpenIdProvider
+) -> None:
+    roles = [GroupRole(group="chiefs", role="admin", workspace=ANYWHERE)]
+    site.access.change_provider(site.root, ChangeProvider(provider="company", group_roles=roles))
+    company.put_in("carla", "chiefs")
+    with visitor() as client:
+        through(client, url, "carla")
+    site.access.disable_user(SYSTEM, OneUser(user="root"))
+    try:
+        with pytest.raises(LastAdministrator):
+            site.access.remove_provider(SYSTEM, OneProvider(provider="company"))
+        with pytest.raises(LastAdministrator):
+            site.access.unlink_identity(SYSTEM, UnlinkIdentity(user="carla", provider="company"))
+    finally:
+        site.access.enable_user(SYSTEM, OneUser(user="root"))
+
+
+def test_strangers_who_begin_many_sign_ins_keep_nobody_out(
+    site: Site, url: str, company: OpenIdProvider, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(oidc, "_MOST_UNDER_WAY", 3)
+    with visitor() as client, visitor() as stranger:
+        for _ in range(5):
+            assert stranger.get(f"{url}/oidc/company/start").status_code == 303
+        assert through(client, url, "paul").status_code == 303
+    with site.registry.get(Database).read() as conn:
+        assert rows.count(conn, sign_ins) <= 3
+
+
 def test_an_account_is_never_taken_over_by_its_name(site: Site, url: str, company: OpenIdProvider) -> None:
     with visitor() as client:
         answer = through(client, url, "root")
@@ -223,10 +287,23 @@ def test_the_provider_ends_our_session_when_its_own_ends(site: Site, url: str, c
         assert me(client, url).status_code == 303
 
 
+def test_a_provider_that_is_switched_off_still_ends_what_it_opened(
+    site: Site, url: str, company: OpenIdProvider
+) -> None:
+    with visitor() as client:
+        through(client, url, "lotte")
+        site.access.change_provider(site.root, ChangeProvider(provider="company", enabled=False))
+        page = client.get(f"{company.issuer}/session/end")
+        form = {"xsrf": re.search(r'name="xsrf" value="([^"]+)"', page.text)[1], "logout": "yes"}  # pyright: ignore[reportOptionalSubscript]
+        client.post(f"{company.issuer}/session/end/confirm", data=form)
+        assert me(client, url).status_code == 303
+
+
 def test_a_made_up_logout_ends_nothing(site: Site, url: str, company: OpenIdProvider) -> None:
     with visitor() as client:
         through(client, url, "mona")
-        for text in ("", "a.b.c", "eyJhbGciOiJub25lIn0.e30."):
+        nested = f"{urlsafe_b64encode(b'[' * 9000).decode()}.e30.e"
+        for text in ("", "a.b.c", "eyJhbGciOiJub25lIn0.e30.", nested):
             assert client.post(f"{url}/oidc/company/logout", data={"logout_token": text}).status_code == 400
         assert client.post(f"{url}/oidc/none/logout", data={"logout_token": "x"}).status_code == 400
         assert me(client, url).status_code == 200

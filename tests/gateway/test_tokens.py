@@ -63,6 +63,13 @@ def test_a_scope_without_routes_reaches_no_service() -> None:
     assert not tokens.key(token(scope="serving.use")).may_reach("geo")
 
 
+def test_a_scope_without_edits_loads_and_unloads_nothing() -> None:
+    tokens = Tokens(spec(), [key(edit=["*"])])
+    assert tokens.key(token(scope="")).may_edit("churn")
+    assert tokens.key(token(scope="serving.edit")).may_edit("churn")
+    assert not tokens.key(token(scope="serving.use")).may_edit("churn")
+
+
 @pytest.mark.parametrize(
     "text",
     [

@@ -161,8 +161,11 @@ def _agent(request: Request) -> str:
 
 
 def _local(address: str) -> str:
-    """Return an address of this platform; a foreign one becomes the start page."""
-    own = address.startswith("/") and not address.startswith(("//", "/\\"))
+    """Return an address of this platform; a foreign one becomes the start page.
+
+    A browser leaves tabs and ends of lines out, so that ``/<tab>/host`` is foreign too.
+    """
+    own = address.startswith("/") and not address.startswith(("//", "/\\")) and address.isprintable()
     return address if own else ENTERED
 
 

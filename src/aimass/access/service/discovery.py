@@ -68,7 +68,7 @@ class Discovery:
             kid = head.get("kid")
             keys = KeySet.import_key_set({"keys": self._keys(issuer, kid)})
             return dict(jwt.decode(token, keys, algorithms=ALGORITHMS).claims)
-        except (JoseError, ValueError, KeyError, TypeError, AttributeError) as reason:
+        except (JoseError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as reason:
             raise Unauthenticated("the provider's token cannot be verified", hint="sign in again") from reason
 
     def ask(

@@ -16,9 +16,9 @@ from aimass.access.domain.people import SignedIn
 from aimass.access.domain.providers import groups_in, need_id_token, need_logout_token, verified_email
 from aimass.access.errors import NotVouchedFor, SignInSpent
 from aimass.access.service.ground import keeping_an_administrator, name_key
-from aimass.access.service.providers import Providers, link, mark_of
+from aimass.access.service.providers import Providers, find_provider, link, mark_of
 from aimass.access.service.sessions import Sessions
-from aimass.access.store import rows
+from aimass.access.store import queries, rows
 from aimass.access.store.tables import (
     grants,
     identities,
@@ -31,7 +31,7 @@ from aimass.access.store.tables import (
     workspaces,
 )
 from aimass.infra.database import Change
-from aimass.kernel.errors import AimassError, Conflict, NotFound, TooMany, Unauthenticated
+from aimass.kernel.errors import AimassError, Conflict, NotFound, Unauthenticated
 from aimass.kernel.ids import new_id
 from aimass.kernel.names import clean_name
 from aimass.kernel.principal import ANYWHERE, SYSTEM
@@ -72,7 +72,7 @@ class SingleSignOn(Providers, Sessions):
         about, inner = f"sign_in:{fingerprint(state)}", json.dumps({"nonce": nonce, "verifier": verifier})
         with self._database.change(SYSTEM, ANYWHERE) as change:
             if rows.count(change.conn, sign_ins) >= _MOST_UNDER_WAY:
-                raise TooMany("too many people sign in at this moment", hint="try again in a minute")
+                queries.forget_oldest_sign_in(change.conn)  # anybody may begin one: nobody may keep others out so
             rows.add(
                 change.conn,
                 sign_ins,
@@ -135,7 +135,8 @@ class SingleSignOn(Providers, Sessions):
 
     def end_by_provider(self, slug: str, logout_token: str) -> int:
         """End the sessions that a provider's logout token names (back-channel logout); return how many."""
-        provider = self._offering(slug)
+        with self._database.read() as conn:
+            provider = find_provider(conn, slug)  # one that is switched off ends what it opened all the same
         claims = self._ground.discovery.claims(provider.issuer, logout_token)
         need_logout_token(claims, provider.issuer, provider.client_id, self._now().timestamp())
         which = {"sid": claims["sid"]} if claims.get("sid") else {"subject": claims["sub"]}
@@ -207,20 +208,17 @@ class SingleSignOn(Providers, Sessions):
             link(change, provider, claims["sub"], row.id)
         if row.state == "disabled":
             raise NotVouchedFor(f"the account {row.name!r} is disabled", hint="ask an administrator")
-        return row
+        return _accepted(change, row) if row.state == "invited" else row
 
     def _invited(self, change: Change, claims: dict[str, Any]) -> Any:
-        """Accept the invitation that waits for a verified mail address."""
+        """Return the account whose invitation waits for a verified mail address."""
         email = verified_email(claims)
         found = rows.every(change.conn, users, email=email, state="invited") if email else []
         if len(found) != 1:
             return None
         (row,) = found
-        rows.remove(change.conn, links, user_id=row.id)
-        rows.change(change.conn, users, {"id": row.id}, state="active", version=row.version + 1)
-        change.audit("access.user.accept", object_=f"user:{row.id}")
-        change.event("access.user.accepted", subject=f"user:{row.id}")
-        return rows.find(change.conn, users, id=row.id)
+        invitation = rows.find(change.conn, links, user_id=row.id, kind="invitation")
+        return row if invitation is not None and invitation.expires_at > change.now else None
 
     def _bring_roles(self, change: Change, provider: Any, user_id: str, claims: dict[str, Any]) -> None:
         """Give the roles of the person's groups, and take those whose group he has left."""
@@ -240,6 +238,15 @@ class SingleSignOn(Providers, Sessions):
             given = {"created_by": mark_of(provider.slug), "created_at": change.now}
             rows.add(change.conn, grants, id=grant, **place, **given)
             _told(change, "give", user_id, grant, role)
+
+
+def _accepted(change: Change, row: Any) -> Any:
+    """Turn an account that was invited into one that signs in."""
+    rows.remove(change.conn, links, user_id=row.id)
+    rows.change(change.conn, users, {"id": row.id}, state="active", version=row.version + 1)
+    change.audit("access.user.accept", object_=f"user:{row.id}")
+    change.event("access.user.accepted", subject=f"user:{row.id}")
+    return rows.find(change.conn, users, id=row.id)
 
 
 def _told(change: Change, verb: str, user_id: str, grant: str, role: str) -> None:

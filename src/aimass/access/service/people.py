@@ -118,6 +118,7 @@ class People(Part):
                 )
             rows.remove(change.conn, links, id=row.id)
             rows.remove(change.conn, grants, subject_kind="user", subject_id=row.user_id)
+            rows.remove(change.conn, identities, user_id=row.user_id)
             rows.remove(change.conn, users, id=row.user_id, state="invited")
             change.audit("access.user.withdraw", object_=f"user:{row.user_id}", detail={"link": row.id})
 

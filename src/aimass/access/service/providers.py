@@ -17,7 +17,7 @@ from aimass.access.domain.providers import (
     UnlinkIdentity,
 )
 from aimass.access.service.giving import role_of
-from aimass.access.service.ground import Part, find_user, need_place, need_version
+from aimass.access.service.ground import Part, find_user, keeping_an_administrator, need_place, need_version
 from aimass.access.store import rows
 from aimass.access.store.tables import grants, identities, providers, session_origins, sessions
 from aimass.infra.database import Change
@@ -56,7 +56,7 @@ class Providers(Part):
             )
             change.audit("access.provider.add", object_=f"provider:{slug}", detail={"issuer": command.issuer})
             change.event("access.provider.added", subject=f"provider:{slug}")
-            return self._provider(_find(change.conn, slug))
+            return self._provider(find_provider(change.conn, slug))
 
     @use_case("GET /access/providers", permission="access.read", cli="sso list")
     def list_providers(self, who: Principal) -> list[Provider]:
@@ -70,26 +70,26 @@ class Providers(Part):
         """Show one identity provider."""
         del who
         with self._database.read() as conn:
-            return self._provider(_find(conn, command.provider))
+            return self._provider(find_provider(conn, command.provider))
 
     @use_case("PATCH /access/providers/{provider}", permission="access.manage", cli="sso change")
     def change_provider(self, who: Principal, command: ChangeProvider) -> Provider:
         """Change an identity provider; roles by group count from the next sign-in of a person."""
         with self._change(who, ANYWHERE) as change:
-            row = _find(change.conn, command.provider)
+            row = find_provider(change.conn, command.provider)
             need_version(row, command.expected_version)
             values = self._changes(change, command)
             fields = sorted(values)
             rows.change(change.conn, providers, {"slug": row.slug}, **values, version=row.version + 1)
             change.audit("access.provider.change", object_=f"provider:{row.slug}", detail={"fields": fields})
             change.event("access.provider.changed", subject=f"provider:{row.slug}", data={"fields": fields})
-            return self._provider(_find(change.conn, row.slug))
+            return self._provider(find_provider(change.conn, row.slug))
 
     @use_case("DELETE /access/providers/{provider}", permission="access.manage", cli="sso remove", status=204)
     def remove_provider(self, who: Principal, command: OneProvider) -> None:
         """Remove an identity provider; its sessions end, and the roles that it gave go."""
-        with self._change(who, ANYWHERE) as change:
-            row = _find(change.conn, command.provider)
+        with self._change(who, ANYWHERE) as change, keeping_an_administrator(change.conn):
+            row = find_provider(change.conn, command.provider)
             self._end_sessions_of(change, provider=row.slug)
             rows.remove(change.conn, grants, created_by=mark_of(row.slug))
             rows.remove(change.conn, identities, provider=row.slug)
@@ -102,7 +102,7 @@ class Providers(Part):
         """Ask a provider now who it is, and for its keys."""
         del who
         with self._database.read() as conn:
-            issuer = _find(conn, command.provider).issuer
+            issuer = find_provider(conn, command.provider).issuer
         told = self._ground.discovery.document(issuer, fresh=True)
         return ProviderCheck(
             issuer=issuer,
@@ -124,7 +124,7 @@ class Providers(Part):
     def link_identity(self, who: Principal, command: LinkIdentity) -> Identity:
         """Let somebody whom the provider vouches for in as this person."""
         with self._change(who, ANYWHERE) as change:
-            row, provider = find_user(change.conn, command.user), _find(change.conn, command.provider)
+            row, provider = find_user(change.conn, command.user), find_provider(change.conn, command.provider)
             if rows.find(change.conn, identities, issuer=provider.issuer, subject=command.subject):
                 raise Conflict("the provider's person is linked already", field="subject", value=command.subject)
             return link(change, provider, command.subject, row.id)
@@ -137,7 +137,7 @@ class Providers(Part):
     )
     def unlink_identity(self, who: Principal, command: UnlinkIdentity) -> None:
         """Do not let a provider vouch for this person any more; the sessions that it opened end."""
-        with self._change(who, ANYWHERE) as change:
+        with self._change(who, ANYWHERE) as change, keeping_an_administrator(change.conn):
             row = find_user(change.conn, command.user)
             if not rows.remove(change.conn, identities, provider=command.provider, user_id=row.id):
                 raise NotFound(f"{command.provider!r} does not know {row.name!r}", field="provider")
@@ -209,7 +209,8 @@ def link(change: Change, provider: Any, subject: str, user_id: str) -> Identity:
     return _identity(rows.find(change.conn, identities, issuer=provider.issuer, subject=subject))
 
 
-def _find(conn: Any, slug: str) -> Any:
+def find_provider(conn: Any, slug: str) -> Any:
+    """Return the row of a provider, offered or not."""
     row = rows.find(conn, providers, slug=slug)
     if row is None:
         raise NotFound(f"there is no identity provider {slug!r}", field="provider", value=slug)

@@ -268,6 +268,12 @@ def forget_expired(conn: Connection, now: datetime, idle_since: datetime, attemp
     return sum(conn.execute(query).rowcount for query in queries)
 
 
+def forget_oldest_sign_in(conn: Connection) -> None:
+    """Make room for another sign-in under way."""
+    oldest = select(func.min(sign_ins.c.expires_at)).scalar_subquery()
+    conn.execute(delete(sign_ins).where(sign_ins.c.expires_at == oldest))
+
+
 def revoked_tokens_at(conn: Connection, now: datetime) -> list[str]:
     """Return the tokens that were taken back and would still count."""
     wanted = select(revoked_tokens.c.jti).where(revoked_tokens.c.expires_at > now).order_by(revoked_tokens.c.jti)

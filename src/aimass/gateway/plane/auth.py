@@ -73,7 +73,7 @@ class Key:
         """Tell whether this key may load and unload the endpoint."""
         return "*" in self.edit or endpoint in self.edit
 
-    def until(self, end: float, *, may_call: bool, may_reach: bool) -> Key:
+    def until(self, end: float, *, may_call: bool, may_reach: bool, may_edit: bool) -> Key:
         """Return this key for a token that ends at ``end``; both share one rate."""
         cut = copy(self)
         cut.expires_at = min(self.expires_at, end)
@@ -81,6 +81,8 @@ class Key:
             cut.use, cut.uses_all = frozenset(), False
         if not may_reach:
             cut.routes = frozenset()
+        if not may_edit:
+            cut.edit = frozenset()
         return cut
 
     def admit(self, now: float) -> None:

@@ -18,6 +18,7 @@ _MOST = 4096
 _LONGEST = 4096
 _ALGORITHMS = ("Ed25519", "EdDSA")
 _CALLS = frozenset({"serving.use", "serving.edit", "serving.manage", "*.use", "*.edit", "*.manage"})
+_EDITS = frozenset({"serving.edit", "serving.manage", "*.edit", "*.manage"})
 _REACHES = frozenset({"gateway.use", "gateway.edit", "gateway.manage", "*.use", "*.edit", "*.manage"})
 
 
@@ -70,8 +71,9 @@ class Tokens:
         if claims.get("iss") != self._issuer or claims.get("jti") in self._revoked or behind not in self._by_id:
             raise UnknownKey("the token, or the key behind it, was revoked", hint="ask for a new token")
         scopes = str(claims.get("scope", "")).split()
-        may_call, may_reach = (not scopes or not those.isdisjoint(scopes) for those in (_CALLS, _REACHES))
-        key = self._by_id[behind].until(claims["exp"], may_call=may_call, may_reach=may_reach)
+        held = (not scopes or not those.isdisjoint(scopes) for those in (_CALLS, _REACHES, _EDITS))
+        may_call, may_reach, may_edit = held
+        key = self._by_id[behind].until(claims["exp"], may_call=may_call, may_reach=may_reach, may_edit=may_edit)
         _keep(self._found, text, key)
         return key
 
