@@ -112,6 +112,15 @@ def test_parameters_that_cannot_be_handed_on_cost_no_place(place: Place) -> None
     assert len(events(ask(place.gateway, "POST", PATH, body()).body)) == 4
 
 
+def test_a_model_that_wants_to_end_the_process_ends_its_stream_alone(place: Place) -> None:
+    before = place.workers.up().pid
+    found = events(ask(place.gateway, "POST", PATH, body(exits_at=2)).body)
+    assert [one.get("text_output") for one in found[:2]] == ["the", " sun"]
+    assert "SystemExit" in json.dumps(found[-1])
+    assert len(events(ask(place.gateway, "POST", PATH, body()).body)) == 4
+    assert place.workers.up().pid == before
+
+
 def test_the_whole_answer_is_put_together_where_no_stream_is_wanted(place: Place) -> None:
     answer = ask(place.gateway, "POST", "/v2/models/churn/generate", body())
     assert (answer.status, answer.json()["text_output"], answer.json()["length"]) == (

@@ -130,6 +130,20 @@ def _texts(values: Iterable[Any]) -> bytes:
     return lengths.tobytes() + b"".join([text for text in texts if text])
 
 
+def bounded(frame: bytes) -> bytes:
+    """Refuse a message that would end the connection it goes over, and with it the requests of others.
+
+    Examples
+    --------
+    >>> bounded(b"short")
+    b'short'
+    """
+    if len(frame) > MAX_FRAME_BYTES:
+        msg = f"the answer is larger than {MAX_FRAME_BYTES} bytes"
+        raise ValueError(msg)
+    return frame
+
+
 class FrameReader:
     """Cuts a stream of bytes into messages.
 

@@ -9,12 +9,11 @@ from functools import partial
 from typing import Any, cast
 
 from aimass.infra.batching import Batcher, Task
-from aimass.infra.frames import MAX_FRAME_BYTES, FrameReader, Message, Row, encode_frame, encode_row, pack
+from aimass.infra.frames import FrameReader, Message, Row, bounded, encode_frame, encode_row, pack
 from aimass.kernel.errors import AimassError
 from aimass.serving.children.streams import Streams
 
 _LOG = logging.getLogger("aimass.serving.worker")
-_TOO_LARGE = f"the answer is larger than {MAX_FRAME_BYTES} bytes"
 ROWS = ""  # in place of columns: rows as bytes; no column has an empty name
 
 
@@ -90,7 +89,7 @@ class Desk(asyncio.Protocol):
     def _answer(self, number: int, outputs: Mapping[str, Any] | None, error: Exception | None) -> None:
         if outputs is not None:
             try:
-                self._send(_bounded(encode_frame({"id": number}, pack(outputs))))
+                self._send(bounded(encode_frame({"id": number}, pack(outputs))))
             except Exception as reason:  # noqa: BLE001 what cannot be sent belongs to this one request
                 error = reason
         if error is not None:
@@ -106,10 +105,3 @@ class Desk(asyncio.Protocol):
         out, self._out = self._out, []
         if self._transport is not None and not self._transport.is_closing():
             self._transport.write(b"".join(out))
-
-
-def _bounded(frame: bytes) -> bytes:
-    """Refuse an answer that would end the connection, and with it the requests of others."""
-    if len(frame) > MAX_FRAME_BYTES:
-        raise ValueError(_TOO_LARGE)
-    return frame

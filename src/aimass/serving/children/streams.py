@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
-from aimass.infra.frames import Message, encode_frame, pack
+from aimass.infra.frames import Message, bounded, encode_frame, pack
 
 _LOG = logging.getLogger("aimass.serving.worker")
 _PLACES = 8
@@ -45,7 +45,7 @@ class _Stream:
         """Take chunks out of the model until it has no more, fails, or nobody wants them."""
         try:
             self._tell(self._chunks())
-        except Exception as reason:  # noqa: BLE001 whatever a model raises belongs to this one stream
+        except (Exception, SystemExit) as reason:  # noqa: BLE001 whatever a model raises belongs to this one stream
             _LOG.exception("a stream failed")
             self._send(encode_frame({"id": self._number, "error": f"{type(reason).__name__}: {reason}"[:500]}))
         else:
@@ -57,7 +57,7 @@ class _Stream:
                 self._room.acquire()
                 if self._is_cancelled:
                     return
-                self._send(encode_frame({"id": self._number, "part": part}, pack(chunk)))
+                self._send(bounded(encode_frame({"id": self._number, "part": part}, pack(chunk))))
         finally:
             close = getattr(chunks, "close", None)
             if close is not None:
