@@ -29,6 +29,7 @@ import psutil
 
 from benchmarks.measure import ROOT, free_port, tree
 from benchmarks.serving.alone import Found, measure, rpc_cpu_us
+from benchmarks.serving.graphs import measure_graphs
 from benchmarks.serving.load import Server, script, take_turns
 from benchmarks.serving.many import measure_many
 from benchmarks.serving.own import How, own
@@ -51,12 +52,17 @@ def main() -> int:
     parser.add_argument(
         "--many", action="store_true", help="only many models in one worker; prints, and writes no report"
     )
+    parser.add_argument("--graphs", action="store_true", help="only graphs of models; prints, and writes no report")
     wanted = parser.parse_args()
     if shutil.which("wrk") is None:
         sys.exit("wrk is missing: apt-get install wrk")
     if wanted.many:
         with _churn() as folder:
             print("\n".join(table("one gateway worker", _many(folder, wanted))))
+        return 0
+    if wanted.graphs:
+        with _churn() as folder:
+            print("\n".join(table("graphs", _graphs(folder, wanted))))
         return 0
     peers = [peer for peer in PEERS if not wanted.only or peer.name in wanted.only]
     skipped = {peer.name: why for peer in peers if (why := peer.install()) is not None}
@@ -66,6 +72,7 @@ def main() -> int:
         found = [_measured(folder, n, group, skipped, wanted) for n, group in enumerate(groups) if group]
         bodies = [tensors(row) for row in _rows(folder)]
         alone = measure(folder, partial(_new, folder), bodies, wanted.rounds, wanted.seconds)
+        alone += _graphs(folder, wanted)
         alone += _rpc(folder, [peer for peer in peers if peer.has_rpc], skipped, wanted)
         many = _many(folder, wanted)
     write(found, skipped, CONNECTIONS, alone, many, ROOT / "benchmarks" / "serving.md")
@@ -84,6 +91,11 @@ def _churn() -> Iterator[Path]:
 def _many(folder: Path, wanted: argparse.Namespace) -> list[Found]:
     bodies = [tensors(row) for row in _rows(folder)]
     return measure_many(folder, partial(_new, folder), bodies, wanted.rounds, wanted.seconds)
+
+
+def _graphs(folder: Path, wanted: argparse.Namespace) -> list[Found]:
+    bodies = [tensors(row) for row in _rows(folder)]
+    return measure_graphs(folder, partial(_new, folder), bodies, wanted.rounds, wanted.seconds)
 
 
 def _rpc(folder: Path, peers: Sequence[Peer], skipped: dict[str, str], wanted: argparse.Namespace) -> list[Found]:

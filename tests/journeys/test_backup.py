@@ -22,6 +22,7 @@ from tests.fixtures.backups import (
     House,
     aimass,
     answers_as_before,
+    deploys_a_graph,
     goes_on_working,
     house_of,
     reads_every_version,
@@ -103,6 +104,10 @@ def test_programs_read_what_was_written_and_restored_as_json(house: House, tmp_p
 
 def test_the_restored_platform_answers_with_the_same_keys_and_models(restored: Client, house: House) -> None:
     answers_as_before(restored, house)
+
+
+def test_a_graph_is_restored_with_its_steps(restored: Client) -> None:
+    deploys_a_graph(restored)
 
 
 def test_every_version_that_the_restored_database_names_can_be_read(restored: Client) -> None:

@@ -3,20 +3,38 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
+from shutil import copytree
 from typing import Any
 
 import numpy as np
+import psutil
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
+from aimass.cluster import Jobs
 from aimass.kernel.errors import AimassError
 from aimass.kernel.principal import SYSTEM, Principal
-from aimass.models import BrokenPackage, Decide, Models, ModelVersion, OneVersion, load_model, read_package
+from aimass.models import (
+    BrokenPackage,
+    Decide,
+    Models,
+    ModelVersion,
+    OneVersion,
+    Package,
+    load_model,
+    read_package,
+    write_package,
+)
 from aimass.models.children.review import review
 from aimass.models.domain import ComposeModel
 from aimass.models.runtimes import check_file
-from tests.fixtures.code import code_package
+from aimass.models.runtimes.graph.combine import vote
+from aimass.models.runtimes.graph.homes import home_of
+from tests.fixtures.code import TWICE, code_package
 from tests.fixtures.packages import approved, packages, registered
 from tests.fixtures.rooms import Rooms
 
@@ -45,8 +63,6 @@ def composed(rooms: Rooms, who: Principal, graph: dict[str, Any], name: str = "w
     job = models.compose(who, ComposeModel(workspace="auto", model=name, graph=graph, **more))
 
     def decided() -> ModelVersion | None:
-        from aimass.cluster import Jobs
-
         now = rooms.get(Jobs).job("auto", job.id)
         assert now.state not in ("FAILED", "CANCELLED"), now.error
         if now.state != "SUCCEEDED":
@@ -105,12 +121,14 @@ def test_code_prepares_what_a_model_takes(rooms: Rooms, steps: Models, ann: Prin
     graph = {
         "steps": {
             "before": {"model": "doubler@1", "inputs": {"text": "input.c0", "number": "input.c1"}},
-            "model": {"model": "one@1", "inputs": {"c0": "input.c0", "c1": "before.twice"}},
+            "model": {"model": "one@1", "inputs": {"c1": "before.twice", "c0": "input.c0"}},
         },
-        "outputs": {"answer": "model.label", "share": "model.probabilities", "said": "before.said"},
+        "outputs": {"share": "model.probabilities", "answer": "model.label", "said": "before.said"},
     }
     version = composed(rooms, ann, graph)
     assert version.review == "APPROVED"
+    assert [column.name for column in version.signature.inputs] == ["c0", "c1"]
+    assert [output.name for output in version.signature.outputs] == ["share", "answer", "said"]
     got = predicted(steps, version, ROWS)
     wanted = alone("one", {**ROWS, "c1": [2 * value for value in ROWS["c1"]]})
     assert got["answer"].tolist() == np.asarray(wanted["label"]).tolist()
@@ -193,10 +211,6 @@ def test_a_bad_graph_is_refused_with_its_field(
 def test_an_uploaded_graph_whose_step_was_exchanged_is_refused(
     rooms: Rooms, steps: Models, ann: Principal, make_job: Callable[[dict[str, Any]], Any], tmp_path: Path
 ) -> None:
-    from shutil import copytree
-
-    from aimass.models import write_package
-
     folder = copytree(steps.materialise(composed(rooms, ann, MEAN)), tmp_path / "copy")
     whole = read_package(folder)
     assert review(make_job({"package": str(folder), "origin": "upload"}))["passed"]
@@ -222,3 +236,125 @@ def test_a_step_that_is_rejected_while_its_graph_is_checked_fails_the_check(
     assert found.state == "QUARANTINED"
     assert [check.name for check in found.checks if not check.passed] == ["steps"]
     assert steps.version("auto", version.model, 1).review == "QUARANTINED"
+
+
+# -- what a graph answers, whatever its rows are
+
+SPLIT: dict[str, Any] = {
+    "inputs": {"country": {"type": "string"}},
+    "steps": {
+        "one": {"model": "one@1"},
+        "two": {"model": "two@1"},
+        "both": {"mean": ["one", "two"]},
+        "most": {"vote": ["one", "two", "both"]},
+        "large": {"switch": "input.c1", "cases": [{"below": 45, "then": "two"}], "otherwise": "both"},
+        "route": {
+            "switch": "input.country",
+            "cases": [{"in": ["DE", "AT"], "then": "one"}, {"equals": "FR", "then": "large"}],
+            "otherwise": "both",
+        },
+    },
+    "outputs": {"label": "route.label", "probabilities": "route.probabilities", "most": "most.label"},
+}
+
+
+def test_rows_are_answered_as_each_would_be_alone_and_in_their_order(
+    rooms: Rooms, steps: Models, ann: Principal
+) -> None:
+    version = composed(rooms, ann, SPLIT)
+    assert version.review == "APPROVED"
+    model = load_model(read_package(steps.materialise(version)))
+    row = st.fixed_dictionaries(
+        {
+            "country": st.sampled_from(["DE", "AT", "FR", "IT", None]),
+            "c0": st.sampled_from(["basic", "plus"]),
+            "c1": st.sampled_from([30.0, 44.5, 45.0, 45.5, 60.0]),
+        }
+    )
+
+    @settings(max_examples=60, deadline=None)
+    @given(st.lists(row, min_size=1, max_size=12))
+    def same(table: list[dict[str, Any]]) -> None:
+        whole = model.predict({name: [one[name] for one in table] for name in ("country", "c0", "c1")})
+        for place, one in enumerate(table):
+            mine = model.predict({name: [value] for name, value in one.items()})
+            for name in ("label", "most"):
+                assert np.asarray(whole[name])[place] == np.asarray(mine[name])[0]
+            np.testing.assert_allclose(whole["probabilities"][place], mine["probabilities"][0], atol=1e-6)
+
+    same()
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.integers(2, 5).flatmap(lambda width: st.lists(st.tuples(*[st.sampled_from("abc")] * width), min_size=1)))
+def test_a_vote_says_what_most_say_and_the_first_of_them_when_they_are_level(votes: list[tuple[str, ...]]) -> None:
+    def most(said: tuple[str, ...]) -> str:
+        return max(said, key=said.count)  # max keeps the first of several
+
+    assert vote(list(zip(*votes, strict=True)), None).tolist() == [most(said) for said in votes]
+
+
+# -- what lives in one process must fit into one
+
+
+def written(folder: Path, module: str, lock: str) -> Package:
+    """A package with code like that of ``doubler``, in a module of another name."""
+    made = code_package(folder / "before", lock=lock)
+    names = {name: name.replace("doubling/", f"{module}/") for name in made.manifest.files}
+    files = {new: (made.folder / name).read_bytes() for name, new in names.items()}
+    manifest = replace(made.manifest, files={}, entry=f"{module}.model:Doubler")
+    return write_package(folder / "after", manifest, files)
+
+
+def test_steps_that_cannot_live_in_one_process_are_refused(tmp_path: Path) -> None:
+    lock = "numpy==2.1.0 --hash=sha256:" + "0" * 64 + "\n"
+    found = {
+        "first": written(tmp_path / "first", "first", lock),
+        "alike": written(tmp_path / "alike", "alike", lock),
+        "second": written(tmp_path / "second", "second", lock.replace("2.1.0", "2.1.1")),
+        "doubler": code_package(tmp_path / "doubler"),
+        "again": code_package(tmp_path / "again", TWICE + "# changed"),
+        "onnx": read_package(packages()["one"]),
+    }
+
+    def refused(*names: str) -> str:
+        with pytest.raises(BrokenPackage) as caught:
+            home_of({name: found[name] for name in names})
+        return str(caught.value)
+
+    assert home_of({name: found[name] for name in ("first", "alike")}) == "first"
+    assert home_of({name: found[name] for name in ("doubler", "onnx")}) is None
+    assert "both bring a module 'doubling'" in refused("doubler", "again")
+    assert "do not run in the same environment" in refused("first", "second")
+    assert "needs onnxruntime" in refused("first", "onnx")
+
+
+# -- faults
+
+
+def test_a_composition_that_is_killed_is_done_again_and_registers_one_version(
+    rooms: Rooms, steps: Models, ann: Principal
+) -> None:
+    job = steps.compose(ann, ComposeModel(workspace="auto", model="whole", graph=MEAN))
+    jobs = rooms.get(Jobs)
+
+    def working() -> list[psutil.Process]:
+        """The processes of the job below its guard."""
+        found: dict[int, psutil.Process] = {}
+        for one in psutil.Process().children(recursive=True):
+            with suppress(psutil.NoSuchProcess):
+                if one.status() != psutil.STATUS_ZOMBIE and job.id in " ".join(one.cmdline()):
+                    found[one.pid] = one
+        with suppress(psutil.NoSuchProcess):
+            return [one for one in found.values() if one.ppid() in found]
+        return []
+
+    for process in rooms.until(working):
+        process.kill()
+    rooms.until(lambda: jobs.job("auto", job.id).state in ("SUCCEEDED", "FAILED"))
+    done = jobs.job("auto", job.id)
+    assert (done.state, done.attempts) == ("SUCCEEDED", 2), done.error
+    rooms.until(lambda: steps.version("auto", "whole", 1).review == "APPROVED")
+    with pytest.raises(AimassError, match="no version 2"):
+        steps.version("auto", "whole", 2)
+    assert predicted(steps, steps.version("auto", "whole", 1), ROWS)["label"].shape == (3,)

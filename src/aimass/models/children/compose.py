@@ -24,14 +24,16 @@ _ROWS = 20
 def compose(ctx: Any) -> dict[str, Any]:
     """Build the package of a graph in ``ctx.out``.
 
-    The payload holds the ``graph``, the ``packages`` of its steps as folders, optionally ``rows`` (what each input holds), and
+    The payload holds the ``graph`` as JSON text, which keeps the order of its names, the ``packages`` of its steps as folders, optionally ``rows`` (what each input holds), and
     ``environments``, the folder of environments.
     """
     steps = {name: verify_package(Path(folder)) for name, folder in ctx.params["packages"].items()}
     for name, step in steps.items():
         if step.manifest.runtime == "graph":
             raise nested_graph(name)
-    plan = plan_of(parse_graph(ctx.params["graph"]), {name: one.manifest.signature for name, one in steps.items()})
+    plan = plan_of(
+        parse_graph(json.loads(ctx.params["graph"])), {name: one.manifest.signature for name, one in steps.items()}
+    )
     home = home_of(steps)
     ctx.report(0.2, stage="lay out")
     rows = ctx.params.get("rows") or sample_rows(plan, steps)
@@ -52,7 +54,7 @@ def compose(ctx: Any) -> dict[str, Any]:
 
 def _files(plan: Plan, steps: Mapping[str, Package], home: str | None) -> dict[str, bytes | Path]:
     """Return the files of a graph: those of its steps but for their samples, which are no business of the whole."""
-    files: dict[str, bytes | Path] = {GRAPH: _json(plan.graph.plain())}
+    files: dict[str, bytes | Path] = {GRAPH: json.dumps(plan.graph.plain(), ensure_ascii=False).encode()}
     for name, step in steps.items():
         for file in (MANIFEST, *step.manifest.files):
             if file != SAMPLES:

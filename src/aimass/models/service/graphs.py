@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -57,7 +58,7 @@ class Graphs(Versions):
         signatures = {name: version.signature for name, version in steps.items()}
         plan = plan_of(graph, signatures)
         payload: dict[str, Any] = {
-            "graph": plan.graph.plain(),
+            "graph": json.dumps(plan.graph.plain()),
             "packages": {name: str(self._packages.folder(version.digest)) for name, version in steps.items()},
             "steps": [_said(name, version) for name, version in steps.items()],
             "rows": _rows(plan, command.rows),

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import PurePosixPath
+from typing import TypeVar
 
 from aimass.models.errors import BrokenGraph, BrokenPackage
-from aimass.models.package import LOCK, MANIFEST, SAMPLES, Package, read_package
+from aimass.models.package import LOCK, MANIFEST, SAMPLES, Column, Output, Package, Signature, read_package
 from aimass.models.runtimes.graph.declared import Graph, parse_graph
 from aimass.models.runtimes.graph.wiring import Plan, plan_of
+
+C = TypeVar("C", Column, Output)
 
 GRAPH = "graph.json"
 STEPS = "steps"
@@ -37,7 +41,7 @@ def read_steps(package: Package) -> tuple[Plan, dict[str, Package]]:
     if stray:
         raise BrokenPackage(f"file {stray[0]!r} belongs to no step", field="files", value=stray[0])
     plan = plan_of(graph, {name: step.manifest.signature for name, step in steps.items()})
-    if plan.signature != package.manifest.signature:
+    if not _is_same(plan.signature, package.manifest.signature):
         raise BrokenPackage(
             "the signature is not the one that the steps give", field="signature", hint="compose the graph again"
         )
@@ -89,3 +93,14 @@ def nested_graph(name: str) -> BrokenGraph:
         value=name,
         hint="put its steps into this graph",
     )
+
+
+def _is_same(one: Signature, other: Signature) -> bool:
+    """Tell whether two signatures differ in the order of their columns at most: a graph may have been kept with its names sorted."""
+    return replace(one, inputs=_sorted(one.inputs), outputs=_sorted(one.outputs)) == replace(
+        other, inputs=_sorted(other.inputs), outputs=_sorted(other.outputs)
+    )
+
+
+def _sorted(columns: tuple[C, ...]) -> tuple[C, ...]:
+    return tuple(sorted(columns, key=lambda column: column.name))

@@ -201,12 +201,13 @@ class _Wiring:
                 f"input {odd[0]!r} of step {name!r} {said}", field=f"{at}.{odd[0]}", value=odd[0],
                 allowed=sorted(columns),
             )  # fmt: skip
-        for one, wire in wires.items():
-            check_rows(name, columns[one])
+        for one, column in columns.items():
+            check_rows(name, column)
+            wire = wires[one]
             if wire.step == INPUT:
-                self._takers.setdefault(wire.name, []).append((name, columns[one]))
+                self._takers.setdefault(wire.name, []).append((name, column))
             else:
-                check_fits(self.port(wire, f"{at}.{one}"), columns[one], f"{at}.{one}")
+                check_fits(self.port(wire, f"{at}.{one}"), column, f"{at}.{one}")
         for output in signature.outputs:
             check_rows(name, output)
         return ports_of(signature)
