@@ -5,9 +5,9 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 ARGS ?=
 
-.PHONY: help demo up test test-long check format generate lock wheel bench bench-serving clean
+.PHONY: help demo up test test-long check format generate lock wheel bench bench-serving bench-gateway clean
 help:
-	@echo "make demo | up | test | test-long | check | format | generate | lock | wheel | bench | bench-serving"
+	@echo "make demo | up | test | test-long | check | format | generate | lock | wheel | bench | bench-serving | bench-gateway"
 
 $(READY): requirements.lock pyproject.toml hatch_build.py src/aimass/web/assets/package-lock.json
 	@bash tools/set-up.sh "$(PYTHON)" "$(VENV)"
@@ -33,6 +33,9 @@ bench: $(READY)
 
 bench-serving: $(READY)
 	@$(BIN)/python -m benchmarks.serving $(ARGS)
+
+bench-gateway: $(READY)
+	@$(BIN)/python -m benchmarks.proxy $(ARGS)
 
 format: $(READY)
 	@$(BIN)/ruff check --fix -q . ; $(BIN)/ruff format -q .

@@ -1,0 +1,1 @@
+"""The gateway as a reverse proxy, beside nginx, Caddy and Traefik in one run."""
