@@ -60,7 +60,7 @@ def _in_turn(own: Sequence[Server], peers: Sequence[Server], rounds: int, second
 
 
 def _ratios(servers: Sequence[Server]) -> list[Found]:
-    public, key, everything, *peers = servers
+    public, key, everything, new, *peers = servers
     fast, *slow = peers
 
     def against(own: Server, peer: Server) -> float:
@@ -69,11 +69,11 @@ def _ratios(servers: Sequence[Server]) -> list[Found]:
     found = [
         Found(name=f"{own.name}, CPU/request of {peer.name}", value=against(own, peer), goal=1, unit="x", at_most=True)
         for peer in slow
-        for own in (public, key)
+        for own in (public, key, new)
     ]
     found += [
         Found(name=f"{own.name}, CPU/request of nginx", value=against(own, fast), goal=3, unit="x", at_most=True)
-        for own in (public, key)
+        for own in (public, key, new)
     ]
     return [
         *found,

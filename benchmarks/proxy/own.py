@@ -23,6 +23,7 @@ from benchmarks.serving.load import Server
 KEY = "aim_" + "b" * 43
 _HEADER = f'["Authorization"] = "Bearer {KEY}"'
 _START_S = 30.0
+_SEEN = (("public", "public", False), ("key", "key", False), ("all", "all", False), ("each query new", "key", True))
 _ROUTE: dict[str, Any] = {
     "workspace": "demo", "upstream": "geo", "paused": False, "access": "public", "strip_prefix": True, "timeout_s": 10.0,
     "max_request_bytes": 1 << 30, "max_reply_bytes": 0, "retries": 2, "retry_unsafe": False, "retry_after_s": 1,
@@ -53,7 +54,7 @@ def document(behind: int, *, version: int = 1, **changed: Any) -> bytes:
 
 @contextmanager
 def doors(folder: Path, behind: int, workers: int = 1) -> Iterator[list[Server]]:
-    """Start the gateway; return it three times, as seen through each of its routes."""
+    """Start the gateway; return it several times, as seen through each of its routes, and by requests that are all different."""
     data, port = folder / "data", free_port()
     (data / "gateway").mkdir(parents=True)
     key = {"id": "k", "consumer": "bench", "workspace": "demo", "use": ["*"], "routes": ["*"], "expires_at": None}
@@ -65,11 +66,12 @@ def doors(folder: Path, behind: int, workers: int = 1) -> Iterator[list[Server]]
     with ExitStack() as stack:
         pids = [stack.enter_context(_worker(data, port, number, workers)) for number in range(workers)]
         found = []
-        for name in ("public", "key", "all"):
-            place = folder / name
+        for shown, name, is_new in _SEEN:
+            place = folder / shown.replace(" ", "-")
             place.mkdir()
-            program = asking(place, f"/s/demo/{name}/search?q=Paris", "" if name == "public" else _HEADER)
-            found.append(Server(name=f"AI Mass, {name}", port=port, pids=pids, script=program))
+            header = "" if name == "public" else _HEADER
+            program = asking(place, f"/s/demo/{name}/search?q=Paris", header, is_new=is_new)
+            found.append(Server(name=f"AI Mass, {shown}", port=port, pids=pids, script=program))
             _until_it_answers(port, name)
         yield found
 

@@ -105,10 +105,12 @@ def traefik(folder: Path, behind: int) -> Iterator[Server]:
         yield Server(name="Traefik", port=port, pids=[pid], script=asking(folder, "/geo/search?q=Paris"))
 
 
-def asking(folder: Path, path: str, headers: str = "") -> Path:
-    """Write the script of wrk: the same GET, again and again."""
-    program = folder / "get.lua"
-    program.write_text(f'request = function() return wrk.format("GET", "{path}", {{{headers}}}) end\n')
+def asking(folder: Path, path: str, headers: str = "", *, is_new: bool = False) -> Path:
+    """Write the script of wrk: the same GET again and again, or one whose query no request had before."""
+    program, more = folder / "get.lua", ' .. "&n=" .. turn' if is_new else ""
+    lines = ["local turn = 0", "request = function()", "  turn = turn + 1"]
+    lines += [f'  return wrk.format("GET", "{path}"{more}, {{{headers}}})', "end", ""]
+    program.write_text("\n".join(lines))
     return program
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 from http import HTTPStatus
 from typing import Any
 
@@ -35,11 +36,12 @@ _LENGTH = re.compile(rb"[0-9]{1,18}")
 _HOST = re.compile(rb"[A-Za-z0-9.\-_~%:\[\]]*")
 _VERSIONS = (b" HTTP/1.0", b" HTTP/1.1")
 _NO_BODY = frozenset({204, 304})
+_SHORT, _REMEMBERED = 2048, 256  # heads that come again and again are understood once
 
 
-@dataclass(slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True, eq=False)
 class RequestHead:
-    """A request head with its framing already checked."""
+    """A request head with its framing already checked; the same bytes may give the same object again, so nobody changes it."""
 
     method: bytes
     target: bytes
@@ -63,9 +65,9 @@ class RequestHead:
         return self.is_chunked or bool(self.length)
 
 
-@dataclass(slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True, eq=False)
 class ReplyHead:
-    """The head of an answer that comes from elsewhere."""
+    """The head of an answer that comes from elsewhere; nobody changes it."""
 
     status: int
     headers: Headers
@@ -102,6 +104,10 @@ def parse_request(data: bytes, limits: Limits) -> RequestHead:
     HeadTooLarge, TargetTooLong
         It has too many headers, or too long an address.
     """
+    return _known_request(data, limits) if len(data) <= _SHORT else _parsed_request(data, limits)
+
+
+def _parsed_request(data: bytes, limits: Limits) -> RequestHead:
     found = _Collector()
     parser = httptools.HttpRequestParser(found)
     try:
@@ -133,6 +139,9 @@ def parse_request(data: bytes, limits: Limits) -> RequestHead:
     )
 
 
+_known_request = lru_cache(_REMEMBERED)(_parsed_request)
+
+
 def _check_size(found: _Collector, limits: Limits) -> None:
     if len(found.target) > limits.target_bytes:
         raise TargetTooLong(value=len(found.target), allowed=f"at most {limits.target_bytes} bytes")
@@ -157,6 +166,10 @@ def _check_host(headers: Headers, *, is_old: bool) -> None:
 
 def parse_reply(data: bytes, *, is_head: bool) -> ReplyHead:
     """Parse one whole reply head; ``is_head`` says that it answers a HEAD request, so no body follows."""
+    return _known_reply(data, is_head) if len(data) <= _SHORT else _parsed_reply(data, is_head)
+
+
+def _parsed_reply(data: bytes, is_head: bool) -> ReplyHead:
     found = _Collector()
     parser = httptools.HttpResponseParser(found)
     try:
@@ -176,6 +189,9 @@ def parse_reply(data: bytes, *, is_head: bool) -> ReplyHead:
         length=length,
         is_chunked=is_chunked,
     )
+
+
+_known_reply = lru_cache(_REMEMBERED)(_parsed_reply)
 
 
 def tokens_of(headers: Headers, name: bytes) -> set[bytes]:

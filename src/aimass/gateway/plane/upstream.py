@@ -42,6 +42,14 @@ class Listener(Protocol):
         ...
 
 
+class Turn(Protocol):
+    """Who writes at the end of a turn of the loop."""
+
+    def will_write(self, writer: Link) -> None:
+        """Call ``written`` of this one at the end of this turn."""
+        ...
+
+
 class Link(asyncio.Protocol):
     """One connection to control or to a service; it carries one request at a time."""
 
@@ -52,6 +60,7 @@ class Link(asyncio.Protocol):
         self.idle_since = 0.0
         self.uses = 0
         self.is_lost = False
+        self._out: list[bytes] = []
         self._buffer = b""
         self._body: BodyReader | None = None
         self._reply: ReplyHead | None = None
@@ -64,10 +73,22 @@ class Link(asyncio.Protocol):
         self._reply = None
         self._body = None
 
+    def send(self, data: bytes, turn: Turn) -> None:
+        """Send at the end of this turn of the loop: requests that leave together find the other side awake."""
+        if not self._out:
+            turn.will_write(self)
+        self._out.append(data)
+
+    def written(self) -> None:
+        """Hand everything to the socket; called by the worker at the end of a turn."""
+        out, self._out = self._out, []
+        if not (self.is_lost or self.transport.is_closing()):
+            self.transport.write(out[0] if len(out) == 1 else b"".join(out))
+
     @property
     def is_reusable(self) -> bool:
         """Tell whether another request may follow; asked when a reply is complete."""
-        return not (self.is_lost or self._is_raw or self._buffer or self.transport.is_closing()) and bool(
+        return not (self.is_lost or self._is_raw or self._buffer or self._out or self.transport.is_closing()) and bool(
             self._reply and self._reply.keep_alive
         )
 

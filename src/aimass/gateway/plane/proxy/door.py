@@ -15,7 +15,7 @@ from aimass.gateway.plane.metrics import Metrics
 from aimass.gateway.plane.moments import wall
 from aimass.gateway.plane.proxy.errors import LoopFound, NoInstance, NoReach, RoutePaused, UnknownRoute
 from aimass.gateway.plane.proxy.forward import Forward, Order
-from aimass.gateway.plane.proxy.heads import has_passed, preflight, said_of, via_of
+from aimass.gateway.plane.proxy.heads import Caller, has_passed, preflight
 from aimass.gateway.plane.proxy.health import Health
 from aimass.gateway.plane.proxy.links import Links
 from aimass.gateway.plane.proxy.replies import error_answer
@@ -23,6 +23,7 @@ from aimass.gateway.plane.proxy.table import Table
 from aimass.gateway.plane.proxy.things import Route, Upstream
 from aimass.gateway.plane.sinks import Answer, Drop
 from aimass.gateway.plane.snapshot import Snapshot
+from aimass.gateway.plane.upstream import Link
 from aimass.gateway.settings import GatewaySettings
 from aimass.kernel.errors import AimassError
 
@@ -38,6 +39,10 @@ class Host(Protocol):
     loop: asyncio.AbstractEventLoop
     snapshot: Snapshot
     now: float
+
+    def will_write(self, writer: Link) -> None:
+        """Call ``written`` of this one at the end of this turn."""
+        ...
 
 
 class Proxy:
@@ -67,18 +72,17 @@ class Proxy:
         del raw
         if _DOTS.search(head.path):
             raise BadRequest("the path has parts that two readers could understand in two ways", field="path")
-        found = self.table.find(head.path)
-        if found is None:
+        route = self.table.find(head.path)
+        if route is None:
             raise UnknownRoute(
                 "no service stands behind this address", field="path", value=head.path[:200].decode("latin-1")
             )
-        route, rest = found
         try:
-            return self._let_in(connection, head, route, rest)
+            return self._let_in(connection, head, route)
         except AimassError as error:
             return self._refuse(connection, head, route, error)
 
-    def _let_in(self, connection: Connection, head: RequestHead, route: Route, rest: bytes) -> Sink:
+    def _let_in(self, connection: Connection, head: RequestHead, route: Route) -> Sink:
         if not route.admits(connection.peer):
             raise UnknownRoute("no service stands behind this address for who comes from there")
         answer = preflight(head, route)
@@ -92,14 +96,13 @@ class Proxy:
         upstream = self.table.upstream(route.upstream)
         if upstream is None:
             raise NoInstance("the service of this route is gone", value=route.upstream.decode())
-        target = (rest or b"/") if route.strip else head.path
+        consumer = None if key is None else key.consumer
         order = Order(
             head=head,
             route=route,
             upstream=upstream,
             key=key,
-            target=target + (b"?" + head.query if head.query else b""),
-            said=said_of(head, connection.peer, route, key, via_of(head, own)),
+            caller=Caller(connection.peer, consumer, own),
             affinity=_affinity(connection, head, upstream, key),
         )
         return Forward(self, connection, order)
@@ -152,6 +155,10 @@ class Proxy:
     def refuse(self, error: AimassError) -> bytes:
         """Return the body of an error about an address without a route."""
         return dump(error.problem())
+
+    def will_write(self, writer: Link) -> None:
+        """Let a connection to an instance write at the end of this turn."""
+        self._host.will_write(writer)
 
     def sweep(self, now: float) -> None:
         """Close connections to instances that waited long enough, and begin health checks that are due."""

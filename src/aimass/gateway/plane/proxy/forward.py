@@ -11,10 +11,10 @@ from aimass.gateway.plane.auth import Key
 from aimass.gateway.plane.connection import BY_UPSTREAM, Connection
 from aimass.gateway.plane.errors import BadReply, BodyTooLarge
 from aimass.gateway.plane.framing import LAST_CHUNK, chunk
-from aimass.gateway.plane.http import Headers, ReplyHead, RequestHead
+from aimass.gateway.plane.http import ReplyHead, RequestHead
 from aimass.gateway.plane.metrics import Metrics
 from aimass.gateway.plane.proxy.errors import NoInstance, ReplyTooLarge, ServiceGone, ServiceSlow
-from aimass.gateway.plane.proxy.heads import reply_head, request_head
+from aimass.gateway.plane.proxy.heads import Caller, reply_head, request_head
 from aimass.gateway.plane.proxy.links import Links
 from aimass.gateway.plane.proxy.replies import error_answer
 from aimass.gateway.plane.proxy.things import Instance, Route, Upstream
@@ -41,6 +41,10 @@ class Way(Protocol):
         """When the worker looked at the clock last."""
         ...
 
+    def will_write(self, writer: Link) -> None:
+        """Call ``written`` of this one at the end of this turn."""
+        ...
+
 
 @dataclass(slots=True, kw_only=True)
 class Order:
@@ -48,10 +52,8 @@ class Order:
 
     Attributes
     ----------
-    target
-        Path and query for the service.
-    said
-        Headers by which the gateway speaks of the caller.
+    caller
+        What the gateway says of who asks.
     affinity
         By what a consistent hash assigns the request.
     """
@@ -60,8 +62,7 @@ class Order:
     route: Route
     upstream: Upstream
     key: Key | None
-    target: bytes
-    said: Headers
+    caller: Caller
     affinity: bytes
 
 
@@ -121,10 +122,10 @@ class Forward:
         self._link = upstream
         upstream.carry(self)
         order = self._order
-        pieces = [request_head(order.head, order.target, order.route, instance, order.said), *(self._kept or ())]
+        pieces = [request_head(order.head, order.route, instance, order.caller), *(self._kept or ())]
         if self._body_bytes > _KEPT:
             self._kept = None
-        upstream.transport.write(b"".join(pieces))
+        upstream.send(b"".join(pieces), self._way)
         self._connection.release(BY_UPSTREAM)
 
     def unreachable(self, reason: OSError) -> None:
@@ -192,7 +193,7 @@ class Forward:
             return
         if self._body_bytes > _KEPT:
             self._kept = None
-        self._link.transport.write(data)
+        self._link.send(data, self._way)
 
     def lost(self) -> None:
         """Stop the service's work for a client that is gone."""
@@ -293,7 +294,7 @@ class Forward:
         self._connection.send(reply_head(reply, self._head, self._route, instance, keep=True))
         rest = self._connection.tunnel(self)
         if rest and self._link is not None:
-            self._link.transport.write(rest)
+            self._link.send(rest, self._way)
 
     def part(self, data: bytes) -> None:
         """Send a part of the service's reply on."""

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from functools import lru_cache
+from typing import NamedTuple
 from urllib.parse import quote
 
-from aimass.gateway.plane.auth import Key
 from aimass.gateway.plane.http import HOP_BY_HOP, Headers, ReplyHead, RequestHead, status_line, tokens_of
 from aimass.gateway.plane.proxy.things import Instance, Route
 
@@ -14,16 +15,28 @@ _OURS = (b"x-forwarded-", b"x-aimass-")
 _KEYS = frozenset({b"authorization", b"x-api-key"})
 _OWN_COOKIES = (b"aimass_session", b"aimass_csrf")
 _NOT_FROM_SERVICE = HOP_BY_HOP | {b"service-worker-allowed", b"via", b"clear-site-data", b"strict-transport-security"}
-_SWITCHED = 101
+_SWITCHED, _REMEMBERED = 101, 256
 _BODILESS = frozenset({204, 304})
 _SANDBOX = b"content-security-policy: sandbox allow-downloads allow-forms allow-modals allow-popups allow-scripts"
 
 
-def request_head(head: RequestHead, target: bytes, route: Route, instance: Instance, said: Headers) -> bytes:
-    """Rebuild the head of a request for an instance; ``said`` is what the gateway itself says of the caller."""
+class Caller(NamedTuple):
+    """What the gateway says of who asks: his address, his name where he showed a key, and the gateway's own."""
+
+    peer: str
+    consumer: str | None
+    through: bytes
+
+
+@lru_cache(_REMEMBERED)
+def request_head(head: RequestHead, route: Route, instance: Instance, caller: Caller) -> bytes:
+    """Rebuild the head of a request for an instance, with what the gateway itself says of the caller.
+
+    A head that comes again is the same object (:func:`parse_request`), and is rebuilt once for each route and caller.
+    """
     dropped = _FROM_CLIENT | tokens_of(head.headers, b"connection") | route.remove_request
     dropped |= _KEYS if route.is_key_needed else frozenset()
-    lines = [b"%b %b HTTP/1.1" % (head.method, target), b"host: " + host_of(instance)]
+    lines = [b"%b %b HTTP/1.1" % (head.method, _target(head, route)), b"host: " + host_of(instance)]
     for name, value in head.headers:
         plain = name.replace(b"_", b"-")  # WSGI and CGI take the two for one
         if plain.startswith(_OURS) or plain in dropped or name in dropped:
@@ -33,7 +46,7 @@ def request_head(head: RequestHead, target: bytes, route: Route, instance: Insta
             if not value:
                 continue
         lines.append(b"%b: %b" % (name, value))
-    lines += [b"%b: %b" % pair for pair in (*said, *route.set_request)]
+    lines += [b"%b: %b" % pair for pair in (*_said_of(head, route, caller), *route.set_request)]
     if head.is_chunked:
         lines.append(b"transfer-encoding: chunked")
     elif head.length is not None:
@@ -43,26 +56,32 @@ def request_head(head: RequestHead, target: bytes, route: Route, instance: Insta
     return b"\r\n".join(lines) + b"\r\n\r\n"
 
 
-def said_of(head: RequestHead, peer: str, route: Route, key: Key | None, via: bytes) -> Headers:
+def _target(head: RequestHead, route: Route) -> bytes:
+    """Return path and query for the service."""
+    path = (head.path[len(route.prefix) :] or b"/") if route.strip else head.path
+    return path + (b"?" + head.query if head.query else b"")
+
+
+def _said_of(head: RequestHead, route: Route, caller: Caller) -> Headers:
     """Return what the gateway says of a request: who asked, from where, for what, and through whom it came."""
-    host = head.get(b"host") or b""
+    host, peer = head.get(b"host") or b"", caller.peer
     shown = f'"[{peer}]"' if ":" in peer else peer
     said: Headers = [
         (b"x-forwarded-for", peer.encode()),
         (b"x-forwarded-proto", b"http"),
         (b"x-forwarded-host", host),
         (b"forwarded", b'for=%b;host="%b";proto=http' % (shown.encode(), host)),
-        (b"via", via),
+        (b"via", _via_of(head, caller.through)),
         (b"x-aimass-workspace", route.workspace.encode()),
     ]
     if route.strip:
         said.append((b"x-forwarded-prefix", route.prefix))
-    if key is not None:
-        said.append((b"x-aimass-consumer", quote(key.consumer, safe=" @:+").encode()))
+    if caller.consumer is not None:
+        said.append((b"x-aimass-consumer", quote(caller.consumer, safe=" @:+").encode()))
     return said
 
 
-def via_of(head: RequestHead, own: bytes) -> bytes:
+def _via_of(head: RequestHead, own: bytes) -> bytes:
     """Return the header ``Via`` with ourselves at its end."""
     before = [value for name, value in head.headers if name == b"via"]
     return b", ".join([*before, b"1.1 " + own])
@@ -94,17 +113,31 @@ def _without_our_cookies(value: bytes) -> bytes:
     return b"; ".join(pair for pair in pairs if pair and pair.partition(b"=")[0].strip() not in _OWN_COOKIES)
 
 
+class _Asked(NamedTuple):
+    """What of a request the head of its answer depends on."""
+
+    is_head: bool
+    is_old: bool
+    origin: bytes | None
+    keep: bool
+
+
 def reply_head(reply: ReplyHead, request: RequestHead, route: Route, instance: Instance, *, keep: bool) -> bytes:
-    """Rebuild the head of a service's answer for the client.
+    """Rebuild the head of a service's answer for the client; one that comes again is rebuilt once.
 
     A service shares its origin with the console, so a browser is told to run its pages apart from it, and it sets none of
     the console's cookies.
     """
-    dropped = _NOT_FROM_SERVICE | tokens_of(reply.headers, b"connection") | route.remove_reply
     origin = request.get(b"origin") if route.cors else None
+    return _rebuilt(reply, route, instance, _Asked(request.method == b"HEAD", request.is_old, origin, keep))
+
+
+@lru_cache(_REMEMBERED)
+def _rebuilt(reply: ReplyHead, route: Route, instance: Instance, asked: _Asked) -> bytes:
+    dropped = _NOT_FROM_SERVICE | tokens_of(reply.headers, b"connection") | route.remove_reply
     if route.cors:
         dropped |= frozenset({b"access-control-allow-origin", b"access-control-allow-credentials"})
-    if request.method == b"HEAD":
+    if asked.is_head:
         dropped -= {b"content-length"}
     lines = [status_line(reply.status)[:-2]]
     for name, value in reply.headers:
@@ -114,23 +147,23 @@ def reply_head(reply: ReplyHead, request: RequestHead, route: Route, instance: I
         lines.append(b"%b: %b" % (name, shown))
     lines += [b"%b: %b" % pair for pair in route.set_reply]
     lines.append(_SANDBOX)
-    if origin is not None and may_read(origin, route):
-        lines += [b"access-control-allow-origin: " + origin, b"vary: Origin"]
-    lines += _framing(reply, request)
-    if not keep:
+    if asked.origin is not None and may_read(asked.origin, route):
+        lines += [b"access-control-allow-origin: " + asked.origin, b"vary: Origin"]
+    lines += _framing(reply, asked)
+    if not asked.keep:
         lines.append(b"connection: close")
     return b"\r\n".join(lines) + b"\r\n\r\n"
 
 
-def _framing(reply: ReplyHead, request: RequestHead) -> Iterable[bytes]:
+def _framing(reply: ReplyHead, asked: _Asked) -> Iterable[bytes]:
     """Return the lines that say how the body ends."""
     if reply.status == _SWITCHED:
         return [b"connection: Upgrade", b"upgrade: websocket"]
-    if request.method == b"HEAD" or reply.status in _BODILESS:
+    if asked.is_head or reply.status in _BODILESS:
         return []
     if not reply.is_chunked and reply.length is not None:
         return [b"content-length: %d" % reply.length]
-    return [] if request.is_old else [b"transfer-encoding: chunked"]
+    return [] if asked.is_old else [b"transfer-encoding: chunked"]
 
 
 def _names_ours(cookie: bytes) -> bool:

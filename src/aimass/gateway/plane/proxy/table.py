@@ -75,14 +75,14 @@ class Table:
             elif text != before.upstreams.get(key):
                 upstream.use(orjson.loads(text))
 
-    def find(self, path: bytes) -> tuple[Route, bytes] | None:
-        """Return the route of a path ``/s/<workspace>/<prefix>...``, the longest prefix first, and the rest of the path."""
+    def find(self, path: bytes) -> Route | None:
+        """Return the route of a path ``/s/<workspace>/<prefix>...``, the longest prefix first."""
         parts = path[3:].split(b"/", MOST_PARTS + 1)
         for count in range(min(len(parts), MOST_PARTS + 1), 1, -1):
             key = b"/".join(parts[:count])
             route = self._routes.get(key) or self._made(key)
             if route is not None:
-                return route, path[3 + len(key) :]
+                return route
         return None
 
     def _made(self, key: bytes) -> Route | None:
