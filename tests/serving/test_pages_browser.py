@@ -29,6 +29,8 @@ PAGES = {
     "metrics": f"{OPERATE}/metrics?by=code",
     "gateway": f"{OPERATE}/gateway",
     "consumers": f"{OPERATE}/gateway/consumers",
+    "interfaces": f"{OPERATE}/gateway/interfaces",
+    "interface": f"{OPERATE}/gateway/interfaces/model/churn",
 }
 DIALOGS = {"deploy": SERVICE, "traffic": SERVICE, "rollback": SERVICE, "promote-canary": SERVICE, "reference": f"{SERVICE}/drift", "new-service": "/demo/services", "new-rule": f"{OPERATE}/alerts/rules", "limit-1": f"{OPERATE}/gateway/consumers"}  # fmt: skip
 
@@ -166,3 +168,19 @@ def test_deleting_a_service_wants_its_name_typed(browser: Browser, address: str,
         page.locator("#confirm-yes").click()
         page.wait_for_url(f"{address}/demo/services")
         expect(page.locator(".toast")).to_contain_text("was deleted")
+
+
+def test_an_operation_of_the_interfaces_is_tried_and_its_answer_shown(
+    browser: Browser, stage: Served, address: str, cookies: dict[str, str]
+) -> None:
+    with new_page(browser, cookies=cookies, url=address) as page, stage.turning():
+        page.goto(f"{address}{OPERATE}/gateway/interfaces")
+        settle(page)
+        page.get_by_role("link", name="churn", exact=True).click()
+        page.get_by_role("link", name="/v2/models/churn/generate").click()
+        settle(page)
+        page.get_by_role("button", name="Send").click()
+        expect(page.locator("#answer")).to_contain_text("probabilities", timeout=15_000)
+        page.get_by_label("Address").fill("/api/v1/workspaces")
+        page.get_by_role("button", name="Send").click()
+        expect(page.locator("#try")).to_contain_text("neither a model nor a service")

@@ -1573,6 +1573,7 @@ OPERATIONS: dict[str, Operation] = {
             Param(name="cors_origins", where="body", kind="str", required=False, many=True),
             Param(name="request_headers", where="body", kind="json", required=False),
             Param(name="reply_headers", where="body", kind="json", required=False),
+            Param(name="openapi_path", where="body", kind="str", required=False),
             Param(name="expected_version", where="if-match", kind="int", required=False),
         ),
     ),
@@ -1732,6 +1733,14 @@ OPERATIONS: dict[str, Operation] = {
                 required=False,
                 help="headers to set; an empty value takes one away",
             ),
+            Param(
+                name="openapi_path",
+                where="body",
+                kind="str",
+                required=False,
+                default="/openapi.json",
+                help="path at which the service describes itself (OpenAPI 3, JSON); empty for none",
+            ),
         ),
     ),
     "gateway.create_upstream": Operation(
@@ -1844,6 +1853,26 @@ OPERATIONS: dict[str, Operation] = {
         summary="Show the gateway workers and which snapshot each of them serves by.",
         help="Show the gateway workers and which snapshot each of them serves by.",
     ),
+    "gateway.get_openapi": Operation(
+        name="gateway.get_openapi",
+        method="GET",
+        path="/workspaces/{workspace}/openapi",
+        cli="gateway openapi",
+        permission="gateway.read",
+        summary="Describe what can be called as one OpenAPI document: models from their signatures, services as they say themselves.",
+        help="Describe what can be called as one OpenAPI document: models from their signatures, services as they say themselves.\n\n        Its extension ``x-left-out`` says of each model and service that is not described further why: nothing answers\n        there, it publishes no description, or one that cannot be taken over.\n\n        Raises\n        ------\n        NotFound\n            There is no such endpoint or route.",
+        params=(
+            Param(name="workspace", where="path", kind="str", help="slug of the workspace"),
+            Param(
+                name="of",
+                where="query",
+                kind="str",
+                required=False,
+                default="",
+                help="model:<endpoint> or service:<route>; everything when empty",
+            ),
+        ),
+    ),
     "gateway.get_route": Operation(
         name="gateway.get_route",
         method="GET",
@@ -1928,6 +1957,21 @@ OPERATIONS: dict[str, Operation] = {
             Param(
                 name="upstream", where="path", kind="str", help="name of the service: small letters, digits and dashes"
             ),
+            Param(name="limit", where="query", kind="int", required=False, default=50, help="rows wanted"),
+            Param(name="cursor", where="query", kind="str", required=False, help="continues an earlier page"),
+        ),
+    ),
+    "gateway.list_interfaces": Operation(
+        name="gateway.list_interfaces",
+        method="GET",
+        path="/workspaces/{workspace}/interfaces",
+        cli="gateway interfaces",
+        permission="gateway.read",
+        summary="List what can be called: endpoints of models, then routes to services.",
+        help="List what can be called: endpoints of models, then routes to services.",
+        params=(
+            Param(name="workspace", where="path", kind="str", help="slug of the workspace"),
+            Param(name="q", where="query", kind="str", required=False, default="", help="part of the name"),
             Param(name="limit", where="query", kind="int", required=False, default=50, help="rows wanted"),
             Param(name="cursor", where="query", kind="str", required=False, help="continues an earlier page"),
         ),
@@ -2061,6 +2105,43 @@ OPERATIONS: dict[str, Operation] = {
                 help="requests a second; no limit when absent",
             ),
             Param(name="expected_version", where="if-match", kind="int", required=False),
+        ),
+    ),
+    "gateway.try_request": Operation(
+        name="gateway.try_request",
+        method="POST",
+        path="/workspaces/{workspace}/try",
+        cli="gateway try",
+        permission="gateway.read",
+        summary="Send one request through the gateway with a short-lived key of your own, and show what came back.",
+        help="Send one request through the gateway with a short-lived key of your own, and show what came back.\n\n        It is checked, limited and counted like that of any program; what it changes behind the gateway, it changes.\n\n        Raises\n        ------\n        Forbidden\n            You may not call models, or services, of this workspace.",
+        params=(
+            Param(name="workspace", where="path", kind="str", help="slug of the workspace"),
+            Param(
+                name="method",
+                where="body",
+                kind="str",
+                choices=("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"),
+                help="HTTP method",
+            ),
+            Param(
+                name="path",
+                where="body",
+                kind="str",
+                help="/v2/models/<endpoint>/... or /s/<workspace>/<route>/..., with its query",
+            ),
+            Param(name="headers", where="body", kind="json", required=False, help="headers besides the key"),
+            Param(
+                name="body", where="body", kind="str", required=False, default="", help="body as text; none when empty"
+            ),
+            Param(
+                name="within_s",
+                where="body",
+                kind="float",
+                required=False,
+                default=30.0,
+                help="longest wait for the whole answer",
+            ),
         ),
     ),
     "lake.change_dataset": Operation(

@@ -97,6 +97,27 @@ class Transport:
         """Send a body as a stream; it is asked for anew when it has to be sent again."""
         return self.send("PUT", path, stream=chunks, headers=dict(headers)).json()
 
+    def raw(
+        self, method: str, target: str, *, headers: Mapping[str, str], body: bytes, within_s: float, most_bytes: int
+    ) -> tuple[int, dict[str, str], bytes, bool]:
+        """Send a request once; return status, headers, the first bytes of the body, and whether it went on.
+
+        Raises
+        ------
+        Unavailable
+            There was no whole answer within the time.
+        """
+        found, end, is_cut = bytearray(), time.monotonic() + within_s, False
+        try:
+            with self.http.stream(method, target, headers=dict(headers), content=body, timeout=within_s) as response:
+                for piece in response.iter_bytes():
+                    found += piece
+                    if is_cut := len(found) > most_bytes or time.monotonic() > end:
+                        break
+        except httpx2.TransportError as reason:
+            raise Unavailable(f"no answer of {self.url}{target} within {within_s:g} s: {reason}") from reason
+        return response.status_code, dict(response.headers), bytes(found[:most_bytes]), is_cut
+
     def close(self) -> None:
         """Close the connections."""
         self.http.close()

@@ -14,7 +14,7 @@ from aimass.infra.notify import AddressGuard
 from aimass.kernel.capability import Capability, Loop, Place
 from aimass.kernel.layout import DataDir
 from aimass.kernel.registry import Registry
-from aimass.serving import Serving
+from aimass.serving import Serving, Tryouts
 
 CAPABILITY = Capability(
     name="gateway",
@@ -63,5 +63,6 @@ def build(registry: Registry) -> Gateway:
             guard=AddressGuard(
                 [text.strip() for text in allowed if text.strip()], setting="AIMASS_GATEWAY_ALLOW", field="address"
             ),
+            tryouts=registry.get(Tryouts),
         )
     )

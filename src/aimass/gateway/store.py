@@ -99,6 +99,14 @@ def rows_after(conn: Connection, table: Table, column: str, after: str, limit: i
     return conn.execute(query.order_by(table.c[column]).limit(limit)).all()
 
 
+def routes_like(conn: Connection, workspace: str, part: str, after: str, limit: int) -> Sequence[Row[Any]]:
+    """Return routes whose name holds a part of it, in the order of names, beginning after one."""
+    query = select(routes).where(routes.c.workspace == workspace, routes.c.route > after)
+    if part:
+        query = query.where(routes.c.route.contains(part, autoescape=True))
+    return conn.execute(query.order_by(routes.c.route).limit(limit)).all()
+
+
 def rows_of(conn: Connection, table: Table, **where: str) -> Sequence[Row[Any]]:
     """Return every row with these values, oldest first."""
     query = select(table).where(*(table.c[name] == value for name, value in where.items()))

@@ -36,8 +36,10 @@ if TYPE_CHECKING:
         Revision,
         TrafficPolicy,
     )
+    from aimass.serving.domain.trials import EndpointSignature, GetSignature, Input
     from aimass.serving.service.serving import Serving
     from aimass.serving.settings import ServingSettings
+    from aimass.serving.trying import RawAnswer, RawOrder, Tryouts
     from aimass.serving.workers.keeper import Keeper
 
 _COMMANDS = "aimass.serving.domain.commands"
@@ -53,8 +55,11 @@ __getattr__, __dir__ = door(
         "DeployModel": _COMMANDS,
         "Deployment": _THINGS,
         "Endpoint": _THINGS,
+        "EndpointSignature": "aimass.serving.domain.trials",
         "EndpointStatus": _THINGS,
         "GatewayReport": _THINGS,
+        "GetSignature": "aimass.serving.domain.trials",
+        "Input": "aimass.serving.domain.trials",
         "Keeper": "aimass.serving.workers.keeper",
         "ListEndpoints": _COMMANDS,
         "ListHistory": _COMMANDS,
@@ -66,6 +71,8 @@ __getattr__, __dir__ = door(
         "PlacedOn": _THINGS,
         "Published": _THINGS,
         "PublishedEndpoint": _THINGS,
+        "RawAnswer": "aimass.serving.trying",
+        "RawOrder": "aimass.serving.trying",
         "Revision": _THINGS,
         "RollBack": _COMMANDS,
         "Running": "aimass.serving.domain.placing",
@@ -73,6 +80,7 @@ __getattr__, __dir__ = door(
         "ServingSettings": "aimass.serving.settings",
         "SetTraffic": _COMMANDS,
         "TrafficPolicy": _THINGS,
+        "Tryouts": "aimass.serving.trying",
     },
 )
 __all__ = [
@@ -84,8 +92,11 @@ __all__ = [
     "DeployModel",
     "Deployment",
     "Endpoint",
+    "EndpointSignature",
     "EndpointStatus",
     "GatewayReport",
+    "GetSignature",
+    "Input",
     "Keeper",
     "ListEndpoints",
     "ListHistory",
@@ -97,6 +108,8 @@ __all__ = [
     "Promote",
     "Published",
     "PublishedEndpoint",
+    "RawAnswer",
+    "RawOrder",
     "Revision",
     "RollBack",
     "Running",
@@ -104,4 +117,5 @@ __all__ = [
     "ServingSettings",
     "SetTraffic",
     "TrafficPolicy",
+    "Tryouts",
 ]

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Any, Literal
 
 from aimass.client.calls import AsyncCalls, Calls
 from aimass.client.generated.gateway_types import (
     Consumer,
     GatewayState,
     Instance,
+    Interface,
     Lease,
     ModelRoute,
     Route,
     RouteTraffic,
+    Tried,
     Upstream,
 )
 from aimass.kernel.pages import Page
@@ -42,6 +44,7 @@ class GatewayCalls(Calls):
         cors_origins: list[str] | None = None,
         request_headers: dict[str, str] | None = None,
         reply_headers: dict[str, str] | None = None,
+        openapi_path: str | None = None,
         expected_version: int | None = None,
     ) -> Route:
         """Change the policies of a route; live on all workers within a second, and no request fails by it."""
@@ -66,6 +69,7 @@ class GatewayCalls(Calls):
                 "cors_origins": cors_origins,
                 "request_headers": request_headers,
                 "reply_headers": reply_headers,
+                "openapi_path": openapi_path,
                 "expected_version": expected_version,
             },
             Route,
@@ -126,6 +130,7 @@ class GatewayCalls(Calls):
         cors_origins: list[str] | None = None,
         request_headers: dict[str, str] | None = None,
         reply_headers: dict[str, str] | None = None,
+        openapi_path: str | None = None,
     ) -> Route:
         """Give a service an address at the gateway, ``/s/<workspace>/<prefix>``; live within a second."""
         return self._call(
@@ -149,6 +154,7 @@ class GatewayCalls(Calls):
                 "cors_origins": cors_origins,
                 "request_headers": request_headers,
                 "reply_headers": reply_headers,
+                "openapi_path": openapi_path,
             },
             Route,
         )
@@ -197,6 +203,10 @@ class GatewayCalls(Calls):
         """Show the gateway workers and which snapshot each of them serves by."""
         return self._call("gateway.get_gateway", {}, GatewayState)
 
+    def get_openapi(self, *, workspace: str | None = None, of: str | None = None) -> dict[str, Any]:
+        """Describe what can be called as one OpenAPI document: models from their signatures, services as they say themselves."""
+        return self._call("gateway.get_openapi", {"workspace": workspace, "of": of}, dict[str, Any])
+
     def get_route(self, *, route: str, workspace: str | None = None) -> Route:
         """Show a route and its policies."""
         return self._call("gateway.get_route", {"route": route, "workspace": workspace}, Route)
@@ -231,6 +241,16 @@ class GatewayCalls(Calls):
             "gateway.list_instances",
             {"upstream": upstream, "workspace": workspace, "limit": limit, "cursor": cursor},
             Page[Instance],
+        )
+
+    def list_interfaces(
+        self, *, workspace: str | None = None, q: str | None = None, limit: int | None = None, cursor: str | None = None
+    ) -> Page[Interface]:
+        """List what can be called: endpoints of models, then routes to services."""
+        return self._call(
+            "gateway.list_interfaces",
+            {"workspace": workspace, "q": q, "limit": limit, "cursor": cursor},
+            Page[Interface],
         )
 
     def list_model_routes(
@@ -307,6 +327,30 @@ class GatewayCalls(Calls):
             Consumer,
         )
 
+    def try_request(
+        self,
+        *,
+        method: Literal["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"],
+        path: str,
+        workspace: str | None = None,
+        headers: dict[str, str] | None = None,
+        body: str | None = None,
+        within_s: float | None = None,
+    ) -> Tried:
+        """Send one request through the gateway with a short-lived key of your own, and show what came back."""
+        return self._call(
+            "gateway.try_request",
+            {
+                "method": method,
+                "path": path,
+                "workspace": workspace,
+                "headers": headers,
+                "body": body,
+                "within_s": within_s,
+            },
+            Tried,
+        )
+
 
 class AsyncGatewayCalls(AsyncCalls):
     """Operations of gateway, for asyncio."""
@@ -332,6 +376,7 @@ class AsyncGatewayCalls(AsyncCalls):
         cors_origins: list[str] | None = None,
         request_headers: dict[str, str] | None = None,
         reply_headers: dict[str, str] | None = None,
+        openapi_path: str | None = None,
         expected_version: int | None = None,
     ) -> Route:
         """Change the policies of a route; live on all workers within a second, and no request fails by it."""
@@ -356,6 +401,7 @@ class AsyncGatewayCalls(AsyncCalls):
                 "cors_origins": cors_origins,
                 "request_headers": request_headers,
                 "reply_headers": reply_headers,
+                "openapi_path": openapi_path,
                 "expected_version": expected_version,
             },
             Route,
@@ -416,6 +462,7 @@ class AsyncGatewayCalls(AsyncCalls):
         cors_origins: list[str] | None = None,
         request_headers: dict[str, str] | None = None,
         reply_headers: dict[str, str] | None = None,
+        openapi_path: str | None = None,
     ) -> Route:
         """Give a service an address at the gateway, ``/s/<workspace>/<prefix>``; live within a second."""
         return await self._call(
@@ -439,6 +486,7 @@ class AsyncGatewayCalls(AsyncCalls):
                 "cors_origins": cors_origins,
                 "request_headers": request_headers,
                 "reply_headers": reply_headers,
+                "openapi_path": openapi_path,
             },
             Route,
         )
@@ -487,6 +535,10 @@ class AsyncGatewayCalls(AsyncCalls):
         """Show the gateway workers and which snapshot each of them serves by."""
         return await self._call("gateway.get_gateway", {}, GatewayState)
 
+    async def get_openapi(self, *, workspace: str | None = None, of: str | None = None) -> dict[str, Any]:
+        """Describe what can be called as one OpenAPI document: models from their signatures, services as they say themselves."""
+        return await self._call("gateway.get_openapi", {"workspace": workspace, "of": of}, dict[str, Any])
+
     async def get_route(self, *, route: str, workspace: str | None = None) -> Route:
         """Show a route and its policies."""
         return await self._call("gateway.get_route", {"route": route, "workspace": workspace}, Route)
@@ -521,6 +573,16 @@ class AsyncGatewayCalls(AsyncCalls):
             "gateway.list_instances",
             {"upstream": upstream, "workspace": workspace, "limit": limit, "cursor": cursor},
             Page[Instance],
+        )
+
+    async def list_interfaces(
+        self, *, workspace: str | None = None, q: str | None = None, limit: int | None = None, cursor: str | None = None
+    ) -> Page[Interface]:
+        """List what can be called: endpoints of models, then routes to services."""
+        return await self._call(
+            "gateway.list_interfaces",
+            {"workspace": workspace, "q": q, "limit": limit, "cursor": cursor},
+            Page[Interface],
         )
 
     async def list_model_routes(
@@ -595,4 +657,28 @@ class AsyncGatewayCalls(AsyncCalls):
                 "expected_version": expected_version,
             },
             Consumer,
+        )
+
+    async def try_request(
+        self,
+        *,
+        method: Literal["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"],
+        path: str,
+        workspace: str | None = None,
+        headers: dict[str, str] | None = None,
+        body: str | None = None,
+        within_s: float | None = None,
+    ) -> Tried:
+        """Send one request through the gateway with a short-lived key of your own, and show what came back."""
+        return await self._call(
+            "gateway.try_request",
+            {
+                "method": method,
+                "path": path,
+                "workspace": workspace,
+                "headers": headers,
+                "body": body,
+                "within_s": within_s,
+            },
+            Tried,
         )

@@ -32,6 +32,7 @@ class Route:
     cors_origins: list[str]
     request_headers: dict[str, str]
     reply_headers: dict[str, str]
+    openapi_path: str
     created_by: str
     created_at: datetime
     version: int
@@ -161,6 +162,16 @@ class Instance:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Interface:
+    """One thing that can be called."""
+
+    kind: Literal["model", "service"]
+    name: str
+    path: str
+    about: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ModelRoute:
     """An address that answers inference, and the policies on it."""
 
@@ -187,3 +198,14 @@ class RouteTarget:
     version: int
     weight: int
     runtime: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tried:
+    """What came back."""
+
+    status: int
+    headers: dict[str, str]
+    body: str
+    is_cut: bool
+    seconds: float

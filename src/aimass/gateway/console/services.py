@@ -49,6 +49,7 @@ class Policies(BaseModel):
     retry_after_s: int
     allow_from: str = ""
     cors_origins: str = ""
+    openapi_path: str = ""
     version: int
 
 
@@ -138,6 +139,7 @@ def change(visit: Visit, route: str, wish: Annotated[Policies, Form()]) -> Respo
         retry_after_s=wish.retry_after_s,
         allow_from=wish.allow_from.split(),
         cors_origins=wish.cors_origins.split(),
+        openapi_path=wish.openapi_path.strip(),
         expected_version=wish.version,
     )
     visit.get(Gateway).change_route(visit.who, changed)

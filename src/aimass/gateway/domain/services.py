@@ -19,6 +19,7 @@ Balance = Literal["round_robin", "weighted", "least_in_flight", "power_of_two", 
 Access = Literal["key", "public"]
 MOST_PARTS = 4
 MOST_RULES = 50
+OPENAPI_PATH = "/openapi.json"
 _MIB = 1024 * 1024
 _GIB = 1024 * _MIB
 _TOKEN = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]{1,100}")
@@ -51,6 +52,9 @@ Prefix = Annotated[str, MaxLen(255), doc("path below /s/<workspace>/; the name o
 Networks = Annotated[list[str], MaxLen(MOST_RULES), doc("addresses and networks that may call; everybody when empty")]
 Origins = Annotated[list[str], MaxLen(MOST_RULES), doc("origins whose pages may call (CORS), * for all")]
 Headers = Annotated[dict[str, str], doc("headers to set; an empty value takes one away")]
+OpenapiPath = Annotated[
+    str, MaxLen(255), doc("path at which the service describes itself (OpenAPI 3, JSON); empty for none")
+]
 RequestUnsafe = Annotated[bool, doc("also repeat POST and PATCH, which may then be carried out twice")]
 
 
@@ -232,6 +236,7 @@ class Route:
     cors_origins: list[str]
     request_headers: dict[str, str]
     reply_headers: dict[str, str]
+    openapi_path: str
     created_by: str
     created_at: datetime
     version: int
@@ -259,6 +264,7 @@ class CreateRoute:
     cors_origins: Origins = field(default_factory=list[str])
     request_headers: Headers = field(default_factory=dict[str, str])
     reply_headers: Headers = field(default_factory=dict[str, str])
+    openapi_path: OpenapiPath = OPENAPI_PATH
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -283,6 +289,7 @@ class ChangeRoute:
     cors_origins: Origins | None = None
     request_headers: Headers | None = None
     reply_headers: Headers | None = None
+    openapi_path: OpenapiPath | None = None
     expected_version: int | None = None
 
 
@@ -387,6 +394,9 @@ def check_policy(policy: Mapping[str, Any]) -> None:
     for text in policy.get("cors_origins") or ():
         if not _ORIGIN.fullmatch(text):
             raise Invalid(f"{text!r} is no origin", field="cors_origins", value=text, allowed="https://host or *")
+    path = policy.get("openapi_path")
+    if path and not _PATH.fullmatch(path):
+        raise Invalid(f"{path!r} is no path", field="openapi_path", value=path, allowed=OPENAPI_PATH)
     for name in ("request_headers", "reply_headers"):
         _check_headers(name, policy.get(name) or {})
 

@@ -15,7 +15,7 @@ from aimass.gateway.store import find_row, routes, upstreams
 from aimass.infra.database import Database
 from aimass.infra.notify import AddressGuard
 from aimass.kernel.errors import NotFound, Stale
-from aimass.serving import Serving
+from aimass.serving import Serving, Tryouts
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,6 +29,7 @@ class Ground:
     services: ServicePublisher
     leases: Leases
     guard: AddressGuard
+    tryouts: Tryouts
 
 
 class Part:
@@ -40,6 +41,7 @@ class Part:
         self._serving = ground.serving
         self._leases = ground.leases
         self._guard = ground.guard
+        self._tryouts = ground.tryouts
         self.publisher = ground.publisher
         self.services = ground.services
 

@@ -9,6 +9,7 @@ from typing import Any
 from sqlalchemy import Row, delete, insert, update
 
 from aimass.gateway.domain.services import (
+    OPENAPI_PATH,
     ChangeRoute,
     CreateRoute,
     InstanceTraffic,
@@ -47,7 +48,9 @@ _POLICY = (
     "cors_origins",
     "request_headers",
     "reply_headers",
+    "openapi_path",
 )
+_ADDED = {"openapi_path": OPENAPI_PATH}  # what routes that were made before do not say
 
 
 class Routes(Part):
@@ -83,7 +86,7 @@ class Routes(Part):
         after = decode_cursor(command.cursor) if command.cursor else ""
         with self._database.read() as conn:
             found = rows_after(conn, routes, "route", after, command.limit + 1, workspace=command.workspace)
-        return page_of([_told(row) for row in found], command.limit, lambda one: one.route)
+        return page_of([told(row) for row in found], command.limit, lambda one: one.route)
 
     @use_case(
         "GET /workspaces/{workspace}/routes/{route}", permission="gateway.read", cli="gateway routes show", on="route"
@@ -95,7 +98,7 @@ class Routes(Part):
 
     def _route(self, workspace: str, name: str) -> Route:
         with self._database.read() as conn:
-            return _told(route_row(conn, workspace, name))
+            return told(route_row(conn, workspace, name))
 
     @use_case(
         "PATCH /workspaces/{workspace}/routes/{route}",
@@ -197,7 +200,8 @@ def _note(change: Change, event: str, route: str, detail: Mapping[str, Any] | No
     change.audit(event, object_=f"route:{route}", detail=shown)
 
 
-def _told(row: Row[Any]) -> Route:
+def told(row: Row[Any]) -> Route:
+    """Return a route as its row says."""
     return Route(
         id=row.id,
         workspace=row.workspace,
@@ -207,7 +211,7 @@ def _told(row: Row[Any]) -> Route:
         path=f"/s/{row.workspace}/{row.prefix}",
         prefix=row.prefix,
         paused=row.paused,
-        **{name: row.policy[name] for name in _POLICY},
+        **{name: value for name, value in {**_ADDED, **row.policy}.items() if name in _POLICY},
         created_by=row.created_by,
         created_at=row.created_at,
         version=row.version,
