@@ -16,6 +16,7 @@ LOCAL = {
     "apply": "aimass.cli.apply:apply",
     "export": "aimass.cli.apply:export",
     "login": "aimass.cli.login:login",
+    "logout": "aimass.cli.login:logout",
     "data collect": "aimass.cli.collect:collect",
     "predict": "aimass.cli.predict:predict",
     "register": "aimass.cli.register:register",

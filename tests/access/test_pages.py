@@ -13,8 +13,10 @@ from aimass.access import CreateKey, CreateService, RequestApproval
 from aimass.access.capability import CAPABILITY
 from aimass.access.domain.approvals import OneApproval
 from aimass.access.domain.credentials import totp
+from aimass.access.domain.devices import Wish
 from aimass.access.domain.keys import ListKeys, ListServices
 from aimass.access.domain.people import EnrolSecondFactor, InviteUser, ListUsers, OneUser
+from aimass.access.errors import DeviceDenied
 from aimass.access.search import document
 from aimass.access.store.tables import users
 from aimass.infra.database import Database
@@ -22,7 +24,7 @@ from aimass.kernel.principal import SYSTEM
 from tests.fixtures.site import PASSWORD, ROLES, Site, Visitor, site_of, unnamed_actions
 
 ANYBODY = ("/login", "/forgot")
-SIGNED_IN = ("/settings/profile", "/settings/workspaces")
+SIGNED_IN = ("/settings/profile", "/device", "/settings/workspaces")
 OF_PLATFORM = ("/settings/users", "/settings/token-keys", "/settings/single-sign-on")
 READ = ("general", "members", "members/roles", "keys", "services")
 PAGES = [*SIGNED_IN, *(f"/demo/settings/{name}" for name in READ), "/demo/approvals", "/demo/settings/audit"]
@@ -94,6 +96,36 @@ def test_every_page_of_one_thing_names_its_operations(site, root, approval):
         answer = root.open(path)
         assert answer.status_code == 200
         assert unnamed_actions(answer.text, site.cases()) == []
+
+
+# devices
+
+
+def test_a_person_sees_who_asks_and_lets_the_device_in_and_out_again(site):
+    visitor = site.visitor("viewer")
+    asked = site.access.begin_device("aimass-cli", Wish(agent="aimass-cli/1 (lab-7; Linux)", address="192.0.2.7"))
+    page = visitor.open(f"/device?user_code={asked['user_code']}").text
+    assert all(text in page for text in ("lab-7", "192.0.2.7", asked["user_code"], "everything that you may"))
+    assert unnamed_actions(page, site.cases()) == []
+    answer = visitor.do("POST", "/device/allow", user_code=asked["user_code"])
+    assert (answer.status_code, location(answer)) == (204, "/settings/profile")
+    site.access.spend_device_code("aimass-cli", asked["device_code"], "")
+    (device,) = site.access.list_devices(site.people["viewer"])
+    page = visitor.open("/settings/profile").text
+    assert "lab-7" in page
+    assert unnamed_actions(page, site.cases()) == []
+    assert visitor.do("DELETE", f"/settings/profile/devices/{device.id}").status_code == 204
+    assert "lab-7" not in visitor.open("/settings/profile").text
+
+
+def test_a_wrong_code_and_a_refusal_are_said(site):
+    visitor = site.visitor("viewer")
+    wrong = visitor.open("/device?user_code=BBBB-BBBB")
+    assert (wrong.status_code, "no device shows this code now" in wrong.text) == (404, True)
+    asked = site.access.begin_device("aimass-cli", Wish())
+    assert visitor.do("POST", "/device/deny", user_code=asked["user_code"]).status_code == 204
+    with pytest.raises(DeviceDenied):
+        site.access.spend_device_code("aimass-cli", asked["device_code"], "")
 
 
 # getting in and out

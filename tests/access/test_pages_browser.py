@@ -20,6 +20,7 @@ pytestmark = pytest.mark.long
 OPEN = {"login": "/login", "forgot": "/forgot", "spent": "/accept/none"}
 PAGES = {
     "account": "/settings/profile",
+    "device": "/device",
     "users": "/settings/users",
     "workspaces": "/settings/workspaces",
     "workspace": "/demo/settings/general",

@@ -9,13 +9,16 @@ from typing import Any
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from aimass.access import Access
+from aimass.access import Access, GiveRole, SignIn
+from aimass.access.domain.devices import LookAtDevice, OneDevice, Wish
 from aimass.access.domain.keys import ListKeys, OneKey
-from aimass.access.domain.tokens import Client, RotateTokenKey
+from aimass.access.domain.members import TakeRole
+from aimass.access.domain.people import InviteUser, UseLink
+from aimass.access.domain.tokens import Ask, Client, RotateTokenKey
 from aimass.gateway.plane.auth import Key
-from aimass.gateway.plane.errors import UnknownKey
+from aimass.gateway.plane.errors import UnknownKey, UnknownPlace, UnnamedPlace
 from aimass.gateway.plane.tokens import Tokens
-from aimass.kernel.principal import SYSTEM
+from aimass.kernel.principal import ANONYMOUS, SYSTEM
 from tests.fixtures.stage import Stage, live, stage
 
 __all__ = ["live", "stage"]
@@ -107,11 +110,58 @@ def test_revocation_of_token_key_or_signer_counts_for_tokens_that_were_seen_befo
         before.key(token(via="session:S1"))
 
 
+def test_a_token_of_a_device_counts_in_each_workspace_of_its_person_that_is_named() -> None:
+    here, there = key(id="D1"), key(id="D1", workspace="other", use=["geo"])
+    tokens, text = Tokens(spec(), [key(), here, there]), token(via="device:D1")
+    assert tokens.key(text, b"demo").may_use("churn")
+    assert not tokens.key(text, b"other").may_use("churn")
+    assert (tokens.key(text, b"other").workspace, tokens.key(text, b"demo").workspace) == ("other", "demo")
+    with pytest.raises(UnnamedPlace) as unnamed:
+        tokens.key(text)
+    assert unnamed.value.allowed == ["demo", "other"]
+    for place in (b"third", b"\xff", b"D1"):
+        with pytest.raises(UnknownPlace):
+            tokens.key(text, place)
+    assert Tokens(spec(), [here]).key(text).workspace == "demo"
+    with pytest.raises(UnknownKey, match="revoked"):
+        Tokens(spec(), [key()], tokens).key(text)
+    assert Tokens(spec(), [key()]).key(token(), b"other").workspace == "demo"
+
+
+def test_a_person_calls_a_model_from_a_device_until_it_is_signed_out(live: Stage) -> None:
+    access = live.rooms.get(Access)
+    link = access.invite_user(SYSTEM, InviteUser(name="eve"))
+    analyst = GiveRole(workspace="demo", role="analyst", user="eve")
+    role = access.give_role(SYSTEM, analyst).grant
+    access.accept_invitation(ANONYMOUS, UseLink(token=link.token, password="four small brown bears"))
+    session = access.sign_in(ANONYMOUS, SignIn(name="eve", password="four small brown bears"))
+    eve = access.authenticate(session.token)
+
+    def sign_in(scope: str = "") -> dict[str, Any]:
+        asked = access.begin_device("aimass-cli", Wish(scope=scope))
+        access.allow_device(eve, LookAtDevice(user_code=asked["user_code"]))
+        return access.spend_device_code("aimass-cli", asked["device_code"], "")
+
+    tokens, narrow = sign_in(), sign_in("lake.read")
+    live.until(lambda: live.infer(key=tokens["access_token"]).status == 200)
+    assert live.infer(key=narrow["access_token"]).status == 403
+    assert live.infer(key=tokens["access_token"], X_AIMass_Workspace="other").status == 404
+    fresh = access.refresh("aimass-cli", tokens["refresh_token"], "", "")
+    assert live.infer(key=fresh["access_token"]).status == 200
+    access.take_role(SYSTEM, TakeRole(workspace="demo", grant=role))
+    live.until(lambda: live.infer(key=fresh["access_token"]).status == 401)
+    access.give_role(SYSTEM, analyst)
+    live.until(lambda: live.infer(key=fresh["access_token"]).status == 200)
+    for one in access.list_devices(eve):
+        access.end_device(eve, OneDevice(device=one.id))
+    live.until(lambda: live.infer(key=fresh["access_token"]).status == 401)
+
+
 def test_a_token_calls_a_model_until_it_its_key_or_its_signer_is_taken_back(live: Stage) -> None:
     access, client = live.rooms.get(Access), Client(id="shop", secret=live.key)
 
     def fresh() -> str:
-        return str(access.grant_token(client, "client_credentials", "")["access_token"])
+        return str(access.grant_token(client, Ask())["access_token"])
 
     first, second = fresh(), fresh()
     live.until(lambda: live.infer(key=first).status == 200)

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -64,7 +65,7 @@ class Terminal:
 @pytest.fixture(scope="module")
 def platform() -> Iterator[RunningPlatform]:
     folder = Path(tempfile.mkdtemp(prefix="am"))
-    with running_platform(folder / "d") as platform:
+    with running_platform(folder / "d", {"AIMASS_ACCESS_DEVICE_INTERVAL_S": "1"}) as platform:
         yield platform
     shutil.rmtree(folder, ignore_errors=True)
 
@@ -133,6 +134,39 @@ def test_a_model_is_trained_reviewed_served_and_asked_by_commands(terminal: Term
     assert len(keys) == 1, "one key is made for the one who signed in, and used again"
     terminal.done("keys", "revoke", keys[0]["id"])
     until(lambda: terminal.run("predict", "small", "--row", row).returncode == 0)
+
+
+def test_a_device_is_let_in_by_a_code_calls_models_and_keeps_itself_signed_in(
+    terminal: Terminal, platform: RunningPlatform, tmp_path: Path
+) -> None:
+    other = Terminal(tmp_path, {**terminal.environment, "HOME": str(tmp_path)})
+    words = [sys.executable, "-m", "aimass", "login", "--url", platform.url, "--workspace", "lab"]
+    pipes = {"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+    with subprocess.Popen(words, env=other.environment, cwd=tmp_path, **pipes) as login:  # nobody can type a password
+        try:
+            told = login.stderr.readline() if login.stderr else ""
+            code = told.partition("enter ")[2].partition(",")[0]
+            assert terminal.read("devices", "look", "--user-code", code)["client"] == "aimass-cli"
+            terminal.done("devices", "allow", "--user-code", code)
+            said, complaint = login.communicate(timeout=120)
+        finally:
+            login.kill()
+    assert (login.returncode, "signed in as 'admin'" in said) == (0, True), complaint
+    file = tmp_path / ".config" / "aimass" / "client.json"
+    assert file.stat().st_mode & 0o077 == 0
+    assert "Yes" in other.done("predict", "small", "--row", '{"plan": "plus", "paid": 21.5}')
+    for _ in range(3):  # several commands at once find that the token is over
+        kept = json.loads(file.read_text())
+        kept["device"]["expires_at"] = "2020-01-01T00:00:00.000000Z"
+        file.write_text(json.dumps(kept))
+        with ThreadPoolExecutor(4) as pool:
+            assert [told.returncode for told in pool.map(lambda _: other.run("whoami"), range(4))] == [0] * 4
+    assert file.stat().st_mode & 0o077 == 0
+    (device,) = terminal.read("devices", "list")
+    assert "signed out" in other.done("logout")
+    assert terminal.read("devices", "list") == []
+    assert "nobody is signed in" in other.refused("whoami")
+    assert device["id"] in terminal.refused("devices", "end", device["id"])
 
 
 def test_a_training_that_fails_ends_the_command_with_its_reason(terminal: Terminal) -> None:
@@ -227,6 +261,7 @@ def test_a_wrong_command_is_an_error_of_usage(terminal: Terminal, words: list[st
         (["data", "list", "--limit", "100000"], "limit"),
         (["jobs", "log", "nothing"], "there is no job 'nothing'"),
         (["jobs", "cancel", "nothing"], "there is no job 'nothing'"),
+        (["login", "--url", "http://127.0.0.1:9"], "no platform answers"),
         (["login", "--name", "admin", "--url", "http://127.0.0.1:9"], "no platform answers"),
     ],
 )

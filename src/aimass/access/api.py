@@ -6,14 +6,28 @@ from collections.abc import Callable
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Form, Request
+from pydantic import BaseModel
 from starlette.responses import JSONResponse, Response
 
-from aimass.access.domain.tokens import Client, client_of, metadata
+from aimass.access.domain.devices import Wish
+from aimass.access.domain.tokens import REFRESH_TOKEN, Ask, Client, client_of, metadata
 from aimass.access.errors import LockedOut
 from aimass.access.service.access import Access
 from aimass.kernel.errors import AimassError, NotFound, Unauthenticated
 from aimass.kernel.principal import ANONYMOUS
 from aimass.web import registry_of
+
+
+class TokenFields(BaseModel):
+    """The form of the token endpoint."""
+
+    grant_type: str = ""
+    scope: str = ""
+    client_id: str = ""
+    client_secret: str = ""
+    device_code: str = ""
+    refresh_token: str = ""
+
 
 router = APIRouter(include_in_schema=False)
 Text = Annotated[str, Form()]
@@ -21,12 +35,19 @@ _NO_STORE = {"Cache-Control": "no-store", "Pragma": "no-cache"}
 
 
 @router.post("/oauth2/token")
-def token(
-    request: Request, grant_type: Text = "", scope: Text = "", client_id: Text = "", client_secret: Text = ""
-) -> Response:
-    """Exchange a key for a signed token."""
-    client = _client(request, client_id, client_secret)
-    return _answer(lambda: _access(request).grant_token(client, grant_type, scope))
+def token(request: Request, fields: Annotated[TokenFields, Form()]) -> Response:
+    """Exchange a key, the code of a device or a refresh token for signed tokens."""
+    client = _client(request, fields.client_id, fields.client_secret)
+    proof = fields.refresh_token if fields.grant_type == REFRESH_TOKEN else fields.device_code
+    ask = Ask(grant_type=fields.grant_type, scope=fields.scope, proof=proof, address=_address(request))
+    return _answer(lambda: _access(request).grant_token(client, ask))
+
+
+@router.post("/oauth2/device_authorization")
+def device(request: Request, client_id: Text = "", scope: Text = "") -> Response:
+    """Give a device its codes."""
+    wish = Wish(scope=scope, agent=request.headers.get("user-agent", ""), address=_address(request))
+    return _answer(lambda: _access(request).begin_device(client_id, wish))
 
 
 @router.post("/oauth2/introspect")
@@ -65,6 +86,10 @@ def jwks(request: Request) -> Response:
 def described(request: Request) -> Response:
     """Describe the token endpoint."""
     return JSONResponse(metadata(_access(request).token_issuer))
+
+
+def _address(request: Request) -> str:
+    return request.client.host if request.client else ""
 
 
 def _client(request: Request, client_id: str, client_secret: str) -> Client:

@@ -114,6 +114,9 @@ CAPABILITY = Capability(
     emits=(
         "access.approval.decided",
         "access.approval.requested",
+        "access.device.added",
+        "access.device.ended",
+        "access.device.reused",
         "access.grant.given",
         "access.grant.taken",
         "access.group.changed",

@@ -91,6 +91,41 @@ class TokenClientUnknown(Unauthenticated):
     oauth = "invalid_client"
 
 
+class TokenGrantInvalid(Invalid):
+    """The code or token that is to be exchanged does not count, or counts no more."""
+
+    code = "access_token_grant_invalid"
+    oauth = "invalid_grant"
+
+
+class DevicePending(Invalid):
+    """Nobody has answered the device's question yet."""
+
+    code = "access_device_pending"
+    oauth = "authorization_pending"
+
+
+class DeviceHasty(Invalid):
+    """The device asks more often than it was told to."""
+
+    code = "access_device_hasty"
+    oauth = "slow_down"
+
+
+class DeviceDenied(Invalid):
+    """The person refused the device."""
+
+    code = "access_device_denied"
+    oauth = "access_denied"
+
+
+class DeviceLate(Invalid):
+    """The device's code has expired."""
+
+    code = "access_device_late"
+    oauth = "expired_token"
+
+
 class ProviderSilent(Unavailable):
     """The identity provider does not answer."""
 

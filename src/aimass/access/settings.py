@@ -19,6 +19,18 @@ class AccessSettings(BaseSettings):
     token_key_days: int = Field(
         default=90, ge=0, description="Days after which tokens are signed with a new key; 0 for never by itself"
     )
+    device_clients: list[str] = Field(
+        default_factory=lambda: ["aimass-cli"], description="Programs that people may sign in by a device code"
+    )
+    device_code_s: int = Field(default=600, gt=0, description="Life of a device code that nobody has answered")
+    device_interval_s: int = Field(default=5, ge=1, description="Seconds between two questions of a program that waits")
+    device_idle_s: int = Field(
+        default=30 * 86400, gt=0, description="A device is signed out after this long without use"
+    )
+    device_s: int = Field(default=90 * 86400, gt=0, description="A device is signed out after this long in any case")
+    refresh_grace_s: int = Field(
+        default=30, ge=0, description="A refresh token whose answer was lost may be sent once more for so long"
+    )
     invitation_s: int = Field(default=7 * 86400, gt=0, description="Life of an invitation link")
     reset_s: int = Field(default=86400, gt=0, description="Life of a link that sets a lost password anew")
     password_min: int = Field(default=10, ge=8, description="Fewest characters of a password")

@@ -1,9 +1,9 @@
-"""Call endpoints as the person who signed in: the gateway takes API keys alone, so one is made for a day and kept."""
+"""Call endpoints as the person who signed in: the gateway takes no session, so a key is made for a day and kept."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any
@@ -23,6 +23,8 @@ _PAUSE_S = 0.1
 
 def predict(client: Client, endpoint: str, rows: Sequence[Any], request_id: str | None) -> list[Any]:
     """Score rows; whoever is signed in by a password calls with a key of his own that can do nothing else."""
+    if client.is_device:
+        return _patiently(lambda: client.predict(endpoint, rows, request_id=request_id))
     if not (client.transport.key or "").startswith(_SESSION):
         return client.predict(endpoint, rows, request_id=request_id)
     what = (endpoint, rows, request_id)
@@ -34,15 +36,15 @@ def predict(client: Client, endpoint: str, rows: Sequence[Any], request_id: str 
     made = client.access.create_key(name=_NAME, scopes=["serving.use"], days=1)
     if made.key.expires_at is not None:
         sdk.keep_key(sdk.KeptKey(about=about, text=made.text, until=made.key.expires_at), SystemClock().now())
-    return _patiently(client, made.text, what)
+    return _patiently(lambda: _ask(client, made.text, what))
 
 
-def _patiently(client: Client, key: str, what: tuple[str, Sequence[Any], str | None]) -> list[Any]:
-    """Ask again for a moment: the gateway hears of a new key within a second."""
+def _patiently(ask: Callable[[], list[Any]]) -> list[Any]:
+    """Ask again for a moment: the gateway hears of a new key or device within a second."""
     end = time.monotonic() + _PATIENCE_S
     while True:
         try:
-            return _ask(client, key, what)
+            return ask()
         except Unauthenticated:
             if time.monotonic() > end:
                 raise

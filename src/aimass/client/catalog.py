@@ -71,6 +71,20 @@ OPERATIONS: dict[str, Operation] = {
             Param(name="user", where="body", kind="str", help="name or id of the person"),
         ),
     ),
+    "access.allow_device": Operation(
+        name="access.allow_device",
+        method="POST",
+        path="/access/devices/allow",
+        cli="devices allow",
+        permission="signed-in",
+        summary="Sign the device that shows a code in as yourself.",
+        help="Sign the device that shows a code in as yourself.",
+        params=(
+            Param(
+                name="user_code", where="body", kind="str", help="the code that the device shows, for example WDJB-MJHT"
+            ),
+        ),
+    ),
     "access.change_password": Operation(
         name="access.change_password",
         method="POST",
@@ -320,6 +334,20 @@ OPERATIONS: dict[str, Operation] = {
         help="Delete a workspace: nothing of it serves, runs or fires any more; its data goes when its retention ends.",
         params=(Param(name="workspace", where="path", kind="str", help="slug of the workspace"),),
     ),
+    "access.deny_device": Operation(
+        name="access.deny_device",
+        method="POST",
+        path="/access/devices/deny",
+        cli="devices deny",
+        permission="signed-in",
+        summary="Refuse the device that shows a code.",
+        help="Refuse the device that shows a code.",
+        params=(
+            Param(
+                name="user_code", where="body", kind="str", help="the code that the device shows, for example WDJB-MJHT"
+            ),
+        ),
+    ),
     "access.disable_second_factor": Operation(
         name="access.disable_second_factor",
         method="POST",
@@ -375,6 +403,16 @@ OPERATIONS: dict[str, Operation] = {
         summary="Let a disabled person in again.",
         help="Let a disabled person in again.",
         params=(Param(name="user", where="path", kind="str", help="name or id of the person"),),
+    ),
+    "access.end_device": Operation(
+        name="access.end_device",
+        method="DELETE",
+        path="/access/devices/{device}",
+        cli="devices end",
+        permission="signed-in",
+        summary="Sign one of the own devices out, at models and services within a second.",
+        help="Sign one of the own devices out, at models and services within a second.",
+        params=(Param(name="device", where="path", kind="str", help="id of the device"),),
     ),
     "access.end_sessions": Operation(
         name="access.end_sessions",
@@ -624,6 +662,15 @@ OPERATIONS: dict[str, Operation] = {
         summary="List the workspaces that were deleted and can be restored, and until when.",
         help="List the workspaces that were deleted and can be restored, and until when.",
     ),
+    "access.list_devices": Operation(
+        name="access.list_devices",
+        method="GET",
+        path="/access/devices",
+        cli="devices list",
+        permission="signed-in",
+        summary="List the own devices that are signed in, the last used first.",
+        help="List the own devices that are signed in, the last used first.",
+    ),
     "access.list_groups": Operation(
         name="access.list_groups",
         method="GET",
@@ -776,6 +823,20 @@ OPERATIONS: dict[str, Operation] = {
         params=(
             Param(name="limit", where="query", kind="int", required=False, default=50, help="rows wanted"),
             Param(name="cursor", where="query", kind="str", required=False, help="continues an earlier page"),
+        ),
+    ),
+    "access.look_at_device": Operation(
+        name="access.look_at_device",
+        method="POST",
+        path="/access/devices/look",
+        cli="devices look",
+        permission="signed-in",
+        summary="Tell which device shows a code, before it is allowed.",
+        help="Tell which device shows a code, before it is allowed.",
+        params=(
+            Param(
+                name="user_code", where="body", kind="str", help="the code that the device shows, for example WDJB-MJHT"
+            ),
         ),
     ),
     "access.remove_group": Operation(

@@ -7,6 +7,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
+from aimass.client.devices import DeviceAuth
 from aimass.client.generated.groups import AsyncGroups, Groups
 from aimass.client.generated.lake_types import DatasetVersion
 from aimass.client.generated.lifecycle_types import PipelineRun
@@ -14,7 +15,7 @@ from aimass.client.generated.serving_types import Scoring
 from aimass.client.inference import Endpoint, Explanation, Prediction, Row
 from aimass.client.loading import CollectOptions, collect_file, silent
 from aimass.client.registering import Registration
-from aimass.client.settings import read_settings
+from aimass.client.settings import ClientSettings, read_settings
 from aimass.client.transport import AsyncTransport, Transport
 from aimass.client.verbs import (
     DatasetHandle,
@@ -36,7 +37,8 @@ class Client(Groups):
     url
         Address; default: ``AIMASS_URL``, what ``aimass login`` saved, or ``http://127.0.0.1:8800``.
     key
-        API key; default: ``AIMASS_KEY`` or the saved one; an empty text sends none.
+        API key; default: ``AIMASS_KEY``, the saved one, or the device that ``aimass login --device`` signed in; an empty
+        text sends none.
     workspace
         Used by every operation that names none.
 
@@ -53,7 +55,8 @@ class Client(Groups):
     ) -> None:
         settings = read_settings()
         self.workspace = workspace or settings.workspace
-        self.transport = Transport(url or settings.url, settings.key if key is None else key, timeout_s=timeout_s)
+        where, auth = _caller(settings, url, key, self.workspace)
+        self.transport = Transport(where, settings.key if key is None else key, timeout_s=timeout_s, auth=auth)
         self._endpoints: dict[str, Endpoint] = {}
         super().__init__(self.transport, self.workspace)
 
@@ -61,6 +64,11 @@ class Client(Groups):
     def url(self) -> str:
         """Return the address of the platform."""
         return self.transport.url
+
+    @property
+    def is_device(self) -> bool:
+        """Tell whether a person signed this device in, whose tokens it sends."""
+        return isinstance(self.transport.http.auth, DeviceAuth)
 
     def predict(self, endpoint: str, rows: Sequence[Row], *, request_id: str | None = None) -> list[Prediction]:
         """Score rows through an endpoint, over the Open Inference Protocol.
@@ -247,7 +255,8 @@ class AsyncClient(AsyncGroups):
     ) -> None:
         settings = read_settings()
         self.workspace = workspace or settings.workspace
-        self.transport = AsyncTransport(url or settings.url, settings.key if key is None else key, timeout_s=timeout_s)
+        where, auth = _caller(settings, url, key, self.workspace)
+        self.transport = AsyncTransport(where, settings.key if key is None else key, timeout_s=timeout_s, auth=auth)
         super().__init__(self.transport, self.workspace)
 
     async def close(self) -> None:
@@ -261,3 +270,13 @@ class AsyncClient(AsyncGroups):
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         await self.close()
+
+
+def _caller(
+    settings: ClientSettings, url: str | None, key: str | None, workspace: str | None
+) -> tuple[str, DeviceAuth | None]:
+    """Return where to go, and the device that signs requests there; its tokens go to no other address."""
+    where = url or settings.url
+    is_same = where.rstrip("/") == settings.url.rstrip("/")
+    is_device = key is None and settings.device is not None and is_same
+    return where, DeviceAuth(where, workspace) if is_device else None

@@ -52,14 +52,24 @@ class Transport:
         API key or session token; sent as ``Authorization: Bearer``.
     timeout_s
         Longest wait for one reply.
+    auth
+        Signs requests in place of a key.
     """
 
-    def __init__(self, url: str, key: str | None = None, *, timeout_s: float = 60.0, verify: bool = True) -> None:
+    def __init__(
+        self,
+        url: str,
+        key: str | None = None,
+        *,
+        timeout_s: float = 60.0,
+        verify: bool = True,
+        auth: httpx2.Auth | None = None,
+    ) -> None:
         headers = {"Accept": "application/json"}
         if key:
             headers["Authorization"] = f"Bearer {key}"
         self.url, self.key = url.rstrip("/"), key
-        self.http = httpx2.Client(base_url=self.url, headers=headers, timeout=timeout_s, verify=verify)
+        self.http = httpx2.Client(base_url=self.url, headers=headers, timeout=timeout_s, verify=verify, auth=auth)
 
     def send(self, method: str, path: str, **options: Any) -> httpx2.Response:
         """Send a request; repeat it while the platform is away, when repeating is safe."""
@@ -134,12 +144,20 @@ def _query(values: Mapping[str, Any]) -> dict[str, Any]:
 class AsyncTransport:
     """The same for asyncio."""
 
-    def __init__(self, url: str, key: str | None = None, *, timeout_s: float = 60.0, verify: bool = True) -> None:
+    def __init__(
+        self,
+        url: str,
+        key: str | None = None,
+        *,
+        timeout_s: float = 60.0,
+        verify: bool = True,
+        auth: httpx2.Auth | None = None,
+    ) -> None:
         headers = {"Accept": "application/json"}
         if key:
             headers["Authorization"] = f"Bearer {key}"
         self.url = url.rstrip("/")
-        self.http = httpx2.AsyncClient(base_url=self.url, headers=headers, timeout=timeout_s, verify=verify)
+        self.http = httpx2.AsyncClient(base_url=self.url, headers=headers, timeout=timeout_s, verify=verify, auth=auth)
 
     async def json(
         self, method: str, path: str, *, query: Mapping[str, Any], body: Any, headers: Mapping[str, str]

@@ -123,12 +123,13 @@ class Publisher:
     def _collect(self) -> dict[str, Any]:
         closed = self.access.closed()
         endpoints = [one for one in self.serving.published() if one.workspace not in closed]
-        keys = self.access.gateway_keys()
+        keys, devices = self.access.gateway_keys(), self.access.gateway_devices()
         with self.database.read() as conn:
             rates = {(row.workspace, row.consumer): row.rate_per_s for row in all_limits(conn)}
         return {
             "control_socket": str(self.layout.socket("control.sock")),
             "keys": {key.sha256: _key(key, rates.get((key.workspace, key.consumer))) for key in keys},
+            "devices": {one.sha256: _key(one, rates.get((one.workspace, one.consumer))) for one in devices},
             "tokens": asdict(self.access.published_tokens()),
             "endpoints": {f"{one.workspace}/{one.name}": _endpoint(one) for one in endpoints},
         }

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 from aimass.kernel.errors import Forbidden, NotFound, Unauthenticated
@@ -36,6 +36,11 @@ class Grant:
 class Principal:
     """The one on whose behalf a use case runs.
 
+    Attributes
+    ----------
+    credential
+        How he proved himself: ``session``, ``key``, ``device`` or ``token``; empty for what runs by itself.
+
     Examples
     --------
     >>> viewer = Principal(id="u1", name="eve", kind="user",
@@ -48,6 +53,7 @@ class Principal:
     name: str
     kind: Kind
     grants: tuple[Grant, ...] = ()
+    credential: str = field(default="", compare=False)
 
     def allows(self, permission: str, workspace: str, object_: str | None = None) -> bool:
         """Tell whether the principal may do this there."""

@@ -6,6 +6,7 @@ from aimass.access.console import (
     account,
     approvals,
     audit,
+    devices,
     entry,
     keys,
     members,
@@ -21,6 +22,7 @@ router = page_router()
 for _part in (
     entry,
     account,
+    devices,
     people,
     workspaces,
     members,

@@ -25,7 +25,11 @@ from aimass.web import PageVisit, Visit, page_router, session_of
 router = page_router()
 Text = Annotated[str, Form()]
 PATH = "/settings/profile"
-PARTS = {"sessions": "access/_sessions.html", "second-factor": "access/_second_factor.html"}
+PARTS = {
+    "sessions": "access/_sessions.html",
+    "devices": "access/_devices.html",
+    "second-factor": "access/_second_factor.html",
+}
 
 
 @router.get(PATH)
@@ -38,9 +42,8 @@ def account(visit: Visit) -> Response:
     me = access.who_am_i(visit.who)
     places = [(place, _role(place)) for place in me.workspaces]
     sessions = [(s, agent_words(s.agent)) for s in access.list_sessions(visit.who)] if me.kind == "user" else []
-    return visit.render(
-        "access/account.html", parts=PARTS, me=me, places=places, sessions=sessions, present=_present(visit)
-    )
+    more = {"devices": access.list_devices(visit.who), "present": _present(visit)}
+    return visit.render("access/account.html", parts=PARTS, me=me, places=places, sessions=sessions, **more)
 
 
 @router.post(f"{PATH}/password")

@@ -12,9 +12,11 @@ from urllib.parse import quote, urlencode
 KEY = "aim_"
 SESSION = "ais_"
 LINK = "ail_"
+DEVICE, REFRESH = "aid_", "air_"
 STEP_S = 30
 _SHOWN = 10
 _DIGITS = 6
+_USER_LETTERS = "BCDFGHJKLMNPQRSTVWXZ"  # RFC 8628, section 6.1: no vowels, so no words; 34 bits
 _CODE_LETTERS = "ABCDEFGHJKLMNPQRSTUVWXYZ23456789"
 
 
@@ -60,6 +62,29 @@ def new_password() -> str:
 def new_recovery_codes(count: int = 10) -> list[str]:
     """Return codes that replace the authenticator once each (60 bits, so their plain SHA-256 can be stored)."""
     return ["-".join("".join(secrets.choice(_CODE_LETTERS) for _ in range(4)) for _ in range(3)) for _ in range(count)]
+
+
+def new_user_code() -> str:
+    """Return a code that a person reads on one screen and types on another (RFC 8628).
+
+    Examples
+    --------
+    >>> len(new_user_code()), new_user_code()[4]
+    (9, '-')
+    """
+    return "-".join("".join(secrets.choice(_USER_LETTERS) for _ in range(4)) for _ in range(2))
+
+
+def plain_user_code(text: str) -> str:
+    """Forgive spaces, small letters and a missing dash in a code that a person typed.
+
+    Examples
+    --------
+    >>> plain_user_code(" wdjb mjht "), plain_user_code("WDJB-MJHT")
+    ('WDJB-MJHT', 'WDJB-MJHT')
+    """
+    letters = "".join(letter for letter in text.upper() if letter in _USER_LETTERS)
+    return f"{letters[:4]}-{letters[4:]}"
 
 
 def plain_code(text: str) -> str:

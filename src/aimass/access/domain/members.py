@@ -21,6 +21,7 @@ RESERVED = frozenset(
         "accept",
         "api",
         "console",
+        "device",
         "endpoints",
         "forgot",
         "health",

@@ -12,6 +12,9 @@ from urllib.parse import unquote_plus
 from annotated_types import doc
 
 CLIENT_CREDENTIALS = "client_credentials"
+DEVICE_CODE = "urn:ietf:params:oauth:grant-type:device_code"
+REFRESH_TOKEN = "refresh_token"  # noqa: S105 the word of RFC 6749
+GRANTS = (CLIENT_CREDENTIALS, DEVICE_CODE, REFRESH_TOKEN)
 ALGORITHM = "Ed25519"  # EdDSA on that curve, by the name of RFC 9864
 DOTS = 2
 
@@ -47,6 +50,24 @@ class PublishedTokens:
     issuer: str
     keys: dict[str, str]
     revoked: list[str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ask:
+    """What a program sends to the token endpoint besides its own name.
+
+    Attributes
+    ----------
+    proof
+        The device code or the refresh token that is to be exchanged.
+    address
+        From where it asks.
+    """
+
+    grant_type: str = CLIENT_CREDENTIALS
+    scope: str = ""
+    proof: str = field(default="", repr=False)
+    address: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -94,13 +115,14 @@ def metadata(issuer: str) -> dict[str, Any]:
     return {
         "issuer": issuer,
         "token_endpoint": f"{issuer}/oauth2/token",
-        "token_endpoint_auth_methods_supported": ways,
+        "token_endpoint_auth_methods_supported": [*ways, "none"],
+        "device_authorization_endpoint": f"{issuer}/oauth2/device_authorization",
         "introspection_endpoint": f"{issuer}/oauth2/introspect",
         "introspection_endpoint_auth_methods_supported": ways,
         "revocation_endpoint": f"{issuer}/oauth2/revoke",
-        "revocation_endpoint_auth_methods_supported": ways,
+        "revocation_endpoint_auth_methods_supported": [*ways, "none"],
         "jwks_uri": f"{issuer}/.well-known/jwks.json",
-        "grant_types_supported": [CLIENT_CREDENTIALS],
+        "grant_types_supported": list(GRANTS),
         "response_types_supported": [],
         "id_token_signing_alg_values_supported": [ALGORITHM],
         "subject_types_supported": ["public"],

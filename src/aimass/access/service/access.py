@@ -10,6 +10,7 @@ from pathlib import Path
 from aimass.access.domain.credentials import fingerprint
 from aimass.access.service.approvals import Approvals
 from aimass.access.service.audit import Audit
+from aimass.access.service.devices import Devices
 from aimass.access.service.discovery import Discovery
 from aimass.access.service.erasing import Erasing
 from aimass.access.service.ground import Ground
@@ -25,6 +26,7 @@ from aimass.access.service.second_factor import SecondFactor
 from aimass.access.service.workspaces import Workspaces
 from aimass.access.settings import AccessSettings
 from aimass.access.store import queries
+from aimass.access.store.devices import forget_devices
 from aimass.access.store.tables import keys as key_rows
 from aimass.access.store.tables import services, users
 from aimass.infra.database import Database
@@ -59,6 +61,7 @@ class Access(
     Groups,
     Approvals,
     OAuth,
+    Devices,
     Audit,
     Sealer,
 ):
@@ -103,11 +106,12 @@ class Access(
         )
 
     def tidy(self) -> int:
-        """Forget what has expired: sessions, links, counters of attempts; return how many rows went."""
+        """Forget what has expired: sessions, devices, links, counters of attempts; return how many rows went."""
         now = self._now()
         attempts_before = now - timedelta(seconds=8 * self._settings.lock_most_s)
         with self._database.change(SYSTEM, ANYWHERE) as change:
-            return queries.forget_expired(change.conn, now, self._idle_since(now), attempts_before)
+            gone = forget_devices(change.conn, now, self._idle_device(now))
+            return gone + queries.forget_expired(change.conn, now, self._idle_since(now), attempts_before)
 
     def names_of(self, ids: Iterable[str]) -> dict[str, str]:
         """Return the names of people, service accounts and keys by their ids, for logs that carry ids only."""

@@ -27,6 +27,7 @@ from aimass.access.service.giving import give
 from aimass.access.service.ground import Part, find_service, need_workspace
 from aimass.access.service.principals import grant_of
 from aimass.access.store import queries, rows
+from aimass.access.store.devices import live_devices
 from aimass.access.store.tables import grants, keys, services
 from aimass.infra.database import Change
 from aimass.kernel.errors import Conflict, Forbidden, NotFound
@@ -40,6 +41,7 @@ _CALL = "serving.use"
 _EDIT = "serving.edit"
 _ENDPOINT = "endpoint:"
 _REACH, _ROUTE = "gateway.use", "route:"
+_MOST_PLACES = 10_000
 
 
 class Services(Part):
@@ -163,15 +165,23 @@ class Keys(Part):
     def gateway_keys(self) -> list[GatewayKey]:
         """Return every working key with the endpoints it may call, for the snapshot of the data plane."""
         with self._database.read() as conn:
-            found = queries.live_keys(conn, self._now())
-            by_group: dict[str, list[str]] = {}
-            for row in rows.every(conn, queries.group_members):
-                by_group.setdefault(row.group_slug, []).append(row.user_id)
-            held: dict[str, list[Grant]] = {}
-            for row in queries.every_grant(conn):
-                for owner in by_group.get(row.subject_id, []) if row.subject_kind == "group" else [row.subject_id]:
-                    held.setdefault(owner, []).append(grant_of(row))
+            found, held = queries.live_keys(conn, self._now()), _all_held(conn)
         return [_gateway_key(row, held.get(row.owner_id, [])) for row in found]
+
+    def gateway_devices(self) -> list[GatewayKey]:
+        """Return for every signed-in device what its person may call in each workspace, for the same snapshot."""
+        now = self._now()
+        with self._database.read() as conn:
+            found = live_devices(conn, now, now - timedelta(seconds=self._settings.device_idle_s))
+            held = _all_held(conn) if found else {}
+            places = [row.slug for row in queries.workspace_page(conn, None, "", _MOST_PLACES)] if found else []
+        return [
+            _gateway_device(row, place, mine)
+            for row in found
+            if (mine := held.get(row.user_id))
+            for place in places
+            if any(grant.workspace in (place, ANYWHERE) for grant in mine)
+        ]
 
     def _owner(self, change: Change, command: CreateKey) -> tuple[str, str]:
         who = change.who
@@ -224,6 +234,39 @@ def _own_key(change: Change, command: OneKey) -> Any:
     return row
 
 
+def _all_held(conn: Any) -> dict[str, list[Grant]]:
+    """Return the grants of everybody, through groups too."""
+    by_group: dict[str, list[str]] = {}
+    for row in rows.every(conn, queries.group_members):
+        by_group.setdefault(row.group_slug, []).append(row.user_id)
+    held: dict[str, list[Grant]] = {}
+    for row in queries.every_grant(conn):
+        for owner in by_group.get(row.subject_id, []) if row.subject_kind == "group" else [row.subject_id]:
+            held.setdefault(owner, []).append(grant_of(row))
+    return held
+
+
+def _gateway_device(row: Any, workspace: str, held: list[Grant]) -> GatewayKey:
+    grants = merge(bounded(held, workspace, expand(row.scopes) if row.scopes else [EVERYTHING]))
+    return GatewayKey(
+        sha256=fingerprint(f"device:{row.id}/{workspace}"),
+        id=row.id,
+        consumer=row.user_name,
+        workspace=workspace,
+        **_reach(grants, workspace),
+        expires_at=row.expires_at.timestamp(),
+    )
+
+
+def _reach(grants: Iterable[Grant], workspace: str) -> dict[str, list[str]]:
+    held = tuple(grants)
+    return {
+        "use": _objects(held, _CALL, workspace, _ENDPOINT),
+        "edit": _objects(held, _EDIT, workspace, _ENDPOINT),
+        "routes": _objects(held, _REACH, workspace, _ROUTE),
+    }
+
+
 def _gateway_key(row: Any, held: list[Grant]) -> GatewayKey:
     grants = merge(bounded(held, row.workspace, row.scopes))
     ends = [moment.timestamp() for moment in (row.expires_at, row.revoked_at) if moment is not None]
@@ -232,9 +275,7 @@ def _gateway_key(row: Any, held: list[Grant]) -> GatewayKey:
         id=row.id,
         consumer=row.owner,
         workspace=row.workspace,
-        use=_objects(grants, _CALL, row.workspace, _ENDPOINT),
-        edit=_objects(grants, _EDIT, row.workspace, _ENDPOINT),
-        routes=_objects(grants, _REACH, row.workspace, _ROUTE),
+        **_reach(grants, row.workspace),
         expires_at=min(ends) if ends else None,
     )
 

@@ -1,38 +1,50 @@
-"""The token endpoint of OAuth 2.0 for machines: a key is exchanged for a token, looked into, and taken back."""
+"""The token endpoint of OAuth 2.0: keys, device codes and refresh tokens become tokens, which are looked into and taken back."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from aimass.access.domain.credentials import KEY, fingerprint
+from aimass.access.domain.credentials import KEY, REFRESH, fingerprint
 from aimass.access.domain.roles import check_permission
-from aimass.access.domain.tokens import CLIENT_CREDENTIALS, DOTS, Client
+from aimass.access.domain.tokens import CLIENT_CREDENTIALS, DEVICE_CODE, DOTS, GRANTS, REFRESH_TOKEN, Ask, Client
 from aimass.access.errors import (
     TokenClientUnknown,
     TokenGrantUnsupported,
     TokenRequestIncomplete,
     TokenScopeUnknown,
 )
-from aimass.access.service.principals import Principals
-from aimass.access.service.sessions import Attempts
+from aimass.access.service.devices import Devices
 from aimass.access.store import queries
 from aimass.kernel.errors import Invalid, Unauthenticated
-from aimass.kernel.principal import Principal
+from aimass.kernel.principal import ANYWHERE, SYSTEM, Principal
 
 _READ = "access.read"
 
 
-class OAuth(Principals, Attempts):
-    """Answers programs that speak OAuth 2.0: a client is an API key, by its id or by the name of its owner."""
+class OAuth(Devices):
+    """Answers programs that speak OAuth 2.0.
 
-    def grant_token(self, client: Client, grant_type: str, scope: str) -> dict[str, Any]:
-        """Exchange a key for a signed token (RFC 6749, section 4.4)."""
-        if not grant_type:
+    A client is an API key, by its id or by the name of its owner, or a program without a secret that people sign in.
+    """
+
+    def grant_token(self, client: Client, ask: Ask) -> dict[str, Any]:
+        """Exchange a key (RFC 6749, section 4.4), the code of a device (RFC 8628) or a refresh token for tokens."""
+        if not ask.grant_type:
             raise TokenRequestIncomplete("grant_type is missing", hint="send the fields as a form")
-        if grant_type != CLIENT_CREDENTIALS:
+        if ask.grant_type == CLIENT_CREDENTIALS:
+            return self._grant_to_key(client, ask.scope)
+        if ask.grant_type not in GRANTS:
             raise TokenGrantUnsupported(
-                f"the grant {grant_type!r} is not offered", value=grant_type, allowed=[CLIENT_CREDENTIALS]
+                f"the grant {ask.grant_type!r} is not offered", value=ask.grant_type, allowed=list(GRANTS)
             )
+        if not ask.proof:
+            missing = {DEVICE_CODE: "device_code", REFRESH_TOKEN: "refresh_token"}[ask.grant_type]
+            raise TokenRequestIncomplete(f"{missing} is missing", field=missing)
+        if ask.grant_type == DEVICE_CODE:
+            return self.spend_device_code(client.id, ask.proof, ask.address)
+        return self.refresh(client.id, ask.proof, ask.scope, ask.address)
+
+    def _grant_to_key(self, client: Client, scope: str) -> dict[str, Any]:
         row, who = self._proven(client)
         wanted = _scopes(who, row.workspace, scope)
         more = {"scope": " ".join(wanted)} if wanted else {}
@@ -53,16 +65,25 @@ class OAuth(Principals, Attempts):
         return {"active": True, "username": who.name, **claims} if seen else {"active": False}
 
     def revoke_token(self, client: Client, token: str) -> None:
-        """Take a signed token back (RFC 7009); an unknown one, or one of another client, changes nothing."""
-        row, who = self._proven(client)
+        """Take a token back (RFC 7009); an unknown one, or one of another client, changes nothing."""
+        if token.startswith(REFRESH):
+            self.give_back(client.id, token)
+            return
+        is_public = bool(client.id) and not client.secret
+        if is_public:
+            self.need_public(client.id)
+            mine, place, who = ("client_id", client.id), ANYWHERE, SYSTEM
+        else:
+            row, who = self._proven(client)
+            mine, place = ("via", f"key:{row.id}"), row.workspace
         if token.count(".") != DOTS:
             return
         try:
             claims = self._claims(token)
         except Unauthenticated:
             return
-        if claims.get("via") == f"key:{row.id}":
-            with self._change(who, row.workspace) as change:
+        if claims.get(mine[0]) == mine[1]:
+            with self._change(who, place) as change:
                 self._take_back(change, claims)
 
     def _proven(self, client: Client) -> tuple[Any, Principal]:

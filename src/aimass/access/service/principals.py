@@ -14,7 +14,8 @@ from aimass.access.domain.roles import BUILT_IN, bounded, expand, merge, narrow
 from aimass.access.domain.tokens import DOTS
 from aimass.access.service.signing import Signing
 from aimass.access.store import queries, rows
-from aimass.access.store.tables import keys, services, sessions, users
+from aimass.access.store.devices import live_device
+from aimass.access.store.tables import devices, keys, services, sessions, users
 from aimass.kernel.errors import Unauthenticated, Unavailable
 from aimass.kernel.principal import ANYWHERE, SYSTEM, Grant, Principal
 from aimass.kernel.usecase import PUBLIC, SIGNED_IN, use_case
@@ -119,7 +120,7 @@ class Principals(Signing):
             raise Unauthenticated(f"the owner of the API key {row.prefix!r} is disabled")
         self._seen(conn, keys, row.id, row.last_used_at)
         grants = bounded(_grants(conn, row.owner_kind, row.owner_id), row.workspace, row.scopes)
-        return Principal(id=row.owner_id, name=row.owner, kind=row.owner_kind, grants=grants)
+        return Principal(id=row.owner_id, name=row.owner, kind=row.owner_kind, grants=grants, credential="key")
 
     def _by_session(self, conn: Any, **where: str) -> Principal:
         now = self._now()
@@ -127,18 +128,27 @@ class Principals(Signing):
         if row is None or row.user_state != "active":
             raise Unauthenticated("the session has ended", hint="sign in again")
         self._seen(conn, sessions, row.id, row.last_seen_at)
-        return Principal(id=row.user_id, name=row.user_name, kind="user", grants=_grants(conn, "user", row.user_id))
+        return _person(conn, row, "session")
+
+    def _by_device(self, conn: Any, id: str) -> Principal:  # noqa: A002 as its siblings are called
+        now = self._now()
+        row = live_device(conn, now, now - timedelta(seconds=self._settings.device_idle_s), id)
+        if row is None:
+            raise Unauthenticated("the device was signed out", hint="sign in again: aimass login --device")
+        self._seen(conn, devices, row.id, row.last_seen_at)
+        return _person(conn, row, "device")
 
     def _by_token(self, conn: Any, claims: dict[str, Any]) -> Principal:
         """Return who stands behind a token, cut down to its scopes."""
         self._need_unrevoked(conn, str(claims.get("jti", "")))
         kind, _, behind = str(claims.get("via", "")).partition(":")
-        who = (self._by_key if kind == "key" else self._by_session)(conn, id=behind)
+        ways = {"key": self._by_key, "device": self._by_device}
+        who = ways.get(kind, self._by_session)(conn, id=behind)
         scopes = str(claims.get("scope", "")).split()
         if not scopes:
             return who
         cut = (replace(grant, permissions=narrow(grant.permissions, scopes)) for grant in who.grants)
-        return replace(who, grants=merge(cut))
+        return replace(who, grants=merge(cut), credential="token")
 
     def _seen(self, conn: Any, table: Any, id_: str, before: Any) -> None:
         """Note the use, once a minute; a busy or full disk must not keep anybody out."""
@@ -149,6 +159,11 @@ class Principals(Signing):
         column = "last_used_at" if table is keys else "last_seen_at"
         with suppress(Unavailable), self._database.change(SYSTEM, ANYWHERE) as change:
             rows.change(change.conn, table, {"id": id_}, **{column: now})
+
+
+def _person(conn: Any, row: Any, credential: str) -> Principal:
+    grants = _grants(conn, "user", row.user_id)
+    return Principal(id=row.user_id, name=row.user_name, kind="user", grants=grants, credential=credential)
 
 
 def _grants(conn: Any, kind: str, id_: str) -> tuple[Grant, ...]:

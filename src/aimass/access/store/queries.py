@@ -8,10 +8,12 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, Table, and_, case, delete, exists, func, or_, select
 
+from aimass.access.store.devices import end_devices
 from aimass.access.store.tables import (
     approvals,
     attempts,
     audit_heads,
+    devices,
     grants,
     group_members,
     groups,
@@ -182,9 +184,10 @@ def sessions_of(conn: Connection, user_id: str, now: datetime, idle_since: datet
 
 
 def end_sessions(conn: Connection, user_id: str, keep: str | None = None) -> int:
-    """End the sessions of a person, all or all but one; return how many."""
-    query = delete(sessions).where(sessions.c.user_id == user_id)
-    return conn.execute(query.where(sessions.c.id != keep) if keep else query).rowcount
+    """End the sessions of a person and sign his devices out, all or all but one; return how many."""
+    query = delete(sessions).where(sessions.c.user_id == user_id, sessions.c.id != (keep or ""))
+    ended = end_devices(conn, devices.c.user_id == user_id, devices.c.id != (keep or ""))
+    return conn.execute(query).rowcount + ended
 
 
 def waiting_links(conn: Connection, kind: str, workspace: str | None, now: datetime) -> Sequence[Row[Any]]:

@@ -121,6 +121,47 @@ revoked_tokens = Table(
     Column("expires_at", Instant, nullable=False, index=True),
 )
 
+device_requests = Table(
+    "access_device_requests",
+    metadata,
+    Column("sha256", _HASH, primary_key=True),
+    Column("user_code", _HASH, nullable=False, unique=True),
+    Column("client", String(63), nullable=False),
+    Column("agent", String(255), nullable=False),
+    Column("address", String(64), nullable=False, index=True),
+    Column("scopes", Json, nullable=False),
+    Column("state", String(10), nullable=False),
+    Column("user_id", _ID),
+    Column("interval_s", Integer, nullable=False),
+    Column("polled_at", Instant),
+    Column("created_at", Instant, nullable=False),
+    Column("expires_at", Instant, nullable=False, index=True),
+)
+
+devices = Table(
+    "access_devices",
+    metadata,
+    Column("id", _ID, primary_key=True),
+    Column("user_id", _ID, nullable=False, index=True),
+    Column("client", String(63), nullable=False),
+    Column("agent", String(255), nullable=False),
+    Column("address", String(64), nullable=False),
+    Column("scopes", Json, nullable=False),
+    Column("created_at", Instant, nullable=False),
+    Column("last_seen_at", Instant, nullable=False),
+    Column("expires_at", Instant, nullable=False),
+)
+
+refresh_tokens = Table(
+    "access_refresh_tokens",
+    metadata,
+    Column("sha256", _HASH, primary_key=True),
+    Column("device_id", _ID, nullable=False, index=True),
+    Column("parent", _HASH, nullable=False, index=True),
+    Column("is_replaced", Boolean, nullable=False),
+    Column("spent_at", Instant),
+)
+
 providers = Table(
     "access_providers",
     metadata,

@@ -12,6 +12,8 @@ from aimass.client.generated.access_types import (
     AuditReport,
     AuditStretch,
     DeletedWorkspace,
+    Device,
+    DeviceRequest,
     Enrolment,
     Group,
     GroupRole,
@@ -76,6 +78,10 @@ class AccessCalls(Calls):
     def add_to_group(self, *, group: str, user: str) -> Group:
         """Put a person into a group."""
         return self._call("access.add_to_group", {"group": group, "user": user}, Group)
+
+    def allow_device(self, *, user_code: str) -> None:
+        """Sign the device that shows a code in as yourself."""
+        return self._call("access.allow_device", {"user_code": user_code}, None)
 
     def change_password(self, *, password: str, new_password: str, keep: str | None = None) -> None:
         """Change the own password; every other session ends."""
@@ -221,6 +227,10 @@ class AccessCalls(Calls):
         """Delete a workspace: nothing of it serves, runs or fires any more; its data goes when its retention ends."""
         return self._call("access.delete_workspace", {"workspace": workspace}, None)
 
+    def deny_device(self, *, user_code: str) -> None:
+        """Refuse the device that shows a code."""
+        return self._call("access.deny_device", {"user_code": user_code}, None)
+
     def disable_second_factor(self, *, password: str) -> None:
         """Take the own authenticator off."""
         return self._call("access.disable_second_factor", {"password": password}, None)
@@ -240,6 +250,10 @@ class AccessCalls(Calls):
     def enable_user(self, *, user: str) -> User:
         """Let a disabled person in again."""
         return self._call("access.enable_user", {"user": user}, User)
+
+    def end_device(self, *, device: str) -> None:
+        """Sign one of the own devices out, at models and services within a second."""
+        return self._call("access.end_device", {"device": device}, None)
 
     def end_sessions(self, *, user: str) -> None:
         """End every session of a person."""
@@ -361,6 +375,10 @@ class AccessCalls(Calls):
         """List the workspaces that were deleted and can be restored, and until when."""
         return self._call("access.list_deleted", {}, list[DeletedWorkspace])
 
+    def list_devices(self) -> list[Device]:
+        """List the own devices that are signed in, the last used first."""
+        return self._call("access.list_devices", {}, list[Device])
+
     def list_groups(self) -> list[Group]:
         """List the groups; of their people, only who reads the whole platform sees all, others see themselves."""
         return self._call("access.list_groups", {}, list[Group])
@@ -422,6 +440,10 @@ class AccessCalls(Calls):
     def list_workspaces(self, *, limit: int | None = None, cursor: str | None = None) -> Page[Workspace]:
         """List the workspaces that the caller knows."""
         return self._call("access.list_workspaces", {"limit": limit, "cursor": cursor}, Page[Workspace])
+
+    def look_at_device(self, *, user_code: str) -> DeviceRequest:
+        """Tell which device shows a code, before it is allowed."""
+        return self._call("access.look_at_device", {"user_code": user_code}, DeviceRequest)
 
     def remove_group(self, *, group: str) -> None:
         """Remove a group and the roles it gave."""
@@ -573,6 +595,10 @@ class AsyncAccessCalls(AsyncCalls):
         """Put a person into a group."""
         return await self._call("access.add_to_group", {"group": group, "user": user}, Group)
 
+    async def allow_device(self, *, user_code: str) -> None:
+        """Sign the device that shows a code in as yourself."""
+        return await self._call("access.allow_device", {"user_code": user_code}, None)
+
     async def change_password(self, *, password: str, new_password: str, keep: str | None = None) -> None:
         """Change the own password; every other session ends."""
         return await self._call(
@@ -717,6 +743,10 @@ class AsyncAccessCalls(AsyncCalls):
         """Delete a workspace: nothing of it serves, runs or fires any more; its data goes when its retention ends."""
         return await self._call("access.delete_workspace", {"workspace": workspace}, None)
 
+    async def deny_device(self, *, user_code: str) -> None:
+        """Refuse the device that shows a code."""
+        return await self._call("access.deny_device", {"user_code": user_code}, None)
+
     async def disable_second_factor(self, *, password: str) -> None:
         """Take the own authenticator off."""
         return await self._call("access.disable_second_factor", {"password": password}, None)
@@ -736,6 +766,10 @@ class AsyncAccessCalls(AsyncCalls):
     async def enable_user(self, *, user: str) -> User:
         """Let a disabled person in again."""
         return await self._call("access.enable_user", {"user": user}, User)
+
+    async def end_device(self, *, device: str) -> None:
+        """Sign one of the own devices out, at models and services within a second."""
+        return await self._call("access.end_device", {"device": device}, None)
 
     async def end_sessions(self, *, user: str) -> None:
         """End every session of a person."""
@@ -859,6 +893,10 @@ class AsyncAccessCalls(AsyncCalls):
         """List the workspaces that were deleted and can be restored, and until when."""
         return await self._call("access.list_deleted", {}, list[DeletedWorkspace])
 
+    async def list_devices(self) -> list[Device]:
+        """List the own devices that are signed in, the last used first."""
+        return await self._call("access.list_devices", {}, list[Device])
+
     async def list_groups(self) -> list[Group]:
         """List the groups; of their people, only who reads the whole platform sees all, others see themselves."""
         return await self._call("access.list_groups", {}, list[Group])
@@ -924,6 +962,10 @@ class AsyncAccessCalls(AsyncCalls):
     async def list_workspaces(self, *, limit: int | None = None, cursor: str | None = None) -> Page[Workspace]:
         """List the workspaces that the caller knows."""
         return await self._call("access.list_workspaces", {"limit": limit, "cursor": cursor}, Page[Workspace])
+
+    async def look_at_device(self, *, user_code: str) -> DeviceRequest:
+        """Tell which device shows a code, before it is allowed."""
+        return await self._call("access.look_at_device", {"user_code": user_code}, DeviceRequest)
 
     async def remove_group(self, *, group: str) -> None:
         """Remove a group and the roles it gave."""

@@ -257,6 +257,20 @@ class DeletedWorkspace:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Device:
+    """A device on which a person is signed in."""
+
+    id: str
+    client: str
+    agent: str
+    address: str
+    scopes: list[str]
+    created_at: datetime
+    last_seen_at: datetime
+    expires_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Invitation:
     """An invitation that waits."""
 
@@ -300,6 +314,18 @@ class TokenKey:
     id: str
     made_at: datetime
     current: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeviceRequest:
+    """A device that waits to be let in."""
+
+    client: str
+    agent: str
+    address: str
+    scopes: list[str]
+    created_at: datetime
+    expires_at: datetime
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

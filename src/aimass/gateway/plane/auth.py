@@ -15,6 +15,7 @@ from aimass.gateway.plane.http import Headers
 from aimass.gateway.plane.rates import Rates, SharedBucket
 
 _BEARER, _BASIC, _SIGNED = b"bearer ", b"basic ", b"eyJ"
+PLACE = b"x-aimass-workspace"
 
 
 class Bucket:
@@ -116,11 +117,14 @@ def read_keys(specs: dict[str, Any], old: dict[str, Key], now: float, shared: Ra
     return keys
 
 
-def find_key(headers: Headers, get: Callable[[str], Key | None], token: Callable[[bytes], Key]) -> Key:
-    """Return the key that a request carries, itself or as a signed token, or refuse it."""
+def find_key(headers: Headers, get: Callable[[str], Key | None], token: Callable[[bytes, bytes], Key]) -> Key:
+    """Return the key that a request carries, itself or as a signed token, or refuse it.
+
+    A token is looked up together with the workspace that the request names, which counts where a person stands behind it.
+    """
     text = _presented(headers)
     if text[:3] == _SIGNED:
-        return token(text)
+        return token(text, next((value for name, value in headers if name == PLACE), b""))
     if not text:
         raise UnknownKey("no API key was sent", hint="send 'Authorization: Bearer <key>' or 'X-API-Key: <key>'")
     key = get(sha256(text).hexdigest())

@@ -101,6 +101,18 @@ class UnknownEndpoint(NotFound):
     code = "unknown_endpoint"
 
 
+class UnknownPlace(NotFound):
+    """The person behind the token may call nothing in this workspace."""
+
+    code = "unknown_place"
+
+
+class UnnamedPlace(Invalid):
+    """The person behind the token may call several workspaces, and the request names none."""
+
+    code = "unnamed_place"
+
+
 class UnknownVersion(NotFound):
     """The endpoint has no deployment of this model version."""
 

@@ -206,6 +206,7 @@ class Snapshot:
     version: int = 0
     control_socket: str = ""
     keys: dict[str, Key] = field(default_factory=dict)
+    devices: dict[str, Key] = field(default_factory=dict)
     tokens: Tokens = field(default_factory=Tokens)
     endpoints: dict[tuple[str, str], Endpoint] = field(default_factory=dict)
     models: dict[Identity, Model] = field(default_factory=dict)

@@ -1,4 +1,4 @@
-"""Signed tokens: checked once, remembered until the next snapshot, refused when they or their key were taken back."""
+"""Signed tokens: checked once, remembered until the next snapshot, refused when they, their key or device were taken back."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 from aimass.gateway.plane.auth import Key
-from aimass.gateway.plane.errors import UnknownKey
+from aimass.gateway.plane.errors import UnknownKey, UnknownPlace, UnnamedPlace
 
 _MOST = 4096
 _LONGEST = 4096
@@ -30,7 +30,8 @@ class Tokens:
     spec
         Issuer, public keys by id, and the ``jti`` of every token that was taken back.
     keys
-        The API keys of the snapshot: a token counts only as long as the key that it was given for.
+        The API keys of the snapshot, and for each device what its person may do in each workspace: a token counts only as
+        long as what it was given for.
     before
         Those of the snapshot before: signatures that were checked there need no second check.
 
@@ -50,31 +51,42 @@ class Tokens:
         self.public: dict[str, str] = dict(spec.get("keys") or {})
         self._public = {kid: Ed25519PublicKey.from_public_bytes(_bytes(x)) for kid, x in self.public.items()}
         self._revoked = frozenset(spec.get("revoked") or ())
-        self._by_id = {key.id: key for key in keys}
+        self._by_id: dict[str, dict[str, Key]] = {}
+        for key in keys:
+            self._by_id.setdefault(key.id, {})[key.workspace] = key
         self._found: dict[bytes, Key] = {}
         is_same = before is not None and before.public == self.public
         self.signed: dict[bytes, dict[str, Any]] = before.signed if before is not None and is_same else {}
 
-    def key(self, text: bytes) -> Key:
-        """Return the key that a token stands for, or refuse the token."""
-        found = self._found.get(text)
-        return found if found is not None else self._look(text)
+    def key(self, text: bytes, place: bytes = b"") -> Key:
+        """Return the key that a token stands for in a workspace, or refuse the token.
 
-    def _look(self, text: bytes) -> Key:
+        A token of an API key has one workspace, whatever is named; a person's may have several.
+        """
+        mark = text + b" " + place if place else text
+        found = self._found.get(mark)
+        return found if found is not None else self._look(text, place, mark)
+
+    def _look(self, text: bytes, place: bytes, mark: bytes) -> Key:
         claims = self.signed.get(text)
         if claims is None:
             claims = self._checked(text)
             _keep(self.signed, text, claims)
         kind, _, behind = str(claims.get("via")).partition(":")
-        if kind != "key":
-            raise UnknownKey("the token stands for a session", hint="ask for a token with an API key")
+        if kind not in ("key", "device"):
+            raise UnknownKey("the token stands for a session", hint="sign in by a device code, or use an API key")
         if claims.get("iss") != self._issuer or claims.get("jti") in self._revoked or behind not in self._by_id:
-            raise UnknownKey("the token, or the key behind it, was revoked", hint="ask for a new token")
+            raise UnknownKey(
+                "the token, or what stands behind it, was revoked or may call nothing", hint="ask for a new token"
+            )
         scopes = str(claims.get("scope", "")).split()
-        held = (not scopes or not those.isdisjoint(scopes) for those in (_CALLS, _REACHES, _EDITS))
-        may_call, may_reach, may_edit = held
-        key = self._by_id[behind].until(claims["exp"], may_call=may_call, may_reach=may_reach, may_edit=may_edit)
-        _keep(self._found, text, key)
+        may_call, may_reach, may_edit = (
+            not scopes or not those.isdisjoint(scopes) for those in (_CALLS, _REACHES, _EDITS)
+        )
+        held = self._by_id[behind]
+        base = next(iter(held.values())) if kind == "key" else _of_place(held, place)
+        key = base.until(claims["exp"], may_call=may_call, may_reach=may_reach, may_edit=may_edit)
+        _keep(self._found, mark, key)
         return key
 
     def _checked(self, text: bytes) -> dict[str, Any]:
@@ -90,6 +102,19 @@ class Tokens:
         except (ValueError, KeyError, TypeError, InvalidSignature, binascii.Error, RecursionError) as reason:
             raise UnknownKey("the token is not ours", hint="ask for one at /oauth2/token") from reason
         return claims
+
+
+def _of_place(held: dict[str, Key], place: bytes) -> Key:
+    """Return what a person may do in the workspace that is named, or in the only one."""
+    name = place.decode("latin-1")
+    if name in held:
+        return held[name]
+    if name:
+        raise UnknownPlace(f"there is no workspace {name[:80]!r}", field="X-AIMass-Workspace", value=name)
+    if len(held) > 1:
+        hint = "send the header X-AIMass-Workspace"
+        raise UnnamedPlace("which workspace is meant?", field="X-AIMass-Workspace", allowed=sorted(held), hint=hint)
+    return next(iter(held.values()))
 
 
 def _keep(store: dict[bytes, Any], text: bytes, value: Any) -> None:

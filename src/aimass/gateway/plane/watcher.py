@@ -117,12 +117,14 @@ class Watcher:
         kept = _in_use(endpoints.values())
         self._waiting = {key: m for key, m in models.items() if key not in kept and not m.is_ready}
         keys = read_keys(document["keys"], before.keys, wall(), self._rates)
+        devices = read_keys(document.get("devices") or {}, before.devices, wall(), self._rates)
         worker.apply(
             Snapshot(
                 version=int(document["version"]),
                 control_socket=document.get("control_socket") or "",
                 keys=keys,
-                tokens=Tokens(document.get("tokens"), keys.values(), before.tokens),
+                devices=devices,
+                tokens=Tokens(document.get("tokens"), (*keys.values(), *devices.values()), before.tokens),
                 endpoints=endpoints,
                 models=kept,
                 loaded=builder.loaded,

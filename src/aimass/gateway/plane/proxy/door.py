@@ -9,7 +9,7 @@ from typing import Protocol
 
 from aimass.gateway.plane.auth import Key, find_key
 from aimass.gateway.plane.connection import Connection, Sink
-from aimass.gateway.plane.errors import BadRequest, BodyTooLarge, RateLimited
+from aimass.gateway.plane.errors import BadRequest, BodyTooLarge, RateLimited, UnknownPlace
 from aimass.gateway.plane.http import RequestHead, dump
 from aimass.gateway.plane.metrics import Metrics
 from aimass.gateway.plane.moments import wall
@@ -111,7 +111,11 @@ class Proxy:
         """Return the caller's key where the route asks for one; a key of another workspace learns nothing."""
         if not route.is_key_needed:
             return None
-        key = find_key(head.headers, self._host.snapshot.keys.get, self._host.snapshot.tokens.key)
+        snapshot, place = self._host.snapshot, route.workspace.encode()
+        try:
+            key = find_key(head.headers, snapshot.keys.get, lambda text, _: snapshot.tokens.key(text, place))
+        except UnknownPlace as reason:
+            raise UnknownRoute("no service stands behind this address", field="path") from reason
         if key.workspace != route.workspace:
             raise UnknownRoute("no service stands behind this address", field="path")
         if not key.may_reach(route.name):
