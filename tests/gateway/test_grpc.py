@@ -324,6 +324,17 @@ def test_calls_are_counted_as_over_http(gateway: Gateway, client: Client) -> Non
 # -- streams
 
 
+def test_a_trace_comes_and_is_answered_as_metadata(gateway: Gateway, client: Client) -> None:
+    trace = "4bf92f3577b34da6a3ce929d0e0e4736"
+    client.call("ModelInfer", request=typed(id="untraced"))
+    assert "traceresponse" not in dict(client.info.trailing_metadata())
+    client.metadata = [*client.metadata, ("traceparent", f"00-{trace}-00f067aa0ba902b7-01")]
+    for rows in (1, 2):
+        client.call("ModelInfer", request=typed([ROW] * rows, id=f"traced-{rows}"))
+        assert dict(client.info.trailing_metadata())["traceresponse"].startswith(f"00-{trace}-")
+        assert gateway.wait_for_record(f"traced-{rows}")["trace"] == trace
+
+
 def test_the_requests_of_a_stream_are_answered_in_order(client: Client) -> None:
     wrong = changed(name="zip")
     wrong.id = "2"

@@ -36,6 +36,7 @@ from tests.fixtures.gateway import (
 from tests.monitoring.samples import make_record
 
 CHURN = {"workspace": "demo", "endpoint": "churn"}
+TRACE = "4bf92f3577b34da6a3ce929d0e0e4736"
 KEEP_COLLECTING = """
 import sys, os
 from pathlib import Path
@@ -71,7 +72,8 @@ def test_what_the_gateway_writes_is_understood(service: Monitoring, packages: di
     gateway.publish(snapshot(1, endpoint("churn", deployment(packages["one"]), shadow=shadow)))
     gateway.start()
     ids = [ask(gateway, "POST", "/v2/models/churn/infer", oip([{**ROW, "tenure": n}])).json()["id"] for n in range(5)]
-    ask(gateway, "POST", "/v2/models/churn/infer", oip([ROW, {**ROW, "internet": "Satellite"}], id="mine"))
+    two, parent = oip([ROW, {**ROW, "internet": "Satellite"}], id="mine"), f"00-{TRACE}-00f067aa0ba902b7-01"
+    ask(gateway, "POST", "/v2/models/churn/infer", two, traceparent=parent)
     assert ask(gateway, "POST", "/v2/models/churn/infer", {"inputs": []}).status == 400
     wait_for(lambda: len(gateway.records()) >= 12)
     gateway.stop()
@@ -79,6 +81,9 @@ def test_what_the_gateway_writes_is_understood(service: Monitoring, packages: di
     found = service.get_recording(SYSTEM, GetRecording(**CHURN))
     assert (found.requests, found.rows, found.damaged) == (6, 7, 0)
     (first,) = service.list_records(SYSTEM, ListRecords(**CHURN, request_id=ids[3], deployment="champion")).items
+    traced = service.list_records(SYSTEM, ListRecords(**CHURN, trace=TRACE, deployment="champion")).items
+    assert ({record.id for record in traced}, {record.trace for record in traced}) == ({"mine"}, {TRACE})
+    assert first.trace == ""
     assert first.inputs == {"contract": "One year", "internet": "DSL", "tenure": 3.0, "charges": pytest.approx(56.95)}
     assert (first.label in ("No", "Yes"), first.model, first.version, first.consumer) == (True, "churn", "1", "shop")
     metrics = service.get_endpoint_metrics(

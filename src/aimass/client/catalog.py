@@ -4322,6 +4322,13 @@ OPERATIONS: dict[str, Operation] = {
             ),
             Param(name="request_id", where="query", kind="str", required=False, help="only this request"),
             Param(
+                name="trace",
+                where="query",
+                kind="str",
+                required=False,
+                help="only requests of this trace: 32 hexadecimal digits",
+            ),
+            Param(
                 name="origin",
                 where="query",
                 kind="str",

@@ -350,6 +350,7 @@ class InferenceRecord:
     outputs: dict[str, Any]
     origin: Literal["live", "batch"]
     fallback: str
+    trace: str
     label: str | None
     probabilities: list[float] | None
     unseen: list[str]

@@ -73,6 +73,8 @@ class Asked:
         What the caller wants to tell the model besides its inputs.
     document
         The request as it was written, for the cheap path to learn from.
+    trace
+        Which trace the client put it in, as :mod:`~aimass.gateway.plane.tracing` writes it; empty without one.
     size
         How many bytes it had.
     plan
@@ -83,6 +85,7 @@ class Asked:
     decoded: Decoded
     wanted: list[Wanted]
     id: str = ""
+    trace: bytes = b""
     parameters: dict[str, Any] = field(default_factory=dict[str, Any])
     document: dict[str, Any] | None = None
     size: int = 0
@@ -175,6 +178,11 @@ class Caller(Protocol):
     @property
     def is_gone(self) -> bool:
         """Tell whether nobody waits for the answer any more."""
+        ...
+
+    @property
+    def trace(self) -> bytes:
+        """Return the trace that the client put the request in; empty without one."""
         ...
 
     def write(self, work: Work, outputs: dict[str, Any]) -> Any:

@@ -39,6 +39,11 @@ class Message(Protocol):
     caller: Caller
     read: Read
 
+    @property
+    def trace(self) -> bytes:
+        """Return the trace that the client put the request in; empty without one."""
+        ...
+
     def row(self, reader: RowReader) -> Row | None:
         """Return the row, or None when the general path must look at it."""
         ...
@@ -185,7 +190,7 @@ class CheapPath:
         sums.outputs_s += written_at - ran_at
         if endpoint.sample >= 1.0 or self._share() < endpoint.sample:
             kept = (one.members, label, probabilities) if endpoint.payload else ()
-            self._host.records.pending.append(frame(served.record % (id_, now, seconds * 1e6, *kept)))
+            self._host.records.pending.append(frame(served.record % (id_, one.source.trace, now, seconds * 1e6, *kept)))
         if endpoint.shadow is not None:
             self._general.has_answered(one, lambda: one.reader.outputs(label, values), seconds)
         source = one.source
@@ -210,4 +215,4 @@ class CheapPath:
 def asked_again(one: One) -> Asked:
     """Return a request for one row as the general path knows it."""
     decoded = Decoded(rows=1, values=orjson.loads(b"{%b}" % one.members), unseen=[])
-    return Asked(id=one.id.decode(), decoded=decoded, wanted=[])
+    return Asked(id=one.id.decode(), trace=one.source.trace, decoded=decoded, wanted=[])

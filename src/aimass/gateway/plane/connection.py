@@ -11,6 +11,7 @@ from aimass.gateway.plane.framing import BodyReader, body_reader
 from aimass.gateway.plane.http import RequestHead, error_reply, parse_request
 from aimass.gateway.plane.limits import Budget, Limits, Pace
 from aimass.gateway.plane.sockets import unsent_bytes
+from aimass.gateway.plane.tracing import cut_trace, new_trace, with_answer
 from aimass.kernel.errors import AimassError
 
 _END = b"\r\n\r\n"
@@ -93,8 +94,8 @@ class Connection(asyncio.Protocol):
     """
 
     __slots__ = (
-        "_body", "_buffer", "_counted", "_held", "_is_advancing", "_is_busy", "_is_closing", "_is_ended", "_pace", "_sink",
-        "_started", "_tunnel", "_unread", "_unsent", "address", "born", "deadline", "host", "is_endless", "is_head", "is_lost", "is_replying", "keep", "limits", "out", "peer", "transport",
+        "_body", "_buffer", "_counted", "_held", "_is_advancing", "_is_busy", "_is_closing", "_is_ended", "_is_told", "_pace", "_sends_trace",
+        "_sink", "_started", "_tunnel", "_unread", "_unsent", "address", "born", "deadline", "host", "is_endless", "is_head", "is_lost", "is_replying", "keep", "limits", "out", "peer", "trace", "trace_state", "transport",
     )  # fmt: skip
 
     def __init__(self, host: Host) -> None:
@@ -110,6 +111,9 @@ class Connection(asyncio.Protocol):
         self.is_head = False
         self.is_replying = False
         self.is_endless = False
+        self.trace = self.trace_state = b""
+        self._sends_trace = False
+        self._is_told = False
         self._buffer = b""
         self._body: BodyReader | None = None
         self._sink: Sink | None = None
@@ -141,7 +145,8 @@ class Connection(asyncio.Protocol):
         """Take bytes; a request that arrives whole, with a head seen before, takes the short way."""
         if not self._buffer and not self._is_busy and self._body is None and not self._held and not self._is_closing:
             end = data.find(_END) + 4
-            call = self.host.calls.get(data[:end])
+            head = self._without_trace(data[:end]) if self._sends_trace else data[:end]
+            call = self.host.calls.get(head)
             if call is not None and len(data) == end + call.length:
                 self.keep = True
                 self.is_head = False
@@ -211,11 +216,20 @@ class Connection(asyncio.Protocol):
         if not self.is_lost:
             if not self.out:
                 self.host.will_write(self)
+            if self.trace and not self._is_told:
+                self._is_told = True
+                data = with_answer(data, self.trace)
             self.out.append(data)
 
     def reply(self, data: bytes) -> None:
         """Send a whole reply; one to a HEAD request loses its body."""
         self.send(data[: data.find(_END) + 4] if self.is_head else data)
+
+    def traced(self) -> bytes:
+        """Return the trace that the request belongs to, for those who pass it on: one is begun when the client sent none."""
+        if not self.trace:
+            self.trace = new_trace()
+        return self.trace
 
     def attend(self, sink: Sink) -> None:
         """Tell this one from now on that the client is slow or gone."""
@@ -228,6 +242,9 @@ class Connection(asyncio.Protocol):
         """Go on with the next request after a complete reply, or close."""
         self._is_busy = False
         self.is_replying = self.is_endless = False
+        if self.trace:
+            self._is_told = False
+            self.trace = self.trace_state = b""
         if self._body is None:
             self._sink = None
         self._started = False
@@ -406,8 +423,18 @@ class Connection(asyncio.Protocol):
         if end > self.limits.head_bytes:
             raise HeadTooLarge(allowed=f"at most {self.limits.head_bytes} bytes")
         raw, self._buffer = data[:end], data[end:]
+        raw = self._without_trace(raw)
         self._open(parse_request(raw, self.limits), raw)
         return True
+
+    def _without_trace(self, raw: bytes) -> bytes:
+        """Note what a head says of its trace; return it without that, so that it can be one that was seen before."""
+        told = cut_trace(raw)
+        if told is None:
+            return raw
+        self._sends_trace = True
+        raw, self.trace, self.trace_state = told
+        return raw
 
     def _open(self, head: RequestHead, raw: bytes) -> None:
         self.keep = head.keep_alive and not self.host.is_draining
@@ -423,7 +450,13 @@ class Connection(asyncio.Protocol):
         if not head.has_body:
             sink.end()
         elif head.expects and not self._buffer and self._is_busy:
-            self.send(_CONTINUE)
+            self._say_continue()
+
+    def _say_continue(self) -> None:
+        """Ask for the body; this is no answer yet."""
+        self._is_told, is_told = True, self._is_told
+        self.send(_CONTINUE)
+        self._is_told = is_told
 
     def _read_body(self, body: BodyReader) -> bool:
         if self._held & BY_UPSTREAM:

@@ -55,6 +55,11 @@ class OverEvents(Quiet):
         """Tell whether the client has closed."""
         return self._connection.is_lost
 
+    @property
+    def trace(self) -> bytes:
+        """Return the trace that the client put the request in; empty without one."""
+        return self._connection.trace
+
     def write(self, work: Work, outputs: dict[str, Any]) -> bytes:
         """Return a whole answer as one event."""
         return event(work.call.dialect.write(work, outputs).body)

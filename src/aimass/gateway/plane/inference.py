@@ -27,6 +27,7 @@ from aimass.gateway.plane.runtimes.isolated import IsolatedRuntime
 from aimass.gateway.plane.shadows import Given, ShadowStats
 from aimass.gateway.plane.snapshot import Deployment, Endpoint
 from aimass.gateway.plane.telling import End, Teller
+from aimass.gateway.plane.tracing import ID_BYTES
 from aimass.gateway.plane.under_way import UnderWay
 from aimass.gateway.settings import GatewaySettings
 from aimass.kernel.errors import AimassError
@@ -144,7 +145,7 @@ class Inference:
         except Exception:  # noqa: BLE001 one request must never end the worker; the log has the trace
             self._refuse(call, caller, _unexpected(call), deployment)
             return
-        asked.id = asked.id or self._new_id(times[0])
+        asked.id, asked.trace = asked.id or self._new_id(times[0]), caller.trace
         reader = deployment.loaded.runtime.reader
         if lesson is not None and reader is not None and asked.decoded.rows == 1 and asked.document is not None:
             reader.learn(lesson, asked.document, times[0])
@@ -241,7 +242,7 @@ class Inference:
         except Exception:  # noqa: BLE001 what cannot be read again is refused for the first reason
             self._refuse(one.call, caller, error, one.deployment)
             return
-        asked.id = one.id.decode()
+        asked.id, asked.trace = one.id.decode(), caller.trace
         work = Work(
             call=one.call,
             caller=caller,
@@ -296,7 +297,7 @@ class Inference:
                 asked = work.asked if work.read is None else work.read(fallback.loaded.package)
             except Exception:  # noqa: BLE001 the fallback takes other inputs: it cannot answer this request
                 return self._static(work, trouble)
-            asked.id = work.asked.id
+            asked.id, asked.trace = work.asked.id, work.asked.trace
             self._took_over(work, trouble, fallback.name)
             self._run(self._instead(work, fallback, asked, trouble), self._done)
             return True
@@ -351,6 +352,7 @@ class Inference:
         self._host.records.put(
             {
                 "id": work.id,
+                "trace": work.asked.trace[:ID_BYTES].decode(),
                 "t": work.now,
                 **orjson.loads(b"{%b}" % work.deployment.record_head),
                 "consumer": work.call.key.consumer,

@@ -10,10 +10,11 @@ from aimass.gateway.plane.errors import BadReply, ControlGone
 from aimass.gateway.plane.framing import LAST_CHUNK, chunk
 from aimass.gateway.plane.http import HOP_BY_HOP, ReplyHead, RequestHead, dump, reply, status_line, tokens_of
 from aimass.gateway.plane.metrics import Metrics
+from aimass.gateway.plane.tracing import request_lines
 from aimass.gateway.plane.upstream import Control, Link
 from aimass.kernel.errors import AimassError
 
-_FROM_CLIENT = HOP_BY_HOP | {b"expect", b"forwarded", b"x-real-ip"}
+_FROM_CLIENT = HOP_BY_HOP | {b"expect", b"forwarded", b"x-real-ip", b"traceparent", b"tracestate"}
 _SAFE = frozenset({b"GET", b"HEAD", b"OPTIONS", b"DELETE", b"PUT"})
 _HIGH_WATER = 256 * 1024
 _SWITCHED = 101
@@ -39,7 +40,11 @@ class Relay:
         self._head = head
         self.is_head = head.method == b"HEAD"
         self._upstream: Link | None = None
-        self._waiting: list[bytes] = [request_head(head, connection.peer)]
+        self._waiting: list[bytes] = [
+            request_head(head, connection.peer)[:-2],
+            request_lines(connection.traced(), connection.trace_state),
+            b"\r\n",
+        ]
         self._waiting_bytes = 0
         self._is_sent = False
         self._is_done = False

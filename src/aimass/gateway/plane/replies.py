@@ -30,6 +30,11 @@ class OverHttp:
         """Tell whether the client has closed."""
         return self._connection.is_lost
 
+    @property
+    def trace(self) -> bytes:
+        """Return the trace that the client put the request in; empty without one."""
+        return self._connection.trace
+
     def write(self, work: Work, outputs: dict[str, Any]) -> bytes:
         """Return the whole reply."""
         call = work.call
@@ -61,6 +66,7 @@ class ToNobody:
     __slots__ = ()
     chunks = None
     is_gone = False
+    trace = b""
 
     def write(self, work: Work, outputs: dict[str, Any]) -> None:
         """Write nothing."""

@@ -76,7 +76,7 @@ class Served:
     ) -> Served:
         """Prepare record and reply.
 
-        ``record`` takes id, time and microseconds, and with a payload inputs, label and probabilities; ``reply`` takes
+        ``record`` takes id, trace, time and microseconds, and with a payload inputs, label and probabilities; ``reply`` takes
         a header line, id, size of the body, id, label and probabilities.
         """
         head = b'%b,"consumer":%b,"status":200' % (deployment.record_head, orjson.dumps(consumer))
@@ -84,7 +84,8 @@ class Served:
         body = _quoted(deployment.reply_head) + reader.reply
         return cls(
             count=count,
-            record=b'{"id":"%%b","t":%%.6f,%b,"latency_us":%%d,"rows":1,%b,"unseen":[]}' % (_quoted(head), values),
+            record=b'{"id":"%%b","trace":"%%.32b","t":%%.6f,%b,"latency_us":%%d,"rows":1,%b,"unseen":[]}'
+            % (_quoted(head), values),
             reply=b"HTTP/1.1 200 OK\r\n%b%%bContent-Type: application/json\r\nX-Request-Id: %%b\r\nContent-Length: %%d\r\n\r\n%b"
             % (_quoted(deployment.head_lines), body),
             reply_size=len(body % (b"", b"", b"")),

@@ -28,9 +28,11 @@ def moment(text: str) -> pl.Expr:
 
 
 def select(args: dict[str, Any]) -> pl.LazyFrame:
-    """Return the rows that match ``deployment``, ``revision``, ``status``, ``request_id``, ``origin``, ``since`` and ``until``."""
+    """Return the rows that match ``deployment``, ``revision``, ``status``, ``request_id``, ``trace``, ``origin``, ``since`` and ``until``."""
     frame = scan(args["records"])
-    columns = {"deployment": "deployment", "revision": "revision", "status": "status", "request_id": "id"}
+    columns = {name: name for name in ("deployment", "revision", "status", "trace")} | {"request_id": "id"}
+    if "trace" not in frame.collect_schema():  # a table that was last written before requests had traces
+        frame = frame.with_columns(pl.lit("").alias("trace"))
     if args.get("origin") is not None:
         frame = frame.filter(pl.col("origin") == ("" if args["origin"] == LIVE else args["origin"]))
     for name, column in columns.items():
@@ -96,6 +98,7 @@ def _shown(row: dict[str, Any]) -> dict[str, Any]:
         "t": exact,
         "origin": row["origin"] or LIVE,
         "fallback": row["fallback"] or "",
+        "trace": row["trace"] or "",
         "probabilities": row["probabilities"],
         "unseen": row["unseen"] or [],
         "inputs": inputs,

@@ -27,6 +27,7 @@ _META: dict[str, Any] = {
     "consumer": pl.String(),
     "origin": pl.String(),
     "fallback": pl.String(),
+    "trace": pl.String(),
     "status": pl.Int32(),
     "latency_us": pl.Int64(),
     "label": pl.String(),
@@ -39,7 +40,7 @@ _KINDS: dict[Any, frozenset[type]] = {
     pl.Boolean(): frozenset({bool}),
     pl.String(): frozenset({str}),
 }
-_TEXT = ("deployment", "revision", "model", "version", "consumer", "origin", "fallback")
+_TEXT = ("deployment", "revision", "model", "version", "consumer", "origin", "fallback", "trace")
 
 
 def frame_of(records: list[dict[str, Any]], schema: Mapping[str, Any]) -> pl.DataFrame:

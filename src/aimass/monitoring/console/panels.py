@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from typing import Any
@@ -38,6 +39,7 @@ POINTS = 200
 METRICS = ("auc", "accuracy", "f1", "brier")
 PAGE = 50
 ROWS_OF_A_REQUEST = 50
+_TRACE = re.compile("[0-9a-f]{32}")
 
 
 def overview(visit: PageVisit, endpoint: str, window_s: int, marks: Sequence[Mapping[str, Any]] = ()) -> Panel | None:
@@ -163,13 +165,15 @@ def records(visit: PageVisit, endpoint: str) -> Panel | None:
     if not visit.allows("monitoring.read", f"endpoint:{endpoint}"):
         return None
     query = visit.request.query_params
-    status = query.get("status", "")
+    status, wanted = query.get("status", ""), query.get("q") or None
+    trace = wanted if wanted and _TRACE.fullmatch(wanted) else None
     wish = ListRecords(
         workspace=visit.workspace,
         endpoint=endpoint,
         deployment=query.get("deployment") or None,
         status=int(status) if status.isdecimal() else None,
-        request_id=query.get("q") or None,
+        request_id=wanted if trace is None else None,
+        trace=trace,
         origin=_origin(query.get("origin", "")),
         limit=PAGE,
         cursor=query.get("cursor"),

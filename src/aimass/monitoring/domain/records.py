@@ -78,6 +78,7 @@ class ListRecords:
     revision: Annotated[str | None, doc("only those of this revision")] = None
     status: Annotated[int | None, doc("only those answered with this HTTP status")] = None
     request_id: Annotated[str | None, doc("only this request")] = None
+    trace: Annotated[str | None, doc("only requests of this trace: 32 hexadecimal digits")] = None
     origin: Annotated[RecordOrigin | None, doc("only rows of requests, or only rows that a job scored")] = None
     since: Annotated[datetime | None, doc("not before this moment")] = None
     until: Annotated[datetime | None, doc("before this moment")] = None
@@ -91,7 +92,8 @@ class InferenceRecord:
 
     ``inputs`` holds ``***`` for each value when the reader may not see values (permission ``monitoring.use``); ``feedback`` is
     the truth that came back for it. ``origin`` is ``batch`` for a row that a job scored: it has no latency.
-    ``fallback`` says who failed and how, when another answered in place of the chosen deployment.
+    ``fallback`` says who failed and how, when another answered in place of the chosen deployment. ``trace`` is the W3C trace
+    id of the request.
     """
 
     id: str
@@ -108,6 +110,7 @@ class InferenceRecord:
     outputs: Mapping[str, Any]
     origin: RecordOrigin
     fallback: str
+    trace: str
     label: str | None
     probabilities: list[float] | None
     unseen: list[str]

@@ -73,7 +73,7 @@ class Records(Part):
         check_slug(command.endpoint, field="endpoint")
         filters = {
             name: getattr(command, name)
-            for name in ("deployment", "revision", "status", "request_id", "origin", "limit")
+            for name in ("deployment", "revision", "status", "request_id", "trace", "origin", "limit")
         }
         filters |= {"since": text_of(command.since), "until": text_of(command.until)}
         if command.cursor:

@@ -18,6 +18,7 @@ from aimass.gateway.plane.proxy.heads import Caller, reply_head, request_head
 from aimass.gateway.plane.proxy.links import Links
 from aimass.gateway.plane.proxy.replies import error_answer
 from aimass.gateway.plane.proxy.things import Instance, Route, Upstream
+from aimass.gateway.plane.tracing import request_lines
 from aimass.gateway.plane.upstream import Link
 from aimass.kernel.errors import AimassError
 
@@ -122,7 +123,9 @@ class Forward:
         self._link = upstream
         upstream.carry(self)
         order = self._order
-        pieces = [request_head(order.head, order.route, instance, order.caller), *(self._kept or ())]
+        head = request_head(order.head, order.route, instance, order.caller)
+        trace = request_lines(self._connection.traced(), self._connection.trace_state)
+        pieces = [head[:-2], trace, b"\r\n", *(self._kept or ())]
         if self._body_bytes > _KEPT:
             self._kept = None
         upstream.send(b"".join(pieces), self._way)

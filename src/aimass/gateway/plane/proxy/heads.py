@@ -10,11 +10,17 @@ from urllib.parse import quote
 from aimass.gateway.plane.http import HOP_BY_HOP, Headers, ReplyHead, RequestHead, status_line, tokens_of
 from aimass.gateway.plane.proxy.things import Instance, Route
 
-_FROM_CLIENT = HOP_BY_HOP | {b"expect", b"forwarded", b"x-real-ip", b"host", b"via"}
+_FROM_CLIENT = HOP_BY_HOP | {b"expect", b"forwarded", b"x-real-ip", b"host", b"via", b"traceparent", b"tracestate"}
 _OURS = (b"x-forwarded-", b"x-aimass-")
 _KEYS = frozenset({b"authorization", b"x-api-key"})
 _OWN_COOKIES = (b"aimass_session", b"aimass_csrf")
-_NOT_FROM_SERVICE = HOP_BY_HOP | {b"service-worker-allowed", b"via", b"clear-site-data", b"strict-transport-security"}
+_NOT_FROM_SERVICE = HOP_BY_HOP | {
+    b"service-worker-allowed",
+    b"via",
+    b"traceresponse",
+    b"clear-site-data",
+    b"strict-transport-security",
+}
 _SWITCHED, _REMEMBERED = 101, 256
 _BODILESS = frozenset({204, 304})
 _SANDBOX = b"content-security-policy: sandbox allow-downloads allow-forms allow-modals allow-popups allow-scripts"

@@ -26,8 +26,9 @@ class OneAnswer:
 
     chunks = None
 
-    def __init__(self, host: Host) -> None:
+    def __init__(self, host: Host, trace: bytes) -> None:
         self._host = host
+        self.trace = trace
         self.future: asyncio.Future[bytes] = asyncio.get_running_loop().create_future()
         self.about: tuple[tuple[str, str], ...] = ()
         self._answer = b""
@@ -39,7 +40,7 @@ class OneAnswer:
 
     def write(self, work: Work, outputs: dict[str, Any]) -> bytes:
         """Return the message as bytes."""
-        self.about = about(work)
+        self.about = (*about(work), *answered_in(self.trace))
         return write_answer(work, outputs).SerializeToString()
 
     def send(self, work: Work, answer: bytes) -> None:
@@ -49,7 +50,7 @@ class OneAnswer:
 
     def answered(self, message: bytes, about: tuple[tuple[str, str], ...]) -> None:
         """Answer with a message that is written already."""
-        self.about = about
+        self.about = (*about, *answered_in(self.trace))
         self._answer = message
         self._host.will_write(self)
 
@@ -67,8 +68,9 @@ class OneAnswer:
 class InChunks:
     """A request of a stream: its answers wait in a queue, and the model waits while nobody takes them."""
 
-    def __init__(self, host: Host, request_id: str) -> None:
+    def __init__(self, host: Host, request_id: str, trace: bytes) -> None:
         self._host = host
+        self.trace = trace
         self._id = request_id
         self._queue: asyncio.Queue[bytes | None] = asyncio.Queue()
         self._held: list[bytes | None] = []
@@ -167,6 +169,11 @@ def about(work: Work) -> tuple[tuple[str, str], ...]:
     """Return the trailing metadata that say who answered what."""
     found = about_deployment(work.deployment)
     return (*found, ("x-aimass-fallback", work.rescue.encode("ascii", "replace").decode())) if work.rescue else found
+
+
+def answered_in(trace: bytes) -> tuple[tuple[str, str], ...]:
+    """Return the trailing metadata that say in which trace a call was answered; none without one."""
+    return (("traceresponse", f"00-{trace.decode()}"),) if trace else ()
 
 
 def about_deployment(deployment: Deployment) -> tuple[tuple[str, str], ...]:

@@ -56,6 +56,11 @@ class RowMessage:
         self._parts = parts
         self._rows: MessageRows | None = None
 
+    @property
+    def trace(self) -> bytes:
+        """Return the trace that the client put the request in; empty without one."""
+        return self.caller.trace
+
     def row(self, reader: RowReader) -> Row | None:
         """Return the row, or None when the general path must look at it."""
         rows = self._rows = _KNOWN.get(reader) or _KNOWN.setdefault(reader, MessageRows(reader))

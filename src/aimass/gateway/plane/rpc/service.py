@@ -20,6 +20,7 @@ from aimass.gateway.plane.rpc.callers import InChunks, OneAnswer, failed
 from aimass.gateway.plane.rpc.codec import PROTO, read_request
 from aimass.gateway.plane.rpc.rows import RowMessage
 from aimass.gateway.plane.rpc.wire import Parts, cut
+from aimass.gateway.plane.tracing import continued
 from aimass.kernel.errors import AimassError
 
 Metadata = tuple[tuple[str, str], ...]
@@ -34,11 +35,18 @@ class Visitor:
         What came with the call.
     key
         Returns the key that came with it, or refuses.
+
+    Attributes
+    ----------
+    trace
+        Which trace the client put the call in; empty without one.
     """
 
     def __init__(self, metadata: Headers, key: Callable[[], Key]) -> None:
         self._metadata = metadata
         self.key = key
+        parent = self.header(b"traceparent")
+        self.trace = b"" if parent is None else continued(parent.encode("latin-1"))
 
     def header(self, name: bytes) -> str | None:
         """Return what stands under a name."""
@@ -109,7 +117,7 @@ class Service:
 
     async def infer(self, data: bytes, visitor: Visitor) -> tuple[bytes, Metadata]:
         """Answer one request."""
-        caller = OneAnswer(self._host)
+        caller = OneAnswer(self._host, visitor.trace)
         parts = cut(data)
         if parts is None or not self._ask_row(parts, data, visitor, caller):
             self._ask(parsed(PROTO.ModelInferRequest, data), len(data), visitor, caller)
@@ -135,7 +143,7 @@ class Service:
         request = None
         try:
             request = parsed(PROTO.ModelInferRequest, data)
-            caller = InChunks(self._host, request.id)
+            caller = InChunks(self._host, request.id, visitor.trace)
             self._ask(request, len(data), visitor, caller)
         except UnknownKey:
             raise
