@@ -85,7 +85,7 @@ def test_requests_in_one_segment_keep_their_traces_apart(behind: Any) -> None:
 
 @pytest.mark.parametrize("parent", INVALID.values(), ids=INVALID)
 def test_an_invalid_trace_is_replaced_and_its_state_dropped(behind: Any, parent: str) -> None:
-    gateway, server = behind
+    gateway, _ = behind
     answer = ask(gateway, "GET", "/s/demo/geo/", traceparent=parent, tracestate="a=1")
     headers = answer.json()["headers"]
     assert ANSWERED.fullmatch(headers["traceparent"])

@@ -18,11 +18,13 @@ import pytest
 
 from aimass import Client
 from aimass.kernel.errors import Invalid
+from tests.fixtures.backups import until
 from tests.fixtures.platform import RunningPlatform, running_platform
 
 pytestmark = pytest.mark.timeout(600)
 QUICK = {"recipes": ["logistic_regression"], "folds": 2, "least_score": 0.5}
 MANY = 400_000
+TRACE = "4bf92f3577b34da6a3ce929d0e0e4736"
 
 
 @dataclass
@@ -61,7 +63,10 @@ def house() -> Iterator[House]:
             admin.access.create_workspace(name="lab", review="auto")
             admin.access.create_service(name="builder", role="admin")
             key = admin.access.create_key(name="builder", service="builder").text
-        with Client(platform.url, key=key, workspace="lab") as client:
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setenv("TRACEPARENT", f"00-{TRACE}-00f067aa0ba902b7-01")
+            client = Client(platform.url, key=key, workspace="lab")
+        with client:
             made = House(platform, client, key, folder)
             made.collect(240, "small")
             wish = {"dataset": "small", "target": "left", "model": "small", "endpoint": "small"}
@@ -79,6 +84,23 @@ def test_a_dataset_is_scored_by_the_sdk_and_answers_like_the_endpoint(house: Hou
     assert [row["prediction"] for row in rows] == [one.label for one in asked]
     with pytest.raises(Invalid, match="no column"):
         house.client.score("small", "small", "small-scores", columns={"plan": "tariff"})
+
+
+def test_one_trace_finds_the_request_the_run_and_its_jobs(house: House) -> None:
+    client = house.client
+    (run,) = client.lifecycle.list_runs(trace=TRACE).items
+    assert (run.state, run.trace) == ("SUCCEEDED", TRACE)
+    jobs = client.cluster.list_jobs(trace=TRACE, limit=200).items
+    assert {"collector.collect", "training.fit"} <= {job.kind for job in jobs}
+    assert {job.trace for job in jobs} == {TRACE}
+    fit = next(job for job in jobs if job.kind == "training.fit")
+    assert client.cluster.get_job_log(job=fit.id).lines[0].text.endswith(f"trace {TRACE}")
+    facts = client.overview.list_activity(trace=TRACE, limit=200)
+    told = {"lifecycle.run.started", "lifecycle.step.succeeded", "lifecycle.run.succeeded", "cluster.job.succeeded"}
+    assert told <= {fact.type for fact in facts}
+    answered = client.predict("small", [{"plan": "pro", "months": 3, "paid": 21.5}])
+    (record,) = until(lambda: client.monitoring.list_records(endpoint="small", trace=TRACE).items)
+    assert record.id == answered[0].request_id
 
 
 def test_a_dataset_is_scored_by_the_command_line(house: House) -> None:

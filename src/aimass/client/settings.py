@@ -15,6 +15,7 @@ import orjson
 
 from aimass.kernel.clock import instant, parse_instant
 from aimass.kernel.errors import Invalid
+from aimass.kernel.tracing import trace_of
 
 DEFAULT_URL = "http://127.0.0.1:8800"
 
@@ -54,6 +55,12 @@ def read_settings() -> ClientSettings:
         workspace=os.environ.get("AIMASS_WORKSPACE") or saved.get("workspace"),
         device=None if key else _device(saved, url),
     )
+
+
+def trace_headers() -> dict[str, str]:
+    """Return the headers by which calls belong to the trace of this process, where ``TRACEPARENT`` names one."""
+    parent = os.environ.get("TRACEPARENT", "")
+    return {"traceparent": parent} if trace_of(parent) else {}
 
 
 def saved_settings() -> ClientSettings:

@@ -8,6 +8,7 @@ from typing import Any
 
 import httpx2
 
+from aimass.client.settings import trace_headers
 from aimass.kernel import errors
 from aimass.kernel.errors import AimassError, Failed, Unavailable
 
@@ -65,7 +66,7 @@ class Transport:
         verify: bool = True,
         auth: httpx2.Auth | None = None,
     ) -> None:
-        headers = {"Accept": "application/json"}
+        headers = {"Accept": "application/json", **trace_headers()}
         if key:
             headers["Authorization"] = f"Bearer {key}"
         self.url, self.key = url.rstrip("/"), key
@@ -153,7 +154,7 @@ class AsyncTransport:
         verify: bool = True,
         auth: httpx2.Auth | None = None,
     ) -> None:
-        headers = {"Accept": "application/json"}
+        headers = {"Accept": "application/json", **trace_headers()}
         if key:
             headers["Authorization"] = f"Bearer {key}"
         self.url = url.rstrip("/")

@@ -24,6 +24,7 @@ from aimass.cluster.domain import (
 )
 from aimass.cluster.service import Jobs
 from aimass.kernel.capability import JobKinds
+from aimass.kernel.tracing import is_trace
 from aimass.web import Visit, page_router
 
 router = page_router()
@@ -50,7 +51,10 @@ def jobs(
     The question: what runs, what waits and why, and what failed?
     """
     service = visit.get(Jobs)
-    wish = ListJobs(workspace=visit.workspace, state=state or None, kind=kind or None, text=q or None, cursor=cursor)
+    trace, text = (q, None) if is_trace(q) else (None, q or None)
+    wish = ListJobs(
+        workspace=visit.workspace, state=state or None, kind=kind or None, text=text, trace=trace, cursor=cursor
+    )
     found = service.list_jobs(visit.who, wish)
     more = {"kinds": [(name, name) for name in sorted(visit.get(JobKinds))], "states": service.states(visit.workspace)}
     return visit.render(

@@ -51,6 +51,8 @@ class Job:
         Attempts so far; how many of them were killed while the platform ran, and how many may be.
     error
         Problem document of a job that failed.
+    trace
+        Id of the trace of the request that set the job in motion; empty without one.
     """
 
     id: str
@@ -81,6 +83,7 @@ class Job:
     started_at: datetime | None
     ended_at: datetime | None
     version: int
+    trace: str = ""
 
     @property
     def has_ended(self) -> bool:
@@ -129,6 +132,7 @@ class ListJobs:
     kind: Annotated[str | None, doc("only jobs of this kind, for example training.fit")] = None
     subject: Annotated[str | None, doc("only jobs for this object, for example run:01H...")] = None
     text: Annotated[str | None, MaxLen(200), doc("words in the title")] = None
+    trace: Annotated[str | None, doc("only jobs of this trace: 32 hexadecimal digits")] = None
     limit: Annotated[int, Ge(1), Le(MAX_LIMIT), doc("jobs wanted")] = 50
     cursor: str | None = None
 

@@ -29,6 +29,7 @@ from aimass.kernel.errors import AimassError, Failed, NotFound, Unavailable
 from aimass.kernel.events import Event
 from aimass.kernel.principal import ANYWHERE, SYSTEM, Principal, policy
 from aimass.kernel.registry import Registry
+from aimass.kernel.tracing import tracing
 
 _LOOK_S = 0.5
 _WRITE_S = 1.0
@@ -137,7 +138,8 @@ class Runner:
             if active.end is None:
                 return
             self._follow(active)
-        self._settle(active, active.end)
+        with tracing(active.job.trace):
+            self._settle(active, active.end)
 
     def _poll(self, active: _Active) -> JobState | None:
         try:
@@ -318,6 +320,7 @@ def _spec(job: Job, run: str, slots: int) -> JobSpec:
         memory_bytes=job.limits.memory_bytes,
         timeout_s=job.limits.timeout_s,
         stall_s=job.limits.stall_s,
+        trace=job.trace,
     )
 
 

@@ -58,6 +58,7 @@ from aimass.kernel.ids import new_id
 from aimass.kernel.names import check_slug
 from aimass.kernel.pages import Page, page_of
 from aimass.kernel.principal import Principal
+from aimass.kernel.tracing import current_trace
 from aimass.kernel.usecase import SIGNED_IN, use_case
 
 LOCAL = "local"
@@ -345,6 +346,7 @@ def _row(job: str, command: SubmitJob, change: Change) -> Mapping[str, Any]:
         "queued_at": change.now,
         "has_files": False,
         "version": 1,
+        "trace": current_trace(),
     }
 
 

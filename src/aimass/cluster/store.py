@@ -24,6 +24,7 @@ from sqlalchemy import (
     func,
     insert,
     select,
+    text,
     update,
 )
 
@@ -65,10 +66,12 @@ jobs = Table(
     Column("ended_at", Instant, nullable=True),
     Column("has_files", Boolean, nullable=False),
     Column("version", Integer, nullable=False),
+    Column("trace", String(32), nullable=False, server_default=text("''")),
     UniqueConstraint("workspace", "key"),
     Index(None, "workspace", "state", "id"),
     Index(None, "workspace", "subject"),
     Index(None, "state", "priority", "queued_at"),
+    Index(None, "trace"),
 )
 
 nodes = Table(
@@ -122,6 +125,7 @@ def jobs_matching(conn: Connection, command: ListJobs) -> Sequence[Job]:
         (jobs.c.state, command.state),
         (jobs.c.kind, command.kind),
         (jobs.c.subject, command.subject),
+        (jobs.c.trace, command.trace),
     ):
         if value is not None:
             query = query.where(column == value)

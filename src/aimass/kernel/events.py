@@ -13,7 +13,7 @@ class Event:
     """One fact.
 
     ``type`` is ``<room>.<thing>.<verb in the past>``, ``subject`` names the object (``dataset:telco-churn``), ``data``
-    carries ids, counts and hashes, never a data subject's values or a secret.
+    carries ids, counts and hashes, never a data subject's values or a secret. ``trace`` is the trace that it happened in.
     """
 
     id: str
@@ -24,3 +24,4 @@ class Event:
     actor: str
     time: datetime
     data: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    trace: str = ""

@@ -101,7 +101,7 @@ class Step:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PipelineRun:
-    """One run of a pipeline, with its steps in order."""
+    """One run of a pipeline, with its steps in order; ``trace`` is that of the request that set it in motion."""
 
     id: str
     workspace: str
@@ -116,6 +116,7 @@ class PipelineRun:
     attempt: int
     error: str
     steps: list[Step] = field(default_factory=list[Step])
+    trace: str = ""
 
     @property
     def outputs(self) -> dict[str, Any]:
@@ -206,6 +207,7 @@ class ListRuns:
     workspace: str
     pipeline: str | None = None
     state: RunState | None = None
+    trace: Annotated[str | None, doc("only runs of this trace: 32 hexadecimal digits")] = None
     limit: Annotated[int, Interval(ge=1, le=500)] = 50
     cursor: str | None = None
 

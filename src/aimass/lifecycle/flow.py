@@ -16,7 +16,8 @@ from aimass.kernel.capability import load
 from aimass.kernel.errors import AimassError, Conflict, Failed, Unavailable
 from aimass.kernel.principal import SYSTEM, Principal
 from aimass.kernel.registry import Registry
-from aimass.lifecycle.domain import PipelineRun, StepPlan
+from aimass.kernel.tracing import tracing
+from aimass.lifecycle.domain import PipelineRun, StepPlan, Template
 from aimass.lifecycle.plans import template_of
 from aimass.lifecycle.store import change_step, end_run, find_run, pipelines
 
@@ -120,14 +121,19 @@ def run_pipeline(registry: Registry, flow: Flow, args: dict[str, Any]) -> dict[s
         found = conn.execute(
             select(pipelines.c.template).where(pipelines.c.workspace == run.workspace, pipelines.c.slug == run.pipeline)
         ).scalar_one()
+    with tracing(run.trace):
+        _follow(registry, flow, run_id, template_of(found))
+    return {"run": run_id}
+
+
+def _follow(registry: Registry, flow: Flow, run_id: str, template: Template) -> None:
     try:
-        for plan in template_of(found).steps:
+        for plan in template.steps:
             flow.step(plan.name, _execute, registry, run_id, plan)
     except Exception as reason:
         flow.step("end", _finish, registry, run_id, "FAILED", f"{reason}")
         raise
     flow.step("end", _finish, registry, run_id, "SUCCEEDED", "")
-    return {"run": run_id}
 
 
 def _execute(registry: Registry, run_id: str, plan: StepPlan) -> dict[str, Any]:

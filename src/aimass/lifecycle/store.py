@@ -20,6 +20,7 @@ from sqlalchemy import (
     func,
     insert,
     select,
+    text,
     update,
 )
 
@@ -63,7 +64,9 @@ runs = Table(
     Column("ended_at", Instant, nullable=True),
     Column("attempt", Integer, nullable=False),
     Column("error", Text, nullable=False),
+    Column("trace", String(32), nullable=False, server_default=text("''")),
     UniqueConstraint("workspace", "pipeline", "key"),
+    Index(None, "trace"),
     Index("ix_lifecycle_runs_workspace_id", "workspace", "id"),
 )
 

@@ -159,6 +159,7 @@ class ListActivity:
     """What happened lately."""
 
     workspace: str
+    trace: Annotated[str | None, doc("only facts of this trace: 32 hexadecimal digits")] = None
     limit: Annotated[int, Interval(ge=1, le=200)] = 30
 
 
@@ -172,6 +173,7 @@ class Activity:
     subject: str
     actor: str
     data: dict[str, Any]
+    trace: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -44,6 +44,7 @@ class ClusterCalls(Calls):
         kind: str | None = None,
         subject: str | None = None,
         text: str | None = None,
+        trace: str | None = None,
         limit: int | None = None,
         cursor: str | None = None,
     ) -> Page[Job]:
@@ -56,6 +57,7 @@ class ClusterCalls(Calls):
                 "kind": kind,
                 "subject": subject,
                 "text": text,
+                "trace": trace,
                 "limit": limit,
                 "cursor": cursor,
             },
@@ -124,6 +126,7 @@ class AsyncClusterCalls(AsyncCalls):
         kind: str | None = None,
         subject: str | None = None,
         text: str | None = None,
+        trace: str | None = None,
         limit: int | None = None,
         cursor: str | None = None,
     ) -> Page[Job]:
@@ -136,6 +139,7 @@ class AsyncClusterCalls(AsyncCalls):
                 "kind": kind,
                 "subject": subject,
                 "text": text,
+                "trace": trace,
                 "limit": limit,
                 "cursor": cursor,
             },

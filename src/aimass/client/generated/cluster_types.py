@@ -39,6 +39,7 @@ class Job:
     started_at: datetime | None
     ended_at: datetime | None
     version: int
+    trace: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -110,13 +110,21 @@ class LifecycleCalls(Calls):
         workspace: str | None = None,
         pipeline: str | None = None,
         state: Literal["RUNNING", "SUCCEEDED", "FAILED", "CANCELLED"] | None = None,
+        trace: str | None = None,
         limit: int | None = None,
         cursor: str | None = None,
     ) -> Page[PipelineRun]:
         """List runs of pipelines, newest first."""
         return self._call(
             "lifecycle.list_runs",
-            {"workspace": workspace, "pipeline": pipeline, "state": state, "limit": limit, "cursor": cursor},
+            {
+                "workspace": workspace,
+                "pipeline": pipeline,
+                "state": state,
+                "trace": trace,
+                "limit": limit,
+                "cursor": cursor,
+            },
             Page[PipelineRun],
         )
 
@@ -310,13 +318,21 @@ class AsyncLifecycleCalls(AsyncCalls):
         workspace: str | None = None,
         pipeline: str | None = None,
         state: Literal["RUNNING", "SUCCEEDED", "FAILED", "CANCELLED"] | None = None,
+        trace: str | None = None,
         limit: int | None = None,
         cursor: str | None = None,
     ) -> Page[PipelineRun]:
         """List runs of pipelines, newest first."""
         return await self._call(
             "lifecycle.list_runs",
-            {"workspace": workspace, "pipeline": pipeline, "state": state, "limit": limit, "cursor": cursor},
+            {
+                "workspace": workspace,
+                "pipeline": pipeline,
+                "state": state,
+                "trace": trace,
+                "limit": limit,
+                "cursor": cursor,
+            },
             Page[PipelineRun],
         )
 

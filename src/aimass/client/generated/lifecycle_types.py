@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PipelineRun:
-    """One run of a pipeline, with its steps in order."""
+    """One run of a pipeline, with its steps in order; ``trace`` is that of the request that set it in motion."""
 
     id: str
     workspace: str
@@ -24,6 +24,7 @@ class PipelineRun:
     attempt: int
     error: str
     steps: list[Step] = field(default_factory=list)
+    trace: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

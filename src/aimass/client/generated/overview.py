@@ -25,9 +25,13 @@ class OverviewCalls(Calls):
         """Write everything that has a spec as documents; applying them again changes nothing."""
         return self._call("overview.export_specs", {"workspace": workspace}, list[dict[str, Any]])
 
-    def list_activity(self, *, workspace: str | None = None, limit: int | None = None) -> list[Activity]:
+    def list_activity(
+        self, *, workspace: str | None = None, trace: str | None = None, limit: int | None = None
+    ) -> list[Activity]:
         """List the latest facts of the event log."""
-        return self._call("overview.list_activity", {"workspace": workspace, "limit": limit}, list[Activity])
+        return self._call(
+            "overview.list_activity", {"workspace": workspace, "trace": trace, "limit": limit}, list[Activity]
+        )
 
     def list_needs(self, *, workspace: str | None = None) -> list[Need]:
         """List what needs somebody: alerts, failed jobs, reviews and approvals, newest first."""
@@ -65,9 +69,13 @@ class AsyncOverviewCalls(AsyncCalls):
         """Write everything that has a spec as documents; applying them again changes nothing."""
         return await self._call("overview.export_specs", {"workspace": workspace}, list[dict[str, Any]])
 
-    async def list_activity(self, *, workspace: str | None = None, limit: int | None = None) -> list[Activity]:
+    async def list_activity(
+        self, *, workspace: str | None = None, trace: str | None = None, limit: int | None = None
+    ) -> list[Activity]:
         """List the latest facts of the event log."""
-        return await self._call("overview.list_activity", {"workspace": workspace, "limit": limit}, list[Activity])
+        return await self._call(
+            "overview.list_activity", {"workspace": workspace, "trace": trace, "limit": limit}, list[Activity]
+        )
 
     async def list_needs(self, *, workspace: str | None = None) -> list[Need]:
         """List what needs somebody: alerts, failed jobs, reviews and approvals, newest first."""

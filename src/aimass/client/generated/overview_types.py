@@ -29,6 +29,7 @@ class Activity:
     subject: str
     actor: str
     data: dict[str, Any]
+    trace: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

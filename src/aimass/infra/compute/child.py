@@ -32,7 +32,7 @@ def main(arguments: list[str]) -> int:
     owner = {"attempt": attempt, "pid": me, "start": start_of(me)}
     write_atomic(directory.process, json.dumps(owner).encode(), durable=False)
     directory.heartbeat.touch()
-    log_note(directory.log, attempt)
+    log_note(directory, attempt)
     output, write_end = os.pipe()
     worker = os.fork()
     if worker == 0:

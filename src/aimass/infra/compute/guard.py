@@ -12,7 +12,6 @@ import signal
 import time
 from contextlib import suppress
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from aimass.infra.compute.directory import Fenced, JobDirectory
@@ -168,9 +167,11 @@ class Guard:
         return "failed", f"the process of the job ended with code {os.WEXITSTATUS(status)} and wrote no result"
 
 
-def log_note(path: Path, attempt: int) -> None:
-    """Mark in the log where a later attempt begins."""
-    if attempt > 1:
-        writer = LogWriter(path)
-        writer.note(f"--- attempt {attempt} ---")
+def log_note(directory: JobDirectory, attempt: int) -> None:
+    """Begin the log with the trace that the job belongs to, and mark where a later attempt begins."""
+    trace = directory.spec().get("trace")
+    note = f"--- attempt {attempt} ---" if attempt > 1 else (f"trace {trace}" if trace else "")
+    if note:
+        writer = LogWriter(directory.log)
+        writer.note(note)
         writer.close()

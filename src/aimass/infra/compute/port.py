@@ -38,6 +38,8 @@ class JobSpec:
         Longest time of one attempt.
     stall_s
         Longest time without a report.
+    trace
+        Id of the trace that the job belongs to; its processes find it as ``TRACEPARENT``, and its log begins with it.
     """
 
     id: str
@@ -48,6 +50,7 @@ class JobSpec:
     memory_bytes: int | None = None
     timeout_s: float | None = None
     stall_s: float | None = None
+    trace: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import secrets
 import shutil
 import signal
 import stat as stat_module
@@ -27,6 +28,7 @@ from aimass.infra.compute.processes import descendants, kill_all, marked, start_
 from aimass.infra.scrubbing import scrub_folder
 from aimass.kernel.erasing import Person
 from aimass.kernel.errors import Conflict, NotFound, Unavailable
+from aimass.kernel.tracing import parent_of
 
 _THREAD_CAPS = (
     "OMP_NUM_THREADS",
@@ -87,7 +89,8 @@ class ProcessCompute:
         caps: dict[str, str] = dict.fromkeys(_THREAD_CAPS, str(spec.slots))
         # a Delta commit may wait for another one inside its own stream: with a single I/O thread both would wait for ever
         caps["TOKIO_WORKER_THREADS"] = str(max(spec.slots, 2))
-        environment = {**self._environment, **caps, _MARK: str(directory.path)}
+        traced = {"TRACEPARENT": parent_of(spec.trace, secrets.randbits(64) or 1)} if spec.trace else {}
+        environment = {**self._environment, **caps, **traced, _MARK: str(directory.path)}
         command = [sys.executable, "-P", "-m", "aimass.infra.compute.child", str(directory.path)]
         command += ["--attempt", str(attempt), "--lifeline", str(self._lifeline), "--nice", str(self._nice)]
         with directory.log.open("ab") as log:

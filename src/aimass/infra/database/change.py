@@ -11,6 +11,7 @@ from aimass.infra.database.tables import audit_log, events_log, lineage_edges
 from aimass.kernel.clock import Clock
 from aimass.kernel.ids import new_id
 from aimass.kernel.principal import Principal
+from aimass.kernel.tracing import current_trace
 
 
 class Change:
@@ -43,6 +44,7 @@ class Change:
                 actor=self.who.id,
                 time=self.now,
                 data=dict(data or {}),
+                trace=current_trace(),
             )
         )
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sqlalchemy import BigInteger, Column, Index, Integer, MetaData, String, Table, Text
+from sqlalchemy import BigInteger, Column, Index, Integer, MetaData, String, Table, Text, text
 
 from aimass.infra.database.types import Instant, Json
 
@@ -29,8 +29,10 @@ events_log = Table(
     Column("actor", String(120), nullable=False),
     Column("time", Instant, nullable=False),
     Column("data", Json, nullable=False),
+    Column("trace", String(32), nullable=False, server_default=text("''")),
     Index(None, "workspace", "seq"),
     Index(None, "type", "seq"),
+    Index(None, "trace"),
     sqlite_autoincrement=True,
     info={OUTLIVES: True},
 )

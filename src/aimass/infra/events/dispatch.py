@@ -17,6 +17,7 @@ from aimass.kernel.errors import NotFound
 from aimass.kernel.events import Event
 from aimass.kernel.ids import new_id
 from aimass.kernel.principal import SYSTEM
+from aimass.kernel.tracing import tracing
 
 Handler = Callable[[Event], None]
 _MAX_TRIES = 5
@@ -79,7 +80,8 @@ class Dispatcher:
 
     def _try(self, consumer: _Consumer, event: Event, tries: int) -> bool:
         try:
-            consumer.handler(event)
+            with tracing(event.trace):
+                consumer.handler(event)
         except Exception as reason:  # noqa: BLE001 the fault is kept, shown and retried; one consumer never stops another
             return self._failed(consumer, event, tries + 1, f"{type(reason).__name__}: {reason}")
         with self._database.change(SYSTEM, "*") as change:
@@ -122,6 +124,8 @@ class Dispatcher:
         consumer = next((c for c in self._consumers if dead is not None and c.name == dead.consumer), None)
         if dead is None or consumer is None:
             raise NotFound(f"there is no dead letter {dead_id!r}", value=dead_id)
-        consumer.handler(self._log.read(dead.event_seq - 1, limit=1)[0])
+        event = self._log.read(dead.event_seq - 1, limit=1)[0]
+        with tracing(event.trace):
+            consumer.handler(event)
         with self._database.change(SYSTEM, "*") as change:
             change.execute(delete(events_dead).where(events_dead.c.id == dead_id))

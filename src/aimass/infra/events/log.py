@@ -48,4 +48,5 @@ def _event(row: Row[Any]) -> Event:
         actor=row.actor,
         time=row.time,
         data=row.data,
+        trace=row.trace,
     )

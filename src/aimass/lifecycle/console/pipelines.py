@@ -144,14 +144,22 @@ def delete(visit: Visit, pipeline: str) -> Response:
 
 
 @router.get(RUNS)
-def runs(visit: Visit, state: RunState | Literal[""] = "", pipeline: str = "", cursor: str | None = None) -> Response:
+def runs(
+    visit: Visit, state: RunState | Literal[""] = "", pipeline: str = "", trace: str = "", cursor: str | None = None
+) -> Response:
     """List the runs of all pipelines.
 
     The question: what ran lately, what started it, and how did it end?
     """
-    wish = ListRuns(workspace=visit.workspace, state=state or None, pipeline=pipeline or None, cursor=cursor)
+    wish = ListRuns(
+        workspace=visit.workspace,
+        state=state or None,
+        pipeline=pipeline or None,
+        trace=trace or None,
+        cursor=cursor,
+    )
     found = visit.get(Lifecycle).list_runs(visit.who, wish)
-    more = {"state": state, "pipeline": pipeline, "live": _topics(visit, found.items)}
+    more = {"state": state, "pipeline": pipeline, "trace": trace, "live": _topics(visit, found.items)}
     people = visit.get(Access).names_of(run.started_by for run in found.items)
     return visit.render(
         "lifecycle/runs.html", parts={"runs": "lifecycle/_runs.html"}, found=found, people=people, **more

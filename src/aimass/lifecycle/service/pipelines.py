@@ -20,6 +20,7 @@ from aimass.kernel.names import clean_name, slug_of
 from aimass.kernel.pages import Page, decode_cursor, page_of
 from aimass.kernel.principal import SYSTEM, Principal
 from aimass.kernel.registry import Registry
+from aimass.kernel.tracing import current_trace
 from aimass.kernel.usecase import use_case
 from aimass.lifecycle.domain import (
     ENDED,
@@ -187,6 +188,7 @@ class Lifecycle(Rollouts):
                 "started_by": who.id,
                 "attempt": 1,
                 "error": "",
+                "trace": current_trace(),
             }
             change.execute(insert(runs).values(**values))
             insert_steps(change.conn, run_id, [(s.name, s.title) for s in template.steps])
@@ -202,6 +204,8 @@ class Lifecycle(Rollouts):
             query = query.where(runs.c.pipeline == command.pipeline)
         if command.state:
             query = query.where(runs.c.state == command.state)
+        if command.trace:
+            query = query.where(runs.c.trace == command.trace)
         if command.cursor:
             query = query.where(runs.c.id < decode_cursor(command.cursor))
         with self._database.read() as conn:

@@ -20,6 +20,7 @@ from aimass.web.api.callers import Authenticate, HasWorkspace
 from aimass.web.api.derive import UseCaseRoutes
 from aimass.web.api.live import router as live_router
 from aimass.web.api.problems import error_response, install_problems
+from aimass.web.api.tracing import Traced
 
 PREFIX = "/api/v1"
 Lifespan = Callable[[FastAPI], AbstractAsyncContextManager[None]]
@@ -58,6 +59,7 @@ def create_app(parts: AppParts) -> FastAPI:
     for name, value in parts.state.items():
         setattr(app.state, name, value)
     install_problems(app)
+    app.add_middleware(Traced)
     for router in (live_router, *parts.apis):
         app.include_router(router, prefix=PREFIX)
     cases = UseCaseRoutes(parts.cases, PREFIX)

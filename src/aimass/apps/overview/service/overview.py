@@ -66,6 +66,8 @@ class Overview(Situations):
     def list_activity(self, who: Principal, command: ListActivity) -> list[Activity]:
         """List the latest facts of the event log."""
         query = select(events_log).where(events_log.c.workspace == command.workspace).order_by(events_log.c.seq.desc())
+        if command.trace:
+            query = query.where(events_log.c.trace == command.trace)
         with self._database.read() as conn:
             rows = conn.execute(query.limit(command.limit)).all()
         names = Activity.__slots__
