@@ -8,6 +8,7 @@ from collections.abc import Iterator
 
 import pytest
 from sqlalchemy import update
+from starlette.testclient import TestClient
 
 from aimass.access import CreateKey, CreateService, RequestApproval
 from aimass.access.capability import CAPABILITY
@@ -21,7 +22,7 @@ from aimass.access.search import document
 from aimass.access.store.tables import users
 from aimass.infra.database import Database
 from aimass.kernel.principal import SYSTEM
-from tests.fixtures.site import PASSWORD, ROLES, Site, Visitor, site_of, unnamed_actions
+from tests.fixtures.site import PAGE, PASSWORD, ROLES, Site, Visitor, site_of, unnamed_actions
 
 ANYBODY = ("/login", "/forgot")
 SIGNED_IN = ("/settings/profile", "/device", "/settings/workspaces")
@@ -473,3 +474,11 @@ def test_people_accounts_and_workspaces_are_found_by_name(site):
     assert document(registry, "*", f"user:{person.id}") is None
     assert document(registry, "demo", "service:none") is None
     assert document(registry, "demo", "endpoint:churn") is None
+
+
+@pytest.mark.parametrize("scheme", ["http", "https"])
+def test_cookies_travel_only_encrypted_where_the_browser_came_encrypted(site: Site, scheme: str) -> None:
+    client = TestClient(site.app, base_url=f"{scheme}://aimass.example")
+    given = client.get("/forgot", headers=PAGE).headers.get_list("set-cookie")
+    assert given
+    assert all(("secure" in cookie.lower().split("; ")) == (scheme == "https") for cookie in given)

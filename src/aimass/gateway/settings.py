@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass, fields
+from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ from aimass.kernel.errors import Invalid
 
 _PREFIX = "AIMASS_GATEWAY_"
 _MIB = 1024 * 1024
+Network = IPv4Network | IPv6Network
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,6 +74,9 @@ class GatewaySettings:
     allow
         Hosts and networks inside, with commas between them, at which services may be registered: ``10.1.0.0/16,localhost``.
         Public addresses are always allowed. Read by control.
+    trusted_proxies
+        Addresses and networks of outer edges, with commas between them: ``10.0.0.5,fd00::/8``. What these say of the
+        client (``X-Forwarded-For``, ``X-Forwarded-Proto``) is believed; from everybody else it is dropped.
     """
 
     data_dir: Path
@@ -111,6 +116,27 @@ class GatewaySettings:
     max_rpc_streams: int = 100
     max_rpc_connections: int = 1000
     allow: str = ""
+    trusted_proxies: str = ""
+
+    def __post_init__(self) -> None:
+        """Refuse what could only be found wrong at a request."""
+        self.trusted()
+
+    def trusted(self) -> tuple[Network, ...]:
+        """Return the networks of ``trusted_proxies``.
+
+        Raises
+        ------
+        Invalid
+            A part of it is neither an address nor a network.
+
+        Examples
+        --------
+        >>> GatewaySettings(data_dir=Path("."), trusted_proxies="10.0.0.5, fd00::/8").trusted()
+        (IPv4Network('10.0.0.5/32'), IPv6Network('fd00::/8'))
+        """
+        parts = (part.strip() for part in self.trusted_proxies.split(","))
+        return tuple(_network(part) for part in parts if part)
 
     @classmethod
     def from_environment(cls, **given: Any) -> GatewaySettings:
@@ -121,6 +147,15 @@ class GatewaySettings:
             if text is not None and field.name not in values:
                 values[field.name] = _convert(field.name, str(field.type), text)
         return cls(**values)
+
+
+def _network(text: str) -> Network:
+    try:
+        return ip_network(text)
+    except ValueError as reason:
+        name = f"{_PREFIX}TRUSTED_PROXIES"
+        allowed = "addresses and networks: 10.0.0.5,fd00::/8"
+        raise Invalid(f"{name}: {reason}", field=name, value=text, allowed=allowed) from reason
 
 
 def _convert(name: str, kind: str, text: str) -> Any:

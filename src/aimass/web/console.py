@@ -232,7 +232,12 @@ class Console:
         for name, value in cookies.items():
             if request.cookies.get(name) != value:
                 secret = name == CSRF_COOKIE
-                response.set_cookie(name, value, httponly=secret, samesite="lax", secure=self.setup.secure, path="/")
+                secure = self.is_secure(request)
+                response.set_cookie(name, value, httponly=secret, samesite="lax", secure=secure, path="/")
+
+    def is_secure(self, request: Request) -> bool:
+        """Tell whether cookies may only travel encrypted: always, or because this request came encrypted."""
+        return self.setup.secure or request.url.scheme == "https"
 
 
 def target_of(request: Request) -> str:

@@ -33,7 +33,8 @@ def set_preference(request: Request, name: str, value: Annotated[str, Form()]) -
         raise Invalid(f"{name} {value!r} is not known", field=name, value=value, allowed=list(allowed))
     console: Console = request.app.state.console
     response = Response(status_code=204, headers={"HX-Refresh": "true"})
-    response.set_cookie(cookie, value, max_age=YEAR_S, samesite="lax", secure=console.setup.secure, path="/")
+    secure = console.is_secure(request)
+    response.set_cookie(cookie, value, max_age=YEAR_S, samesite="lax", secure=secure, path="/")
     return response
 
 

@@ -101,7 +101,9 @@ class PageVisit:
         )
         if toast:
             text = urlsafe_b64encode(json.dumps({"text": toast}).encode()).decode().rstrip("=")
-            response.set_cookie(TOAST_COOKIE, text, max_age=30, samesite="lax", path="/")
+            response.set_cookie(
+                TOAST_COOKIE, text, max_age=30, samesite="lax", secure=self.console.is_secure(self.request), path="/"
+            )
         return response
 
     def done(self, toast: str = "", *, undo: str = "", refresh: bool = True) -> Response:

@@ -117,7 +117,7 @@ def depart(request: Request, provider: str, next: str = ENTERED) -> Response:  #
         return _not_in(request, error, provider)
     console, response = _console(request), RedirectResponse(departure.url, 303)
     value = console.signer.sign("oidc", departure.state)
-    secure = console.setup.secure or request.url.scheme == "https"
+    secure = console.is_secure(request)
     response.set_cookie(
         OIDC_COOKIE, value, max_age=OIDC_LIFE_S, httponly=True, samesite="lax", secure=secure, path="/oidc"
     )
@@ -180,7 +180,7 @@ def _enter(request: Request, signed_in: SignedIn, address: str) -> Response:
 def _with_session(request: Request, response: Response, signed_in: SignedIn) -> Response:
     console = _console(request)
     life = int((signed_in.expires_at - console.setup.clock.now()).total_seconds())
-    secure = console.setup.secure or request.url.scheme == "https"
+    secure = console.is_secure(request)
     start_session(response, console.signer, signed_in.token, secure=secure, max_age_s=life)
     return response
 

@@ -95,7 +95,7 @@ class Connection(asyncio.Protocol):
 
     __slots__ = (
         "_body", "_buffer", "_counted", "_held", "_is_advancing", "_is_busy", "_is_closing", "_is_ended", "_is_told", "_pace", "_sends_trace",
-        "_sink", "_started", "_tunnel", "_unread", "_unsent", "address", "born", "deadline", "host", "is_endless", "is_head", "is_lost", "is_replying", "keep", "limits", "out", "peer", "trace", "trace_state", "transport",
+        "_sink", "_started", "_tunnel", "_unread", "_unsent", "address", "born", "deadline", "direct", "host", "is_endless", "is_head", "is_lost", "is_replying", "keep", "limits", "out", "peer", "scheme", "trace", "trace_state", "transport",
     )  # fmt: skip
 
     def __init__(self, host: Host) -> None:
@@ -103,7 +103,8 @@ class Connection(asyncio.Protocol):
         self.limits = host.limits
         self.transport: asyncio.Transport = cast("asyncio.Transport", None)
         self.out: list[bytes] = []
-        self.peer = self.address = ""
+        self.peer = self.direct = self.address = ""
+        self.scheme = b"http"
         self.deadline = 0.0
         self.born = host.now
         self.keep = True
@@ -135,7 +136,7 @@ class Connection(asyncio.Protocol):
         """Greet a client, or refuse it when there are too many."""
         self.transport = cast("asyncio.Transport", transport)
         peer = transport.get_extra_info("peername")
-        self.peer = peer[0] if isinstance(peer, tuple) else "unix"
+        self.peer = self.direct = peer[0] if isinstance(peer, tuple) else "unix"
         self.deadline = self.host.now + self.limits.idle_s
         reason = self.host.admit(self)
         if reason is not None:

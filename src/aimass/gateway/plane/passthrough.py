@@ -41,7 +41,7 @@ class Relay:
         self.is_head = head.method == b"HEAD"
         self._upstream: Link | None = None
         self._waiting: list[bytes] = [
-            request_head(head, connection.peer)[:-2],
+            request_head(head, connection.peer, connection.scheme)[:-2],
             request_lines(connection.traced(), connection.trace_state),
             b"\r\n",
         ]
@@ -216,7 +216,7 @@ class Relay:
                 upstream.transport.abort()
 
 
-def request_head(head: RequestHead, peer: str) -> bytes:
+def request_head(head: RequestHead, peer: str, scheme: bytes) -> bytes:
     """Rebuild a request head for control from its parsed values."""
     dropped = _FROM_CLIENT | tokens_of(head.headers, b"connection")
     lines = [b"%b %b HTTP/1.1" % (head.method, head.target)]
@@ -226,7 +226,7 @@ def request_head(head: RequestHead, peer: str) -> bytes:
         if name not in dropped and not name.startswith(b"x-forwarded-")
     ]
     lines.append(b"x-forwarded-for: " + peer.encode())
-    lines.append(b"x-forwarded-proto: http")
+    lines.append(b"x-forwarded-proto: " + scheme)
     lines.append(b"x-forwarded-host: " + (head.get(b"host") or b""))
     if head.is_chunked:
         lines.append(b"transfer-encoding: chunked")

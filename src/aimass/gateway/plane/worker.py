@@ -31,6 +31,7 @@ from aimass.gateway.plane.shown import of_deployments, of_replicas, read_report
 from aimass.gateway.plane.siblings import KIND, OWN, OfAll
 from aimass.gateway.plane.sinks import Answer, Drop
 from aimass.gateway.plane.snapshot import Snapshot
+from aimass.gateway.plane.trust import Trust
 from aimass.gateway.plane.upstream import Control
 from aimass.gateway.settings import GatewaySettings
 from aimass.infra.segments import sync
@@ -94,6 +95,7 @@ class Worker:
         self.look: Callable[[], Awaitable[None]] = _nothing_to_see
         self.entrance = Entrance(self, Repository(self))
         self.proxy = Proxy(self)
+        self._trust = Trust(settings.trusted())
         self._dialects: dict[bytes, Door] = {**speak(self.entrance), SEGMENT: self.proxy}
         self._inference = Inference(self)
         self.infer, self.ask = self._inference.answer, self._inference.ask
@@ -115,6 +117,7 @@ class Worker:
 
     def open(self, connection: Connection, head: RequestHead, raw: bytes) -> Sink:
         """Decide who answers a request; a refusal is an answer too."""
+        self._trust.look(connection, head)
         try:
             return self._route(connection, head, raw)
         except AimassError as error:

@@ -102,7 +102,7 @@ class Proxy:
             route=route,
             upstream=upstream,
             key=key,
-            caller=Caller(connection.peer, consumer, own),
+            caller=Caller(connection.peer, consumer, own, connection.scheme),
             affinity=_affinity(connection, head, upstream, key),
         )
         return Forward(self, connection, order)

@@ -27,11 +27,12 @@ _SANDBOX = b"content-security-policy: sandbox allow-downloads allow-forms allow-
 
 
 class Caller(NamedTuple):
-    """What the gateway says of who asks: his address, his name where he showed a key, and the gateway's own."""
+    """What the gateway says of who asks: his address, his name where he showed a key, the gateway's own, and the scheme."""
 
     peer: str
     consumer: str | None
     through: bytes
+    scheme: bytes
 
 
 @lru_cache(_REMEMBERED)
@@ -74,9 +75,9 @@ def _said_of(head: RequestHead, route: Route, caller: Caller) -> Headers:
     shown = f'"[{peer}]"' if ":" in peer else peer
     said: Headers = [
         (b"x-forwarded-for", peer.encode()),
-        (b"x-forwarded-proto", b"http"),
+        (b"x-forwarded-proto", caller.scheme),
         (b"x-forwarded-host", host),
-        (b"forwarded", b'for=%b;host="%b";proto=http' % (shown.encode(), host)),
+        (b"forwarded", b'for=%b;host="%b";proto=%b' % (shown.encode(), host, caller.scheme)),
         (b"via", _via_of(head, caller.through)),
         (b"x-aimass-workspace", route.workspace.encode()),
     ]
