@@ -77,6 +77,10 @@ class GatewaySettings:
     trusted_proxies
         Addresses and networks of outer edges, with commas between them: ``10.0.0.5,fd00::/8``. What these say of the
         client (``X-Forwarded-For``, ``X-Forwarded-Proto``) is believed; from everybody else it is dropped.
+    access_log
+        ``on`` writes a line of JSON for each request to ``logs/access-<worker>.log`` in the data directory; ``off`` none.
+    access_log_bytes, access_log_files
+        How large that file becomes before a new one is begun, and how many older ones are kept.
     """
 
     data_dir: Path
@@ -117,10 +121,20 @@ class GatewaySettings:
     max_rpc_connections: int = 1000
     allow: str = ""
     trusted_proxies: str = ""
+    access_log: str = "off"
+    access_log_bytes: int = 64 * _MIB
+    access_log_files: int = 5
 
     def __post_init__(self) -> None:
         """Refuse what could only be found wrong at a request."""
         self.trusted()
+        if self.access_log not in ("on", "off"):
+            raise Invalid(
+                f"{_PREFIX}ACCESS_LOG is {self.access_log!r}",
+                field="access_log",
+                value=self.access_log,
+                allowed=["on", "off"],
+            )
 
     def trusted(self) -> tuple[Network, ...]:
         """Return the networks of ``trusted_proxies``.

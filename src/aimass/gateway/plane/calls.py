@@ -6,12 +6,14 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, Protocol
 
+from aimass.gateway.plane.access_log import Entry
 from aimass.gateway.plane.auth import Key
-from aimass.gateway.plane.connection import Connection, Sink
+from aimass.gateway.plane.connection import Connection
 from aimass.gateway.plane.decode import Decoded, Wanted
 from aimass.gateway.plane.http import RequestHead
 from aimass.gateway.plane.package import Package
 from aimass.gateway.plane.policy import PARAMETER
+from aimass.gateway.plane.sink import Sink
 from aimass.gateway.plane.snapshot import Deployment, Endpoint
 from aimass.kernel.errors import AimassError
 
@@ -61,6 +63,11 @@ class Call:
         is_plain = self.json_bytes is None and not self.coding and split.by != PARAMETER
         self.is_streamed = self.verb in self.dialect.streamed
         self.is_bare = self.dialect.has_cheap_path and is_plain
+
+    def note(self, entry: Entry) -> None:
+        """Say in the access log who asks for what."""
+        entry.consumer = self.key.consumer
+        entry.about = ("endpoint", self.endpoint.workspace, self.endpoint.name)
 
 
 @dataclass(slots=True, kw_only=True)

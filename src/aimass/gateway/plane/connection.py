@@ -6,10 +6,12 @@ import asyncio
 from collections.abc import Mapping
 from typing import Any, Protocol, cast
 
+from aimass.gateway.plane.access_log import AccessLog, Entry
 from aimass.gateway.plane.errors import BadRequest, HeadTooLarge, Overloaded, TooSlow
 from aimass.gateway.plane.framing import BodyReader, body_reader
 from aimass.gateway.plane.http import RequestHead, error_reply, parse_request
 from aimass.gateway.plane.limits import Budget, Limits, Pace
+from aimass.gateway.plane.sink import Sink
 from aimass.gateway.plane.sockets import unsent_bytes
 from aimass.gateway.plane.tracing import cut_trace, new_trace, with_answer
 from aimass.kernel.errors import AimassError
@@ -20,35 +22,14 @@ _HIGH_WATER = 64 * 1024
 BY_BUFFER, BY_WRITING, BY_UPSTREAM = 1, 2, 4
 
 
-class Sink(Protocol):
-    """Takes the body of one request, and hears when the client is gone or slow.
-
-    ``ends_with_client`` says that the work is for nothing when the client closes its side.
-    """
-
-    ends_with_client: bool
-
-    def piece(self, data: bytes) -> None:
-        """Take a part of the body."""
-        ...
-
-    def end(self) -> None:
-        """Hear that the body is complete."""
-        ...
-
-    def lost(self) -> None:
-        """Hear that the client is gone."""
-        ...
-
-    def writable(self, *, is_open: bool) -> None:
-        """Hear that the client reads slowly, or reads again."""
-        ...
-
-
 class Known(Protocol):
     """A request head that was understood before, and how long the body after it is."""
 
     length: int
+
+    def note(self, entry: Entry) -> None:
+        """Say in the access log who asks for what."""
+        ...
 
 
 class Host(Protocol):
@@ -58,6 +39,7 @@ class Host(Protocol):
     budget: Budget
     now: float
     is_draining: bool
+    access: AccessLog | None
 
     @property
     def calls(self) -> Mapping[bytes, Known]:
@@ -95,7 +77,7 @@ class Connection(asyncio.Protocol):
 
     __slots__ = (
         "_body", "_buffer", "_counted", "_held", "_is_advancing", "_is_busy", "_is_closing", "_is_ended", "_is_told", "_pace", "_sends_trace",
-        "_sink", "_started", "_tunnel", "_unread", "_unsent", "address", "born", "deadline", "direct", "host", "is_endless", "is_head", "is_lost", "is_replying", "keep", "limits", "out", "peer", "scheme", "trace", "trace_state", "transport",
+        "_sink", "_started", "_tunnel", "_unread", "_unsent", "address", "born", "deadline", "direct", "entry", "host", "is_endless", "is_head", "is_lost", "is_replying", "keep", "limits", "out", "peer", "scheme", "trace", "trace_state", "transport",
     )  # fmt: skip
 
     def __init__(self, host: Host) -> None:
@@ -108,12 +90,12 @@ class Connection(asyncio.Protocol):
         self.deadline = 0.0
         self.born = host.now
         self.keep = True
-        self.is_lost = False
-        self.is_head = False
+        self.is_lost = self.is_head = False
         self.is_replying = False
         self.is_endless = False
         self.trace = self.trace_state = b""
         self._sends_trace = False
+        self.entry: Entry | None = None
         self._is_told = False
         self._buffer = b""
         self._body: BodyReader | None = None
@@ -153,6 +135,9 @@ class Connection(asyncio.Protocol):
                 self.is_head = False
                 self.deadline = 0.0
                 self._is_busy = True
+                if self.host.access is not None:
+                    self.entry = Entry(*head.split(b" ", 2)[:2])
+                    call.note(self.entry)
                 self.host.infer(self, call, data[end:])
                 return
         if self._tunnel is not None:
@@ -177,6 +162,7 @@ class Connection(asyncio.Protocol):
         self.host.leave(self)
         sink, self._sink = self._tunnel or self._sink, None
         self._tunnel = None
+        self._log()
         self._buffer = b""
         self.host.budget.take(-self._counted - self._unread)
         self._counted = self._unread = 0
@@ -220,6 +206,8 @@ class Connection(asyncio.Protocol):
             if self.trace and not self._is_told:
                 self._is_told = True
                 data = with_answer(data, self.trace)
+            if self.entry is not None:
+                self.entry.note(data)
             self.out.append(data)
 
     def reply(self, data: bytes) -> None:
@@ -242,6 +230,8 @@ class Connection(asyncio.Protocol):
     def finish(self) -> None:
         """Go on with the next request after a complete reply, or close."""
         self._is_busy = False
+        if self.entry is not None:
+            self._log()
         self.is_replying = self.is_endless = False
         if self.trace:
             self._is_told = False
@@ -256,6 +246,12 @@ class Connection(asyncio.Protocol):
             self._advance()
         elif self._is_ended:
             self.close()
+
+    def _log(self) -> None:
+        """Tell the access log that the request has come to its end."""
+        entry, self.entry = self.entry, None
+        if entry is not None and self.host.access is not None:
+            self.host.access.end(entry, self.trace)
 
     def close(self) -> None:
         """Close after everything was written; a body under way is read to its end first, within a short time."""
@@ -283,7 +279,10 @@ class Connection(asyncio.Protocol):
         self._body = None
         self._is_busy = False
         self._sink = None
+        if self.entry is None and self.host.access is not None:
+            self.entry = Entry(b"", b"")
         self.send(error_reply(error, keep=False))
+        self._log()
         self.close()
 
     def abort(self) -> None:
@@ -441,6 +440,8 @@ class Connection(asyncio.Protocol):
         self.keep = head.keep_alive and not self.host.is_draining
         self.is_head = head.method == b"HEAD"
         self._is_busy = True
+        if self.host.access is not None:
+            self.entry = Entry(head.method, head.path)
         self._started = True
         self.deadline = 0.0
         if head.has_body:

@@ -7,11 +7,12 @@ from typing import Protocol
 
 from aimass.gateway.plane.auth import Key, find_key
 from aimass.gateway.plane.calls import Call, Dialect
-from aimass.gateway.plane.connection import Connection, Sink
+from aimass.gateway.plane.connection import Connection
 from aimass.gateway.plane.decode import decompress
 from aimass.gateway.plane.errors import BadRequest, BodyTooLarge, MethodNotAllowed, NoUse, UnknownEndpoint
 from aimass.gateway.plane.http import RequestHead
 from aimass.gateway.plane.repository import Repository
+from aimass.gateway.plane.sink import Sink
 from aimass.gateway.plane.sinks import Collect
 from aimass.gateway.plane.snapshot import Deployment, Endpoint, Snapshot
 
@@ -83,6 +84,8 @@ class Entrance:
 
     def take(self, connection: Connection, head: RequestHead, raw: bytes, call: Call) -> Sink:
         """Take in the body of an inference request; the head is remembered where the next one may be the same."""
+        if connection.entry is not None:
+            call.note(connection.entry)
         limit = call.endpoint.max_body_bytes
         if call.length > limit:
             raise BodyTooLarge(value=call.length, allowed=f"at most {limit} bytes")

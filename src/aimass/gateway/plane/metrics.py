@@ -24,6 +24,7 @@ _HELP = {
     "gateway_route_requests": "Requests for services behind a route, by status code.",
     "gateway_route_seconds": "Time from a request for a service to the head of its answer.",
     "gateway_route_cut": "Answers of services that broke off in the middle.",
+    "gateway_access_log_lost": "Requests that could not be written to the access log.",
     "gateway_records_lost": "Inference records that could not be written.",
     "gateway_unseen": "Values that the model has never seen and that were served, by column.",
     "gateway_fallback": "Requests that another deployment or the static answer took over, by the revision that failed.",

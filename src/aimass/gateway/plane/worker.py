@@ -11,8 +11,9 @@ from collections.abc import Awaitable, Callable, Iterator
 from pathlib import Path
 from typing import Protocol
 
+from aimass.gateway.plane.access_log import access_log
 from aimass.gateway.plane.calls import Call
-from aimass.gateway.plane.connection import Connection, Sink
+from aimass.gateway.plane.connection import Connection
 from aimass.gateway.plane.crowd import Crowd
 from aimass.gateway.plane.dialects import speak
 from aimass.gateway.plane.entrance import Entrance
@@ -29,6 +30,7 @@ from aimass.gateway.plane.repository import Repository
 from aimass.gateway.plane.shelf import Shelf
 from aimass.gateway.plane.shown import of_deployments, of_replicas, read_report
 from aimass.gateway.plane.siblings import KIND, OWN, OfAll
+from aimass.gateway.plane.sink import Sink
 from aimass.gateway.plane.sinks import Answer, Drop
 from aimass.gateway.plane.snapshot import Snapshot
 from aimass.gateway.plane.trust import Trust
@@ -86,6 +88,7 @@ class Worker:
         self.snapshot = Snapshot()
         self.calls: dict[bytes, Call] = {}
         self.metrics = Metrics()
+        self.access = access_log(settings, self.metrics)
         self.shelf = Shelf(settings.max_model_bytes, settings.max_load_wait_s, loop, self.metrics)
         self.control = Control(str(DataDir(settings.data_dir).socket("control.sock")), settings.upstream_idle_s)
         self.records = self._segments("records", "inference records")
@@ -259,6 +262,8 @@ class Worker:
             self.control.sweep(now)
             self.proxy.sweep(now)
             self._write_records()
+            if self.access is not None:
+                self.access.flush(self.loop)
 
     async def sync(self) -> None:
         """Bring records to the disk and close old segments."""
@@ -291,6 +296,8 @@ class Worker:
         flush_series(self.series, self.metrics, wall())
         self.records.close()
         self.series.close()
+        if self.access is not None:
+            self.access.close()
 
 
 def _limits(settings: GatewaySettings) -> Limits:

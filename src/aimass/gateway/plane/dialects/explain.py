@@ -15,7 +15,7 @@ import numpy as np
 
 from aimass.gateway.plane.attributions import orders, shares_of, steps_of
 from aimass.gateway.plane.calls import Asked, Call, Work, Written
-from aimass.gateway.plane.connection import Connection, Sink
+from aimass.gateway.plane.connection import Connection
 from aimass.gateway.plane.decode import Decoded, Wanted
 from aimass.gateway.plane.dialects.oip import OpenInference
 from aimass.gateway.plane.encode import encode
@@ -23,6 +23,7 @@ from aimass.gateway.plane.entrance import Entrance
 from aimass.gateway.plane.errors import CannotExplain, UnknownPath
 from aimass.gateway.plane.http import RequestHead
 from aimass.gateway.plane.package import Package
+from aimass.gateway.plane.sink import Sink
 from aimass.kernel.errors import AimassError
 
 USUAL_ORDERS = 40

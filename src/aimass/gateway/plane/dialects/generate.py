@@ -10,12 +10,13 @@ from typing import Any, ClassVar
 
 from aimass.gateway.plane.calls import Asked, Call, Work, Written
 from aimass.gateway.plane.columns import OFFERED
-from aimass.gateway.plane.connection import Connection, Sink
+from aimass.gateway.plane.connection import Connection
 from aimass.gateway.plane.decode import Input, Inputs, Wanted, parameters_of, read_document, request_id
 from aimass.gateway.plane.entrance import Entrance, unpacked
 from aimass.gateway.plane.errors import UnknownPath, oip_body
 from aimass.gateway.plane.http import RequestHead, dump
 from aimass.gateway.plane.package import Package
+from aimass.gateway.plane.sink import Sink
 from aimass.gateway.plane.tensors import Tensor, shape_of
 from aimass.kernel.errors import AimassError
 

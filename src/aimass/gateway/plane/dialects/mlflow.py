@@ -20,7 +20,7 @@ from aimass._version import __version__
 from aimass.gateway.plane.auth import Key
 from aimass.gateway.plane.calls import Asked, Call, Work, Written
 from aimass.gateway.plane.columns import Column
-from aimass.gateway.plane.connection import Connection, Sink
+from aimass.gateway.plane.connection import Connection
 from aimass.gateway.plane.decode import Inputs, Wanted, read_document
 from aimass.gateway.plane.entrance import Entrance, need, new_call, unpacked
 from aimass.gateway.plane.errors import (
@@ -37,6 +37,7 @@ from aimass.gateway.plane.errors import (
 )
 from aimass.gateway.plane.http import RequestHead, dump, reply
 from aimass.gateway.plane.package import Package
+from aimass.gateway.plane.sink import Sink
 from aimass.gateway.plane.sinks import Answer
 from aimass.gateway.plane.snapshot import Endpoint
 from aimass.gateway.plane.tensors import Tensor, shape_of

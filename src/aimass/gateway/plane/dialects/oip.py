@@ -8,7 +8,7 @@ from urllib.parse import unquote
 
 from aimass.gateway.plane.auth import Key
 from aimass.gateway.plane.calls import Asked, Call, Dialect, Work, Written
-from aimass.gateway.plane.connection import Connection, Sink
+from aimass.gateway.plane.connection import Connection
 from aimass.gateway.plane.decode import decode, parameters_of, read_document, request_id, wanted_outputs
 from aimass.gateway.plane.describe import describe_model, describe_server, index_of, model_config, statistics_of
 from aimass.gateway.plane.encode import encode
@@ -17,6 +17,7 @@ from aimass.gateway.plane.errors import InvalidJson, NotReady, UnknownPath, oip_
 from aimass.gateway.plane.http import RequestHead, dump, error_reply, reply
 from aimass.gateway.plane.moments import wall
 from aimass.gateway.plane.package import Package
+from aimass.gateway.plane.sink import Sink
 from aimass.gateway.plane.sinks import Answer, Collect, Later
 from aimass.gateway.plane.snapshot import Endpoint
 from aimass.kernel.errors import AimassError

@@ -8,7 +8,7 @@ import re
 from typing import Protocol
 
 from aimass.gateway.plane.auth import Key, find_key
-from aimass.gateway.plane.connection import Connection, Sink
+from aimass.gateway.plane.connection import Connection
 from aimass.gateway.plane.errors import BadRequest, BodyTooLarge, RateLimited, UnknownPlace
 from aimass.gateway.plane.http import RequestHead, dump
 from aimass.gateway.plane.metrics import Metrics
@@ -21,6 +21,7 @@ from aimass.gateway.plane.proxy.links import Links
 from aimass.gateway.plane.proxy.replies import error_answer
 from aimass.gateway.plane.proxy.table import Table
 from aimass.gateway.plane.proxy.things import Route, Upstream
+from aimass.gateway.plane.sink import Sink
 from aimass.gateway.plane.sinks import Answer, Drop
 from aimass.gateway.plane.snapshot import Snapshot
 from aimass.gateway.plane.upstream import Link
@@ -77,6 +78,8 @@ class Proxy:
             raise UnknownRoute(
                 "no service stands behind this address", field="path", value=head.path[:200].decode("latin-1")
             )
+        if connection.entry is not None:
+            connection.entry.about = ("route", route.workspace, route.name)
         try:
             return self._let_in(connection, head, route)
         except AimassError as error:
@@ -89,6 +92,8 @@ class Proxy:
         if answer is not None:
             return Answer(connection, answer)
         key = self._key(head, route)
+        if key is not None and connection.entry is not None:
+            connection.entry.consumer = key.consumer
         own = self.table.document.id.encode()
         if has_passed(head, own):
             raise LoopFound(f"route {route.name!r} leads back to this gateway", value=route.name)

@@ -9,7 +9,7 @@ from google.protobuf.message import DecodeError
 
 from aimass.gateway.plane.auth import Key
 from aimass.gateway.plane.calls import Asked, Call, Caller, Work, Written
-from aimass.gateway.plane.connection import Connection, Sink
+from aimass.gateway.plane.connection import Connection
 from aimass.gateway.plane.entrance import Entrance
 from aimass.gateway.plane.errors import BodyTooLarge, InvalidJson, UnknownKey, UnknownPath, oip_body
 from aimass.gateway.plane.http import Headers, RequestHead, dump
@@ -20,6 +20,7 @@ from aimass.gateway.plane.rpc.callers import InChunks, OneAnswer, failed
 from aimass.gateway.plane.rpc.codec import PROTO, read_request
 from aimass.gateway.plane.rpc.rows import RowMessage
 from aimass.gateway.plane.rpc.wire import Parts, cut
+from aimass.gateway.plane.sink import Sink
 from aimass.gateway.plane.tracing import continued
 from aimass.kernel.errors import AimassError
 
