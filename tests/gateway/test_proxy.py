@@ -16,6 +16,7 @@ from websockets.sync.client import connect
 from websockets.sync.server import ServerConnection, serve
 
 from tests.fixtures.gateway import KEY, KEYS, Gateway, ask, key, read_answer, request, snapshot, wait_for
+from tests.fixtures.platform import free_port
 from tests.fixtures.upstreams import Server, Services, route, servers, upstream
 
 
@@ -502,11 +503,23 @@ def test_policies_change_under_load_without_a_failed_request(behind: Any) -> Non
 
 def test_what_the_worker_saw_is_in_its_metrics(behind: Any, one: Server) -> None:
     gateway, services = behind
-    services.publish([upstream("geo", one.port)], [route("counted")])
+    dead = free_port()
+    services.publish(
+        [upstream("geo", one.port), upstream("gone", dead, failures=1, open_s=600)],
+        [route("counted", access="key"), route("gone", "gone")],
+    )
     ask(gateway, "GET", "/s/demo/counted/")
-    text = ask(gateway, "GET", "/metrics").body.decode()
-    assert 'aimass_gateway_route_requests_total{code="200",route="counted",workspace="demo"} 1' in text
-    assert 'aimass_gateway_route_seconds_count{route="counted",workspace="demo"} 1' in text
+    assert ask(gateway, "GET", "/s/demo/gone/").status == 502
+    lines = set(ask(gateway, "GET", "/metrics").body.decode().splitlines())
+    whose = 'route="counted",workspace="demo"'
+    assert f'aimass_gateway_route_requests_total{{code="200",consumer="shop",{whose}}} 1' in lines
+    assert f"aimass_gateway_route_seconds_count{{{whose}}} 1" in lines
+    assert f"aimass_gateway_route_in_flight{{{whose}}} 0" in lines
+    found = [line for line in lines if 'service="gone"' in line and line.startswith("aimass_gateway_instance_")]
+    states = {line.split('state="')[1].partition('"')[0]: line[-1] for line in found if "_state{" in line}
+    assert states == {"closed": "0", "open": "1", "half-open": "0", "ill": "0"}
+    assert {line[-1] for line in found if "_errors_total{" in line} == {"1"}
+    assert {line[-1] for line in found if "_in_flight{" in line} == {"0"}
 
 
 def test_a_broken_list_of_services_leaves_the_one_before(behind: Any, one: Server) -> None:

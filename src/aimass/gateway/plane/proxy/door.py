@@ -152,8 +152,8 @@ class Proxy:
         is_short = head.length is not None and head.length <= self._host.settings.max_refused_bytes
         connection.keep = connection.keep and not head.expects and (not head.has_body or is_short)
         route.stats.refused += 1
-        labels = (("code", str(error.status)), ("route", route.name), ("workspace", route.workspace))
-        self.metrics.count("gateway_route_requests", labels)
+        labels = (("code", str(error.status)), ("consumer", ""), ("route", route.name))
+        self.metrics.count("gateway_route_requests", (*labels, ("workspace", route.workspace)))
         answer = error_answer(error, head, route, keep=connection.keep)
         if not head.has_body:
             return Answer(connection, answer)

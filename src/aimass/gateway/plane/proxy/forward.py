@@ -383,8 +383,8 @@ class Forward:
         stats.requests += 1
         stats.errors += status >= _SERVER_ERROR
         stats.latency.observe(perf_counter() - self._began)
-        labels = (("code", str(status)), ("route", route.name), ("workspace", route.workspace))
-        self._way.metrics.count("gateway_route_requests", labels)
+        labels = (("code", str(status)), ("consumer", self._order.caller.consumer or ""), ("route", route.name))
+        self._way.metrics.count("gateway_route_requests", (*labels, ("workspace", route.workspace)))
 
     def _done(self) -> None:
         if not self._is_done:

@@ -123,6 +123,10 @@ class Table:
         """Yield the services that were asked for."""
         yield from self._upstreams.values()
 
+    def stats(self) -> Iterator[tuple[str, RouteStats]]:
+        """Yield what was counted of each route that was asked for, by ``<workspace>/<route>``."""
+        yield from self._stats.items()
+
     def traffic(self, now: float) -> dict[str, Any]:
         """Return what this worker has seen, for those who look at it."""
         return {

@@ -13,6 +13,7 @@ from aimass.gateway.plane.proxy.balance import BALANCES
 from aimass.gateway.plane.rates import SharedBucket
 from aimass.gateway.plane.upstream import Link
 
+STATES = ("closed", "open", "half-open", "ill")
 _EWMA = 0.2
 _BUDGET_SHARE, _BUDGET_MOST = 0.2, 20.0
 

@@ -1,0 +1,25 @@
+"""What there is to see of services at this moment: requests under way, and the breaker of each instance."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from aimass.gateway.plane.metrics import Sample
+from aimass.gateway.plane.proxy.table import Table
+from aimass.gateway.plane.proxy.things import STATES
+
+
+def of_services(table: Table, now: float) -> Iterator[Sample]:
+    """Return what this worker has of each route that was asked for, and of each instance behind it."""
+    for name, stats in table.stats():
+        workspace, _, route = name.partition("/")
+        yield Sample("gateway_route_in_flight", stats.in_flight, (("route", route), ("workspace", workspace)))
+    for upstream in table.used():
+        for one in upstream.instances:
+            whose = (("instance", one.id), ("service", upstream.name), ("workspace", upstream.workspace))
+            yield Sample("gateway_instance_in_flight", one.in_flight, whose)
+            yield Sample("gateway_instance_requests", one.requests, whose, "counter")
+            yield Sample("gateway_instance_errors", one.errors, whose, "counter")
+            state = upstream.state_of(one, now)
+            for known in STATES:
+                yield Sample("gateway_instance_state", int(known == state), (*whose, ("state", known)))
