@@ -11,6 +11,7 @@ from pathlib import Path
 
 import psutil
 
+from aimass.bootstrap.settings import PlatformSettings
 from aimass.bootstrap.waiting import answers
 from benchmarks.measure import ROOT, Figure, free_port, median_of, pss_mb, tree, wall_s
 
@@ -43,7 +44,8 @@ def start_and_idle() -> Iterator[Figure]:
         command = [sys.executable, "-m", "aimass", "up", "--quiet", "--data-dir", folder, "--port", str(port)]
         began = time.perf_counter()
         process = subprocess.Popen(command)
-        while not answers("127.0.0.1", port, "/readyz"):
+        settings = PlatformSettings(data_dir=Path(folder), port=port)
+        while not answers(settings, "/readyz"):
             time.sleep(0.02)
         ready = time.perf_counter() - began
         time.sleep(_SETTLE_S)

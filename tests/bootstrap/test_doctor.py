@@ -27,7 +27,7 @@ from tests.fixtures.postgres import PostgresServer
 
 pytestmark = pytest.mark.timeout(180)
 HEALTHY = {"python", "packages", "console", "rooms", "disk", "data directory", "keys", "platform", "database"}
-ROOMS = {"events", "audit log", "datasets", "models", "services", "erasures", "isolation"}
+ROOMS = {"events", "audit log", "datasets", "models", "services", "erasures", "isolation", "certificate"}
 
 
 def _made(data_dir: Path, database: str = "") -> Path:

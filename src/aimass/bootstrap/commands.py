@@ -75,7 +75,7 @@ def up(data_dir: Path | None, port: int | None, host: str | None, grpc_port: int
     with progress("starting", quiet=quiet):
         supervisor, administrator = start(settings)
     if not quiet:
-        click.echo(f"AI Mass is ready after {time.monotonic() - began:.1f} s: http://{settings.host}:{settings.port}")
+        click.echo(f"AI Mass is ready after {time.monotonic() - began:.1f} s: {settings.url}")
         click.echo(supervisor.rpc.sentence)
         click.echo(f"data directory: {settings.data_dir}")
         if administrator:

@@ -72,6 +72,7 @@ def create_control(platform: Platform) -> FastAPI:
         secret=identity.secret,
         badges=partial(identity.badges, platform.capabilities),
         clock=SystemClock(),
+        secure=platform.settings.is_tls,
     )
     Console(setup).install(app)
     return app

@@ -6,6 +6,8 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
+from aimass.gateway import GatewaySettings
+
 _LAST_PORT = 65_535
 DEFAULT_HOST = "127.0.0.1"
 DEFAULT_PORT = 8800
@@ -28,6 +30,8 @@ class PlatformSettings:
         SQLAlchemy URL; empty means SQLite in the data directory; ``AIMASS_DB``.
     gateways
         Number of gateway workers; ``AIMASS_GATEWAYS``.
+    is_tls
+        The public port and gRPC speak TLS; ``AIMASS_GATEWAY_TLS_CERTIFICATE`` and ``AIMASS_GATEWAY_TLS_KEY``.
     segment_age_s, flush_s
         Seconds after which records are handed to the lake, and between two flushes of the series.
     """
@@ -39,8 +43,19 @@ class PlatformSettings:
     grpc_is_named: bool = False
     database: str = ""
     gateways: int = 1
+    is_tls: bool = False
     segment_age_s: float = 10.0
     flush_s: float = 10.0
+
+    @property
+    def scheme(self) -> str:
+        """What stands before the public address."""
+        return "https" if self.is_tls else "http"
+
+    @property
+    def url(self) -> str:
+        """The public address."""
+        return f"{self.scheme}://{self.host}:{self.port}"
 
 
 def _next(port: int) -> int:
@@ -66,6 +81,7 @@ def read_settings(
         grpc_is_named=grpc_port is not None,
         database=env.get("AIMASS_DB", ""),
         gateways=int(env.get("AIMASS_GATEWAYS", "1")),
+        is_tls=GatewaySettings.from_environment(data_dir=root).is_tls,
         segment_age_s=float(env.get("AIMASS_SEGMENT_AGE_S", "10")),
         flush_s=float(env.get("AIMASS_FLUSH_S", "10")),
     )
@@ -78,6 +94,7 @@ def child_environment(settings: PlatformSettings) -> dict[str, str]:
         "AIMASS_DATA_DIR": str(settings.data_dir),
         "AIMASS_HOST": settings.host,
         "AIMASS_PORT": str(settings.port),
+        "AIMASS_SCHEME": settings.scheme,
         "AIMASS_SEGMENT_AGE_S": str(settings.segment_age_s),
         "AIMASS_FLUSH_S": str(settings.flush_s),
         "AIMASS_GATEWAY_SEGMENT_AGE_S": str(settings.segment_age_s),

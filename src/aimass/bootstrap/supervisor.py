@@ -16,6 +16,7 @@ from typing import Any
 from aimass.bootstrap.lock import lock_data_dir
 from aimass.bootstrap.ports import NO_RPC, RpcPort, check_port, rpc_port
 from aimass.bootstrap.settings import PlatformSettings, child_environment
+from aimass.gateway import GatewaySettings, check_certificates
 from aimass.infra.listening import open_listener, turn_away
 from aimass.kernel.errors import Conflict
 from aimass.kernel.layout import DataDir
@@ -87,6 +88,7 @@ class Supervisor:
 
     def prepare(self) -> None:
         """Take the data directory and check the port, before anything is started."""
+        check_certificates(GatewaySettings.from_environment(data_dir=self.settings.data_dir))
         self._lock = lock_data_dir(self.settings.data_dir)
         try:
             self._take_ports()

@@ -17,6 +17,7 @@ _BY_STATUS = {kind.status: kind for kind in _KINDS.values()}
 _TRIES = 4
 _REPEATABLE = frozenset({"GET", "PUT", "DELETE"})
 _CLIENT_ERROR = 400
+_SOCKET = "unix://"
 
 
 def error_of(response: httpx2.Response) -> AimassError:
@@ -48,7 +49,7 @@ class Transport:
     Parameters
     ----------
     url
-        Address of the platform, for example ``http://127.0.0.1:8800``.
+        Address of the platform, for example ``http://127.0.0.1:8800``; ``unix:///path`` is a socket of this machine.
     key
         API key or session token; sent as ``Authorization: Bearer``.
     timeout_s
@@ -70,7 +71,15 @@ class Transport:
         if key:
             headers["Authorization"] = f"Bearer {key}"
         self.url, self.key = url.rstrip("/"), key
-        self.http = httpx2.Client(base_url=self.url, headers=headers, timeout=timeout_s, verify=verify, auth=auth)
+        place = url.removeprefix(_SOCKET) if url.startswith(_SOCKET) else None
+        self.http = httpx2.Client(
+            base_url=self.url if place is None else "http://localhost",
+            transport=None if place is None else httpx2.HTTPTransport(uds=place),
+            headers=headers,
+            timeout=timeout_s,
+            verify=verify,
+            auth=auth,
+        )
 
     def send(self, method: str, path: str, **options: Any) -> httpx2.Response:
         """Send a request; repeat it while the platform is away, when repeating is safe."""

@@ -8,6 +8,7 @@ from aimass.kernel.doors import door
 
 if TYPE_CHECKING:
     from aimass.gateway.capability import CAPABILITY
+    from aimass.gateway.certificates import check_certificates
     from aimass.gateway.domain.inference import (
         Consumer,
         GatewayState,
@@ -48,6 +49,7 @@ __getattr__, __dir__ = door(
         "Route": _SERVICES,
         "SetRateLimit": _INFERENCE,
         "Upstream": _SERVICES,
+        "check_certificates": "aimass.gateway.certificates",
     },
 )
 __all__ = [
@@ -67,4 +69,5 @@ __all__ = [
     "Route",
     "SetRateLimit",
     "Upstream",
+    "check_certificates",
 ]

@@ -33,6 +33,7 @@ CAPABILITY = Capability(
     },
     emits=ALL,
     attention="aimass.gateway.jobs:attention",
+    doctor="aimass.gateway.jobs:doctor",
     erase="aimass.gateway.jobs:erase",
     pages=(
         Place(
@@ -51,7 +52,7 @@ def build(registry: Registry) -> Gateway:
     """Build the service, and the publishers that the data plane follows."""
     database, access, serving = registry.get(Database), registry.get(Access), registry.get(Serving)
     layout, leases = registry.get(DataDir), Leases()
-    allowed = GatewaySettings.from_environment(data_dir=layout.root).allow.split(",")
+    settings = GatewaySettings.from_environment(data_dir=layout.root)
     return Gateway(
         Ground(
             database=database,
@@ -61,8 +62,11 @@ def build(registry: Registry) -> Gateway:
             services=ServicePublisher(database, access, layout, leases),
             leases=leases,
             guard=AddressGuard(
-                [text.strip() for text in allowed if text.strip()], setting="AIMASS_GATEWAY_ALLOW", field="address"
+                [text.strip() for text in settings.allow.split(",") if text.strip()],
+                setting="AIMASS_GATEWAY_ALLOW",
+                field="address",
             ),
             tryouts=registry.get(Tryouts),
+            settings=settings,
         )
     )

@@ -6,6 +6,7 @@ from typing import Any
 
 from aimass.gateway.service import Gateway
 from aimass.kernel.erasing import Erased, Person
+from aimass.kernel.findings import Finding, finding_of
 from aimass.kernel.principal import ANYWHERE, Principal
 from aimass.kernel.registry import Registry
 
@@ -40,6 +41,13 @@ def attention(registry: Registry, who: Principal, workspace: str = ANYWHERE) -> 
         }
         for fault in registry.get(Gateway).faults()
     ]
+
+
+def doctor(registry: Registry) -> list[Finding]:
+    """Look at the certificate of the public port."""
+    gateway = registry.get(Gateway)
+    hint = "renew the files that AIMASS_GATEWAY_TLS_CERTIFICATE and AIMASS_GATEWAY_TLS_KEY name; no restart is needed"
+    return [finding_of("certificate", gateway.tls_in_words(), gateway.tls_troubles(), hint)]
 
 
 def erase(registry: Registry, person: Person) -> list[Erased]:

@@ -13,6 +13,7 @@ from aimass.kernel.errors import Invalid
 _PREFIX = "AIMASS_GATEWAY_"
 _MIB = 1024 * 1024
 Network = IPv4Network | IPv6Network
+CLIENT_CHOICES = ("off", "optional", "required")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,6 +82,14 @@ class GatewaySettings:
         ``on`` writes a line of JSON for each request to ``logs/access-<worker>.log`` in the data directory; ``off`` none.
     access_log_bytes, access_log_files
         How large that file becomes before a new one is begun, and how many older ones are kept.
+    tls_certificate, tls_key
+        PEM files of the certificate, with those between it and its issuer, and of its key. With both the public port and
+        gRPC speak TLS 1.2 or newer alone. Files that change are taken over within a second, without a lost connection.
+    tls_clients, tls_client_ca
+        Whether clients have to show a certificate (``off``, ``optional``, ``required``), and the PEM file of the issuers
+        that are trusted for that. gRPC knows no ``optional``: it asks only where a certificate is required.
+    tls_warn_days
+        So many days before a certificate expires ``aimass doctor`` and the console say so.
     """
 
     data_dir: Path
@@ -124,6 +133,11 @@ class GatewaySettings:
     access_log: str = "off"
     access_log_bytes: int = 64 * _MIB
     access_log_files: int = 5
+    tls_certificate: str = ""
+    tls_key: str = ""
+    tls_clients: str = "off"
+    tls_client_ca: str = ""
+    tls_warn_days: int = 21
 
     def __post_init__(self) -> None:
         """Refuse what could only be found wrong at a request."""
@@ -151,6 +165,11 @@ class GatewaySettings:
         """
         parts = (part.strip() for part in self.trusted_proxies.split(","))
         return tuple(_network(part) for part in parts if part)
+
+    @property
+    def is_tls(self) -> bool:
+        """Tell whether the public ports speak TLS."""
+        return bool(self.tls_certificate or self.tls_key)
 
     @classmethod
     def from_environment(cls, **given: Any) -> GatewaySettings:

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import os
+from pathlib import Path
 from typing import Annotated, Literal
 
 from pydantic import Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from aimass.kernel.layout import DataDir
 
 
 class ServingSettings(BaseSettings):
@@ -37,9 +40,13 @@ class ServingSettings(BaseSettings):
     public_url: Annotated[str, Field(description="Address shown to callers; the platform's own when empty")] = ""
 
 
+def _scheme() -> str:
+    return os.environ.get("AIMASS_SCHEME", "http")
+
+
 def platform_url() -> str:
     """Return the public address of the platform, as its supervisor tells every process."""
-    return f"http://{os.environ.get('AIMASS_HOST', '127.0.0.1')}:{os.environ.get('AIMASS_PORT', '8800')}"
+    return f"{_scheme()}://{os.environ.get('AIMASS_HOST', '127.0.0.1')}:{os.environ.get('AIMASS_PORT', '8800')}"
 
 
 def platform_rpc() -> str:
@@ -49,7 +56,12 @@ def platform_rpc() -> str:
 
 
 def local_url() -> str:
-    """Return the address by which control itself reaches the gateway: the public one, or loopback where that is any."""
+    """Return the address by which control itself reaches the gateway: the public one, or loopback where that is any.
+
+    Under TLS it is the socket that a worker keeps for the platform itself, which has no certificate to show.
+    """
+    if _scheme() == "https":
+        return f"unix://{DataDir(Path(os.environ['AIMASS_DATA_DIR'])).socket('gateway-0.sock')}"
     host = os.environ.get("AIMASS_HOST", "127.0.0.1")
     reached = "127.0.0.1" if host in ("", "0.0.0.0") else "[::1]" if host == "::" else host  # noqa: S104 compared, not bound
     return f"http://{reached}:{os.environ.get('AIMASS_PORT', '8800')}"

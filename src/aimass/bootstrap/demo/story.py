@@ -54,7 +54,7 @@ class Story:
     @property
     def url(self) -> str:
         """The address of the platform."""
-        return f"http://{self.settings.host}:{self.settings.port}"
+        return self.settings.url
 
     @property
     def keys_file(self) -> Path:

@@ -77,8 +77,8 @@ def running(settings: PlatformSettings) -> Finding:
         if (settings.data_dir / "run").exists():
             lock_data_dir(settings.data_dir).close()
     except AimassError:
-        good = answers(settings.host, settings.port, "/readyz")
-        address = f"http://{settings.host}:{settings.port}"
+        good = answers(settings, "/readyz")
+        address = settings.url
         detail = f"runs at {address}" if good else f"runs, but does not answer at {address}"
         hint = f"read {settings.data_dir / 'logs'}, or name the --port that it was started with"
         return Finding(name="platform", is_good=good, detail=detail, hint=hint)

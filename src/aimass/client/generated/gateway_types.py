@@ -68,6 +68,8 @@ class GatewayState:
     endpoints: int
     keys: int
     workers: list[GatewayWorker]
+    certificate: Certificate | None
+    troubles: list[str]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,6 +86,20 @@ class GatewayWorker:
     model_bytes: int
     max_model_bytes: int | None
     errors: list[str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Certificate:
+    """What the public port and gRPC present to their clients."""
+
+    subject: str
+    issuer: str
+    names: list[str]
+    fingerprint: str
+    valid_from: datetime
+    expires_at: datetime
+    days_left: int
+    clients: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -8,6 +8,7 @@ from typing import Annotated
 
 from annotated_types import Ge, Gt, Le, MaxLen, doc
 
+from aimass.gateway.domain.tls import Certificate
 from aimass.kernel.pages import MAX_LIMIT
 
 Workspace = Annotated[str, MaxLen(63), doc("slug of the workspace")]
@@ -137,10 +138,20 @@ class GatewayWorker:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GatewayState:
-    """What is published, and how far the gateway workers are with it."""
+    """What is published, and how far the gateway workers are with it.
+
+    Attributes
+    ----------
+    certificate
+        What the public port and gRPC present; none where they do not speak TLS.
+    troubles
+        What is wrong with the files of TLS, or soon will be.
+    """
 
     snapshot: int
     published_at: datetime | None
     endpoints: int
     keys: int
     workers: list[GatewayWorker]
+    certificate: Certificate | None
+    troubles: list[str]

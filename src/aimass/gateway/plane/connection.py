@@ -12,7 +12,8 @@ from aimass.gateway.plane.framing import BodyReader, body_reader
 from aimass.gateway.plane.http import RequestHead, error_reply, parse_request
 from aimass.gateway.plane.limits import Budget, Limits, Pace
 from aimass.gateway.plane.sink import Sink
-from aimass.gateway.plane.sockets import unsent_bytes
+from aimass.gateway.plane.sockets import unsent_bytes, write_in_pieces
+from aimass.gateway.plane.tls import shown_by
 from aimass.gateway.plane.tracing import cut_trace, new_trace, with_answer
 from aimass.kernel.errors import AimassError
 
@@ -77,7 +78,7 @@ class Connection(asyncio.Protocol):
 
     __slots__ = (
         "_body", "_buffer", "_counted", "_held", "_is_advancing", "_is_busy", "_is_closing", "_is_ended", "_is_told", "_pace", "_sends_trace",
-        "_sink", "_started", "_tunnel", "_unread", "_unsent", "address", "born", "deadline", "direct", "entry", "host", "is_endless", "is_head", "is_lost", "is_replying", "keep", "limits", "out", "peer", "scheme", "trace", "trace_state", "transport",
+        "_sink", "_started", "_tunnel", "_unread", "_unsent", "address", "born", "certificate", "deadline", "direct", "entry", "host", "is_endless", "is_head", "is_lost", "is_replying", "is_tls", "keep", "limits", "out", "peer", "scheme", "trace", "trace_state", "transport",
     )  # fmt: skip
 
     def __init__(self, host: Host) -> None:
@@ -86,11 +87,11 @@ class Connection(asyncio.Protocol):
         self.transport: asyncio.Transport = cast("asyncio.Transport", None)
         self.out: list[bytes] = []
         self.peer = self.direct = self.address = ""
-        self.scheme = b"http"
+        self.scheme, self.certificate = b"http", b""
         self.deadline = 0.0
         self.born = host.now
         self.keep = True
-        self.is_lost = self.is_head = False
+        self.is_lost = self.is_head = self.is_tls = False
         self.is_replying = False
         self.is_endless = False
         self.trace = self.trace_state = b""
@@ -119,6 +120,9 @@ class Connection(asyncio.Protocol):
         self.transport = cast("asyncio.Transport", transport)
         peer = transport.get_extra_info("peername")
         self.peer = self.direct = peer[0] if isinstance(peer, tuple) else "unix"
+        shaken = transport.get_extra_info("ssl_object")
+        if shaken is not None:
+            self.is_tls, self.scheme, self.certificate = True, b"https", shown_by(shaken)
         self.deadline = self.host.now + self.limits.idle_s
         reason = self.host.admit(self)
         if reason is not None:
@@ -148,6 +152,8 @@ class Connection(asyncio.Protocol):
 
     def eof_received(self) -> bool:
         """Close, but deliver what was answered in this turn or is being worked out, and answer what waits."""
+        if self.is_tls:
+            return False  # TLS ends in both directions at once
         sink = self._sink
         is_waiting = self._is_busy and self._body is None and (sink is None or not sink.ends_with_client)
         if not self.out and not is_waiting:
@@ -269,7 +275,8 @@ class Connection(asyncio.Protocol):
         if self.is_lost:
             return
         if out:
-            self.transport.write(out[0] if len(out) == 1 else b"".join(out))
+            data = out[0] if len(out) == 1 else b"".join(out)
+            write_in_pieces(self.transport, data) if self.is_tls else self.transport.write(data)
         if self._is_closing and not self._is_busy and self._body is None:
             self.transport.close()
 

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import socket
-from collections.abc import Callable, Iterable
-from typing import Protocol
+from collections.abc import Callable, Iterable, Mapping
+from functools import partial
+from typing import Any, Protocol
 
 from aimass.gateway.plane.connection import Connection
 from aimass.gateway.plane.crowd import Crowd
 from aimass.gateway.settings import GatewaySettings
 from aimass.infra.listening import turn_away
 
+_LOG = logging.getLogger(__name__)
 _LOOK_S = 0.02
 
 
@@ -35,22 +38,35 @@ class Port:
     ----------
     is_ours
         Nobody else holds the port open: once this worker closes it, it is closed.
+    secure
+        How the port speaks TLS; empty where it does not.
     """
 
     def __init__(
-        self, listener: socket.socket, server: asyncio.Server, greet: Callable[[], Connection], *, is_ours: bool
+        self,
+        listener: socket.socket,
+        server: asyncio.Server,
+        greet: Callable[[], Connection],
+        *,
+        is_ours: bool,
+        secure: Mapping[str, Any],
     ) -> None:
         self._listener = listener
         self._server = server
         self._greet = greet
         self._is_ours = is_ours
+        self._secure = secure
 
     async def close(self) -> None:
         """Close the port, but take in everybody who has come already."""
         if self._is_ours:
             turn_away(self._listener)
-        while (client := _accepted(self._listener)) is not None:
-            await asyncio.get_running_loop().connect_accepted_socket(self._greet, client)
+        loop = asyncio.get_running_loop()
+        come = list(iter(partial(_accepted, self._listener), None))
+        taken = (loop.connect_accepted_socket(self._greet, client, **self._secure) for client in come)
+        for failed in await asyncio.gather(*taken, return_exceptions=True):
+            if isinstance(failed, Exception):
+                _LOG.debug("who came last did not finish the handshake: %r", failed)
         self._server.close()
 
 

@@ -8,13 +8,14 @@ import logging
 import signal
 import socket
 from collections.abc import AsyncIterator, Callable
-from typing import Protocol
+from typing import Any, Protocol
 
 import uvloop
 
 from aimass.gateway.plane.connection import Connection
 from aimass.gateway.plane.draining import Port, drain
 from aimass.gateway.plane.siblings import place_of
+from aimass.gateway.plane.tls import Certificates
 from aimass.gateway.plane.watcher import Watcher
 from aimass.gateway.plane.worker import Worker
 from aimass.gateway.settings import GatewaySettings
@@ -60,6 +61,7 @@ async def _serve(settings: GatewaySettings) -> None:
 async def running(settings: GatewaySettings) -> AsyncIterator[tuple[Worker, int]]:
     """Run a worker in this loop; yields (worker, port); leaving drains it."""
     loop = asyncio.get_running_loop()
+    certificates = Certificates(settings) if settings.is_tls else None
     worker = Worker(settings, loop)
     watcher = Watcher(worker)
     listener = _listener(settings)
@@ -68,21 +70,22 @@ async def running(settings: GatewaySettings) -> AsyncIterator[tuple[Worker, int]
     def greet() -> Connection:
         return Connection(worker)
 
-    server = await loop.create_server(greet, sock=listener, backlog=_BACKLOG)
-    door = Port(listener, server, greet, is_ours=settings.listen_fd < 0)
-    inside = await _inside(settings, greet) if settings.workers > 1 else None
+    secure = _secure(certificates, settings)
+    server = await loop.create_server(greet, sock=listener, backlog=_BACKLOG, **secure)
+    door = Port(listener, server, greet, is_ours=settings.listen_fd < 0, secure=secure)
+    inside = await _inside(settings, greet) if settings.workers > 1 or certificates is not None else None
     port = watcher.port = listener.getsockname()[1]
     rpc = await _rpc_of(worker)
     watcher.grpc_port = rpc.port if rpc is not None else 0
-    tasks = [loop.create_task(job()) for job in (watcher.run, worker.sweep, worker.sync, worker.flush_series)]
-    _LOG.info("gateway worker %d serves on http://%s:%d", settings.worker, settings.host, port)
+    watched = [] if certificates is None else [certificates.watch]
+    jobs = (watcher.run, worker.sweep, worker.sync, worker.flush_series, *watched)
+    tasks = [loop.create_task(job()) for job in jobs]
+    scheme = "https" if secure else "http"
+    _LOG.info("gateway worker %d serves on %s://%s:%d", settings.worker, scheme, settings.host, port)
     try:
         yield worker, port
     finally:
-        stopping = loop.create_task(rpc.stop()) if rpc is not None else None
-        await drain(worker, door)
-        if stopping is not None:
-            await stopping
+        await asyncio.gather(drain(worker, door), *([] if rpc is None else [rpc.stop()]))
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
@@ -91,8 +94,15 @@ async def running(settings: GatewaySettings) -> AsyncIterator[tuple[Worker, int]
         worker.close()
 
 
+def _secure(certificates: Certificates | None, settings: GatewaySettings) -> dict[str, Any]:
+    """Return how connections are secured; a client has as long for its handshake as for the head of a request."""
+    if certificates is None:
+        return {}
+    return {"ssl": certificates.context, "ssl_handshake_timeout": settings.head_timeout_s}
+
+
 async def _inside(settings: GatewaySettings, greet: Callable[[], Connection]) -> asyncio.Server:
-    """Serve the other workers of the port on a socket that only this user may open."""
+    """Serve the other workers of the port, and the platform itself, on a socket that only this user may open."""
     place = place_of(settings, settings.worker)
     place.parent.mkdir(parents=True, exist_ok=True)
     place.unlink(missing_ok=True)

@@ -11,6 +11,7 @@ from aimass.access import Access
 from aimass.gateway.leases import Leases
 from aimass.gateway.publish import Publisher
 from aimass.gateway.publish_services import ServicePublisher
+from aimass.gateway.settings import GatewaySettings
 from aimass.gateway.store import find_row, routes, upstreams
 from aimass.infra.database import Database
 from aimass.infra.notify import AddressGuard
@@ -30,6 +31,7 @@ class Ground:
     leases: Leases
     guard: AddressGuard
     tryouts: Tryouts
+    settings: GatewaySettings
 
 
 class Part:
@@ -42,6 +44,7 @@ class Part:
         self._leases = ground.leases
         self._guard = ground.guard
         self._tryouts = ground.tryouts
+        self._settings = ground.settings
         self.publisher = ground.publisher
         self.services = ground.services
 

@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from aimass.access import GatewayKey
+from aimass.gateway.certificates import certificate_of, troubles
 from aimass.gateway.domain.inference import (
     Consumer,
     ConsumerKey,
@@ -116,8 +117,21 @@ class Inference(Part):
         with self._database.change(SYSTEM, ANYWHERE) as change:
             return [Erased(what="limits of consumers", count=drop_limits(change, person))]
 
+    def tls_troubles(self) -> list[str]:
+        """Say what is wrong with the certificate of the public port, or soon will be."""
+        return troubles(self._settings, self._database.clock.now())
+
+    def tls_in_words(self) -> str:
+        """Say in a line how the public port is secured."""
+        shown = certificate_of(self._settings, self._database.clock.now())
+        return f"{shown.subject}, until {shown.expires_at:%Y-%m-%d}" if shown else "the public port does not speak TLS"
+
     def faults(self) -> list[Fault]:
-        """Return what is wrong with the workers; nothing where no endpoint needs them."""
+        """Return what is wrong with the certificate, and with the workers where an endpoint needs them."""
+        secure = [Fault(worker="tls", title=told, since=self._database.clock.now()) for told in self.tls_troubles()]
+        return [*secure, *self._ill_workers()]
+
+    def _ill_workers(self) -> list[Fault]:
         publisher = self.publisher
         if not publisher.content.get("endpoints"):
             return []
@@ -146,6 +160,8 @@ class Inference(Part):
             endpoints=len(content.get("endpoints", {})),
             keys=len(content.get("keys", {})),
             workers=[_worker(status, publisher.version) for status in publisher.workers()],
+            certificate=certificate_of(self._settings, self._database.clock.now()),
+            troubles=self.tls_troubles(),
         )
 
 

@@ -107,7 +107,7 @@ class Proxy:
             route=route,
             upstream=upstream,
             key=key,
-            caller=Caller(connection.peer, consumer, own, connection.scheme),
+            caller=Caller(connection.peer, consumer, own, connection.scheme, connection.certificate),
             affinity=_affinity(connection, head, upstream, key),
         )
         return Forward(self, connection, order)

@@ -27,12 +27,16 @@ _SANDBOX = b"content-security-policy: sandbox allow-downloads allow-forms allow-
 
 
 class Caller(NamedTuple):
-    """What the gateway says of who asks: his address, his name where he showed a key, the gateway's own, and the scheme."""
+    """What the gateway says of who asks: his address, his name where he showed a key, and the gateway's own.
+
+    ``scheme`` is that by which he came; ``certificate`` is fingerprint and subject of the certificate that he showed, where that was asked for.
+    """
 
     peer: str
     consumer: str | None
     through: bytes
     scheme: bytes
+    certificate: bytes = b""
 
 
 @lru_cache(_REMEMBERED)
@@ -85,6 +89,8 @@ def _said_of(head: RequestHead, route: Route, caller: Caller) -> Headers:
         said.append((b"x-forwarded-prefix", route.prefix))
     if caller.consumer is not None:
         said.append((b"x-aimass-consumer", quote(caller.consumer, safe=" @:+").encode()))
+    if caller.certificate:
+        said.append((b"x-aimass-client-certificate", caller.certificate))
     return said
 
 

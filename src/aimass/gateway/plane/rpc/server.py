@@ -23,6 +23,7 @@ from aimass.gateway.plane.metrics import Metrics
 from aimass.gateway.plane.rpc.answers import PUBLIC
 from aimass.gateway.plane.rpc.codec import PROTO
 from aimass.gateway.plane.rpc.places import Places
+from aimass.gateway.plane.rpc.renewed import Renewed
 from aimass.gateway.plane.rpc.service import Host, Service, Visitor
 from aimass.gateway.settings import GatewaySettings
 from aimass.kernel.errors import AimassError, Conflict, Failed, Unavailable
@@ -89,7 +90,7 @@ class RpcServer:
         server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler(PROTO.service, handlers),))
         address = f"[{settings.host}]" if ":" in settings.host else settings.host
         try:
-            self.port = server.add_insecure_port(f"{address}:{settings.grpc_port}")
+            self.port = _open(server, f"{address}:{settings.grpc_port}", settings)
         except RuntimeError as reason:
             raise Conflict(
                 f"port {settings.grpc_port} on {settings.host} cannot be used for gRPC",
@@ -218,6 +219,16 @@ def _bare(error: AimassError) -> AimassError:
     """Return an error without the frames that it went through, which hold the request."""
     error.__cause__ = error.__context__ = None
     return error.with_traceback(None)
+
+
+def _open(server: grpc.aio.Server, address: str, settings: GatewaySettings) -> int:
+    """Open the port; under TLS with the certificates as their files are at each handshake."""
+    if not settings.is_tls:
+        return server.add_insecure_port(address)
+    renewed = Renewed(settings)
+    is_asked = settings.tls_clients == "required"
+    secure = grpc.dynamic_ssl_server_credentials(renewed.first, renewed, require_client_authentication=is_asked)
+    return server.add_secure_port(address, secure)
 
 
 def _options(settings: GatewaySettings) -> tuple[tuple[str, int], ...]:
