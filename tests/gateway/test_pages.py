@@ -13,7 +13,14 @@ from tests.fixtures.served import Served, served
 from tests.fixtures.site import ROLES, unnamed_actions
 
 AT = "/demo/operate/gateway"
-PAGES = (AT, f"{AT}/consumers", f"{AT}/consumers?q=sho", f"{AT}/consumers?q=nobody", f"{AT}/routes")
+PAGES = (
+    AT,
+    f"{AT}/consumers",
+    f"{AT}/consumers?q=sho",
+    f"{AT}/consumers?q=nobody",
+    f"{AT}/routes",
+    f"{AT}/edge?edge=traefik",
+)
 
 
 @pytest.fixture(scope="module")
@@ -125,3 +132,12 @@ def test_a_workspace_without_routes_and_keys_says_how_to_begin(stage: Served) ->
     root = stage.site.visitor("root")
     assert "No route yet" in root.open("/quiet/operate/gateway").text
     assert "Nobody can call yet" in root.open("/quiet/operate/gateway/consumers").text
+
+
+def test_the_configuration_of_an_edge_is_shown_as_it_was_wished(stage: Served) -> None:
+    visitor = stage.site.visitor("viewer")
+    for edge, name in (("nginx", "aimass.conf"), ("caddy", "Caddyfile"), ("traefik", "traefik.yml")):
+        page = visitor.open(f"{AT}/edge?edge={edge}&server_name=ml.example").text
+        assert name in page
+        assert page.count("ml.example") > 1
+    assert visitor.open(f"{AT}/edge?certificate=/c.pem").status_code == 400

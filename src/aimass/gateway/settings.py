@@ -182,6 +182,13 @@ class GatewaySettings:
         return cls(**values)
 
 
+def read_inside() -> dict[str, int]:
+    """Return the ports of the platform, as its supervisor tells every process, and how long a worker keeps connections."""
+    idle_s = GatewaySettings.from_environment(data_dir=Path()).idle_timeout_s
+    port, grpc_port = os.environ.get("AIMASS_PORT", "8800"), os.environ.get("AIMASS_RPC_PORT", "0")
+    return {"port": int(port), "grpc_port": int(grpc_port), "idle_s": int(idle_s)}
+
+
 def _network(text: str) -> Network:
     try:
         return ip_network(text)

@@ -7,6 +7,7 @@ from typing import Any, Literal
 from aimass.client.calls import AsyncCalls, Calls
 from aimass.client.generated.gateway_types import (
     Consumer,
+    Edge,
     GatewayState,
     Instance,
     Interface,
@@ -351,6 +352,34 @@ class GatewayCalls(Calls):
             Tried,
         )
 
+    def write_edge(
+        self,
+        *,
+        edge: Literal["nginx", "caddy", "traefik"] | None = None,
+        server_name: str | None = None,
+        gateway: str | None = None,
+        certificate: str | None = None,
+        key: str | None = None,
+        port: int | None = None,
+        grpc_port: int | None = None,
+        max_body_bytes: int | None = None,
+    ) -> Edge:
+        """Write the configuration of an outer edge: nginx, Caddy or Traefik with TLS in front of this gateway."""
+        return self._call(
+            "gateway.write_edge",
+            {
+                "edge": edge,
+                "server_name": server_name,
+                "gateway": gateway,
+                "certificate": certificate,
+                "key": key,
+                "port": port,
+                "grpc_port": grpc_port,
+                "max_body_bytes": max_body_bytes,
+            },
+            Edge,
+        )
+
 
 class AsyncGatewayCalls(AsyncCalls):
     """Operations of gateway, for asyncio."""
@@ -681,4 +710,32 @@ class AsyncGatewayCalls(AsyncCalls):
                 "within_s": within_s,
             },
             Tried,
+        )
+
+    async def write_edge(
+        self,
+        *,
+        edge: Literal["nginx", "caddy", "traefik"] | None = None,
+        server_name: str | None = None,
+        gateway: str | None = None,
+        certificate: str | None = None,
+        key: str | None = None,
+        port: int | None = None,
+        grpc_port: int | None = None,
+        max_body_bytes: int | None = None,
+    ) -> Edge:
+        """Write the configuration of an outer edge: nginx, Caddy or Traefik with TLS in front of this gateway."""
+        return await self._call(
+            "gateway.write_edge",
+            {
+                "edge": edge,
+                "server_name": server_name,
+                "gateway": gateway,
+                "certificate": certificate,
+                "key": key,
+                "port": port,
+                "grpc_port": grpc_port,
+                "max_body_bytes": max_body_bytes,
+            },
+            Edge,
         )

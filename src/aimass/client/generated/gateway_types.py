@@ -225,3 +225,21 @@ class Tried:
     body: str
     is_cut: bool
     seconds: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Edge:
+    """A configuration, and what has to be said to the platform for it."""
+
+    edge: Literal["nginx", "caddy", "traefik"]
+    files: list[EdgeFile]
+    setting: str
+    check: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EdgeFile:
+    """A file of a configuration, under the name that it has by custom."""
+
+    name: str
+    text: str

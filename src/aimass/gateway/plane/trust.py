@@ -9,7 +9,7 @@ from aimass.gateway.plane.connection import Connection
 from aimass.gateway.plane.http import Headers, RequestHead
 from aimass.gateway.settings import Network
 
-_SCHEMES = frozenset({b"http", b"https"})
+_SCHEMES = {b"http": b"http", b"https": b"https", b"ws": b"http", b"wss": b"https"}  # Traefik says wss of a WebSocket
 _MOST_HOPS = 32
 
 
@@ -75,7 +75,7 @@ def scheme_of(headers: Headers) -> bytes:
     """
     told = [value for name, value in headers if name == b"x-forwarded-proto"]
     last = told[-1].rpartition(b",")[2].strip().lower() if told else b""
-    return last if last in _SCHEMES else b"http"
+    return _SCHEMES.get(last, b"http")
 
 
 def _address(text: str) -> IPv4Address | IPv6Address | None:

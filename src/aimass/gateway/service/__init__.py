@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from aimass.gateway.service.edges import Edges
 from aimass.gateway.service.ground import Ground
 from aimass.gateway.service.inference import Inference
 from aimass.gateway.service.interfaces import Interfaces
@@ -9,7 +10,7 @@ from aimass.gateway.service.routes import Routes
 from aimass.gateway.service.upstreams import Upstreams
 
 
-class Gateway(Inference, Upstreams, Routes, Interfaces):
+class Gateway(Inference, Upstreams, Routes, Interfaces, Edges):
     """What the one public door lets in, what stands behind it, and how far its workers are."""
 
 
