@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import contextlib
+import json
+import re
 import socket
 import threading
 import time
@@ -15,6 +17,9 @@ import pytest
 from websockets.sync.client import connect
 from websockets.sync.server import ServerConnection, serve
 
+from aimass.gateway.plane.metrics import BOUNDS, Histogram
+from aimass.gateway.plane.proxy.parked import let_go, turn_late_away
+from aimass.gateway.plane.proxy.things import RouteStats
 from tests.fixtures.gateway import KEY, KEYS, Gateway, ask, key, read_answer, request, snapshot, wait_for
 from tests.fixtures.platform import free_port
 from tests.fixtures.upstreams import Server, Services, route, servers, upstream
@@ -587,3 +592,135 @@ def test_a_key_that_loses_its_use_is_refused_at_once(tmp_path: Path, one: Server
         assert ask(gateway, "GET", "/s/demo/geo/", key=KEY).status == 403
     finally:
         gateway.stop()
+
+
+# -- while a route is paused
+
+
+def asked_beside(gateway: Gateway, count: int, *words: Any, **more: Any) -> tuple[list[threading.Thread], list[Any]]:
+    """Ask from so many threads; each answer is noted when it comes."""
+    answers: list[Any] = []
+    threads = [
+        threading.Thread(target=lambda n=n: answers.append((n, ask(gateway, *words, X_Number=str(n), **more))))
+        for n in range(count)
+    ]
+    for thread in threads:
+        thread.start()
+    return threads, answers
+
+
+def waiting(gateway: Gateway, route: str = "demo/geo") -> int:
+    path = gateway.data / "gateway" / "traffic-0.json"
+    try:
+        return json.loads(path.read_text())["routes"][route][5]
+    except (OSError, KeyError, ValueError):
+        return 0
+
+
+def test_requests_wait_while_their_route_is_paused_and_none_of_them_fails(behind: Any, one: Server) -> None:
+    gateway, services = behind
+    paused = {"paused": True, "queue": 12, "queue_wait_s": 300.0}
+    services.publish([upstream("geo", one.port)], [route("geo", **paused)])
+    threads, answers = asked_beside(gateway, 6, "GET", "/s/demo/geo/x")
+    more, bodies = asked_beside(gateway, 6, "PUT", "/s/demo/geo/y", b"z" * 100_000)
+    wait_for(lambda: waiting(gateway) == 12)
+    assert one.heads == []
+    turned = ask(gateway, "GET", "/s/demo/geo/x")
+    assert (turned.status, turned.headers["retry-after"]) == (503, "7")
+    services.publish([upstream("geo", one.port)], [route("geo")])
+    for thread in (*threads, *more):
+        thread.join(30)
+    assert [answer.status for _, answer in answers] == [200] * 6
+    assert [answer.json()["size"] for _, answer in bodies] == [100_000] * 6
+    wait_for(lambda: waiting(gateway) == 0)
+
+
+def test_a_client_who_leaves_while_he_waits_leaves_the_queue(behind: Any, one: Server) -> None:
+    gateway, services = behind
+    services.publish([upstream("geo", one.port)], [route("geo", paused=True, queue=5, queue_wait_s=300.0)])
+    with contextlib.ExitStack() as stack:
+        connections = []
+        for number in range(5):
+            connections.append(stack.enter_context(gateway.connect()))
+            connections[-1].sendall(request("GET", f"/s/demo/geo/{number}"))
+        wait_for(lambda: waiting(gateway) == 5)
+        connections.pop(2).close()
+        wait_for(lambda: waiting(gateway) == 4)
+        services.publish([upstream("geo", one.port)], [route("geo")])
+        assert [read_answer(each)[0].json()["target"] for each in connections] == ["/0", "/1", "/3", "/4"]
+    assert sorted(head.split(b" ")[1] for head in one.heads) == [b"/0", b"/1", b"/3", b"/4"]
+
+
+class Waits:
+    """One who waits, and notes that he goes on."""
+
+    def __init__(self, number: int, gone: list[int], deadline: float = 0.0) -> None:
+        self.number, self.gone, self.deadline = number, gone, deadline
+
+    def go(self) -> None:
+        self.gone.append(self.number)
+
+    turn_away = go
+
+
+def test_who_may_go_goes_in_the_order_in_which_he_came() -> None:
+    gone: list[int] = []
+    stats = RouteStats(Histogram(BOUNDS))
+    stats.parked.extend(Waits(number, gone, float(number)) for number in range(6))
+    let_go([stats], lambda one: one.number % 2 == 0)  # type: ignore[attr-defined]
+    assert (gone, [one.number for one in stats.parked]) == ([0, 2, 4], [1, 3, 5])
+    turn_late_away([stats], 3.0)
+    assert (gone, [one.number for one in stats.parked]) == ([0, 2, 4, 1, 3], [5])
+
+
+def test_who_waited_too_long_or_lost_his_key_meanwhile_is_told(behind: Any, one: Server) -> None:
+    gateway, services = behind
+    services.publish([upstream("geo", one.port)], [route("geo", paused=True, queue=5, queue_wait_s=0.2)])
+    late = ask(gateway, "GET", "/s/demo/geo/x")
+    assert (late.status, late.json()["code"]) == (503, "route_paused")
+    assert ask(gateway, "POST", "/s/demo/geo/x", b"abc").status == 503
+    services.publish([upstream("geo", one.port)], [route("geo", paused=True, queue=5, queue_wait_s=300.0)])
+    threads, answers = asked_beside(gateway, 1, "GET", "/s/demo/geo/x")
+    wait_for(lambda: waiting(gateway) == 1)
+    services.publish([], [])
+    threads[0].join(30)
+    assert answers[0][1].status == 404
+
+
+# -- who stands in
+
+
+@pytest.mark.parametrize("how", ["gone", "sick", "garbage", "half", "hang"])
+def test_a_second_service_stands_in_for_one_that_fails(behind: Any, one: Server, how: str) -> None:
+    gateway, services = behind
+    with servers(1) as (spare,):
+        port = one.port
+        if how == "gone":
+            one.stop()
+        ways = [upstream("geo", port, failures=1000), upstream("spare", spare.port)]
+        services.publish(ways, [route("geo", fallback_upstream="spare", retries=0, timeout_s=0.5)])
+        path = {"gone": "/x", "half": "/reset"}.get(how, f"/{how}")
+        answer = ask(gateway, "GET", f"/s/demo/geo{path}")
+        if how == "gone":
+            assert answer.json()["server"] == "0"
+        assert answer.headers.get("x-aimass-fallback") == "spare" or answer.status >= 500
+        assert len(spare.heads) == 1
+        unsafe = ask(gateway, "POST", f"/s/demo/geo{path}", b"once")
+        assert unsafe.status == (200 if how == "gone" else {"sick": 503, "hang": 504}.get(how, 502))
+        assert len(spare.heads) == (2 if how == "gone" else 1)
+
+
+def test_a_static_answer_stands_in_where_nobody_can_answer(behind: Any, one: Server) -> None:
+    gateway, services = behind
+    static = {"fallback_status": 200, "fallback_type": "application/json", "fallback_body": '{"place": null}'}
+    services.publish([upstream("geo", one.port, failures=1000)], [route("geo", retries=0, timeout_s=0.5, **static)])
+    for path in ("/sick", "/reset", "/garbage", "/hang"):
+        answer = ask(gateway, "GET", f"/s/demo/geo{path}")
+        assert (answer.status, answer.json()) == (200, {"place": None}), path
+        assert answer.headers["x-aimass-fallback"] == "static"
+    assert ask(gateway, "GET", "/s/demo/geo/x").json()["server"] == "one"
+    services.publish([upstream("geo")], [route("geo", **static)])
+    assert ask(gateway, "GET", "/s/demo/geo/x").json() == {"place": None}
+    assert ask(gateway, "PUT", "/s/demo/geo/x", b"y" * 200_000).json() == {"place": None}
+    metrics = ask(gateway, "GET", "/metrics").body.decode()
+    assert re.search(r'gateway_route_fallbacks_total\{route="geo",to="static",workspace="demo"\} \d+', metrics)

@@ -231,6 +231,11 @@ def test_policies_are_live_and_told(house: House) -> None:
         {"reply_headers": {"X A": "a"}},
         {"reply_headers": {"Set-Cookie": "aimass_session=mine"}},
         {"reply_headers": {"Clear-Site-Data": '"cookies"'}},
+        {"fallback_status": 100},
+        {"fallback_status": 204},
+        {"fallback_type": "a\r\nb: c"},
+        {"fallback_upstream": "geo"},
+        {"openapi_path": "openapi.json"},
     ],
 )
 def test_policies_that_cannot_be_meant_are_refused(house: House, wish: dict[str, Any]) -> None:
@@ -245,6 +250,18 @@ def test_names_are_taken_once_and_nothing_in_use_is_deleted(house: House) -> Non
         house.service.create_upstream(ANN, CreateUpstream(**GEO))
     with pytest.raises(Conflict, match="exists"):
         house.service.create_route(ANN, CreateRoute(**GEO, route="maps"))
+    with pytest.raises(NotFound, match="no service 'spare'"):
+        house.service.create_route(ANN, CreateRoute(**GEO, route="plans", fallback_upstream="spare"))
+    spare = {"workspace": "demo", "upstream": "spare"}
+    house.service.create_upstream(ANN, CreateUpstream(**spare))
+    stood_in = ChangeRoute(workspace="demo", route="maps", fallback_upstream="spare", fallback_body="b" * 999)
+    house.service.change_route(ANN, stood_in)
+    with pytest.raises(Conflict, match="routes lead to 'spare'"):
+        house.service.delete_upstream(ANN, OneUpstream(**spare))
+    with house.rooms.get(Database).read() as conn:
+        assert "bbbb" not in str(conn.execute(audit_log.select()).all())
+    house.service.change_route(ANN, ChangeRoute(workspace="demo", route="maps", fallback_upstream=""))
+    house.service.delete_upstream(ANN, OneUpstream(**spare))
     with pytest.raises(Conflict, match="has the prefix"):
         house.service.create_route(ANN, CreateRoute(**GEO, route="plans", prefix="maps"))
     with pytest.raises(NotFound):

@@ -46,6 +46,12 @@ class GatewayCalls(Calls):
         request_headers: dict[str, str] | None = None,
         reply_headers: dict[str, str] | None = None,
         openapi_path: str | None = None,
+        queue: int | None = None,
+        queue_wait_s: float | None = None,
+        fallback_upstream: str | None = None,
+        fallback_status: int | None = None,
+        fallback_type: str | None = None,
+        fallback_body: str | None = None,
         expected_version: int | None = None,
     ) -> Route:
         """Change the policies of a route; live on all workers within a second, and no request fails by it."""
@@ -71,6 +77,12 @@ class GatewayCalls(Calls):
                 "request_headers": request_headers,
                 "reply_headers": reply_headers,
                 "openapi_path": openapi_path,
+                "queue": queue,
+                "queue_wait_s": queue_wait_s,
+                "fallback_upstream": fallback_upstream,
+                "fallback_status": fallback_status,
+                "fallback_type": fallback_type,
+                "fallback_body": fallback_body,
                 "expected_version": expected_version,
             },
             Route,
@@ -132,6 +144,12 @@ class GatewayCalls(Calls):
         request_headers: dict[str, str] | None = None,
         reply_headers: dict[str, str] | None = None,
         openapi_path: str | None = None,
+        queue: int | None = None,
+        queue_wait_s: float | None = None,
+        fallback_upstream: str | None = None,
+        fallback_status: int | None = None,
+        fallback_type: str | None = None,
+        fallback_body: str | None = None,
     ) -> Route:
         """Give a service an address at the gateway, ``/s/<workspace>/<prefix>``; live within a second."""
         return self._call(
@@ -156,6 +174,12 @@ class GatewayCalls(Calls):
                 "request_headers": request_headers,
                 "reply_headers": reply_headers,
                 "openapi_path": openapi_path,
+                "queue": queue,
+                "queue_wait_s": queue_wait_s,
+                "fallback_upstream": fallback_upstream,
+                "fallback_status": fallback_status,
+                "fallback_type": fallback_type,
+                "fallback_body": fallback_body,
             },
             Route,
         )
@@ -279,7 +303,7 @@ class GatewayCalls(Calls):
         )
 
     def pause_route(self, *, route: str, workspace: str | None = None) -> Route:
-        """Let nobody through for now: callers hear 503 and when to come again."""
+        """Let nobody through for now: callers wait, where the route has a queue, or hear 503 and when to come again."""
         return self._call("gateway.pause_route", {"route": route, "workspace": workspace}, Route)
 
     def register_instance(
@@ -406,6 +430,12 @@ class AsyncGatewayCalls(AsyncCalls):
         request_headers: dict[str, str] | None = None,
         reply_headers: dict[str, str] | None = None,
         openapi_path: str | None = None,
+        queue: int | None = None,
+        queue_wait_s: float | None = None,
+        fallback_upstream: str | None = None,
+        fallback_status: int | None = None,
+        fallback_type: str | None = None,
+        fallback_body: str | None = None,
         expected_version: int | None = None,
     ) -> Route:
         """Change the policies of a route; live on all workers within a second, and no request fails by it."""
@@ -431,6 +461,12 @@ class AsyncGatewayCalls(AsyncCalls):
                 "request_headers": request_headers,
                 "reply_headers": reply_headers,
                 "openapi_path": openapi_path,
+                "queue": queue,
+                "queue_wait_s": queue_wait_s,
+                "fallback_upstream": fallback_upstream,
+                "fallback_status": fallback_status,
+                "fallback_type": fallback_type,
+                "fallback_body": fallback_body,
                 "expected_version": expected_version,
             },
             Route,
@@ -492,6 +528,12 @@ class AsyncGatewayCalls(AsyncCalls):
         request_headers: dict[str, str] | None = None,
         reply_headers: dict[str, str] | None = None,
         openapi_path: str | None = None,
+        queue: int | None = None,
+        queue_wait_s: float | None = None,
+        fallback_upstream: str | None = None,
+        fallback_status: int | None = None,
+        fallback_type: str | None = None,
+        fallback_body: str | None = None,
     ) -> Route:
         """Give a service an address at the gateway, ``/s/<workspace>/<prefix>``; live within a second."""
         return await self._call(
@@ -516,6 +558,12 @@ class AsyncGatewayCalls(AsyncCalls):
                 "request_headers": request_headers,
                 "reply_headers": reply_headers,
                 "openapi_path": openapi_path,
+                "queue": queue,
+                "queue_wait_s": queue_wait_s,
+                "fallback_upstream": fallback_upstream,
+                "fallback_status": fallback_status,
+                "fallback_type": fallback_type,
+                "fallback_body": fallback_body,
             },
             Route,
         )
@@ -639,7 +687,7 @@ class AsyncGatewayCalls(AsyncCalls):
         )
 
     async def pause_route(self, *, route: str, workspace: str | None = None) -> Route:
-        """Let nobody through for now: callers hear 503 and when to come again."""
+        """Let nobody through for now: callers wait, where the route has a queue, or hear 503 and when to come again."""
         return await self._call("gateway.pause_route", {"route": route, "workspace": workspace}, Route)
 
     async def register_instance(

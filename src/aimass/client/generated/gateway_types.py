@@ -33,6 +33,12 @@ class Route:
     request_headers: dict[str, str]
     reply_headers: dict[str, str]
     openapi_path: str
+    queue: int
+    queue_wait_s: float
+    fallback_upstream: str
+    fallback_status: int
+    fallback_type: str
+    fallback_body: str
     created_by: str
     created_at: datetime
     version: int
@@ -111,6 +117,8 @@ class RouteTraffic:
     errors: int
     refused: int
     in_flight: int
+    waiting: int
+    fallbacks: int
     p50_s: float | None
     p95_s: float | None
     p99_s: float | None

@@ -50,6 +50,12 @@ class Policies(BaseModel):
     allow_from: str = ""
     cors_origins: str = ""
     openapi_path: str = ""
+    queue: int = 0
+    queue_wait_s: float = 30.0
+    fallback_upstream: str = ""
+    fallback_status: int = 0
+    fallback_type: str = "application/json"
+    fallback_body: str = ""
     version: int
 
 
@@ -140,6 +146,12 @@ def change(visit: Visit, route: str, wish: Annotated[Policies, Form()]) -> Respo
         allow_from=wish.allow_from.split(),
         cors_origins=wish.cors_origins.split(),
         openapi_path=wish.openapi_path.strip(),
+        queue=wish.queue,
+        queue_wait_s=wish.queue_wait_s,
+        fallback_upstream=wish.fallback_upstream.strip(),
+        fallback_status=wish.fallback_status,
+        fallback_type=wish.fallback_type.strip(),
+        fallback_body=wish.fallback_body,
         expected_version=wish.version,
     )
     visit.get(Gateway).change_route(visit.who, changed)

@@ -19,13 +19,16 @@ Balance = Literal["round_robin", "weighted", "least_in_flight", "power_of_two", 
 Access = Literal["key", "public"]
 MOST_PARTS = 4
 MOST_RULES = 50
-OPENAPI_PATH = "/openapi.json"
+OPENAPI_PATH, JSON_TYPE = "/openapi.json", "application/json"
+_LEAST_STATUS = 200
 _MIB = 1024 * 1024
 _GIB = 1024 * _MIB
 _TOKEN = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]{1,100}")
 _VALUE = re.compile(r"[\x20-\x7e]{0,1000}")
 _ORIGIN = re.compile(r"\*|https?://[A-Za-z0-9.\-\[\]:]{1,253}")
 _PATH = re.compile(r"/[\x21-\x22\x24-\x7e]{0,254}")
+_KIND = re.compile(r"[\w.+-]{1,50}/[\w.+-]{1,50}(?: *; *[\w-]+=[\w.-]+)*", re.ASCII)
+_BODILESS = frozenset({204, 304})
 _FIXED = frozenset(
     {"connection", "content-length", "host", "keep-alive", "te", "trailer", "transfer-encoding", "upgrade"}
 )
@@ -55,6 +58,17 @@ Headers = Annotated[dict[str, str], doc("headers to set; an empty value takes on
 OpenapiPath = Annotated[
     str, MaxLen(255), doc("path at which the service describes itself (OpenAPI 3, JSON); empty for none")
 ]
+Queue = Annotated[
+    int,
+    Ge(0),
+    Le(10_000),
+    doc("how many requests wait at each worker while the route is paused; 0 tells all to come again"),
+]
+QueueWait = Annotated[float, Gt(0), Le(600), doc("longest wait of such a request, in seconds")]
+StandIn = Annotated[str, MaxLen(63), doc("service that is asked when the one of the route fails; none when empty")]
+FallbackStatus = Annotated[int, Ge(0), Le(599), doc("status of a static answer when nobody can answer; 0 for none")]
+FallbackType = Annotated[str, MaxLen(100), doc("media type of that answer")]
+FallbackBody = Annotated[str, MaxLen(65_536), doc("body of that answer")]
 RequestUnsafe = Annotated[bool, doc("also repeat POST and PATCH, which may then be carried out twice")]
 
 
@@ -237,6 +251,12 @@ class Route:
     request_headers: dict[str, str]
     reply_headers: dict[str, str]
     openapi_path: str
+    queue: int
+    queue_wait_s: float
+    fallback_upstream: str
+    fallback_status: int
+    fallback_type: str
+    fallback_body: str
     created_by: str
     created_at: datetime
     version: int
@@ -265,6 +285,12 @@ class CreateRoute:
     request_headers: Headers = field(default_factory=dict[str, str])
     reply_headers: Headers = field(default_factory=dict[str, str])
     openapi_path: OpenapiPath = OPENAPI_PATH
+    queue: Queue = 0
+    queue_wait_s: QueueWait = 30.0
+    fallback_upstream: StandIn = ""
+    fallback_status: FallbackStatus = 0
+    fallback_type: FallbackType = JSON_TYPE
+    fallback_body: FallbackBody = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -290,6 +316,12 @@ class ChangeRoute:
     request_headers: Headers | None = None
     reply_headers: Headers | None = None
     openapi_path: OpenapiPath | None = None
+    queue: Queue | None = None
+    queue_wait_s: QueueWait | None = None
+    fallback_upstream: StandIn | None = None
+    fallback_status: FallbackStatus | None = None
+    fallback_type: FallbackType | None = None
+    fallback_body: FallbackBody | None = None
     expected_version: int | None = None
 
 
@@ -341,6 +373,10 @@ class RouteTraffic:
         Answers of the service with 500 or more, or none at all.
     refused
         Requests that the route's policies turned away.
+    waiting
+        Requests that wait because the route is paused.
+    fallbacks
+        Answers that the stand-in, or the static answer, gave in place of the service.
     p50_s, p95_s, p99_s
         Upper bounds of the time to the head of an answer; None while nothing was answered.
     """
@@ -350,6 +386,8 @@ class RouteTraffic:
     errors: int
     refused: int
     in_flight: int
+    waiting: int
+    fallbacks: int
     p50_s: float | None
     p95_s: float | None
     p99_s: float | None
@@ -394,6 +432,12 @@ def check_policy(policy: Mapping[str, Any]) -> None:
     for text in policy.get("cors_origins") or ():
         if not _ORIGIN.fullmatch(text):
             raise Invalid(f"{text!r} is no origin", field="cors_origins", value=text, allowed="https://host or *")
+    status = policy.get("fallback_status")
+    if status and (status < _LEAST_STATUS or status in _BODILESS):
+        raise Invalid(f"{status} has no body", field="fallback_status", value=status, allowed="0, or 200 to 599")
+    kind = policy.get("fallback_type")
+    if kind is not None and not _KIND.fullmatch(kind):
+        raise Invalid(f"{kind!r} is no media type", field="fallback_type", value=kind, allowed=JSON_TYPE)
     path = policy.get("openapi_path")
     if path and not _PATH.fullmatch(path):
         raise Invalid(f"{path!r} is no path", field="openapi_path", value=path, allowed=OPENAPI_PATH)

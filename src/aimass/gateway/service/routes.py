@@ -9,6 +9,7 @@ from typing import Any
 from sqlalchemy import Row, delete, insert, update
 
 from aimass.gateway.domain.services import (
+    JSON_TYPE,
     OPENAPI_PATH,
     ChangeRoute,
     CreateRoute,
@@ -25,9 +26,9 @@ from aimass.gateway.events import ROUTE_CHANGED, ROUTE_CREATED, ROUTE_DELETED
 from aimass.gateway.plane.metrics import BOUNDS
 from aimass.gateway.publish_services import ROUTE, UPSTREAM
 from aimass.gateway.service.ground import Part, fresh, route_row, upstream_row
-from aimass.gateway.store import find_row, instances, routes, rows_after, rows_of
+from aimass.gateway.store import find_row, instances, routes, rows_after, rows_of, upstreams
 from aimass.infra.database import Change
-from aimass.kernel.errors import Conflict
+from aimass.kernel.errors import Conflict, Invalid, NotFound
 from aimass.kernel.ids import new_id
 from aimass.kernel.names import check_slug
 from aimass.kernel.pages import Page, decode_cursor, page_of
@@ -49,8 +50,17 @@ _POLICY = (
     "request_headers",
     "reply_headers",
     "openapi_path",
+    "queue",
+    "queue_wait_s",
+    "fallback_upstream",
+    "fallback_status",
+    "fallback_type",
+    "fallback_body",
 )
-_ADDED = {"openapi_path": OPENAPI_PATH}  # what routes that were made before do not say
+_ADDED = {
+    "openapi_path": OPENAPI_PATH, "queue": 0, "queue_wait_s": 30.0,
+    "fallback_upstream": "", "fallback_status": 0, "fallback_type": JSON_TYPE, "fallback_body": "",
+}  # what routes that were made before do not say # fmt: skip
 
 
 class Routes(Part):
@@ -67,6 +77,7 @@ class Routes(Part):
             upstream_row(change.conn, command.workspace, command.upstream)
             if find_row(change.conn, routes, workspace=command.workspace, route=slug) is not None:
                 raise Conflict(f"route {slug!r} exists", field="route", value=slug, hint="choose another name")
+            _need_stand_in(change, command.workspace, command.fallback_upstream, command.upstream)
             _need_free(change, command.workspace, prefix, slug)
             values = {"id": new_id(), "workspace": command.workspace, "route": slug, "title": command.title}
             values |= {"upstream": command.upstream, "prefix": prefix, "paused": False, "policy": policy}
@@ -120,6 +131,8 @@ class Routes(Part):
             if command.upstream is not None:
                 upstream_row(change.conn, command.workspace, command.upstream)
                 values["upstream"] = given["upstream"] = command.upstream
+            after = {"upstream": row.upstream, **row.policy, **given}
+            _need_stand_in(change, command.workspace, after.get("fallback_upstream") or "", after["upstream"])
             if command.prefix is not None:
                 values["prefix"] = given["prefix"] = clean_prefix(command.prefix, command.route)
                 _need_free(change, command.workspace, values["prefix"], command.route)
@@ -135,7 +148,7 @@ class Routes(Part):
         on="route",
     )
     def pause_route(self, who: Principal, command: OneRoute) -> Route:
-        """Let nobody through for now: callers hear 503 and when to come again."""
+        """Let nobody through for now: callers wait, where the route has a queue, or hear 503 and when to come again."""
         return self._switch(who, command, is_paused=True)
 
     @use_case(
@@ -187,6 +200,17 @@ class Routes(Part):
         return _traffic(row, servers, self.services.traffic())
 
 
+def _need_stand_in(change: Change, workspace: str, stand_in: str, upstream: str) -> None:
+    """Refuse a stand-in that is not there, and one that is the service itself."""
+    if stand_in and stand_in == upstream:
+        raise Invalid(
+            f"service {stand_in!r} cannot stand in for itself", field="fallback_upstream", value=stand_in,
+            hint="name another service",
+        )  # fmt: skip
+    if stand_in and find_row(change.conn, upstreams, workspace=workspace, upstream=stand_in) is None:
+        raise NotFound(f"there is no service {stand_in!r}", field="fallback_upstream", value=stand_in)
+
+
 def _need_free(change: Change, workspace: str, prefix: str, route: str) -> None:
     other = find_row(change.conn, routes, workspace=workspace, prefix=prefix)
     if other is not None and other.route != route:
@@ -194,8 +218,10 @@ def _need_free(change: Change, workspace: str, prefix: str, route: str) -> None:
 
 
 def _note(change: Change, event: str, route: str, detail: Mapping[str, Any] | None = None) -> None:
-    """Tell what changed; of headers only the names, since their values may be secrets."""
+    """Tell what changed; of headers only the names, since their values may be secrets, and of a body how long it is."""
     shown = {name: sorted(value) if isinstance(value, dict) else value for name, value in (detail or {}).items()}
+    if "fallback_body" in shown:
+        shown["fallback_body"] = f"{len(shown['fallback_body'])} characters"
     change.event(event, subject=f"route:{route}", data=shown)
     change.audit(event, object_=f"route:{route}", detail=shown)
 
@@ -230,6 +256,8 @@ def _traffic(row: Row[Any], servers: Sequence[Row[Any]], told: Sequence[Mapping[
         errors=sum(one[1] for one in seen),
         refused=sum(one[2] for one in seen),
         in_flight=sum(one[3] for one in seen),
+        waiting=sum(one[5] for one in seen),
+        fallbacks=sum(one[6] for one in seen),
         p50_s=p50,
         p95_s=p95,
         p99_s=p99,

@@ -126,7 +126,11 @@ class Upstreams(Part):
         where = {"workspace": command.workspace, "upstream": command.upstream}
         with self._database.change(who, command.workspace) as change:
             row = upstream_row(change.conn, **_named(where))
-            leading = [route.route for route in rows_of(change.conn, routes, **where)]
+            leading = [
+                route.route
+                for route in rows_of(change.conn, routes, workspace=command.workspace)
+                if command.upstream in (route.upstream, route.policy.get("fallback_upstream"))
+            ]
             if leading:
                 raise Conflict(
                     f"routes lead to {command.upstream!r}", field="upstream", value=leading, hint="delete them first"

@@ -10,17 +10,18 @@ from typing import Protocol
 from aimass.gateway.plane.auth import Key, find_key
 from aimass.gateway.plane.connection import Connection
 from aimass.gateway.plane.errors import BadRequest, BodyTooLarge, RateLimited, UnknownPlace
-from aimass.gateway.plane.http import RequestHead, dump
+from aimass.gateway.plane.http import RequestHead, dump, error_reply
 from aimass.gateway.plane.metrics import Metrics
 from aimass.gateway.plane.moments import wall
 from aimass.gateway.plane.proxy.errors import LoopFound, NoInstance, NoReach, RoutePaused, UnknownRoute
-from aimass.gateway.plane.proxy.forward import Forward, Order
+from aimass.gateway.plane.proxy.forward import Forward, Order, note_fallback
 from aimass.gateway.plane.proxy.heads import Caller, has_passed, preflight
 from aimass.gateway.plane.proxy.health import Health
 from aimass.gateway.plane.proxy.links import Links
+from aimass.gateway.plane.proxy.parked import Parked, let_go, turn_late_away
 from aimass.gateway.plane.proxy.replies import error_answer
 from aimass.gateway.plane.proxy.table import Table
-from aimass.gateway.plane.proxy.things import Route, Upstream
+from aimass.gateway.plane.proxy.things import Route, RouteStats, Upstream
 from aimass.gateway.plane.sink import Sink
 from aimass.gateway.plane.sinks import Answer, Drop
 from aimass.gateway.plane.snapshot import Snapshot
@@ -40,6 +41,7 @@ class Host(Protocol):
     loop: asyncio.AbstractEventLoop
     snapshot: Snapshot
     now: float
+    is_draining: bool
 
     def will_write(self, writer: Link) -> None:
         """Call ``written`` of this one at the end of this turn."""
@@ -85,6 +87,33 @@ class Proxy:
         except AimassError as error:
             return self._refuse(connection, head, route, error)
 
+    def again(self, connection: Connection, head: RequestHead) -> Sink:
+        """Let a request in that waited, by the routes and keys of now."""
+        try:
+            return self.open(connection, head, b"")
+        except AimassError as error:
+            connection.reply(error_reply(error, body=self.refuse(error), keep=connection.keep))
+            connection.finish()
+            return Drop()
+
+    def turn_away(self, connection: Connection, head: RequestHead, route: Route, error: AimassError) -> None:
+        """Answer a request that waited with an error."""
+        sink = self._refuse(connection, head, route, error)
+        connection.attend(sink)
+        if not head.has_body:
+            sink.end()
+
+    def applied(self) -> None:
+        """Let those go on who wait for routes that are open now."""
+        let_go(self._counted(), self._may_go)
+
+    def _counted(self) -> list[RouteStats]:
+        return [stats for _, stats in self.table.stats()]
+
+    def _may_go(self, one: Parked) -> bool:
+        route = self.table.find(one.head.path)
+        return route is None or not route.is_paused
+
     def _let_in(self, connection: Connection, head: RequestHead, route: Route) -> Sink:
         if not route.admits(connection.peer):
             raise UnknownRoute("no service stands behind this address for who comes from there")
@@ -97,20 +126,40 @@ class Proxy:
         own = self.table.document.id.encode()
         if has_passed(head, own):
             raise LoopFound(f"route {route.name!r} leads back to this gateway", value=route.name)
+        if route.is_paused and len(route.stats.parked) < route.max_parked and not self._host.is_draining:
+            return Parked(self, connection, head, route, self.loop.time() + route.max_parked_s)
         self._check(head, route)
-        upstream = self.table.upstream(route.upstream)
-        if upstream is None:
-            raise NoInstance("the service of this route is gone", value=route.upstream.decode())
         consumer = None if key is None else key.consumer
-        order = Order(
-            head=head,
-            route=route,
-            upstream=upstream,
-            key=key,
-            caller=Caller(connection.peer, consumer, own, connection.scheme, connection.certificate),
-            affinity=_affinity(connection, head, upstream, key),
-        )
-        return Forward(self, connection, order)
+        try:
+            upstream = self._upstream(route.upstream)
+            affinity = _affinity(connection, head, upstream, key)
+            caller = Caller(connection.peer, consumer, own, connection.scheme, connection.certificate)
+            order = Order(head=head, route=route, upstream=upstream, key=key, caller=caller, affinity=affinity)
+            return Forward(self, connection, order)
+        except NoInstance:
+            if route.fallback_answer is None:
+                raise
+            return self._static(connection, head, route, route.fallback_answer)
+
+    def _upstream(self, key: bytes) -> Upstream:
+        found = self.table.upstream(key)
+        if found is None:
+            raise NoInstance("the service of this route is gone", value=key.decode())
+        return found
+
+    def _static(self, connection: Connection, head: RequestHead, route: Route, answer: bytes) -> Sink:
+        """Answer in place of a service that has nobody to ask."""
+        note_fallback(self.metrics, route, "static")
+        connection.keep = connection.keep and (not head.has_body or self._is_short(head)) and not head.expects
+        if not head.has_body:
+            return Answer(connection, answer)
+        connection.reply(answer)
+        connection.finish()
+        return Drop()
+
+    def _is_short(self, head: RequestHead) -> bool:
+        """Tell whether a body that nobody wants is worth reading to its end."""
+        return head.length is not None and head.length <= self._host.settings.max_refused_bytes
 
     def _key(self, head: RequestHead, route: Route) -> Key | None:
         """Return the caller's key where the route asks for one; a key of another workspace learns nothing."""
@@ -149,8 +198,7 @@ class Proxy:
 
     def _refuse(self, connection: Connection, head: RequestHead, route: Route, error: AimassError) -> Sink:
         """Answer with an error; the body is read and dropped, and a long one ends the connection."""
-        is_short = head.length is not None and head.length <= self._host.settings.max_refused_bytes
-        connection.keep = connection.keep and not head.expects and (not head.has_body or is_short)
+        connection.keep = connection.keep and not head.expects and (not head.has_body or self._is_short(head))
         route.stats.refused += 1
         labels = (("code", str(error.status)), ("consumer", ""), ("route", route.name))
         self.metrics.count("gateway_route_requests", (*labels, ("workspace", route.workspace)))
@@ -171,6 +219,7 @@ class Proxy:
 
     def sweep(self, now: float) -> None:
         """Close connections to instances that waited long enough, and begin health checks that are due."""
+        turn_late_away(self._counted(), math.inf if self._host.is_draining else now)
         for upstream in self.table.used():
             self._health.sweep(upstream, now)
             for instance in upstream.instances:

@@ -54,6 +54,7 @@ class Following:
             self._seen = stamp
             try:
                 self._proxy.table.apply(await self._proxy.loop.run_in_executor(None, read_document, self._path))
+                self._proxy.applied()
                 self.error = None
             except (AimassError, OSError, KeyError, TypeError, ValueError) as reason:
                 self.error = f"the list of services cannot be used: {reason!r}"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from time import perf_counter
 from typing import Protocol
 
@@ -17,6 +17,7 @@ from aimass.gateway.plane.proxy.errors import NoInstance, ReplyTooLarge, Service
 from aimass.gateway.plane.proxy.heads import Caller, reply_head, request_head
 from aimass.gateway.plane.proxy.links import Links
 from aimass.gateway.plane.proxy.replies import error_answer
+from aimass.gateway.plane.proxy.table import Table
 from aimass.gateway.plane.proxy.things import Instance, Route, Upstream
 from aimass.gateway.plane.tracing import request_lines
 from aimass.gateway.plane.upstream import Link
@@ -28,6 +29,7 @@ _SWITCHED = 101
 _SICK = frozenset({502, 503, 504})
 _MOST_CONNECTS = 5
 _SERVER_ERROR = 500
+_REPLACED = (NoInstance, ServiceGone, ServiceSlow, BadReply)
 
 
 class Way(Protocol):
@@ -36,6 +38,7 @@ class Way(Protocol):
     links: Links
     metrics: Metrics
     loop: asyncio.AbstractEventLoop
+    table: Table
 
     @property
     def now(self) -> float:
@@ -91,7 +94,12 @@ class Forward:
         self._is_client_slow = self._is_service_slow = False
         self._deadline = 0.0
         self._timer: asyncio.TimerHandle | None = None
-        self._choose()
+        self._fell = b""
+        try:
+            self._choose()
+        except NoInstance:
+            if not self._turn_to_fallback():
+                raise
         order.route.stats.in_flight += 1
         self._wait()
 
@@ -138,6 +146,8 @@ class Forward:
         self._failed()
         if len(self._tried) < _MOST_CONNECTS and self._again():
             return
+        if self._turn_to_fallback():
+            return
         text = reason.strerror or ("no connection in time" if isinstance(reason, TimeoutError) else str(reason))
         self._refuse(ServiceGone(f"service {self._order.upstream.name!r} cannot be reached: {text}"))
 
@@ -157,11 +167,28 @@ class Forward:
         self._wait()
         return True
 
+    def _is_repeatable(self) -> bool:
+        """Tell whether somebody else can be sent the same request, after somebody has heard of it."""
+        is_safe = self._head.method in _IDEMPOTENT or self._route.repeats_unsafe
+        return is_safe and self._kept is not None and self._is_sent
+
+    def _turn_to_fallback(self) -> bool:
+        """Ask the service that stands in for the one of the route; tell whether there is somebody."""
+        name = self._route.fallback
+        upstream = self._way.table.upstream(name) if name and not self._fell else None
+        if upstream is None:
+            return False
+        self._fell = name.rpartition(b"/")[2]
+        self._order = replace(self._order, upstream=upstream)
+        self._tried = []
+        if not self._again():
+            return False
+        note_fallback(self._way.metrics, self._route, "upstream")
+        return True
+
     def _may_repeat(self) -> bool:
         """Tell whether the request may go out once more, after somebody has heard of it."""
-        route = self._route
-        is_safe = self._head.method in _IDEMPOTENT or route.repeats_unsafe
-        if not is_safe or self._kept is None or not self._is_sent or self._repeats >= route.repeats:
+        if not self._is_repeatable() or self._repeats >= self._route.repeats:
             return False
         self._repeats += 1
         return self._order.upstream.may_repeat(self._way.loop.time(), self._tried)
@@ -250,6 +277,8 @@ class Forward:
             self._cut()
         else:
             name, limit = self._order.upstream.name, self._route.timeout_s
+            if self._is_repeatable() and self._turn_to_fallback():
+                return
             self._refuse(ServiceSlow(f"service {name!r} did not answer within {limit:g} s"))
 
     # -- towards the client
@@ -259,11 +288,7 @@ class Forward:
         instance, connection = self._instance, self._connection
         if instance is None:
             return
-        if reply.status in _SICK and self._may_repeat():
-            self._failed()
-            self._drop()
-            if not self._again():
-                self._refuse(NoInstance(f"service {self._order.upstream.name!r} has nobody else to ask"))
+        if reply.status in _SICK and self._is_passed_on():
             return
         if reply.status == _SWITCHED and not self._head.websocket:
             raise BadReply("the protocol was changed, which nobody asked for")
@@ -283,7 +308,25 @@ class Forward:
         self._is_chunking = is_open_ended and not self._head.is_old
         if is_open_ended and self._head.is_old:
             connection.keep = False
-        connection.send(reply_head(reply, self._head, self._route, instance, keep=connection.keep))
+        head = reply_head(reply, self._head, self._route, instance, keep=connection.keep)
+        connection.send(_marked(head, self._fell) if self._fell else head)
+
+    def _is_passed_on(self) -> bool:
+        """Ask somebody else after an answer that says that an instance is ill; tell whether there is somebody, or a stand-in."""
+        if self._may_repeat():
+            self._failed()
+            self._drop()
+            if not (self._again() or self._turn_to_fallback()):
+                self._refuse(NoInstance(f"service {self._order.upstream.name!r} has nobody else to ask"))
+            return True
+        stands_in = self._route.fallback and not self._fell and self._is_repeatable()
+        if not stands_in and self._route.fallback_answer is None:
+            return False
+        self._failed()
+        self._drop()
+        if not (stands_in and self._turn_to_fallback()):
+            self._refuse(NoInstance(f"service {self._order.upstream.name!r} has nobody else to ask"))
+        return True
 
     def _note(self, instance: Instance, status: int) -> None:
         """Tell the upstream how it went."""
@@ -348,7 +391,8 @@ class Forward:
             self._way.links.connect(instance, self, self._order.upstream.connect_s)
         else:
             self._failed()
-            if not (self._may_repeat() and self._again()):
+            is_repeatable = self._is_repeatable()
+            if not (self._may_repeat() and self._again()) and not (is_repeatable and self._turn_to_fallback()):
                 name = self._order.upstream.name
                 self._refuse(reason or ServiceGone(f"service {name!r} ended while it had this request"))
 
@@ -370,11 +414,16 @@ class Forward:
             return
         self._done()
         self._leave()
-        connection = self._connection
-        self._count(error.status)
+        connection, route = self._connection, self._route
         if not self._is_sent:
             connection.keep = False
-        connection.reply(error_answer(error, self._head, self._route, keep=connection.keep))
+        if route.fallback_answer is not None and isinstance(error, _REPLACED):
+            self._count(_status_of(route.fallback_answer))
+            note_fallback(self._way.metrics, route, "static")
+            connection.reply(route.fallback_answer)
+        else:
+            self._count(error.status)
+            connection.reply(error_answer(error, self._head, route, keep=connection.keep))
         connection.release(BY_UPSTREAM)
         connection.finish()
 
@@ -410,3 +459,25 @@ class Forward:
                 link.transport.close()
             else:
                 link.transport.abort()
+
+
+def note_fallback(metrics: Metrics, route: Route, to: str) -> None:
+    """Count an answer that somebody, or something, gave in place of the service of a route."""
+    route.stats.fallbacks += 1
+    metrics.count("gateway_route_fallbacks", (("route", route.name), ("to", to), ("workspace", route.workspace)))
+
+
+def _marked(head: bytes, stand_in: bytes) -> bytes:
+    """Return the head of a reply with who stood in for the service."""
+    return head[:-2] + b"x-aimass-fallback: " + stand_in + b"\r\n\r\n"
+
+
+def _status_of(answer: bytes) -> int:
+    r"""Return the status of a whole reply.
+
+    Examples
+    --------
+    >>> _status_of(b"HTTP/1.1 200 OK\r\n\r\n")
+    200
+    """
+    return int(answer[9:12])

@@ -144,4 +144,5 @@ def _of_instance(one: Instance, state: str) -> list[Any]:
 
 
 def _of_route(stats: RouteStats) -> list[Any]:
-    return [stats.requests, stats.errors, stats.refused, stats.in_flight, list(stats.latency.counts)]
+    counted = [stats.requests, stats.errors, stats.refused, stats.in_flight, list(stats.latency.counts)]
+    return [*counted, len(stats.parked), stats.fallbacks]

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import math
+from collections import deque
 from ipaddress import ip_address, ip_network
 from random import randrange
 from typing import Any
 
 from aimass.gateway.plane.auth import Bucket
+from aimass.gateway.plane.http import reply
 from aimass.gateway.plane.metrics import Histogram
 from aimass.gateway.plane.proxy.balance import BALANCES
 from aimass.gateway.plane.rates import SharedBucket
@@ -182,21 +184,22 @@ def _instance(spec: dict[str, Any], before: dict[tuple[str, str, int], Instance]
 
 
 class RouteStats:
-    """What a worker counts of a route, whatever its policies become."""
+    """What a worker counts of a route, whatever its policies become, and the requests that wait while it is paused."""
 
-    __slots__ = ("errors", "in_flight", "latency", "refused", "requests")
+    __slots__ = ("errors", "fallbacks", "in_flight", "latency", "parked", "refused", "requests")
 
     def __init__(self, latency: Histogram) -> None:
         self.latency = latency
-        self.requests = self.errors = self.refused = self.in_flight = 0
+        self.requests = self.errors = self.refused = self.in_flight = self.fallbacks = 0
+        self.parked: deque[Any] = deque()
 
 
 class Route:
     """An address and the service behind it, with its policies."""
 
     __slots__ = (
-        "allow_from", "cors", "is_key_needed", "is_paused", "max_reply_bytes", "max_request_bytes", "name", "prefix",
-        "rate", "remove_reply", "remove_request", "repeats", "repeats_unsafe", "retry_after_s", "set_reply",
+        "allow_from", "cors", "fallback", "fallback_answer", "is_key_needed", "is_paused", "max_parked", "max_parked_s",
+        "max_reply_bytes", "max_request_bytes", "name", "prefix", "rate", "remove_reply", "remove_request", "repeats", "repeats_unsafe", "retry_after_s", "set_reply",
         "set_request", "stats", "strip", "timeout_s", "upstream", "workspace",
     )  # fmt: skip
 
@@ -214,6 +217,11 @@ class Route:
         self.repeats_unsafe: bool = spec["retry_unsafe"]
         self.is_paused: bool = spec["paused"]
         self.retry_after_s: int = spec["retry_after_s"]
+        self.max_parked: int = spec.get("queue", 0)
+        self.max_parked_s: float = spec.get("queue_wait_s", 30.0)
+        fallback = spec.get("fallback_upstream")
+        self.fallback: bytes = f"{self.workspace}/{fallback}".encode() if fallback else b""
+        self.fallback_answer = _answer(spec) if spec.get("fallback_status") else None
         self.allow_from = [ip_network(text) for text in spec["allow_from"]]
         self.cors = frozenset(text.encode() for text in spec["cors_origins"])
         self.set_request, self.remove_request = _rules(spec["request_headers"])
@@ -234,6 +242,12 @@ class Route:
             return False
         mapped = getattr(address, "ipv4_mapped", None) or address
         return any(mapped in network for network in self.allow_from)
+
+
+def _answer(spec: dict[str, Any]) -> bytes:
+    """Return the whole static answer of a route."""
+    kind, body = spec["fallback_type"].encode(), spec["fallback_body"].encode()
+    return reply(spec["fallback_status"], body, kind=kind, extra=b"X-AIMass-Fallback: static\r\n")
 
 
 def _rules(rules: dict[str, str]) -> tuple[list[tuple[bytes, bytes]], frozenset[bytes]]:

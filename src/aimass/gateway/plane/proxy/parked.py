@@ -1,0 +1,91 @@
+"""Requests that wait while their route is paused, and go on in the order in which they came."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Protocol
+
+from aimass.gateway.plane.connection import BY_UPSTREAM, Connection, Sink
+from aimass.gateway.plane.http import RequestHead
+from aimass.gateway.plane.proxy.errors import RoutePaused
+from aimass.gateway.plane.proxy.things import Route, RouteStats
+from aimass.kernel.errors import AimassError
+
+
+class Door(Protocol):
+    """Who decides what becomes of a request once it may go on."""
+
+    def again(self, connection: Connection, head: RequestHead) -> Sink:
+        """Let a request in as if it came now."""
+        ...
+
+    def turn_away(self, connection: Connection, head: RequestHead, route: Route, error: AimassError) -> None:
+        """Answer a request of a route with an error, and have done with it."""
+        ...
+
+
+class Parked:
+    """The sink of a request that waits; its body waits with the client."""
+
+    ends_with_client = True
+
+    def __init__(self, door: Door, connection: Connection, head: RequestHead, route: Route, deadline: float) -> None:
+        self._door = door
+        self._connection = connection
+        self.head = head
+        self.route = route
+        self.deadline = deadline
+        route.stats.parked.append(self)
+        if head.has_body:
+            connection.hold(BY_UPSTREAM)
+
+    def piece(self, data: bytes) -> None:
+        """No part of the body comes while it is held back."""
+        raise AssertionError(f"{len(data)} bytes of a body that is held back")
+
+    def end(self) -> None:
+        """Go on waiting: a request without a body is complete at once."""
+
+    def lost(self) -> None:
+        """Leave the queue: the client is gone."""
+        if self in self.route.stats.parked:
+            self.route.stats.parked.remove(self)
+
+    def writable(self, *, is_open: bool) -> None:
+        """Nothing is written to a client who waits."""
+
+    def go(self) -> None:
+        """Go on, as if the request came now."""
+        connection = self._connection
+        sink = self._door.again(connection, self.head)
+        connection.attend(sink)
+        if not self.head.has_body:
+            sink.end()
+        connection.release(BY_UPSTREAM)
+
+    def turn_away(self) -> None:
+        """Answer that it took too long."""
+        route = self.route
+        error = RoutePaused(f"route {route.name!r} is still paused", retry_after_s=route.retry_after_s)
+        self._door.turn_away(self._connection, self.head, route, error)
+        self._connection.release(BY_UPSTREAM)
+
+
+def let_go(every: Iterable[RouteStats], may_go: Callable[[Parked], bool]) -> None:
+    """Let those go on that may, of each route in the order in which they came."""
+    for stats in every:
+        if stats.parked:
+            waiting = list(stats.parked)
+            stats.parked.clear()
+            for one in waiting:
+                if may_go(one):
+                    one.go()
+                else:
+                    stats.parked.append(one)
+
+
+def turn_late_away(every: Iterable[RouteStats], now: float) -> None:
+    """Turn those away who waited as long as their route lets them."""
+    for stats in every:
+        while stats.parked and stats.parked[0].deadline <= now:
+            stats.parked.popleft().turn_away()
