@@ -635,6 +635,19 @@ def test_requests_wait_while_their_route_is_paused_and_none_of_them_fails(behind
     wait_for(lambda: waiting(gateway) == 0)
 
 
+def test_who_has_waited_pays_no_rate_again_and_a_body_that_is_too_large_never_waits(behind: Any, one: Server) -> None:
+    gateway, services = behind
+    tight = {"rate_per_s": 3.0, "access": "key", "max_request_bytes": 10}
+    services.publish([upstream("geo", one.port)], [route("geo", paused=True, queue=5, queue_wait_s=300.0, **tight)])
+    threads, answers = asked_beside(gateway, 3, "GET", "/s/demo/geo/x", key=KEY)
+    wait_for(lambda: waiting(gateway) == 3)
+    assert ask(gateway, "PUT", "/s/demo/geo/x", b"z" * 11, key=KEY).status == 413
+    services.publish([upstream("geo", one.port)], [route("geo", **{**tight, "rate_per_s": 0.001})])
+    for thread in threads:
+        thread.join(30)
+    assert [answer.status for _, answer in answers] == [200] * 3
+
+
 def test_a_client_who_leaves_while_he_waits_leaves_the_queue(behind: Any, one: Server) -> None:
     gateway, services = behind
     services.publish([upstream("geo", one.port)], [route("geo", paused=True, queue=5, queue_wait_s=300.0)])
@@ -703,7 +716,8 @@ def test_a_second_service_stands_in_for_one_that_fails(behind: Any, one: Server,
         answer = ask(gateway, "GET", f"/s/demo/geo{path}")
         if how == "gone":
             assert answer.json()["server"] == "0"
-        assert answer.headers.get("x-aimass-fallback") == "spare" or answer.status >= 500
+        told = "spare" if how in ("gone", "sick") else None  # elsewhere the spare one fails too, and the error is ours
+        assert answer.headers.get("x-aimass-fallback") == told
         assert len(spare.heads) == 1
         unsafe = ask(gateway, "POST", f"/s/demo/geo{path}", b"once")
         assert unsafe.status == (200 if how == "gone" else {"sick": 503, "hang": 504}.get(how, 502))

@@ -86,10 +86,14 @@ class Key:
             cut.edit = frozenset()
         return cut
 
-    def admit(self, now: float) -> None:
-        """Refuse an expired key, and one over its rate."""
+    def check(self, now: float) -> None:
+        """Refuse an expired key."""
         if now >= self.expires_at:
             raise UnknownKey("the API key or token has expired", hint="ask for a new one")
+
+    def admit(self, now: float) -> None:
+        """Refuse an expired key, and one over its rate."""
+        self.check(now)
         if self.bucket is not None:
             wait = self.bucket.take(now)
             if wait:

@@ -205,6 +205,11 @@ class Worker:
             self.turn_ends = wall() + self.settings.max_wait_s
         self._dirty.append(writer)
 
+    def write_now(self, connection: Connection) -> None:
+        """Write what a client has to hear already in this turn, after the records."""
+        self._write_records()
+        connection.written()
+
     def _end_turn(self) -> None:
         self.turn_ends = math.inf
         self._write_records()

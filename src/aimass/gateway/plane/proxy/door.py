@@ -47,6 +47,10 @@ class Host(Protocol):
         """Call ``written`` of this one at the end of this turn."""
         ...
 
+    def write_now(self, connection: Connection) -> None:
+        """Write what a client has to hear already in this turn, after the records."""
+        ...
+
 
 class Proxy:
     """The reverse proxy of one worker.
@@ -73,6 +77,9 @@ class Proxy:
     def open(self, connection: Connection, head: RequestHead, raw: bytes) -> Sink:
         """Decide what becomes of a request below ``/s/``."""
         del raw
+        return self._opened(connection, head)
+
+    def _opened(self, connection: Connection, head: RequestHead, *, has_waited: bool = False) -> Sink:
         if _DOTS.search(head.path):
             raise BadRequest("the path has parts that two readers could understand in two ways", field="path")
         route = self.table.find(head.path)
@@ -83,14 +90,14 @@ class Proxy:
         if connection.entry is not None:
             connection.entry.about = ("route", route.workspace, route.name)
         try:
-            return self._let_in(connection, head, route)
+            return self._let_in(connection, head, route, has_waited=has_waited)
         except AimassError as error:
             return self._refuse(connection, head, route, error)
 
     def again(self, connection: Connection, head: RequestHead) -> Sink:
         """Let a request in that waited, by the routes and keys of now."""
         try:
-            return self.open(connection, head, b"")
+            return self._opened(connection, head, has_waited=True)
         except AimassError as error:
             connection.reply(error_reply(error, body=self.refuse(error), keep=connection.keep))
             connection.finish()
@@ -114,21 +121,24 @@ class Proxy:
         route = self.table.find(one.head.path)
         return route is None or not route.is_paused
 
-    def _let_in(self, connection: Connection, head: RequestHead, route: Route) -> Sink:
+    def _let_in(self, connection: Connection, head: RequestHead, route: Route, *, has_waited: bool) -> Sink:
+        """Let a request on its way; one that has waited has paid its rates already."""
         if not route.admits(connection.peer):
             raise UnknownRoute("no service stands behind this address for who comes from there")
         answer = preflight(head, route)
         if answer is not None:
             return Answer(connection, answer)
-        key = self._key(head, route)
+        key = self._key(head, route, has_paid=has_waited)
         if key is not None and connection.entry is not None:
             connection.entry.consumer = key.consumer
         own = self.table.document.id.encode()
         if has_passed(head, own):
             raise LoopFound(f"route {route.name!r} leads back to this gateway", value=route.name)
-        if route.is_paused and len(route.stats.parked) < route.max_parked and not self._host.is_draining:
+        self._check(head, route, has_paid=has_waited)
+        if route.is_paused:
+            if len(route.stats.parked) >= route.max_parked or self._host.is_draining:
+                raise RoutePaused(f"route {route.name!r} is paused", retry_after_s=route.retry_after_s)
             return Parked(self, connection, head, route, self.loop.time() + route.max_parked_s)
-        self._check(head, route)
         consumer = None if key is None else key.consumer
         try:
             upstream = self._upstream(route.upstream)
@@ -161,7 +171,7 @@ class Proxy:
         """Tell whether a body that nobody wants is worth reading to its end."""
         return head.length is not None and head.length <= self._host.settings.max_refused_bytes
 
-    def _key(self, head: RequestHead, route: Route) -> Key | None:
+    def _key(self, head: RequestHead, route: Route, *, has_paid: bool) -> Key | None:
         """Return the caller's key where the route asks for one; a key of another workspace learns nothing."""
         if not route.is_key_needed:
             return None
@@ -178,16 +188,14 @@ class Proxy:
                 value=route.name,
                 hint="ask for a key with gateway.use on this route",
             )
-        key.admit(wall())
+        (key.check if has_paid else key.admit)(wall())
         return key
 
-    def _check(self, head: RequestHead, route: Route) -> None:
-        """Refuse what the policies of the route do not allow now."""
-        if route.is_paused:
-            raise RoutePaused(f"route {route.name!r} is paused", retry_after_s=route.retry_after_s)
+    def _check(self, head: RequestHead, route: Route, *, has_paid: bool) -> None:
+        """Refuse what the policies of the route do not allow."""
         if head.length is not None and head.length > route.max_request_bytes:
             raise BodyTooLarge(value=head.length, allowed=f"at most {route.max_request_bytes} bytes")
-        if route.rate is not None:
+        if route.rate is not None and not has_paid:
             wait = route.rate.take(wall())
             if wait:
                 raise RateLimited(
@@ -216,6 +224,10 @@ class Proxy:
     def will_write(self, writer: Link) -> None:
         """Let a connection to an instance write at the end of this turn."""
         self._host.will_write(writer)
+
+    def write_now(self, connection: Connection) -> None:
+        """Let a client who gets a large answer hear its beginning in this turn."""
+        self._host.write_now(connection)
 
     def sweep(self, now: float) -> None:
         """Close connections to instances that waited long enough, and begin health checks that are due."""

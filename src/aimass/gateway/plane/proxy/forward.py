@@ -24,7 +24,7 @@ from aimass.gateway.plane.upstream import Link
 from aimass.kernel.errors import AimassError
 
 _IDEMPOTENT = frozenset({b"GET", b"HEAD", b"OPTIONS", b"PUT", b"DELETE", b"TRACE"})
-_HIGH_WATER, _KEPT = 256 * 1024, 64 * 1024
+_HIGH_WATER, _KEPT, _BURST = 256 * 1024, 64 * 1024, 512 * 1024
 _SWITCHED = 101
 _SICK = frozenset({502, 503, 504})
 _MOST_CONNECTS = 5
@@ -47,6 +47,10 @@ class Way(Protocol):
 
     def will_write(self, writer: Link) -> None:
         """Call ``written`` of this one at the end of this turn."""
+        ...
+
+    def write_now(self, connection: Connection) -> None:
+        """Write what a client has to hear already in this turn, after the records."""
         ...
 
 
@@ -89,7 +93,7 @@ class Forward:
         self._instance: Instance | None = None
         self._link: Link | None = None
         self._kept: list[bytes] | None = []
-        self._body_bytes = self._reply_bytes = 0
+        self._body_bytes = self._reply_bytes = self._burst = 0
         self._is_sent = self._is_done = self._is_raw = self._is_chunking = False
         self._is_client_slow = self._is_service_slow = False
         self._deadline = 0.0
@@ -352,6 +356,10 @@ class Forward:
             self._cut()
             return
         self._connection.send(chunk(data) if self._is_chunking else data)
+        self._burst += len(data)
+        if self._burst > _BURST:  # the socket says that it is full only to who writes to it
+            self._burst = 0
+            self._way.write_now(self._connection)
 
     def complete(self) -> None:
         """End the reply; the connection to the instance is kept when nothing is left on it."""

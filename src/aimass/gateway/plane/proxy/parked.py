@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Iterable
 from typing import Protocol
 
@@ -10,6 +11,8 @@ from aimass.gateway.plane.http import RequestHead
 from aimass.gateway.plane.proxy.errors import RoutePaused
 from aimass.gateway.plane.proxy.things import Route, RouteStats
 from aimass.kernel.errors import AimassError
+
+_LOG = logging.getLogger(__name__)
 
 
 class Door(Protocol):
@@ -57,11 +60,15 @@ class Parked:
     def go(self) -> None:
         """Go on, as if the request came now."""
         connection = self._connection
-        sink = self._door.again(connection, self.head)
-        connection.attend(sink)
-        if not self.head.has_body:
-            sink.end()
-        connection.release(BY_UPSTREAM)
+        try:
+            sink = self._door.again(connection, self.head)
+            connection.attend(sink)
+            if not self.head.has_body:
+                sink.end()
+            connection.release(BY_UPSTREAM)
+        except Exception:  # noqa: BLE001 one request must never hold up those behind it; the log has the trace
+            _LOG.exception("a request that waited for route %s failed", self.route.name)
+            connection.abort()
 
     def turn_away(self) -> None:
         """Answer that it took too long."""
@@ -74,14 +81,12 @@ class Parked:
 def let_go(every: Iterable[RouteStats], may_go: Callable[[Parked], bool]) -> None:
     """Let those go on that may, of each route in the order in which they came."""
     for stats in every:
-        if stats.parked:
-            waiting = list(stats.parked)
-            stats.parked.clear()
-            for one in waiting:
-                if may_go(one):
-                    one.go()
-                else:
-                    stats.parked.append(one)
+        for _ in range(len(stats.parked)):
+            one: Parked = stats.parked.popleft()
+            if may_go(one):
+                one.go()
+            else:
+                stats.parked.append(one)
 
 
 def turn_late_away(every: Iterable[RouteStats], now: float) -> None:
