@@ -33,8 +33,8 @@ from tests.fixtures.rooms import Rooms
 from tests.fixtures.site import Site, whole_site
 
 PLATFORM = {
-    "access_attempts", "access_audit_chain", "access_audit_heads", "access_group_members", "access_groups",
-    "access_identities", "access_providers", "access_recovery_codes", "access_revoked_tokens", "access_session_origins",
+    "access_attempts", "access_audit_chain", "access_audit_heads", "access_device_requests", "access_devices", "access_group_members", "access_groups",
+    "access_identities", "access_providers", "access_recovery_codes", "access_refresh_tokens", "access_revoked_tokens", "access_session_origins",
     "access_sessions", "access_sign_ins", "access_users", "access_workspaces", "cluster_nodes", "events_cursors", "events_dead", "models_successors", "monitoring_damage", "monitoring_segments", "storage_collections",
 }  # fmt: skip
 
