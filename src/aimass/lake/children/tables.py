@@ -82,7 +82,7 @@ def open_table(path: str | Path, version: int | None = None) -> DeltaTable:
     except (TableNotFoundError, DeltaError) as reason:
         at = "" if version is None else f" at Delta version {version}"
         raise NotFound(
-            f"there is no readable table {Path(path).name!r}{at}",
+            f"there is no readable table {Path(path).name!r}{at}: {str(reason)[:300]}",
             value=str(path),
             hint="collect data into the dataset first, or choose a version that was not vacuumed",
         ) from reason
