@@ -181,6 +181,8 @@ def test_a_service_is_tried_as_oneself_through_the_gateway(stage: Served) -> Non
     [
         ("path", {"path": "/api/v1/workspaces"}),
         ("path", {"path": "/s/other/geo/x"}),
+        ("path", {"path": "/v2/../api/v1/workspaces"}),
+        ("path", {"path": "/s/demo/%2E%2e/other/x"}),
         ("path", {"path": "/s/demo/geo/x y"}),
         ("path", {"path": "/s/demo/geo/places/{kind}"}),
         ("path", {"path": "http://8.8.8.8/"}),

@@ -35,6 +35,7 @@ _MOST_BYTES = 2 << 20
 _MOST = 500
 _MODEL, _SERVICE = "model:", "service:"
 _TARGET = re.compile(r"/[\x21-\x22\x24-\x7e]*")
+_DOTS = re.compile(r"/(?:\.|%2e){1,2}(?:/|$)", re.IGNORECASE)
 _NAME = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]{1,100}")
 _VALUE = re.compile(r"[\x20-\x7e]{0,4000}")
 _NOT_TRIED = frozenset(
@@ -200,7 +201,7 @@ def _about(route: Route) -> str:
 def _scope_of(command: TryRequest) -> str:
     """Return the right that a path takes; refuse one that leads anywhere else than to models and services."""
     path = command.path
-    if not _TARGET.fullmatch(path):
+    if not _TARGET.fullmatch(path) or _DOTS.search(path.partition("?")[0]):
         raise Invalid(
             f"{path[:100]!r} is no path", field="path", value=path[:100], allowed="/v2/models/<endpoint>/infer"
         )
