@@ -14,7 +14,7 @@ import psutil
 import pytest
 
 from aimass.infra.compute import JobHandle, JobSpec, JobState, ProcessCompute, child_environment
-from aimass.kernel.errors import Unavailable
+from aimass.kernel.errors import Conflict, Unavailable
 
 JOBS = Path(__file__).parent / "jobs"
 SECRETS = {"AIMASS_SECRET_KEY": "s3cret", "AWS_SECRET_ACCESS_KEY": "s3cret", "DATABASE_URL": "postgres://u:s3cret@h/d"}
@@ -256,3 +256,22 @@ def test_a_job_that_finds_no_place_on_the_disk_is_refused_clearly(compute: Proce
     (tmp_path / "jobs/job").write_text("in the way")
     with pytest.raises(Unavailable, match="'job' cannot start"):
         compute.submit(spec("silent"))
+
+
+# -- a data directory that is moved
+
+
+def test_a_job_goes_on_where_its_data_directory_was_moved_to(tmp_path: Path) -> None:
+    old, new = tmp_path / "old", tmp_path / "new"
+    first = ProcessCompute(old / "jobs", environment=environment(), nice=0, data=old)
+    handle = first.submit(spec("echo", path=str(old / "lake"), near=str(tmp_path / "older")))
+    assert (finished(first, handle).result or {})["path"] == str(old / "lake")
+    first.close()
+    old.rename(new)
+    second = ProcessCompute(new / "jobs", environment=environment(), nice=0, data=new)
+    assert (second.poll(handle).result or {}) == {"path": str(new / "lake"), "near": str(tmp_path / "older")}
+    again = second.submit(spec("echo", path=str(new / "lake"), near=str(tmp_path / "older")))
+    assert (again.attempt, (finished(second, again).result or {})["path"]) == (2, str(new / "lake"))
+    with pytest.raises(Conflict):
+        second.submit(spec("echo", path=str(new / "blobs"), near=str(tmp_path / "older")))
+    second.close()

@@ -100,7 +100,8 @@ def inspect_platform(settings: PlatformSettings) -> Platform | None:
 
 
 def _database(settings: PlatformSettings, clock: Clock | None = None) -> Database:
-    return Database(settings.database or f"sqlite:///{DataDir(settings.data_dir).database}", clock)
+    layout = DataDir(settings.data_dir)
+    return Database(settings.database or f"sqlite:///{layout.database}", clock, data=layout.root)
 
 
 def _build(settings: PlatformSettings, registry: Registry, found: list[Capability], executor: str) -> Platform:
@@ -139,6 +140,6 @@ def _engines(registry: Registry, settings: PlatformSettings, found: list[Capabil
     url = settings.database or f"sqlite:///{layout.workflows}"
     registry.put(Capabilities, Capabilities(found))
     registry.put(JobKinds, kinds)
-    registry.put(Compute, ProcessCompute(layout.jobs, environment=environment))
+    registry.put(Compute, ProcessCompute(layout.jobs, environment=environment, data=layout.root))
     registry.put(WarmChild, WarmChild(layout.logs / "data.log", environment=environment, size=2))
     registry.put(Runs, Runs(RunsConfig(url=url, executor_id=executor), flows))

@@ -29,7 +29,7 @@ from sqlalchemy import (
 )
 
 from aimass.cluster.domain import ENDED, Job, Limits, ListJobs, Progress, Quota
-from aimass.infra.database import Change, Instant, Json, metadata
+from aimass.infra.database import Change, Instant, Json, PlacedJson, metadata
 from aimass.kernel.pages import decode_cursor
 
 jobs = Table(
@@ -44,12 +44,12 @@ jobs = Table(
     Column("queue", String(63), nullable=False),
     Column("priority", Integer, nullable=False),
     Column("slots", Integer, nullable=False),
-    Column("payload", Json, nullable=False),
+    Column("payload", PlacedJson, nullable=False),
     Column("fraction", Float, nullable=True),
     Column("stage", String(300), nullable=False),
     Column("metrics", Json, nullable=False),
     Column("reason", Text, nullable=False),
-    Column("result", Json, nullable=True),
+    Column("result", PlacedJson, nullable=True),
     Column("error", Json, nullable=True),
     Column("attempts", Integer, nullable=False),
     Column("kills", Integer, nullable=False),

@@ -117,3 +117,7 @@ def call_die(args):
 
 def call_fail(args):
     raise KeyError("gone")
+
+
+def echo(ctx):
+    return ctx.params

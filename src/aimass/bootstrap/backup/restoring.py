@@ -21,7 +21,9 @@ from aimass.infra.collecting import nothing_goes
 from aimass.infra.database import clear_errors as clear_database_errors
 from aimass.infra.search import Search
 from aimass.kernel.errors import Conflict, Invalid
+from aimass.kernel.keeping import needed
 from aimass.kernel.layout import DataDir
+from aimass.models import Models
 
 _FILES_SHARE = 0.7
 _UNTOLD = "who was erased after the backup is not known here: name the data directory that it came from with --erasures"
@@ -75,6 +77,7 @@ def restore(source: Path, settings: PlatformSettings, told: Told, erasures: Path
         files = manifest.files if origin is None else {**manifest.files, **_laid_from(origin, place, told)}
         rows = _verified_rows(place, settings)
         erased = replay(place, settings, erasures or _ledger_of(origin))
+        _lay_out_packages(place, settings)
         with filled_server(settings.database, place, told) if settings.database else nullcontext():
             _install(place, settings)
     return Restored(
@@ -167,6 +170,15 @@ def _verified_rows(place: Path, settings: PlatformSettings) -> int:
             hint="restore an earlier backup",
         )
     return report.rows
+
+
+def _lay_out_packages(place: Path, settings: PlatformSettings) -> None:
+    """Unpack the packages that serve or that open jobs name: a backup holds them as blobs alone."""
+    with clear_database_errors(), closing(open_platform(replace(settings, data_dir=place, database=""))) as platform:
+        models = platform.registry.get(Models)
+        named = {found.sha256 for found in needed(platform.registry) if found.is_laid_out}
+        for digest in named.intersection(models.digests()):
+            models.package_folder(digest)
 
 
 def _install(place: Path, settings: PlatformSettings) -> None:

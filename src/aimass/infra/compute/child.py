@@ -1,6 +1,7 @@
-"""Entry point of a job: ``python -m aimass.infra.compute.child <job dir> [--attempt N] [--lifeline FD] [--nice N]``.
+"""Entry point of a job: ``python -m aimass.infra.compute.child <job dir> [--attempt N] [--lifeline FD] [--nice N] ...``.
 
-The process that starts here becomes the guard; it forks the worker before anything heavy is imported.
+The process that starts here becomes the guard; it forks the worker before anything heavy is imported. ``--data`` names the
+data directory whose paths the job may name.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ from aimass.infra.parent import die_with_parent
 def main(arguments: list[str]) -> int:
     """Run one attempt of the job in a directory."""
     options = dict(zip(arguments[1::2], arguments[2::2], strict=True))
-    directory = JobDirectory(Path(arguments[0]))
+    directory = JobDirectory(Path(arguments[0]), options.get("--data", ""))
     attempt = int(options.get("--attempt", 0)) or directory.attempt()
     lifeline = int(options["--lifeline"]) if "--lifeline" in options else None
     signals = _listen()

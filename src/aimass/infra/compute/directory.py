@@ -2,7 +2,7 @@
 
 ::
 
-    job.json        what is run; frozen by the first attempt
+    job.json        what is run; frozen by the first attempt, paths as in :mod:`aimass.kernel.places`
     lease.json      number of the one attempt that may write
     process.json    who runs it: pid, start time, boot
     events.ndjson   reports                     log.txt     what it printed
@@ -25,6 +25,7 @@ from typing import Any
 
 from aimass.infra.compute.files import read_json, write_atomic
 from aimass.kernel.errors import Conflict, Invalid
+from aimass.kernel.places import folded, unfolded
 
 KEPT_CHECKPOINTS = 2
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,120}")
@@ -36,10 +37,19 @@ class Fenced(BaseException):
 
 
 class JobDirectory:
-    """The files of one job."""
+    """The files of one job.
 
-    def __init__(self, path: Path) -> None:
+    Parameters
+    ----------
+    path
+        Its folder.
+    data
+        Where the data directory lies whose paths the job may name.
+    """
+
+    def __init__(self, path: Path, data: str = "") -> None:
         self.path = path
+        self._data = data
         self.spec_file = path / "job.json"
         self.events = path / "events.ndjson"
         self.log = path / "log.txt"
@@ -61,10 +71,10 @@ class JobDirectory:
         for folder in (self.out, self.work, self.checkpoints):
             folder.mkdir(parents=True, exist_ok=True)
         try:
-            text = json.dumps(dict(spec), sort_keys=True)
+            text = json.dumps(folded(dict(spec), self._data), sort_keys=True)
         except (TypeError, ValueError) as reason:
             raise Invalid(f"the payload of the job is no JSON: {reason}", field="params") from reason
-        before, new = read_json(self.spec_file), json.loads(text)
+        before, new = folded(read_json(self.spec_file), self._data), json.loads(text)
         if before == new:
             return
         changed = [name for name in _FROZEN if before is not None and before.get(name) != new.get(name)]
@@ -81,7 +91,7 @@ class JobDirectory:
         spec = read_json(self.spec_file)
         if spec is None:
             raise Invalid(f"{self.path} is no job directory", value=str(self.path), allowed="a folder with a job.json")
-        return spec
+        return unfolded(spec, self._data)
 
     @contextmanager
     def locked(self) -> Iterator[None]:
@@ -117,13 +127,13 @@ class JobDirectory:
             self.check(attempt)
             if self.result(attempt) is not None:
                 return False
-            write_atomic(self._result, json.dumps({**outcome, "attempt": attempt}).encode())
+            write_atomic(self._result, json.dumps({**folded(dict(outcome), self._data), "attempt": attempt}).encode())
             return True
 
     def result(self, attempt: int) -> dict[str, Any] | None:
         """Return how the attempt ended; the result of any other attempt does not count."""
         result = read_json(self._result)
-        return result if result is not None and result.get("attempt") == attempt else None
+        return unfolded(result, self._data) if result is not None and result.get("attempt") == attempt else None
 
     def save(self, attempt: int, name: str, state: bytes) -> None:
         """Commit a checkpoint: data first, then the manifest that makes it count; keep the last two."""

@@ -57,12 +57,15 @@ class ProcessCompute:
         What the children see of the environment, see :func:`~aimass.infra.compute.child_environment`.
     nice
         How much the jobs stand back behind the platform itself.
+    data
+        The data directory whose paths the jobs may name; they are kept without where it lies.
     """
 
-    def __init__(self, root: Path, *, environment: Mapping[str, str], nice: int = 5) -> None:
+    def __init__(self, root: Path, *, environment: Mapping[str, str], nice: int = 5, data: Path | None = None) -> None:
         self._root = root.resolve()
         self._root.mkdir(parents=True, exist_ok=True)
         self._environment = dict(environment)
+        self._data = "" if data is None else str(data)
         self._nice = nice
         self._lock = threading.Lock()
         self._running: dict[str, tuple[int, subprocess.Popen[bytes]]] = {}
@@ -71,7 +74,7 @@ class ProcessCompute:
 
     def submit(self, spec: JobSpec) -> JobHandle:
         """Start the next attempt at a job."""
-        directory = JobDirectory(self._root / spec.id)
+        directory = JobDirectory(self._root / spec.id, self._data)
         try:
             directory.freeze(asdict(spec))
             self._evict(directory)
@@ -93,6 +96,7 @@ class ProcessCompute:
         environment = {**self._environment, **caps, **traced, _MARK: str(directory.path)}
         command = [sys.executable, "-P", "-m", "aimass.infra.compute.child", str(directory.path)]
         command += ["--attempt", str(attempt), "--lifeline", str(self._lifeline), "--nice", str(self._nice)]
+        command += ["--data", self._data]
         with directory.log.open("ab") as log:
             return subprocess.Popen(
                 command,
@@ -185,7 +189,8 @@ class ProcessCompute:
 
     def recover(self) -> list[JobHandle]:
         """Kill what earlier platforms left behind and return the attempts that have no end."""
-        directories = [JobDirectory(path) for path in sorted(self._root.iterdir()) if (path / "job.json").exists()]
+        paths = [path for path in sorted(self._root.iterdir()) if (path / "job.json").exists()]
+        directories = [JobDirectory(path, self._data) for path in paths]
         for pid in marked(f"{_MARK}={directory.path}" for directory in directories):
             kill_all([pid])
         open_ = [(d, d.attempt()) for d in directories]
@@ -209,7 +214,7 @@ class ProcessCompute:
 
     def remove(self, job: str) -> None:
         """Delete everything of a job that does not run; what an earlier removal left that was killed goes too."""
-        directory = JobDirectory(self._root / job)
+        directory = JobDirectory(self._root / job, self._data)
         if os.sep in job or not directory.path.is_dir():
             raise NotFound(f"there is no job {job!r}", value=job)
         handle = JobHandle(job=job, attempt=directory.attempt())
@@ -239,7 +244,7 @@ class ProcessCompute:
                 child.wait()
 
     def _directory(self, job: str) -> JobDirectory:
-        directory = JobDirectory(self._root / job)
+        directory = JobDirectory(self._root / job, self._data)
         if os.sep in job or not directory.spec_file.exists():
             raise NotFound(f"there is no job {job!r}", value=job)
         return directory

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from aimass.infra.database.rows import copy_rows, first_filled
     from aimass.infra.database.scrubbing import mentioning, rows_mentioning, scrub
     from aimass.infra.database.tables import OUTLIVES, audit_log, events_log, lineage_edges, metadata
-    from aimass.infra.database.types import Instant, Json
+    from aimass.infra.database.types import Instant, Json, PlacedJson, PlacedText
 
 __getattr__, __dir__ = door(
     __name__,
@@ -24,6 +24,8 @@ __getattr__, __dir__ = door(
         "Database": "aimass.infra.database.database",
         "Instant": "aimass.infra.database.types",
         "Json": "aimass.infra.database.types",
+        "PlacedJson": "aimass.infra.database.types",
+        "PlacedText": "aimass.infra.database.types",
         "audit_log": "aimass.infra.database.tables",
         "clear_errors": "aimass.infra.database.database",
         "OUTLIVES": "aimass.infra.database.tables",
@@ -47,6 +49,8 @@ __all__ = [
     "Database",
     "Instant",
     "Json",
+    "PlacedJson",
+    "PlacedText",
     "audit_log",
     "belonging",
     "clear_errors",

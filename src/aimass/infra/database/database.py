@@ -14,6 +14,7 @@ from sqlalchemy.exc import DatabaseError, IntegrityError, OperationalError
 
 from aimass.infra.database.change import Change
 from aimass.infra.database.tables import metadata
+from aimass.infra.database.types import place_data
 from aimass.kernel.clock import Clock, SystemClock
 from aimass.kernel.errors import AimassError, Conflict, Failed, MissingExtra, Unavailable
 from aimass.kernel.principal import Principal
@@ -43,7 +44,7 @@ class Database:
     'demo.thing.created'
     """
 
-    def __init__(self, url: str, clock: Clock | None = None) -> None:
+    def __init__(self, url: str, clock: Clock | None = None, data: Path | None = None) -> None:
         self.url = make_url(url)
         self.clock: Clock = clock or SystemClock()
         self.is_sqlite = self.url.get_backend_name() == "sqlite"
@@ -52,6 +53,8 @@ class Database:
         self._writer = threading.Lock()
         self._inside = threading.local()
         self.engine = _sqlite_engine(self.url) if self.is_sqlite else _postgres_engine(self.url)
+        if data is not None:
+            place_data(self.engine, str(data))
 
     @classmethod
     def file(cls, path: Path, clock: Clock | None = None) -> Database:

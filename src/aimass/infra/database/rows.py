@@ -8,6 +8,8 @@ from typing import Any
 
 from sqlalchemy import JSON, Column, Connection, RowMapping, Table, Text, bindparam, cast, func, insert, select, text
 
+from aimass.infra.database.types import PlacedJson
+
 _BATCH = 500
 
 
@@ -52,7 +54,7 @@ def _as_written(row: RowMapping, texts: Iterable[str]) -> dict[str, Any]:
 
 
 def _is_json(*columns: Column[Any]) -> bool:
-    return any(isinstance(column.type, JSON) for column in columns)
+    return any(isinstance(column.type, JSON | PlacedJson) for column in columns)
 
 
 def _read(old: Column[Any], new: Column[Any]) -> Any:

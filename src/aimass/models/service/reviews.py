@@ -6,6 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
+from sqlalchemy import Connection
+
 from aimass.cluster import SubmitJob
 from aimass.infra.database import Change
 from aimass.kernel.errors import Conflict, NotFound
@@ -140,43 +142,23 @@ class Reviews(Part):
 
     def _decide(self, who: Principal, command: Decide, state: ReviewState) -> Review:
         with self._database.change(who, command.workspace) as change:
-            version = need_version(change.conn, command.workspace, command.model, command.number)
-            review = _need(newest_review(change.conn, command), command)
-            if review.state == state:
-                return review
-            _check_decision(who, review, state)
-            if state == "APPROVED":
-                _check_steps(obstacles(change.conn, version))
-            decision = {"decided_by": who.name, "decided_at": change.now, "comment": command.comment}
-            put_review(change, review.id, state=state, **decision)
-            put_version(change, one(version), review=state)
-            if state == "REJECTED":
-                quarantine_graphs(change, version)
-            verb = "approve" if state == "APPROVED" else "reject"
-            detail = {"review": review.id, "comment": command.comment, "digest": version.digest}
-            change.audit(f"models.version.{verb}", object_=version.subject, detail=detail)
-            data = {"model": version.model, "number": version.number, "digest": version.digest, "review": review.id}
-            change.event(APPROVED if state == "APPROVED" else REJECTED, subject=version.subject, data=data)
-            return need_review(change.conn, command.workspace, review.id)
+            return _decided(change, command, state)
 
     def note_checks(self, who: Principal, workspace: str, review: str, found: Sequence[Check]) -> Review:
-        """Take over what checks found; when the last one has ended, the policy of the workspace decides.
+        """Take over what checks found; when the last one has ended, the policy of the workspace decides with it.
 
         A stranger's package that runs code waits for a person in any case. Repeating it changes nothing.
         """
-        with self._database.change(who, workspace) as change:
+        is_automatic = self._ground.policy(workspace) == "auto"
+        with self._database.change(AUTO if is_automatic else who, workspace) as change:
             known = need_review(change.conn, workspace, review)
             if known.state in OPEN:
                 known = self._merge(change, known, found)
-        passed = known.state == "QUARANTINED" and known.has_passed
-        if not passed or self._ground.policy(workspace) != "auto" or self._runs_code_of_strangers(known):
-            return known
-        wish = Decide(workspace=workspace, model=known.model, number=known.number, comment="every check has passed")
-        return self._decide(AUTO, wish, "APPROVED")
-
-    def _runs_code_of_strangers(self, review: Review) -> bool:
-        version = self._version(OneVersion(workspace=review.workspace, model=review.model, number=review.number))
-        return version.origin == "upload" and not find_runtime(version.runtime).is_inline
+            passed = known.state == "QUARANTINED" and known.has_passed
+            if not passed or not is_automatic or _runs_code_of_strangers(change.conn, known):
+                return known
+            wish = Decide(workspace=workspace, model=known.model, number=known.number, comment="every check has passed")
+            return _decided(change, wish, "APPROVED")
 
     def _merge(self, change: Change, review: Review, found: Sequence[Check]) -> Review:
         by_name = {check.name: check for check in found}
@@ -200,6 +182,33 @@ class Reviews(Part):
         """Return the reviews that wait for a person; of every workspace when none is named."""
         with self._database.read() as conn:
             return reviews_waiting(conn, workspace)
+
+
+def _decided(change: Change, command: Decide, state: ReviewState) -> Review:
+    """Write a decision, by the one on whose behalf the change runs."""
+    version = need_version(change.conn, command.workspace, command.model, command.number)
+    review = _need(newest_review(change.conn, command), command)
+    if review.state == state:
+        return review
+    _check_decision(change.who, review, state)
+    if state == "APPROVED":
+        _check_steps(obstacles(change.conn, version))
+    decision = {"decided_by": change.who.name, "decided_at": change.now, "comment": command.comment}
+    put_review(change, review.id, state=state, **decision)
+    put_version(change, one(version), review=state)
+    if state == "REJECTED":
+        quarantine_graphs(change, version)
+    verb = "approve" if state == "APPROVED" else "reject"
+    detail = {"review": review.id, "comment": command.comment, "digest": version.digest}
+    change.audit(f"models.version.{verb}", object_=version.subject, detail=detail)
+    data = {"model": version.model, "number": version.number, "digest": version.digest, "review": review.id}
+    change.event(APPROVED if state == "APPROVED" else REJECTED, subject=version.subject, data=data)
+    return need_review(change.conn, command.workspace, review.id)
+
+
+def _runs_code_of_strangers(conn: Connection, review: Review) -> bool:
+    version = need_version(conn, review.workspace, review.model, review.number)
+    return version.origin == "upload" and not find_runtime(version.runtime).is_inline
 
 
 def need_review(conn: Any, workspace: str, review: str) -> Review:

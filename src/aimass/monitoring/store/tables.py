@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from sqlalchemy import BigInteger, Boolean, Column, Float, Index, Integer, String, Table, Text, UniqueConstraint
 
-from aimass.infra.database import Instant, Json, metadata
+from aimass.infra.database import Instant, Json, PlacedJson, metadata
 
 _SEQUENCE = BigInteger().with_variant(Integer(), "sqlite")
 
@@ -111,7 +111,7 @@ monitors = Table(
     Column("revision", String(63), nullable=False),
     Column("model", String(255), nullable=False),
     Column("model_version", String(63), nullable=False),
-    Column("reference", Json, nullable=False),
+    Column("reference", PlacedJson, nullable=False),
     Column("baseline", Json, nullable=False),
     Column("classes", Json, nullable=False),
     Column("positive", String(300), nullable=True),
@@ -133,7 +133,7 @@ references = Table(
     Column("workspace", String(63), primary_key=True),
     Column("model", String(255), primary_key=True),
     Column("model_version", String(63), primary_key=True),
-    Column("source", Json, nullable=False),
+    Column("source", PlacedJson, nullable=False),
     Column("baseline", Json, nullable=False),
     Column("classes", Json, nullable=False),
     Column("positive", String(300), nullable=True),

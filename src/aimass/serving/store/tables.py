@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from sqlalchemy import BigInteger, Boolean, Column, Float, Index, Integer, String, Table, Text, UniqueConstraint, text
 
-from aimass.infra.database import Instant, Json, metadata
+from aimass.infra.database import Instant, Json, PlacedText, metadata
 
 _LIVE = text("deleted_at IS NULL")
 
@@ -73,7 +73,7 @@ revisions = Table(
     Column("version_id", String(64), nullable=False),
     Column("digest", String(64), nullable=False),
     Column("runtime", String(63), nullable=False),
-    Column("package", Text, nullable=False),
+    Column("package", PlacedText, nullable=False),
     Column("alias", String(63), nullable=True),
     Column("cause", String(16), nullable=False),
     Column("restores", Integer, nullable=True),
