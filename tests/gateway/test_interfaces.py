@@ -17,7 +17,8 @@ from pydantic import BaseModel
 from aimass.gateway import Gateway
 from aimass.gateway.domain.interfaces import GetOpenapi, ListInterfaces, TryRequest
 from aimass.gateway.domain.openapi import METHODS, Pieces, add_service, document_of
-from aimass.gateway.domain.services import CreateRoute, CreateUpstream, RegisterInstance
+from aimass.gateway.domain.routes import CreateRoute
+from aimass.gateway.domain.services import CreateUpstream, RegisterInstance
 from aimass.gateway.jobs import publish_services
 from aimass.kernel.errors import AimassError, Forbidden, Invalid, NotFound
 from tests.fixtures import gateway as plane

@@ -17,15 +17,8 @@ from aimass.access.domain.members import OneWorkspace, RestoreWorkspace
 from aimass.cluster import CAPABILITY as CLUSTER
 from aimass.gateway import CAPABILITY as GATEWAY
 from aimass.gateway import CreateRoute, CreateUpstream, Gateway, ListRoutes, RegisterInstance
-from aimass.gateway.domain.services import (
-    ChangeRoute,
-    ChangeUpstream,
-    ListInstances,
-    ListUpstreams,
-    OneInstance,
-    OneRoute,
-    OneUpstream,
-)
+from aimass.gateway.domain.routes import ChangeRoute, OneRoute
+from aimass.gateway.domain.services import ChangeUpstream, ListInstances, ListUpstreams, OneInstance, OneUpstream
 from aimass.gateway.jobs import expire, publish, publish_services
 from aimass.infra.database import Database, audit_log
 from aimass.kernel.errors import Conflict, Forbidden, Invalid, NotFound, Stale

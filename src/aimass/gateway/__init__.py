@@ -17,25 +17,19 @@ if TYPE_CHECKING:
         ModelRoute,
         SetRateLimit,
     )
-    from aimass.gateway.domain.services import (
-        CreateRoute,
-        CreateUpstream,
-        Instance,
-        ListRoutes,
-        RegisterInstance,
-        Route,
-        Upstream,
-    )
+    from aimass.gateway.domain.routes import CreateRoute, ListRoutes, Route
+    from aimass.gateway.domain.services import CreateUpstream, Instance, RegisterInstance, Upstream
     from aimass.gateway.service import Gateway
     from aimass.gateway.settings import GatewaySettings
 
 _INFERENCE, _SERVICES = "aimass.gateway.domain.inference", "aimass.gateway.domain.services"
+_ROUTES = "aimass.gateway.domain.routes"
 __getattr__, __dir__ = door(
     __name__,
     {
         "CAPABILITY": "aimass.gateway.capability",
         "Consumer": _INFERENCE,
-        "CreateRoute": _SERVICES,
+        "CreateRoute": _ROUTES,
         "CreateUpstream": _SERVICES,
         "Gateway": "aimass.gateway.service",
         "GatewaySettings": "aimass.gateway.settings",
@@ -43,10 +37,10 @@ __getattr__, __dir__ = door(
         "Instance": _SERVICES,
         "ListConsumers": _INFERENCE,
         "ListModelRoutes": _INFERENCE,
-        "ListRoutes": _SERVICES,
+        "ListRoutes": _ROUTES,
         "ModelRoute": _INFERENCE,
         "RegisterInstance": _SERVICES,
-        "Route": _SERVICES,
+        "Route": _ROUTES,
         "SetRateLimit": _INFERENCE,
         "Upstream": _SERVICES,
         "check_certificates": "aimass.gateway.certificates",

@@ -31,6 +31,7 @@ CAPABILITY = Capability(
         "gateway.services": Loop(run="aimass.gateway.jobs:publish_services", every_s=0.1),
         "gateway.leases": Loop(run="aimass.gateway.jobs:expire", every_s=0.5),
     },
+    kinds={"upstream": "aimass.gateway.specs:UPSTREAM", "route": "aimass.gateway.specs:ROUTE"},
     emits=ALL,
     attention="aimass.gateway.jobs:attention",
     doctor="aimass.gateway.jobs:doctor",

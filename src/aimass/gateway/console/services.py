@@ -7,15 +7,12 @@ from typing import Annotated, Any
 from fastapi import Form, Response
 from pydantic import BaseModel
 
+from aimass.gateway.domain.routes import ChangeRoute, CreateRoute, ListRoutes, OneRoute
 from aimass.gateway.domain.services import (
-    ChangeRoute,
-    CreateRoute,
     CreateUpstream,
     ListInstances,
-    ListRoutes,
     ListUpstreams,
     OneInstance,
-    OneRoute,
     OneUpstream,
     RegisterInstance,
 )

@@ -18,7 +18,7 @@ from aimass.gateway.domain.interfaces import (
     TryRequest,
 )
 from aimass.gateway.domain.openapi import Pieces, add_model, add_service, add_unknown, document_of
-from aimass.gateway.domain.services import Route
+from aimass.gateway.domain.routes import Route
 from aimass.gateway.service.ground import Part, route_row
 from aimass.gateway.service.routes import told
 from aimass.gateway.store import routes_like

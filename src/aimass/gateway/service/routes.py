@@ -8,7 +8,7 @@ from typing import Any
 
 from sqlalchemy import Row, delete, insert, update
 
-from aimass.gateway.domain.services import (
+from aimass.gateway.domain.routes import (
     JSON_TYPE,
     OPENAPI_PATH,
     ChangeRoute,

@@ -35,6 +35,7 @@ from aimass.gateway.publish_services import UPSTREAM
 from aimass.gateway.service.ground import Part, fresh, upstream_row
 from aimass.gateway.store import counts_of, find_row, instances, routes, rows_after, rows_of, upstreams
 from aimass.infra.database import Change
+from aimass.infra.notify import Target
 from aimass.kernel.errors import Conflict, Invalid, NotFound
 from aimass.kernel.ids import new_id
 from aimass.kernel.names import check_slug
@@ -155,15 +156,7 @@ class Upstreams(Part):
 
         Its name is looked up now, and requests go to the address that was found.
         """
-        target = self._guard.check(command.address)
-        if target.path != "/":
-            raise Invalid(
-                f"{command.address!r} has a path",
-                field="address",
-                value=command.address,
-                allowed="http://host:port, without a path",
-            )
-        self._refuse_ourselves(target.address, target.port)
+        target = self.check_address(command.address)
         where = {"workspace": command.workspace, "upstream": command.upstream}
         url = f"{target.scheme}://{target.host_header}"
         values = {
@@ -195,6 +188,16 @@ class Upstreams(Part):
             self.services.mark(UPSTREAM, command.workspace, command.upstream)
         with self._database.read() as conn:
             return self._instance(_instance_row(conn, OneInstance(**where, instance=id_)))
+
+    def check_address(self, address: str) -> Target:
+        """Return where an address leads; refuse one at which no service may be registered."""
+        target = self._guard.check(address)
+        if target.path != "/":
+            raise Invalid(
+                f"{address!r} has a path", field="address", value=address, allowed="http://host:port, without a path"
+            )
+        self._refuse_ourselves(target.address, target.port)
+        return target
 
     def _refuse_ourselves(self, address: str, port: int) -> None:
         """Refuse the gateway's own port: every request would come back to it."""

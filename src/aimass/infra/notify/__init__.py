@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from aimass.kernel.doors import door
 
 if TYPE_CHECKING:
-    from aimass.infra.notify.addresses import AddressGuard
+    from aimass.infra.notify.addresses import AddressGuard, Target
     from aimass.infra.notify.messages import Mail, Webhook
     from aimass.infra.notify.notify import Delivery, Notify
     from aimass.infra.notify.settings import NotifySettings
@@ -21,8 +21,9 @@ __getattr__, __dir__ = door(
         "Mail": "aimass.infra.notify.messages",
         "Notify": "aimass.infra.notify.notify",
         "NotifySettings": "aimass.infra.notify.settings",
+        "Target": "aimass.infra.notify.addresses",
         "Webhook": "aimass.infra.notify.messages",
         "verify_signature": "aimass.infra.notify.webhook",
     },
 )
-__all__ = ["AddressGuard", "Delivery", "Mail", "Notify", "NotifySettings", "Webhook", "verify_signature"]
+__all__ = ["AddressGuard", "Delivery", "Mail", "Notify", "NotifySettings", "Target", "Webhook", "verify_signature"]
