@@ -112,6 +112,25 @@ def test_a_service_of_ones_own_is_put_behind_the_door_paused_and_taken_away(stag
     assert "No service of your own yet" in operator.open(at).text
 
 
+def test_a_route_keeps_answers_as_the_form_says_and_is_cleared(stage: Served) -> None:
+    operator, one = stage.site.visitor("operator"), f"{AT}/routes/kept"
+    operator.do("POST", f"{AT}/routes", route="kept", address="http://8.8.8.8:9000")
+    assert '/clear-cache"' not in operator.open(one).text
+    wish = {"access": "public", "timeout_s": "9", "retries": "1", "rate_per_s": "5", "retry_after_s": "60"}
+    kept = {"cache": "true", "cache_s": "90", "cache_vary": "Accept-Language X-Team", "cache_reload": "true"}
+    assert operator.do("POST", f"{one}/policies", **wish, **kept, version="1").status_code == 204
+    page = operator.open(one).text
+    assert "or as long as the service says" in page
+    assert 'value="Accept-Language X-Team"' in page
+    assert unnamed_actions(page, stage.site.cases()) == []
+    assert operator.do("POST", f"{one}/clear-cache", prefix="/tiles").status_code == 204
+    refused = operator.do("POST", f"{one}/clear-cache", prefix="tiles")
+    assert (refused.status_code, refused.json()["field"]) == (400, "prefix")
+    assert stage.site.visitor("viewer").do("POST", f"{one}/clear-cache").status_code == 403
+    assert operator.do("DELETE", one).status_code == 204
+    assert operator.do("DELETE", f"{AT}/routes/-/services/kept").status_code == 204
+
+
 def test_a_service_that_stayed_is_reused_by_choice_alone(stage: Served) -> None:
     operator, at = stage.site.visitor("operator"), f"{AT}/routes"
     for route, upstream, status in (("map", "", 204), ("tiles", "map", 204), ("tiles", "map", 409)):

@@ -17,7 +17,8 @@ from aimass.access.domain.members import OneWorkspace, RestoreWorkspace
 from aimass.cluster import CAPABILITY as CLUSTER
 from aimass.gateway import CAPABILITY as GATEWAY
 from aimass.gateway import CreateRoute, CreateUpstream, Gateway, ListRoutes, RegisterInstance
-from aimass.gateway.domain.routes import ChangeRoute, OneRoute
+from aimass.gateway.domain.caching import ClearCache
+from aimass.gateway.domain.routes import ChangeRoute, OneRoute, RouteTraffic
 from aimass.gateway.domain.services import ChangeUpstream, ListInstances, ListUpstreams, OneInstance, OneUpstream
 from aimass.gateway.jobs import expire, publish, publish_services
 from aimass.infra.database import Database, audit_log
@@ -229,12 +230,53 @@ def test_policies_are_live_and_told(house: House) -> None:
         {"fallback_type": "a\r\nb: c"},
         {"fallback_upstream": "geo"},
         {"openapi_path": "openapi.json"},
+        {"cache_vary": ["a b"]},
     ],
 )
 def test_policies_that_cannot_be_meant_are_refused(house: House, wish: dict[str, Any]) -> None:
     with pytest.raises(Invalid) as refused:
         house.service.create_route(ANN, CreateRoute(**GEO, route="maps", **wish))
     assert refused.value.field in wish
+
+
+def test_what_is_kept_is_cleared_by_path_and_a_new_route_of_the_same_name_begins_anew(house: House) -> None:
+    house.register()
+    wish = CreateRoute(**GEO, route="maps", access="public", cache=True, cache_s=600)
+    assert house.service.create_route(ANN, wish).cache
+    house.gateway.start()
+    house.applied()
+
+    def seen(path: str) -> str:
+        return plane.ask(house.gateway, "GET", f"/s/demo/maps{path}").headers["x-cache"]
+
+    def clear(prefix: str) -> None:
+        before = house.service.services.version
+        house.service.clear_route_cache(ANN, ClearCache(workspace="demo", route="maps", prefix=prefix))
+        house.until(lambda: house.service.services.version > before)
+        house.applied()
+
+    assert [seen("/a"), seen("/b"), seen("/a"), seen("/b")] == ["MISS", "MISS", "HIT", "HIT"]
+    clear("/a")
+    assert [seen("/a"), seen("/b")] == ["MISS", "HIT"]
+    clear("")
+    assert [seen("/a"), seen("/b"), seen("/b")] == ["MISS", "MISS", "HIT"]
+    house.until(lambda: _traffic(house).cache_hits == 4)
+    assert _traffic(house).cache_misses == 5
+    house.service.delete_route(ANN, OneRoute(workspace="demo", route="maps"))
+    before = house.service.services.version
+    house.service.create_route(ANN, wish)
+    house.until(lambda: house.service.services.version > before)
+    house.applied()
+    assert seen("/b") == "MISS"
+    with pytest.raises(Invalid) as refused:
+        clear("a")
+    assert refused.value.field == "prefix"
+    with house.rooms.get(Database).read() as conn:
+        assert "gateway.route.cache_cleared" in str(conn.execute(audit_log.select()).all())
+
+
+def _traffic(house: House) -> RouteTraffic:
+    return house.service.get_route_traffic(ANN, OneRoute(workspace="demo", route="maps"))
 
 
 def test_names_are_taken_once_and_nothing_in_use_is_deleted(house: House) -> None:
@@ -277,6 +319,8 @@ def test_only_who_may_edit_changes_what_stands_behind(house: House) -> None:
         house.service.register_instance(EVE, RegisterInstance(**GEO, address="http://127.0.0.1:1"))
     with pytest.raises(Forbidden):
         house.service.change_upstream(EVE, ChangeUpstream(**GEO, balance="weighted"))
+    with pytest.raises(Forbidden):
+        house.service.clear_route_cache(EVE, ClearCache(workspace="demo", route="maps"))
     assert house.service.change_upstream(ANN, ChangeUpstream(**GEO, balance="weighted")).balance == "weighted"
     with pytest.raises(Invalid):
         house.service.change_upstream(ANN, ChangeUpstream(**GEO, hash_by="a b"))

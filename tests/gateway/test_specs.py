@@ -41,6 +41,8 @@ allow_from: [10.0.0.0/8]
 request_headers: {X-Team: geo}
 fallback_upstream: spare
 paused: true
+cache: true
+cache_s: 30
 ---
 kind: upstream
 name: geo

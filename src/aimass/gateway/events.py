@@ -11,6 +11,7 @@ INSTANCE_REMOVED = "gateway.instance.removed"
 INSTANCE_EXPIRED = "gateway.instance.expired"
 ROUTE_CREATED = "gateway.route.created"
 ROUTE_CHANGED = "gateway.route.changed"
+ROUTE_CACHE_CLEARED = "gateway.route.cache_cleared"
 ROUTE_DELETED = "gateway.route.deleted"
 ALL = (
     LIMIT_CHANGED,
@@ -22,5 +23,6 @@ ALL = (
     INSTANCE_EXPIRED,
     ROUTE_CREATED,
     ROUTE_CHANGED,
+    ROUTE_CACHE_CLEARED,
     ROUTE_DELETED,
 )

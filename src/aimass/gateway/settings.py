@@ -53,6 +53,8 @@ class GatewaySettings:
         How many requests of one endpoint a worker has under way in isolated workers at a time.
     max_buffered_bytes
         What all clients of a worker hold together in parts of heads and bodies, and in answers that they do not read.
+    max_cache_bytes
+        How many bytes of answers of services a worker keeps for routes that ask for that; 0 keeps none.
     max_refused_bytes
         A body that nobody wants is read to its end up to this size, so that the client sees the answer.
     min_bytes_per_s
@@ -113,6 +115,7 @@ class GatewaySettings:
     max_load_wait_s: float = 10.0
     max_in_flight: int = 1000
     max_buffered_bytes: int = 256 * _MIB
+    max_cache_bytes: int = 64 * _MIB
     min_bytes_per_s: float = 100.0
     max_refused_bytes: int = 64 * 1024
     head_timeout_s: float = 10.0

@@ -52,6 +52,13 @@ class GatewayCalls(Calls):
         fallback_status: int | None = None,
         fallback_type: str | None = None,
         fallback_body: str | None = None,
+        cache: bool | None = None,
+        cache_s: float | None = None,
+        cache_post: bool | None = None,
+        cache_vary: list[str] | None = None,
+        cache_shared: bool | None = None,
+        cache_reload: bool | None = None,
+        cache_bytes: int | None = None,
         expected_version: int | None = None,
     ) -> Route:
         """Change the policies of a route; live on all workers within a second, and no request fails by it."""
@@ -83,6 +90,13 @@ class GatewayCalls(Calls):
                 "fallback_status": fallback_status,
                 "fallback_type": fallback_type,
                 "fallback_body": fallback_body,
+                "cache": cache,
+                "cache_s": cache_s,
+                "cache_post": cache_post,
+                "cache_vary": cache_vary,
+                "cache_shared": cache_shared,
+                "cache_reload": cache_reload,
+                "cache_bytes": cache_bytes,
                 "expected_version": expected_version,
             },
             Route,
@@ -122,6 +136,12 @@ class GatewayCalls(Calls):
             Upstream,
         )
 
+    def clear_route_cache(self, *, route: str, workspace: str | None = None, prefix: str | None = None) -> Route:
+        """Give no answer again that was kept until now, of all or of those whose path begins so; within a second on all workers."""
+        return self._call(
+            "gateway.clear_route_cache", {"route": route, "workspace": workspace, "prefix": prefix}, Route
+        )
+
     def create_route(
         self,
         *,
@@ -150,6 +170,13 @@ class GatewayCalls(Calls):
         fallback_status: int | None = None,
         fallback_type: str | None = None,
         fallback_body: str | None = None,
+        cache: bool | None = None,
+        cache_s: float | None = None,
+        cache_post: bool | None = None,
+        cache_vary: list[str] | None = None,
+        cache_shared: bool | None = None,
+        cache_reload: bool | None = None,
+        cache_bytes: int | None = None,
     ) -> Route:
         """Give a service an address at the gateway, ``/s/<workspace>/<prefix>``; live within a second."""
         return self._call(
@@ -180,6 +207,13 @@ class GatewayCalls(Calls):
                 "fallback_status": fallback_status,
                 "fallback_type": fallback_type,
                 "fallback_body": fallback_body,
+                "cache": cache,
+                "cache_s": cache_s,
+                "cache_post": cache_post,
+                "cache_vary": cache_vary,
+                "cache_shared": cache_shared,
+                "cache_reload": cache_reload,
+                "cache_bytes": cache_bytes,
             },
             Route,
         )
@@ -436,6 +470,13 @@ class AsyncGatewayCalls(AsyncCalls):
         fallback_status: int | None = None,
         fallback_type: str | None = None,
         fallback_body: str | None = None,
+        cache: bool | None = None,
+        cache_s: float | None = None,
+        cache_post: bool | None = None,
+        cache_vary: list[str] | None = None,
+        cache_shared: bool | None = None,
+        cache_reload: bool | None = None,
+        cache_bytes: int | None = None,
         expected_version: int | None = None,
     ) -> Route:
         """Change the policies of a route; live on all workers within a second, and no request fails by it."""
@@ -467,6 +508,13 @@ class AsyncGatewayCalls(AsyncCalls):
                 "fallback_status": fallback_status,
                 "fallback_type": fallback_type,
                 "fallback_body": fallback_body,
+                "cache": cache,
+                "cache_s": cache_s,
+                "cache_post": cache_post,
+                "cache_vary": cache_vary,
+                "cache_shared": cache_shared,
+                "cache_reload": cache_reload,
+                "cache_bytes": cache_bytes,
                 "expected_version": expected_version,
             },
             Route,
@@ -506,6 +554,12 @@ class AsyncGatewayCalls(AsyncCalls):
             Upstream,
         )
 
+    async def clear_route_cache(self, *, route: str, workspace: str | None = None, prefix: str | None = None) -> Route:
+        """Give no answer again that was kept until now, of all or of those whose path begins so; within a second on all workers."""
+        return await self._call(
+            "gateway.clear_route_cache", {"route": route, "workspace": workspace, "prefix": prefix}, Route
+        )
+
     async def create_route(
         self,
         *,
@@ -534,6 +588,13 @@ class AsyncGatewayCalls(AsyncCalls):
         fallback_status: int | None = None,
         fallback_type: str | None = None,
         fallback_body: str | None = None,
+        cache: bool | None = None,
+        cache_s: float | None = None,
+        cache_post: bool | None = None,
+        cache_vary: list[str] | None = None,
+        cache_shared: bool | None = None,
+        cache_reload: bool | None = None,
+        cache_bytes: int | None = None,
     ) -> Route:
         """Give a service an address at the gateway, ``/s/<workspace>/<prefix>``; live within a second."""
         return await self._call(
@@ -564,6 +625,13 @@ class AsyncGatewayCalls(AsyncCalls):
                 "fallback_status": fallback_status,
                 "fallback_type": fallback_type,
                 "fallback_body": fallback_body,
+                "cache": cache,
+                "cache_s": cache_s,
+                "cache_post": cache_post,
+                "cache_vary": cache_vary,
+                "cache_shared": cache_shared,
+                "cache_reload": cache_reload,
+                "cache_bytes": cache_bytes,
             },
             Route,
         )

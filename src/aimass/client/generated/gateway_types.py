@@ -39,6 +39,13 @@ class Route:
     fallback_status: int
     fallback_type: str
     fallback_body: str
+    cache: bool
+    cache_s: float
+    cache_post: bool
+    cache_vary: list[str]
+    cache_shared: bool
+    cache_reload: bool
+    cache_bytes: int
     created_by: str
     created_at: datetime
     version: int
@@ -119,6 +126,8 @@ class RouteTraffic:
     in_flight: int
     waiting: int
     fallbacks: int
+    cache_hits: int
+    cache_misses: int
     p50_s: float | None
     p95_s: float | None
     p99_s: float | None

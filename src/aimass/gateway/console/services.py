@@ -7,6 +7,7 @@ from typing import Annotated, Any
 from fastapi import Form, Response
 from pydantic import BaseModel
 
+from aimass.gateway.domain.caching import ClearCache
 from aimass.gateway.domain.routes import ChangeRoute, CreateRoute, ListRoutes, OneRoute
 from aimass.gateway.domain.services import (
     CreateUpstream,
@@ -53,6 +54,13 @@ class Policies(BaseModel):
     fallback_status: int = 0
     fallback_type: str = "application/json"
     fallback_body: str = ""
+    cache: bool = False
+    cache_s: float = 0.0
+    cache_post: bool = False
+    cache_shared: bool = False
+    cache_reload: bool = False
+    cache_vary: str = ""
+    cache_bytes: int = 1024 * 1024
     version: int
 
 
@@ -129,6 +137,14 @@ def resume(visit: Visit, route: str) -> Response:
     return visit.done(visit.say("%(name)s is open again", name=route))
 
 
+@router.post(f"{ONE}/clear-cache")
+def clear(visit: Visit, route: str, prefix: Annotated[str, Form()] = "") -> Response:
+    """Give no answer again that was kept until now."""
+    wish = ClearCache(workspace=visit.workspace, route=route, prefix=prefix.strip())
+    visit.get(Gateway).clear_route_cache(visit.who, wish)
+    return visit.done(visit.say("What was kept is given no more"))
+
+
 @router.post(f"{ONE}/policies")
 def change(visit: Visit, route: str, wish: Annotated[Policies, Form()]) -> Response:
     """Change the policies of a route."""
@@ -149,6 +165,13 @@ def change(visit: Visit, route: str, wish: Annotated[Policies, Form()]) -> Respo
         fallback_status=wish.fallback_status,
         fallback_type=wish.fallback_type.strip(),
         fallback_body=wish.fallback_body,
+        cache=wish.cache,
+        cache_s=wish.cache_s,
+        cache_post=wish.cache_post,
+        cache_shared=wish.cache_shared,
+        cache_reload=wish.cache_reload,
+        cache_vary=wish.cache_vary.split(),
+        cache_bytes=wish.cache_bytes,
         expected_version=wish.version,
     )
     visit.get(Gateway).change_route(visit.who, changed)

@@ -11,6 +11,16 @@ from typing import Annotated, Any, Literal
 
 from annotated_types import Ge, Gt, Le, MaxLen, doc
 
+from aimass.gateway.domain.caching import (
+    Cache,
+    CacheBytes,
+    CacheFor,
+    CachePost,
+    CacheReload,
+    CacheShared,
+    CacheVary,
+    check_cache,
+)
 from aimass.gateway.domain.inference import Cursor, Limit, Workspace
 from aimass.gateway.domain.services import PATH, TOKEN, Title, UpstreamName
 from aimass.kernel.errors import Invalid
@@ -104,6 +114,13 @@ class Route:
     fallback_status: int
     fallback_type: str
     fallback_body: str
+    cache: bool
+    cache_s: float
+    cache_post: bool
+    cache_vary: list[str]
+    cache_shared: bool
+    cache_reload: bool
+    cache_bytes: int
     created_by: str
     created_at: datetime
     version: int
@@ -138,6 +155,13 @@ class CreateRoute:
     fallback_status: FallbackStatus = 0
     fallback_type: FallbackType = JSON_TYPE
     fallback_body: FallbackBody = ""
+    cache: Cache = False
+    cache_s: CacheFor = 0.0
+    cache_post: CachePost = False
+    cache_vary: CacheVary = field(default_factory=list[str])
+    cache_shared: CacheShared = False
+    cache_reload: CacheReload = True
+    cache_bytes: CacheBytes = _MIB
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -169,6 +193,13 @@ class ChangeRoute:
     fallback_status: FallbackStatus | None = None
     fallback_type: FallbackType | None = None
     fallback_body: FallbackBody | None = None
+    cache: Cache | None = None
+    cache_s: CacheFor | None = None
+    cache_post: CachePost | None = None
+    cache_vary: CacheVary | None = None
+    cache_shared: CacheShared | None = None
+    cache_reload: CacheReload | None = None
+    cache_bytes: CacheBytes | None = None
     expected_version: int | None = None
 
 
@@ -224,6 +255,8 @@ class RouteTraffic:
         Requests that wait because the route is paused.
     fallbacks
         Answers that the stand-in, or the static answer, gave in place of the service.
+    cache_hits, cache_misses
+        Requests that an answer was kept for, and those that had to ask the service although its answer may be kept.
     p50_s, p95_s, p99_s
         Upper bounds of the time to the head of an answer; None while nothing was answered.
     """
@@ -235,6 +268,8 @@ class RouteTraffic:
     in_flight: int
     waiting: int
     fallbacks: int
+    cache_hits: int
+    cache_misses: int
     p50_s: float | None
     p95_s: float | None
     p99_s: float | None
@@ -280,6 +315,7 @@ def check_policy(policy: Mapping[str, Any]) -> None:
         raise Invalid(f"{path!r} is no path", field="openapi_path", value=path, allowed=OPENAPI_PATH)
     for name in ("request_headers", "reply_headers"):
         _check_headers(name, policy.get(name) or {})
+    check_cache(policy)
 
 
 def _check_headers(field_: str, rules: Mapping[str, str]) -> None:

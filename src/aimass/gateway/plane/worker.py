@@ -25,7 +25,7 @@ from aimass.gateway.plane.metrics import Metrics, Sample, text_of
 from aimass.gateway.plane.moments import wall
 from aimass.gateway.plane.passthrough import Relay
 from aimass.gateway.plane.proxy.door import SEGMENT, Proxy
-from aimass.gateway.plane.proxy.shown import of_services
+from aimass.gateway.plane.proxy.shown import of_cache, of_services
 from aimass.gateway.plane.records import SafeSegments, flush_series
 from aimass.gateway.plane.repository import Repository
 from aimass.gateway.plane.shelf import Shelf
@@ -177,7 +177,7 @@ class Worker:
         """Answer for all workers of the port; each series says whose it is, since each counts from its own start."""
         settings = self.settings
         whose = (("worker", str(settings.worker)),) if settings.workers > 1 else ()
-        services = of_services(self.proxy.table, self.loop.time())
+        services = [*of_services(self.proxy.table, self.loop.time()), *of_cache(self.proxy.cache)]
         told = self.metrics.text([*self._now(), *of_deployments(self.snapshot), *services], whose)
         if head.query != OWN:
             told += text_of(of_replicas(self.snapshot, read_report(settings.data_dir)))

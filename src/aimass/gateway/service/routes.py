@@ -8,6 +8,7 @@ from typing import Any
 
 from sqlalchemy import Row, delete, insert, update
 
+from aimass.gateway.domain.caching import ClearCache, check_prefix, cleared
 from aimass.gateway.domain.routes import (
     JSON_TYPE,
     OPENAPI_PATH,
@@ -22,7 +23,7 @@ from aimass.gateway.domain.routes import (
     clean_prefix,
     percentile,
 )
-from aimass.gateway.events import ROUTE_CHANGED, ROUTE_CREATED, ROUTE_DELETED
+from aimass.gateway.events import ROUTE_CACHE_CLEARED, ROUTE_CHANGED, ROUTE_CREATED, ROUTE_DELETED
 from aimass.gateway.plane.metrics import BOUNDS
 from aimass.gateway.publish_services import ROUTE, UPSTREAM
 from aimass.gateway.service.ground import Part, fresh, route_row, upstream_row
@@ -56,10 +57,18 @@ _POLICY = (
     "fallback_status",
     "fallback_type",
     "fallback_body",
+    "cache",
+    "cache_s",
+    "cache_post",
+    "cache_vary",
+    "cache_shared",
+    "cache_reload",
+    "cache_bytes",
 )
 _ADDED = {
     "openapi_path": OPENAPI_PATH, "queue": 0, "queue_wait_s": 30.0,
     "fallback_upstream": "", "fallback_status": 0, "fallback_type": JSON_TYPE, "fallback_body": "",
+    "cache": False, "cache_s": 0.0, "cache_post": False, "cache_vary": [], "cache_shared": False, "cache_reload": True, "cache_bytes": 1024 * 1024,
 }  # what routes that were made before do not say # fmt: skip
 
 
@@ -172,6 +181,25 @@ class Routes(Part):
         return self._route(command.workspace, command.route)
 
     @use_case(
+        "POST /workspaces/{workspace}/routes/{route}/clear-cache",
+        permission="gateway.edit",
+        cli="gateway routes clear-cache",
+        on="route",
+    )
+    def clear_route_cache(self, who: Principal, command: ClearCache) -> Route:
+        """Give no answer again that was kept until now, of all or of those whose path begins so; within a second on all workers."""
+        check_prefix(command.prefix)
+        with self._database.change(who, command.workspace) as change:
+            row = route_row(change.conn, command.workspace, command.route)
+            number = row.version + 1
+            now = cleared(row.policy.get("cleared", ()), number, command.prefix)
+            values = {"policy": {**row.policy, "cleared": now}, "version": number}
+            change.execute(update(routes).where(routes.c.id == row.id).values(**values))
+            _note(change, ROUTE_CACHE_CLEARED, command.route, {"prefix": command.prefix})
+        self.services.mark(ROUTE, command.workspace, command.route)
+        return self._route(command.workspace, command.route)
+
+    @use_case(
         "DELETE /workspaces/{workspace}/routes/{route}",
         permission="gateway.edit",
         cli="gateway routes delete",
@@ -258,6 +286,8 @@ def _traffic(row: Row[Any], servers: Sequence[Row[Any]], told: Sequence[Mapping[
         in_flight=sum(one[3] for one in seen),
         waiting=sum(one[5] for one in seen),
         fallbacks=sum(one[6] for one in seen),
+        cache_hits=sum(one[7] for one in seen),
+        cache_misses=sum(one[8] for one in seen),
         p50_s=p50,
         p95_s=p95,
         p99_s=p99,

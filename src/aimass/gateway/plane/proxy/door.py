@@ -13,6 +13,7 @@ from aimass.gateway.plane.errors import BadRequest, BodyTooLarge, RateLimited, U
 from aimass.gateway.plane.http import RequestHead, dump, error_reply
 from aimass.gateway.plane.metrics import Metrics
 from aimass.gateway.plane.moments import wall
+from aimass.gateway.plane.proxy.cache.desk import Desk
 from aimass.gateway.plane.proxy.errors import LoopFound, NoInstance, NoReach, RoutePaused, UnknownRoute
 from aimass.gateway.plane.proxy.forward import Forward, Order, note_fallback
 from aimass.gateway.plane.proxy.heads import Caller, has_passed, preflight
@@ -59,6 +60,8 @@ class Proxy:
     ----------
     table
         Every route and service that control has published.
+    cache
+        Answers that are kept.
     """
 
     def __init__(self, host: Host) -> None:
@@ -67,6 +70,7 @@ class Proxy:
         self.loop = host.loop
         self.links = Links()
         self.table = Table(host.metrics)
+        self.cache = Desk(self, host.settings.max_cache_bytes)
         self._health = Health()
 
     @property
@@ -111,7 +115,8 @@ class Proxy:
             sink.end()
 
     def applied(self) -> None:
-        """Let those go on who wait for routes that are open now."""
+        """Let those go on who wait for routes that are open now, and forget answers that count no more."""
+        self.cache.follow(self.table.changes())
         let_go(self._counted(), self._may_go)
 
     def _counted(self) -> list[RouteStats]:
@@ -145,7 +150,7 @@ class Proxy:
             affinity = _affinity(connection, head, upstream, key)
             caller = Caller(connection.peer, consumer, own, connection.scheme, connection.certificate)
             order = Order(head=head, route=route, upstream=upstream, key=key, caller=caller, affinity=affinity)
-            return Forward(self, connection, order)
+            return Forward(self, connection, order) if route.cache is None else self.cache.open(connection, order)
         except NoInstance:
             if route.fallback_answer is None:
                 raise
@@ -207,15 +212,29 @@ class Proxy:
     def _refuse(self, connection: Connection, head: RequestHead, route: Route, error: AimassError) -> Sink:
         """Answer with an error; the body is read and dropped, and a long one ends the connection."""
         connection.keep = connection.keep and not head.expects and (not head.has_body or self._is_short(head))
-        route.stats.refused += 1
-        labels = (("code", str(error.status)), ("consumer", ""), ("route", route.name))
-        self.metrics.count("gateway_route_requests", (*labels, ("workspace", route.workspace)))
-        answer = error_answer(error, head, route, keep=connection.keep)
+        answer = self._refusal(connection, head, route, error)
         if not head.has_body:
             return Answer(connection, answer)
         connection.reply(answer)
         connection.finish()
         return Drop()
+
+    def _refusal(self, connection: Connection, head: RequestHead, route: Route, error: AimassError) -> bytes:
+        """Count a refusal; return the answer."""
+        route.stats.refused += 1
+        labels = (("code", str(error.status)), ("consumer", ""), ("route", route.name))
+        self.metrics.count("gateway_route_requests", (*labels, ("workspace", route.workspace)))
+        return error_answer(error, head, route, keep=connection.keep)
+
+    def give_up(self, connection: Connection, order: Order, error: AimassError) -> None:
+        """Answer a request that has arrived whole with an error, or with what stands in for an answer."""
+        route = order.route
+        if route.fallback_answer is not None and isinstance(error, NoInstance):
+            note_fallback(self.metrics, route, "static")
+            connection.reply(route.fallback_answer)
+        else:
+            connection.reply(self._refusal(connection, order.head, route, error))
+        connection.finish()
 
     def refuse(self, error: AimassError) -> bytes:
         """Return the body of an error about an address without a route."""
@@ -232,6 +251,7 @@ class Proxy:
     def sweep(self, now: float) -> None:
         """Close connections to instances that waited long enough, and begin health checks that are due."""
         turn_late_away(self._counted(), math.inf if self._host.is_draining else now)
+        self.cache.sweep(now)
         for upstream in self.table.used():
             self._health.sweep(upstream, now)
             for instance in upstream.instances:

@@ -98,7 +98,7 @@ class Forward:
         self._is_client_slow = self._is_service_slow = False
         self._deadline = 0.0
         self._timer: asyncio.TimerHandle | None = None
-        self._fell = b""
+        self._fell = self._said = b""
         try:
             self._choose()
         except NoInstance:
@@ -183,6 +183,7 @@ class Forward:
         if upstream is None:
             return False
         self._fell = name.rpartition(b"/")[2]
+        self._said += b"x-aimass-fallback: " + self._fell + b"\r\n"
         self._order = replace(self._order, upstream=upstream)
         self._tried = []
         if not self._again():
@@ -313,7 +314,7 @@ class Forward:
         if is_open_ended and self._head.is_old:
             connection.keep = False
         head = reply_head(reply, self._head, self._route, instance, keep=connection.keep)
-        connection.send(_marked(head, self._fell) if self._fell else head)
+        connection.send(head[:-2] + self._said + b"\r\n" if self._said else head)
 
     def _is_passed_on(self) -> bool:
         """Ask somebody else after an answer that says that an instance is ill; tell whether there is somebody, or a stand-in."""
@@ -473,11 +474,6 @@ def note_fallback(metrics: Metrics, route: Route, to: str) -> None:
     """Count an answer that somebody, or something, gave in place of the service of a route."""
     route.stats.fallbacks += 1
     metrics.count("gateway_route_fallbacks", (("route", route.name), ("to", to), ("workspace", route.workspace)))
-
-
-def _marked(head: bytes, stand_in: bytes) -> bytes:
-    """Return the head of a reply with who stood in for the service."""
-    return head[:-2] + b"x-aimass-fallback: " + stand_in + b"\r\n\r\n"
 
 
 def _status_of(answer: bytes) -> int:

@@ -53,7 +53,7 @@ def request_head(head: RequestHead, route: Route, instance: Instance, caller: Ca
         if plain.startswith(_OURS) or plain in dropped or name in dropped:
             continue
         if name == b"cookie":
-            value = _without_our_cookies(value)  # noqa: PLW2901 what is left of it
+            value = cookies_for_services(value)  # noqa: PLW2901 what is left of it
             if not value:
                 continue
         lines.append(b"%b: %b" % (name, value))
@@ -114,12 +114,12 @@ def host_of(instance: Instance) -> bytes:
     return (host if instance.port == usual else f"{host}:{instance.port}").encode()
 
 
-def _without_our_cookies(value: bytes) -> bytes:
+def cookies_for_services(value: bytes) -> bytes:
     """Return a ``Cookie`` header without those of the console: no service may act as the person who calls it.
 
     Examples
     --------
-    >>> _without_our_cookies(b"a=1; aimass_session=secret; b=2")
+    >>> cookies_for_services(b"a=1; aimass_session=secret; b=2")
     b'a=1; b=2'
     """
     pairs = (pair.strip() for pair in value.split(b";"))

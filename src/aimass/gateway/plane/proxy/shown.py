@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from aimass.gateway.plane.metrics import Sample
+from aimass.gateway.plane.proxy.cache.desk import Desk
 from aimass.gateway.plane.proxy.table import Table
 from aimass.gateway.plane.proxy.things import STATES
 
@@ -23,3 +24,13 @@ def of_services(table: Table, now: float) -> Iterator[Sample]:
             state = upstream.state_of(one, now)
             for known in STATES:
                 yield Sample("gateway_instance_state", int(known == state), (*whose, ("state", known)))
+
+
+def of_cache(desk: Desk) -> Iterator[Sample]:
+    """Return what this worker keeps of answers, and who waits for one."""
+    store = desk.store
+    yield Sample("gateway_cache_waiting", desk.waiting)
+    yield Sample("gateway_cache_entries", store.count)
+    yield Sample("gateway_cache_bytes", store.size)
+    yield Sample("gateway_cache_bytes_limit", store.most)
+    yield Sample("gateway_cache_evictions", store.evicted, (), "counter")

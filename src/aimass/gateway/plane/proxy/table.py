@@ -20,6 +20,7 @@ from aimass.gateway.plane.rates import Rates, SharedBucket
 from aimass.kernel.errors import Invalid
 
 MOST_PARTS = 4
+_BEFORE = b"/s/"
 Lines = dict[bytes, bytes]
 
 
@@ -55,6 +56,7 @@ class Table:
     def __init__(self, metrics: Metrics) -> None:
         self.document = Document()
         self.shared: Rates | None = None
+        self._changed: list[Route] = []
         self._metrics = metrics
         self._routes: dict[bytes, Route] = {}
         self._upstreams: dict[bytes, Upstream] = {}
@@ -65,7 +67,9 @@ class Table:
         """Go by another version: what did not change stays as it is, counters and connections with it."""
         before, self.document = self.document, document
         for key in [k for k in self._routes if document.routes.get(k) != before.routes.get(k)]:
-            del self._routes[key]
+            gone = self._routes.pop(key)
+            if gone.cache is not None:
+                self._changed.append(gone)
         for key, upstream in list(self._upstreams.items()):
             text = document.upstreams.get(key)
             if text is None:
@@ -74,6 +78,11 @@ class Table:
                     one.leave()
             elif text != before.upstreams.get(key):
                 upstream.use(orjson.loads(text))
+
+    def changes(self) -> dict[Route, Route | None]:
+        """Return which routes that keep answers have become which since the last call."""
+        changed, self._changed = self._changed, []
+        return {one: self._made(one.prefix.removeprefix(_BEFORE)) for one in changed}
 
     def find(self, path: bytes) -> Route | None:
         """Return the route of a path ``/s/<workspace>/<prefix>...``, the longest prefix first."""
@@ -145,4 +154,4 @@ def _of_instance(one: Instance, state: str) -> list[Any]:
 
 def _of_route(stats: RouteStats) -> list[Any]:
     counted = [stats.requests, stats.errors, stats.refused, stats.in_flight, list(stats.latency.counts)]
-    return [*counted, len(stats.parked), stats.fallbacks]
+    return [*counted, len(stats.parked), stats.fallbacks, stats.hits, stats.misses]

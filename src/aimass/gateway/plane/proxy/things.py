@@ -12,6 +12,7 @@ from aimass.gateway.plane.auth import Bucket
 from aimass.gateway.plane.http import reply
 from aimass.gateway.plane.metrics import Histogram
 from aimass.gateway.plane.proxy.balance import BALANCES
+from aimass.gateway.plane.proxy.keeping import keeping_of
 from aimass.gateway.plane.rates import SharedBucket
 from aimass.gateway.plane.upstream import Link
 
@@ -186,11 +187,11 @@ def _instance(spec: dict[str, Any], before: dict[tuple[str, str, int], Instance]
 class RouteStats:
     """What a worker counts of a route, whatever its policies become, and the requests that wait while it is paused."""
 
-    __slots__ = ("errors", "fallbacks", "in_flight", "latency", "parked", "refused", "requests")
+    __slots__ = ("errors", "fallbacks", "hits", "in_flight", "latency", "misses", "parked", "refused", "requests")
 
     def __init__(self, latency: Histogram) -> None:
         self.latency = latency
-        self.requests = self.errors = self.refused = self.in_flight = self.fallbacks = 0
+        self.requests = self.errors = self.refused = self.in_flight = self.fallbacks = self.hits = self.misses = 0
         self.parked: deque[Any] = deque()
 
 
@@ -198,7 +199,7 @@ class Route:
     """An address and the service behind it, with its policies."""
 
     __slots__ = (
-        "allow_from", "cors", "fallback", "fallback_answer", "is_key_needed", "is_paused", "max_parked", "max_parked_s",
+        "allow_from", "cache", "cors", "fallback", "fallback_answer", "is_key_needed", "is_paused", "max_parked", "max_parked_s",
         "max_reply_bytes", "max_request_bytes", "name", "prefix", "rate", "remove_reply", "remove_request", "repeats", "repeats_unsafe", "retry_after_s", "set_reply",
         "set_request", "stats", "strip", "timeout_s", "upstream", "workspace",
     )  # fmt: skip
@@ -222,6 +223,7 @@ class Route:
         fallback = spec.get("fallback_upstream")
         self.fallback: bytes = f"{self.workspace}/{fallback}".encode() if fallback else b""
         self.fallback_answer = _answer(spec) if spec.get("fallback_status") else None
+        self.cache = keeping_of(spec)
         self.allow_from = [ip_network(text) for text in spec["allow_from"]]
         self.cors = frozenset(text.encode() for text in spec["cors_origins"])
         self.set_request, self.remove_request = _rules(spec["request_headers"])

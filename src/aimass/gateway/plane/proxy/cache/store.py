@@ -1,0 +1,160 @@
+"""Answers that are kept, up to a number of bytes; those that were used least recently go first."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Mapping
+from dataclasses import replace
+
+from aimass.gateway.plane.http import Headers, ReplyHead, RequestHead, tokens_of
+from aimass.gateway.plane.proxy.cache.asked import values_of
+from aimass.gateway.plane.proxy.cache.freshness import Terms
+from aimass.gateway.plane.proxy.things import Instance, Route
+
+OVERHEAD = 1024
+"""Bytes that an answer takes besides its head and its body."""
+_MOST_VARIANTS, _MOST_TOUCHED = 32, 10_000
+_UNCHANGED = 304
+_FRAMING = frozenset({b"content-length", b"transfer-encoding", b"age", b"x-cache"})
+Key = tuple[bytes, int]
+Told = tuple[tuple[bytes, bytes], ...]
+
+
+class Entry:
+    """An answer that is kept.
+
+    Attributes
+    ----------
+    route, below
+        Of whom it is, and the path below that route.
+    reply, body, instance
+        What a service said, and who said it.
+    unchanged
+        The same as the answer to somebody who has it already.
+    born, until
+        When it was fresh from the service, and until when it may be given.
+    vary
+        Headers of requests, with the values for which it is the answer.
+    """
+
+    __slots__ = ("below", "body", "born", "instance", "reply", "route", "size", "unchanged", "until", "vary")
+
+    def __init__(self, reply: ReplyHead, body: bytes, instance: Instance, route: Route, request: RequestHead) -> None:
+        headers = [(name, value) for name, value in reply.headers if name not in _FRAMING]
+        whole: Headers = [*headers, (b"content-length", b"%d" % len(body))]
+        self.reply = replace(reply, headers=whole, length=len(body), is_chunked=False)
+        self.unchanged = replace(reply, status=_UNCHANGED, headers=headers, length=0, is_chunked=False)
+        self.body = body
+        self.instance = instance
+        self.route = route
+        self.below = request.path[len(route.prefix) :]
+        self.vary: Told = tuple(
+            (name, values_of(request.headers, name)) for name in sorted(tokens_of(headers, b"vary"))
+        )
+        self.size = OVERHEAD + len(body) + sum(len(name) + len(value) for name, value in headers)
+        self.born = self.until = 0.0
+
+    def live(self, terms: Terms, asked_at: float) -> Entry:
+        """Let its time begin, at the moment when the service was asked."""
+        self.born = asked_at - terms.age_s
+        self.until = self.born + terms.fresh_s
+        return self
+
+    def stays_with(self, after: Route) -> bool:
+        """Tell whether it is still found when its route has become another."""
+        before = self.route.cache
+        if before is None or after.cache is None:
+            return False
+        return before.generation(self.below) == after.cache.generation(self.below)
+
+    def suits(self, head: RequestHead) -> bool:
+        """Tell whether it is the answer to a request with these headers."""
+        return all(values_of(head.headers, name) == value for name, value in self.vary)
+
+
+class Store:
+    """What a worker keeps.
+
+    A key holds the answers that differ by what the service names in ``Vary``.
+
+    Attributes
+    ----------
+    most, size
+        How many bytes may be kept, and how many are.
+    evicted
+        How many answers had to make room.
+    """
+
+    def __init__(self, most: int) -> None:
+        self.most = most
+        self.size = self.count = self.evicted = 0
+        self._kept: OrderedDict[Key, list[Entry]] = OrderedDict()
+        self._touched: dict[bytes, int] = {}
+        self._touches = 0
+
+    def key(self, digest: bytes, target: bytes) -> Key:
+        """Return the key of what a request asks for; it changes when something behind the address has changed."""
+        return digest, self._touched.get(target, 0)
+
+    def touch(self, target: bytes) -> None:
+        """Hear that what is behind an address was changed: no answer from before is given again."""
+        if len(self._touched) >= _MOST_TOUCHED:
+            self._touched.clear()
+            self.clear()
+        self._touches += 1
+        self._touched[target] = self._touches
+
+    def find(self, key: Key, head: RequestHead) -> Entry | None:
+        """Return the answer to a request, whatever its age."""
+        variants = self._kept.get(key)
+        if variants is None:
+            return None
+        self._kept.move_to_end(key)
+        return next((one for one in variants if one.suits(head)), None)
+
+    def kind(self, key: Key, head: RequestHead) -> Told:
+        """Return what tells a request from others of the same key, as far as the service has said by what."""
+        variants = self._kept.get(key)
+        return tuple((name, values_of(head.headers, name)) for name, _ in variants[-1].vary) if variants else ()
+
+    def put(self, key: Key, entry: Entry) -> None:
+        """Keep an answer in place of the one before; others go where there is no room."""
+        if entry.size > self.most:
+            return
+        before = self._kept.pop(key, [])
+        stay = [one for one in before if one.vary != entry.vary][1 - _MOST_VARIANTS :]
+        self._count([one for one in before if one not in stay], -1)
+        self._kept[key] = [*stay, entry]
+        self._count([entry], 1)
+        while self.size > self.most:
+            _, gone = self._kept.popitem(last=False)
+            self._count(gone, -1)
+            self.evicted += len(gone)
+
+    def _count(self, entries: list[Entry], by: int) -> None:
+        self.count += by * len(entries)
+        self.size += by * sum(one.size for one in entries)
+
+    def follow(self, changes: Mapping[Route, Route | None]) -> None:
+        """Hear which routes have become which: answers stay that are still found, the others go."""
+        for key in [key for key, variants in self._kept.items() if variants[0].route in changes]:
+            variants = self._kept[key]
+            after = changes[variants[0].route]
+            if after is None or not variants[0].stays_with(after):
+                self._count(self._kept.pop(key), -1)
+            else:
+                for one in variants:
+                    one.route = after
+
+    def sweep(self, now: float) -> None:
+        """Forget answers that nobody gets any more, those first that were used least recently."""
+        while self._kept:
+            key = next(iter(self._kept))
+            if any(one.until > now for one in self._kept[key]):
+                return
+            self._count(self._kept.pop(key), -1)
+
+    def clear(self) -> None:
+        """Forget everything."""
+        self._kept.clear()
+        self.size = self.count = 0
