@@ -670,17 +670,19 @@ class Waits:
     def __init__(self, number: int, gone: list[int], deadline: float = 0.0) -> None:
         self.number, self.gone, self.deadline = number, gone, deadline
 
-    def go(self) -> None:
-        self.gone.append(self.number)
+    def go(self, now: float) -> None:
+        assert now == 7.0
+        self.turn_away()
 
-    turn_away = go
+    def turn_away(self) -> None:
+        self.gone.append(self.number)
 
 
 def test_who_may_go_goes_in_the_order_in_which_he_came() -> None:
     gone: list[int] = []
     stats = RouteStats(Histogram(BOUNDS))
     stats.parked.extend(Waits(number, gone, float(number)) for number in range(6))
-    let_go([stats], lambda one: one.number % 2 == 0)  # type: ignore[attr-defined]
+    let_go([stats], lambda one: one.number % 2 == 0, 7.0)  # type: ignore[attr-defined]
     assert (gone, [one.number for one in stats.parked]) == ([0, 2, 4], [1, 3, 5])
     turn_late_away([stats], 3.0)
     assert (gone, [one.number for one in stats.parked]) == ([0, 2, 4, 1, 3], [5])

@@ -30,12 +30,14 @@ CAPABILITY = Capability(
         "gateway.publish": Loop(run="aimass.gateway.jobs:publish", every_s=0.1),
         "gateway.services": Loop(run="aimass.gateway.jobs:publish_services", every_s=0.1),
         "gateway.leases": Loop(run="aimass.gateway.jobs:expire", every_s=0.5),
+        "gateway.slow": Loop(run="aimass.gateway.jobs:take_slow", every_s=1.0),
     },
     kinds={"upstream": "aimass.gateway.specs:UPSTREAM", "route": "aimass.gateway.specs:ROUTE"},
     emits=ALL,
     attention="aimass.gateway.jobs:attention",
     doctor="aimass.gateway.jobs:doctor",
     erase="aimass.gateway.jobs:erase",
+    storage="aimass.gateway.jobs:storage",
     pages=(
         Place(
             path="/{workspace}/operate/gateway",
@@ -69,5 +71,6 @@ def build(registry: Registry) -> Gateway:
             ),
             tryouts=registry.get(Tryouts),
             settings=settings,
+            layout=layout,
         )
     )

@@ -7,6 +7,7 @@ from typing import Any
 from aimass.gateway.service import Gateway
 from aimass.kernel.erasing import Erased, Person
 from aimass.kernel.findings import Finding, finding_of
+from aimass.kernel.keeping import Holding
 from aimass.kernel.principal import ANYWHERE, Principal
 from aimass.kernel.registry import Registry
 
@@ -24,6 +25,17 @@ def publish_services(registry: Registry) -> bool:
 def expire(registry: Registry) -> bool:
     """Take away instances whose lease is over; tell whether there were any."""
     return registry.get(Gateway).expire() > 0
+
+
+def take_slow(registry: Registry) -> bool:
+    """Take over what gateway workers kept of slow and failed requests, and let go of what had its time."""
+    gateway = registry.get(Gateway)
+    return gateway.take_slow() + gateway.drop_slow() > 0
+
+
+def storage(registry: Registry) -> list[Holding]:
+    """Return how much slow requests take, and how long they are kept."""
+    return registry.get(Gateway).slow_holdings()
 
 
 def attention(registry: Registry, who: Principal, workspace: str = ANYWHERE) -> list[dict[str, Any]]:
@@ -51,5 +63,6 @@ def doctor(registry: Registry) -> list[Finding]:
 
 
 def erase(registry: Registry, person: Person) -> list[Erased]:
-    """Erase a person from the limits of consumers."""
-    return registry.get(Gateway).erase_person(person)
+    """Erase a person from the limits of consumers, and from slow requests, after what waits was taken over."""
+    gateway = registry.get(Gateway)
+    return [*gateway.erase_person(person), *gateway.erase_slow(person)]

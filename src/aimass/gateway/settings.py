@@ -84,6 +84,14 @@ class GatewaySettings:
         ``on`` writes a line of JSON for each request to ``logs/access-<worker>.log`` in the data directory; ``off`` none.
     access_log_bytes, access_log_files
         How large that file becomes before a new one is begun, and how many older ones are kept.
+    slow_s
+        Requests that take so many seconds or longer are kept as slow, and those that fail with 500 or more; 0 keeps none.
+        A route may have a number of its own.
+    slow_most
+        How many slow requests, and as many of each way to fail, a worker keeps of each route and endpoint in
+        ``series_flush_s``; the slowest win.
+    slow_days, slow_rows
+        How long they are kept, and how many of them at most, the newest. Read by control.
     tls_certificate, tls_key
         PEM files of the certificate, with those between it and its issuer, and of its key. With both the public port and
         gRPC speak TLS 1.2 or newer alone. Files that change are taken over within a second, without a lost connection.
@@ -136,6 +144,10 @@ class GatewaySettings:
     access_log: str = "off"
     access_log_bytes: int = 64 * _MIB
     access_log_files: int = 5
+    slow_s: float = 1.0
+    slow_most: int = 10
+    slow_days: int = 7
+    slow_rows: int = 100_000
     tls_certificate: str = ""
     tls_key: str = ""
     tls_clients: str = "off"

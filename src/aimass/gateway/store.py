@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import (
+    BigInteger,
     Boolean,
     Column,
+    ColumnElement,
     Connection,
     Float,
+    Index,
     Integer,
     PrimaryKeyConstraint,
     Row,
@@ -19,12 +23,20 @@ from sqlalchemy import (
     delete,
     func,
     insert,
+    or_,
     select,
     update,
 )
 
+from aimass.gateway.domain.slow import ListSlow
 from aimass.infra.database import Change, Instant, Json, metadata
-from aimass.kernel.erasing import Person
+from aimass.kernel.erasing import SHORTEST, Person
+from aimass.kernel.errors import Invalid
+from aimass.kernel.pages import decode_cursor
+from aimass.kernel.principal import ANYWHERE
+
+FAILED = 500
+ROW_BYTES = 300
 
 limits = Table(
     "gateway_limits",
@@ -87,6 +99,34 @@ routes = Table(
     UniqueConstraint("workspace", "prefix"),
 )
 
+slow_requests = Table(
+    "gateway_slow_requests",
+    metadata,
+    Column("id", String(26), primary_key=True),
+    Column("workspace", String(63), nullable=False),
+    Column("at", Instant, nullable=False),
+    Column("seconds", Float, nullable=False),
+    Column("kind", String(10), nullable=False),
+    Column("name", String(63), nullable=False),
+    Column("service", String(255), nullable=False),
+    Column("target", String(64), nullable=False),
+    Column("version", String(300), nullable=False),
+    Column("consumer", String(255), nullable=False),
+    Column("method", String(20), nullable=False),
+    Column("path", String(500), nullable=False),
+    Column("status", Integer, nullable=False),
+    Column("error", String(100), nullable=False),
+    Column("first_byte_s", Float, nullable=True),
+    Column("queue_s", Float, nullable=True),
+    Column("compute_s", Float, nullable=True),
+    Column("bytes_in", BigInteger, nullable=True),
+    Column("bytes_out", BigInteger, nullable=True),
+    Column("retries", Integer, nullable=False),
+    Column("breaker", String(20), nullable=False),
+    Column("trace", String(32), nullable=False),
+    Index("ix_gateway_slow_requests_workspace", "workspace", "id"),
+)
+
 
 def find_row(conn: Connection, table: Table, **where: str) -> Row[Any] | None:
     """Return the row with these values."""
@@ -146,3 +186,77 @@ def put_limit(change: Change, consumer: str, rate_per_s: float | None) -> None:
 def drop_limits(change: Change, person: Person) -> int:
     """Delete the limits of a consumer who is forgotten; return how many those were."""
     return change.execute(delete(limits).where(limits.c.consumer.in_(person.values))).rowcount
+
+
+def slow_matching(conn: Connection, wish: ListSlow) -> Sequence[Row[Any]]:
+    """Return one request more than the page wants, in the order asked for."""
+    table = slow_requests.c
+    wanted = [table.workspace == wish.workspace]
+    exact = ((table.status, wish.status), (table.consumer, wish.consumer), (table.trace, wish.trace))
+    wanted += [column == value for column, value in exact if value is not None]
+    for kind, name in (("route", wish.route), ("endpoint", wish.endpoint)):
+        if name is not None:
+            wanted += [table.kind == kind, table.name == name]
+    if wish.failed is not None:
+        wanted.append(table.status >= FAILED if wish.failed else table.status < FAILED)
+    if wish.least_s is not None:
+        wanted.append(table.seconds >= wish.least_s)
+    if wish.since is not None:
+        wanted.append(table.at >= wish.since)
+    if wish.until is not None:
+        wanted.append(table.at < wish.until)
+    is_by_time = wish.order == "newest"
+    if wish.cursor:
+        wanted.append(_after(decode_cursor(wish.cursor), is_by_time=is_by_time))
+    order = (table.id.desc(),) if is_by_time else (table.seconds.desc(), table.id.desc())
+    return conn.execute(select(slow_requests).where(*wanted).order_by(*order).limit(wish.limit + 1)).all()
+
+
+def _after(place: str, *, is_by_time: bool) -> ColumnElement[bool]:
+    """Return the condition that a request comes after the last one of the page before: ``<id>`` or ``<seconds> <id>``."""
+    table = slow_requests.c
+    if is_by_time:
+        return table.id < place
+    text, _, id_ = place.partition(" ")
+    try:
+        seconds = float(text)
+    except ValueError as reason:
+        raise Invalid("the cursor is of another order", field="cursor", value=place, hint="start again") from reason
+    return or_(table.seconds < seconds, (table.seconds == seconds) & (table.id < id_))
+
+
+def add_slow(change: Change, rows: Sequence[dict[str, Any]]) -> None:
+    """Write requests; those that are there already stay as they are."""
+    ids = [row["id"] for row in rows]
+    there = set(change.conn.scalars(select(slow_requests.c.id).where(slow_requests.c.id.in_(ids))))
+    fresh = [row for row in rows if row["id"] not in there]
+    if fresh:
+        change.execute(insert(slow_requests), fresh)
+
+
+def drop_old_slow(change: Change, before: datetime, most: int) -> int:
+    """Delete the requests that came before a moment, and those beyond so many; return how many."""
+    table = slow_requests.c
+    gone = change.execute(delete(slow_requests).where(table.at < before)).rowcount
+    last = change.conn.scalar(select(table.id).order_by(table.id.desc()).offset(most).limit(1))
+    if last is not None:
+        gone += change.execute(delete(slow_requests).where(table.id <= last)).rowcount
+    return gone
+
+
+def count_slow(conn: Connection) -> list[tuple[str, int, int]]:
+    """Return how many requests each workspace has, and about how many bytes they take."""
+    table = slow_requests.c
+    size = func.sum(func.length(table.path) + func.length(table.consumer) + ROW_BYTES).label("bytes")
+    query = select(table.workspace, func.count().label("n"), size).group_by(table.workspace)
+    return [(row.workspace, row.n, row.bytes) for row in conn.execute(query.order_by(table.workspace))]
+
+
+def drop_slow_of(change: Change, person: Person) -> int:
+    """Delete the requests of a person, and those whose address names him; return how many."""
+    table = slow_requests.c
+    named = [table.path.contains(value, autoescape=True) for value in person.values if len(value) >= SHORTEST]
+    query = delete(slow_requests).where(or_(table.consumer.in_(person.values), *named))
+    if person.workspace != ANYWHERE:
+        query = query.where(table.workspace == person.workspace)
+    return change.execute(query).rowcount

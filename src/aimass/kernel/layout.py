@@ -67,6 +67,11 @@ class DataDir:
         return self.root / "series"
 
     @property
+    def slow(self) -> Path:
+        """Slow and failed requests that wait for the database."""
+        return self.root / "slow"
+
+    @property
     def gateway(self) -> Path:
         """What control and gateway tell each other."""
         return self.root / "gateway"
@@ -120,6 +125,7 @@ class DataDir:
             self.environments,
             self.records,
             self.series,
+            self.slow,
             self.gateway,
             self.run,
             self.logs,

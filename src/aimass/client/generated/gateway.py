@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any, Literal
 
 from aimass.client.calls import AsyncCalls, Calls
@@ -15,6 +16,7 @@ from aimass.client.generated.gateway_types import (
     ModelRoute,
     Route,
     RouteTraffic,
+    SlowRequest,
     Tried,
     Upstream,
 )
@@ -59,6 +61,7 @@ class GatewayCalls(Calls):
         cache_shared: bool | None = None,
         cache_reload: bool | None = None,
         cache_bytes: int | None = None,
+        slow_s: float | None = None,
         expected_version: int | None = None,
     ) -> Route:
         """Change the policies of a route; live on all workers within a second, and no request fails by it."""
@@ -97,6 +100,7 @@ class GatewayCalls(Calls):
                 "cache_shared": cache_shared,
                 "cache_reload": cache_reload,
                 "cache_bytes": cache_bytes,
+                "slow_s": slow_s,
                 "expected_version": expected_version,
             },
             Route,
@@ -177,6 +181,7 @@ class GatewayCalls(Calls):
         cache_shared: bool | None = None,
         cache_reload: bool | None = None,
         cache_bytes: int | None = None,
+        slow_s: float | None = None,
     ) -> Route:
         """Give a service an address at the gateway, ``/s/<workspace>/<prefix>``; live within a second."""
         return self._call(
@@ -214,6 +219,7 @@ class GatewayCalls(Calls):
                 "cache_shared": cache_shared,
                 "cache_reload": cache_reload,
                 "cache_bytes": cache_bytes,
+                "slow_s": slow_s,
             },
             Route,
         )
@@ -326,6 +332,44 @@ class GatewayCalls(Calls):
         """List the routes to services by name."""
         return self._call(
             "gateway.list_routes", {"workspace": workspace, "limit": limit, "cursor": cursor}, Page[Route]
+        )
+
+    def list_slow_requests(
+        self,
+        *,
+        workspace: str | None = None,
+        route: str | None = None,
+        endpoint: str | None = None,
+        consumer: str | None = None,
+        least_s: float | None = None,
+        status: int | None = None,
+        failed: bool | None = None,
+        trace: str | None = None,
+        since: datetime | None = None,
+        until: datetime | None = None,
+        order: Literal["newest", "slowest"] | None = None,
+        limit: int | None = None,
+        cursor: str | None = None,
+    ) -> Page[SlowRequest]:
+        """List the requests that took longer than the threshold, or failed with 500 or more."""
+        return self._call(
+            "gateway.list_slow_requests",
+            {
+                "workspace": workspace,
+                "route": route,
+                "endpoint": endpoint,
+                "consumer": consumer,
+                "least_s": least_s,
+                "status": status,
+                "failed": failed,
+                "trace": trace,
+                "since": since,
+                "until": until,
+                "order": order,
+                "limit": limit,
+                "cursor": cursor,
+            },
+            Page[SlowRequest],
         )
 
     def list_upstreams(
@@ -477,6 +521,7 @@ class AsyncGatewayCalls(AsyncCalls):
         cache_shared: bool | None = None,
         cache_reload: bool | None = None,
         cache_bytes: int | None = None,
+        slow_s: float | None = None,
         expected_version: int | None = None,
     ) -> Route:
         """Change the policies of a route; live on all workers within a second, and no request fails by it."""
@@ -515,6 +560,7 @@ class AsyncGatewayCalls(AsyncCalls):
                 "cache_shared": cache_shared,
                 "cache_reload": cache_reload,
                 "cache_bytes": cache_bytes,
+                "slow_s": slow_s,
                 "expected_version": expected_version,
             },
             Route,
@@ -595,6 +641,7 @@ class AsyncGatewayCalls(AsyncCalls):
         cache_shared: bool | None = None,
         cache_reload: bool | None = None,
         cache_bytes: int | None = None,
+        slow_s: float | None = None,
     ) -> Route:
         """Give a service an address at the gateway, ``/s/<workspace>/<prefix>``; live within a second."""
         return await self._call(
@@ -632,6 +679,7 @@ class AsyncGatewayCalls(AsyncCalls):
                 "cache_shared": cache_shared,
                 "cache_reload": cache_reload,
                 "cache_bytes": cache_bytes,
+                "slow_s": slow_s,
             },
             Route,
         )
@@ -744,6 +792,44 @@ class AsyncGatewayCalls(AsyncCalls):
         """List the routes to services by name."""
         return await self._call(
             "gateway.list_routes", {"workspace": workspace, "limit": limit, "cursor": cursor}, Page[Route]
+        )
+
+    async def list_slow_requests(
+        self,
+        *,
+        workspace: str | None = None,
+        route: str | None = None,
+        endpoint: str | None = None,
+        consumer: str | None = None,
+        least_s: float | None = None,
+        status: int | None = None,
+        failed: bool | None = None,
+        trace: str | None = None,
+        since: datetime | None = None,
+        until: datetime | None = None,
+        order: Literal["newest", "slowest"] | None = None,
+        limit: int | None = None,
+        cursor: str | None = None,
+    ) -> Page[SlowRequest]:
+        """List the requests that took longer than the threshold, or failed with 500 or more."""
+        return await self._call(
+            "gateway.list_slow_requests",
+            {
+                "workspace": workspace,
+                "route": route,
+                "endpoint": endpoint,
+                "consumer": consumer,
+                "least_s": least_s,
+                "status": status,
+                "failed": failed,
+                "trace": trace,
+                "since": since,
+                "until": until,
+                "order": order,
+                "limit": limit,
+                "cursor": cursor,
+            },
+            Page[SlowRequest],
         )
 
     async def list_upstreams(

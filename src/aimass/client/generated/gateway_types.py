@@ -46,6 +46,7 @@ class Route:
     cache_shared: bool
     cache_reload: bool
     cache_bytes: int
+    slow_s: float
     created_by: str
     created_at: datetime
     version: int
@@ -231,6 +232,34 @@ class RouteTarget:
     version: int
     weight: int
     runtime: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SlowRequest:
+    """A request through the gateway that took longer than the threshold, or failed with 500 or more."""
+
+    id: str
+    workspace: str
+    at: datetime
+    seconds: float
+    kind: str
+    name: str
+    service: str
+    target: str
+    version: str
+    consumer: str
+    method: str
+    path: str
+    status: int
+    error: str
+    first_byte_s: float | None
+    queue_s: float | None
+    compute_s: float | None
+    bytes_in: int | None
+    bytes_out: int | None
+    retries: int
+    breaker: str
+    trace: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from aimass.gateway.console import edges, inference, interfaces, services
+from aimass.gateway.console import edges, inference, interfaces, services, slow
 from aimass.web import page_router
 
 router = page_router()
-for _part in (services, interfaces, edges, inference):
+for _part in (services, interfaces, slow, edges, inference):
     router.include_router(_part.router)

@@ -61,6 +61,7 @@ class Policies(BaseModel):
     cache_reload: bool = False
     cache_vary: str = ""
     cache_bytes: int = 1024 * 1024
+    slow_s: float = 0.0
     version: int
 
 
@@ -172,6 +173,7 @@ def change(visit: Visit, route: str, wish: Annotated[Policies, Form()]) -> Respo
         cache_reload=wish.cache_reload,
         cache_vary=wish.cache_vary.split(),
         cache_bytes=wish.cache_bytes,
+        slow_s=wish.slow_s,
         expected_version=wish.version,
     )
     visit.get(Gateway).change_route(visit.who, changed)

@@ -68,6 +68,9 @@ StandIn = Annotated[str, MaxLen(63), doc("service that is asked when the one of 
 FallbackStatus = Annotated[int, Ge(0), Le(599), doc("status of a static answer when nobody can answer; 0 for none")]
 FallbackType = Annotated[str, MaxLen(100), doc("media type of that answer")]
 FallbackBody = Annotated[str, MaxLen(65_536), doc("body of that answer")]
+SlowAfter = Annotated[
+    float, Ge(0), Le(86_400), doc("seconds from which a request is kept as slow; 0 for those of the gateway's setting")
+]
 RequestUnsafe = Annotated[bool, doc("also repeat POST and PATCH, which may then be carried out twice")]
 
 
@@ -121,6 +124,7 @@ class Route:
     cache_shared: bool
     cache_reload: bool
     cache_bytes: int
+    slow_s: float
     created_by: str
     created_at: datetime
     version: int
@@ -162,6 +166,7 @@ class CreateRoute:
     cache_shared: CacheShared = False
     cache_reload: CacheReload = True
     cache_bytes: CacheBytes = _MIB
+    slow_s: SlowAfter = 0.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -200,6 +205,7 @@ class ChangeRoute:
     cache_shared: CacheShared | None = None
     cache_reload: CacheReload | None = None
     cache_bytes: CacheBytes | None = None
+    slow_s: SlowAfter | None = None
     expected_version: int | None = None
 
 

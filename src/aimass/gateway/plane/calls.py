@@ -26,6 +26,8 @@ class Call:
     ----------
     verb
         What is asked for, where a dialect knows several things.
+    method, path
+        How it was asked for.
     json_bytes
         How much of the body is JSON; None when all of it is.
     coding, accepts
@@ -50,6 +52,8 @@ class Call:
     json_bytes: int | None = None
     coding: bytes = b""
     accepts: bytes = b""
+    method: bytes = b"POST"
+    path: bytes = b""
     is_old: bool = False
     session: str | None = None
     share: float | None = field(init=False)

@@ -17,6 +17,7 @@ from aimass.gateway.plane.metrics import Metrics
 from aimass.gateway.plane.records import SafeSegments
 from aimass.gateway.plane.runtimes.isolated import IsolatedRuntime
 from aimass.gateway.plane.runtimes.reader import Row, RowReader
+from aimass.gateway.plane.slow import SlowLog
 from aimass.gateway.plane.snapshot import Deployment, Served
 from aimass.gateway.plane.under_way import UnderWay
 from aimass.infra.segments import frame
@@ -83,6 +84,7 @@ class Host(Protocol):
 
     metrics: Metrics
     records: SafeSegments
+    slow: SlowLog
 
 
 class General(Protocol):
@@ -113,6 +115,7 @@ class CheapPath:
         share: Callable[[], float],
     ) -> None:
         self._host = host
+        self._slow = host.slow
         self._general = general
         self._under_way = under_way
         self._new_id = new_id
@@ -182,6 +185,8 @@ class CheapPath:
         written_at = perf_counter()
         seconds = written_at - one.started
         deployment.latency.observe(seconds)
+        if seconds >= self._slow.after_s:
+            self._keep(one, seconds, ran_at, served.reply_size + len(label) + len(probabilities))
         tally = deployment.tally
         tally.last, sums = now, tally.one
         sums.count += 1
@@ -201,6 +206,11 @@ class CheapPath:
             source.finish()
         else:
             source.send_row(endpoint.name, deployment, id_, label, values)
+
+    def _keep(self, one: One, seconds: float, ran_at: float, size: int) -> None:
+        """Hand a request that took long to the log of those."""
+        known = (ran_at - one.read_at, len(one.body), size)
+        self._slow.infer(one.call, one.deployment, one.source.trace, seconds, known)
 
     def _served(self, call: Call, deployment: Deployment, reader: RowReader) -> Served:
         consumer = call.key.consumer

@@ -25,6 +25,7 @@ from aimass.gateway.plane.records import SafeSegments
 from aimass.gateway.plane.replies import OverHttp, ToNobody
 from aimass.gateway.plane.runtimes.isolated import IsolatedRuntime
 from aimass.gateway.plane.shadows import Given, ShadowStats
+from aimass.gateway.plane.slow import SERVER_ERROR, SlowLog
 from aimass.gateway.plane.snapshot import Deployment, Endpoint
 from aimass.gateway.plane.telling import End, Teller
 from aimass.gateway.plane.tracing import ID_BYTES
@@ -50,6 +51,7 @@ class Host(Protocol):
     turn_ends: float
     metrics: Metrics
     records: SafeSegments
+    slow: SlowLog
     is_draining: bool
 
     def later(self, shadow: Callable[[], None]) -> None:
@@ -201,10 +203,10 @@ class Inference:
             if not self._rescue(work, error):
                 self._record(work, None, error.status)
                 work.deployment.tally.fail(perf_counter() - work.started)
-                self._refuse(work.call, work.caller, error, work.deployment)
+                self._refuse(work.call, work.caller, error, work.deployment, work.started)
             return
         self._record(work, outputs, 200)
-        self._count(work, ran_at)
+        self._count(work, ran_at, len(answer) if isinstance(answer, bytes) else 0)
         endpoint = work.call.endpoint
         if endpoint.shadow is not None and not work.rescue and self._is_shadowed(endpoint):
             given = Given(outputs=outputs, seconds=perf_counter() - work.read_at)
@@ -276,11 +278,11 @@ class Inference:
         """Record an answer whose chunks were sent already, and send its end."""
         self._record(work, outputs, 200 if error is None else error.status)
         if error is None:
-            self._count(work, perf_counter())
+            self._count(work, perf_counter(), 0)
         else:
             if not isinstance(error, ClientGone):
                 work.deployment.tally.fail(perf_counter() - work.started)
-            self._count_refused(work.call, error, work.deployment)
+            self._count_refused(work.call, work.caller, error, work.deployment, work.started)
         if work.caller.chunks is not None:
             work.caller.chunks.ended(work, error)
 
@@ -334,11 +336,13 @@ class Inference:
             rescue=f"{work.deployment.name}: {trouble}" if not work.rescue else f"{work.rescue}, then {trouble}",
         )
 
-    def _count(self, work: Work, ran_at: float) -> None:
+    def _count(self, work: Work, ran_at: float, size: int) -> None:
         endpoint, deployment, metrics = work.call.endpoint, work.deployment, self._host.metrics
         metrics.count(*deployment.count_key(endpoint.workspace, endpoint.name, work.call.key.consumer, 200))
         done_at = perf_counter()
         deployment.latency.observe(done_at - work.started)
+        if done_at - work.started >= self._host.slow.after_s:
+            self._host.slow.answered(work, ran_at, size)
         seconds = (work.read_at - work.started, ran_at - work.read_at, done_at - ran_at)
         deployment.tally.add(work.asked.decoded.rows, seconds, 0.0, work.now)
         for column in work.asked.decoded.unseen:
@@ -366,16 +370,29 @@ class Inference:
             }
         )
 
-    def _refuse(self, call: Call, caller: Caller, error: AimassError, deployment: Deployment | None = None) -> None:
-        self._count_refused(call, error, deployment)
+    def _refuse(
+        self,
+        call: Call,
+        caller: Caller,
+        error: AimassError,
+        deployment: Deployment | None = None,
+        began: float | None = None,
+    ) -> None:
+        self._count_refused(call, caller, error, deployment, began)
         caller.refuse(call, error, deployment)
 
-    def _count_refused(self, call: Call, error: AimassError, deployment: Deployment | None) -> None:
+    def _count_refused(
+        self, call: Call, caller: Caller, error: AimassError, deployment: Deployment | None, began: float | None
+    ) -> None:
+        """Count a request that failed; ``began`` is when it was read, where it came so far."""
         endpoint = call.endpoint
         labels = (("code", str(error.status)), ("consumer", call.key.consumer), ("endpoint", endpoint.name))
         revision = deployment.revision if deployment is not None else ""
         labels = (*labels, ("revision", revision), ("workspace", endpoint.workspace))
         self._host.metrics.count("gateway_requests", labels)
+        if error.status >= SERVER_ERROR:
+            since = perf_counter() if began is None else began
+            self._host.slow.failed(call, caller.trace, error, deployment, since)
 
     # -- shadows
 

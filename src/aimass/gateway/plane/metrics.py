@@ -35,6 +35,8 @@ _HELP = {
     "gateway_cache_bytes": "Bytes that these answers take.",
     "gateway_cache_bytes_limit": "Bytes that they may take; those that were used least recently make room.",
     "gateway_cache_evictions": "Answers that made room for others.",
+    "gateway_slow_requests": "Requests that took longer than the threshold, by route or endpoint.",
+    "gateway_slow_requests_left_out": "Slow or failed requests that the log of them had no room for.",
     "gateway_access_log_lost": "Requests that could not be written to the access log.",
     "gateway_records_lost": "Inference records that could not be written.",
     "gateway_unseen": "Values that the model has never seen and that were served, by column.",

@@ -33,6 +33,7 @@ from aimass.gateway.plane.shown import of_deployments, of_replicas, read_report
 from aimass.gateway.plane.siblings import KIND, OWN, OfAll
 from aimass.gateway.plane.sink import Sink
 from aimass.gateway.plane.sinks import Answer, Drop
+from aimass.gateway.plane.slow import SlowLog
 from aimass.gateway.plane.snapshot import Snapshot
 from aimass.gateway.plane.trust import Trust
 from aimass.gateway.plane.upstream import Control
@@ -90,6 +91,7 @@ class Worker:
         self.calls: dict[bytes, Call] = {}
         self.metrics = Metrics()
         self.access = access_log(settings, self.metrics)
+        self.slow = SlowLog(settings, self.metrics)
         self.shelf = Shelf(settings.max_model_bytes, settings.max_load_wait_s, loop, self.metrics)
         self.control = Control(str(DataDir(settings.data_dir).socket("control.sock")), settings.upstream_idle_s)
         self.records = self._segments("records", "inference records")
@@ -278,7 +280,8 @@ class Worker:
             await asyncio.sleep(self.settings.sync_s)
             self.records.rotate_if_due()
             self.series.rotate_if_due()
-            descriptors = self.records.unsynced() + self.series.unsynced()
+            self.slow.segments.rotate_if_due()
+            descriptors = self.records.unsynced() + self.series.unsynced() + self.slow.segments.unsynced()
             if descriptors:
                 try:
                     await self.loop.run_in_executor(None, sync, descriptors)
@@ -286,10 +289,11 @@ class Worker:
                     _LOG.warning("cannot bring records to the disk: %s", reason)
 
     async def flush_series(self) -> None:
-        """Write series, each so many seconds."""
+        """Write series, and what was slow, each so many seconds."""
         while True:
             await asyncio.sleep(self.settings.series_flush_s)
             flush_series(self.series, self.metrics, wall())
+            self.slow.flush()
 
     def forget_calls(self) -> None:
         """Understand every head anew; while draining always, since each answer has to say that the connection ends."""
@@ -303,6 +307,7 @@ class Worker:
         flush_series(self.series, self.metrics, wall())
         self.records.close()
         self.series.close()
+        self.slow.close()
         if self.access is not None:
             self.access.close()
 

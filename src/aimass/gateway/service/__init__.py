@@ -7,10 +7,11 @@ from aimass.gateway.service.ground import Ground
 from aimass.gateway.service.inference import Inference
 from aimass.gateway.service.interfaces import Interfaces
 from aimass.gateway.service.routes import Routes
+from aimass.gateway.service.slow import Slow
 from aimass.gateway.service.upstreams import Upstreams
 
 
-class Gateway(Inference, Upstreams, Routes, Interfaces, Edges):
+class Gateway(Inference, Upstreams, Routes, Slow, Interfaces, Edges):
     """What the one public door lets in, what stands behind it, and how far its workers are."""
 
 

@@ -16,6 +16,7 @@ from aimass.gateway.store import find_row, routes, upstreams
 from aimass.infra.database import Database
 from aimass.infra.notify import AddressGuard
 from aimass.kernel.errors import NotFound, Stale
+from aimass.kernel.layout import DataDir
 from aimass.serving import Serving, Tryouts
 
 
@@ -32,6 +33,7 @@ class Ground:
     guard: AddressGuard
     tryouts: Tryouts
     settings: GatewaySettings
+    layout: DataDir
 
 
 class Part:
@@ -45,6 +47,7 @@ class Part:
         self._guard = ground.guard
         self._tryouts = ground.tryouts
         self._settings = ground.settings
+        self._layout = ground.layout
         self.publisher = ground.publisher
         self.services = ground.services
 

@@ -64,11 +64,13 @@ _POLICY = (
     "cache_shared",
     "cache_reload",
     "cache_bytes",
+    "slow_s",
 )
 _ADDED = {
     "openapi_path": OPENAPI_PATH, "queue": 0, "queue_wait_s": 30.0,
     "fallback_upstream": "", "fallback_status": 0, "fallback_type": JSON_TYPE, "fallback_body": "",
     "cache": False, "cache_s": 0.0, "cache_post": False, "cache_vary": [], "cache_shared": False, "cache_reload": True, "cache_bytes": 1024 * 1024,
+    "slow_s": 0.0,
 }  # what routes that were made before do not say # fmt: skip
 
 

@@ -14,8 +14,9 @@ from aimass.gateway.plane.http import RequestHead, dump, error_reply
 from aimass.gateway.plane.metrics import Metrics
 from aimass.gateway.plane.moments import wall
 from aimass.gateway.plane.proxy.cache.desk import Desk
+from aimass.gateway.plane.proxy.courses import Order, note_refusal
 from aimass.gateway.plane.proxy.errors import LoopFound, NoInstance, NoReach, RoutePaused, UnknownRoute
-from aimass.gateway.plane.proxy.forward import Forward, Order, note_fallback
+from aimass.gateway.plane.proxy.forward import Forward, note_fallback
 from aimass.gateway.plane.proxy.heads import Caller, has_passed, preflight
 from aimass.gateway.plane.proxy.health import Health
 from aimass.gateway.plane.proxy.links import Links
@@ -25,6 +26,7 @@ from aimass.gateway.plane.proxy.table import Table
 from aimass.gateway.plane.proxy.things import Route, RouteStats, Upstream
 from aimass.gateway.plane.sink import Sink
 from aimass.gateway.plane.sinks import Answer, Drop
+from aimass.gateway.plane.slow import SERVER_ERROR, SlowLog
 from aimass.gateway.plane.snapshot import Snapshot
 from aimass.gateway.plane.upstream import Link
 from aimass.gateway.settings import GatewaySettings
@@ -39,6 +41,7 @@ class Host(Protocol):
 
     settings: GatewaySettings
     metrics: Metrics
+    slow: SlowLog
     loop: asyncio.AbstractEventLoop
     snapshot: Snapshot
     now: float
@@ -66,10 +69,10 @@ class Proxy:
 
     def __init__(self, host: Host) -> None:
         self._host = host
-        self.metrics = host.metrics
+        self.metrics, self.slow = host.metrics, host.slow
         self.loop = host.loop
         self.links = Links()
-        self.table = Table(host.metrics)
+        self.table = Table(host.metrics, host.slow)
         self.cache = Desk(self, host.settings.max_cache_bytes)
         self._health = Health()
 
@@ -83,7 +86,7 @@ class Proxy:
         del raw
         return self._opened(connection, head)
 
-    def _opened(self, connection: Connection, head: RequestHead, *, has_waited: bool = False) -> Sink:
+    def _opened(self, connection: Connection, head: RequestHead, waited_s: float = 0.0) -> Sink:
         if _DOTS.search(head.path):
             raise BadRequest("the path has parts that two readers could understand in two ways", field="path")
         route = self.table.find(head.path)
@@ -94,14 +97,14 @@ class Proxy:
         if connection.entry is not None:
             connection.entry.about = ("route", route.workspace, route.name)
         try:
-            return self._let_in(connection, head, route, has_waited=has_waited)
+            return self._let_in(connection, head, route, waited_s)
         except AimassError as error:
             return self._refuse(connection, head, route, error)
 
-    def again(self, connection: Connection, head: RequestHead) -> Sink:
+    def again(self, connection: Connection, head: RequestHead, waited_s: float) -> Sink:
         """Let a request in that waited, by the routes and keys of now."""
         try:
-            return self._opened(connection, head, has_waited=True)
+            return self._opened(connection, head, waited_s)
         except AimassError as error:
             connection.reply(error_reply(error, body=self.refuse(error), keep=connection.keep))
             connection.finish()
@@ -117,7 +120,7 @@ class Proxy:
     def applied(self) -> None:
         """Let those go on who wait for routes that are open now, and forget answers that count no more."""
         self.cache.follow(self.table.changes())
-        let_go(self._counted(), self._may_go)
+        let_go(self._counted(), self._may_go, self.loop.time())
 
     def _counted(self) -> list[RouteStats]:
         return [stats for _, stats in self.table.stats()]
@@ -126,13 +129,14 @@ class Proxy:
         route = self.table.find(one.head.path)
         return route is None or not route.is_paused
 
-    def _let_in(self, connection: Connection, head: RequestHead, route: Route, *, has_waited: bool) -> Sink:
+    def _let_in(self, connection: Connection, head: RequestHead, route: Route, waited_s: float) -> Sink:
         """Let a request on its way; one that has waited has paid its rates already."""
         if not route.admits(connection.peer):
             raise UnknownRoute("no service stands behind this address for who comes from there")
         answer = preflight(head, route)
         if answer is not None:
             return Answer(connection, answer)
+        has_waited = waited_s > 0
         key = self._key(head, route, has_paid=has_waited)
         if key is not None and connection.entry is not None:
             connection.entry.consumer = key.consumer
@@ -143,13 +147,15 @@ class Proxy:
         if route.is_paused:
             if len(route.stats.parked) >= route.max_parked or self._host.is_draining:
                 raise RoutePaused(f"route {route.name!r} is paused", retry_after_s=route.retry_after_s)
-            return Parked(self, connection, head, route, self.loop.time() + route.max_parked_s)
+            return Parked(self, connection, head, route, self.loop.time())
         consumer = None if key is None else key.consumer
         try:
             upstream = self._upstream(route.upstream)
             affinity = _affinity(connection, head, upstream, key)
             caller = Caller(connection.peer, consumer, own, connection.scheme, connection.certificate)
-            order = Order(head=head, route=route, upstream=upstream, key=key, caller=caller, affinity=affinity)
+            order = Order(
+                head=head, route=route, upstream=upstream, key=key, caller=caller, affinity=affinity, waited_s=waited_s
+            )
             return Forward(self, connection, order) if route.cache is None else self.cache.open(connection, order)
         except NoInstance:
             if route.fallback_answer is None:
@@ -222,6 +228,8 @@ class Proxy:
     def _refusal(self, connection: Connection, head: RequestHead, route: Route, error: AimassError) -> bytes:
         """Count a refusal; return the answer."""
         route.stats.refused += 1
+        if error.status >= SERVER_ERROR:
+            note_refusal(self.slow, connection, head, route, error)
         labels = (("code", str(error.status)), ("consumer", ""), ("route", route.name))
         self.metrics.count("gateway_route_requests", (*labels, ("workspace", route.workspace)))
         return error_answer(error, head, route, keep=connection.keep)

@@ -3,22 +3,23 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from time import perf_counter
 from typing import Protocol
 
-from aimass.gateway.plane.auth import Key
 from aimass.gateway.plane.connection import BY_UPSTREAM, Connection
 from aimass.gateway.plane.errors import BadReply, BodyTooLarge
 from aimass.gateway.plane.framing import LAST_CHUNK, chunk
-from aimass.gateway.plane.http import ReplyHead, RequestHead
+from aimass.gateway.plane.http import ReplyHead
 from aimass.gateway.plane.metrics import Metrics
+from aimass.gateway.plane.proxy.courses import Course, Order, note_end
 from aimass.gateway.plane.proxy.errors import NoInstance, ReplyTooLarge, ServiceGone, ServiceSlow
-from aimass.gateway.plane.proxy.heads import Caller, reply_head, request_head
+from aimass.gateway.plane.proxy.heads import reply_head, request_head
 from aimass.gateway.plane.proxy.links import Links
-from aimass.gateway.plane.proxy.replies import error_answer
+from aimass.gateway.plane.proxy.replies import error_answer, status_of
 from aimass.gateway.plane.proxy.table import Table
-from aimass.gateway.plane.proxy.things import Instance, Route, Upstream
+from aimass.gateway.plane.proxy.things import Instance, Route
+from aimass.gateway.plane.slow import SERVER_ERROR, SlowLog
 from aimass.gateway.plane.tracing import request_lines
 from aimass.gateway.plane.upstream import Link
 from aimass.kernel.errors import AimassError
@@ -28,7 +29,6 @@ _HIGH_WATER, _KEPT, _BURST = 256 * 1024, 64 * 1024, 512 * 1024
 _SWITCHED = 101
 _SICK = frozenset({502, 503, 504})
 _MOST_CONNECTS = 5
-_SERVER_ERROR = 500
 _REPLACED = (NoInstance, ServiceGone, ServiceSlow, BadReply)
 
 
@@ -37,6 +37,7 @@ class Way(Protocol):
 
     links: Links
     metrics: Metrics
+    slow: SlowLog
     loop: asyncio.AbstractEventLoop
     table: Table
 
@@ -54,30 +55,11 @@ class Way(Protocol):
         ...
 
 
-@dataclass(slots=True, kw_only=True)
-class Order:
-    """A request that was let in.
-
-    Attributes
-    ----------
-    caller
-        What the gateway says of who asks.
-    affinity
-        By what a consistent hash assigns the request.
-    """
-
-    head: RequestHead
-    route: Route
-    upstream: Upstream
-    key: Key | None
-    caller: Caller
-    affinity: bytes
-
-
 class Forward:
     """The sink of the client's body, and the listener of the service's reply."""
 
     ends_with_client = True
+    _status, _error, _answered = 0, "", 0.0
 
     def __init__(self, way: Way, connection: Connection, order: Order) -> None:
         self._way = way
@@ -232,6 +214,7 @@ class Forward:
 
     def lost(self) -> None:
         """Stop the service's work for a client that is gone."""
+        self._error = "client_gone"
         self._done()
         self._leave()
         self._drop()
@@ -412,6 +395,7 @@ class Forward:
 
     def _cut(self) -> None:
         """End a reply that cannot be ended well, so that the client sees that it is not whole."""
+        self._error = "cut"
         self._done()
         self._route.stats.errors += 1
         labels = (("route", self._route.name), ("workspace", self._route.workspace))
@@ -421,17 +405,18 @@ class Forward:
     def _refuse(self, error: AimassError) -> None:
         if self._is_done:
             return
+        connection, route = self._connection, self._route
+        static = route.fallback_answer if isinstance(error, _REPLACED) else None
+        self._status, self._error = (error.status if static is None else status_of(static)), error.code
         self._done()
         self._leave()
-        connection, route = self._connection, self._route
         if not self._is_sent:
             connection.keep = False
-        if route.fallback_answer is not None and isinstance(error, _REPLACED):
-            self._count(_status_of(route.fallback_answer))
+        self._count(self._status)
+        if static is not None:
             note_fallback(self._way.metrics, route, "static")
-            connection.reply(route.fallback_answer)
+            connection.reply(static)
         else:
-            self._count(error.status)
             connection.reply(error_answer(error, self._head, route, keep=connection.keep))
         connection.release(BY_UPSTREAM)
         connection.finish()
@@ -439,18 +424,39 @@ class Forward:
     def _count(self, status: int) -> None:
         stats, route = self._route.stats, self._route
         stats.requests += 1
-        stats.errors += status >= _SERVER_ERROR
-        stats.latency.observe(perf_counter() - self._began)
+        stats.errors += status >= SERVER_ERROR
+        self._status, self._answered = status, perf_counter()
+        stats.latency.observe(self._answered - self._began)
         labels = (("code", str(status)), ("consumer", self._order.caller.consumer or ""), ("route", route.name))
         self._way.metrics.count("gateway_route_requests", (*labels, ("workspace", route.workspace)))
 
     def _done(self) -> None:
         if not self._is_done:
             self._is_done = True
+            seconds = perf_counter() - self._began + self._order.waited_s
+            if seconds >= self._route.slow_s or self._status >= SERVER_ERROR:
+                self._keep(seconds)
             self._route.stats.in_flight -= 1
             if self._timer is not None:
                 self._timer.cancel()
                 self._timer = None
+
+    def _keep(self, seconds: float) -> None:
+        """Hand a request that was slow, or failed, to the log of those."""
+        order, instance = self._order, self._tried[-1] if self._tried else None
+        course = Course(
+            instance=instance,
+            breaker="" if instance is None else order.upstream.state_of(instance, self._way.loop.time()),
+            status=self._status,
+            error=self._error,
+            seconds=seconds,
+            first_s=self._answered - self._asked if self._answered else None,
+            is_stream=self._is_raw or self._connection.is_endless,
+            bytes_in=self._body_bytes,
+            bytes_out=self._reply_bytes,
+            retries=max(0, len(self._tried) - 1),
+        )
+        note_end(self._way.slow, self._connection, order, course)
 
     def _leave(self) -> None:
         """Have nothing under way with the instance any more."""
@@ -474,14 +480,3 @@ def note_fallback(metrics: Metrics, route: Route, to: str) -> None:
     """Count an answer that somebody, or something, gave in place of the service of a route."""
     route.stats.fallbacks += 1
     metrics.count("gateway_route_fallbacks", (("route", route.name), ("to", to), ("workspace", route.workspace)))
-
-
-def _status_of(answer: bytes) -> int:
-    r"""Return the status of a whole reply.
-
-    Examples
-    --------
-    >>> _status_of(b"HTTP/1.1 200 OK\r\n\r\n")
-    200
-    """
-    return int(answer[9:12])

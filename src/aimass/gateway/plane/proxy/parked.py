@@ -13,13 +13,14 @@ from aimass.gateway.plane.proxy.things import Route, RouteStats
 from aimass.kernel.errors import AimassError
 
 _LOG = logging.getLogger(__name__)
+_A_MOMENT_S = 1e-6
 
 
 class Door(Protocol):
     """Who decides what becomes of a request once it may go on."""
 
-    def again(self, connection: Connection, head: RequestHead) -> Sink:
-        """Let a request in as if it came now."""
+    def again(self, connection: Connection, head: RequestHead, waited_s: float) -> Sink:
+        """Let a request in as if it came now; tell how long it waited, which is more than nothing."""
         ...
 
     def turn_away(self, connection: Connection, head: RequestHead, route: Route, error: AimassError) -> None:
@@ -32,12 +33,12 @@ class Parked:
 
     ends_with_client = True
 
-    def __init__(self, door: Door, connection: Connection, head: RequestHead, route: Route, deadline: float) -> None:
+    def __init__(self, door: Door, connection: Connection, head: RequestHead, route: Route, now: float) -> None:
         self._door = door
         self._connection = connection
         self.head = head
         self.route = route
-        self.deadline = deadline
+        self.began, self.deadline = now, now + route.max_parked_s
         route.stats.parked.append(self)
         if head.has_body:
             connection.hold(BY_UPSTREAM)
@@ -57,11 +58,11 @@ class Parked:
     def writable(self, *, is_open: bool) -> None:
         """Nothing is written to a client who waits."""
 
-    def go(self) -> None:
+    def go(self, now: float) -> None:
         """Go on, as if the request came now."""
         connection = self._connection
         try:
-            sink = self._door.again(connection, self.head)
+            sink = self._door.again(connection, self.head, max(now - self.began, _A_MOMENT_S))
             connection.attend(sink)
             if not self.head.has_body:
                 sink.end()
@@ -78,13 +79,13 @@ class Parked:
         self._connection.release(BY_UPSTREAM)
 
 
-def let_go(every: Iterable[RouteStats], may_go: Callable[[Parked], bool]) -> None:
+def let_go(every: Iterable[RouteStats], may_go: Callable[[Parked], bool], now: float) -> None:
     """Let those go on that may, of each route in the order in which they came."""
     for stats in every:
         for _ in range(len(stats.parked)):
             one: Parked = stats.parked.popleft()
             if may_go(one):
-                one.go()
+                one.go(now)
             else:
                 stats.parked.append(one)
 

@@ -14,3 +14,14 @@ def error_answer(error: AimassError, head: RequestHead, route: Route, *, keep: b
     if origin is not None and may_read(origin, route):
         extra = b"Access-Control-Allow-Origin: %b\r\nVary: Origin\r\n" % origin
     return error_reply(error, body=dump(error.problem()), extra=extra, keep=keep)
+
+
+def status_of(answer: bytes) -> int:
+    r"""Return the status of a whole reply.
+
+    Examples
+    --------
+    >>> status_of(b"HTTP/1.1 200 OK\r\n\r\n")
+    200
+    """
+    return int(answer[9:12])

@@ -17,6 +17,7 @@ from aimass.gateway.plane.metrics import BOUNDS, Metrics
 from aimass.gateway.plane.moments import wall
 from aimass.gateway.plane.proxy.things import Instance, Route, RouteStats, Upstream
 from aimass.gateway.plane.rates import Rates, SharedBucket
+from aimass.gateway.plane.slow import SlowLog
 from aimass.kernel.errors import Invalid
 
 MOST_PARTS = 4
@@ -53,11 +54,12 @@ def read_document(path: Path) -> Document:
 class Table:
     """What a worker proxies by, and what it has made of it so far."""
 
-    def __init__(self, metrics: Metrics) -> None:
+    def __init__(self, metrics: Metrics, slow: SlowLog) -> None:
         self.document = Document()
         self.shared: Rates | None = None
         self._changed: list[Route] = []
         self._metrics = metrics
+        self._slow = slow
         self._routes: dict[bytes, Route] = {}
         self._upstreams: dict[bytes, Upstream] = {}
         self._stats: dict[str, RouteStats] = {}
@@ -105,6 +107,7 @@ class Table:
             labels = (("route", spec["name"]), ("workspace", spec["workspace"]))
             stats = self._stats[name] = RouteStats(self._metrics.histogram("gateway_route_seconds", labels, BOUNDS))
         route = self._routes[key] = Route(spec, stats, self._rate(name, spec["rate_per_s"]))
+        route.slow_s = self._slow.threshold(spec.get("slow_s", 0.0))
         return route
 
     def _rate(self, name: str, rate: float | None) -> Bucket | SharedBucket | None:

@@ -196,12 +196,18 @@ class RouteStats:
 
 
 class Route:
-    """An address and the service behind it, with its policies."""
+    """An address and the service behind it, with its policies.
+
+    Attributes
+    ----------
+    slow_s
+        From how many seconds on a request is slow.
+    """
 
     __slots__ = (
         "allow_from", "cache", "cors", "fallback", "fallback_answer", "is_key_needed", "is_paused", "max_parked", "max_parked_s",
         "max_reply_bytes", "max_request_bytes", "name", "prefix", "rate", "remove_reply", "remove_request", "repeats", "repeats_unsafe", "retry_after_s", "set_reply",
-        "set_request", "stats", "strip", "timeout_s", "upstream", "workspace",
+        "set_request", "slow_s", "stats", "strip", "timeout_s", "upstream", "workspace",
     )  # fmt: skip
 
     def __init__(self, spec: dict[str, Any], stats: RouteStats, rate: Bucket | SharedBucket | None) -> None:
@@ -230,6 +236,7 @@ class Route:
         self.set_reply, self.remove_reply = _rules(spec["reply_headers"])
         self.stats = stats
         self.rate = rate
+        self.slow_s = math.inf
 
     def admits(self, peer: str) -> bool:
         """Tell whether a client may come from this address.

@@ -25,6 +25,7 @@ from aimass.gateway.plane.tracing import continued
 from aimass.kernel.errors import AimassError
 
 Metadata = tuple[tuple[str, str], ...]
+_INFER = b"/inference.GRPCInferenceService/ModelInfer"
 
 
 class Visitor:
@@ -173,6 +174,7 @@ class Service:
             version=version,
             dialect=self._dialect,
             verb="ModelInfer",
+            path=_INFER,
             session=visitor.header(header) if header else None,
         )
 

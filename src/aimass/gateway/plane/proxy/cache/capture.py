@@ -12,7 +12,8 @@ from aimass.gateway.plane.proxy.cache.asked import Asked
 from aimass.gateway.plane.proxy.cache.flights import Flight, Outcome
 from aimass.gateway.plane.proxy.cache.freshness import Terms, terms
 from aimass.gateway.plane.proxy.cache.store import Entry, Key
-from aimass.gateway.plane.proxy.forward import Forward, Order, Way
+from aimass.gateway.plane.proxy.courses import Order
+from aimass.gateway.plane.proxy.forward import Forward, Way
 from aimass.gateway.plane.proxy.things import Instance
 
 _ERROR, _SERVER_ERROR = 400, 500

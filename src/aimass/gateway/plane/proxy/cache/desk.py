@@ -15,7 +15,8 @@ from aimass.gateway.plane.proxy.cache.capture import Capture, Past
 from aimass.gateway.plane.proxy.cache.flights import MOST_WAITING, Flight, Outcome, Waiting
 from aimass.gateway.plane.proxy.cache.freshness import instant
 from aimass.gateway.plane.proxy.cache.store import Entry, Key, Store, Told
-from aimass.gateway.plane.proxy.forward import Order, Way
+from aimass.gateway.plane.proxy.courses import Order
+from aimass.gateway.plane.proxy.forward import Way
 from aimass.gateway.plane.proxy.heads import reply_head
 from aimass.gateway.plane.proxy.things import Route
 from aimass.gateway.plane.sink import Sink

@@ -10,7 +10,7 @@ from typing import Protocol
 from aimass.gateway.plane.connection import Connection
 from aimass.gateway.plane.proxy.cache.asked import Asked
 from aimass.gateway.plane.proxy.cache.store import Key, Told
-from aimass.gateway.plane.proxy.forward import Order
+from aimass.gateway.plane.proxy.courses import Order
 
 MOST_WAITING = 10_000
 """So many wait at most for one answer; who comes after them asks the service himself."""
