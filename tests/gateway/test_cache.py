@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -21,12 +22,15 @@ CACHE: dict[str, Any] = {
     "id": "r1",
     "cache": True,
     "cache_s": 60.0,
+    "cache_stale_s": 0.0,
     "cache_post": False,
     "cache_vary": [],
     "cache_shared": False,
     "cache_reload": True,
     "cache_bytes": 1 << 20,
 }
+AT_ONCE = 1e-6
+"""An age so small that fetching takes longer: such an answer is too old whenever it is looked for."""
 OTHER = "aim_" + "o" * 43
 
 
@@ -65,6 +69,7 @@ class _Handler(BaseHTTPRequestHandler):
         service.headers.append({name.lower(): value for name, value in self.headers.items()})
         number = len(service.asked)
         service.gate.wait(60)
+        time.sleep(0.003)
         status, headers, body = service.answer(number, self)
         if status == 0:
             self.close_connection = True
@@ -119,9 +124,10 @@ def geo(behind: tuple[Gateway, Services], service: Service) -> Callable[..., Gat
     """Publish the route with these policies, new to the cache in each case."""
     gateway, services = behind
 
-    def publish(**policy: Any) -> Gateway:
+    def publish(*, is_alone: bool = False, **policy: Any) -> Gateway:
         mine = {**route("geo"), **CACHE, "id": f"r{service.port}", **policy}
-        services.publish([upstream("geo", service.port)], [mine])
+        ports = () if is_alone else (service.port,)
+        services.publish([upstream("geo", *ports, failures=1000)], [mine])
         return gateway
 
     return publish
@@ -330,6 +336,95 @@ def _waiting(gateway: Gateway) -> int:
 def _metric(gateway: Gateway, start: str) -> float:
     told = ask(gateway, "GET", "/metrics").body.decode()
     return sum(float(line.rsplit(" ", 1)[1]) for line in told.splitlines() if line.startswith(start))
+
+
+def test_who_waited_gets_an_answer_that_is_too_old_for_others_already(geo: Any, service: Service) -> None:
+    gateway = geo(cache_s=AT_ONCE)
+    service.gate.clear()
+    with ThreadPoolExecutor(10) as pool:
+        answers = [pool.submit(get, gateway) for _ in range(10)]
+        wait_for(lambda: _waiting(gateway) == 9)
+        service.gate.set()
+        told = Counter(one.result() for one in answers)
+    assert told == {("MISS", b"answer 1"): 1, ("HIT", b"answer 1"): 9}
+    assert get(gateway) == ("EXPIRED", b"answer 2")
+
+
+def test_a_service_is_asked_whether_an_answer_has_changed(geo: Any, service: Service) -> None:
+    gateway = geo(cache_s=AT_ONCE)
+
+    def answer(n: int, one: BaseHTTPRequestHandler) -> Told:
+        if one.headers.get("if-none-match") == '"v1"':
+            return 304, {"Cache-Control": "max-age=60", "X-Said": str(n), "ETag": '"v1"'}, b""
+        return 200, {"ETag": '"v1"', "X-Said": str(n)}, b"long"
+
+    service.answer = answer
+    assert get(gateway) == ("MISS", b"long")
+    again = ask(gateway, "GET", "/s/demo/geo/x")
+    assert (again.status, again.headers["x-cache"], again.body) == (200, "REVALIDATED", b"long")
+    assert (again.headers["x-said"], again.headers["cache-control"], again.headers["age"]) == ("2", "max-age=60", "0")
+    assert get(gateway) == ("HIT", b"long")
+    assert len(service.asked) == 2
+    service.answer = lambda n, _: (200, {"Last-Modified": "Thu, 01 Jan 2026 00:00:00 GMT"}, f"own {n}".encode())
+    assert [get(gateway, "/y"), get(gateway, "/y")] == [("MISS", b"own 3"), ("EXPIRED", b"own 4")]
+    assert service.headers[-1]["if-modified-since"] == "Thu, 01 Jan 2026 00:00:00 GMT"
+
+
+def test_an_older_answer_stands_in_while_the_service_fails(geo: Any, service: Service) -> None:
+    gateway = geo(cache_s=AT_ONCE, cache_stale_s=600.0, retries=0)
+    assert get(gateway) == ("MISS", b"answer 1")
+    service.answer = lambda *_: (500, {}, b"broken")
+    assert get(gateway) == ("STALE", b"answer 1")
+    service.answer = lambda *_: (503, {}, b"sick")
+    assert get(gateway) == ("STALE", b"answer 1")
+    service.answer = lambda *_: (0, {}, b"")
+    assert get(gateway) == ("STALE", b"answer 1")
+    assert get(gateway, "/other")[0] == ""
+    service.answer = lambda *_: (200, {}, b"well")
+    assert get(gateway) == ("EXPIRED", b"well")
+    geo(cache_s=AT_ONCE, cache_stale_s=600.0, retries=0, is_alone=True)
+    assert get(gateway) == ("STALE", b"well")  # nobody is left to ask
+    assert ask(gateway, "GET", "/s/demo/geo/other").status == 503
+
+
+def test_an_older_answer_stands_in_no_longer_than_the_service_says(geo: Any, service: Service) -> None:
+    gateway = geo(cache_s=AT_ONCE, cache_stale_s=600.0, retries=0)
+    told = {"/none": "stale-if-error=0", "/must": "must-revalidate", "/later": "no-store"}
+    service.answer = lambda _, one: (200, {"Cache-Control": told[one.path]} if one.path != "/later" else {}, b"")
+    for path in told:
+        assert get(gateway, path)[0] == "MISS"
+    service.answer = lambda _, one: (500, {"Cache-Control": told[one.path]}, b"")
+    for path in ("/none", "/must"):
+        assert ask(gateway, "GET", f"/s/demo/geo{path}").status == 500
+    service.answer = lambda _, one: (200, {"Cache-Control": told[one.path]}, b"")
+    assert get(gateway, "/later")[0] == "EXPIRED"
+    service.answer = lambda *_: (500, {}, b"")
+    assert ask(gateway, "GET", "/s/demo/geo/later").status == 500
+
+
+def test_an_older_answer_is_given_while_another_is_fetched(geo: Any, service: Service) -> None:
+    gateway = geo(cache_s=AT_ONCE)
+    service.answer = lambda n, _: (200, {"Cache-Control": "stale-while-revalidate=600"}, f"answer {n}".encode())
+    assert get(gateway) == ("MISS", b"answer 1")
+    service.gate.clear()
+    with ThreadPoolExecutor(1) as pool:
+        first = pool.submit(get, gateway)
+        wait_for(lambda: len(service.asked) == 2)
+        assert [get(gateway) for _ in range(3)] == [("STALE", b"answer 1")] * 3
+        service.gate.set()
+        assert first.result() == ("EXPIRED", b"answer 2")
+
+
+def test_an_answer_that_has_no_room_lets_everybody_ask(geo: Any, service: Service) -> None:
+    gateway = geo(cache_bytes=64 << 20)
+    service.answer = lambda *_: (200, {}, bytes((1 << 20) + 1))
+    service.gate.clear()
+    with ThreadPoolExecutor(5) as pool:
+        answers = [pool.submit(get, gateway) for _ in range(5)]
+        wait_for(lambda: _waiting(gateway) == 4)
+        service.gate.set()
+        assert {one.result()[0] for one in answers} == {"MISS"}
+    assert len(service.asked) == 5
 
 
 def test_when_the_first_one_fails_the_next_one_asks(geo: Any, service: Service) -> None:

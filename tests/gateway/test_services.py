@@ -21,6 +21,7 @@ from aimass.gateway.domain.caching import ClearCache
 from aimass.gateway.domain.routes import ChangeRoute, OneRoute, RouteTraffic
 from aimass.gateway.domain.services import ChangeUpstream, ListInstances, ListUpstreams, OneInstance, OneUpstream
 from aimass.gateway.jobs import expire, publish, publish_services
+from aimass.gateway.store import routes
 from aimass.infra.database import Database, audit_log
 from aimass.kernel.errors import Conflict, Forbidden, Invalid, NotFound, Stale
 from aimass.kernel.principal import SYSTEM
@@ -273,6 +274,20 @@ def test_what_is_kept_is_cleared_by_path_and_a_new_route_of_the_same_name_begins
     assert refused.value.field == "prefix"
     with house.rooms.get(Database).read() as conn:
         assert "gateway.route.cache_cleared" in str(conn.execute(audit_log.select()).all())
+
+
+def test_a_route_from_before_can_keep_answers_too(house: House) -> None:
+    house.register()
+    house.service.create_route(ANN, CreateRoute(**GEO, route="old", access="public"))
+    with house.rooms.get(Database).change(ANN, "demo") as change:  # as it was written before routes kept answers
+        old = change.conn.execute(routes.select().where(routes.c.route == "old")).one()
+        before = {name: value for name, value in old.policy.items() if not name.startswith("cache")}
+        change.execute(routes.update().where(routes.c.route == "old").values(policy=before))
+    assert not house.service.get_route(ANN, OneRoute(workspace="demo", route="old")).cache
+    house.service.change_route(ANN, ChangeRoute(workspace="demo", route="old", cache=True))
+    house.gateway.start()
+    house.applied()
+    assert plane.ask(house.gateway, "GET", "/s/demo/old/").headers["x-cache"] == "MISS"
 
 
 def _traffic(house: House) -> RouteTraffic:

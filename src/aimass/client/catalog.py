@@ -1650,6 +1650,7 @@ OPERATIONS: dict[str, Operation] = {
             Param(name="fallback_body", where="body", kind="str", required=False),
             Param(name="cache", where="body", kind="bool", required=False),
             Param(name="cache_s", where="body", kind="float", required=False),
+            Param(name="cache_stale_s", where="body", kind="float", required=False),
             Param(name="cache_post", where="body", kind="bool", required=False),
             Param(name="cache_vary", where="body", kind="str", required=False, many=True),
             Param(name="cache_shared", where="body", kind="bool", required=False),
@@ -1902,6 +1903,14 @@ OPERATIONS: dict[str, Operation] = {
                 required=False,
                 default=0.0,
                 help="seconds to keep an answer whose service names no age; 0 keeps only those that name one",
+            ),
+            Param(
+                name="cache_stale_s",
+                where="body",
+                kind="float",
+                required=False,
+                default=0.0,
+                help="seconds after its time for which an answer stands in while the service fails, or is being asked",
             ),
             Param(
                 name="cache_post",

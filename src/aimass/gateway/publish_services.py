@@ -21,9 +21,7 @@ from aimass.kernel.ids import new_id
 from aimass.kernel.layout import DataDir
 
 UPSTREAM, ROUTE = "u", "r"
-_OF_CACHE = frozenset(
-    {"cache", "cache_s", "cache_post", "cache_vary", "cache_shared", "cache_reload", "cache_bytes", "cleared"}
-)
+_OF_CACHE = ("cache", "cleared")
 _LOOK_S = 1.0
 _CALM, _MOST_CALM_S = 4.0, 0.6
 Thing = tuple[str, str, str]
@@ -179,7 +177,9 @@ def _upstream(row: Row[Any], servers: Iterable[Row[Any]]) -> str:
 
 def _route(row: Row[Any]) -> str:
     """Return the line of a route; what it says of kept answers takes room only where it keeps some."""
-    policy = {name: value for name, value in row.policy.items() if row.policy.get("cache") or name not in _OF_CACHE}
+    policy = {
+        name: value for name, value in row.policy.items() if row.policy.get("cache") or not name.startswith(_OF_CACHE)
+    }
     told = {
         **({"id": row.id} if row.policy.get("cache") else {}),
         "workspace": row.workspace,

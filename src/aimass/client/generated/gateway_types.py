@@ -41,6 +41,7 @@ class Route:
     fallback_body: str
     cache: bool
     cache_s: float
+    cache_stale_s: float
     cache_post: bool
     cache_vary: list[str]
     cache_shared: bool

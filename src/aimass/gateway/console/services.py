@@ -56,6 +56,7 @@ class Policies(BaseModel):
     fallback_body: str = ""
     cache: bool = False
     cache_s: float = 0.0
+    cache_stale_s: float = 0.0
     cache_post: bool = False
     cache_shared: bool = False
     cache_reload: bool = False
@@ -168,6 +169,7 @@ def change(visit: Visit, route: str, wish: Annotated[Policies, Form()]) -> Respo
         fallback_body=wish.fallback_body,
         cache=wish.cache,
         cache_s=wish.cache_s,
+        cache_stale_s=wish.cache_stale_s,
         cache_post=wish.cache_post,
         cache_shared=wish.cache_shared,
         cache_reload=wish.cache_reload,

@@ -25,6 +25,12 @@ CacheFor = Annotated[
     Le(_MOST_S),
     doc("seconds to keep an answer whose service names no age; 0 keeps only those that name one"),
 ]
+CacheStale = Annotated[
+    float,
+    Ge(0),
+    Le(_MOST_S),
+    doc("seconds after its time for which an answer stands in while the service fails, or is being asked"),
+]
 CachePost = Annotated[bool, doc("also keep answers to POST, by what was sent: for services that only compute")]
 CacheVary = Annotated[list[str], MaxLen(20), doc("request headers that tell answers apart, besides those in Vary")]
 CacheShared = Annotated[bool, doc("callers get each other's answers; each has his own otherwise")]

@@ -18,6 +18,7 @@ from aimass.gateway.domain.caching import (
     CachePost,
     CacheReload,
     CacheShared,
+    CacheStale,
     CacheVary,
     check_cache,
 )
@@ -119,6 +120,7 @@ class Route:
     fallback_body: str
     cache: bool
     cache_s: float
+    cache_stale_s: float
     cache_post: bool
     cache_vary: list[str]
     cache_shared: bool
@@ -161,6 +163,7 @@ class CreateRoute:
     fallback_body: FallbackBody = ""
     cache: Cache = False
     cache_s: CacheFor = 0.0
+    cache_stale_s: CacheStale = 0.0
     cache_post: CachePost = False
     cache_vary: CacheVary = field(default_factory=list[str])
     cache_shared: CacheShared = False
@@ -200,6 +203,7 @@ class ChangeRoute:
     fallback_body: FallbackBody | None = None
     cache: Cache | None = None
     cache_s: CacheFor | None = None
+    cache_stale_s: CacheStale | None = None
     cache_post: CachePost | None = None
     cache_vary: CacheVary | None = None
     cache_shared: CacheShared | None = None

@@ -29,7 +29,7 @@ _HELP = {
     "gateway_instance_state": "How an instance of a service is: 1 for the state of its breaker, or for ill by its health check.",
     "gateway_route_seconds": "Time from a request for a service to the head of its answer.",
     "gateway_route_cut": "Answers of services that broke off in the middle.",
-    "gateway_cache_requests": "Requests of routes that keep answers: hit, miss, expired, or bypass for what the cache has no part in.",
+    "gateway_cache_requests": "Requests of routes that keep answers: hit, miss, expired, stale, or bypass for what the cache has no part in.",
     "gateway_cache_waiting": "Requests that wait for the answer that another one fetches.",
     "gateway_cache_entries": "Answers of services that are kept.",
     "gateway_cache_bytes": "Bytes that these answers take.",

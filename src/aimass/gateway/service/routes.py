@@ -59,6 +59,7 @@ _POLICY = (
     "fallback_body",
     "cache",
     "cache_s",
+    "cache_stale_s",
     "cache_post",
     "cache_vary",
     "cache_shared",
@@ -69,7 +70,7 @@ _POLICY = (
 _ADDED = {
     "openapi_path": OPENAPI_PATH, "queue": 0, "queue_wait_s": 30.0,
     "fallback_upstream": "", "fallback_status": 0, "fallback_type": JSON_TYPE, "fallback_body": "",
-    "cache": False, "cache_s": 0.0, "cache_post": False, "cache_vary": [], "cache_shared": False, "cache_reload": True, "cache_bytes": 1024 * 1024,
+    "cache": False, "cache_s": 0.0, "cache_stale_s": 0.0, "cache_post": False, "cache_vary": [], "cache_shared": False, "cache_reload": True, "cache_bytes": 1024 * 1024,
     "slow_s": 0.0,
 }  # what routes that were made before do not say # fmt: skip
 
@@ -136,7 +137,7 @@ class Routes(Part):
         with self._database.change(who, command.workspace) as change:
             row = route_row(change.conn, command.workspace, command.route)
             fresh(row.version, command.expected_version)
-            values: dict[str, Any] = {"policy": {**row.policy, **given}, "version": row.version + 1}
+            values: dict[str, Any] = {"policy": {**_ADDED, **row.policy, **given}, "version": row.version + 1}
             if command.title is not None:
                 values["title"] = command.title
             if command.upstream is not None:

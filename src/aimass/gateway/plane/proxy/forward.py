@@ -27,9 +27,9 @@ from aimass.kernel.errors import AimassError
 _IDEMPOTENT = frozenset({b"GET", b"HEAD", b"OPTIONS", b"PUT", b"DELETE", b"TRACE"})
 _HIGH_WATER, _KEPT, _BURST = 256 * 1024, 64 * 1024, 512 * 1024
 _SWITCHED = 101
-_SICK = frozenset({502, 503, 504})
+SICK = frozenset({502, 503, 504})
 _MOST_CONNECTS = 5
-_REPLACED = (NoInstance, ServiceGone, ServiceSlow, BadReply)
+REPLACED = (NoInstance, ServiceGone, ServiceSlow, BadReply)
 
 
 class Way(Protocol):
@@ -276,7 +276,7 @@ class Forward:
         instance, connection = self._instance, self._connection
         if instance is None:
             return
-        if reply.status in _SICK and self._is_passed_on():
+        if reply.status in SICK and self._is_passed_on():
             return
         if reply.status == _SWITCHED and not self._head.websocket:
             raise BadReply("the protocol was changed, which nobody asked for")
@@ -318,7 +318,7 @@ class Forward:
 
     def _note(self, instance: Instance, status: int) -> None:
         """Tell the upstream how it went."""
-        if status in _SICK:
+        if status in SICK:
             self._order.upstream.failed(instance, self._way.loop.time())
         else:
             self._order.upstream.succeeded(instance, perf_counter() - self._asked)
@@ -406,7 +406,7 @@ class Forward:
         if self._is_done:
             return
         connection, route = self._connection, self._route
-        static = route.fallback_answer if isinstance(error, _REPLACED) else None
+        static = route.fallback_answer if isinstance(error, REPLACED) else None
         self._status, self._error = (error.status if static is None else status_of(static)), error.code
         self._done()
         self._leave()

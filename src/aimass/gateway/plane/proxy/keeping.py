@@ -15,6 +15,8 @@ class Keeping:
     ----------
     default_s
         How long an answer is kept whose service names no age.
+    stale_s
+        How long an answer stands in after its time, whose service says nothing of that.
     takes_post
         Whether answers to POST are kept too, by what was sent.
     vary
@@ -27,10 +29,21 @@ class Keeping:
         Whether callers may ask past the cache.
     """
 
-    __slots__ = ("_cleared", "_seed", "default_s", "heeds_reload", "is_shared", "most_bytes", "takes_post", "vary")
+    __slots__ = (
+        "_cleared",
+        "_seed",
+        "default_s",
+        "heeds_reload",
+        "is_shared",
+        "most_bytes",
+        "stale_s",
+        "takes_post",
+        "vary",
+    )
 
     def __init__(self, spec: dict[str, Any]) -> None:
         self.default_s: float = spec["cache_s"]
+        self.stale_s: float = spec["cache_stale_s"]
         self.takes_post: bool = spec["cache_post"]
         self.vary = tuple(sorted(name.lower().encode() for name in spec["cache_vary"]))
         self.is_shared: bool = spec["cache_shared"]

@@ -5,22 +5,20 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Mapping
 from functools import partial
-from time import perf_counter
 from typing import Protocol
 
 from aimass.gateway.plane.connection import Connection
-from aimass.gateway.plane.http import ReplyHead, RequestHead
-from aimass.gateway.plane.proxy.cache.asked import Asked, asked_of, target_of, values_of
-from aimass.gateway.plane.proxy.cache.capture import Capture, Past
+from aimass.gateway.plane.proxy.cache.asked import Asked, asked_of, target_of
+from aimass.gateway.plane.proxy.cache.capture import Capture, Past, Wish
 from aimass.gateway.plane.proxy.cache.flights import MOST_WAITING, Flight, Outcome, Waiting
-from aimass.gateway.plane.proxy.cache.freshness import instant
+from aimass.gateway.plane.proxy.cache.given import Hit, count
 from aimass.gateway.plane.proxy.cache.store import Entry, Key, Store, Told
 from aimass.gateway.plane.proxy.courses import Order
+from aimass.gateway.plane.proxy.errors import NoInstance
 from aimass.gateway.plane.proxy.forward import Way
-from aimass.gateway.plane.proxy.heads import reply_head
 from aimass.gateway.plane.proxy.things import Route
 from aimass.gateway.plane.sink import Sink
-from aimass.gateway.plane.sinks import Collect, Quiet
+from aimass.gateway.plane.sinks import Collect
 from aimass.kernel.errors import AimassError
 
 _LOG = logging.getLogger(__name__)
@@ -82,14 +80,20 @@ class Desk:
     def _look(self, connection: Connection, order: Order, asked: Asked) -> Sink:
         head, now = order.head, self._door.loop.time()
         key = self.store.key(asked.digest, asked.target)
-        entry = None if asked.is_reload else self.store.find(key, head)
-        if entry is not None and now < entry.until and now - entry.born <= asked.most_age_s:
-            _count(self._door, order.route, "hit")
+        entry = self.store.find(key, head)
+        if entry is not None and (asked.is_reload or now - entry.born > asked.most_age_s):
+            entry = None
+        if entry is not None and now < entry.until:
             return Hit(self._door, connection, order, entry)
-        word = b"MISS" if entry is None else b"EXPIRED"
+        wish = Wish(asked, key, entry, b"MISS" if entry is None else b"EXPIRED")
         if head.method == b"HEAD" or self._is_passed(key, now):
-            return self._pass(connection, order, word)
-        return self._fetch(connection, order, asked, key, word)
+            return self._pass(connection, order, wish.word)
+        try:
+            return self._fetch(connection, order, wish)
+        except NoInstance:
+            if entry is None or entry.error_until <= now:
+                raise
+            return Hit(self._door, connection, order, entry, b"STALE")
 
     def _is_passed(self, key: Key, now: float) -> bool:
         """Tell whether the last answer could not be kept, so that nobody should wait for the next."""
@@ -98,30 +102,33 @@ class Desk:
             del self._passes[key]
         return until > now
 
-    def _fetch(self, connection: Connection, order: Order, asked: Asked, key: Key, word: bytes) -> Sink:
+    def _fetch(self, connection: Connection, order: Order, wish: Wish) -> Sink:
         """Wait for the one who fetches the same, or fetch."""
-        kind = self.store.kind(key, order.head)
-        flight = None if asked.is_reload else self._flights.get((key, kind))
-        if flight is not None:
-            if len(flight.waiting) >= MOST_WAITING:
-                return self._pass(connection, order, word)
-            return Waiting(flight, connection, order, asked, self._late)
-        flight = None if asked.is_reload else Flight(key, kind)
-        capture = self._captured(connection, order, asked, key, word).lead(flight, word)
-        if flight is not None:
-            self._flights[key, kind] = flight
-        return capture
+        if wish.asked.is_reload:
+            return self._captured(connection, order, wish)
+        kind = self.store.kind(wish.key, order.head)
+        flight = self._flights.get((wish.key, kind))
+        if flight is None:
+            flight = Flight(wish.key, kind)
+            capture = self._captured(connection, order, wish).lead(flight)
+            self._flights[wish.key, kind] = flight
+            return capture
+        if wish.old is not None and wish.old.renewal_until > self._door.loop.time():
+            return Hit(self._door, connection, order, wish.old, b"STALE")
+        if len(flight.waiting) >= MOST_WAITING:
+            return self._pass(connection, order, wish.word)
+        return Waiting(flight, connection, order, wish.asked, self._late)
 
-    def _captured(self, connection: Connection, order: Order, asked: Asked, key: Key, word: bytes) -> Capture:
-        made = Capture(self._door, connection, order, asked, self, key)
-        _count(self._door, order.route, word.decode().lower())
+    def _captured(self, connection: Connection, order: Order, wish: Wish) -> Capture:
+        made = Capture(self._door, connection, order, wish, self)
+        count(self._door, order.route, wish.word)
         return made
 
     def _pass(self, connection: Connection, order: Order, word: bytes) -> Sink:
         head = order.head
         changed = None if head.method in _SAFE else partial(self.store.touch, target_of(head))
         made = Past(self._door, connection, order, word, changed if word == b"BYPASS" else None)
-        _count(self._door, order.route, word.decode().lower())
+        count(self._door, order.route, word)
         return made
 
     # -- those who wait
@@ -131,10 +138,10 @@ class Desk:
         """How many requests wait for the answer that another one fetches."""
         return sum(len(flight.waiting) for flight in self._flights.values())
 
-    def keep(self, key: Key, entry: Entry) -> None:
-        """Keep an answer."""
+    def keep(self, key: Key, entry: Entry) -> bool:
+        """Keep an answer; tell whether it has room."""
         self._passes.pop(key, None)
-        self.store.put(key, entry)
+        return self.store.put(key, entry)
 
     def landed(self, flight: Flight, outcome: Outcome) -> None:
         """Let those go on who wait: all of them, or after a failure the next one alone, to fetch for the others."""
@@ -146,9 +153,16 @@ class Desk:
             if len(self._passes) >= _MOST_PASSES:
                 self._passes.clear()
             self._passes[flight.key] = self._door.loop.time() + _PASS_S
+            self.store.drop(flight.key)  # what the service says now is not to be kept, so what it said before is over
         waiting, flight.waiting = flight.waiting, {}
         for one in waiting:
-            self._resume(one.called(), partial(self._look, one.connection, one.order, one.asked))
+            self._resume(one.called(), partial(self._share, one, flight))
+
+    def _share(self, one: Waiting, flight: Flight) -> Sink:
+        """Give what came to one who waited for it, however short its time is."""
+        if flight.entry is not None and flight.entry.suits(one.order.head):
+            return Hit(self._door, one.connection, one.order, flight.entry, flight.word)
+        return self._look(one.connection, one.order, one.asked)
 
     def _promote(self, flight: Flight) -> None:
         while flight.waiting:
@@ -159,8 +173,8 @@ class Desk:
         self._flights.pop((flight.key, flight.kind), None)
 
     def _lead(self, one: Waiting, flight: Flight) -> Sink:
-        capture = self._captured(one.connection, one.order, one.asked, flight.key, b"MISS")
-        return capture.lead(flight, b"MISS")
+        old = self.store.find(flight.key, one.order.head)
+        return self._captured(one.connection, one.order, Wish(one.asked, flight.key, old, b"MISS")).lead(flight)
 
     def _late(self, one: Waiting) -> None:
         """Let one ask himself who has waited as long as his route lets him wait."""
@@ -185,57 +199,3 @@ class Desk:
         """Forget what is too old."""
         if self.store.count:
             self.store.sweep(now)
-
-
-class Hit(Quiet):
-    """Answers with what is kept."""
-
-    def __init__(self, way: Way, connection: Connection, order: Order, entry: Entry) -> None:
-        self._way = way
-        self._connection = connection
-        self._order = order
-        self._entry = entry
-        self._began = perf_counter()
-
-    def end(self) -> None:
-        """Answer."""
-        connection, order, entry = self._connection, self._order, self._entry
-        is_known = _is_known(order.head, entry)
-        reply = entry.unchanged if is_known else entry.reply
-        head = reply_head(reply, order.head, order.route, entry.instance, keep=connection.keep)
-        age = max(0, int(self._way.loop.time() - entry.born))
-        connection.send(b"%bage: %d\r\nx-cache: HIT\r\n\r\n" % (head[:-2], age))
-        if entry.body and not is_known and not connection.is_head:
-            connection.send(entry.body)
-        self._note(reply)
-        connection.finish()
-
-    def _note(self, reply: ReplyHead) -> None:
-        order, route = self._order, self._order.route
-        route.stats.requests += 1
-        route.stats.latency.observe(perf_counter() - self._began)
-        labels = (("code", str(reply.status)), ("consumer", order.caller.consumer or ""), ("route", route.name))
-        self._way.metrics.count("gateway_route_requests", (*labels, ("workspace", route.workspace)))
-
-
-def _is_known(head: RequestHead, entry: Entry) -> bool:
-    """Tell whether the client says that he has this answer already (RFC 9110, section 13)."""
-    tags = values_of(head.headers, b"if-none-match")
-    if tags:
-        tag = entry.reply.get(b"etag").removeprefix(b"W/")
-        wanted = [one.strip().removeprefix(b"W/") for one in tags.split(b",")]
-        return tags.strip() == b"*" or (bool(tag) and tag in wanted)
-    since = head.get(b"if-modified-since")
-    changed = entry.reply.get(b"last-modified")
-    if not since or not changed:
-        return False
-    wanted_at, changed_at = instant(since), instant(changed)
-    return wanted_at is not None and changed_at is not None and changed_at <= wanted_at
-
-
-def _count(way: Way, route: Route, result: str) -> None:
-    stats = route.stats
-    stats.hits += result == "hit"
-    stats.misses += result in ("miss", "expired")
-    labels = (("result", result), ("route", route.name), ("workspace", route.workspace))
-    way.metrics.count("gateway_cache_requests", labels)

@@ -9,7 +9,7 @@ from typing import Protocol
 
 from aimass.gateway.plane.connection import Connection
 from aimass.gateway.plane.proxy.cache.asked import Asked
-from aimass.gateway.plane.proxy.cache.store import Key, Told
+from aimass.gateway.plane.proxy.cache.store import Entry, Key, Told
 from aimass.gateway.plane.proxy.courses import Order
 
 MOST_WAITING = 10_000
@@ -39,14 +39,18 @@ class Flight:
     ----------
     key, kind
         What is asked for.
+    entry, word
+        What came of it, and what is said of it to those who wait.
     """
 
-    __slots__ = ("key", "kind", "leader", "waiting")
+    __slots__ = ("entry", "key", "kind", "leader", "waiting", "word")
 
     def __init__(self, key: Key, kind: Told) -> None:
         self.key = key
         self.kind = kind
         self.leader: Fetching | None = None
+        self.entry: Entry | None = None
+        self.word = b"HIT"
         self.waiting: dict[Waiting, None] = {}
 
     def leave(self, one: Waiting) -> None:

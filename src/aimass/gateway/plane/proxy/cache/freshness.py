@@ -11,6 +11,7 @@ _BY_DEFAULT = frozenset({200, 203, 204, 300, 301, 308, 404, 410})
 _WHERE_TOLD = _BY_DEFAULT | {302, 307, 405, 414, 501}
 _NEVER = frozenset({b"no-store", b"no-cache"})
 _FOR_ALL = frozenset({b"public", b"s-maxage", b"must-revalidate"})
+_ALWAYS_FRESH = frozenset({b"must-revalidate", b"proxy-revalidate", b"s-maxage"})
 _MOST_S = 366 * 24 * 3600
 _DIGITS = 10
 Told = dict[bytes, bytes]
@@ -23,6 +24,8 @@ class Terms(NamedTuple):
     ----------
     age_s, fresh_s
         How old it is already, and how old it may become.
+    error_s, renewal_s
+        For how long after that it stands in where fetching it anew fails, and while that is under way.
     is_private
         It is meant for one caller.
     is_for_all
@@ -31,6 +34,8 @@ class Terms(NamedTuple):
 
     age_s: float
     fresh_s: float
+    error_s: float
+    renewal_s: float
     is_private: bool
     is_for_all: bool
 
@@ -76,8 +81,8 @@ def instant(value: bytes) -> float | None:
         return None
 
 
-def terms(reply: ReplyHead, default_s: float) -> Terms | None:
-    """Return how an answer may be kept; None when it may not.
+def terms(reply: ReplyHead, default_s: float, stale_s: float) -> Terms | None:
+    """Return how an answer may be kept, by what its service says and for what it does not say; None when it may not.
 
     An answer that ends with its connection is never kept: nobody can tell whether it is whole. Neither is one that sets
     a cookie, or an endless one.
@@ -91,7 +96,16 @@ def terms(reply: ReplyHead, default_s: float) -> Terms | None:
     age_s = seconds({b"age": reply.get(b"age")}, b"age") or 0.0
     if fresh_s <= age_s:
         return None
-    return Terms(age_s, fresh_s, b"private" in told, not _FOR_ALL.isdisjoint(told))
+    error_s, renewal_s = _stale_s(told, stale_s)
+    return Terms(age_s, fresh_s, error_s, renewal_s, b"private" in told, not _FOR_ALL.isdisjoint(told))
+
+
+def _stale_s(told: Told, default_s: float) -> tuple[float, float]:
+    """Return how long an answer may stand in after its time, for errors and while it is fetched anew (RFC 5861)."""
+    if not _ALWAYS_FRESH.isdisjoint(told):
+        return 0.0, 0.0
+    error_s, renewal_s = seconds(told, b"stale-if-error"), seconds(told, b"stale-while-revalidate")
+    return default_s if error_s is None else error_s, default_s if renewal_s is None else renewal_s
 
 
 def _is_for_one_time(reply: ReplyHead) -> bool:
