@@ -17,7 +17,8 @@ import pytest
 from websockets.sync.client import connect
 from websockets.sync.server import ServerConnection, serve
 
-from aimass.gateway.plane.metrics import BOUNDS, Histogram
+from aimass.gateway.plane.metrics import BOUNDS, Histogram, Metrics
+from aimass.gateway.plane.proxy.callers import Callers
 from aimass.gateway.plane.proxy.parked import let_go, turn_late_away
 from aimass.gateway.plane.proxy.things import RouteStats
 from tests.fixtures.gateway import KEY, KEYS, Gateway, ask, key, read_answer, request, snapshot, wait_for
@@ -680,7 +681,7 @@ class Waits:
 
 def test_who_may_go_goes_in_the_order_in_which_he_came() -> None:
     gone: list[int] = []
-    stats = RouteStats(Histogram(BOUNDS))
+    stats = RouteStats(Histogram(BOUNDS), Callers(Metrics(), "demo", "geo"))
     stats.parked.extend(Waits(number, gone, float(number)) for number in range(6))
     let_go([stats], lambda one: one.number % 2 == 0, 7.0)  # type: ignore[attr-defined]
     assert (gone, [one.number for one in stats.parked]) == ([0, 2, 4], [1, 3, 5])

@@ -104,6 +104,38 @@ def test_a_service_is_announced_registered_and_called(house: House) -> None:
     assert traffic.p50_s is not None
 
 
+def test_a_route_tells_its_figures_by_consumer_and_by_instance(house: House) -> None:
+    access = house.rooms.get(Access)
+    keys = {}
+    for name in ("shop", "kiosk"):
+        access.create_service(SYSTEM, CreateService(workspace="demo", name=name, role="analyst"))
+        keys[name] = access.create_key(SYSTEM, CreateKey(workspace="demo", name=name, service=name)).text
+    house.register()
+    house.service.create_route(ANN, CreateRoute(**GEO, route="maps", retries=0))
+    house.gateway.start()
+    house.applied()
+    house.until(lambda: plane.ask(house.gateway, "GET", "/s/demo/maps/", key=keys["kiosk"]).status == 200)
+    for path in ("/a", "/b", "/sick"):
+        plane.ask(house.gateway, "GET", f"/s/demo/maps{path}", key=keys["shop"])
+    seen = OneRoute(workspace="demo", route="maps")
+    house.until(lambda: house.service.get_route_traffic(EVE, seen).requests == 4)
+    traffic = house.service.get_route_traffic(EVE, seen)
+    told = {one.consumer: (one.requests, one.errors, one.in_flight) for one in traffic.consumers}
+    assert list(told.items()) == [("shop", (3, 1, 0)), ("kiosk", (1, 0, 0))]
+    assert all(one.last_seen is not None and one.p50_s and one.p99_s for one in traffic.consumers)
+    assert traffic.instances[0].p50_s
+    text = plane.ask(house.gateway, "GET", "/metrics").body.decode()
+    whose = 'consumer="shop",route="maps",workspace="demo"'
+    for line in (
+        f'aimass_gateway_route_requests_total{{code="503",{whose}}} 1',
+        f"aimass_gateway_route_consumer_seconds_count{{{whose}}} 3",
+        f"aimass_gateway_route_consumer_in_flight{{{whose}}} 0",
+        "# TYPE aimass_gateway_instance_seconds histogram",
+    ):
+        assert line in text
+    assert text.count("aimass_gateway_instance_seconds_count{") == 1
+
+
 def test_a_key_needs_use_of_the_route_and_loses_it_with_its_grant(house: House) -> None:
     access = house.rooms.get(Access)
     keys = {}

@@ -60,6 +60,7 @@ CAPABILITY = Capability(
     panels={
         "services.figures": f"{_FACES}.figures:figures",
         "gateway.consumers": f"{_FACES}.figures:consumers",
+        "gateway.route": f"{_FACES}.panels:route",
         "services.overview": f"{_FACES}.panels:overview",
         "services.shadow": f"{_FACES}.shadows:shadow",
         "services.drift": f"{_FACES}.panels:drift",

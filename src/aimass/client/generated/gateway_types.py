@@ -134,6 +134,7 @@ class RouteTraffic:
     p95_s: float | None
     p99_s: float | None
     instances: list[InstanceTraffic]
+    consumers: list[ConsumerTraffic]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -146,7 +147,25 @@ class InstanceTraffic:
     errors: int
     in_flight: int
     answer_s: float
+    p50_s: float | None
+    p95_s: float | None
+    p99_s: float | None
     states: dict[str, int]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ConsumerTraffic:
+    """What the gateway has seen of one who calls a route."""
+
+    consumer: str
+    requests: int
+    errors: int
+    in_flight: int
+    p50_s: float | None
+    p95_s: float | None
+    p99_s: float | None
+    cache_hits: int
+    last_seen: datetime | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

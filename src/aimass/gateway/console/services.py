@@ -25,6 +25,7 @@ router = page_router()
 PATH = "/{workspace}/operate/gateway/routes"
 ONE = f"{PATH}/{{route}}"
 MOST = 200
+WINDOW_S = 3_600
 
 
 class Wish(BaseModel):
@@ -117,10 +118,11 @@ def route(visit: Visit, route: str) -> Response:
     where = {"workspace": visit.workspace, "upstream": found.upstream}
     return visit.render(
         "gateway/route.html",
-        parts={"route": "gateway/_route.html"},
+        parts={"route": "gateway/_route.html", "route-charts": "gateway/_route_charts.html"},
         route=found,
         upstream=gateway.get_upstream(visit.who, OneUpstream(**where)),
         traffic=gateway.get_route_traffic(visit.who, named),
+        charts=lambda: next(iter(visit.panels("gateway.route", route=route, window_s=WINDOW_S)), None),
         instances=gateway.list_instances(visit.who, ListInstances(**where, limit=MOST)).items,
     )
 

@@ -240,6 +240,8 @@ class InstanceTraffic:
         How many workers see it as ``closed`` (well), ``open`` (at rest after failures), ``half-open`` or ``ill``.
     answer_s
         Seconds to the head of an answer, the newest ones weighing most.
+    p50_s, p95_s, p99_s
+        Upper bounds of that time; None while nothing was answered.
     """
 
     instance: str
@@ -248,7 +250,33 @@ class InstanceTraffic:
     errors: int
     in_flight: int
     answer_s: float
+    p50_s: float | None
+    p95_s: float | None
+    p99_s: float | None
     states: dict[str, int]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ConsumerTraffic:
+    """What the gateway has seen of one who calls a route.
+
+    Attributes
+    ----------
+    consumer
+        Whose key it was; empty without one, and ``(others)`` for all beyond the first twenty of a worker.
+    last_seen
+        When his last request was answered; None while none was.
+    """
+
+    consumer: str
+    requests: int
+    errors: int
+    in_flight: int
+    p50_s: float | None
+    p95_s: float | None
+    p99_s: float | None
+    cache_hits: int
+    last_seen: datetime | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -284,6 +312,7 @@ class RouteTraffic:
     p95_s: float | None
     p99_s: float | None
     instances: list[InstanceTraffic]
+    consumers: list[ConsumerTraffic]
 
 
 def clean_prefix(prefix: str, route: str) -> str:

@@ -28,6 +28,10 @@ _HELP = {
     "gateway_instance_errors": "Requests that an instance of a service failed.",
     "gateway_instance_state": "How an instance of a service is: 1 for the state of its breaker, or for ill by its health check.",
     "gateway_route_seconds": "Time from a request for a service to the head of its answer.",
+    "gateway_route_consumer_seconds": "The same by consumer: twenty of a route by name, the rest as (others).",
+    "gateway_route_consumer_in_flight": "Requests under way for services behind a route, by consumer.",
+    "gateway_route_consumer_cache_hits": "Answers of services that were kept, by consumer.",
+    "gateway_instance_seconds": "Time from asking an instance of a service to the head of its answer.",
     "gateway_route_cut": "Answers of services that broke off in the middle.",
     "gateway_cache_requests": "Requests of routes that keep answers: hit, miss, expired, stale, or bypass for what the cache has no part in.",
     "gateway_cache_waiting": "Requests that wait for the answer that another one fetches.",
@@ -63,12 +67,13 @@ _HELP = {
 
 
 class Sample(NamedTuple):
-    """A value of this moment; a counter that is kept elsewhere is one too."""
+    """A value of this moment; a counter that is kept elsewhere is one too, and each ``part`` of such a histogram."""
 
     name: str
     value: float
     labels: Labels = ()
-    kind: Literal["gauge", "counter"] = "gauge"
+    kind: Literal["gauge", "counter", "histogram"] = "gauge"
+    part: str = ""
 
 
 class Counter:
@@ -208,8 +213,27 @@ def text_of(samples: Iterable[Sample], more: Labels = ()) -> str:
     for one in samples:
         shown = f"{one.name}_total" if one.kind == "counter" else one.name
         family = families.setdefault(shown, _head(shown, one.name, one.kind))
-        family.append(f"aimass_{shown}{_labels((*one.labels, *more))} {one.value:.12g}")
+        family.append(f"aimass_{shown}{one.part}{_labels((*one.labels, *more))} {one.value:.12g}")
     return "".join(f"{line}\n" for family in families.values() for line in family)
+
+
+def samples_of(name: str, labels: Labels, histogram: Histogram) -> Iterator[Sample]:
+    """Return the parts of a histogram that no :class:`Metrics` keeps, since what it counts may be gone tomorrow.
+
+    Examples
+    --------
+    >>> h = Histogram((1.0,))
+    >>> h.observe(0.5)
+    >>> [(one.part, one.labels, one.value) for one in samples_of("a", (), h)][:2]
+    [('_bucket', (('le', '1'),), 1), ('_bucket', (('le', '+Inf'),), 1)]
+    """
+    total = 0
+    for bound, count in zip((*histogram.bounds, None), histogram.counts, strict=True):
+        total += count
+        le = "+Inf" if bound is None else f"{bound:g}"
+        yield Sample(name, total, (*labels, ("le", le)), "histogram", "_bucket")
+    yield Sample(name, histogram.sum, labels, "histogram", "_sum")
+    yield Sample(name, total, labels, "histogram", "_count")
 
 
 def _head(shown: str, name: str, kind: str) -> list[str]:

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 from sqlalchemy import Row, delete, insert, update
@@ -14,19 +13,17 @@ from aimass.gateway.domain.routes import (
     OPENAPI_PATH,
     ChangeRoute,
     CreateRoute,
-    InstanceTraffic,
     ListRoutes,
     OneRoute,
     Route,
     RouteTraffic,
     check_policy,
     clean_prefix,
-    percentile,
 )
 from aimass.gateway.events import ROUTE_CACHE_CLEARED, ROUTE_CHANGED, ROUTE_CREATED, ROUTE_DELETED
-from aimass.gateway.plane.metrics import BOUNDS
 from aimass.gateway.publish_services import ROUTE, UPSTREAM
 from aimass.gateway.service.ground import Part, fresh, route_row, upstream_row
+from aimass.gateway.service.traffic import traffic_of
 from aimass.gateway.store import find_row, instances, routes, rows_after, rows_of, upstreams
 from aimass.infra.database import Change
 from aimass.kernel.errors import Conflict, Invalid, NotFound
@@ -228,7 +225,7 @@ class Routes(Part):
         with self._database.read() as conn:
             row = route_row(conn, command.workspace, command.route)
             servers = rows_of(conn, instances, workspace=command.workspace, upstream=row.upstream)
-        return _traffic(row, servers, self.services.traffic())
+        return traffic_of(row, servers, self.services.traffic())
 
 
 def _need_stand_in(change: Change, workspace: str, stand_in: str, upstream: str) -> None:
@@ -272,41 +269,4 @@ def told(row: Row[Any]) -> Route:
         created_by=row.created_by,
         created_at=row.created_at,
         version=row.version,
-    )
-
-
-def _traffic(row: Row[Any], servers: Sequence[Row[Any]], told: Sequence[Mapping[str, Any]]) -> RouteTraffic:
-    """Add up what the workers tell."""
-    name = f"{row.workspace}/{row.route}"
-    seen = [one["routes"][name] for one in told if name in one["routes"]]
-    counts = [sum(column) for column in zip(*(one[4] for one in seen), strict=True)] or [0] * (len(BOUNDS) + 1)
-    p50, p95, p99 = (percentile(BOUNDS, counts, share) for share in (0.5, 0.95, 0.99))
-    return RouteTraffic(
-        route=row.route,
-        requests=sum(one[0] for one in seen),
-        errors=sum(one[1] for one in seen),
-        refused=sum(one[2] for one in seen),
-        in_flight=sum(one[3] for one in seen),
-        waiting=sum(one[5] for one in seen),
-        fallbacks=sum(one[6] for one in seen),
-        cache_hits=sum(one[7] for one in seen),
-        cache_misses=sum(one[8] for one in seen),
-        p50_s=p50,
-        p95_s=p95,
-        p99_s=p99,
-        instances=[_instance_traffic(one, told) for one in servers],
-    )
-
-
-def _instance_traffic(row: Row[Any], told: Sequence[Mapping[str, Any]]) -> InstanceTraffic:
-    key = f"{row.workspace}/{row.upstream}/{row.id}"
-    seen = [one["instances"][key] for one in told if key in one["instances"]]
-    return InstanceTraffic(
-        instance=row.id,
-        url=row.url,
-        requests=sum(one[0] for one in seen),
-        errors=sum(one[1] for one in seen),
-        in_flight=sum(one[2] for one in seen),
-        answer_s=max((one[3] for one in seen), default=0.0),
-        states=dict(Counter(str(one[4]) for one in seen)),
     )

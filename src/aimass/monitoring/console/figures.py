@@ -10,7 +10,7 @@ from typing import Any
 from aimass.monitoring.console.plots import step_of, steps_between
 from aimass.monitoring.domain.alerts import ListAlerts
 from aimass.monitoring.domain.monitors import Drift, GetDrift
-from aimass.monitoring.domain.series import GetEndpointMetrics, ListMetrics, QuerySeries, Traffic
+from aimass.monitoring.domain.series import GetEndpointMetrics, Line, ListMetrics, QuerySeries, Traffic
 from aimass.monitoring.errors import NotWatched
 from aimass.monitoring.service.metrics import REQUESTS
 from aimass.monitoring.service.monitoring import Monitoring
@@ -19,12 +19,13 @@ from aimass.web import PageVisit
 DRIFT_LIMIT = 0.2
 MOST_ALERTS = 500
 SPARK_STEPS = 30
+MOST_CALLERS = 20
 
 
 def figures(visit: PageVisit, endpoints: Sequence[str], window_s: int) -> dict[str, dict[str, Any]]:
     """Return what is measured of each endpoint that the visitor may watch.
 
-    Each has ``rpm requests refused error_rate p50_s p95_s spark psi psi_limit feature alerts`` and, when one endpoint is asked
+    Each has ``rpm requests refused error_rate p50_s p95_s p99_s spark psi psi_limit feature alerts`` and, when one endpoint is asked
     for, ``revisions``: by id the same numbers of traffic.
     """
     seen = [slug for slug in endpoints if visit.allows("monitoring.read", f"endpoint:{slug}")]
@@ -58,6 +59,7 @@ def numbers_of(traffic: Traffic, window_s: int) -> dict[str, Any]:
         "error_rate": traffic.error_rate,
         "p50_s": None if traffic.p50_ms is None else traffic.p50_ms / 1000,
         "p95_s": None if traffic.p95_ms is None else traffic.p95_ms / 1000,
+        "p99_s": None if traffic.p99_ms is None else traffic.p99_ms / 1000,
     }
 
 
@@ -131,3 +133,20 @@ def consumers(visit: PageVisit, window_s: int) -> dict[str, dict[str, float]] | 
         sent[line.labels["consumer"]] += count
         bad[line.labels["consumer"]] += count if line.labels["code"] >= "400" else 0
     return {name: {"rpm": n * 60 / window_s, "bad": bad[name] / n} for name, n in sent.items() if n}
+
+
+def callers_of(lines: Sequence[Line]) -> list[dict[str, Any]]:
+    """Return who called, who called most first: ``consumer requests refused errors last``; lines are by consumer and code."""
+    found: dict[str, dict[str, Any]] = {}
+    for line in lines:
+        points = [point for point in line.points if point.count]
+        if not points:
+            continue
+        name, code = line.labels["consumer"], line.labels["code"]
+        one = found.setdefault(name, {"consumer": name, "requests": 0, "refused": 0, "errors": 0, "last": points[0].t})
+        count = round(sum(point.count for point in points))
+        one["requests"] += count
+        one["errors"] += count if code >= "500" else 0
+        one["refused"] += count if "400" <= code < "500" else 0
+        one["last"] = max(one["last"], points[-1].t)
+    return sorted(found.values(), key=lambda one: (-one["requests"], one["consumer"]))[:MOST_CALLERS]

@@ -8,7 +8,7 @@ from datetime import timedelta
 from typing import Any
 
 from aimass.kernel.errors import Invalid
-from aimass.monitoring.console.figures import DRIFT_LIMIT, newest_drift
+from aimass.monitoring.console.figures import DRIFT_LIMIT, callers_of, newest_drift
 from aimass.monitoring.console.plots import (
     drift_history_chart,
     errors_chart,
@@ -44,10 +44,25 @@ _TRACE = re.compile("[0-9a-f]{32}")
 
 def overview(visit: PageVisit, endpoint: str, window_s: int, marks: Sequence[Mapping[str, Any]] = ()) -> Panel | None:
     """Return the traffic of an endpoint over time."""
+    panel = _traffic(visit, (REQUESTS, LATENCY), f"endpoint={endpoint}", window_s, marks)
+    if panel is None:
+        return None
+    callers = callers_of(_query(visit, REQUESTS, f"endpoint={endpoint}", window_s, ["consumer", "code"]).lines)
+    return Panel(template="monitoring/_overview.html", context={**panel.context, "callers": callers})
+
+
+def route(visit: PageVisit, route: str, window_s: int) -> Panel | None:
+    """Return the traffic of a route to a service over time."""
+    return _traffic(visit, ("gateway_route_requests", "gateway_route_seconds"), f"route={route}", window_s, ())
+
+
+def _traffic(
+    visit: PageVisit, names: tuple[str, str], label: str, window_s: int, marks: Sequence[Mapping[str, Any]]
+) -> Panel | None:
     if not visit.allows("monitoring.read"):
         return None
-    requests = _query(visit, REQUESTS, endpoint, window_s, ["code"])
-    latency = _query(visit, LATENCY, endpoint, window_s, [])
+    requests = _query(visit, names[0], label, window_s, ["code"])
+    latency = _query(visit, names[1], label, window_s, [])
     times = steps_between(requests.since, requests.until, requests.step_s)
     charts = {
         "requests": traffic_chart(times, requests.lines, marks, visit.say("Requests")),
@@ -57,12 +72,12 @@ def overview(visit: PageVisit, endpoint: str, window_s: int, marks: Sequence[Map
     return Panel(template="monitoring/_traffic.html", context=charts)
 
 
-def _query(visit: PageVisit, name: str, endpoint: str, window_s: int, by: list[str]) -> SeriesAnswer:
+def _query(visit: PageVisit, name: str, label: str, window_s: int, by: list[str]) -> SeriesAnswer:
     now = visit.console.setup.clock.now()
     wish = QuerySeries(
         workspace=visit.workspace,
         name=name,
-        labels=[f"endpoint={endpoint}"],
+        labels=[label],
         by=by,
         since=now - timedelta(seconds=window_s),
         until=now,

@@ -67,6 +67,7 @@ class Forward:
         self._order = order
         self._head = order.head
         self._route = order.route
+        self._caller = order.route.stats.callers.of(order.caller.consumer or "")
         self.is_head = order.head.method == b"HEAD"
         self._began = perf_counter()
         self._asked = self._began
@@ -87,6 +88,7 @@ class Forward:
             if not self._turn_to_fallback():
                 raise
         order.route.stats.in_flight += 1
+        self._caller.in_flight += 1
         self._wait()
 
     # -- towards the service
@@ -422,13 +424,13 @@ class Forward:
         connection.finish()
 
     def _count(self, status: int) -> None:
-        stats, route = self._route.stats, self._route
+        stats = self._route.stats
         stats.requests += 1
         stats.errors += status >= SERVER_ERROR
         self._status, self._answered = status, perf_counter()
-        stats.latency.observe(self._answered - self._began)
-        labels = (("code", str(status)), ("consumer", self._order.caller.consumer or ""), ("route", route.name))
-        self._way.metrics.count("gateway_route_requests", (*labels, ("workspace", route.workspace)))
+        seconds = self._answered - self._began
+        stats.latency.observe(seconds)
+        self._caller.count(status, seconds)
 
     def _done(self) -> None:
         if not self._is_done:
@@ -437,6 +439,7 @@ class Forward:
             if seconds >= self._route.slow_s or self._status >= SERVER_ERROR:
                 self._keep(seconds)
             self._route.stats.in_flight -= 1
+            self._caller.in_flight -= 1
             if self._timer is not None:
                 self._timer.cancel()
                 self._timer = None

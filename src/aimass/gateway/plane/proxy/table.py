@@ -15,6 +15,7 @@ import orjson
 from aimass.gateway.plane.auth import Bucket
 from aimass.gateway.plane.metrics import BOUNDS, Metrics
 from aimass.gateway.plane.moments import wall
+from aimass.gateway.plane.proxy.callers import Callers
 from aimass.gateway.plane.proxy.things import Instance, Route, RouteStats, Upstream
 from aimass.gateway.plane.rates import Rates, SharedBucket
 from aimass.gateway.plane.slow import SlowLog
@@ -105,7 +106,9 @@ class Table:
         stats = self._stats.get(name)
         if stats is None:
             labels = (("route", spec["name"]), ("workspace", spec["workspace"]))
-            stats = self._stats[name] = RouteStats(self._metrics.histogram("gateway_route_seconds", labels, BOUNDS))
+            latency = self._metrics.histogram("gateway_route_seconds", labels, BOUNDS)
+            callers = Callers(self._metrics, spec["workspace"], spec["name"])
+            stats = self._stats[name] = RouteStats(latency, callers)
         route = self._routes[key] = Route(spec, stats, self._rate(name, spec["rate_per_s"]))
         route.slow_s = self._slow.threshold(spec.get("slow_s", 0.0))
         return route
@@ -152,9 +155,13 @@ class Table:
 
 
 def _of_instance(one: Instance, state: str) -> list[Any]:
-    return [one.requests, one.errors, one.in_flight, round(one.ewma, 6), state]
+    return [one.requests, one.errors, one.in_flight, round(one.ewma, 6), state, list(one.latency.counts)]
 
 
 def _of_route(stats: RouteStats) -> list[Any]:
     counted = [stats.requests, stats.errors, stats.refused, stats.in_flight, list(stats.latency.counts)]
-    return [*counted, len(stats.parked), stats.fallbacks, stats.hits, stats.misses]
+    callers = {
+        name: [one.requests, one.errors, one.in_flight, one.last, list(one.latency.counts), one.hits]
+        for name, one in stats.callers.all()
+    }
+    return [*counted, len(stats.parked), stats.fallbacks, stats.hits, stats.misses, callers]

@@ -12,6 +12,7 @@ from aimass.gateway.plane.auth import Bucket
 from aimass.gateway.plane.http import reply
 from aimass.gateway.plane.metrics import Histogram
 from aimass.gateway.plane.proxy.balance import BALANCES
+from aimass.gateway.plane.proxy.callers import FEW_BOUNDS, Callers
 from aimass.gateway.plane.proxy.keeping import keeping_of
 from aimass.gateway.plane.rates import SharedBucket
 from aimass.gateway.plane.upstream import Link
@@ -35,7 +36,7 @@ class Instance:
 
     __slots__ = (
         "address", "current", "errors", "ewma", "failures", "host", "id", "idle", "in_flight", "is_gone", "is_ill",
-        "is_on_trial", "is_tls", "misses", "open_until", "port", "requests", "weight",
+        "is_on_trial", "is_tls", "latency", "misses", "open_until", "port", "requests", "weight",
     )  # fmt: skip
 
     def __init__(self, spec: dict[str, Any]) -> None:
@@ -46,6 +47,7 @@ class Instance:
         self.is_tls: bool = spec["tls"]
         self.weight: int = spec["weight"]
         self.idle: list[Link] = []
+        self.latency = Histogram(FEW_BOUNDS)
         self.in_flight = self.failures = self.requests = self.errors = self.current = self.misses = 0
         self.ewma = self.open_until = 0.0
         self.is_on_trial = self.is_ill = self.is_gone = False
@@ -135,6 +137,7 @@ class Upstream:
 
     def succeeded(self, one: Instance, seconds: float) -> None:
         """Note an answer."""
+        one.latency.observe(seconds)
         one.ewma = seconds if one.ewma == 0.0 else one.ewma + _EWMA * (seconds - one.ewma)
         self.budget = min(_BUDGET_MOST, self.budget + _BUDGET_SHARE)
         if one.failures:
@@ -187,10 +190,21 @@ def _instance(spec: dict[str, Any], before: dict[tuple[str, str, int], Instance]
 class RouteStats:
     """What a worker counts of a route, whatever its policies become, and the requests that wait while it is paused."""
 
-    __slots__ = ("errors", "fallbacks", "hits", "in_flight", "latency", "misses", "parked", "refused", "requests")
+    __slots__ = (
+        "callers",
+        "errors",
+        "fallbacks",
+        "hits",
+        "in_flight",
+        "latency",
+        "misses",
+        "parked",
+        "refused",
+        "requests",
+    )
 
-    def __init__(self, latency: Histogram) -> None:
-        self.latency = latency
+    def __init__(self, latency: Histogram, callers: Callers) -> None:
+        self.latency, self.callers = latency, callers
         self.requests = self.errors = self.refused = self.in_flight = self.fallbacks = self.hits = self.misses = 0
         self.parked: deque[Any] = deque()
 

@@ -54,9 +54,11 @@ class Hit(Quiet):
         order, route = self._order, self._order.route
         status = give(self._connection, order, self._entry, self._word, self._way.loop.time())
         route.stats.requests += 1
-        route.stats.latency.observe(perf_counter() - self._began)
-        labels = (("code", str(status)), ("consumer", order.caller.consumer or ""), ("route", route.name))
-        self._way.metrics.count("gateway_route_requests", (*labels, ("workspace", route.workspace)))
+        seconds = perf_counter() - self._began
+        route.stats.latency.observe(seconds)
+        caller = route.stats.callers.of(order.caller.consumer or "")
+        caller.count(status, seconds)
+        caller.hits += 1
         self._connection.finish()
 
 
