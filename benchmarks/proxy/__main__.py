@@ -20,7 +20,7 @@ from typing import Any
 
 from benchmarks.measure import ROOT
 from benchmarks.proxy.own import change_live_s, doors
-from benchmarks.proxy.peers import CONNECTIONS, caddy, nginx, traefik, upstream
+from benchmarks.proxy.peers import CONNECTIONS, caddy, nginx, nginx_cache, traefik, upstream
 from benchmarks.proxy.tokens import token_costs
 from benchmarks.serving.alone import Found
 from benchmarks.serving.load import Server, take_turns
@@ -49,7 +49,10 @@ def _proxies(folder: Path, rounds: int, seconds: int) -> list[Server]:
     with ExitStack() as stack:
         behind = stack.enter_context(upstream(_new(folder, "service")))
         own = stack.enter_context(doors(_new(folder, "own"), behind))
-        peers = [stack.enter_context(start(_new(folder, start.__name__), behind)) for start in (nginx, caddy, traefik)]
+        peers = [
+            stack.enter_context(start(_new(folder, start.__name__), behind))
+            for start in (nginx, caddy, traefik, nginx_cache)
+        ]
         _in_turn(own, peers, rounds, seconds)
     return [*own, *peers]
 
@@ -60,8 +63,7 @@ def _in_turn(own: Sequence[Server], peers: Sequence[Server], rounds: int, second
 
 
 def _ratios(servers: Sequence[Server]) -> list[Found]:
-    public, key, everything, new, *peers = servers
-    fast, *slow = peers
+    public, key, everything, new, kept, fast, *slow, fast_kept = servers
 
     def against(own: Server, peer: Server) -> float:
         return own.ratio(peer, CONNECTIONS, "cpu_us")
@@ -83,6 +85,10 @@ def _ratios(servers: Sequence[Server]) -> list[Found]:
             unit="% more",
         ),
         Found(name="every policy as well, CPU/request", value=(against(everything, public) - 1) * 100, unit="% more"),
+        Found(
+            name="an answer from the cache, CPU/request of one that is fetched", value=against(kept, public), unit="x"
+        ),
+        Found(name="an answer from the cache, CPU/request of nginx", value=against(kept, fast_kept), unit="x"),
     ]
 
 

@@ -23,11 +23,21 @@ from benchmarks.serving.load import Server
 KEY = "aim_" + "b" * 43
 _HEADER = f'["Authorization"] = "Bearer {KEY}"'
 _START_S = 30.0
-_SEEN = (("public", "public", False), ("key", "key", False), ("all", "all", False), ("each query new", "key", True))
+_SEEN = (
+    ("public", "public", False),
+    ("key", "key", False),
+    ("all", "all", False),
+    ("each query new", "key", True),
+    ("from the cache", "kept", False),
+)
 _ROUTE: dict[str, Any] = {
     "workspace": "demo", "upstream": "geo", "paused": False, "access": "public", "strip_prefix": True, "timeout_s": 10.0,
     "max_request_bytes": 1 << 30, "max_reply_bytes": 0, "retries": 2, "retry_unsafe": False, "retry_after_s": 1,
     "rate_per_s": 0.0, "allow_from": [], "cors_origins": [], "request_headers": {}, "reply_headers": {},
+}  # fmt: skip
+_KEPT = {
+    "id": "kept", "cache": True, "cache_s": 3600.0, "cache_stale_s": 0.0, "cache_post": False, "cache_vary": [], "cache_shared": True,
+    "cache_reload": True, "cache_bytes": 1 << 20,
 }  # fmt: skip
 _POLICIES = {
     "access": "key", "rate_per_s": 1_000_000.0, "allow_from": ["127.0.0.0/8"], "cors_origins": ["https://shop.test"],
@@ -36,7 +46,7 @@ _POLICIES = {
 
 
 def document(behind: int, *, version: int = 1, **changed: Any) -> bytes:
-    """Return the file of services: one upstream, a public route, one with a key, and one with every policy on."""
+    """Return the file of services: one upstream, a public route, one with a key, one with every policy on, and one that keeps answers."""
     instance = {"id": "i", "host": "127.0.0.1", "address": "127.0.0.1", "port": behind, "tls": False, "weight": 1}
     upstream = {
         "workspace": "demo", "name": "geo", "balance": "round_robin", "hash_by": "", "connect_timeout_s": 2.0,
@@ -46,6 +56,7 @@ def document(behind: int, *, version: int = 1, **changed: Any) -> bytes:
         {**_ROUTE, "name": "public"},
         {**_ROUTE, "name": "key", "access": "key"},
         {**_ROUTE, "name": "all", **_POLICIES},
+        {**_ROUTE, "name": "kept", **_KEPT},
     ]
     lines = [json.dumps({"version": version, "id": "bench"}), f"u demo/geo {json.dumps(upstream)}"]
     lines += [f"r demo/{one['name']} {json.dumps({**one, 'prefix': one['name'], **changed})}" for one in routes]
@@ -69,7 +80,7 @@ def doors(folder: Path, behind: int, workers: int = 1) -> Iterator[list[Server]]
         for shown, name, is_new in _SEEN:
             place = folder / shown.replace(" ", "-")
             place.mkdir()
-            header = "" if name == "public" else _HEADER
+            header = "" if name in ("public", "kept") else _HEADER
             program = asking(place, f"/s/demo/{name}/search?q=Paris", header, is_new=is_new)
             found.append(Server(name=f"AI Mass, {shown}", port=port, pids=pids, script=program))
             _until_it_answers(port, name)

@@ -11,6 +11,7 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from getpass import getuser
 from pathlib import Path
 
 from benchmarks.measure import ROOT, free_port
@@ -22,6 +23,7 @@ CONNECTIONS = 32
 _START_S = 30.0
 _ANSWER = json.dumps({"place": "Paris", "latitude": 48.8566, "longitude": 2.3522})
 _NGINX = """
+user {user};
 worker_processes 1;
 daemon off;
 pid {folder}/nginx.pid;
@@ -43,6 +45,17 @@ _PROXY = """
   server {{
     listen 127.0.0.1:{port};
     location / {{ proxy_pass http://service; proxy_http_version 1.1; proxy_set_header Connection ""; }}
+  }}
+"""
+_CACHE = """
+  proxy_cache_path {folder}/kept keys_zone=kept:10m max_size=64m inactive=60m use_temp_path=off;
+  upstream service {{ server 127.0.0.1:{behind}; keepalive 64; keepalive_requests 100000000; }}
+  server {{
+    listen 127.0.0.1:{port};
+    location / {{
+      proxy_pass http://service; proxy_http_version 1.1; proxy_set_header Connection "";
+      proxy_cache kept; proxy_cache_lock on; proxy_cache_valid 200 1h; add_header X-Cache $upstream_cache_status;
+    }}
   }}
 """
 _CADDY = """
@@ -84,6 +97,14 @@ def nginx(folder: Path, behind: int) -> Iterator[Server]:
 
 
 @contextmanager
+def nginx_cache(folder: Path, behind: int) -> Iterator[Server]:
+    """Run nginx with a cache of answers on the disk, which the system holds in memory."""
+    port = free_port()
+    with _nginx(folder, _CACHE.format(port=port, behind=behind, folder=folder), port) as pid:
+        yield Server(name="nginx, from the cache", port=port, pids=[pid], script=asking(folder, "/geo/search?q=Paris"))
+
+
+@contextmanager
 def caddy(folder: Path, behind: int) -> Iterator[Server]:
     """Run Caddy, without certificates and without its administration."""
     port = free_port()
@@ -117,7 +138,7 @@ def asking(folder: Path, path: str, headers: str = "", *, is_new: bool = False) 
 @contextmanager
 def _nginx(folder: Path, more: str, port: int) -> Iterator[int]:
     config = folder / "nginx.conf"
-    config.write_text(_NGINX.format(folder=folder, more=more))
+    config.write_text(_NGINX.format(folder=folder, more=more, user=getuser()))
     with _running(
         [str(shutil.which("nginx") or "/usr/sbin/nginx"), "-c", str(config), "-p", str(folder)], folder, port
     ) as pid:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 import threading
 import time
 from collections import Counter
@@ -206,7 +207,14 @@ def test_a_service_says_how_long_and_by_which_headers(geo: Any, service: Service
     assert get(gateway, "/long", Accept_Language="zh") == ("MISS", b"zh 4")
     assert get(gateway, "/long", Accept_Language="en") == ("HIT", b"en 3")
     assert get(gateway, "/long", Accept_Language="zh") == ("HIT", b"zh 4")
+    service.answer = lambda n, _: (200, {"Content-Encoding": "gzip"}, f"packed {n}".encode())
+    assert [get(gateway, "/packed", Accept_Encoding="gzip")[0] for _ in range(2)] == ["MISS", "MISS"]  # names no age
     gateway = geo(cache_vary=["X-Team"])
+    assert [get(gateway, "/packed", Accept_Encoding=name)[0] for name in ("gzip", "br", "gzip")] == [
+        "MISS",
+        "MISS",
+        "HIT",
+    ]
     assert get(gateway, "/own", X_Team="a")[0] == "MISS"
     assert get(gateway, "/own", X_Team="b")[0] == "MISS"
     assert get(gateway, "/own", X_Team="a")[0] == "HIT"
@@ -222,7 +230,13 @@ def test_nobody_gets_what_was_meant_for_somebody_else(geo: Any, service: Service
     assert get(gateway, key=KEY) == ("MISS", b"shop 3")
     assert get(gateway, key=OTHER) == ("HIT", b"shop 3")
     gateway = geo()  # public: the service itself looks who asks
-    for more in ({"Cookie": "me=1"}, {"Cookie": "me=2"}, {"key": None}, {"key": "own"}):
+    for more in (
+        {"Cookie": "me=1"},
+        {"Cookie": "me=2"},
+        {"key": None},
+        {"key": "own"},
+        {"key": None, "X_Api_Key": "me"},
+    ):
         assert get(gateway, **more)[0] == "MISS"
         assert get(gateway, **more)[0] == "HIT"
 
@@ -237,6 +251,8 @@ def test_an_answer_for_one_caller_is_kept_for_him_alone(geo: Any, service: Servi
     assert [get(gateway, "/signed", key="own")[0] for _ in range(2)] == ["MISS", "MISS"]
     service.answer = lambda *_: (200, {"Cache-Control": "public, max-age=60"}, b"")
     assert [get(gateway, "/public", key=name)[0] for name in ("own", "another")] == ["MISS", "HIT"]
+    service.answer = lambda *_: (200, {}, b"")
+    assert [get(gateway, "/api", key=None, X_Api_Key="own")[0] for _ in range(2)] == ["MISS", "MISS"]
 
 
 def test_who_loses_his_key_or_is_over_his_rate_gets_nothing_kept(geo: Any, behind: Any, service: Service) -> None:
@@ -579,3 +595,51 @@ def test_what_was_kept_is_told(geo: Any, service: Service) -> None:
         line = f'aimass_gateway_cache_requests_total{{result="{result}",route="told",workspace="demo"}} 1'
         assert line in told
     assert 'aimass_gateway_route_requests_total{code="200",consumer="",route="told",workspace="demo"} 3' in told
+
+
+@pytest.mark.long
+def test_whatever_clients_and_the_service_do_nobody_hangs_and_nothing_is_left_behind(
+    geo: Any, service: Service
+) -> None:
+    gateway = geo(cache_s=0.05, cache_stale_s=0.1, cache_post=True, retries=1, cache_bytes=50_000, timeout_s=5.0)
+    dice = random.Random(7)
+
+    def answer(n: int, one: BaseHTTPRequestHandler) -> Told:
+        kind, body = dice.random(), f"{one.path} {n} ".encode()
+        if kind < 0.1:
+            return 0, {}, b""
+        if kind < 0.2:
+            return dice.choice([500, 503, 404, 302]), {}, body
+        if kind < 0.3:
+            return 200, {"Cache-Control": dice.choice(["no-store", "max-age=0", "private, max-age=9"])}, body
+        more = {"Vary": "X-Kind"} if kind < 0.5 else {"ETag": '"1"'} if kind < 0.7 else {}
+        if more.get("ETag") and one.headers.get("if-none-match") == '"1"':
+            return 304, more, b""
+        return 200, more, body.ljust(dice.choice([10, 1000, 49_000, 60_000]))
+
+    service.answer = answer
+
+    with ThreadPoolExecutor(30) as pool:
+        for one in [pool.submit(_restless, gateway, seed) for seed in range(30)]:
+            one.result()
+    for name in ("cache_waiting ", "buffered_bytes ", "route_in_flight{"):
+        wait_for(lambda name=name: _metric(gateway, f"aimass_gateway_{name}") == 0)
+    assert gateway.log.read_text().count("Traceback") == 0
+
+
+def _restless(gateway: Gateway, seed: int) -> None:
+    """Ask again and again, in all ways, and leave now and then without an answer."""
+    mine = random.Random(seed)
+    for _ in range(40):
+        path = f"/{mine.randrange(3)}"
+        more = {"X_Kind": str(mine.randrange(2))} | ({"Cache_Control": "no-cache"} if mine.random() < 0.05 else {})
+        method, body = mine.choice([("GET", None), ("GET", None), ("HEAD", None), ("POST", b"q"), ("PUT", b"q")])
+        with gateway.connect() as connection:
+            connection.settimeout(30)
+            connection.sendall(request(method, f"/s/demo/geo{path}", body, **more))
+            if mine.random() < 0.2:
+                continue
+            told, _ = read_answer(connection, head=method == "HEAD")
+            assert told.status in (200, 302, 404, 500, 502, 503), told.status
+            if told.status == 200 and told.body:
+                assert told.body.split(b" ")[0].decode() == path

@@ -10,7 +10,7 @@ from typing import Any
 
 from aimass.gateway.plane.auth import Bucket
 from aimass.gateway.plane.http import reply
-from aimass.gateway.plane.metrics import Histogram
+from aimass.gateway.plane.metrics import Counter, Histogram
 from aimass.gateway.plane.proxy.balance import BALANCES
 from aimass.gateway.plane.proxy.callers import FEW_BOUNDS, Callers
 from aimass.gateway.plane.proxy.keeping import keeping_of
@@ -188,10 +188,17 @@ def _instance(spec: dict[str, Any], before: dict[tuple[str, str, int], Instance]
 
 
 class RouteStats:
-    """What a worker counts of a route, whatever its policies become, and the requests that wait while it is paused."""
+    """What a worker counts of a route, whatever its policies become, and the requests that wait while it is paused.
+
+    Attributes
+    ----------
+    counters
+        What the cache had to do with requests, by the word for it.
+    """
 
     __slots__ = (
         "callers",
+        "counters",
         "errors",
         "fallbacks",
         "hits",
@@ -207,6 +214,7 @@ class RouteStats:
         self.latency, self.callers = latency, callers
         self.requests = self.errors = self.refused = self.in_flight = self.fallbacks = self.hits = self.misses = 0
         self.parked: deque[Any] = deque()
+        self.counters: dict[bytes, Counter] = {}
 
 
 class Route:

@@ -23,6 +23,7 @@ _PAST = frozenset(
     }
 )  # fmt: skip
 """With one of these a request means something else than its address says."""
+_CREDENTIALS = (b"authorization", b"x-api-key")
 _BODY_HEADERS = (b"content-type", b"content-encoding", b"content-language")
 
 
@@ -81,7 +82,7 @@ def asked_of(head: RequestHead, route: Route, caller: Caller) -> Asked | None:
         math.inf if most_age_s is None else most_age_s,
         is_heeded and (b"no-cache" in told or most_age_s == 0),
         any(shown),
-        not route.is_key_needed and head.get(b"authorization") is not None,
+        any(_credentials(head, route)),
         keeping,
     )
 
@@ -106,9 +107,13 @@ def _may_be_kept(head: RequestHead, keeping: Keeping) -> bool:
 
 def _shown(head: RequestHead, route: Route, caller: Caller) -> tuple[bytes, ...]:
     """Return everything by which the service could tell who asks."""
-    own = b"" if route.is_key_needed else values_of(head.headers, b"authorization")
     cookies = b"; ".join(cookies_for_services(value) for name, value in head.headers if name == b"cookie")
-    return (caller.consumer or "").encode(), own, cookies, caller.certificate
+    return (caller.consumer or "").encode(), cookies, caller.certificate, *_credentials(head, route)
+
+
+def _credentials(head: RequestHead, route: Route) -> list[bytes]:
+    """Return the credentials that reach the service; where the route asks for a key, they are the gateway's and end here."""
+    return [] if route.is_key_needed else [values_of(head.headers, name) for name in _CREDENTIALS]
 
 
 def _digest(head: RequestHead, route: Route, keeping: Keeping, caller: Caller, shown: tuple[bytes, ...]) -> bytes:

@@ -30,11 +30,14 @@ def give(connection: Connection, order: Order, entry: Entry, word: bytes, now: f
 
 def count(way: Way, route: Route, word: bytes) -> None:
     """Count what the cache had to do with a request."""
-    stats, result = route.stats, word.decode().lower()
+    stats = route.stats
     stats.hits += word in (b"HIT", b"STALE")
     stats.misses += word in (b"MISS", b"EXPIRED")
-    labels = (("result", result), ("route", route.name), ("workspace", route.workspace))
-    way.metrics.count("gateway_cache_requests", labels)
+    found = stats.counters.get(word)
+    if found is None:
+        labels = (("result", word.decode().lower()), ("route", route.name), ("workspace", route.workspace))
+        found = stats.counters[word] = way.metrics.counter("gateway_cache_requests", labels)
+    found.value += 1
 
 
 class Hit(Quiet):

@@ -68,9 +68,7 @@ class Entry:
         self.instance = instance
         self.route = route
         self.below = request.path[len(route.prefix) :]
-        self.vary: Told = tuple(
-            (name, values_of(request.headers, name)) for name in sorted(tokens_of(headers, b"vary"))
-        )
+        self.vary: Told = tuple((name, values_of(request.headers, name)) for name in _told_apart_by(headers))
         self.size = OVERHEAD + len(body) + sum(len(name) + len(value) for name, value in headers)
         self.born = self.until = self.error_until = self.renewal_until = self.gone_at = 0.0
 
@@ -108,6 +106,18 @@ class Entry:
     def suits(self, head: RequestHead) -> bool:
         """Tell whether it is the answer to a request with these headers."""
         return all(values_of(head.headers, name) == value for name, value in self.vary)
+
+
+def _told_apart_by(headers: Headers) -> list[bytes]:
+    """Return the headers of requests by which an answer was chosen; one that is packed was chosen by what the client can unpack.
+
+    Examples
+    --------
+    >>> _told_apart_by([(b"vary", b"Origin, Accept"), (b"content-encoding", b"gzip")])
+    [b'accept', b'accept-encoding', b'origin']
+    """
+    is_packed = any(name == b"content-encoding" for name, _ in headers)
+    return sorted(tokens_of(headers, b"vary") | ({b"accept-encoding"} if is_packed else set()))
 
 
 class Store:
