@@ -336,6 +336,16 @@ def test_a_sample_can_be_the_reference_and_is_not_shown(service: Monitoring, hap
         SetReference(**CHURN)
 
 
+def test_a_sample_that_makes_no_table_is_refused_where_it_breaks() -> None:
+    for rows, words in (
+        ([{"plan": "basic"}, {"plan": 3}], "'plan' of row 2 is numbers, but the rows before it have text"),
+        ([{"plan": {"deep": 1}}], "'plan' of row 1 is no value of a table"),
+        ([{"paid": 2**63}], "'paid' of row 1 is no value of a table"),
+    ):
+        with pytest.raises(Invalid, match=words):
+            SetReference(**CHURN, rows=rows)
+
+
 def test_a_dataset_is_a_reference_only_for_those_who_may_read_it(service: Monitoring, happen: Any) -> None:
     happen("serving.revision.created")
     grant = Grant(workspace="demo", permissions=frozenset({"monitoring.edit"}))

@@ -128,6 +128,18 @@ def test_a_wrong_value_names_the_field_and_what_is_allowed(client: TestClient) -
     assert "greater than or equal to 1" in problem["allowed"]
 
 
+@pytest.mark.parametrize("value", [10**30, [1, {"deep": -(10**25)}], 1e308, "\u0000"])
+def test_what_is_sent_is_shown_in_the_problem_whatever_it_is(client: TestClient, value: object) -> None:
+    reply = client.post(URL, json={"name": value, "size": "many"}, headers={"x-me": "writer"})
+    assert (reply.status_code, reply.json()["code"]) == (400, "invalid")
+
+
+@pytest.mark.parametrize("tag", ["\u00b2".encode(), b"9" * 5000, b"-1"])
+def test_an_etag_that_is_no_version_is_refused(client: TestClient, tag: bytes) -> None:
+    reply = client.patch(f"{URL}/a", json={"name": "x"}, headers={b"x-me": b"owner-of-a", b"if-match": tag})
+    assert (reply.status_code, reply.json()["field"]) == (400, "If-Match")
+
+
 def test_an_unknown_field_is_refused(client: TestClient) -> None:
     reply = client.post(URL, json={"name": "a", "colour": "red"}, headers={"x-me": "writer"})
     assert (reply.status_code, reply.json()["field"]) == (400, "colour")

@@ -176,7 +176,7 @@ class GetJobLog:
 
     workspace: str
     job: str
-    after: Annotated[int, Ge(0), doc("number of the last line that is known")] = 0
+    after: Annotated[int, Ge(0), Le(2**53), doc("number of the last line that is known")] = 0
     limit: Annotated[int, Ge(1), Le(5000), doc("lines wanted")] = 500
 
 

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from base64 import urlsafe_b64decode, urlsafe_b64encode
-from binascii import Error as BadBase64
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 
 from aimass.kernel.errors import Invalid
+from aimass.kernel.numbers import whole
 
 T = TypeVar("T")
 MAX_LIMIT = 500
@@ -34,11 +34,29 @@ def decode_cursor(cursor: str) -> str:
     --------
     >>> decode_cursor(encode_cursor("01ABC"))
     '01ABC'
+    >>> decode_cursor("d4\u00f3")
+    Traceback (most recent call last):
+    ...
+    aimass.kernel.errors.Invalid: the cursor is damaged
     """
     try:
         return urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)).decode()
-    except (BadBase64, UnicodeDecodeError) as reason:
+    except ValueError as reason:  # no base64, no UTF-8, or letters beyond ASCII
         raise Invalid("the cursor is damaged", field="cursor", value=cursor, hint="start again without it") from reason
+
+
+def decode_number(cursor: str) -> int:
+    """Read a cursor back whose sort key is a number.
+
+    Examples
+    --------
+    >>> decode_number(encode_cursor("17"))
+    17
+    """
+    number = whole(decode_cursor(cursor))
+    if number is None:
+        raise Invalid("the cursor is damaged", field="cursor", value=cursor, hint="start again without it")
+    return number
 
 
 def page_of(rows: Sequence[T], limit: int, key: Callable[[T], str]) -> Page[T]:

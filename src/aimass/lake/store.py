@@ -30,7 +30,7 @@ from sqlalchemy import (
 
 from aimass.infra.database import Change, Instant, Json, metadata
 from aimass.kernel.errors import NotFound
-from aimass.kernel.pages import decode_cursor
+from aimass.kernel.pages import decode_cursor, decode_number
 from aimass.lake.domain import Dataset, DatasetVersion, Field
 
 datasets = Table(
@@ -213,7 +213,7 @@ def versions_page(conn: Connection, dataset_id: str, cursor: str | None, limit: 
     """Return one version more than the page wants, newest first."""
     query = select(versions).where(versions.c.dataset_id == dataset_id)
     if cursor:
-        query = query.where(versions.c.number < int(decode_cursor(cursor)))
+        query = query.where(versions.c.number < decode_number(cursor))
     return [version_of(row) for row in conn.execute(query.order_by(versions.c.number.desc()).limit(limit + 1))]
 
 

@@ -26,7 +26,7 @@ from sqlalchemy import (
 )
 
 from aimass.infra.database import Change, Instant, Json, metadata
-from aimass.kernel.pages import decode_cursor
+from aimass.kernel.pages import decode_cursor, decode_number
 from aimass.models.domain import (
     Alias,
     Check,
@@ -257,7 +257,7 @@ def versions_page(conn: Connection, command: ListVersions) -> Sequence[ModelVers
     if command.review:
         query = query.where(versions.c.review == command.review)
     if command.cursor:
-        query = query.where(versions.c.number < int(decode_cursor(command.cursor)))
+        query = query.where(versions.c.number < decode_number(command.cursor))
     return _versions(conn, conn.execute(query.order_by(versions.c.number.desc()).limit(command.limit + 1)).all())
 
 

@@ -10,13 +10,13 @@ from pathlib import Path
 from typing import Any
 
 from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url, text
-from sqlalchemy.exc import DatabaseError, IntegrityError, OperationalError
+from sqlalchemy.exc import DatabaseError, DataError, IntegrityError, OperationalError
 
 from aimass.infra.database.change import Change
 from aimass.infra.database.tables import metadata
 from aimass.infra.database.types import place_data
 from aimass.kernel.clock import Clock, SystemClock
-from aimass.kernel.errors import AimassError, Conflict, Failed, MissingExtra, Unavailable
+from aimass.kernel.errors import AimassError, Conflict, Failed, Invalid, MissingExtra, Unavailable
 from aimass.kernel.principal import Principal
 
 _EVENT_LOCK = 4_115_011  # PostgreSQL advisory lock: event numbers are committed in order
@@ -142,11 +142,21 @@ def clear_errors() -> Iterator[None]:
         raise Conflict(
             "the same thing exists already", hint="choose another name, or read the existing one"
         ) from reason
+    except OverflowError as reason:
+        raise _too_large(str(reason)) from reason
+    except DataError as reason:
+        raise _too_large(str(reason.orig).partition("\n")[0]) from reason
     except DatabaseError as reason:
         error = _meaning(reason)
         if error is None:
             raise
         raise error from reason
+
+
+def _too_large(told: str) -> Invalid:
+    return Invalid(
+        f"a value is too large to be kept: {told}", allowed="whole numbers of at most nine digits, texts without NUL"
+    )
 
 
 def _meaning(reason: DatabaseError) -> AimassError | None:

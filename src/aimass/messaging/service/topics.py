@@ -13,7 +13,7 @@ from aimass.kernel.errors import Conflict
 from aimass.kernel.ids import new_id
 from aimass.kernel.keeping import Holding
 from aimass.kernel.names import check_slug
-from aimass.kernel.pages import Page, decode_cursor, page_of
+from aimass.kernel.pages import Page, decode_cursor, decode_number, page_of
 from aimass.kernel.principal import SYSTEM, Principal
 from aimass.kernel.usecase import use_case
 from aimass.messaging.domain.topics import (
@@ -147,7 +147,7 @@ class Topics(Part):
             if command.since is not None:
                 query = query.where(messages.c.time >= command.since)
             if command.cursor:
-                query = query.where(messages.c.seq > int(decode_cursor(command.cursor)))
+                query = query.where(messages.c.seq > decode_number(command.cursor))
             found = conn.execute(query.order_by(messages.c.seq).limit(command.limit + 1)).all()
         return page_of([_message(row) for row in found], command.limit, lambda message: str(message.seq))
 

@@ -11,6 +11,7 @@ from aimass.infra.database import Change
 from aimass.kernel.errors import Conflict
 from aimass.kernel.ids import new_id
 from aimass.kernel.names import check_slug, clean_name
+from aimass.kernel.numbers import whole
 from aimass.kernel.pages import Page, page_of
 from aimass.kernel.principal import Principal
 from aimass.kernel.usecase import use_case
@@ -196,10 +197,11 @@ class Versions(Part):
         return version, self._packages.folder(version.digest)
 
     def _referenced(self, conn: Any, workspace: str, model: str, reference: str | int) -> ModelVersion:
-        if isinstance(reference, int) or reference.isdigit():
-            return need_version(conn, workspace, model, int(reference))
+        number = reference if isinstance(reference, int) else whole(reference)
+        if number is not None:
+            return need_version(conn, workspace, model, number)
         need_model(conn, workspace, model)
-        return need_version(conn, workspace, model, need_alias(conn, workspace, model, reference).number)
+        return need_version(conn, workspace, model, need_alias(conn, workspace, model, str(reference)).number)
 
 
 def _same(known: ModelVersion, wish: Registration) -> ModelVersion:

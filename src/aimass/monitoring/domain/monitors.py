@@ -11,6 +11,7 @@ from annotated_types import Ge, Le, MaxLen, doc
 
 from aimass.kernel.errors import Invalid
 from aimass.kernel.pages import MAX_LIMIT
+from aimass.monitoring.domain.samples import check_sample
 
 ReferenceState = Literal["NONE", "PENDING", "READY", "FAILED"]
 _MAX_SAMPLE = 20_000
@@ -123,6 +124,7 @@ class SetReference:
     def __post_init__(self) -> None:
         if (self.dataset is None) == (self.rows is None):
             raise Invalid("say what to compare with", field="dataset", allowed="either a dataset or rows")
+        check_sample(self.rows or ())
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

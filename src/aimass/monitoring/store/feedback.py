@@ -10,7 +10,7 @@ from sqlalchemy import Connection, Row, delete, func, insert, select, tuple_, up
 
 from aimass.infra.database import Change, mentioning
 from aimass.kernel.erasing import Person
-from aimass.kernel.pages import decode_cursor
+from aimass.kernel.pages import decode_number
 from aimass.monitoring.domain.records import Feedback, Label, ListFeedback, Said
 from aimass.monitoring.store.tables import endpoints, feedback, said
 
@@ -108,7 +108,7 @@ def matching(conn: Connection, command: ListFeedback, *, masked: bool = False) -
     if command.known is not None:
         query = query.where(feedback.c.is_known == command.known)
     if command.cursor:
-        query = query.where(feedback.c.seq < int(decode_cursor(command.cursor)))
+        query = query.where(feedback.c.seq < decode_number(command.cursor))
     rows = conn.execute(query.order_by(feedback.c.seq.desc()).limit(command.limit + 1)).all()
     before = _before(conn, command, rows) if command.request_id is not None else {}
     return [

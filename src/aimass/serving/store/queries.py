@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy import Connection, Row, Select, Table, and_, insert, select, update
 
 from aimass.infra.database import Change, events_log
-from aimass.kernel.pages import decode_cursor
+from aimass.kernel.pages import decode_cursor, decode_number
 from aimass.serving.store.tables import deployments, endpoints, revisions, traffic
 
 _MOST_LOOKED_AT = 20
@@ -121,7 +121,7 @@ def list_events(
     query = select(events_log).where(events_log.c.workspace == workspace, events_log.c.type == type_)
     query = query.where(events_log.c.subject == subject)
     if after is not None:
-        query = query.where(events_log.c.seq < int(decode_cursor(after)))
+        query = query.where(events_log.c.seq < decode_number(after))
     return conn.execute(query.order_by(events_log.c.seq.desc()).limit(limit + 1)).all()
 
 

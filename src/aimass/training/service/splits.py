@@ -11,7 +11,7 @@ from aimass.cluster import SubmitJob
 from aimass.infra.database import Change
 from aimass.kernel.errors import Conflict, Invalid
 from aimass.kernel.ids import new_id
-from aimass.kernel.pages import Page, decode_cursor, encode_cursor, page_of
+from aimass.kernel.pages import Page, decode_number, encode_cursor, page_of
 from aimass.kernel.principal import SYSTEM, Principal
 from aimass.kernel.usecase import use_case
 from aimass.training.domain import SPLIT, CreateSplit, ListSplitRows, ListSplits, OneSplit, Split
@@ -125,7 +125,7 @@ class Splits(Part):
             found = need_split(conn, command.workspace, command.split)
         if found.sha256 is None:
             raise Conflict(f"split {found.id!r} is {found.state}", field="split", value=found.state, allowed="READY")
-        offset = int(decode_cursor(command.cursor)) if command.cursor else 0
+        offset = decode_number(command.cursor) if command.cursor else 0
         args = {"file": str(self._ground.blobs.path(found.sha256)), "part": command.part, "offset": offset}
         told = self._ground.warm.call(_ROWS, {**args, "limit": command.limit}, timeout_s=_ROWS_S)
         end = offset + len(told["rows"])

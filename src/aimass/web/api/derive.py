@@ -21,6 +21,7 @@ from starlette.routing import BaseRoute, Match
 from starlette.types import Receive, Scope, Send
 
 from aimass.kernel.errors import Invalid
+from aimass.kernel.numbers import whole
 from aimass.kernel.usecase import UseCase
 from aimass.web.api.callers import caller
 
@@ -188,9 +189,10 @@ def _expected_version(request: Request) -> int | None:
     text = request.headers.get("if-match", "").strip().strip('"')
     if not text or text == "*":
         return None
-    if not text.isdigit():
+    number = whole(text)
+    if number is None:
         raise Invalid("If-Match wants the ETag of the object", field="If-Match", value=text, allowed='"<version>"')
-    return int(text)
+    return number
 
 
 def _endpoint(case: UseCase, shape: _Shape, method: Callable[..., Any]) -> Callable[..., Response]:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
-import orjson
 import structlog
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
@@ -21,7 +21,7 @@ _SHOWN = 200
 
 def problem_response(body: dict[str, Any], headers: dict[str, str] | None = None) -> Response:
     """Write a problem document."""
-    content = orjson.dumps(body, default=str)
+    content = json.dumps(body, default=str)  # it holds what was sent: numbers of any size, half of a surrogate pair
     return Response(content, status_code=body["status"], media_type=_MEDIA, headers=headers)
 
 
@@ -38,7 +38,7 @@ def error_response(error: AimassError, request_id: str | None = None) -> Respons
 
 
 def _shorten(value: Any) -> Any:
-    text = value if isinstance(value, str) else orjson.dumps(value, default=str).decode()
+    text = value if isinstance(value, str) else json.dumps(value, default=str)  # numbers of any size
     return text if len(text) <= _SHOWN else text[:_SHOWN] + "..."
 
 
@@ -100,4 +100,6 @@ def install_problems(app: FastAPI) -> None:
         failure = Failed(
             "something inside AI Mass failed", hint=f"the log of control has the details under {request_id}"
         )
-        return error_response(failure, request_id)
+        answer = error_response(failure, request_id)
+        answer.headers["Connection"] = "close"  # the server closes it after a fault: nobody shall send another request
+        return answer
