@@ -18,7 +18,7 @@ from aimass.cluster import CAPABILITY as CLUSTER
 from aimass.gateway import CAPABILITY as GATEWAY
 from aimass.gateway import CreateRoute, CreateUpstream, Gateway, ListRoutes, RegisterInstance
 from aimass.gateway.domain.caching import ClearCache
-from aimass.gateway.domain.routes import ChangeRoute, OneRoute, RouteTraffic
+from aimass.gateway.domain.routes import ChangeRoute, ListRouteCallers, OneRoute, RouteTraffic
 from aimass.gateway.domain.services import ChangeUpstream, ListInstances, ListUpstreams, OneInstance, OneUpstream
 from aimass.gateway.jobs import expire, publish, publish_services
 from aimass.gateway.store import routes
@@ -155,6 +155,31 @@ def test_a_key_needs_use_of_the_route_and_loses_it_with_its_grant(house: House) 
 
     assert [status("/s/demo/maps/", name) for name in keys] == [200, 200, 403]
     assert [status("/s/demo/plans/", name) for name in keys] == [200, 403, 403]
+
+
+def test_what_callers_have_used_today_is_told_by_name_address_and_key(house: House) -> None:
+    access = house.rooms.get(Access)
+    access.create_service(SYSTEM, CreateService(workspace="demo", name="shop", role="analyst"))
+    keys = [access.create_key(SYSTEM, CreateKey(workspace="demo", name=n, service="shop")) for n in ("a", "b")]
+    house.register()
+    for name, by in (("maps", "consumer"), ("plans", "key"), ("tiles", "address")):
+        house.service.create_route(ANN, CreateRoute(**GEO, route=name, limit_by=by, daily_quota=3))
+    house.gateway.start()
+    house.applied()
+    house.until(lambda: plane.ask(house.gateway, "GET", "/s/demo/maps/", key=keys[0].text).status == 200)
+    for key in keys:
+        for path in ("/s/demo/maps/", "/s/demo/plans/", "/s/demo/tiles/"):
+            assert plane.ask(house.gateway, "GET", path, key=key.text).status == 200
+
+    def used(route: str) -> list[tuple[str, str, int, int | None]]:
+        found = house.service.list_route_callers(EVE, ListRouteCallers(workspace="demo", route=route))
+        return [(one.by, one.caller, one.used_today, one.remaining) for one in found]
+
+    assert used("maps") == [("consumer", "shop", 3, 0)]
+    assert used("plans") == [("key", key.key.id, 1, 2) for key in sorted(keys, key=lambda one: one.key.id)]
+    house.until(lambda: used("tiles") == [("address", "127.0.0.1", 2, 1)])
+    house.service.change_route(ANN, ChangeRoute(workspace="demo", route="maps", daily_quota=0))
+    assert used("maps") == []
 
 
 def test_a_lease_is_kept_by_heartbeats_that_write_nothing_and_ends_without(house: House) -> None:

@@ -15,6 +15,7 @@ from aimass.client.generated.gateway_types import (
     Lease,
     ModelRoute,
     Route,
+    RouteCaller,
     RouteTraffic,
     SlowRequest,
     Tried,
@@ -63,6 +64,12 @@ class GatewayCalls(Calls):
         cache_reload: bool | None = None,
         cache_bytes: int | None = None,
         slow_s: float | None = None,
+        limit_by: Literal["consumer", "key", "address"] | None = None,
+        caller_rate_per_s: float | None = None,
+        caller_burst: int | None = None,
+        daily_quota: int | None = None,
+        shape_wait_s: float | None = None,
+        shape_queue: int | None = None,
         expected_version: int | None = None,
     ) -> Route:
         """Change the policies of a route; live on all workers within a second, and no request fails by it."""
@@ -103,6 +110,12 @@ class GatewayCalls(Calls):
                 "cache_reload": cache_reload,
                 "cache_bytes": cache_bytes,
                 "slow_s": slow_s,
+                "limit_by": limit_by,
+                "caller_rate_per_s": caller_rate_per_s,
+                "caller_burst": caller_burst,
+                "daily_quota": daily_quota,
+                "shape_wait_s": shape_wait_s,
+                "shape_queue": shape_queue,
                 "expected_version": expected_version,
             },
             Route,
@@ -185,6 +198,12 @@ class GatewayCalls(Calls):
         cache_reload: bool | None = None,
         cache_bytes: int | None = None,
         slow_s: float | None = None,
+        limit_by: Literal["consumer", "key", "address"] | None = None,
+        caller_rate_per_s: float | None = None,
+        caller_burst: int | None = None,
+        daily_quota: int | None = None,
+        shape_wait_s: float | None = None,
+        shape_queue: int | None = None,
     ) -> Route:
         """Give a service an address at the gateway, ``/s/<workspace>/<prefix>``; live within a second."""
         return self._call(
@@ -224,6 +243,12 @@ class GatewayCalls(Calls):
                 "cache_reload": cache_reload,
                 "cache_bytes": cache_bytes,
                 "slow_s": slow_s,
+                "limit_by": limit_by,
+                "caller_rate_per_s": caller_rate_per_s,
+                "caller_burst": caller_burst,
+                "daily_quota": daily_quota,
+                "shape_wait_s": shape_wait_s,
+                "shape_queue": shape_queue,
             },
             Route,
         )
@@ -328,6 +353,14 @@ class GatewayCalls(Calls):
         """List the addresses that answer inference, with their policies."""
         return self._call(
             "gateway.list_model_routes", {"workspace": workspace, "limit": limit, "cursor": cursor}, Page[ModelRoute]
+        )
+
+    def list_route_callers(
+        self, *, route: str, workspace: str | None = None, limit: int | None = None
+    ) -> list[RouteCaller]:
+        """List who has used how much of the day's quota of a route, the most first; the day is that of UTC."""
+        return self._call(
+            "gateway.list_route_callers", {"route": route, "workspace": workspace, "limit": limit}, list[RouteCaller]
         )
 
     def list_routes(
@@ -527,6 +560,12 @@ class AsyncGatewayCalls(AsyncCalls):
         cache_reload: bool | None = None,
         cache_bytes: int | None = None,
         slow_s: float | None = None,
+        limit_by: Literal["consumer", "key", "address"] | None = None,
+        caller_rate_per_s: float | None = None,
+        caller_burst: int | None = None,
+        daily_quota: int | None = None,
+        shape_wait_s: float | None = None,
+        shape_queue: int | None = None,
         expected_version: int | None = None,
     ) -> Route:
         """Change the policies of a route; live on all workers within a second, and no request fails by it."""
@@ -567,6 +606,12 @@ class AsyncGatewayCalls(AsyncCalls):
                 "cache_reload": cache_reload,
                 "cache_bytes": cache_bytes,
                 "slow_s": slow_s,
+                "limit_by": limit_by,
+                "caller_rate_per_s": caller_rate_per_s,
+                "caller_burst": caller_burst,
+                "daily_quota": daily_quota,
+                "shape_wait_s": shape_wait_s,
+                "shape_queue": shape_queue,
                 "expected_version": expected_version,
             },
             Route,
@@ -649,6 +694,12 @@ class AsyncGatewayCalls(AsyncCalls):
         cache_reload: bool | None = None,
         cache_bytes: int | None = None,
         slow_s: float | None = None,
+        limit_by: Literal["consumer", "key", "address"] | None = None,
+        caller_rate_per_s: float | None = None,
+        caller_burst: int | None = None,
+        daily_quota: int | None = None,
+        shape_wait_s: float | None = None,
+        shape_queue: int | None = None,
     ) -> Route:
         """Give a service an address at the gateway, ``/s/<workspace>/<prefix>``; live within a second."""
         return await self._call(
@@ -688,6 +739,12 @@ class AsyncGatewayCalls(AsyncCalls):
                 "cache_reload": cache_reload,
                 "cache_bytes": cache_bytes,
                 "slow_s": slow_s,
+                "limit_by": limit_by,
+                "caller_rate_per_s": caller_rate_per_s,
+                "caller_burst": caller_burst,
+                "daily_quota": daily_quota,
+                "shape_wait_s": shape_wait_s,
+                "shape_queue": shape_queue,
             },
             Route,
         )
@@ -792,6 +849,14 @@ class AsyncGatewayCalls(AsyncCalls):
         """List the addresses that answer inference, with their policies."""
         return await self._call(
             "gateway.list_model_routes", {"workspace": workspace, "limit": limit, "cursor": cursor}, Page[ModelRoute]
+        )
+
+    async def list_route_callers(
+        self, *, route: str, workspace: str | None = None, limit: int | None = None
+    ) -> list[RouteCaller]:
+        """List who has used how much of the day's quota of a route, the most first; the day is that of UTC."""
+        return await self._call(
+            "gateway.list_route_callers", {"route": route, "workspace": workspace, "limit": limit}, list[RouteCaller]
         )
 
     async def list_routes(

@@ -48,6 +48,12 @@ class Route:
     cache_reload: bool
     cache_bytes: int
     slow_s: float
+    limit_by: Literal["consumer", "key", "address"]
+    caller_rate_per_s: float
+    caller_burst: int
+    daily_quota: int
+    shape_wait_s: float
+    shape_queue: int
     created_by: str
     created_at: datetime
     version: int
@@ -252,6 +258,16 @@ class RouteTarget:
     version: int
     weight: int
     runtime: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RouteCaller:
+    """What a caller of a route has used of the day (UTC)."""
+
+    by: Literal["consumer", "key", "address"]
+    caller: str
+    used_today: int
+    remaining: int | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -8,7 +8,7 @@ from fastapi import Form, Response
 from pydantic import BaseModel
 
 from aimass.gateway.domain.caching import ClearCache
-from aimass.gateway.domain.routes import ChangeRoute, CreateRoute, ListRoutes, OneRoute
+from aimass.gateway.domain.routes import ChangeRoute, CreateRoute, Limited, ListRouteCallers, ListRoutes, OneRoute
 from aimass.gateway.domain.services import (
     CreateUpstream,
     ListInstances,
@@ -64,6 +64,12 @@ class Policies(BaseModel):
     cache_vary: str = ""
     cache_bytes: int = 1024 * 1024
     slow_s: float = 0.0
+    limit_by: Limited = "consumer"
+    caller_rate_per_s: float = 0.0
+    caller_burst: int = 0
+    daily_quota: int = 0
+    shape_wait_s: float = 0.0
+    shape_queue: int = 100
     version: int
 
 
@@ -123,6 +129,7 @@ def route(visit: Visit, route: str) -> Response:
         upstream=gateway.get_upstream(visit.who, OneUpstream(**where)),
         traffic=gateway.get_route_traffic(visit.who, named),
         charts=lambda: next(iter(visit.panels("gateway.route", route=route, window_s=WINDOW_S)), None),
+        callers=gateway.list_route_callers(visit.who, ListRouteCallers(workspace=visit.workspace, route=route)),
         instances=gateway.list_instances(visit.who, ListInstances(**where, limit=MOST)).items,
     )
 
@@ -178,6 +185,12 @@ def change(visit: Visit, route: str, wish: Annotated[Policies, Form()]) -> Respo
         cache_vary=wish.cache_vary.split(),
         cache_bytes=wish.cache_bytes,
         slow_s=wish.slow_s,
+        limit_by=wish.limit_by,
+        caller_rate_per_s=wish.caller_rate_per_s,
+        caller_burst=wish.caller_burst,
+        daily_quota=wish.daily_quota,
+        shape_wait_s=wish.shape_wait_s,
+        shape_queue=wish.shape_queue,
         expected_version=wish.version,
     )
     visit.get(Gateway).change_route(visit.who, changed)

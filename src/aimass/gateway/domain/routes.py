@@ -28,6 +28,7 @@ from aimass.kernel.errors import Invalid
 from aimass.kernel.names import check_slug
 
 Access = Literal["key", "public"]
+Limited = Literal["consumer", "key", "address"]
 MOST_PARTS = 4
 MOST_RULES = 50
 OPENAPI_PATH, JSON_TYPE = "/openapi.json", "application/json"
@@ -72,6 +73,17 @@ FallbackBody = Annotated[str, MaxLen(65_536), doc("body of that answer")]
 SlowAfter = Annotated[
     float, Ge(0), Le(86_400), doc("seconds from which a request is kept as slow; 0 for those of the gateway's setting")
 ]
+LimitBy = Annotated[
+    Limited,
+    doc("whose requests are counted together: a consumer's, a key's or an address's; without a key the address's"),
+]
+CallerRate = Annotated[float, Ge(0), Le(1_000_000), doc("requests a second of each caller; 0 for no limit")]
+CallerBurst = Annotated[
+    int, Ge(0), Le(1_000_000), doc("requests that a caller may send at once; 0 for those of a second")
+]
+DailyQuota = Annotated[int, Ge(0), Le(1_000_000_000), doc("requests of each caller in a day (UTC); 0 for no limit")]
+ShapeWait = Annotated[float, Ge(0), Le(60), doc("longest wait of a request over a rate, in seconds; 0 refuses it")]
+ShapeQueue = Annotated[int, Ge(1), Le(10_000), doc("how many such requests wait at each worker")]
 RequestUnsafe = Annotated[bool, doc("also repeat POST and PATCH, which may then be carried out twice")]
 
 
@@ -127,6 +139,12 @@ class Route:
     cache_reload: bool
     cache_bytes: int
     slow_s: float
+    limit_by: Limited
+    caller_rate_per_s: float
+    caller_burst: int
+    daily_quota: int
+    shape_wait_s: float
+    shape_queue: int
     created_by: str
     created_at: datetime
     version: int
@@ -170,6 +188,12 @@ class CreateRoute:
     cache_reload: CacheReload = True
     cache_bytes: CacheBytes = _MIB
     slow_s: SlowAfter = 0.0
+    limit_by: LimitBy = "consumer"
+    caller_rate_per_s: CallerRate = 0.0
+    caller_burst: CallerBurst = 0
+    daily_quota: DailyQuota = 0
+    shape_wait_s: ShapeWait = 0.0
+    shape_queue: ShapeQueue = 100
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -210,6 +234,12 @@ class ChangeRoute:
     cache_reload: CacheReload | None = None
     cache_bytes: CacheBytes | None = None
     slow_s: SlowAfter | None = None
+    limit_by: LimitBy | None = None
+    caller_rate_per_s: CallerRate | None = None
+    caller_burst: CallerBurst | None = None
+    daily_quota: DailyQuota | None = None
+    shape_wait_s: ShapeWait | None = None
+    shape_queue: ShapeQueue | None = None
     expected_version: int | None = None
 
 
@@ -290,7 +320,7 @@ class RouteTraffic:
     refused
         Requests that the route's policies turned away.
     waiting
-        Requests that wait because the route is paused.
+        Requests that wait because the route is paused, or because they are over its rate.
     fallbacks
         Answers that the stand-in, or the static answer, gave in place of the service.
     cache_hits, cache_misses
@@ -313,6 +343,33 @@ class RouteTraffic:
     p99_s: float | None
     instances: list[InstanceTraffic]
     consumers: list[ConsumerTraffic]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ListRouteCallers:
+    """Whose use of a route is wanted, the most first."""
+
+    workspace: Workspace
+    route: RouteName
+    limit: Limit = 50
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RouteCaller:
+    """What a caller of a route has used of the day (UTC).
+
+    Attributes
+    ----------
+    by
+        Whether this is a ``consumer``, a ``key`` (by its id) or an ``address``.
+    remaining
+        What is left of the quota; None where the route has none.
+    """
+
+    by: Limited
+    caller: str
+    used_today: int
+    remaining: int | None
 
 
 def clean_prefix(prefix: str, route: str) -> str:

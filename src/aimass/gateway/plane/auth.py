@@ -10,47 +10,21 @@ from copy import copy
 from hashlib import sha256
 from typing import Any
 
-from aimass.gateway.plane.errors import RateLimited, UnknownKey
+from aimass.gateway.plane.errors import QuotaUsed, RateLimited, UnknownKey
 from aimass.gateway.plane.http import Headers
+from aimass.gateway.plane.quotas import DAY_S, DailyQuota, Quotas, of_key
 from aimass.gateway.plane.rates import Rates, SharedBucket
 
 _BEARER, _BASIC, _SIGNED = b"bearer ", b"basic ", b"eyJ"
 PLACE = b"x-aimass-workspace"
 
 
-class Bucket:
-    """A token bucket that holds one second of its rate (at least one token).
-
-    Examples
-    --------
-    >>> bucket = Bucket(2.0, now=0.0)
-    >>> [bucket.take(0.0) for _ in range(3)], bucket.take(1.0)
-    ([0.0, 0.0, 0.5], 0.0)
-    """
-
-    __slots__ = ("_at", "_tokens", "rate")
-
-    def __init__(self, rate: float, now: float) -> None:
-        self.rate = rate
-        self._tokens = max(1.0, rate)
-        self._at = now
-
-    def take(self, now: float) -> float:
-        """Take a token; return 0, or the seconds until there is one."""
-        self._tokens = min(max(1.0, self.rate), self._tokens + (now - self._at) * self.rate)
-        self._at = now
-        if self._tokens >= 1.0:
-            self._tokens -= 1.0
-            return 0.0
-        return (1.0 - self._tokens) / self.rate
-
-
 class Key:
     """What the snapshot says about one API key."""
 
-    __slots__ = ("bucket", "consumer", "edit", "expires_at", "id", "routes", "use", "uses_all", "workspace")
+    __slots__ = ("bucket", "consumer", "edit", "expires_at", "id", "quota", "routes", "use", "uses_all", "workspace")
 
-    def __init__(self, spec: dict[str, Any], bucket: Bucket | SharedBucket | None) -> None:
+    def __init__(self, spec: dict[str, Any], bucket: SharedBucket | None, quota: DailyQuota | None = None) -> None:
         self.id: str = spec["id"]
         self.consumer: str = spec["consumer"]
         self.workspace: str = spec["workspace"]
@@ -61,6 +35,7 @@ class Key:
         expires_at = spec.get("expires_at")
         self.expires_at: float = math.inf if expires_at is None else float(expires_at)
         self.bucket = bucket
+        self.quota = quota
 
     def may_use(self, endpoint: str) -> bool:
         """Tell whether this key may use the endpoint."""
@@ -92,32 +67,43 @@ class Key:
             raise UnknownKey("the API key or token has expired", hint="ask for a new one")
 
     def admit(self, now: float) -> None:
-        """Refuse an expired key, and one over its rate."""
+        """Refuse an expired key, and one over its rate or its quota of the day."""
         self.check(now)
         if self.bucket is not None:
             wait = self.bucket.take(now)
             if wait:
                 raise RateLimited(
                     f"the key of {self.consumer!r} is over its rate",
-                    retry_after_s=max(1, math.ceil(wait)),
+                    retry_after_s=wait,
                     allowed=f"{self.bucket.rate:g} requests a second",
                 )
+        if self.quota is not None and not self.quota.take(now):
+            raise self._used_up(self.quota, now)
+
+    def _used_up(self, quota: DailyQuota, now: float) -> QuotaUsed:
+        left_s = quota.left(now)[1]
+        told = (quota.limit, DAY_S, left_s)
+        return QuotaUsed(
+            f"the key of {self.consumer!r} has used its requests of the day",
+            retry_after_s=left_s,
+            reason="key_quota",
+            lines=b'RateLimit-Policy: "key";q=%d;w=%d\r\nRateLimit: "key";r=0;t=%d\r\n' % told,
+            allowed=f"{quota.limit} requests a day (UTC)",
+        )
 
 
-def read_keys(specs: dict[str, Any], old: dict[str, Key], now: float, shared: Rates | None) -> dict[str, Key]:
-    """Read the keys of a snapshot; a bucket whose rate did not change keeps its level, one that is shared keeps it anyway."""
+def read_keys(specs: dict[str, Any], old: dict[str, Key], rates: Rates, counts: Callable[[], Quotas]) -> dict[str, Key]:
+    """Read the keys of a snapshot; what they have used stays in the files that workers share."""
     keys: dict[str, Key] = {}
     for digest, spec in specs.items():
-        rate = spec.get("rate_per_s")
-        bucket: Bucket | SharedBucket | None = None
-        if rate:
-            before = old.get(digest)
-            kept = before.bucket if before is not None else None
-            if kept is not None and kept.rate == float(rate):
-                bucket = kept
-            else:
-                bucket = Bucket(float(rate), now) if shared is None else shared.bucket(digest, float(rate))
-        keys[digest] = Key(spec, bucket)
+        rate = float(spec.get("rate_per_s") or 0)
+        before = old.get(digest)
+        bucket = before.bucket if before is not None else None
+        if rate and (bucket is None or bucket.rate != rate):
+            bucket = rates.bucket(int(digest[:16], 16) or 1, rate)
+        most = spec.get("daily_quota")
+        quota = DailyQuota(counts(), of_key(spec["id"]), most) if most else None
+        keys[digest] = Key(spec, bucket if rate else None, quota)
     return keys
 
 

@@ -20,7 +20,8 @@ from aimass.kernel.errors import AimassError
 _END = b"\r\n\r\n"
 _CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 _HIGH_WATER = 64 * 1024
-BY_BUFFER, BY_WRITING, BY_UPSTREAM = 1, 2, 4
+BY_BUFFER, BY_WRITING, BY_UPSTREAM, BY_TURN = 1, 2, 4, 8
+_BY_OTHERS = BY_UPSTREAM | BY_TURN
 
 
 class Known(Protocol):
@@ -310,14 +311,14 @@ class Connection(asyncio.Protocol):
         if not self._held and not self.is_lost:
             self.transport.pause_reading()
         self._held |= reason
-        if reason == BY_UPSTREAM:
+        if reason & _BY_OTHERS:
             self.deadline = 0.0
 
     def release(self, reason: int) -> None:
         """Read again when this was the last reason."""
         if self._held & reason:
             self._held &= ~reason
-            if reason == BY_UPSTREAM and self._body is not None:
+            if reason & _BY_OTHERS and self._body is not None:
                 self._pace = Pace(self.limits, self.host.now)
                 self.deadline = self._pace.after(0, self.host.now)
             if not self._held and not self.is_lost:
@@ -468,7 +469,7 @@ class Connection(asyncio.Protocol):
         self._is_told = is_told
 
     def _read_body(self, body: BodyReader) -> bool:
-        if self._held & BY_UPSTREAM:
+        if self._held & _BY_OTHERS:
             return False
         piece, self._buffer = body.feed(self._buffer)
         sink = self._sink

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 from aimass.kernel.errors import (
@@ -126,13 +127,31 @@ class UnknownPath(NotFound):
 
 
 class RateLimited(TooMany):
-    """The API key is over its rate."""
+    """The caller is over a rate.
+
+    Attributes
+    ----------
+    reason
+        Which limit it was, for those who count refusals.
+    lines
+        Header lines about that limit.
+    """
 
     code = "rate_limited"
 
-    def __init__(self, message: str, *, retry_after_s: int, **details: Any) -> None:
+    def __init__(
+        self, message: str, *, retry_after_s: float, reason: str = "key_rate", lines: bytes = b"", **details: Any
+    ) -> None:
         super().__init__(message, **details)
-        self.retry_after_s = retry_after_s
+        self.retry_after_s = max(1, math.ceil(retry_after_s))
+        self.reason = reason
+        self.lines = lines
+
+
+class QuotaUsed(RateLimited):
+    """The requests of the day are used up."""
+
+    code = "quota_exceeded"
 
 
 class InvalidJson(Invalid):

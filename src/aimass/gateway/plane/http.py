@@ -252,6 +252,7 @@ def error_reply(error: AimassError, *, body: bytes = b"", extra: bytes = b"", ke
     retry_after_s: int = getattr(error, "retry_after_s", int(isinstance(error, Unavailable)))
     if retry_after_s:
         extra += b"Retry-After: %d\r\n" % retry_after_s
+    extra += getattr(error, "lines", b"")
     if isinstance(error, Unauthenticated):
         extra += b'WWW-Authenticate: Bearer realm="aimass"\r\n'
     return reply(error.status, body or dump(oip_body(error)), extra=extra, keep=keep)

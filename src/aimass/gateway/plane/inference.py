@@ -13,7 +13,7 @@ import orjson
 from aimass.gateway.plane.calls import Asked, Call, Caller, Read, Work
 from aimass.gateway.plane.cheap import CheapPath, Message, One, asked_again
 from aimass.gateway.plane.connection import Connection
-from aimass.gateway.plane.errors import ClientGone, Overloaded, WorkerFailed
+from aimass.gateway.plane.errors import ClientGone, Overloaded, RateLimited, WorkerFailed
 from aimass.gateway.plane.events import OverEvents
 from aimass.gateway.plane.limits import Budget
 from aimass.gateway.plane.metrics import Metrics
@@ -393,6 +393,8 @@ class Inference:
         if error.status >= SERVER_ERROR:
             since = perf_counter() if began is None else began
             self._host.slow.failed(call, caller.trace, error, deployment, since)
+        if isinstance(error, RateLimited):
+            self._host.metrics.count_limited(error.reason, ("endpoint", endpoint.name), endpoint.workspace)
 
     # -- shadows
 

@@ -20,9 +20,11 @@ _HELP = {
     "gateway_explanations": "Requests for what each input contributed, by endpoint and status code.",
     "gateway_refused": "Requests refused before an endpoint was found, by status code.",
     "gateway_rpc_refused": "Calls of gRPC that ended with an error, by its code.",
+    "gateway_limited": "Requests refused by a rate or a quota, by which of them.",
     "gateway_passthrough": "Requests passed through to control, by status code.",
     "gateway_route_requests": "Requests for services behind a route, by consumer and status code.",
     "gateway_route_in_flight": "Requests for services behind a route that are under way.",
+    "gateway_route_waiting": "Requests that wait because their route is paused, or because they are over a rate.",
     "gateway_instance_in_flight": "Requests that an instance of a service has.",
     "gateway_instance_requests": "Requests that an instance of a service was sent.",
     "gateway_instance_errors": "Requests that an instance of a service failed.",
@@ -133,6 +135,10 @@ class Metrics:
     def count(self, name: str, labels: Labels, by: int = 1) -> None:
         """Raise a counter."""
         self.counter(name, labels).value += by
+
+    def count_limited(self, reason: str, what: tuple[str, str], workspace: str) -> None:
+        """Count a request that a rate or a quota refused, at a route or an endpoint."""
+        self.count("gateway_limited", (what, ("reason", reason), ("workspace", workspace)))
 
     def counter(self, name: str, labels: Labels) -> Counter:
         """Return the counter for these labels; keep it to count."""

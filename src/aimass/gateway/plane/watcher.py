@@ -7,6 +7,7 @@ import logging
 import os
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,8 @@ from aimass.gateway.plane.describe import memory_of
 from aimass.gateway.plane.holds import FILE, read_holds, without_held
 from aimass.gateway.plane.moments import wall
 from aimass.gateway.plane.proxy.following import Following
-from aimass.gateway.plane.rates import shared_rates
+from aimass.gateway.plane.quotas import QUOTAS, shared_quotas
+from aimass.gateway.plane.rates import Rates, shared_rates
 from aimass.gateway.plane.runtimes.isolated import IsolatedRuntime
 from aimass.gateway.plane.shelf import Shelf
 from aimass.gateway.plane.snapshot import (
@@ -63,8 +65,9 @@ class Watcher:
         self._is_alarmed = False
         self.port = 0
         self.grpc_port = 0
-        self._rates = shared_rates(folder / "rates") if worker.settings.workers > 1 else None
-        self._services = Following(worker.proxy, worker.settings, self._rates)
+        self._rates = shared_rates(folder / "rates") if worker.settings.workers > 1 else Rates()
+        self._counts = cache(partial(shared_quotas, folder / QUOTAS, worker.settings.worker))
+        self._services = Following(worker.proxy, worker.settings, self._rates, self._counts)
         self._waiting: dict[Identity, Model] = {}
 
     async def run(self) -> None:
@@ -116,8 +119,8 @@ class Watcher:
         }
         kept = _in_use(endpoints.values())
         self._waiting = {key: m for key, m in models.items() if key not in kept and not m.is_ready}
-        keys = read_keys(document["keys"], before.keys, wall(), self._rates)
-        devices = read_keys(document.get("devices") or {}, before.devices, wall(), self._rates)
+        keys = read_keys(document["keys"], before.keys, self._rates, self._counts)
+        devices = read_keys(document.get("devices") or {}, before.devices, self._rates, self._counts)
         worker.apply(
             Snapshot(
                 version=int(document["version"]),

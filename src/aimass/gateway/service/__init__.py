@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from aimass.gateway.service.callers import Callers
 from aimass.gateway.service.edges import Edges
 from aimass.gateway.service.ground import Ground
 from aimass.gateway.service.inference import Inference
@@ -11,7 +12,7 @@ from aimass.gateway.service.slow import Slow
 from aimass.gateway.service.upstreams import Upstreams
 
 
-class Gateway(Inference, Upstreams, Routes, Slow, Interfaces, Edges):
+class Gateway(Inference, Upstreams, Routes, Callers, Slow, Interfaces, Edges):
     """What the one public door lets in, what stands behind it, and how far its workers are."""
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -9,6 +10,7 @@ from sqlalchemy import Connection, Row, Table
 
 from aimass.access import Access
 from aimass.gateway.leases import Leases
+from aimass.gateway.plane.quotas import QUOTAS, used_of
 from aimass.gateway.publish import Publisher
 from aimass.gateway.publish_services import ServicePublisher
 from aimass.gateway.settings import GatewaySettings
@@ -50,6 +52,11 @@ class Part:
         self._layout = ground.layout
         self.publisher = ground.publisher
         self.services = ground.services
+
+    def used_today(self, marks: Sequence[int]) -> list[int]:
+        """Return how many requests of the day (UTC) the gateway has counted for each of these."""
+        now = self._database.clock.now().timestamp()
+        return used_of(self.publisher.layout.gateway / QUOTAS, marks, now)
 
 
 def upstream_row(conn: Connection, workspace: str, name: str) -> Row[Any]:

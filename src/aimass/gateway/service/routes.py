@@ -63,12 +63,19 @@ _POLICY = (
     "cache_reload",
     "cache_bytes",
     "slow_s",
+    "limit_by",
+    "caller_rate_per_s",
+    "caller_burst",
+    "daily_quota",
+    "shape_wait_s",
+    "shape_queue",
 )
 _ADDED = {
     "openapi_path": OPENAPI_PATH, "queue": 0, "queue_wait_s": 30.0,
     "fallback_upstream": "", "fallback_status": 0, "fallback_type": JSON_TYPE, "fallback_body": "",
     "cache": False, "cache_s": 0.0, "cache_stale_s": 0.0, "cache_post": False, "cache_vary": [], "cache_shared": False, "cache_reload": True, "cache_bytes": 1024 * 1024,
     "slow_s": 0.0,
+    "limit_by": "consumer", "caller_rate_per_s": 0.0, "caller_burst": 0, "daily_quota": 0, "shape_wait_s": 0.0, "shape_queue": 100,
 }  # what routes that were made before do not say # fmt: skip
 
 

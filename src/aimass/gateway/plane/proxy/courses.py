@@ -27,7 +27,9 @@ class Order:
     affinity
         By what a consistent hash assigns the request.
     waited_s
-        How long it waited because its route was paused.
+        How long it waited because its route was paused, or because it was over a rate.
+    lines
+        Header lines that tell the caller his limits.
     """
 
     head: RequestHead
@@ -37,6 +39,7 @@ class Order:
     caller: Caller
     affinity: bytes
     waited_s: float = 0.0
+    lines: bytes = b""
 
 
 class Course(NamedTuple):

@@ -19,9 +19,11 @@ from aimass.gateway.plane.proxy.errors import LoopFound, NoInstance, NoReach, Ro
 from aimass.gateway.plane.proxy.forward import Forward, note_fallback
 from aimass.gateway.plane.proxy.heads import Caller, has_passed, preflight
 from aimass.gateway.plane.proxy.health import Health
+from aimass.gateway.plane.proxy.limits import Payer
 from aimass.gateway.plane.proxy.links import Links
 from aimass.gateway.plane.proxy.parked import Parked, let_go, turn_late_away
 from aimass.gateway.plane.proxy.replies import error_answer
+from aimass.gateway.plane.proxy.shaped import Shaped, let_shaped_go
 from aimass.gateway.plane.proxy.table import Table
 from aimass.gateway.plane.proxy.things import Route, RouteStats, Upstream
 from aimass.gateway.plane.sink import Sink
@@ -140,22 +142,36 @@ class Proxy:
         key = self._key(head, route, has_paid=has_waited)
         if key is not None and connection.entry is not None:
             connection.entry.consumer = key.consumer
-        own = self.table.document.id.encode()
-        if has_passed(head, own):
+        if has_passed(head, self.table.document.id.encode()):
             raise LoopFound(f"route {route.name!r} leads back to this gateway", value=route.name)
-        self._check(head, route, has_paid=has_waited)
+        if head.length is not None and head.length > route.max_request_bytes:
+            raise BodyTooLarge(value=head.length, allowed=f"at most {route.max_request_bytes} bytes")
+        if route.is_paused and (len(route.stats.parked) >= route.max_parked or self._host.is_draining):
+            raise RoutePaused(f"route {route.name!r} is paused", retry_after_s=route.retry_after_s)
+        lines, payer = b"", None
+        if route.rate is not None or route.limits is not None:
+            payer = None if route.limits is None else route.limits.caller(key, connection.peer)
+            wait_s = 0.0 if has_waited else self._pay(route, payer)
+            if wait_s:
+                return Shaped(self, connection, head, route, (self.loop, wait_s))
+            lines = b"" if payer is None else payer.lines(wall())
         if route.is_paused:
-            if len(route.stats.parked) >= route.max_parked or self._host.is_draining:
-                raise RoutePaused(f"route {route.name!r} is paused", retry_after_s=route.retry_after_s)
             return Parked(self, connection, head, route, self.loop.time())
-        consumer = None if key is None else key.consumer
+        return self._sent(connection, head, (route, key, lines), waited_s)
+
+    def _sent(
+        self, connection: Connection, head: RequestHead, allowed: tuple[Route, Key | None, bytes], waited_s: float
+    ) -> Sink:
+        """Send a request that was let in on its way."""
+        route, key, lines = allowed
+        consumer, own = None if key is None else key.consumer, self.table.document.id.encode()
         try:
             upstream = self._upstream(route.upstream)
-            affinity = _affinity(connection, head, upstream, key)
             caller = Caller(connection.peer, consumer, own, connection.scheme, connection.certificate)
             order = Order(
-                head=head, route=route, upstream=upstream, key=key, caller=caller, affinity=affinity, waited_s=waited_s
-            )
+                head=head, route=route, upstream=upstream, key=key, caller=caller,
+                affinity=_affinity(connection, head, upstream, key), waited_s=waited_s, lines=lines,
+            )  # fmt: skip
             return Forward(self, connection, order) if route.cache is None else self.cache.open(connection, order)
         except NoInstance:
             if route.fallback_answer is None:
@@ -202,18 +218,26 @@ class Proxy:
         (key.check if has_paid else key.admit)(wall())
         return key
 
-    def _check(self, head: RequestHead, route: Route, *, has_paid: bool) -> None:
-        """Refuse what the policies of the route do not allow."""
-        if head.length is not None and head.length > route.max_request_bytes:
-            raise BodyTooLarge(value=head.length, allowed=f"at most {route.max_request_bytes} bytes")
-        if route.rate is not None and not has_paid:
-            wait = route.rate.take(wall())
-            if wait:
+    def _pay(self, route: Route, payer: Payer | None) -> float:
+        """Take what a request costs; return the seconds until it may go on, where the route lets requests wait."""
+        now, most_s = wall(), route.max_shaped_s
+        may_wait = len(route.stats.shaped) < route.max_shaped and not self._host.is_draining
+        wait = 0.0 if payer is None else payer.pay_rate(now, most_s, may_wait=may_wait)
+        if route.rate is not None:
+            more = route.rate.reserve(now, most_s, may_wait=may_wait)
+            if more < 0:
+                if payer is not None:
+                    payer.give_back()
                 raise RateLimited(
                     f"route {route.name!r} is over its rate",
-                    retry_after_s=max(1, math.ceil(wait)),
+                    retry_after_s=-more - most_s,
+                    reason="route_rate",
                     allowed=f"{route.rate.rate:g} requests a second",
                 )
+            wait = max(wait, more)
+        if payer is not None:
+            payer.pay_quota(now)
+        return wait
 
     def _refuse(self, connection: Connection, head: RequestHead, route: Route, error: AimassError) -> Sink:
         """Answer with an error; the body is read and dropped, and a long one ends the connection."""
@@ -232,6 +256,8 @@ class Proxy:
             note_refusal(self.slow, connection, head, route, error)
         labels = (("code", str(error.status)), ("consumer", ""), ("route", route.name))
         self.metrics.count("gateway_route_requests", (*labels, ("workspace", route.workspace)))
+        if isinstance(error, RateLimited):
+            self.metrics.count_limited(error.reason, ("route", route.name), route.workspace)
         return error_answer(error, head, route, keep=connection.keep)
 
     def give_up(self, connection: Connection, order: Order, error: AimassError) -> None:
@@ -259,6 +285,8 @@ class Proxy:
     def sweep(self, now: float) -> None:
         """Close connections to instances that waited long enough, and begin health checks that are due."""
         turn_late_away(self._counted(), math.inf if self._host.is_draining else now)
+        if self._host.is_draining:
+            let_shaped_go(self._counted())
         self.cache.sweep(now)
         for upstream in self.table.used():
             self._health.sweep(upstream, now)

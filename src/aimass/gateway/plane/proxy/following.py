@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ import orjson
 from aimass.gateway.plane.moments import wall
 from aimass.gateway.plane.proxy.door import Proxy
 from aimass.gateway.plane.proxy.table import read_document
+from aimass.gateway.plane.quotas import Quotas
 from aimass.gateway.plane.rates import Rates
 from aimass.gateway.settings import GatewaySettings
 from aimass.kernel.errors import AimassError
@@ -31,7 +33,7 @@ class Following:
         Why the newest version cannot be used; the one before keeps serving.
     """
 
-    def __init__(self, proxy: Proxy, settings: GatewaySettings, rates: Rates | None) -> None:
+    def __init__(self, proxy: Proxy, settings: GatewaySettings, rates: Rates, counts: Callable[[], Quotas]) -> None:
         folder = settings.data_dir / "gateway"
         self._proxy = proxy
         self._path = folder / SERVICES
@@ -41,6 +43,7 @@ class Following:
         self._told_at = 0.0
         self.error: str | None = None
         proxy.table.shared = rates
+        proxy.table.counts = counts
 
     @property
     def version(self) -> int:

@@ -81,7 +81,7 @@ class Forward:
         self._is_client_slow = self._is_service_slow = False
         self._deadline = 0.0
         self._timer: asyncio.TimerHandle | None = None
-        self._fell = self._said = b""
+        self._fell, self._said = b"", order.lines
         try:
             self._choose()
         except NoInstance:

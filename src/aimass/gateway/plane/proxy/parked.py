@@ -6,7 +6,7 @@ import logging
 from collections.abc import Callable, Iterable
 from typing import Protocol
 
-from aimass.gateway.plane.connection import BY_UPSTREAM, Connection, Sink
+from aimass.gateway.plane.connection import BY_TURN, Connection, Sink
 from aimass.gateway.plane.http import RequestHead
 from aimass.gateway.plane.proxy.errors import RoutePaused
 from aimass.gateway.plane.proxy.things import Route, RouteStats
@@ -28,7 +28,7 @@ class Door(Protocol):
         ...
 
 
-class Parked:
+class Waiting:
     """The sink of a request that waits; its body waits with the client."""
 
     ends_with_client = True
@@ -38,10 +38,9 @@ class Parked:
         self._connection = connection
         self.head = head
         self.route = route
-        self.began, self.deadline = now, now + route.max_parked_s
-        route.stats.parked.append(self)
+        self.began = now
         if head.has_body:
-            connection.hold(BY_UPSTREAM)
+            connection.hold(BY_TURN)
 
     def piece(self, data: bytes) -> None:
         """No part of the body comes while it is held back."""
@@ -49,11 +48,6 @@ class Parked:
 
     def end(self) -> None:
         """Go on waiting: a request without a body is complete at once."""
-
-    def lost(self) -> None:
-        """Leave the queue: the client is gone."""
-        if self in self.route.stats.parked:
-            self.route.stats.parked.remove(self)
 
     def writable(self, *, is_open: bool) -> None:
         """Nothing is written to a client who waits."""
@@ -66,17 +60,31 @@ class Parked:
             connection.attend(sink)
             if not self.head.has_body:
                 sink.end()
-            connection.release(BY_UPSTREAM)
+            connection.release(BY_TURN)
         except Exception:  # noqa: BLE001 one request must never hold up those behind it; the log has the trace
             _LOG.exception("a request that waited for route %s failed", self.route.name)
             connection.abort()
+
+
+class Parked(Waiting):
+    """A request that waits until its route is open again, at most until a deadline."""
+
+    def __init__(self, door: Door, connection: Connection, head: RequestHead, route: Route, now: float) -> None:
+        super().__init__(door, connection, head, route, now)
+        self.deadline = now + route.max_parked_s
+        route.stats.parked.append(self)
+
+    def lost(self) -> None:
+        """Leave the queue: the client is gone."""
+        if self in self.route.stats.parked:
+            self.route.stats.parked.remove(self)
 
     def turn_away(self) -> None:
         """Answer that it took too long."""
         route = self.route
         error = RoutePaused(f"route {route.name!r} is still paused", retry_after_s=route.retry_after_s)
         self._door.turn_away(self._connection, self.head, route, error)
-        self._connection.release(BY_UPSTREAM)
+        self._connection.release(BY_TURN)
 
 
 def let_go(every: Iterable[RouteStats], may_go: Callable[[Parked], bool], now: float) -> None:

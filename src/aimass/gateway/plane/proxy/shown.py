@@ -16,6 +16,7 @@ def of_services(table: Table, now: float) -> Iterator[Sample]:
         workspace, _, route = name.partition("/")
         whose = (("route", route), ("workspace", workspace))
         yield Sample("gateway_route_in_flight", stats.in_flight, whose)
+        yield Sample("gateway_route_waiting", len(stats.parked) + len(stats.shaped), whose)
         for consumer, one in stats.callers.all():
             labels = (("consumer", consumer), *whose)
             yield Sample("gateway_route_consumer_in_flight", one.in_flight, labels)

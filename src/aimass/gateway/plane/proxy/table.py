@@ -5,19 +5,20 @@ A hundred thousand idle registrations are a hundred thousand pieces of text; onl
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from hashlib import sha256
+from collections.abc import Callable, Iterator
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
 import orjson
 
-from aimass.gateway.plane.auth import Bucket
 from aimass.gateway.plane.metrics import BOUNDS, Metrics
 from aimass.gateway.plane.moments import wall
 from aimass.gateway.plane.proxy.callers import Callers
+from aimass.gateway.plane.proxy.limits import CallerLimits
 from aimass.gateway.plane.proxy.things import Instance, Route, RouteStats, Upstream
-from aimass.gateway.plane.rates import Rates, SharedBucket
+from aimass.gateway.plane.quotas import Quotas
+from aimass.gateway.plane.rates import Rates, SharedBucket, mark_of
 from aimass.gateway.plane.slow import SlowLog
 from aimass.kernel.errors import Invalid
 
@@ -57,14 +58,15 @@ class Table:
 
     def __init__(self, metrics: Metrics, slow: SlowLog) -> None:
         self.document = Document()
-        self.shared: Rates | None = None
+        self.shared = Rates()
+        self.counts: Callable[[], Quotas] = cache(partial(Quotas, None))
         self._changed: list[Route] = []
         self._metrics = metrics
         self._slow = slow
         self._routes: dict[bytes, Route] = {}
         self._upstreams: dict[bytes, Upstream] = {}
         self._stats: dict[str, RouteStats] = {}
-        self._rates: dict[str, Bucket | SharedBucket] = {}
+        self._rates: dict[str, SharedBucket] = {}
 
     def apply(self, document: Document) -> None:
         """Go by another version: what did not change stays as it is, counters and connections with it."""
@@ -109,19 +111,18 @@ class Table:
             latency = self._metrics.histogram("gateway_route_seconds", labels, BOUNDS)
             callers = Callers(self._metrics, spec["workspace"], spec["name"])
             stats = self._stats[name] = RouteStats(latency, callers)
-        route = self._routes[key] = Route(spec, stats, self._rate(name, spec["rate_per_s"]))
+        limits = CallerLimits.of(spec, self.shared, self.counts)
+        route = self._routes[key] = Route(spec, stats, self._rate(name, spec["rate_per_s"]), limits)
         route.slow_s = self._slow.threshold(spec.get("slow_s", 0.0))
         return route
 
-    def _rate(self, name: str, rate: float | None) -> Bucket | SharedBucket | None:
+    def _rate(self, name: str, rate: float | None) -> SharedBucket | None:
         """Return the bucket of a route; one whose rate did not change keeps its level."""
         if not rate:
             return None
         known = self._rates.get(name)
         if known is None or known.rate != rate:
-            digest = sha256(b"route:" + name.encode()).hexdigest()
-            known = Bucket(rate, wall()) if self.shared is None else self.shared.bucket(digest, rate)
-            self._rates[name] = known
+            known = self._rates[name] = self.shared.bucket(mark_of(f"route:{name}"), rate)
         return known
 
     def upstream(self, key: bytes) -> Upstream | None:
@@ -144,8 +145,10 @@ class Table:
 
     def traffic(self, now: float) -> dict[str, Any]:
         """Return what this worker has seen, for those who look at it."""
+        limited = [route for route in self._routes.values() if route.limits is not None]
         return {
             "routes": {name: _of_route(stats) for name, stats in self._stats.items()},
+            "addresses": {f"{r.workspace}/{r.name}": r.limits.seen(wall()) for r in limited if r.limits is not None},
             "instances": {
                 f"{up.workspace}/{up.name}/{one.id}": _of_instance(one, up.state_of(one, now))
                 for up in self._upstreams.values()
@@ -164,4 +167,4 @@ def _of_route(stats: RouteStats) -> list[Any]:
         name: [one.requests, one.errors, one.in_flight, one.last, list(one.latency.counts), one.hits]
         for name, one in stats.callers.all()
     }
-    return [*counted, len(stats.parked), stats.fallbacks, stats.hits, stats.misses, callers]
+    return [*counted, len(stats.parked) + len(stats.shaped), stats.fallbacks, stats.hits, stats.misses, callers]

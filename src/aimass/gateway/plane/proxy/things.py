@@ -8,12 +8,12 @@ from ipaddress import ip_address, ip_network
 from random import randrange
 from typing import Any
 
-from aimass.gateway.plane.auth import Bucket
 from aimass.gateway.plane.http import reply
 from aimass.gateway.plane.metrics import Counter, Histogram
 from aimass.gateway.plane.proxy.balance import BALANCES
 from aimass.gateway.plane.proxy.callers import FEW_BOUNDS, Callers
 from aimass.gateway.plane.proxy.keeping import keeping_of
+from aimass.gateway.plane.proxy.limits import CallerLimits
 from aimass.gateway.plane.rates import SharedBucket
 from aimass.gateway.plane.upstream import Link
 
@@ -188,7 +188,7 @@ def _instance(spec: dict[str, Any], before: dict[tuple[str, str, int], Instance]
 
 
 class RouteStats:
-    """What a worker counts of a route, whatever its policies become, and the requests that wait while it is paused.
+    """What a worker counts of a route, whatever its policies become, and the requests that wait: it is paused, or they are over a rate.
 
     Attributes
     ----------
@@ -208,6 +208,7 @@ class RouteStats:
         "parked",
         "refused",
         "requests",
+        "shaped",
     )
 
     def __init__(self, latency: Histogram, callers: Callers) -> None:
@@ -215,6 +216,7 @@ class RouteStats:
         self.requests = self.errors = self.refused = self.in_flight = self.fallbacks = self.hits = self.misses = 0
         self.parked: deque[Any] = deque()
         self.counters: dict[bytes, Counter] = {}
+        self.shaped: set[Any] = set()
 
 
 class Route:
@@ -227,12 +229,14 @@ class Route:
     """
 
     __slots__ = (
-        "allow_from", "cache", "cors", "fallback", "fallback_answer", "is_key_needed", "is_paused", "max_parked", "max_parked_s",
-        "max_reply_bytes", "max_request_bytes", "name", "prefix", "rate", "remove_reply", "remove_request", "repeats", "repeats_unsafe", "retry_after_s", "set_reply",
+        "allow_from", "cache", "cors", "fallback", "fallback_answer", "is_key_needed", "is_paused", "limits", "max_parked", "max_parked_s",
+        "max_reply_bytes", "max_request_bytes", "max_shaped", "max_shaped_s", "name", "prefix", "rate", "remove_reply", "remove_request", "repeats", "repeats_unsafe", "retry_after_s", "set_reply",
         "set_request", "slow_s", "stats", "strip", "timeout_s", "upstream", "workspace",
     )  # fmt: skip
 
-    def __init__(self, spec: dict[str, Any], stats: RouteStats, rate: Bucket | SharedBucket | None) -> None:
+    def __init__(
+        self, spec: dict[str, Any], stats: RouteStats, rate: SharedBucket | None, limits: CallerLimits | None = None
+    ) -> None:
         self.workspace: str = spec["workspace"]
         self.name: str = spec["name"]
         self.prefix: bytes = f"/s/{self.workspace}/{spec['prefix']}".encode()
@@ -248,6 +252,8 @@ class Route:
         self.retry_after_s: int = spec["retry_after_s"]
         self.max_parked: int = spec.get("queue", 0)
         self.max_parked_s: float = spec.get("queue_wait_s", 30.0)
+        self.max_shaped: int = spec.get("shape_queue", 0)
+        self.max_shaped_s: float = spec.get("shape_wait_s", 0.0)
         fallback = spec.get("fallback_upstream")
         self.fallback: bytes = f"{self.workspace}/{fallback}".encode() if fallback else b""
         self.fallback_answer = _answer(spec) if spec.get("fallback_status") else None
@@ -259,6 +265,7 @@ class Route:
         self.stats = stats
         self.rate = rate
         self.slow_s = math.inf
+        self.limits = limits
 
     def admits(self, peer: str) -> bool:
         """Tell whether a client may come from this address.

@@ -22,7 +22,7 @@ def give(connection: Connection, order: Order, entry: Entry, word: bytes, now: f
     reply = entry.unchanged if is_known else entry.reply
     head = reply_head(reply, order.head, order.route, entry.instance, keep=connection.keep)
     age = max(0, int(now - entry.born))
-    connection.send(b"%bage: %d\r\nx-cache: %b\r\n\r\n" % (head[:-2], age, word))
+    connection.send(b"%b%bage: %d\r\nx-cache: %b\r\n\r\n" % (head[:-2], order.lines, age, word))
     if entry.body and not is_known and not connection.is_head:
         connection.send(entry.body)
     return reply.status
