@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import re
+import socket
+import time
 from base64 import urlsafe_b64encode
 from collections.abc import Iterator
+from contextlib import suppress
 from urllib.parse import parse_qs, urlsplit
 
 import httpx2
@@ -322,6 +325,56 @@ def test_the_provider_down_keeps_sessions_and_tells_the_others(site: Site, url: 
         assert site.access.logout_address("ais_none") is None
         with pytest.raises(ProviderSilent):
             site.access.check_provider(site.root, OneProvider(provider="company"))
+
+
+class Mute:
+    """A server that takes connections and never says a word, as behind a firewall that drops packets."""
+
+    def __init__(self) -> None:
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self.issuer = f"http://127.0.0.1:{self._listener.getsockname()[1]}"
+        self._taken: list[socket.socket] = []
+
+    @property
+    def asked(self) -> int:
+        """How many connections came until now."""
+        self._listener.setblocking(False)
+        with suppress(BlockingIOError):
+            while True:
+                self._taken.append(self._listener.accept()[0])
+        return len(self._taken)
+
+    def close(self) -> None:
+        for one in (*self._taken, self._listener):
+            one.close()
+
+
+def test_a_provider_that_never_answers_is_waited_for_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    mute, discovery = Mute(), Discovery(["127.0.0.0/8"], 0.2)
+    for _ in range(5):
+        with pytest.raises(ProviderSilent, match="cannot be reached: ReadTimeout") as silent:
+            discovery.document(mute.issuer)
+        assert "some seconds" in silent.value.hint
+    assert mute.asked == 1
+    with pytest.raises(ProviderSilent):
+        discovery.document(mute.issuer, fresh=True)  # an administrator who checks it waits himself
+    assert mute.asked == 2
+    later = time.monotonic() + 11
+    monkeypatch.setattr("aimass.access.service.discovery.time.monotonic", lambda: later)
+    with pytest.raises(ProviderSilent):
+        discovery.document(mute.issuer)
+    assert mute.asked == 3
+    mute.close()
+
+
+def test_a_provider_that_is_back_counts_as_soon_as_somebody_reached_it(company: OpenIdProvider) -> None:
+    discovery = Discovery(["127.0.0.0/8"], 5)
+    discovery._silent[urlsplit(company.issuer).netloc] = (time.monotonic() + 3600, ProviderSilent())
+    with pytest.raises(ProviderSilent):
+        discovery.document(company.issuer)
+    assert discovery.document(company.issuer, fresh=True)["issuer"] == company.issuer
+    discovery._known.clear()
+    assert discovery.document(company.issuer)["issuer"] == company.issuer
 
 
 def test_a_secret_is_sealed_and_shown_to_nobody(site: Site, company: OpenIdProvider) -> None:

@@ -22,9 +22,10 @@ from aimass.access.errors import ProviderSilent
 from aimass.infra.notify import AddressGuard
 from aimass.kernel.errors import Invalid, Unauthenticated, Unavailable
 
-_KEEP_S, _AGAIN_S = 600.0, 10.0
+_KEEP_S, _AGAIN_S, _SILENT_S = 600.0, 10.0, 10.0
 _MOST_BYTES = 1_000_000
 _FINE, _FAULT = 300, 500
+_HINT = "it is asked again in some seconds; sign in with a password, or wait"
 _NEEDED = ("authorization_endpoint", "token_endpoint", "jwks_uri")
 
 
@@ -39,6 +40,9 @@ class _Known:
 class Discovery:
     """Reads what providers publish and keeps it for ten minutes; a key that is not known is looked for again.
 
+    A provider that did not answer is not asked for ten seconds, so that those who sign in meanwhile hear so at once: each
+    of them would hold a thread for as long as the time limit.
+
     Parameters
     ----------
     allow
@@ -51,6 +55,7 @@ class Discovery:
         self._guard = AddressGuard(allow)
         self._timeout_s = timeout_s
         self._known: dict[str, _Known] = {}
+        self._silent: dict[str, tuple[float, ProviderSilent]] = {}
         self._lock = Lock()
 
     def document(self, issuer: str, *, fresh: bool = False) -> dict[str, Any]:
@@ -72,10 +77,21 @@ class Discovery:
             raise Unauthenticated("the provider's token cannot be verified", hint="sign in again") from reason
 
     def ask(
-        self, method: str, url: str, *, form: Mapping[str, str] | None = None, headers: Mapping[str, str] | None = None
+        self,
+        method: str,
+        url: str,
+        *,
+        form: Mapping[str, str] | None = None,
+        headers: Mapping[str, str] | None = None,
+        fresh: bool = False,
     ) -> dict[str, Any]:
-        """Send a request to an address that was checked, and return the JSON object of the answer."""
+        """Send a request to an address that was checked, and return the JSON object of the answer.
+
+        ``fresh`` asks also a provider that did not answer a moment ago.
+        """
         target = self._target(url)
+        if not fresh:
+            self._need_answering(target.host_header)
         sent = {"Host": target.host_header, "Accept": "application/json", **(headers or {})}
         try:
             trusted = ssl.create_default_context()
@@ -85,8 +101,17 @@ class Discovery:
                 answer = client.send(request, stream=True, follow_redirects=False)
                 body = _read(answer)
         except httpx2.HTTPError as reason:
-            raise ProviderSilent(f"{target.host!r} cannot be reached: {type(reason).__name__}") from reason
+            silent = ProviderSilent(f"{target.host!r} cannot be reached: {type(reason).__name__}", hint=_HINT)
+            self._silent[target.host_header] = (time.monotonic() + _SILENT_S, silent)
+            raise silent from reason
+        self._silent.pop(target.host_header, None)
         return _object(target.host, answer.status_code, body)
+
+    def _need_answering(self, host: str) -> None:
+        """Refuse to ask a provider that did not answer a moment ago."""
+        until, silent = self._silent.get(host, (0.0, None))
+        if silent is not None and time.monotonic() < until:
+            raise ProviderSilent(silent.message, hint=silent.hint)
 
     def _target(self, url: str) -> Any:
         try:
@@ -105,7 +130,7 @@ class Discovery:
         known = self._known.get(issuer)
         if known is not None and not fresh and now - known.read_at < _KEEP_S:
             return known
-        document = self.ask("GET", issuer.rstrip("/") + "/.well-known/openid-configuration")
+        document = self.ask("GET", issuer.rstrip("/") + "/.well-known/openid-configuration", fresh=fresh)
         if document.get("issuer") != issuer:
             raise Invalid(
                 "the provider calls itself by another address",
