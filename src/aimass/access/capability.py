@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from aimass.access.figures import METRICS
 from aimass.access.service.access import Access
 from aimass.infra.database import Database
 from aimass.infra.notify import Notify
 from aimass.infra.secrets import Secrets, SecretsSettings, open_secrets
 from aimass.kernel.capability import Capability, Loop, Place
+from aimass.kernel.counters import Counters
 from aimass.kernel.layout import DataDir
 from aimass.kernel.registry import Registry
 from aimass.kernel.usecase import SIGNED_IN
@@ -151,6 +153,7 @@ CAPABILITY = Capability(
     collect="aimass.access.service.hooks:collect",
     erase="aimass.access.service.hooks:erase",
     doctor="aimass.access.service.hooks:doctor",
+    metrics=METRICS,
 )
 
 
@@ -161,4 +164,8 @@ def build(registry: Registry) -> Access:
         registry.put(Secrets, open_secrets(SecretsSettings(), keys))
     if not registry.has(Notify):
         registry.put(Notify, Notify(database, registry.get(Secrets)))
-    return Access(database, registry.get(Secrets), keys, notify=registry.get(Notify))
+    if not registry.has(Counters):
+        registry.put(Counters, Counters())
+    counters = registry.get(Counters)
+    counters.declare(METRICS)
+    return Access(database, registry.get(Secrets), keys, notify=registry.get(Notify), counters=counters)

@@ -108,7 +108,9 @@ class Capability:
         Reconcile loops by name.
     flows
         Durable workflows by name: ``module:function(registry, flow, args)``.
-    attention, panels, search, storage, going, collect, blobs, erase, backup, doctor, metrics, lineage
+    metrics
+        Counters of control by name, with what they count; see :class:`~aimass.kernel.counters.Counters`.
+    attention, panels, search, storage, going, collect, blobs, erase, backup, doctor, lineage
         Hooks: ``module:function(registry, ...)``; see ``docs/explanation/capabilities.md``.
     """
 
@@ -141,7 +143,7 @@ class Capability:
     erase: str | None = None
     backup: str | None = None
     doctor: str | None = None
-    metrics: str | None = None
+    metrics: Mapping[str, str] = field(default_factory=dict[str, str])
     lineage: str | None = None
 
 

@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 from aimass.access.domain.credentials import fingerprint
+from aimass.access.figures import METRICS
 from aimass.access.service.approvals import Approvals
 from aimass.access.service.audit import Audit
 from aimass.access.service.devices import Devices
@@ -32,6 +33,7 @@ from aimass.access.store.tables import services, users
 from aimass.infra.database import Database
 from aimass.infra.notify import Notify
 from aimass.infra.secrets import Secrets, SigningKeys
+from aimass.kernel.counters import Counters
 from aimass.kernel.principal import ANYWHERE, SYSTEM, Principal
 
 LEAD_S = 5.0  # every gateway worker knows a new key by then
@@ -79,6 +81,8 @@ class Access(
         How long things live; read from the environment when absent.
     notify
         Sends invitations and reset links, where it is set up.
+    counters
+        Where sign-ins and tokens are counted.
     """
 
     def __init__(
@@ -88,6 +92,7 @@ class Access(
         keys: Path,
         settings: AccessSettings | None = None,
         notify: Notify | None = None,
+        counters: Counters | None = None,
     ) -> None:
         settings = settings or AccessSettings()
         super().__init__(
@@ -102,6 +107,7 @@ class Access(
                 passwords=Passwords(_cost(settings)),
                 memory=Memory(settings.cache_s),
                 notify=notify,
+                counters=counters or Counters(METRICS),
             )
         )
 

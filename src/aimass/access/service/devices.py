@@ -63,6 +63,7 @@ class Devices(Principals, Attempts):
                 created_at=change.now,
                 expires_at=change.now + timedelta(seconds=life),
             )
+        self._ground.counters.add("access_device_codes", state="begun")
         page = f"{self.token_issuer}/device"
         return {
             "device_code": code,
@@ -105,6 +106,7 @@ class Devices(Principals, Attempts):
         with self._change(who, ANYWHERE) as change:
             if not queries.end_devices(change.conn, devices.c.id == command.device, devices.c.user_id == who.id):
                 raise NotFound(f"there is no device {command.device!r}", field="device", value=command.device)
+            self._ground.counters.add("access_revocations", of="device")
             _tell_end(change, command.device, who.id)
 
     def spend_device_code(self, client: str, code: str, address: str) -> dict[str, Any]:
@@ -151,6 +153,7 @@ class Devices(Principals, Attempts):
             device = rows.find(change.conn, devices, id=row.device_id, client=client) if row else None
             if device is not None:
                 queries.end_devices(change.conn, devices.c.id == device.id)
+                self._ground.counters.add("access_revocations", of="device")
                 _tell_end(change, device.id, device.user_id)
 
     def need_public(self, client: str) -> None:
@@ -181,6 +184,7 @@ class Devices(Principals, Attempts):
             where = {"sha256": row.sha256, "state": _WAITING}
             if not rows.change(change.conn, device_requests, where, state=state, user_id=who.id):
                 raise NotFound("the device was answered meanwhile", field="user_code")
+            self._ground.counters.add("access_device_codes", state=state)
             verb = "allow" if state == _ALLOWED else "deny"
             detail = {"client": row.client, "address": row.address}
             change.audit(f"access.device.{verb}", object_=f"user:{who.id}", detail=detail)

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 from aimass.access.domain.people import Link, User
 from aimass.access.errors import LastAdministrator
+from aimass.access.figures import METRICS
 from aimass.access.service.discovery import Discovery
 from aimass.access.service.hashing import Passwords
 from aimass.access.service.letters import Letter
@@ -21,7 +22,8 @@ from aimass.access.store.tables import services, users, workspaces
 from aimass.infra.database import Change, Database
 from aimass.infra.notify import Mail, Notify
 from aimass.infra.secrets import Secrets, SigningKeys
-from aimass.kernel.errors import NotFound, Stale
+from aimass.kernel.counters import Counters
+from aimass.kernel.errors import AimassError, NotFound, Stale
 from aimass.kernel.names import clean_name
 from aimass.kernel.principal import ANYWHERE, Principal
 
@@ -40,6 +42,7 @@ class Ground:
     discovery: Discovery
     memory: Memory
     notify: Notify | None = None
+    counters: Counters = field(default_factory=lambda: Counters(METRICS))
 
 
 class Part:
@@ -58,6 +61,16 @@ class Part:
                 yield change
         finally:
             self._ground.memory.forget()
+
+    @contextmanager
+    def _counting(self, name: str, **labels: str) -> Iterator[None]:
+        """Count how something ends: ``ok``, or the code of the error."""
+        try:
+            yield
+        except AimassError as error:
+            self._ground.counters.add(name, result=error.code, **labels)
+            raise
+        self._ground.counters.add(name, result="ok", **labels)
 
     def _can_mail(self, address: str | None) -> bool:
         notify = self._ground.notify

@@ -149,6 +149,7 @@ class Keys(Part):
             rows.change(change.conn, keys, {"id": row.id}, revoked_at=change.now)
             change.audit("access.key.revoke", object_=f"key:{row.id}", detail={"prefix": row.prefix})
             change.event("access.key.revoked", subject=f"key:{row.id}")
+            self._ground.counters.add("access_revocations", of="key")
 
     @use_case("POST /workspaces/{workspace}/keys/{key}/rotate", permission="access.read", cli="keys rotate", status=201)
     def rotate_key(self, who: Principal, command: RotateKey) -> NewKey:

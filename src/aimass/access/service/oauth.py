@@ -19,6 +19,7 @@ from aimass.kernel.errors import Invalid, Unauthenticated
 from aimass.kernel.principal import ANYWHERE, SYSTEM, Principal
 
 _READ = "access.read"
+_KNOWN = frozenset({CLIENT_CREDENTIALS, *GRANTS})
 
 
 class OAuth(Devices):
@@ -29,6 +30,10 @@ class OAuth(Devices):
 
     def grant_token(self, client: Client, ask: Ask) -> dict[str, Any]:
         """Exchange a key (RFC 6749, section 4.4), the code of a device (RFC 8628) or a refresh token for tokens."""
+        with self._counting("access_tokens", grant=ask.grant_type if ask.grant_type in _KNOWN else "other"):
+            return self._granted(client, ask)
+
+    def _granted(self, client: Client, ask: Ask) -> dict[str, Any]:
         if not ask.grant_type:
             raise TokenRequestIncomplete("grant_type is missing", hint="send the fields as a form")
         if ask.grant_type == CLIENT_CREDENTIALS:
@@ -85,6 +90,7 @@ class OAuth(Devices):
         if claims.get(mine[0]) == mine[1]:
             with self._change(who, place) as change:
                 self._take_back(change, claims)
+                self._ground.counters.add("access_revocations", of="token")
 
     def _proven(self, client: Client) -> tuple[Any, Principal]:
         """Return the key of a client and its principal; only wrong guesses are counted, so nobody can lock a client out."""

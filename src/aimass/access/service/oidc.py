@@ -97,6 +97,10 @@ class SingleSignOn(Providers, Sessions):
 
     def arrive(self, slug: str, state: str, code: str, agent: str) -> Arrival:
         """Finish a sign-in: exchange the code, check the token, find or make the account, open a session."""
+        with self._counting("access_sign_ins", way="provider"):
+            return self._arrived(slug, state, code, agent)
+
+    def _arrived(self, slug: str, state: str, code: str, agent: str) -> Arrival:
         provider = self._offering(slug)
         inner, next_ = self._spend(slug, state)
         claims = self._claims_of(provider, code, inner)

@@ -18,6 +18,8 @@ from aimass.kernel.ids import new_id
 from aimass.kernel.principal import ANYWHERE, SYSTEM, Principal
 from aimass.kernel.usecase import PUBLIC, SIGNED_IN, use_case
 
+_KINDS = ("prove:", "client:", "device:", "token:")
+
 
 class Attempts(Part):
     """Count attempts by name, known or not, before the costly hash; the lock doubles with each further one."""
@@ -28,6 +30,8 @@ class Attempts(Part):
         with self._database.change(SYSTEM, ANYWHERE) as change:
             row = rows.find(change.conn, attempts, sha256=mark)
             if row is not None and row.locked_until is not None and row.locked_until > change.now:
+                kind = name.partition(":")[0] if name.startswith(_KINDS) else "sign_in"
+                self._ground.counters.add("access_lock_outs", of=kind)
                 raise LockedOut(math.ceil((row.locked_until - change.now).total_seconds()))
             oldest = change.now - timedelta(seconds=4 * self._settings.lock_most_s)
             failures = row.failures + 1 if row is not None and row.last_at > oldest else 1
@@ -75,6 +79,10 @@ class Sessions(Attempts):
     def sign_in(self, who: Principal, command: SignIn) -> SignedIn:
         """Sign in with name and password, and a code when the account has an authenticator."""
         del who
+        with self._counting("access_sign_ins", way="password"):
+            return self._signed_in(command)
+
+    def _signed_in(self, command: SignIn) -> SignedIn:
         name = name_key(command.name)
         self._take_attempt(name)
         with self._database.read() as conn:
@@ -95,6 +103,7 @@ class Sessions(Attempts):
             row = rows.find(change.conn, sessions, sha256=fingerprint(command.token))
             if row is not None:
                 rows.remove(change.conn, sessions, id=row.id)
+                self._ground.counters.add("access_revocations", of="session")
                 change.audit("access.session.end", object_=f"user:{row.user_id}", detail={"session": row.id})
 
     @use_case("GET /access/sessions", permission=SIGNED_IN, cli="sessions list")
@@ -117,6 +126,7 @@ class Sessions(Attempts):
         with self._change(who, ANYWHERE) as change:
             if not rows.remove(change.conn, sessions, id=command.session, user_id=who.id):
                 raise NotFound(f"there is no session {command.session!r}", field="session", value=command.session)
+            self._ground.counters.add("access_revocations", of="session")
             change.audit("access.session.end", object_=f"user:{who.id}", detail={"session": command.session})
 
     @use_case("POST /access/users/{user}/sign-out", permission="access.manage", cli="users sign-out")

@@ -13,6 +13,7 @@ from fastapi.openapi.utils import get_openapi
 from starlette.responses import JSONResponse, Response
 
 from aimass._version import __version__
+from aimass.kernel.counters import Counters
 from aimass.kernel.errors import NotFound
 from aimass.kernel.registry import Registry
 from aimass.kernel.usecase import UseCase
@@ -68,6 +69,8 @@ def create_app(parts: AppParts) -> FastAPI:
     for router in parts.protocols:
         app.include_router(router)
     app.include_router(_probes(parts.ready))
+    if parts.registry.has(Counters):
+        app.include_router(_metrics(parts.registry.get(Counters)))
     for path, mounted in parts.mounts:
         app.mount(path, mounted)
     for router in parts.pages:
@@ -83,6 +86,17 @@ def _described(app: FastAPI, cases: UseCaseRoutes) -> dict[str, Any]:
             title=app.title, version=app.version, openapi_version=app.openapi_version, routes=routes
         )
     return app.openapi_schema
+
+
+def _metrics(counters: Counters) -> APIRouter:
+    """Make the page that Prometheus reads: what control counts; the gateway has its own at ``/metrics``."""
+    router = APIRouter(include_in_schema=False)
+
+    @router.get("/metrics/control")
+    def metrics() -> Response:
+        return Response(counters.text(), media_type="text/plain; version=0.0.4; charset=utf-8")
+
+    return router
 
 
 def _probes(ready: Callable[[], bool]) -> APIRouter:
