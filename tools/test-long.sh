@@ -3,4 +3,4 @@
 set -uo pipefail
 cd "$(dirname "$0")/.."
 bash tools/engines.sh || exit 1
-.venv/bin/pytest -q -p no:randomly -m long --timeout 1200 tests "$@"
+.venv/bin/pytest -q -n 2 --dist loadfile -p no:randomly -m long --timeout 1200 tests "$@"

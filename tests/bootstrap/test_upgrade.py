@@ -136,6 +136,7 @@ def _schema(engine: Engine) -> tuple[str | None, bool]:
         return present_schema(conn), inspect(conn).has_table("next_things")
 
 
+@pytest.mark.long
 def test_an_upgrade_that_is_killed_half_way_changes_nothing_and_is_begun_again(
     settings: PlatformSettings, engine: Engine, tmp_path: Path
 ) -> None:

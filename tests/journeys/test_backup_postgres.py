@@ -21,7 +21,7 @@ from tests.fixtures.backups import (
 )
 from tests.fixtures.postgres import PostgresServer
 
-pytestmark = [pytest.mark.postgres, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.long, pytest.mark.postgres, pytest.mark.timeout(600)]
 
 
 @pytest.fixture(scope="module")

@@ -72,6 +72,7 @@ def test_the_administrator_of_the_platform_erases_everywhere_and_nobody_else(hou
     assert holding(house.platform.data_dir, BOB)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("mail", "after_s"), [("c20@example.org", 0.0), ("c21@example.org", 1.5), ("c22@example.org", 2.5)]
 )
@@ -94,6 +95,7 @@ def restore(house: House, target: Path, *words: str) -> subprocess.CompletedProc
     return aimass("restore", str(house.backup), "--data-dir", str(target), *words)
 
 
+@pytest.mark.long
 def test_a_backup_of_before_does_not_bring_anybody_back(house: House, tmp_path: Path) -> None:
     assert holding(house.backup, ANN)
     target = tmp_path / "again"
@@ -120,11 +122,13 @@ def _erasures(platform: RunningPlatform, house: House) -> list[Any]:
         return list(client.storage.list_erasures().items)
 
 
+@pytest.mark.long
 def test_without_the_ledger_a_restore_says_what_it_cannot_know(house: House, tmp_path: Path) -> None:
     done = restore(house, tmp_path / "again")
     assert (done.returncode, "--erasures" in done.stdout) == (0, True), done.stdout
 
 
+@pytest.mark.long
 def test_a_restore_that_is_killed_while_it_erases_begins_again(house: House, tmp_path: Path) -> None:
     target = tmp_path / "again"
     words = ["restore", str(house.backup), "--data-dir", str(target), "--erasures", str(house.platform.data_dir)]
@@ -140,6 +144,7 @@ def test_a_restore_that_is_killed_while_it_erases_begins_again(house: House, tmp
     assert holding(target, ANN) == []
 
 
+@pytest.mark.long
 def test_a_ledger_that_was_cut_off_in_mid_line_still_tells(house: House, tmp_path: Path) -> None:
     shutil.copytree(house.platform.data_dir / "keys", tmp_path / "old" / "keys")
     whole = (house.platform.data_dir / "erasures.ndjson").read_bytes()

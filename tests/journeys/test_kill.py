@@ -14,7 +14,7 @@ from tests.fixtures.facts import Facts
 from tests.fixtures.killer import Killer, points, seed
 from tests.fixtures.story import Telling, none_left
 
-pytestmark = pytest.mark.timeout(1800)
+pytestmark = [pytest.mark.long, pytest.mark.timeout(1800)]
 
 
 @pytest.fixture
