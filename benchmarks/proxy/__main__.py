@@ -21,6 +21,7 @@ from typing import Any
 from benchmarks.measure import ROOT
 from benchmarks.proxy.own import change_live_s, doors
 from benchmarks.proxy.peers import CONNECTIONS, caddy, nginx, nginx_cache, traefik, upstream
+from benchmarks.proxy.registrations import registrations
 from benchmarks.proxy.tokens import token_costs
 from benchmarks.serving.alone import Found
 from benchmarks.serving.load import Server, take_turns
@@ -96,11 +97,15 @@ def _by_itself(folder: Path) -> list[Found]:
     cached, first, bare = token_costs()
     with upstream(_new(folder, "again")) as behind:
         live_s = change_live_s(_new(folder, "workers"), behind)
+    megabytes, hit, miss = registrations(_new(folder, "registrations"))
     return [
         Found(name="a token that is known, look-up", value=cached, goal=1, unit="µs", at_most=True),
         Found(name="a token seen for the first time, over the bare check of its signature", value=(first / bare - 1) * 100, goal=20, unit="% more", at_most=True),
         Found(name="the bare check of a signature", value=bare, unit="µs"),
         Found(name="a changed policy is live on two workers after", value=live_s, goal=1, unit="s", at_most=True),
+        Found(name="100,000 services with a route each that nobody asks for", value=megabytes, goal=40, unit="MB", at_most=True),
+        Found(name="a look-up among them that finds one", value=hit, goal=20, unit="µs", at_most=True),
+        Found(name="a look-up among them that finds none", value=miss, goal=20, unit="µs", at_most=True),
     ]  # fmt: skip
 
 

@@ -531,7 +531,9 @@ def test_what_the_worker_saw_is_in_its_metrics(behind: Any, one: Server) -> None
 def test_a_broken_list_of_services_leaves_the_one_before(behind: Any, one: Server) -> None:
     gateway, services = behind
     services.publish([upstream("geo", one.port)], [route("geo")])
-    (gateway.data / "gateway" / "services.txt").write_text('{"version": 99, "id": "x"}\nnonsense\n')
+    draft = gateway.data / "gateway" / "draft"
+    draft.write_text('{"version": 99, "id": "x"}\nnonsense\n')
+    draft.rename(draft.with_name("services.txt"))
     wait_for(lambda: "services" in (gateway.status().get("error") or ""))
     assert ask(gateway, "GET", "/s/demo/geo/").status == 200
     services.publish([upstream("geo", one.port)], [route("geo")])

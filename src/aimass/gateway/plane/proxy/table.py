@@ -1,6 +1,6 @@
 """Everything that is registered: lines as control wrote them, each read when it is first needed.
 
-A hundred thousand idle registrations are a hundred thousand pieces of text; only what is asked for becomes objects.
+A hundred thousand idle registrations stay in the file; only what is asked for is read, and becomes objects.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from aimass.gateway.plane.metrics import BOUNDS, Metrics
 from aimass.gateway.plane.moments import wall
 from aimass.gateway.plane.proxy.callers import Callers
 from aimass.gateway.plane.proxy.limits import CallerLimits
+from aimass.gateway.plane.proxy.lines import Builder, Lines, Source
 from aimass.gateway.plane.proxy.things import Instance, Route, RouteStats, Upstream
 from aimass.gateway.plane.quotas import Quotas
 from aimass.gateway.plane.rates import Rates, SharedBucket, mark_of
@@ -24,7 +25,6 @@ from aimass.kernel.errors import Invalid
 
 MOST_PARTS = 4
 _BEFORE = b"/s/"
-Lines = dict[bytes, bytes]
 
 
 class Document:
@@ -35,21 +35,28 @@ class Document:
     def __init__(self, version: int = 0, id_: str = "") -> None:
         self.version = version
         self.id = id_
-        self.routes: Lines = {}
-        self.upstreams: Lines = {}
+        self.routes = Lines()
+        self.upstreams = Lines()
 
 
 def read_document(path: Path) -> Document:
-    """Read the file of services: a first line, then one for each upstream (``u``) and each route (``r``)."""
-    with path.open("rb") as file:
-        head = orjson.loads(file.readline())
-        document = Document(int(head["version"]), str(head["id"]))
-        kinds = {b"u": document.upstreams, b"r": document.routes}
-        for line in file:
-            kind, key, text = line.rstrip(b"\n").split(b" ", 2)
-            if kind not in kinds:
-                raise Invalid(f"a line of kind {kind!r}", value=kind.decode("latin-1"))
-            kinds[kind][key] = text
+    """Read the file of services: a first line, then one for each upstream (``u``) and each route (``r``).
+
+    The file stays open while somebody goes by it, also when a newer one has taken its place.
+    """
+    source = Source(path)
+    lines = source.lines()
+    first = next(lines, b"")
+    head = orjson.loads(first)
+    document, start = Document(int(head["version"]), str(head["id"])), len(first)
+    kinds = {b"u": Builder(), b"r": Builder()}
+    for line in lines:
+        kind, key, _ = line.split(b" ", 2)
+        if kind not in kinds:
+            raise Invalid(f"a line of kind {kind!r}", value=kind.decode("latin-1"))
+        kinds[kind].add(key, start + len(kind) + 1)
+        start += len(line)
+    document.upstreams, document.routes = Lines(source, kinds[b"u"]), Lines(source, kinds[b"r"])
     return document
 
 
