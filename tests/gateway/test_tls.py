@@ -121,6 +121,24 @@ def test_a_service_hears_of_the_verified_certificate_and_nobody_can_pretend_one(
             assert told["forwarded"].endswith("proto=https")
 
 
+def test_a_route_asks_for_the_certificates_that_it_names(secure: Gateway, services: Services, issuer: Issuer) -> None:
+    shop, other = issuer.sign("shop", "shop, north"), issuer.sign("other", "other")
+    print_ = hashlib.sha256(ssl.PEM_cert_to_DER_cert(other[0].read_text())).hexdigest()
+    wishes = {"any": ["*"], "named": ["CN=elsewhere", "CN=shop%2C north"], "printed": [print_.upper()]}
+    with servers(1) as (server,):
+        services.publish([upstream("geo", server.port)], [route(n, certificates=w) for n, w in wishes.items()])
+        for pair, let_in in ((None, set[str]()), (shop, {"any", "named"}), (other, {"any", "printed"})):
+            context = trusting(issuer)
+            if pair is not None:
+                context.load_cert_chain(*pair)
+            for name in wishes:
+                with shake(secure, context) as connection:
+                    connection.sendall(request("GET", f"/s/demo/{name}/", X_AIMASS_Client_Certificate=f"Hash={print_}"))
+                    answer = read_answer(connection)[0]
+                assert answer.status == (200 if name in let_in else 403), (name, pair)
+                assert name in let_in or answer.json()["code"] == "no_certificate"
+
+
 def test_a_large_body_goes_both_ways_and_a_slow_reader_is_counted(
     secure: Gateway, services: Services, issuer: Issuer
 ) -> None:

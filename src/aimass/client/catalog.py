@@ -1638,6 +1638,7 @@ OPERATIONS: dict[str, Operation] = {
             Param(name="retry_after_s", where="body", kind="int", required=False),
             Param(name="rate_per_s", where="body", kind="float", required=False),
             Param(name="allow_from", where="body", kind="str", required=False, many=True),
+            Param(name="certificates", where="body", kind="str", required=False, many=True),
             Param(name="cors_origins", where="body", kind="str", required=False, many=True),
             Param(name="request_headers", where="body", kind="json", required=False),
             Param(name="reply_headers", where="body", kind="json", required=False),
@@ -1820,6 +1821,14 @@ OPERATIONS: dict[str, Operation] = {
                 required=False,
                 many=True,
                 help="addresses and networks that may call; everybody when empty",
+            ),
+            Param(
+                name="certificates",
+                where="body",
+                kind="str",
+                required=False,
+                many=True,
+                help="certificates that callers show, by subject (O=Example,CN=shop) or SHA-256; * for any that is trusted; none when empty",
             ),
             Param(
                 name="cors_origins",

@@ -29,6 +29,7 @@ class Route:
     retry_after_s: int
     rate_per_s: float
     allow_from: list[str]
+    certificates: list[str]
     cors_origins: list[str]
     request_headers: dict[str, str]
     reply_headers: dict[str, str]

@@ -47,6 +47,7 @@ class Policies(BaseModel):
     rate_per_s: float
     retry_after_s: int
     allow_from: str = ""
+    certificates: str = ""
     cors_origins: str = ""
     openapi_path: str = ""
     queue: int = 0
@@ -168,6 +169,7 @@ def change(visit: Visit, route: str, wish: Annotated[Policies, Form()]) -> Respo
         rate_per_s=wish.rate_per_s,
         retry_after_s=wish.retry_after_s,
         allow_from=wish.allow_from.split(),
+        certificates=[line.strip() for line in wish.certificates.splitlines() if line.strip()],
         cors_origins=wish.cors_origins.split(),
         openapi_path=wish.openapi_path.strip(),
         queue=wish.queue,

@@ -37,6 +37,7 @@ _MIB = 1024 * 1024
 _GIB = 1024 * _MIB
 _VALUE = re.compile(r"[\x20-\x7e]{0,1000}")
 _ORIGIN = re.compile(r"\*|https?://[A-Za-z0-9.\-\[\]:]{1,253}")
+_CERTIFICATE = re.compile(r"\*|[0-9a-fA-F]{64}|[A-Za-z0-9.]+=[^\x00-\x1f]{1,400}")
 _KIND = re.compile(r"[\w.+-]{1,50}/[\w.+-]{1,50}(?: *; *[\w-]+=[\w.-]+)*", re.ASCII)
 _BODILESS = frozenset({204, 304})
 _FIXED = frozenset(
@@ -54,6 +55,13 @@ RetryAfter = Annotated[int, Ge(1), Le(86400), doc("seconds that a paused route t
 Rate = Annotated[float, Ge(0), Le(1_000_000), doc("requests a second over all callers; 0 for no limit")]
 Prefix = Annotated[str, MaxLen(255), doc("path below /s/<workspace>/; the name of the route when empty")]
 Networks = Annotated[list[str], MaxLen(MOST_RULES), doc("addresses and networks that may call; everybody when empty")]
+Certificates = Annotated[
+    list[str],
+    MaxLen(MOST_RULES),
+    doc(
+        "certificates that callers show, by subject (O=Example,CN=shop) or SHA-256; * for any that is trusted; none when empty"
+    ),
+]
 Origins = Annotated[list[str], MaxLen(MOST_RULES), doc("origins whose pages may call (CORS), * for all")]
 Headers = Annotated[dict[str, str], doc("headers to set; an empty value takes one away")]
 OpenapiPath = Annotated[
@@ -120,6 +128,7 @@ class Route:
     retry_after_s: int
     rate_per_s: float
     allow_from: list[str]
+    certificates: list[str]
     cors_origins: list[str]
     request_headers: dict[str, str]
     reply_headers: dict[str, str]
@@ -169,6 +178,7 @@ class CreateRoute:
     retry_after_s: RetryAfter = 30
     rate_per_s: Rate = 0.0
     allow_from: Networks = field(default_factory=list[str])
+    certificates: Certificates = field(default_factory=list[str])
     cors_origins: Origins = field(default_factory=list[str])
     request_headers: Headers = field(default_factory=dict[str, str])
     reply_headers: Headers = field(default_factory=dict[str, str])
@@ -215,6 +225,7 @@ class ChangeRoute:
     retry_after_s: RetryAfter | None = None
     rate_per_s: Rate | None = None
     allow_from: Networks | None = None
+    certificates: Certificates | None = None
     cors_origins: Origins | None = None
     request_headers: Headers | None = None
     reply_headers: Headers | None = None
@@ -390,13 +401,7 @@ def clean_prefix(prefix: str, route: str) -> str:
 
 def check_policy(policy: Mapping[str, Any]) -> None:
     """Refuse addresses, origins and headers that cannot be meant."""
-    for text in policy.get("allow_from") or ():
-        try:
-            ip_network(text)
-        except ValueError as reason:
-            raise Invalid(
-                f"{text!r} is no address or network", field="allow_from", value=text, allowed="10.1.0.0/16"
-            ) from reason
+    _check_callers(policy)
     for text in policy.get("cors_origins") or ():
         if not _ORIGIN.fullmatch(text):
             raise Invalid(f"{text!r} is no origin", field="cors_origins", value=text, allowed="https://host or *")
@@ -412,6 +417,24 @@ def check_policy(policy: Mapping[str, Any]) -> None:
     for name in ("request_headers", "reply_headers"):
         _check_headers(name, policy.get(name) or {})
     check_cache(policy)
+
+
+def _check_callers(policy: Mapping[str, Any]) -> None:
+    for text in policy.get("allow_from") or ():
+        try:
+            ip_network(text)
+        except ValueError as reason:
+            raise Invalid(
+                f"{text!r} is no address or network", field="allow_from", value=text, allowed="10.1.0.0/16"
+            ) from reason
+    for text in policy.get("certificates") or ():
+        if not _CERTIFICATE.fullmatch(text):
+            raise Invalid(
+                f"{text!r} is neither a subject nor a SHA-256",
+                field="certificates",
+                value=text,
+                allowed="*, O=Example,CN=shop, or 64 hexadecimal digits",
+            )
 
 
 def _check_headers(field_: str, rules: Mapping[str, str]) -> None:

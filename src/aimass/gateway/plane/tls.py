@@ -175,6 +175,18 @@ def shown_by(shaken: Any) -> bytes:
     return line_of(coded, known.get("subject", ())) if coded and known else b""
 
 
+def shown_pair(pair: str, kept: str = "") -> str:
+    """Return one part of a subject as it is shown: letters that could end it are percent-encoded, but those to be kept.
+
+    Examples
+    --------
+    >>> shown_pair("O=A; B")
+    'O=A%3B B'
+    """
+    name, _, value = pair.partition("=")
+    return f"{name}={quote(value, safe=f' @:./*{kept}')}"
+
+
 def line_of(coded: bytes, subject: Any) -> bytes:
     """Return fingerprint and subject as one line; letters that could end a value or the line are percent-encoded.
 
@@ -184,5 +196,5 @@ def line_of(coded: bytes, subject: Any) -> bytes:
     b';Subject="O=A%3B B,CN=shop 1"'
     """
     pairs = ((_SHORT.get(name, name), value) for part in subject for name, value in part)
-    shown = ",".join(f"{name}={quote(value, safe=' @:./*')}" for name, value in pairs)
+    shown = ",".join(shown_pair(f"{name}={value}") for name, value in pairs)
     return f'Hash={hashlib.sha256(coded).hexdigest()};Subject="{shown}"'.encode()

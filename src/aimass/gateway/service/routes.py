@@ -44,6 +44,7 @@ _POLICY = (
     "retry_after_s",
     "rate_per_s",
     "allow_from",
+    "certificates",
     "cors_origins",
     "request_headers",
     "reply_headers",
@@ -74,7 +75,7 @@ _ADDED = {
     "openapi_path": OPENAPI_PATH, "queue": 0, "queue_wait_s": 30.0,
     "fallback_upstream": "", "fallback_status": 0, "fallback_type": JSON_TYPE, "fallback_body": "",
     "cache": False, "cache_s": 0.0, "cache_stale_s": 0.0, "cache_post": False, "cache_vary": [], "cache_shared": False, "cache_reload": True, "cache_bytes": 1024 * 1024,
-    "slow_s": 0.0,
+    "slow_s": 0.0, "certificates": [],
     "limit_by": "consumer", "caller_rate_per_s": 0.0, "caller_burst": 0, "daily_quota": 0, "shape_wait_s": 0.0, "shape_queue": 100,
 }  # what routes that were made before do not say # fmt: skip
 

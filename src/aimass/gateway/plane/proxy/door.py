@@ -15,7 +15,7 @@ from aimass.gateway.plane.metrics import Metrics
 from aimass.gateway.plane.moments import wall
 from aimass.gateway.plane.proxy.cache.desk import Desk
 from aimass.gateway.plane.proxy.courses import Order, note_refusal
-from aimass.gateway.plane.proxy.errors import LoopFound, NoInstance, NoReach, RoutePaused, UnknownRoute
+from aimass.gateway.plane.proxy.errors import LoopFound, NoCertificate, NoInstance, NoReach, RoutePaused, UnknownRoute
 from aimass.gateway.plane.proxy.forward import Forward, note_fallback
 from aimass.gateway.plane.proxy.heads import Caller, has_passed, preflight
 from aimass.gateway.plane.proxy.health import Health
@@ -133,8 +133,7 @@ class Proxy:
 
     def _let_in(self, connection: Connection, head: RequestHead, route: Route, waited_s: float) -> Sink:
         """Let a request on its way; one that has waited has paid its rates already."""
-        if not route.admits(connection.peer):
-            raise UnknownRoute("no service stands behind this address for who comes from there")
+        _admit(connection, route)
         answer = preflight(head, route)
         if answer is not None:
             return Answer(connection, answer)
@@ -299,6 +298,18 @@ class Proxy:
         for upstream in self.table.used():
             for instance in upstream.instances:
                 instance.close()
+
+
+def _admit(connection: Connection, route: Route) -> None:
+    """Refuse who comes from elsewhere, or shows no certificate that the route asks for."""
+    if not route.admits(connection.peer):
+        raise UnknownRoute("no service stands behind this address for who comes from there")
+    if route.certificates and not route.trusts(connection.certificate):
+        raise NoCertificate(
+            f"route {route.name!r} asks for a certificate of the caller",
+            value=route.name,
+            hint="connect to the gateway by TLS with a certificate that the route names",
+        )
 
 
 def _affinity(connection: Connection, head: RequestHead, upstream: Upstream, key: Key | None) -> bytes:

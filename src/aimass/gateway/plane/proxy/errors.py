@@ -17,6 +17,12 @@ class NoReach(Forbidden):
     code = "no_route_use"
 
 
+class NoCertificate(Forbidden):
+    """The route asks for a certificate that the caller did not show."""
+
+    code = "no_certificate"
+
+
 class RoutePaused(Unavailable):
     """The route is paused."""
 

@@ -140,8 +140,7 @@ def _policy(rate: float, burst: float, quota: int) -> bytes:
     Examples
     --------
     >>> _policy(2.0, 10.0, 1000)
-    b'RateLimit-Policy: "rate";q=10;w=5, "day";q=1000;w=86400
-    '
+    b'RateLimit-Policy: "rate";q=10;w=5, "day";q=1000;w=86400\r\n'
     """
     said: list[bytes] = []
     if rate:

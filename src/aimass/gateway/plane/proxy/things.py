@@ -15,6 +15,7 @@ from aimass.gateway.plane.proxy.callers import FEW_BOUNDS, Callers
 from aimass.gateway.plane.proxy.keeping import keeping_of
 from aimass.gateway.plane.proxy.limits import CallerLimits
 from aimass.gateway.plane.rates import SharedBucket
+from aimass.gateway.plane.tls import shown_pair
 from aimass.gateway.plane.upstream import Link
 
 STATES = ("closed", "open", "half-open", "ill")
@@ -229,7 +230,7 @@ class Route:
     """
 
     __slots__ = (
-        "allow_from", "cache", "cors", "fallback", "fallback_answer", "is_key_needed", "is_paused", "limits", "max_parked", "max_parked_s",
+        "allow_from", "cache", "certificates", "cors", "fallback", "fallback_answer", "is_key_needed", "is_paused", "limits", "max_parked", "max_parked_s",
         "max_reply_bytes", "max_request_bytes", "max_shaped", "max_shaped_s", "name", "prefix", "rate", "remove_reply", "remove_request", "repeats", "repeats_unsafe", "retry_after_s", "set_reply",
         "set_request", "slow_s", "stats", "strip", "timeout_s", "upstream", "workspace",
     )  # fmt: skip
@@ -259,6 +260,7 @@ class Route:
         self.fallback_answer = _answer(spec) if spec.get("fallback_status") else None
         self.cache = keeping_of(spec)
         self.allow_from = [ip_network(text) for text in spec["allow_from"]]
+        self.certificates = frozenset(_certificate(text) for text in spec.get("certificates", ()))
         self.cors = frozenset(text.encode() for text in spec["cors_origins"])
         self.set_request, self.remove_request = _rules(spec["request_headers"])
         self.set_reply, self.remove_reply = _rules(spec["reply_headers"])
@@ -280,6 +282,26 @@ class Route:
             return False
         mapped = getattr(address, "ipv4_mapped", None) or address
         return any(mapped in network for network in self.allow_from)
+
+    def trusts(self, shown: bytes) -> bool:
+        """Tell whether a client may call that showed this certificate, in the words in which services hear of it."""
+        print_, _, subject = shown.partition(b";")
+        return bool(shown) and not self.certificates.isdisjoint((b"*", print_, subject))
+
+
+def _certificate(text: str) -> bytes:
+    """Return a certificate in the words of the gateway.
+
+    Examples
+    --------
+    >>> _certificate("*"), _certificate("CN=shop 1; north"), _certificate("A" * 64)[:9]
+    (b'*', b'Subject="CN=shop 1%3B north"', b'Hash=aaaa')
+    """
+    if text == "*":
+        return b"*"
+    if "=" not in text:
+        return f"Hash={text.lower()}".encode()
+    return f'Subject="{",".join(shown_pair(pair, "%") for pair in text.split(","))}"'.encode()
 
 
 def _answer(spec: dict[str, Any]) -> bytes:
