@@ -197,11 +197,16 @@ class GatewaySettings:
         return cls(**values)
 
 
-def read_inside() -> dict[str, int]:
-    """Return the ports of the platform, as its supervisor tells every process, and how long a worker keeps connections."""
-    idle_s = GatewaySettings.from_environment(data_dir=Path()).idle_timeout_s
+def read_inside() -> dict[str, Any]:
+    """Return the ports of the platform, as its supervisor tells every process, how long a worker keeps connections, and TLS."""
+    settings = GatewaySettings.from_environment(data_dir=Path())
     port, grpc_port = os.environ.get("AIMASS_PORT", "8800"), os.environ.get("AIMASS_RPC_PORT", "0")
-    return {"port": int(port), "grpc_port": int(grpc_port), "idle_s": int(idle_s)}
+    return {
+        "port": int(port),
+        "grpc_port": int(grpc_port),
+        "idle_s": int(settings.idle_timeout_s),
+        "is_tls": settings.is_tls,
+    }
 
 
 def _network(text: str) -> Network:

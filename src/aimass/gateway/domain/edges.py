@@ -72,11 +72,14 @@ class Inside:
         Where the gateway serves; ``grpc_port`` is 0 where gRPC is off.
     idle_s
         How long the gateway keeps a connection without a request.
+    is_tls
+        Whether it speaks TLS itself.
     """
 
     port: int
     grpc_port: int
     idle_s: int
+    is_tls: bool = False
 
 
 def edge_of(wish: WriteEdge, inside: Inside) -> Edge:
@@ -98,6 +101,13 @@ def edge_of(wish: WriteEdge, inside: Inside) -> Edge:
 
 
 def _check(wish: WriteEdge, inside: Inside) -> None:
+    if inside.is_tls:
+        raise Invalid(
+            "the gateway speaks TLS itself, and an edge speaks plain HTTP to it",
+            field="edge",
+            value=wish.edge,
+            hint="let one of them speak TLS: take AIMASS_GATEWAY_TLS_CERTIFICATE away behind an edge on this machine",
+        )
     for name, value, form, allowed in (
         ("server_name", wish.server_name, _HOST, "ml.example.com"),
         ("gateway", wish.gateway, _INSIDE, "10.0.0.5, [fd00::5] or a name"),
