@@ -93,9 +93,11 @@ def test_a_service_of_ones_own_is_put_behind_the_door_paused_and_taken_away(stag
     assert "This route is paused." in operator.open(f"{at}/geo").text
     assert operator.do("POST", f"{at}/geo/resume").status_code == 204
     wish = {"access": "public", "timeout_s": "9", "retries": "1", "rate_per_s": "5", "retry_after_s": "60"}
-    said = operator.do("POST", f"{at}/geo/policies", **wish, allow_from="10.0.0.0/8 ::1", version="3")
+    named = {"hosts": "api.example.org *.example.net", "host_path": "v1"}
+    said = operator.do("POST", f"{at}/geo/policies", **wish, **named, allow_from="10.0.0.0/8 ::1", version="3")
     assert said.status_code == 204
     assert "10.0.0.0/8, ::1" in operator.open(f"{at}/geo").text
+    assert "api.example.org/v1, *.example.net/v1" in operator.open(f"{at}/geo").text
     assert operator.do("POST", f"{at}/geo/policies", **wish, version="3").status_code == 412
     assert operator.do("POST", f"{at}/geo/instances", address="https://8.8.4.4:9443", weight="3").status_code == 204
     found = re.search(r"/routes/geo/instances/(\w+)", operator.open(f"{at}/geo").text)

@@ -289,6 +289,14 @@ def test_policies_are_live_and_told(house: House) -> None:
         {"fallback_upstream": "geo"},
         {"openapi_path": "openapi.json"},
         {"cache_vary": ["a b"]},
+        {"hosts": ["localhost"]},
+        {"hosts": ["10.0.0.5"]},
+        {"hosts": ["api.example.org:8080"]},
+        {"hosts": ["a.*.example.org"]},
+        {"hosts": ["*.org"]},
+        {"hosts": ["api.example.org/x\nr demo/a {}"]},
+        {"host_path": "../up"},
+        {"host_path": "a/b/c/d/e"},
     ],
 )
 def test_policies_that_cannot_be_meant_are_refused(house: House, wish: dict[str, Any]) -> None:

@@ -102,6 +102,16 @@ def test_what_was_exported_is_applied_without_a_change_and_makes_the_same_elsewh
     assert _overview(rooms).export_specs(SYSTEM, InWorkspace(workspace="twin")) == written
 
 
+def test_hosts_are_the_same_however_a_document_writes_them(rooms: Rooms) -> None:
+    apply(rooms, documents())
+    wish = [{"kind": "route", "name": "maps", "hosts": ["API.bücher.example."], "host_path": "/v1/"}]
+    assert [one[2:] for one in apply(rooms, wish)] == [("change", ["host_path", "hosts"])]
+    assert [one[2:] for one in apply(rooms, wish)] == [("none", [])]
+    written = next(one for one in export(rooms) if one["name"] == "maps")
+    assert (written["hosts"], written["host_path"]) == (["api.xn--bcher-kva.example"], "v1")
+    assert [one[3] for one in apply(rooms, [{**wish[0], "hosts": []}])] == [["hosts"]]
+
+
 def test_a_dry_run_shows_what_would_change_and_changes_nothing(rooms: Rooms) -> None:
     assert [one[2] for one in apply(rooms, documents(), dry_run=True)] == ["create"] * 3
     assert export(rooms) == []

@@ -1615,6 +1615,8 @@ OPERATIONS: dict[str, Operation] = {
             Param(name="upstream", where="body", kind="str", required=False),
             Param(name="title", where="body", kind="str", required=False),
             Param(name="prefix", where="body", kind="str", required=False),
+            Param(name="hosts", where="body", kind="str", required=False, many=True),
+            Param(name="host_path", where="body", kind="str", required=False),
             Param(
                 name="access",
                 where="body",
@@ -1740,6 +1742,22 @@ OPERATIONS: dict[str, Operation] = {
                 required=False,
                 default="",
                 help="path below /s/<workspace>/; the name of the route when empty",
+            ),
+            Param(
+                name="hosts",
+                where="body",
+                kind="str",
+                required=False,
+                many=True,
+                help="names of hosts at which the route answers too, without /s/<workspace>/: api.example.org, *.example.org",
+            ),
+            Param(
+                name="host_path",
+                where="body",
+                kind="str",
+                required=False,
+                default="",
+                help="path at these hosts below which it answers; empty for the whole host",
             ),
             Param(
                 name="access",

@@ -20,8 +20,8 @@ from aimass.infra.database import Database
 from aimass.kernel.ids import new_id
 from aimass.kernel.layout import DataDir
 
-UPSTREAM, ROUTE = "u", "r"
-_OF_CACHE = ("cache", "cleared")
+UPSTREAM, ROUTE, HOST = "u", "r", "h"
+_OF_CACHE, _OF_HOSTS = ("cache", "cleared"), ("hosts", "host_path")
 _LOOK_S = 1.0
 _CALM, _MOST_CALM_S = 4.0, 0.6
 Thing = tuple[str, str, str]
@@ -176,9 +176,11 @@ def _upstream(row: Row[Any], servers: Iterable[Row[Any]]) -> str:
 
 
 def _route(row: Row[Any]) -> str:
-    """Return the line of a route; what it says of kept answers takes room only where it keeps some."""
+    """Return the line of a route, and one for each of its hosts; what it says of kept answers takes room only where it keeps some."""
     policy = {
-        name: value for name, value in row.policy.items() if row.policy.get("cache") or not name.startswith(_OF_CACHE)
+        name: value
+        for name, value in row.policy.items()
+        if name not in _OF_HOSTS and (row.policy.get("cache") or not name.startswith(_OF_CACHE))
     }
     told = {
         **({"id": row.id} if row.policy.get("cache") else {}),
@@ -189,4 +191,6 @@ def _route(row: Row[Any]) -> str:
         "paused": row.paused,
         **policy,
     }
-    return f"{ROUTE} {row.workspace}/{row.prefix} {json.dumps(told, separators=(',', ':'))}"
+    key, path = f"{row.workspace}/{row.prefix}", row.policy.get("host_path", "")
+    hosts = [f"{HOST} {host}/{path} {key}" for host in row.policy.get("hosts") or ()]
+    return "\n".join([f"{ROUTE} {key} {json.dumps(told, separators=(',', ':'))}", *hosts])

@@ -77,6 +77,9 @@ class GatewaySettings:
     allow
         Hosts and networks inside, with commas between them, at which services may be registered: ``10.1.0.0/16,localhost``.
         Public addresses are always allowed. Read by control.
+    own_hosts
+        Names under which the platform itself is reached beside its public address, with commas between them: no route may
+        take one of them as its host. Read by control.
     trusted_proxies
         Addresses and networks of outer edges, with commas between them: ``10.0.0.5,fd00::/8``. What these say of the
         client (``X-Forwarded-For``, ``X-Forwarded-Proto``) is believed; from everybody else it is dropped.
@@ -140,6 +143,7 @@ class GatewaySettings:
     max_rpc_streams: int = 100
     max_rpc_connections: int = 1000
     allow: str = ""
+    own_hosts: str = ""
     trusted_proxies: str = ""
     access_log: str = "off"
     access_log_bytes: int = 64 * _MIB
@@ -180,6 +184,17 @@ class GatewaySettings:
         """
         parts = (part.strip() for part in self.trusted_proxies.split(","))
         return tuple(_network(part) for part in parts if part)
+
+    def names(self) -> list[str]:
+        """Return the names of ``own_hosts``, and the one under which the supervisor serves.
+
+        Examples
+        --------
+        >>> GatewaySettings(data_dir=Path("."), own_hosts="AI.example.org, console.example.org").names()[1:]
+        ['ai.example.org', 'console.example.org']
+        """
+        listed = (name.strip().lower() for name in self.own_hosts.split(","))
+        return [os.environ.get("AIMASS_HOST", self.host).lower(), *(name for name in listed if name)]
 
     @property
     def is_tls(self) -> bool:

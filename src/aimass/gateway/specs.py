@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 
 from pydantic import TypeAdapter, ValidationError
 
+from aimass.gateway.domain.hosts import clean_hosts
 from aimass.gateway.domain.routes import (
     ChangeRoute,
     CreateRoute,
@@ -138,6 +139,7 @@ class Routes:
         after = _only(asdict(wish), [one for one in _OF_ROUTE if one in document])
         if "prefix" in after:
             after["prefix"] = clean_prefix(after["prefix"], name)
+        after |= clean_hosts(after)
         if "paused" in document:
             after["paused"] = _read(bool, document["paused"], "paused")
         differ = sorted(one for one in after if one not in before or after[one] != before[one])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -20,6 +20,7 @@ from sqlalchemy import (
     String,
     Table,
     UniqueConstraint,
+    cast,
     delete,
     func,
     insert,
@@ -145,6 +146,13 @@ def routes_like(conn: Connection, workspace: str, part: str, after: str, limit: 
     if part:
         query = query.where(routes.c.route.contains(part, autoescape=True))
     return conn.execute(query.order_by(routes.c.route).limit(limit)).all()
+
+
+def routes_naming(conn: Connection, parts: Collection[str]) -> Sequence[Row[Any]]:
+    """Return the routes of all workspaces whose policies hold one of these texts anywhere."""
+    told = cast(routes.c.policy, String)
+    wanted = or_(*(told.contains(part, autoescape=True) for part in sorted(parts)))
+    return conn.execute(select(routes).where(wanted).order_by(routes.c.id)).all()
 
 
 def rows_of(conn: Connection, table: Table, **where: str) -> Sequence[Row[Any]]:

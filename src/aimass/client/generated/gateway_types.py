@@ -18,6 +18,8 @@ class Route:
     upstream: str
     path: str
     prefix: str
+    hosts: list[str]
+    host_path: str
     access: Literal["key", "public"]
     strip_prefix: bool
     timeout_s: float

@@ -49,6 +49,8 @@ class Policies(BaseModel):
     allow_from: str = ""
     certificates: str = ""
     cors_origins: str = ""
+    hosts: str = ""
+    host_path: str = ""
     openapi_path: str = ""
     queue: int = 0
     queue_wait_s: float = 30.0
@@ -171,6 +173,8 @@ def change(visit: Visit, route: str, wish: Annotated[Policies, Form()]) -> Respo
         allow_from=wish.allow_from.split(),
         certificates=[line.strip() for line in wish.certificates.splitlines() if line.strip()],
         cors_origins=wish.cors_origins.split(),
+        hosts=wish.hosts.split(),
+        host_path=wish.host_path.strip(),
         openapi_path=wish.openapi_path.strip(),
         queue=wish.queue,
         queue_wait_s=wish.queue_wait_s,

@@ -22,6 +22,7 @@ from aimass.gateway.domain.caching import (
     CacheVary,
     check_cache,
 )
+from aimass.gateway.domain.hosts import HostPath, Hosts
 from aimass.gateway.domain.inference import Cursor, Limit, Workspace
 from aimass.gateway.domain.services import PATH, TOKEN, Title, UpstreamName
 from aimass.kernel.errors import Invalid
@@ -103,6 +104,8 @@ class Route:
     ----------
     path
         Where callers reach it.
+    hosts, host_path
+        Names of hosts at which it answers too, and the path there below which it does; empty for the whole host.
     access
         ``key``: an API key with ``gateway.use`` on it; ``public``: everybody.
     retries, retry_unsafe
@@ -117,6 +120,8 @@ class Route:
     upstream: str
     path: str
     prefix: str
+    hosts: list[str]
+    host_path: str
     access: Access
     strip_prefix: bool
     timeout_s: float
@@ -168,6 +173,8 @@ class CreateRoute:
     upstream: UpstreamName
     title: Title = ""
     prefix: Prefix = ""
+    hosts: Hosts = field(default_factory=list[str])
+    host_path: HostPath = ""
     access: Annotated[Access, doc("who may call: key or public")] = "key"
     strip_prefix: Annotated[bool, doc("the service sees the path without the prefix")] = True
     timeout_s: Timeout = 60.0
@@ -215,6 +222,8 @@ class ChangeRoute:
     upstream: UpstreamName | None = None
     title: Title | None = None
     prefix: Prefix | None = None
+    hosts: Hosts | None = None
+    host_path: HostPath | None = None
     access: Annotated[Access | None, doc("who may call: key or public")] = None
     strip_prefix: Annotated[bool | None, doc("the service sees the path without the prefix")] = None
     timeout_s: Timeout | None = None

@@ -133,6 +133,8 @@ class Worker:
         path = head.path
         if head.method == b"CONNECT":
             raise MethodNotAllowed("this is no forward proxy", value="CONNECT")
+        if self.proxy.table.has_hosts and self.proxy.table.at_host(head) is not None:
+            return self._spoken(self.proxy, connection, head, raw)
         dialect = self._dialects.get(path.split(b"/", 2)[1] if path[:1] == b"/" else b"")
         if dialect is not None:
             return self._spoken(dialect, connection, head, raw)

@@ -8,6 +8,7 @@ from typing import Any
 from sqlalchemy import Row, delete, insert, update
 
 from aimass.gateway.domain.caching import ClearCache, check_prefix, cleared
+from aimass.gateway.domain.hosts import clean_hosts
 from aimass.gateway.domain.routes import (
     JSON_TYPE,
     OPENAPI_PATH,
@@ -23,6 +24,7 @@ from aimass.gateway.domain.routes import (
 from aimass.gateway.events import ROUTE_CACHE_CLEARED, ROUTE_CHANGED, ROUTE_CREATED, ROUTE_DELETED
 from aimass.gateway.publish_services import ROUTE, UPSTREAM
 from aimass.gateway.service.ground import Part, fresh, route_row, upstream_row
+from aimass.gateway.service.hosts import need_hosts, own_hosts
 from aimass.gateway.service.traffic import traffic_of
 from aimass.gateway.store import find_row, instances, routes, rows_after, rows_of, upstreams
 from aimass.infra.database import Change
@@ -34,6 +36,8 @@ from aimass.kernel.principal import Principal
 from aimass.kernel.usecase import use_case
 
 _POLICY = (
+    "hosts",
+    "host_path",
     "access",
     "strip_prefix",
     "timeout_s",
@@ -72,6 +76,7 @@ _POLICY = (
     "shape_queue",
 )
 _ADDED = {
+    "hosts": [], "host_path": "",
     "openapi_path": OPENAPI_PATH, "queue": 0, "queue_wait_s": 30.0,
     "fallback_upstream": "", "fallback_status": 0, "fallback_type": JSON_TYPE, "fallback_body": "",
     "cache": False, "cache_s": 0.0, "cache_stale_s": 0.0, "cache_post": False, "cache_vary": [], "cache_shared": False, "cache_reload": True, "cache_bytes": 1024 * 1024,
@@ -89,6 +94,7 @@ class Routes(Part):
         slug = check_slug(command.route, field="route")
         prefix = clean_prefix(command.prefix, slug)
         policy = {name: getattr(command, name) for name in _POLICY}
+        policy |= clean_hosts(policy)
         check_policy(policy)
         with self._database.change(who, command.workspace) as change:
             upstream_row(change.conn, command.workspace, command.upstream)
@@ -96,6 +102,7 @@ class Routes(Part):
                 raise Conflict(f"route {slug!r} exists", field="route", value=slug, hint="choose another name")
             _need_stand_in(change, command.workspace, command.fallback_upstream, command.upstream)
             _need_free(change, command.workspace, prefix, slug)
+            need_hosts(change, command.workspace, slug, policy, own_hosts(self._access, self._settings))
             values = {"id": new_id(), "workspace": command.workspace, "route": slug, "title": command.title}
             values |= {"upstream": command.upstream, "prefix": prefix, "paused": False, "policy": policy}
             change.execute(insert(routes).values(**values, created_by=who.name, created_at=change.now, version=1))
@@ -138,6 +145,7 @@ class Routes(Part):
         """Change the policies of a route; live on all workers within a second, and no request fails by it."""
         wishes = {name: getattr(command, name) for name in _POLICY}
         given = {name: value for name, value in wishes.items() if value is not None}
+        given |= clean_hosts(given)
         check_policy(given)
         with self._database.change(who, command.workspace) as change:
             row = route_row(change.conn, command.workspace, command.route)
@@ -150,6 +158,9 @@ class Routes(Part):
                 values["upstream"] = given["upstream"] = command.upstream
             after = {"upstream": row.upstream, **row.policy, **given}
             _need_stand_in(change, command.workspace, after.get("fallback_upstream") or "", after["upstream"])
+            if "hosts" in given or "host_path" in given:
+                own = own_hosts(self._access, self._settings)
+                need_hosts(change, command.workspace, command.route, after, own)
             if command.prefix is not None:
                 values["prefix"] = given["prefix"] = clean_prefix(command.prefix, command.route)
                 _need_free(change, command.workspace, values["prefix"], command.route)

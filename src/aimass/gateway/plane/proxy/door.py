@@ -1,4 +1,4 @@
-"""Who stands behind ``/s/<workspace>/...``: find the route, apply its policies, send the request on its way."""
+"""Who stands behind ``/s/<workspace>/...``, or behind a host of its own: find the route, apply its policies, send the request on its way."""
 
 from __future__ import annotations
 
@@ -49,6 +49,10 @@ class Host(Protocol):
     now: float
     is_draining: bool
 
+    def forget_calls(self) -> None:
+        """Understand every head anew."""
+        ...
+
     def will_write(self, writer: Link) -> None:
         """Call ``written`` of this one at the end of this turn."""
         ...
@@ -84,14 +88,14 @@ class Proxy:
         return self._host.now
 
     def open(self, connection: Connection, head: RequestHead, raw: bytes) -> Sink:
-        """Decide what becomes of a request below ``/s/``."""
+        """Decide what becomes of a request below ``/s/``, or at a host of a route."""
         del raw
         return self._opened(connection, head)
 
     def _opened(self, connection: Connection, head: RequestHead, waited_s: float = 0.0) -> Sink:
         if _DOTS.search(head.path):
             raise BadRequest("the path has parts that two readers could understand in two ways", field="path")
-        route = self.table.find(head.path)
+        route = self.table.route_of(head)
         if route is None:
             raise UnknownRoute(
                 "no service stands behind this address", field="path", value=head.path[:200].decode("latin-1")
@@ -122,13 +126,15 @@ class Proxy:
     def applied(self) -> None:
         """Let those go on who wait for routes that are open now, and forget answers that count no more."""
         self.cache.follow(self.table.changes())
+        if self.table.has_hosts:
+            self._host.forget_calls()  # inference that was remembered by its head may lead to a route now
         let_go(self._counted(), self._may_go, self.loop.time())
 
     def _counted(self) -> list[RouteStats]:
         return [stats for _, stats in self.table.stats()]
 
     def _may_go(self, one: Parked) -> bool:
-        route = self.table.find(one.head.path)
+        route = self.table.route_of(one.head)
         return route is None or not route.is_paused
 
     def _let_in(self, connection: Connection, head: RequestHead, route: Route, waited_s: float) -> Sink:

@@ -85,7 +85,7 @@ def _said_of(head: RequestHead, route: Route, caller: Caller) -> Headers:
         (b"via", _via_of(head, caller.through)),
         (b"x-aimass-workspace", route.workspace.encode()),
     ]
-    if route.strip:
+    if route.strip and route.prefix:
         said.append((b"x-forwarded-prefix", route.prefix))
     if caller.consumer is not None:
         said.append((b"x-aimass-consumer", quote(caller.consumer, safe=" @:+").encode()))
