@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from aimass.access import Access, AccessSettings, CreateKey, CreateService, GiveRole, OneWorkspace
-from aimass.access.domain.keys import ListKeys, ListServices, OneKey, OneService, RotateKey
+from aimass.access.domain.keys import ChangeKey, ListKeys, ListServices, OneKey, OneService, RotateKey
 from aimass.access.domain.members import CreateGroup, CreateRole, GroupMember
 from aimass.access.domain.people import OneUser
 from aimass.access.errors import MoreThanYouHave
@@ -26,6 +26,25 @@ def test_a_key_acts_for_its_owner_inside_its_workspace(access: Access, admin: Pr
     assert who.allows("lake.manage", demo)
     assert not who.knows("other")
     assert made.text.startswith(made.key.prefix)
+
+
+def test_the_daily_quota_of_a_key_is_set_changed_and_kept_by_its_successor(
+    access: Access, admin: Principal, demo: str, person: Person
+) -> None:
+    eve = person("eve", "analyst")
+    free = access.create_key(eve, CreateKey(workspace=demo, name="free")).key
+    made = access.create_key(eve, CreateKey(workspace=demo, name="k", daily_quota=3)).key
+    assert (free.daily_quota, made.daily_quota) == (0, 3)
+    assert access.change_key(eve, ChangeKey(workspace=demo, key=made.id, daily_quota=5)).daily_quota == 5
+    assert access.change_key(admin, ChangeKey(workspace=demo, key=made.id, daily_quota=7)).daily_quota == 7
+    new = access.rotate_key(eve, RotateKey(workspace=demo, key=made.id)).key
+    assert new.daily_quota == 7
+    told = {one.id: one.daily_quota for one in access.gateway_keys()}
+    assert told == {free.id: 0, new.id: 7}
+    with pytest.raises(Conflict, match="revoked"):
+        access.change_key(eve, ChangeKey(workspace=demo, key=made.id, daily_quota=0))
+    with pytest.raises(NotFound):
+        access.change_key(person("tom", "analyst"), ChangeKey(workspace=demo, key=new.id, daily_quota=0))
 
 
 def test_a_key_loses_what_its_owner_loses(access: Access, admin: Principal, demo: str, person: Person) -> None:

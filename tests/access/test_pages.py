@@ -363,6 +363,20 @@ def test_a_key_is_replaced_and_stopped(site):
     assert "Revoked" in visitor.open("/demo/settings/keys?state=REVOKED").text
 
 
+def test_a_key_shows_its_daily_quota_and_gets_another_one(site):
+    visitor = site.visitor("editor")
+    visitor.do("POST", "/demo/settings/keys", name="counted", rights="call", daily_quota="4321")
+    page = visitor.open("/demo/settings/keys").text
+    (key,) = [one for one in site.access.list_keys(SYSTEM, ListKeys(workspace="demo")).items if one.name == "counted"]
+    assert "4,321" in page
+    assert f'id="quota-{key.id}"' in page
+    path = f"/demo/settings/keys/{key.id}/quota"
+    assert visitor.do("POST", path, daily_quota="98765").status_code == 204
+    assert "98,765" in visitor.open("/demo/settings/keys").text
+    refused = visitor.do("POST", path, daily_quota="-1")
+    assert (refused.status_code, refused.json()["field"]) == (400, "daily_quota")
+
+
 def test_a_key_with_rights_that_nobody_named_is_refused_at_the_field(site):
     answer = site.visitor("editor").do("POST", "/demo/settings/keys", name="k", rights="some")
     assert (answer.status_code, answer.json()["field"]) == (400, "scopes")

@@ -13,11 +13,13 @@ import pytest
 
 from aimass.access import CAPABILITY as ACCESS
 from aimass.access import Access, CreateKey, CreateService, CreateWorkspace, GiveRole
+from aimass.access.domain.keys import ChangeKey, RotateKey
 from aimass.access.domain.members import OneWorkspace, RestoreWorkspace
 from aimass.cluster import CAPABILITY as CLUSTER
 from aimass.gateway import CAPABILITY as GATEWAY
 from aimass.gateway import CreateRoute, CreateUpstream, Gateway, ListRoutes, RegisterInstance
 from aimass.gateway.domain.caching import ClearCache
+from aimass.gateway.domain.inference import ListConsumers
 from aimass.gateway.domain.routes import ChangeRoute, ListRouteCallers, OneRoute, RouteTraffic
 from aimass.gateway.domain.services import ChangeUpstream, ListInstances, ListUpstreams, OneInstance, OneUpstream
 from aimass.gateway.jobs import expire, publish, publish_services
@@ -102,6 +104,34 @@ def test_a_service_is_announced_registered_and_called(house: House) -> None:
     traffic = house.service.get_route_traffic(EVE, seen)
     assert (traffic.errors, traffic.instances[0].states) == (0, {"closed": 1})
     assert traffic.p50_s is not None
+
+
+def test_the_daily_quota_of_a_key_holds_for_services_and_for_its_successor(house: House) -> None:
+    access = house.rooms.get(Access)
+    access.create_service(SYSTEM, CreateService(workspace="demo", name="shop", role="analyst"))
+    made = access.create_key(SYSTEM, CreateKey(workspace="demo", name="k", service="shop", daily_quota=3))
+    house.register()
+    house.service.create_route(ANN, CreateRoute(**GEO, route="maps"))
+    house.gateway.start()
+    house.applied()
+
+    def status(key: str) -> int:
+        return plane.ask(house.gateway, "GET", "/s/demo/maps/", key=key).status
+
+    house.until(lambda: status(made.text) == 200)
+    assert [status(made.text) for _ in range(3)] == [200, 200, 429]
+    for method, path in (("GET", "/s/demo/maps/"), ("POST", "/v2/repository/index")):
+        refused = plane.ask(house.gateway, method, path, {} if method == "POST" else None, key=made.text)
+        assert (refused.status, refused.json()["code"]) == (429, "quota_exceeded")
+    (shop,) = house.service.list_consumers(EVE, ListConsumers(workspace="demo")).items
+    assert [(key.daily_quota, key.used_today) for key in shop.keys] == [(3, 3)]
+    access.change_key(SYSTEM, ChangeKey(workspace="demo", key=made.key.id, daily_quota=4))
+    house.until(lambda: status(made.text) == 200)
+    assert status(made.text) == 429, "what was used counts on"
+    access.change_key(SYSTEM, ChangeKey(workspace="demo", key=made.key.id, daily_quota=2))
+    new = access.rotate_key(SYSTEM, RotateKey(workspace="demo", key=made.key.id))
+    house.until(lambda: status(new.text) == 200)
+    assert [status(new.text) for _ in range(2)] == [200, 429]
 
 
 def test_a_route_tells_its_figures_by_consumer_and_by_instance(house: House) -> None:

@@ -124,6 +124,7 @@ CAPABILITY = Capability(
         "access.group.changed",
         "access.group.removed",
         "access.identity.linked",
+        "access.key.changed",
         "access.key.created",
         "access.key.revoked",
         "access.password.forgotten",

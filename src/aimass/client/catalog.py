@@ -85,6 +85,25 @@ OPERATIONS: dict[str, Operation] = {
             ),
         ),
     ),
+    "access.change_key": Operation(
+        name="access.change_key",
+        method="PATCH",
+        path="/workspaces/{workspace}/keys/{key}",
+        cli="keys change",
+        permission="access.read",
+        summary="Change the daily quota of a key, in the gateway within a second; what it used today counts on.",
+        help="Change the daily quota of a key, in the gateway within a second; what it used today counts on.",
+        params=(
+            Param(name="workspace", where="path", kind="str", help="slug of the workspace"),
+            Param(name="key", where="path", kind="str", help="id of the key"),
+            Param(
+                name="daily_quota",
+                where="body",
+                kind="int",
+                help="requests to models and services in a day (UTC); 0 for no limit",
+            ),
+        ),
+    ),
     "access.change_password": Operation(
         name="access.change_password",
         method="POST",
@@ -230,6 +249,14 @@ OPERATIONS: dict[str, Operation] = {
             ),
             Param(
                 name="days", where="body", kind="int", required=False, help="days until it expires; never when absent"
+            ),
+            Param(
+                name="daily_quota",
+                where="body",
+                kind="int",
+                required=False,
+                default=0,
+                help="requests to models and services in a day (UTC); 0 for no limit",
             ),
         ),
     ),
@@ -974,8 +1001,8 @@ OPERATIONS: dict[str, Operation] = {
         path="/workspaces/{workspace}/keys/{key}/rotate",
         cli="keys rotate",
         permission="access.read",
-        summary="Replace a key by a new one with the same rights; the old one may live on for a while.",
-        help="Replace a key by a new one with the same rights; the old one may live on for a while.",
+        summary="Replace a key by a new one with the same rights and quota; the old one may live on for a while.",
+        help="Replace a key by a new one with the same rights and quota; the old one may live on for a while.",
         params=(
             Param(name="workspace", where="path", kind="str", help="slug of the workspace"),
             Param(name="key", where="path", kind="str", help="id of the key"),

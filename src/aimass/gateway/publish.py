@@ -243,6 +243,7 @@ def _key(key: GatewayKey, rate_per_s: float | None) -> dict[str, Any]:
         "routes": list(key.routes),
         "expires_at": key.expires_at,
         "rate_per_s": rate_per_s,
+        "daily_quota": key.daily_quota,
     }
 
 

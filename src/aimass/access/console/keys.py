@@ -6,9 +6,10 @@ from datetime import datetime, timedelta
 from typing import Annotated, Literal
 
 from fastapi import Form, Response
+from pydantic import BaseModel
 
 from aimass.access.console.forms import MANAGE, with_refresh
-from aimass.access.domain.keys import CreateKey, Key, ListKeys, ListServices, OneKey, RotateKey
+from aimass.access.domain.keys import ChangeKey, CreateKey, Key, KeyQuota, ListKeys, ListServices, OneKey, RotateKey
 from aimass.access.domain.roles import highest
 from aimass.access.service.access import Access
 from aimass.kernel.errors import Invalid
@@ -21,7 +22,6 @@ SOON = timedelta(days=14)
 LIVES = ("30", "90", "365", "")
 SHOWN = 200
 HOUR_S = 3600
-Rights = Annotated[Literal["call", "read", "all", "some"], Form()]
 
 
 @router.get(PATH)
@@ -59,20 +59,40 @@ def _calls(visit: PageVisit) -> dict[str, float]:
     return {name: figures["rpm"] * 60 for found in told for name, figures in found.items()}
 
 
+class KeyForm(BaseModel):
+    """What the form about a new key holds."""
+
+    name: str
+    rights: Literal["call", "read", "all", "some"]
+    owner: str = ""
+    scopes: str = ""
+    days: str = ""
+    daily_quota: KeyQuota = 0
+
+
 @router.post(PATH)
-def create(visit: Visit, name: Text, rights: Rights, owner: Text = "", scopes: Text = "", days: Text = "") -> Response:
+def create(visit: Visit, wish: Annotated[KeyForm, Form()]) -> Response:
     """Make a key and show its text, this once."""
-    if days and not days.isdecimal():
-        raise Invalid(f"{days!r} is no number of days", field="days", value=days)
-    wish = CreateKey(
+    if wish.days and not wish.days.isdecimal():
+        raise Invalid(f"{wish.days!r} is no number of days", field="days", value=wish.days)
+    command = CreateKey(
         workspace=visit.workspace,
-        name=name,
-        service=owner or None,
-        scopes=scopes_of(rights, scopes),
-        days=int(days) if days else None,
+        name=wish.name,
+        service=wish.owner or None,
+        scopes=scopes_of(wish.rights, wish.scopes),
+        days=int(wish.days) if wish.days else None,
+        daily_quota=wish.daily_quota,
     )
-    made = visit.get(Access).create_key(visit.who, wish)
+    made = visit.get(Access).create_key(visit.who, command)
     return with_refresh(visit.render("access/_new_key.html", made=made, to_close=True))
+
+
+@router.post(f"{PATH}/{{key}}/quota")
+def set_quota(visit: Visit, key: str, daily_quota: Annotated[KeyQuota, Form()]) -> Response:
+    """Change how many requests a key may send in a day."""
+    wish = ChangeKey(workspace=visit.workspace, key=key, daily_quota=daily_quota)
+    name = visit.get(Access).change_key(visit.who, wish).name
+    return visit.done(visit.say("The daily quota of %(name)s was changed", name=name))
 
 
 @router.post(f"{PATH}/{{key}}/rotate")

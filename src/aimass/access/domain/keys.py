@@ -12,6 +12,9 @@ from aimass.access.domain.members import Permission, WorkspaceSlug
 from aimass.access.domain.people import Cursor, Limit
 
 _TEN_YEARS = 3660
+_MOST_A_DAY = 1_000_000_000
+
+KeyQuota = Annotated[int, Ge(0), Le(_MOST_A_DAY), doc("requests to models and services in a day (UTC); 0 for no limit")]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,6 +71,7 @@ class Key:
     expires_at: datetime | None
     revoked_at: datetime | None
     last_used_at: datetime | None
+    daily_quota: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,6 +91,7 @@ class CreateKey:
     service: Annotated[str | None, doc("slug of a service account that shall own the key")] = None
     scopes: Annotated[list[Permission] | None, doc("permissions of the key; all that its owner has when absent")] = None
     days: Annotated[int | None, Ge(1), Le(_TEN_YEARS), doc("days until it expires; never when absent")] = None
+    daily_quota: KeyQuota = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -107,8 +112,17 @@ class OneKey:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ChangeKey:
+    """Change how many requests a day a key may send; its text and its rights stay."""
+
+    workspace: WorkspaceSlug
+    key: Annotated[str, doc("id of the key")]
+    daily_quota: KeyQuota
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class RotateKey:
-    """Replace a key by a new one with the same rights."""
+    """Replace a key by a new one with the same rights and the same daily quota."""
 
     workspace: WorkspaceSlug
     key: Annotated[str, doc("id of the key")]
@@ -125,6 +139,8 @@ class GatewayKey:
         Endpoints that it may call, and that it may load and unload; a star for every one of its workspace.
     routes
         Routes to services that it may use; a star for every one of its workspace.
+    daily_quota
+        Requests to models and services in a day of UTC; 0 for no limit.
     """
 
     sha256: str
@@ -135,3 +151,4 @@ class GatewayKey:
     edit: list[str]
     routes: list[str]
     expires_at: float | None
+    daily_quota: int

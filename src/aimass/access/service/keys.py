@@ -8,6 +8,7 @@ from typing import Any
 
 from aimass.access.domain.credentials import KEY, fingerprint, new_secret, shown
 from aimass.access.domain.keys import (
+    ChangeKey,
     CreateKey,
     CreateService,
     GatewayKey,
@@ -128,8 +129,8 @@ class Keys(Part):
                 _need_all(who, held)
             life = timedelta(days=command.days) if command.days else None
             values = {"name": clean_name(command.name), "owner_kind": kind, "owner_id": owner, "scopes": scopes}
-            expires_at = change.now + life if life else None
-            return _add_key(change, {**values, "workspace": command.workspace, "expires_at": expires_at}, "create")
+            ends = {"expires_at": change.now + life if life else None, "daily_quota": command.daily_quota}
+            return _add_key(change, {**values, **ends, "workspace": command.workspace}, "create")
 
     @use_case("GET /workspaces/{workspace}/keys", permission="access.read", cli="keys list")
     def list_keys(self, who: Principal, command: ListKeys) -> Page[Key]:
@@ -140,6 +141,17 @@ class Keys(Part):
             found = queries.key_page(conn, command.workspace, owner, after, command.limit + 1)
         page = page_of(found, command.limit, lambda row: row.id)
         return Page(items=[_key(row) for row in page.items], next=page.next)
+
+    @use_case("PATCH /workspaces/{workspace}/keys/{key}", permission="access.read", cli="keys change")
+    def change_key(self, who: Principal, command: ChangeKey) -> Key:
+        """Change the daily quota of a key, in the gateway within a second; what it used today counts on."""
+        with self._change(who, command.workspace) as change:
+            row = _own_key(change, OneKey(workspace=command.workspace, key=command.key))
+            rows.change(change.conn, keys, {"id": row.id}, daily_quota=command.daily_quota)
+            told = {"daily_quota": command.daily_quota}
+            change.audit("access.key.change", object_=f"key:{row.id}", detail={"prefix": row.prefix, **told})
+            change.event("access.key.changed", subject=f"key:{row.id}", data=told)
+            return _key(queries.key_by(change.conn, id=row.id))
 
     @use_case("DELETE /workspaces/{workspace}/keys/{key}", permission="access.read", cli="keys revoke", status=204)
     def revoke_key(self, who: Principal, command: OneKey) -> None:
@@ -153,14 +165,14 @@ class Keys(Part):
 
     @use_case("POST /workspaces/{workspace}/keys/{key}/rotate", permission="access.read", cli="keys rotate", status=201)
     def rotate_key(self, who: Principal, command: RotateKey) -> NewKey:
-        """Replace a key by a new one with the same rights; the old one may live on for a while."""
+        """Replace a key by a new one with the same rights and quota; the old one may live on for a while."""
         with self._change(who, command.workspace) as change:
             row = _own_key(change, OneKey(workspace=command.workspace, key=command.key))
             held = map(grant_of, queries.grants_of(change.conn, row.owner_kind, row.owner_id))
             _need_all(who, bounded(held, row.workspace, row.scopes))
             end = change.now + timedelta(seconds=command.grace_s)
             rows.change(change.conn, keys, {"id": row.id}, revoked_at=end)
-            names = ("name", "owner_kind", "owner_id", "scopes", "workspace", "expires_at")
+            names = ("name", "owner_kind", "owner_id", "scopes", "workspace", "expires_at", "daily_quota")
             return _add_key(change, {name: getattr(row, name) for name in names}, "rotate", replaces=row.id)
 
     def gateway_keys(self) -> list[GatewayKey]:
@@ -219,6 +231,8 @@ def _add_key(change: Change, values: dict[str, Any], verb: str, replaces: str | 
     stored = {"id": id_, "prefix": shown(text), "sha256": fingerprint(text), "created_at": change.now}
     rows.add(change.conn, keys, **values, **stored)
     detail = {"prefix": stored["prefix"], "scopes": values["scopes"], "replaces": replaces}
+    if values["daily_quota"]:
+        detail["daily_quota"] = values["daily_quota"]
     change.audit(f"access.key.{verb}", object_=f"key:{id_}", detail=detail)
     change.event("access.key.created", subject=f"key:{id_}", data={"replaces": replaces})
     return NewKey(key=_key(queries.key_by(change.conn, id=id_)), text=text)
@@ -256,6 +270,7 @@ def _gateway_device(row: Any, workspace: str, held: list[Grant]) -> GatewayKey:
         workspace=workspace,
         **_reach(grants, workspace),
         expires_at=row.expires_at.timestamp(),
+        daily_quota=0,
     )
 
 
@@ -278,6 +293,7 @@ def _gateway_key(row: Any, held: list[Grant]) -> GatewayKey:
         workspace=row.workspace,
         **_reach(grants, row.workspace),
         expires_at=min(ends) if ends else None,
+        daily_quota=row.daily_quota,
     )
 
 
@@ -315,4 +331,5 @@ def _key(row: Any) -> Key:
         expires_at=row.expires_at,
         revoked_at=row.revoked_at,
         last_used_at=row.last_used_at,
+        daily_quota=row.daily_quota,
     )

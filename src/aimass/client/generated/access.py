@@ -83,6 +83,10 @@ class AccessCalls(Calls):
         """Sign the device that shows a code in as yourself."""
         return self._call("access.allow_device", {"user_code": user_code}, None)
 
+    def change_key(self, *, key: str, daily_quota: int, workspace: str | None = None) -> Key:
+        """Change the daily quota of a key, in the gateway within a second; what it used today counts on."""
+        return self._call("access.change_key", {"key": key, "daily_quota": daily_quota, "workspace": workspace}, Key)
+
     def change_password(self, *, password: str, new_password: str, keep: str | None = None) -> None:
         """Change the own password; every other session ends."""
         return self._call(
@@ -173,11 +177,19 @@ class AccessCalls(Calls):
         service: str | None = None,
         scopes: list[str] | None = None,
         days: int | None = None,
+        daily_quota: int | None = None,
     ) -> NewKey:
         """Make an API key for yourself, or for a service account; its text is shown only now."""
         return self._call(
             "access.create_key",
-            {"name": name, "workspace": workspace, "service": service, "scopes": scopes, "days": days},
+            {
+                "name": name,
+                "workspace": workspace,
+                "service": service,
+                "scopes": scopes,
+                "days": days,
+                "daily_quota": daily_quota,
+            },
             NewKey,
         )
 
@@ -510,7 +522,7 @@ class AccessCalls(Calls):
         return self._call("access.revoke_session", {"session": session}, None)
 
     def rotate_key(self, *, key: str, workspace: str | None = None, grace_s: int | None = None) -> NewKey:
-        """Replace a key by a new one with the same rights; the old one may live on for a while."""
+        """Replace a key by a new one with the same rights and quota; the old one may live on for a while."""
         return self._call("access.rotate_key", {"key": key, "workspace": workspace, "grace_s": grace_s}, NewKey)
 
     def rotate_token_key(self, *, leaked: bool | None = None) -> TokenKey:
@@ -598,6 +610,12 @@ class AsyncAccessCalls(AsyncCalls):
     async def allow_device(self, *, user_code: str) -> None:
         """Sign the device that shows a code in as yourself."""
         return await self._call("access.allow_device", {"user_code": user_code}, None)
+
+    async def change_key(self, *, key: str, daily_quota: int, workspace: str | None = None) -> Key:
+        """Change the daily quota of a key, in the gateway within a second; what it used today counts on."""
+        return await self._call(
+            "access.change_key", {"key": key, "daily_quota": daily_quota, "workspace": workspace}, Key
+        )
 
     async def change_password(self, *, password: str, new_password: str, keep: str | None = None) -> None:
         """Change the own password; every other session ends."""
@@ -689,11 +707,19 @@ class AsyncAccessCalls(AsyncCalls):
         service: str | None = None,
         scopes: list[str] | None = None,
         days: int | None = None,
+        daily_quota: int | None = None,
     ) -> NewKey:
         """Make an API key for yourself, or for a service account; its text is shown only now."""
         return await self._call(
             "access.create_key",
-            {"name": name, "workspace": workspace, "service": service, "scopes": scopes, "days": days},
+            {
+                "name": name,
+                "workspace": workspace,
+                "service": service,
+                "scopes": scopes,
+                "days": days,
+                "daily_quota": daily_quota,
+            },
             NewKey,
         )
 
@@ -1032,7 +1058,7 @@ class AsyncAccessCalls(AsyncCalls):
         return await self._call("access.revoke_session", {"session": session}, None)
 
     async def rotate_key(self, *, key: str, workspace: str | None = None, grace_s: int | None = None) -> NewKey:
-        """Replace a key by a new one with the same rights; the old one may live on for a while."""
+        """Replace a key by a new one with the same rights and quota; the old one may live on for a while."""
         return await self._call("access.rotate_key", {"key": key, "workspace": workspace, "grace_s": grace_s}, NewKey)
 
     async def rotate_token_key(self, *, leaked: bool | None = None) -> TokenKey:

@@ -60,6 +60,24 @@ class Group:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Key:
+    """An API key; of its text only the start is known."""
+
+    id: str
+    name: str
+    prefix: str
+    workspace: str
+    owner_kind: Literal["user", "service"]
+    owner: str
+    scopes: list[str]
+    created_at: datetime
+    expires_at: datetime | None
+    revoked_at: datetime | None
+    last_used_at: datetime | None
+    daily_quota: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Workspace:
     """The one level of tenancy: members, quota and secrets belong to it."""
 
@@ -96,23 +114,6 @@ class NewKey:
 
     key: Key
     text: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Key:
-    """An API key; of its text only the start is known."""
-
-    id: str
-    name: str
-    prefix: str
-    workspace: str
-    owner_kind: Literal["user", "service"]
-    owner: str
-    scopes: list[str]
-    created_at: datetime
-    expires_at: datetime | None
-    revoked_at: datetime | None
-    last_used_at: datetime | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -206,6 +206,8 @@ class ConsumerKey:
     id: str
     use: list[str]
     expires_at: float | None
+    daily_quota: int
+    used_today: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

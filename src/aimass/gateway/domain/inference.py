@@ -25,11 +25,15 @@ class ConsumerKey:
     ----------
     use
         Endpoints that it may call; ``*`` for every one of its workspace.
+    daily_quota, used_today
+        Requests that it may send in a day of UTC, 0 for no limit, and how many of them it has sent.
     """
 
     id: str
     use: list[str]
     expires_at: float | None
+    daily_quota: int
+    used_today: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

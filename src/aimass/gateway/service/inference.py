@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -21,6 +21,7 @@ from aimass.gateway.domain.inference import (
     SetRateLimit,
 )
 from aimass.gateway.events import LIMIT_CHANGED
+from aimass.gateway.plane.quotas import of_key
 from aimass.gateway.publish import Publisher, WorkerStatus
 from aimass.gateway.service.ground import Part
 from aimass.gateway.store import all_limits, drop_limits, put_limit
@@ -57,7 +58,7 @@ class Inference(Part):
                 Consumer(
                     workspace=workspace,
                     name=name,
-                    keys=_keys(by_name[name]),
+                    keys=self._keys(by_name[name]),
                     rate_per_s=limit.rate_per_s if limit else None,
                     changed_by=limit.changed_by if limit else None,
                     changed_at=limit.changed_at if limit else None,
@@ -65,6 +66,15 @@ class Inference(Part):
                 )
             )
         return found
+
+    def _keys(self, keys: Sequence[GatewayKey]) -> list[ConsumerKey]:
+        used = self.used_today([of_key(key.id) for key in keys])
+        return [
+            ConsumerKey(
+                id=key.id, use=key.use, expires_at=key.expires_at, daily_quota=key.daily_quota, used_today=of_day
+            )
+            for key, of_day in zip(keys, used, strict=True)
+        ]
 
     @use_case("PUT /workspaces/{workspace}/consumers/{consumer}/rate", permission="gateway.edit", cli="gateway limit")
     def set_rate_limit(self, who: Principal, command: SetRateLimit) -> Consumer:
@@ -195,10 +205,6 @@ def _worker(status: WorkerStatus, newest: int) -> GatewayWorker:
         max_model_bytes=status.max_model_bytes,
         errors=[status.error, *errors] if status.error else errors,
     )
-
-
-def _keys(keys: Iterable[GatewayKey]) -> list[ConsumerKey]:
-    return [ConsumerKey(id=key.id, use=list(key.use), expires_at=key.expires_at) for key in keys]
 
 
 def _split(traffic: Mapping[str, Any]) -> str:

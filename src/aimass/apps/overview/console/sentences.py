@@ -230,6 +230,9 @@ def _work() -> dict[str, Sentence]:
             lambda say, f: say("%(who)s gave %(what)s the role %(role)s", who=f.who, what=f.what, role=f.of("role")),
         ),
         "access.key.created": Sentence("key-round", "mute", lambda say, f: say("%(who)s made an API key", who=f.who)),
+        "access.key.changed": Sentence(
+            "key-round", "mute", lambda say, f: say("%(who)s changed the daily quota of an API key", who=f.who)
+        ),
         "access.key.revoked": Sentence(
             "key-round", "warn", lambda say, f: say("%(who)s stopped an API key", who=f.who)
         ),
