@@ -18,6 +18,7 @@ from aimass.kernel.capability import Capability, load
 from aimass.kernel.pages import Page
 from aimass.kernel.usecase import UseCase, use_cases
 
+_REPEATED = ("str", "int", "float")
 PLAIN = {str: "str", int: "int", float: "float", bool: "bool", datetime: "datetime", type(None): "None", Any: "Any"}
 
 
@@ -152,8 +153,9 @@ def _kind_of(kind: Any) -> tuple[str, bool, tuple[str, ...]]:
         return "str", False, tuple(map(str, args))
     if isinstance(kind, type) and issubclass(kind, enum.Enum):
         return "str", False, tuple(str(m.value) for m in kind)
-    if origin in (list, tuple) and args and args[0] in (str, int, float):
-        return PLAIN[args[0]], True, ()
+    if origin in (list, tuple) and args:
+        inner, is_many, choices = _kind_of(args[0])
+        return (inner, True, choices) if inner in _REPEATED and not is_many else ("json", False, ())
     if kind in (str, int, float, bool):
         return PLAIN[kind], False, ()
     return ("str", False, ()) if kind is datetime else ("json", False, ())

@@ -243,8 +243,9 @@ OPERATIONS: dict[str, Operation] = {
             Param(
                 name="scopes",
                 where="body",
-                kind="json",
+                kind="str",
                 required=False,
+                many=True,
                 help="permissions of the key; all that its owner has when absent",
             ),
             Param(
@@ -282,7 +283,11 @@ OPERATIONS: dict[str, Operation] = {
             Param(name="workspace", where="path", kind="str", help="slug of the workspace"),
             Param(name="name", where="body", kind="str", help="any name"),
             Param(
-                name="permissions", where="body", kind="json", help="for example lake.edit; lower verbs are included"
+                name="permissions",
+                where="body",
+                kind="str",
+                many=True,
+                help="for example lake.edit; lower verbs are included",
             ),
         ),
     ),
@@ -5633,8 +5638,10 @@ OPERATIONS: dict[str, Operation] = {
             Param(
                 name="fallback_on",
                 where="body",
-                kind="json",
+                kind="str",
                 required=False,
+                many=True,
+                choices=("not_ready", "error", "timeout"),
                 help="trouble that counts: not_ready, error, timeout",
             ),
             Param(
