@@ -12,6 +12,8 @@ Labels = tuple[tuple[str, str], ...]
 BOUNDS = (
     0.00005, 0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0
 )  # fmt: skip
+FEW_BOUNDS = (0.0005, 0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
+"""Fewer than for a route as a whole, since there are many callers and instances."""
 _LATENCY = "gateway_latency_seconds"
 _HELP = {
     "gateway_requests": "Inference requests by endpoint, revision, consumer and status code.",

@@ -10,8 +10,7 @@ from typing import Any
 from sqlalchemy import Row
 
 from aimass.gateway.domain.routes import ConsumerTraffic, InstanceTraffic, RouteTraffic, percentile
-from aimass.gateway.plane.metrics import BOUNDS
-from aimass.gateway.plane.proxy.callers import FEW_BOUNDS
+from aimass.gateway.plane.metrics import BOUNDS, FEW_BOUNDS
 
 
 def traffic_of(row: Row[Any], servers: Sequence[Row[Any]], told: Sequence[Mapping[str, Any]]) -> RouteTraffic:

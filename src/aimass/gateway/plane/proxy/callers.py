@@ -4,12 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from aimass.gateway.plane.metrics import Counter, Histogram, Labels, Metrics
+from aimass.gateway.plane.metrics import FEW_BOUNDS, Counter, Histogram, Labels, Metrics
 from aimass.gateway.plane.moments import wall
 from aimass.gateway.plane.slow import SERVER_ERROR
 
-FEW_BOUNDS = (0.0005, 0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
-"""Fewer than for a route as a whole, since there are many callers and instances."""
 MOST_CALLERS = 20
 REST = "(others)"
 

@@ -9,9 +9,9 @@ from random import randrange
 from typing import Any
 
 from aimass.gateway.plane.http import reply
-from aimass.gateway.plane.metrics import Counter, Histogram
+from aimass.gateway.plane.metrics import FEW_BOUNDS, Counter, Histogram
 from aimass.gateway.plane.proxy.balance import BALANCES
-from aimass.gateway.plane.proxy.callers import FEW_BOUNDS, Callers
+from aimass.gateway.plane.proxy.callers import Callers
 from aimass.gateway.plane.proxy.keeping import keeping_of
 from aimass.gateway.plane.proxy.limits import CallerLimits
 from aimass.gateway.plane.rates import SharedBucket
