@@ -4,6 +4,7 @@ from typing import Any
 
 import polars as pl
 import pytest
+from pydantic import TypeAdapter, ValidationError
 
 from aimass.kernel.errors import Forbidden, Invalid
 from aimass.kernel.principal import SYSTEM, Grant, Principal
@@ -200,3 +201,10 @@ def test_a_key_told_once_stays_and_is_hidden_from_who_may_not_see_values(service
         "A-1",
         "***",
     ]
+
+
+def test_a_row_that_no_record_can_name_is_refused() -> None:
+    asked = TypeAdapter(Label)
+    assert asked.validate_python({"request_id": "a", "label": "Yes", "row": 2**31 - 1}).row == 2**31 - 1
+    with pytest.raises(ValidationError, match="less than or equal to"):
+        asked.validate_python({"request_id": "a", "label": "Yes", "row": 2**31})

@@ -16,6 +16,7 @@ MAX_FEEDBACK = 10_000
 _MAX_LABEL = 300
 RecordOrigin = Literal["live", "batch"]
 Truth = str | int | float | bool
+_LAST_ROW = 2**31 - 1  # as many as a record can name
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -128,7 +129,7 @@ class Label:
 
     request_id: Annotated[str, MinLen(1), MaxLen(300)]
     label: Truth
-    row: Annotated[int, Ge(0)] = 0
+    row: Annotated[int, Ge(0), Le(_LAST_ROW)] = 0
     key: Annotated[str | None, MinLen(1), MaxLen(255), doc("what names the row in the dataset")] = None
 
     @property
