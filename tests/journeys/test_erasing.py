@@ -38,6 +38,14 @@ def house() -> Iterator[House]:
         yield found
 
 
+@pytest.fixture
+def after(house: House) -> House:
+    """The house after the person was erased who is in its backup."""
+    if holding(house.platform.data_dir, ANN):
+        assert wait(house, ask(house, ANN))["state"] == "DONE"
+    return house
+
+
 # -- erase
 
 
@@ -96,21 +104,21 @@ def restore(house: House, target: Path, *words: str) -> subprocess.CompletedProc
 
 
 @pytest.mark.long
-def test_a_backup_of_before_does_not_bring_anybody_back(house: House, tmp_path: Path) -> None:
-    assert holding(house.backup, ANN)
+def test_a_backup_of_before_does_not_bring_anybody_back(after: House, tmp_path: Path) -> None:
+    assert holding(after.backup, ANN)
     target = tmp_path / "again"
-    done = restore(house, target, "--erasures", str(house.platform.data_dir))
+    done = restore(after, target, "--erasures", str(after.platform.data_dir))
     assert (done.returncode, "erasures that the backup did not know were carried out again" in done.stdout) == (0, True)
     assert holding(target, ANN) == []
     assert holding(target, BOB)
     port = free_port()
-    second = RunningPlatform(target, port, house.platform.password, launch(target, port, ENVIRONMENT))
+    second = RunningPlatform(target, port, after.platform.password, launch(target, port, ENVIRONMENT))
     try:
-        with house.client(second.url) as client:
+        with after.client(second.url) as client:
             found = until(lambda: [one for one in client.storage.list_erasures().items if one.state == "DONE"])
             assert {one.origin for one in found} == {"restore"}
             assert client.predict("leaves", [ROW])[0].outputs
-        until(lambda: (rows := _erasures(second, house)) and all(one.state == "DONE" for one in rows))
+        until(lambda: (rows := _erasures(second, after)) and all(one.state == "DONE" for one in rows))
         assert holding(target, ANN) == []
     finally:
         second.stop()
@@ -129,9 +137,9 @@ def test_without_the_ledger_a_restore_says_what_it_cannot_know(house: House, tmp
 
 
 @pytest.mark.long
-def test_a_restore_that_is_killed_while_it_erases_begins_again(house: House, tmp_path: Path) -> None:
+def test_a_restore_that_is_killed_while_it_erases_begins_again(after: House, tmp_path: Path) -> None:
     target = tmp_path / "again"
-    words = ["restore", str(house.backup), "--data-dir", str(target), "--erasures", str(house.platform.data_dir)]
+    words = ["restore", str(after.backup), "--data-dir", str(target), "--erasures", str(after.platform.data_dir)]
     process = subprocess.Popen([sys.executable, "-m", "aimass", *words], stdout=subprocess.DEVNULL)
     ledger = target / ".restore" / "erasures.ndjson"
     until(lambda: ledger.exists() and ledger.stat().st_size > 0)
@@ -139,17 +147,17 @@ def test_a_restore_that_is_killed_while_it_erases_begins_again(house: House, tmp
     kill(target)
     process.wait()
     assert (target / ".restore").exists()
-    done = restore(house, target, "--erasures", str(house.platform.data_dir))
+    done = restore(after, target, "--erasures", str(after.platform.data_dir))
     assert done.returncode == 0, done.stderr
     assert holding(target, ANN) == []
 
 
 @pytest.mark.long
-def test_a_ledger_that_was_cut_off_in_mid_line_still_tells(house: House, tmp_path: Path) -> None:
-    shutil.copytree(house.platform.data_dir / "keys", tmp_path / "old" / "keys")
-    whole = (house.platform.data_dir / "erasures.ndjson").read_bytes()
+def test_a_ledger_that_was_cut_off_in_mid_line_still_tells(after: House, tmp_path: Path) -> None:
+    shutil.copytree(after.platform.data_dir / "keys", tmp_path / "old" / "keys")
+    whole = (after.platform.data_dir / "erasures.ndjson").read_bytes()
     (tmp_path / "old" / "erasures.ndjson").write_bytes(whole + whole[:100])
-    done = restore(house, tmp_path / "again", "--erasures", str(tmp_path / "old"))
+    done = restore(after, tmp_path / "again", "--erasures", str(tmp_path / "old"))
     assert done.returncode == 0, done.stderr
     assert holding(tmp_path / "again", ANN) == []
 
