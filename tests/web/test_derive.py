@@ -1,5 +1,6 @@
 """REST routes come from the declaration of the use case."""
 
+import json
 from dataclasses import dataclass
 from typing import Annotated
 
@@ -14,6 +15,7 @@ from aimass.kernel.principal import ANONYMOUS, Grant, Principal
 from aimass.kernel.registry import Registry
 from aimass.kernel.usecase import use_case, use_cases
 from aimass.web.api import AppParts, UseCaseRoutes, create_app
+from aimass.web.api.problems import problem_response
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -132,6 +134,15 @@ def test_a_wrong_value_names_the_field_and_what_is_allowed(client: TestClient) -
 def test_what_is_sent_is_shown_in_the_problem_whatever_it_is(client: TestClient, value: object) -> None:
     reply = client.post(URL, json={"name": value, "size": "many"}, headers={"x-me": "writer"})
     assert (reply.status_code, reply.json()["code"]) == (400, "invalid")
+
+
+@pytest.mark.parametrize("value", [10**30, float("inf"), float("nan"), "\ud800", {"deep": [10**25]}, b"x"])
+def test_a_problem_is_json_whatever_its_value_is(value: object) -> None:
+    def refuse(word: str) -> None:
+        pytest.fail(f"{word} is no JSON")
+
+    body = bytes(problem_response({"status": 400, "code": "invalid", "value": value}).body)
+    assert json.loads(body, parse_constant=refuse)["code"] == "invalid"
 
 
 @pytest.mark.parametrize("tag", ["\u00b2".encode(), b"9" * 5000, b"-1"])

@@ -8,6 +8,8 @@ from contextlib import closing, contextmanager, nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+import structlog
+
 from aimass.access import Access
 from aimass.bootstrap.backup.erasures import replay
 from aimass.bootstrap.carrying.engines import filled_server, require_empty_server
@@ -20,11 +22,12 @@ from aimass.bootstrap.settings import PlatformSettings
 from aimass.infra.collecting import nothing_goes
 from aimass.infra.database import clear_errors as clear_database_errors
 from aimass.infra.search import Search
-from aimass.kernel.errors import Conflict, Invalid
+from aimass.kernel.errors import AimassError, Conflict, Invalid
 from aimass.kernel.keeping import needed
 from aimass.kernel.layout import DataDir
 from aimass.models import Models
 
+_log = structlog.get_logger("aimass.backup")
 _FILES_SHARE = 0.7
 _UNTOLD = "who was erased after the backup is not known here: name the data directory that it came from with --erasures"
 
@@ -173,12 +176,18 @@ def _verified_rows(place: Path, settings: PlatformSettings) -> int:
 
 
 def _lay_out_packages(place: Path, settings: PlatformSettings) -> None:
-    """Unpack the packages that serve or that open jobs name: a backup holds them as blobs alone."""
+    """Unpack the packages that serve or that open jobs name: a backup holds them as blobs alone.
+
+    One that was broken before the backup is broken here too, and its deployment says so; it keeps nobody from the rest.
+    """
     with clear_database_errors(), closing(open_platform(replace(settings, data_dir=place, database=""))) as platform:
         models = platform.registry.get(Models)
         named = {found.sha256 for found in needed(platform.registry) if found.is_laid_out}
         for digest in named.intersection(models.digests()):
-            models.package_folder(digest)
+            try:
+                models.package_folder(digest)
+            except AimassError as reason:
+                _log.warning("a package cannot be unpacked", digest=digest, error=reason.message)
 
 
 def _install(place: Path, settings: PlatformSettings) -> None:

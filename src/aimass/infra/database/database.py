@@ -143,9 +143,9 @@ def clear_errors() -> Iterator[None]:
             "the same thing exists already", hint="choose another name, or read the existing one"
         ) from reason
     except OverflowError as reason:
-        raise _too_large(str(reason)) from reason
+        raise _unfit(str(reason)) from reason
     except DataError as reason:
-        raise _too_large(str(reason.orig).partition("\n")[0]) from reason
+        raise _unfit(str(reason.orig).partition("\n")[0]) from reason
     except DatabaseError as reason:
         error = _meaning(reason)
         if error is None:
@@ -153,9 +153,10 @@ def clear_errors() -> Iterator[None]:
         raise error from reason
 
 
-def _too_large(told: str) -> Invalid:
+def _unfit(told: str) -> Invalid:
     return Invalid(
-        f"a value is too large to be kept: {told}", allowed="whole numbers of at most nine digits, texts without NUL"
+        f"a value does not fit into the database: {told}",
+        allowed="whole numbers of at most nine digits, texts without NUL",
     )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
+import orjson
 import structlog
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
@@ -21,7 +22,10 @@ _SHOWN = 200
 
 def problem_response(body: dict[str, Any], headers: dict[str, str] | None = None) -> Response:
     """Write a problem document."""
-    content = json.dumps(body, default=str)  # it holds what was sent: numbers of any size, half of a surrogate pair
+    try:
+        content = orjson.dumps(body, default=str)
+    except TypeError:  # it holds what was sent: a number of any size, half of a surrogate pair
+        content = json.dumps({**body, "value": ascii(body.get("value"))[:_SHOWN]}, default=str).encode()
     return Response(content, status_code=body["status"], media_type=_MEDIA, headers=headers)
 
 
