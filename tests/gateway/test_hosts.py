@@ -16,7 +16,7 @@ from aimass.gateway import CreateRoute, CreateUpstream
 from aimass.gateway import Gateway as Service
 from aimass.gateway.domain.routes import ChangeRoute, OneRoute
 from aimass.gateway.publish_services import ServicePublisher
-from aimass.kernel.errors import Conflict
+from aimass.kernel.errors import Conflict, Invalid
 from aimass.kernel.principal import SYSTEM
 from aimass.lake import CAPABILITY as LAKE
 from aimass.models import CAPABILITY as MODELS
@@ -181,6 +181,9 @@ def test_a_host_that_comes_moves_and_goes_is_followed_at_once(behind: Any) -> No
 def rooms(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Rooms]:
     monkeypatch.setenv("AIMASS_ACCESS_PUBLIC_URL", "https://ai.example.com:8443")
     monkeypatch.setenv("AIMASS_SERVING_PUBLIC_URL", "https://models.example.com")
+    monkeypatch.setenv(
+        "AIMASS_GATEWAY_ROUTE_HOSTS", "Example.org, bücher.example, example.com, corp.example,example.net"
+    )
     monkeypatch.setenv("AIMASS_GATEWAY_OWN_HOSTS", "aimass.corp.example, Console.example.net")
     rooms = Rooms(tmp_path / "d", ROOMS).start()
     for slug in ("demo", "other"):
@@ -246,3 +249,13 @@ def test_what_is_published_names_each_host_and_is_gone_with_its_route(rooms: Roo
     rooms.get(Service).delete_route(SYSTEM, OneRoute(workspace="demo", route="one"))
     wait_for(publisher.run_once)
     assert "example.org" not in publisher.path.read_text()
+
+
+@pytest.mark.parametrize("host", ["ai.elsewhere.example", "*.elsewhere.example", "badexample.org"])
+def test_only_domains_that_an_administrator_lists_have_routes(rooms: Rooms, host: str) -> None:
+    with pytest.raises(Invalid) as refused:
+        make(rooms, "one", host)
+    assert (refused.value.field, "example.org" in str(refused.value.allowed)) == ("hosts", True)
+    make(rooms, "one", "api.example.org")
+    with pytest.raises(Invalid):
+        rooms.get(Service).change_route(SYSTEM, ChangeRoute(workspace="demo", route="one", hosts=[host]))

@@ -25,8 +25,10 @@ PAGES = (
 
 @pytest.fixture(scope="module")
 def stage() -> Iterator[Served]:
-    with served() as found:
-        yield found
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("AIMASS_GATEWAY_ROUTE_HOSTS", "example.org,example.net")
+        with served() as found:
+            yield found
 
 
 @pytest.mark.parametrize("path", PAGES)

@@ -58,6 +58,7 @@ instances:
 @pytest.fixture
 def rooms(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Rooms]:
     monkeypatch.delenv("AIMASS_GATEWAY_ALLOW", raising=False)
+    monkeypatch.setenv("AIMASS_GATEWAY_ROUTE_HOSTS", "bücher.example")
     rooms = Rooms(tmp_path / "d", [ACCESS, CLUSTER, LAKE, MODELS, SERVING, GATEWAY]).start()
     rooms.registry.put(Search, Search(rooms.get(Database)))
     rooms.get(Access).create_workspace(SYSTEM, CreateWorkspace(name="demo", slug="demo"))

@@ -77,6 +77,9 @@ class GatewaySettings:
     allow
         Hosts and networks inside, with commas between them, at which services may be registered: ``10.1.0.0/16,localhost``.
         Public addresses are always allowed. Read by control.
+    route_hosts
+        Domains at which routes may answer, with commas between them: ``api.example.org,example.net``; each stands for itself and
+        all names below it. Without any, routes have no hosts of their own. Read by control.
     own_hosts
         Names under which the platform itself is reached beside its public address, with commas between them: no route may
         take one of them as its host. Read by control.
@@ -143,6 +146,7 @@ class GatewaySettings:
     max_rpc_streams: int = 100
     max_rpc_connections: int = 1000
     allow: str = ""
+    route_hosts: str = ""
     own_hosts: str = ""
     trusted_proxies: str = ""
     access_log: str = "off"
@@ -184,6 +188,17 @@ class GatewaySettings:
         """
         parts = (part.strip() for part in self.trusted_proxies.split(","))
         return tuple(_network(part) for part in parts if part)
+
+    def domains(self) -> list[str]:
+        """Return the domains of ``route_hosts``, as requests name them.
+
+        Examples
+        --------
+        >>> GatewaySettings(data_dir=Path("."), route_hosts="Example.org, bücher.example").domains()
+        ['example.org', 'xn--bcher-kva.example']
+        """
+        listed = (name.strip().strip(".") for name in self.route_hosts.split(","))
+        return [name.encode("idna").decode().lower() for name in listed if name]
 
     def names(self) -> list[str]:
         """Return the names of ``own_hosts``, and the one under which the supervisor serves.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -11,7 +11,7 @@ from aimass.gateway.domain.hosts import meets, own_among, tail_of
 from aimass.gateway.settings import GatewaySettings
 from aimass.gateway.store import routes_naming
 from aimass.infra.database import Change
-from aimass.kernel.errors import Conflict
+from aimass.kernel.errors import Conflict, Invalid
 from aimass.serving import ServingSettings
 
 
@@ -22,6 +22,24 @@ def own_hosts(access: Access, settings: GatewaySettings) -> Iterator[str]:
         if name:
             yield name
     yield from settings.names()
+
+
+def need_allowed(policy: Mapping[str, Any], domains: Sequence[str]) -> None:
+    """Refuse hosts that no administrator lets routes have: else whoever edits routes could take a name of the platform.
+
+    Raises
+    ------
+    Invalid
+        A host lies in no domain that is listed.
+    """
+    for host in policy.get("hosts") or []:
+        name = host.removeprefix("*.")
+        if not any(name == domain or name.endswith(f".{domain}") for domain in domains):
+            raise Invalid(
+                f"routes may not answer at {host!r}", field="hosts", value=host,
+                allowed=", ".join(domains) or "no hosts at all",
+                hint="let an administrator list its domain in AIMASS_GATEWAY_ROUTE_HOSTS",
+            )  # fmt: skip
 
 
 def need_hosts(change: Change, workspace: str, route: str, policy: Mapping[str, Any], own: Iterator[str]) -> None:

@@ -24,7 +24,7 @@ from aimass.gateway.domain.routes import (
 from aimass.gateway.events import ROUTE_CACHE_CLEARED, ROUTE_CHANGED, ROUTE_CREATED, ROUTE_DELETED
 from aimass.gateway.publish_services import ROUTE, UPSTREAM
 from aimass.gateway.service.ground import Part, fresh, route_row, upstream_row
-from aimass.gateway.service.hosts import need_hosts, own_hosts
+from aimass.gateway.service.hosts import need_allowed, need_hosts, own_hosts
 from aimass.gateway.service.traffic import traffic_of
 from aimass.gateway.store import find_row, instances, routes, rows_after, rows_of, upstreams
 from aimass.infra.database import Change
@@ -96,6 +96,7 @@ class Routes(Part):
         policy = {name: getattr(command, name) for name in _POLICY}
         policy |= clean_hosts(policy)
         check_policy(policy)
+        need_allowed(policy, self._settings.domains())
         with self._database.change(who, command.workspace) as change:
             upstream_row(change.conn, command.workspace, command.upstream)
             if find_row(change.conn, routes, workspace=command.workspace, route=slug) is not None:
@@ -159,6 +160,7 @@ class Routes(Part):
             after = {"upstream": row.upstream, **row.policy, **given}
             _need_stand_in(change, command.workspace, after.get("fallback_upstream") or "", after["upstream"])
             if "hosts" in given or "host_path" in given:
+                need_allowed(given, self._settings.domains())
                 own = own_hosts(self._access, self._settings)
                 need_hosts(change, command.workspace, command.route, after, own)
             if command.prefix is not None:
