@@ -74,6 +74,9 @@ class Wish:
         What the source says of this stream (checked against ``stream`` of the manifest).
     limit
         At most so many rows, for a preview.
+    source
+        The id of the source that reads: the same each time and unlike any other's, so that what an origin keeps for its readers
+        (a session, a consumer, a slot) can bear it. Empty for a preview.
     """
 
     stream: str
@@ -86,6 +89,7 @@ class Wish:
     until: Any = None
     parameters: Mapping[str, Any] = field(default_factory=dict[str, Any])
     limit: int | None = None
+    source: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,0 +1,1 @@
+"""MQTT: what devices publish, collected exactly once through a session that the broker keeps."""

@@ -1,0 +1,1 @@
+"""NATS JetStream: streams of messages with a sequence, collected exactly once."""
