@@ -122,7 +122,8 @@ class Part:
     state
         Small JSON (at most 64 KiB): given back to :meth:`Connector.read` by the next collection.
     operations
-        With ``mode`` "changes": ``insert``, ``update`` or ``delete`` of each row, in order; None: all are inserts.
+        With ``mode`` "changes": ``insert``, ``update`` or ``delete`` of each row, in order, or ``truncate``: a row without
+        values that voids everything before it. None: all are inserts.
     rejects
         Rows that could not be handed over.
     size_bytes
