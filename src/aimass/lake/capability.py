@@ -17,12 +17,15 @@ CAPABILITY = Capability(
     title="Datasets",
     requires=("cluster",),
     permissions=("lake.read", "lake.use", "lake.edit", "lake.manage"),
-    tables="aimass.lake.store",
+    tables="aimass.lake.tables",
     build="aimass.lake.capability:build",
     service="aimass.lake.service.lake:Lake",
     api="aimass.lake.api:router",
     jobs={
         "lake.make_version": JobKind(run="aimass.lake.children.make:make", done="aimass.lake.jobs:made"),
+        "lake.join_features": JobKind(
+            run="aimass.lake.children.join:join", done="aimass.lake.jobs:joined", failed="aimass.lake.jobs:not_joined"
+        ),
         "lake.upkeep": JobKind(run="aimass.lake.children.maintain:upkeep"),
     },
     storage="aimass.lake.keeping:storage",
@@ -39,7 +42,7 @@ CAPABILITY = Capability(
             path="/{workspace}/data", title="Datasets", place="data", icon="database", permission="lake.read", order=10
         ),
     ),
-    kinds={"dataset": "aimass.lake.specs:DATASET"},
+    kinds={"dataset": "aimass.lake.specs:DATASET", "feature-view": "aimass.lake.feature_specs:FEATURE_VIEW"},
     emits=ALL,
 )
 

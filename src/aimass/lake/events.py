@@ -13,6 +13,12 @@ VERSION_COLLECTED = "lake.version.collected"
 QUALITY_FAILED = "lake.quality.failed"
 QUALITY_CHECKED = "lake.quality.checked"
 SUBJECT_ERASED = "lake.subject.erased"
+VIEW_CREATED = "lake.feature_view.created"
+VIEW_CHANGED = "lake.feature_view.changed"
+VIEW_DELETED = "lake.feature_view.deleted"
+TRAINING_SET_STARTED = "lake.training_set.started"
+TRAINING_SET_BUILT = "lake.training_set.built"
+TRAINING_SET_FAILED = "lake.training_set.failed"
 ALL = (
     DATASET_CREATED,
     DATASET_CHANGED,
@@ -25,4 +31,10 @@ ALL = (
     QUALITY_FAILED,
     QUALITY_CHECKED,
     SUBJECT_ERASED,
+    VIEW_CREATED,
+    VIEW_CHANGED,
+    VIEW_DELETED,
+    TRAINING_SET_STARTED,
+    TRAINING_SET_BUILT,
+    TRAINING_SET_FAILED,
 )

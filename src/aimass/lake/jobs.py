@@ -28,6 +28,16 @@ def made(registry: Registry, job: Job) -> None:
     registry.get(Lake).add_version(new)
 
 
+def joined(registry: Registry, job: Job) -> None:
+    """Note the training set that a job has built."""
+    registry.get(Lake).training_set_built(job)
+
+
+def not_joined(registry: Registry, job: Job) -> None:
+    """Note that a training set was not built."""
+    registry.get(Lake).training_set_failed(job)
+
+
 def on_workspace_purged(registry: Registry, event: Event) -> None:
     """Remove every table of a workspace that is gone, those of other rooms too."""
     registry.get(Lake).leave(event.workspace)

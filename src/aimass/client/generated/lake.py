@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Any, Literal
 
 from aimass.client.calls import AsyncCalls, Calls
 from aimass.client.generated.cluster_types import Job
@@ -10,12 +10,15 @@ from aimass.client.generated.lake_types import (
     Dataset,
     DatasetVersion,
     Difference,
+    Feature,
+    FeatureView,
     Finding,
     Profile,
     QualityReport,
     Rows,
     Rule,
     Storage,
+    TrainingSet,
     Upkeep,
 )
 from aimass.kernel.pages import Page
@@ -48,6 +51,50 @@ class LakeCalls(Calls):
                 "expected_version": expected_version,
             },
             Dataset,
+        )
+
+    def change_feature_view(
+        self,
+        *,
+        feature_view: str,
+        workspace: str | None = None,
+        name: str | None = None,
+        description: str | None = None,
+        entity: list[str] | None = None,
+        dataset: str | None = None,
+        sql: str | None = None,
+        event_time: str | None = None,
+        created_time: str | None = None,
+        features: list[Feature] | None = None,
+        ttl_s: int | None = None,
+        tags: list[str] | None = None,
+        owner: str | None = None,
+        follows: bool | None = None,
+        skew_limit: float | None = None,
+        expected_version: int | None = None,
+    ) -> FeatureView:
+        """Change a feature view; training sets that were built keep the definition that they were built by."""
+        return self._call(
+            "lake.change_feature_view",
+            {
+                "feature_view": feature_view,
+                "workspace": workspace,
+                "name": name,
+                "description": description,
+                "entity": entity,
+                "dataset": dataset,
+                "sql": sql,
+                "event_time": event_time,
+                "created_time": created_time,
+                "features": features,
+                "ttl_s": ttl_s,
+                "tags": tags,
+                "owner": owner,
+                "follows": follows,
+                "skew_limit": skew_limit,
+                "expected_version": expected_version,
+            },
+            FeatureView,
         )
 
     def change_version(
@@ -112,6 +159,48 @@ class LakeCalls(Calls):
             Dataset,
         )
 
+    def create_feature_view(
+        self,
+        *,
+        name: str,
+        entity: list[str],
+        event_time: str,
+        workspace: str | None = None,
+        dataset: str | None = None,
+        sql: str | None = None,
+        created_time: str | None = None,
+        features: list[Feature] | None = None,
+        ttl_s: int | None = None,
+        slug: str | None = None,
+        description: str | None = None,
+        tags: list[str] | None = None,
+        owner: str | None = None,
+        follows: bool | None = None,
+        skew_limit: float | None = None,
+    ) -> FeatureView:
+        """Declare a feature view over a dataset, or over a SELECT; its columns are checked against the newest version."""
+        return self._call(
+            "lake.create_feature_view",
+            {
+                "name": name,
+                "entity": entity,
+                "event_time": event_time,
+                "workspace": workspace,
+                "dataset": dataset,
+                "sql": sql,
+                "created_time": created_time,
+                "features": features,
+                "ttl_s": ttl_s,
+                "slug": slug,
+                "description": description,
+                "tags": tags,
+                "owner": owner,
+                "follows": follows,
+                "skew_limit": skew_limit,
+            },
+            FeatureView,
+        )
+
     def delete_dataset(
         self,
         *,
@@ -127,6 +216,16 @@ class LakeCalls(Calls):
             None,
         )
 
+    def delete_feature_view(
+        self, *, feature_view: str, workspace: str | None = None, expected_version: int | None = None
+    ) -> None:
+        """Delete a feature view with its online values; its datasets, and the training sets built by it, stay."""
+        return self._call(
+            "lake.delete_feature_view",
+            {"feature_view": feature_view, "workspace": workspace, "expected_version": expected_version},
+            None,
+        )
+
     def get_classification(self, *, dataset: str, workspace: str | None = None) -> list[Finding]:
         """Show which columns hold personal data."""
         return self._call("lake.get_classification", {"dataset": dataset, "workspace": workspace}, list[Finding])
@@ -134,6 +233,10 @@ class LakeCalls(Calls):
     def get_dataset(self, *, dataset: str, workspace: str | None = None) -> Dataset:
         """Show a dataset."""
         return self._call("lake.get_dataset", {"dataset": dataset, "workspace": workspace}, Dataset)
+
+    def get_feature_view(self, *, feature_view: str, workspace: str | None = None) -> FeatureView:
+        """Show a feature view: its source, its features, and how fresh its online values are."""
+        return self._call("lake.get_feature_view", {"feature_view": feature_view, "workspace": workspace}, FeatureView)
 
     def get_profile(self, *, dataset: str, workspace: str | None = None, number: int | None = None) -> Profile:
         """Show what is in a version: counts, ranges, quantiles, histograms and top values per column."""
@@ -149,10 +252,52 @@ class LakeCalls(Calls):
         """Show how much room each dataset takes: newest version, everything with old versions, quarantine."""
         return self._call("lake.get_storage", {"workspace": workspace}, Storage)
 
+    def get_training_set(self, *, training_set: str, workspace: str | None = None) -> TrainingSet:
+        """Show a training set: what it was built by, from which versions, its checksum, and what the check for leaks found."""
+        return self._call("lake.get_training_set", {"training_set": training_set, "workspace": workspace}, TrainingSet)
+
     def get_version(self, *, dataset: str, workspace: str | None = None, number: int | None = None) -> DatasetVersion:
         """Show a version; the newest when no number is given."""
         return self._call(
             "lake.get_version", {"dataset": dataset, "workspace": workspace, "number": number}, DatasetVersion
+        )
+
+    def join_features(
+        self,
+        *,
+        into: str,
+        views: list[str],
+        workspace: str | None = None,
+        spine: str | None = None,
+        entities: list[dict[str, Any]] | None = None,
+        event_time: str | None = None,
+        label: str | None = None,
+        spine_version: int | None = None,
+        versions: dict[str, int] | None = None,
+        by_created: bool | None = None,
+        full_names: bool | None = None,
+        pin: bool | None = None,
+        key: str | None = None,
+    ) -> TrainingSet:
+        """Build a training set as a job: each row of the spine with what the views knew at its moment."""
+        return self._call(
+            "lake.join_features",
+            {
+                "into": into,
+                "views": views,
+                "workspace": workspace,
+                "spine": spine,
+                "entities": entities,
+                "event_time": event_time,
+                "label": label,
+                "spine_version": spine_version,
+                "versions": versions,
+                "by_created": by_created,
+                "full_names": full_names,
+                "pin": pin,
+                "key": key,
+            },
+            TrainingSet,
         )
 
     def list_datasets(
@@ -171,9 +316,46 @@ class LakeCalls(Calls):
             Page[Dataset],
         )
 
+    def list_feature_views(
+        self,
+        *,
+        workspace: str | None = None,
+        text: str | None = None,
+        limit: int | None = None,
+        cursor: str | None = None,
+    ) -> Page[FeatureView]:
+        """List feature views, newest first."""
+        return self._call(
+            "lake.list_feature_views",
+            {"workspace": workspace, "text": text, "limit": limit, "cursor": cursor},
+            Page[FeatureView],
+        )
+
     def list_rules(self, *, dataset: str, workspace: str | None = None) -> list[Rule]:
         """List the rules that every version is checked against; the first version proposes them."""
         return self._call("lake.list_rules", {"dataset": dataset, "workspace": workspace}, list[Rule])
+
+    def list_training_sets(
+        self,
+        *,
+        workspace: str | None = None,
+        feature_view: str | None = None,
+        dataset: str | None = None,
+        limit: int | None = None,
+        cursor: str | None = None,
+    ) -> Page[TrainingSet]:
+        """List training sets, newest first."""
+        return self._call(
+            "lake.list_training_sets",
+            {
+                "workspace": workspace,
+                "feature_view": feature_view,
+                "dataset": dataset,
+                "limit": limit,
+                "cursor": cursor,
+            },
+            Page[TrainingSet],
+        )
 
     def list_versions(
         self, *, dataset: str, workspace: str | None = None, limit: int | None = None, cursor: str | None = None
@@ -257,6 +439,12 @@ class LakeCalls(Calls):
             Rows,
         )
 
+    def rebuild_training_set(self, *, training_set: str, workspace: str | None = None) -> TrainingSet:
+        """Build a training set again, by the definition and from the versions that it was built by; the checksum is the same."""
+        return self._call(
+            "lake.rebuild_training_set", {"training_set": training_set, "workspace": workspace}, TrainingSet
+        )
+
     def restore_dataset(self, *, dataset: str, workspace: str | None = None) -> Dataset:
         """Bring a deleted dataset back."""
         return self._call("lake.restore_dataset", {"dataset": dataset, "workspace": workspace}, Dataset)
@@ -309,6 +497,50 @@ class AsyncLakeCalls(AsyncCalls):
                 "expected_version": expected_version,
             },
             Dataset,
+        )
+
+    async def change_feature_view(
+        self,
+        *,
+        feature_view: str,
+        workspace: str | None = None,
+        name: str | None = None,
+        description: str | None = None,
+        entity: list[str] | None = None,
+        dataset: str | None = None,
+        sql: str | None = None,
+        event_time: str | None = None,
+        created_time: str | None = None,
+        features: list[Feature] | None = None,
+        ttl_s: int | None = None,
+        tags: list[str] | None = None,
+        owner: str | None = None,
+        follows: bool | None = None,
+        skew_limit: float | None = None,
+        expected_version: int | None = None,
+    ) -> FeatureView:
+        """Change a feature view; training sets that were built keep the definition that they were built by."""
+        return await self._call(
+            "lake.change_feature_view",
+            {
+                "feature_view": feature_view,
+                "workspace": workspace,
+                "name": name,
+                "description": description,
+                "entity": entity,
+                "dataset": dataset,
+                "sql": sql,
+                "event_time": event_time,
+                "created_time": created_time,
+                "features": features,
+                "ttl_s": ttl_s,
+                "tags": tags,
+                "owner": owner,
+                "follows": follows,
+                "skew_limit": skew_limit,
+                "expected_version": expected_version,
+            },
+            FeatureView,
         )
 
     async def change_version(
@@ -375,6 +607,48 @@ class AsyncLakeCalls(AsyncCalls):
             Dataset,
         )
 
+    async def create_feature_view(
+        self,
+        *,
+        name: str,
+        entity: list[str],
+        event_time: str,
+        workspace: str | None = None,
+        dataset: str | None = None,
+        sql: str | None = None,
+        created_time: str | None = None,
+        features: list[Feature] | None = None,
+        ttl_s: int | None = None,
+        slug: str | None = None,
+        description: str | None = None,
+        tags: list[str] | None = None,
+        owner: str | None = None,
+        follows: bool | None = None,
+        skew_limit: float | None = None,
+    ) -> FeatureView:
+        """Declare a feature view over a dataset, or over a SELECT; its columns are checked against the newest version."""
+        return await self._call(
+            "lake.create_feature_view",
+            {
+                "name": name,
+                "entity": entity,
+                "event_time": event_time,
+                "workspace": workspace,
+                "dataset": dataset,
+                "sql": sql,
+                "created_time": created_time,
+                "features": features,
+                "ttl_s": ttl_s,
+                "slug": slug,
+                "description": description,
+                "tags": tags,
+                "owner": owner,
+                "follows": follows,
+                "skew_limit": skew_limit,
+            },
+            FeatureView,
+        )
+
     async def delete_dataset(
         self,
         *,
@@ -390,6 +664,16 @@ class AsyncLakeCalls(AsyncCalls):
             None,
         )
 
+    async def delete_feature_view(
+        self, *, feature_view: str, workspace: str | None = None, expected_version: int | None = None
+    ) -> None:
+        """Delete a feature view with its online values; its datasets, and the training sets built by it, stay."""
+        return await self._call(
+            "lake.delete_feature_view",
+            {"feature_view": feature_view, "workspace": workspace, "expected_version": expected_version},
+            None,
+        )
+
     async def get_classification(self, *, dataset: str, workspace: str | None = None) -> list[Finding]:
         """Show which columns hold personal data."""
         return await self._call("lake.get_classification", {"dataset": dataset, "workspace": workspace}, list[Finding])
@@ -397,6 +681,12 @@ class AsyncLakeCalls(AsyncCalls):
     async def get_dataset(self, *, dataset: str, workspace: str | None = None) -> Dataset:
         """Show a dataset."""
         return await self._call("lake.get_dataset", {"dataset": dataset, "workspace": workspace}, Dataset)
+
+    async def get_feature_view(self, *, feature_view: str, workspace: str | None = None) -> FeatureView:
+        """Show a feature view: its source, its features, and how fresh its online values are."""
+        return await self._call(
+            "lake.get_feature_view", {"feature_view": feature_view, "workspace": workspace}, FeatureView
+        )
 
     async def get_profile(self, *, dataset: str, workspace: str | None = None, number: int | None = None) -> Profile:
         """Show what is in a version: counts, ranges, quantiles, histograms and top values per column."""
@@ -416,12 +706,56 @@ class AsyncLakeCalls(AsyncCalls):
         """Show how much room each dataset takes: newest version, everything with old versions, quarantine."""
         return await self._call("lake.get_storage", {"workspace": workspace}, Storage)
 
+    async def get_training_set(self, *, training_set: str, workspace: str | None = None) -> TrainingSet:
+        """Show a training set: what it was built by, from which versions, its checksum, and what the check for leaks found."""
+        return await self._call(
+            "lake.get_training_set", {"training_set": training_set, "workspace": workspace}, TrainingSet
+        )
+
     async def get_version(
         self, *, dataset: str, workspace: str | None = None, number: int | None = None
     ) -> DatasetVersion:
         """Show a version; the newest when no number is given."""
         return await self._call(
             "lake.get_version", {"dataset": dataset, "workspace": workspace, "number": number}, DatasetVersion
+        )
+
+    async def join_features(
+        self,
+        *,
+        into: str,
+        views: list[str],
+        workspace: str | None = None,
+        spine: str | None = None,
+        entities: list[dict[str, Any]] | None = None,
+        event_time: str | None = None,
+        label: str | None = None,
+        spine_version: int | None = None,
+        versions: dict[str, int] | None = None,
+        by_created: bool | None = None,
+        full_names: bool | None = None,
+        pin: bool | None = None,
+        key: str | None = None,
+    ) -> TrainingSet:
+        """Build a training set as a job: each row of the spine with what the views knew at its moment."""
+        return await self._call(
+            "lake.join_features",
+            {
+                "into": into,
+                "views": views,
+                "workspace": workspace,
+                "spine": spine,
+                "entities": entities,
+                "event_time": event_time,
+                "label": label,
+                "spine_version": spine_version,
+                "versions": versions,
+                "by_created": by_created,
+                "full_names": full_names,
+                "pin": pin,
+                "key": key,
+            },
+            TrainingSet,
         )
 
     async def list_datasets(
@@ -440,9 +774,46 @@ class AsyncLakeCalls(AsyncCalls):
             Page[Dataset],
         )
 
+    async def list_feature_views(
+        self,
+        *,
+        workspace: str | None = None,
+        text: str | None = None,
+        limit: int | None = None,
+        cursor: str | None = None,
+    ) -> Page[FeatureView]:
+        """List feature views, newest first."""
+        return await self._call(
+            "lake.list_feature_views",
+            {"workspace": workspace, "text": text, "limit": limit, "cursor": cursor},
+            Page[FeatureView],
+        )
+
     async def list_rules(self, *, dataset: str, workspace: str | None = None) -> list[Rule]:
         """List the rules that every version is checked against; the first version proposes them."""
         return await self._call("lake.list_rules", {"dataset": dataset, "workspace": workspace}, list[Rule])
+
+    async def list_training_sets(
+        self,
+        *,
+        workspace: str | None = None,
+        feature_view: str | None = None,
+        dataset: str | None = None,
+        limit: int | None = None,
+        cursor: str | None = None,
+    ) -> Page[TrainingSet]:
+        """List training sets, newest first."""
+        return await self._call(
+            "lake.list_training_sets",
+            {
+                "workspace": workspace,
+                "feature_view": feature_view,
+                "dataset": dataset,
+                "limit": limit,
+                "cursor": cursor,
+            },
+            Page[TrainingSet],
+        )
 
     async def list_versions(
         self, *, dataset: str, workspace: str | None = None, limit: int | None = None, cursor: str | None = None
@@ -524,6 +895,12 @@ class AsyncLakeCalls(AsyncCalls):
             "lake.query",
             {"sql": sql, "workspace": workspace, "versions": versions, "limit": limit, "timeout_s": timeout_s},
             Rows,
+        )
+
+    async def rebuild_training_set(self, *, training_set: str, workspace: str | None = None) -> TrainingSet:
+        """Build a training set again, by the definition and from the versions that it was built by; the checksum is the same."""
+        return await self._call(
+            "lake.rebuild_training_set", {"training_set": training_set, "workspace": workspace}, TrainingSet
         )
 
     async def restore_dataset(self, *, dataset: str, workspace: str | None = None) -> Dataset:

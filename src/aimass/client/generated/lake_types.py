@@ -35,6 +35,57 @@ class Dataset:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class FeatureView:
+    """Features of one kind of entity: where they come from, and which moment each row speaks of."""
+
+    id: str
+    workspace: str
+    name: str
+    slug: str
+    description: str
+    entity: list[str]
+    entity_types: dict[str, str]
+    dataset: str | None
+    sql: str | None
+    event_time: str
+    created_time: str | None
+    features: list[Feature]
+    ttl_s: int | None
+    tags: list[str]
+    owner: str
+    follows: bool
+    online_rows: int
+    online_at: datetime | None
+    online_from: list[SourceVersion]
+    skew: dict[str, Any] | None
+    skew_limit: float
+    created_by: str
+    created_at: datetime
+    changed_at: datetime
+    version: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Feature:
+    """One column of a view that models learn from."""
+
+    name: str
+    type: Literal["", "string", "integer", "float", "boolean", "timestamp", "date", "json"] = ""
+    description: str = ""
+    default: str | int | float | bool | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SourceVersion:
+    """A version of a dataset that something was made from, and where its rows lie in the log of its table."""
+
+    dataset: str
+    number: int
+    version_id: str
+    delta_version: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class DatasetVersion:
     """One version: a state of the table that never changes."""
 
@@ -136,6 +187,29 @@ class Usage:
     versions: int
     retain_days: int | None
     deleted_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrainingSet:
+    """A dataset version that was made by joining feature views as of the moments of a spine."""
+
+    id: str
+    workspace: str
+    dataset: str
+    number: int | None
+    state: Literal["RUNNING", "SUCCEEDED", "FAILED", "CANCELLED"]
+    title: str
+    definition: dict[str, Any]
+    sources: list[SourceVersion]
+    rows: int | None
+    digest: str | None
+    report: dict[str, Any]
+    rebuild_of: str | None
+    job: str
+    error: dict[str, Any] | None
+    created_by: str
+    created_at: datetime
+    ended_at: datetime | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -7,11 +7,11 @@ from pathlib import Path
 from aimass.kernel.principal import Principal
 from aimass.lake.commands import ExportRows
 from aimass.lake.service.ground import LONG_S
-from aimass.lake.service.kept import Kept
+from aimass.lake.service.training_sets import TrainingSets
 
 
-class Lake(Kept):
-    """Datasets with versions, profiles, rules, quality reports, classification and queries."""
+class Lake(TrainingSets):
+    """Datasets with versions, profiles, rules, quality reports, classification and queries; feature views over them."""
 
     def export_rows(self, who: Principal, command: ExportRows, target: Path) -> Path:
         """Write a version to a file; personal data is exported only to those who may use the dataset."""
