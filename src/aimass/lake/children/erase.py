@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import polars as pl
-from deltalake import DeltaTable
 
 from aimass.kernel.erasing import Person, pattern
+from aimass.kernel.errors import NotFound
+from aimass.lake.children.log import entries, without_checkpoint
 from aimass.lake.children.query import attach, engine, select, sql_literal, sql_name
 from aimass.lake.children.tables import Commit, Stream, commit_held, exists, files, lease, open_table
 
@@ -73,7 +74,7 @@ def erase(args: dict[str, Any]) -> dict[str, Any]:
         held = set(_holding(path, search))
         logs = list(_logs_holding(path, search.person))
         deleted, found = _purge(path, search, held, kept) if held or logs else (0, list[str]())
-        newest, is_mine = _newest(open_table(path), search.person)
+        newest, is_mine = _newest(path, search.person)
         lost = [version for version in kept if version != newest and not _is_whole(path, version)]
         return {"deleted": deleted, "version": newest if is_mine else None, "lost": lost, "found": found}
 
@@ -82,24 +83,34 @@ def _purge(path: str, search: _Search, held: set[str], kept: list[int]) -> tuple
     """Write the newest version without the subject, and remove every file and every word of the log that holds him."""
     deleted = _rewrite(path, search)
     newest = open_table(path).version()
-    clean = [v for v in kept if v != newest and not held & set(files(open_table(path, v)))]
+    known = {version: _files(path, version) for version in kept if version != newest}
+    clean = [version for version, found in known.items() if found is not None and not held & found]
     keep = [*clean, newest]
     open_table(path).vacuum(0, dry_run=False, enforce_retention_duration=False, full=True, keep_versions=keep)
-    clean_log(path, search.person)
+    clean_log(path, search.person, kept=clean)
     return deleted, [*_holding(path, search), *(str(log) for log in _logs_holding(path, search.person))]
 
 
-def _newest(table: DeltaTable, person: Person) -> tuple[int, bool]:
+def _newest(path: str, person: Person) -> tuple[int, bool]:
     """Return the newest version that changed rows, and whether this erasure wrote it; upkeep leaves commits of its own."""
-    for entry in table.history():
-        if not str(entry.get("operation", "")).startswith("VACUUM"):
-            mine = str(entry.get("aimass.transaction", "")).startswith(f"{person.erasure}/")
-            return int(entry["version"]), mine
-    return table.version(), False
+    for entry in entries(path):
+        if not str(entry.info.get("operation", "")).startswith("VACUUM"):
+            mine = str(entry.info.get("aimass.transaction", "")).startswith(f"{person.erasure}/")
+            return entry.version, mine
+    return open_table(path).version(), False
 
 
 def _is_whole(path: str, version: int) -> bool:
-    return all(Path(file).exists() for file in files(open_table(path, version)))
+    found = _files(path, version)
+    return found is not None and all(Path(file).exists() for file in found)
+
+
+def _files(path: str, version: int) -> set[str] | None:
+    """Return the data files of a version, None when the log cannot tell it any more."""
+    try:
+        return set(files(open_table(path, version)))
+    except NotFound:
+        return None
 
 
 def _search(path: str, args: dict[str, Any]) -> _Search:
@@ -149,11 +160,11 @@ def _names(line: str, person: Person) -> bool:
     return line != _without(line, person)
 
 
-def clean_log(path: str, person: Person, *, history: bool = True) -> None:
+def clean_log(path: str, person: Person, *, history: bool = True, kept: Iterable[int] = ()) -> None:
     """Take what names the subject out of the log of a table; the caller holds the lease.
 
-    With ``history`` every version that is readable stays so: commits are kept without the words, and a checkpoint goes, because
-    the commits that it sums up are all there. Without, a new checkpoint takes the place of all that hold the words.
+    With ``history`` commits are kept without the words, and a checkpoint goes; the ``kept`` versions that only it led to get
+    checkpoints of their own. Without, a new checkpoint takes the place of all that hold the words.
     """
     held = list(_logs_holding(path, person))
     if held and not history:
@@ -165,8 +176,7 @@ def clean_log(path: str, person: Person, *, history: bool = True) -> None:
         return
     for log in held:
         if log.suffix == ".parquet":
-            Path(log.parent, "_last_checkpoint").unlink(missing_ok=True)
-            log.unlink()
+            without_checkpoint(path, log, kept)
             continue
         draft = log.with_suffix(".tmp")
         draft.write_text("".join(_without(line, person) + "\n" for line in log.read_text().splitlines()))

@@ -7,6 +7,7 @@ from typing import Any
 
 import polars as pl
 
+from aimass.lake.children.log import readable, tidy
 from aimass.lake.children.tables import lease, open_table, scan
 from aimass.lake.children.values import columns_of, plain, type_name
 
@@ -31,19 +32,18 @@ def maintain(args: dict[str, Any]) -> dict[str, Any]:
     dry = bool(args.get("dry_run"))
     with lease(args["path"]):
         table = open_table(args["path"])
-        pinned = sorted(
-            {int(v) for v in args.get("pinned") or []} & set(readable_versions(args["path"])) | {table.version()}
-        )
+        pinned = sorted({int(v) for v in args.get("pinned") or []} & readable(args["path"]) | {table.version()})
         compacted = 0
         if args.get("compact", True) and not dry:
             compacted = int(table.optimize.compact()["numFilesRemoved"])
-            table.create_checkpoint()
         removed: list[str] = []
+        hours = int(RETAIN_HOURS if args.get("retain_hours") is None else args["retain_hours"])
         if args.get("vacuum", True):
-            hours = int(RETAIN_HOURS if args.get("retain_hours") is None else args["retain_hours"])
             removed = table.vacuum(
                 hours, dry_run=dry, enforce_retention_duration=False, full=True, keep_versions=pinned
             )
+        if not dry:
+            tidy(args["path"], pinned, hours=hours)
         return {
             "version": table.version(),
             "compacted": compacted,
@@ -56,11 +56,6 @@ def upkeep(ctx: Any) -> dict[str, Any]:
     """Do the same as a job, ``lake.upkeep``."""
     ctx.report(0.1, "upkeep")
     return maintain(ctx.params)
-
-
-def readable_versions(path: str) -> list[int]:
-    """List the versions the log still knows."""
-    return [int(entry["version"]) for entry in open_table(path).history()]
 
 
 def used_bytes(path: str) -> int:

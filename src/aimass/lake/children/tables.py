@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 import polars as pl
 from arro3.core import RecordBatch, RecordBatchReader, Schema
@@ -16,9 +16,15 @@ from deltalake import CommitProperties, DeltaTable, Transaction, write_deltalake
 from deltalake.exceptions import CommitFailedError, DeltaError, TableNotFoundError
 
 from aimass.kernel.errors import Conflict, NotFound, Unavailable
+from aimass.lake.children.handles import HANDLES
+from aimass.lake.children.log import Entry, entries, entry
 
 STATS_COLUMNS = "delta.dataSkippingStatsColumns"
-KEEP_HISTORY = {"delta.logRetentionDuration": "interval 36500 days", "delta.enableExpiredLogCleanup": "false"}
+KEEP_HISTORY = {
+    "delta.logRetentionDuration": "interval 36500 days",  # our own tidying knows which versions are kept
+    "delta.enableExpiredLogCleanup": "false",
+    "delta.deletedFileRetentionDuration": "interval 1 hours",  # for readers of the newest state; kept versions keep their files
+}
 MAX_STATS_COLUMNS = 32
 RECENT = 20
 
@@ -135,12 +141,14 @@ def commit(path: str | Path, data: pl.DataFrame | Stream, order: Commit) -> Comm
 
 def commit_held(path: str | Path, data: pl.DataFrame | Stream, order: Commit) -> Committed:
     """Do what :func:`commit` does, for a caller who holds the lease."""
-    done = committed_before(path, order)
+    table = HANDLES.newest(path)
+    done = None if table is None else _made_before(path, table, order)
     if done is not None:
         return done
-    fresh = not exists(path)
+    fresh = table is None
     try:
-        _write(path, data, order, fresh=fresh)
+        with HANDLES.forgotten(path):
+            _write(path if table is None else table, data, order)
     except CommitFailedError as reason:
         raise Conflict(
             f"another writer changed table {Path(path).name!r} in the same moment", hint="repeat; nothing was written"
@@ -150,14 +158,21 @@ def commit_held(path: str | Path, data: pl.DataFrame | Stream, order: Commit) ->
             shutil.rmtree(path, ignore_errors=True)
         error = data.error if isinstance(data, Stream) else None
         raise error or full_disk(reason) or reason from None
+    if table is not None:
+        HANDLES.keep(path, table)
+        mine = entry(path, table.version())
+        if mine is not None and _is_of(mine, order):
+            return Committed(version=mine.version, already=False)
     return Committed(version=found_of(path, order), already=False)
 
 
-def _write(path: str | Path, data: pl.DataFrame | Stream, order: Commit, *, fresh: bool) -> None:
-    Path(path).parent.mkdir(parents=True, exist_ok=True)
+def _write(target: str | Path | DeltaTable, data: pl.DataFrame | Stream, order: Commit) -> None:
+    fresh = not isinstance(target, DeltaTable)
+    if fresh:
+        Path(target).parent.mkdir(parents=True, exist_ok=True)
     merge: Literal["merge", "overwrite"] = "merge" if order.mode == "append" else "overwrite"
     write_deltalake(
-        str(path),
+        str(target) if fresh else target,
         data,
         mode=order.mode,
         schema_mode=None if fresh else merge,
@@ -199,15 +214,17 @@ def full_disk(reason: Exception) -> Unavailable | None:
 
 def committed_before(path: str | Path, order: Commit) -> Committed | None:
     """Return the commit of this transaction if it was made."""
-    if not exists(path):
-        return None
-    table = open_table(path)
+    table = HANDLES.newest(path)
+    return None if table is None else _made_before(path, table, order)
+
+
+def _made_before(path: str | Path, table: DeltaTable, order: Commit) -> Committed | None:
     last = table.transaction_version(order.app_id)
     if last is None or last < order.batch:
         return None
-    made = _commits_of(table, order)
     run = order.metadata.get("aimass.run")
-    if run and made and all(entry.get("aimass.run", run) != run for entry in made):
+    made = _commits_of(path, order)
+    if run and made and all(entry.info.get("aimass.run", run) != run for entry in made):
         return None
     return Committed(version=found_of(path, order), already=True)
 
@@ -218,22 +235,24 @@ def is_marked(table: DeltaTable, mark: str) -> bool:
 
 
 def found_of(path: str | Path, order: Commit) -> int:
-    """Find the version of a transaction in the history, newest first."""
-    table = open_table(path)
-    made = _commits_of(table, order)
+    """Find the version of a transaction in the log, newest first."""
+    made = _commits_of(path, order)
     run = order.metadata.get("aimass.run")
-    mine = [entry for entry in made if run and entry.get("aimass.run") == run]
-    return int((mine or made)[0]["version"]) if made else table.version()
+    mine = [entry for entry in made if run and entry.info.get("aimass.run") == run]
+    return (mine or made)[0].version if made else open_table(path).version()
 
 
-def _commits_of(table: DeltaTable, order: Commit) -> list[dict[str, Any]]:
+def _commits_of(path: str | Path, order: Commit) -> list[Entry]:
     """Return the commits with the name of a transaction, newest first; more than one only after a restore."""
-    wanted = f"{order.app_id}/{order.batch}"
     for limit in (RECENT, None):
-        made = [entry for entry in table.history(limit) if entry.get("aimass.transaction") == wanted]
+        made = [entry for entry in entries(path, limit) if _is_of(entry, order)]
         if made:
             return made
     return []
+
+
+def _is_of(entry: Entry, order: Commit) -> bool:
+    return entry.info.get("aimass.transaction") == f"{order.app_id}/{order.batch}"
 
 
 @contextmanager

@@ -1,0 +1,147 @@
+"""The log of a Delta table: its commits as they lie there, and its tidying.
+
+Every commit is a file, and each look at the newest state lists them all: a table that takes a commit each second would be
+twice as slow within an hour. So commits whose versions nobody keeps go, once a checkpoint sums them up; a version that is kept
+gets a checkpoint of its own, and needs no commit before it any more.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from deltalake import DeltaTable
+from deltalake.exceptions import DeltaError
+
+from aimass.kernel.clock import SystemClock
+
+_COMMIT = re.compile(r"^(\d{20})\.json$")
+_CHECKPOINT = re.compile(r"^(\d{20})\.checkpoint\.parquet$")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Entry:
+    """A commit of the log: its version, and what its writer said of it."""
+
+    version: int
+    info: dict[str, Any]
+
+
+def entries(path: str | Path, limit: int | None = None) -> Iterator[Entry]:
+    """Yield the commits that the log still has, newest first."""
+    for version in sorted(_versions(path, _COMMIT), reverse=True)[:limit]:
+        found = entry(path, version)
+        if found is not None:
+            yield found
+
+
+def entry(path: str | Path, version: int) -> Entry | None:
+    """Return one commit, None where the log has it no more."""
+    try:
+        lines = _commit(path, version).read_bytes().splitlines()
+    except FileNotFoundError:
+        return None
+    for line in lines:
+        if line.startswith(b'{"commitInfo"'):
+            return Entry(version=version, info=json.loads(line)["commitInfo"])
+    return Entry(version=version, info={})
+
+
+def readable(path: str | Path) -> set[int]:
+    """Return the versions that the log can still tell: those with a checkpoint, and those that commits lead to."""
+    commits, told = _versions(path, _COMMIT), set(_versions(path, _CHECKPOINT))
+    for version in sorted(commits):
+        if version == 0 or version - 1 in told:
+            told.add(version)
+    return told
+
+
+def tidy(path: str | Path, kept: Iterable[int], *, hours: float) -> int:
+    """Remove the commits before the newest checkpoint that no kept version needs; the caller holds the lease.
+
+    Parameters
+    ----------
+    path
+        The table.
+    kept
+        Versions that stay readable; the newest always does.
+    hours
+        Files of the log that are younger stay, so that a reader who has just begun finds them.
+
+    Returns
+    -------
+    int
+        Files that were removed. The last commit of each transaction's name stays: a source finds there how far it came.
+    """
+    table = DeltaTable(str(path))
+    newest, checkpoints = table.version(), set(_versions(path, _CHECKPOINT))
+    wanted = {version for version in kept if version < newest} & readable(path)
+    for version in sorted(wanted - checkpoints):
+        DeltaTable(str(path), version=version).create_checkpoint()
+    table.create_checkpoint()
+    needed = wanted | _last_of_each(path, newest) | {newest}
+    return _removed(path, newest, needed, SystemClock().now().timestamp() - hours * 3600)
+
+
+def _removed(path: str | Path, newest: int, needed: set[int], before: float) -> int:
+    removed = 0
+    for kind in (_COMMIT, _CHECKPOINT):
+        for version in sorted(_versions(path, kind)):
+            file = _commit(path, version) if kind is _COMMIT else _checkpoint(path, version)
+            if version < newest and version not in needed and file.stat().st_mtime < before:
+                file.unlink()
+                removed += 1
+    return removed
+
+
+def _last_of_each(path: str | Path, newest: int) -> set[int]:
+    """Return the last version of each transaction's name that is still in a commit."""
+    last: dict[str, int] = {}
+    for version in sorted(_versions(path, _COMMIT)):
+        if version <= newest:
+            for line in _commit(path, version).read_bytes().splitlines():
+                if line.startswith(b'{"txn"'):
+                    last[json.loads(line)["txn"]["appId"]] = version
+    return set(last.values())
+
+
+def without_checkpoint(path: str | Path, checkpoint: Path, kept: Iterable[int]) -> None:
+    """Remove a checkpoint, after the kept versions that only it leads to got checkpoints of their own; the caller holds the lease.
+
+    The version of the checkpoint itself goes with it unless every commit before it is there.
+    """
+    version = int(checkpoint.name[:20])
+    if not set(_versions(path, _COMMIT)).issuperset(range(version + 1)):
+        later = min((v for v in _versions(path, _CHECKPOINT) if v > version), default=None)
+        for following in kept:
+            if following > version and (later is None or following < later):
+                _checkpointed(path, following)
+        if later is None:
+            DeltaTable(str(path)).create_checkpoint()
+    (checkpoint.parent / "_last_checkpoint").unlink(missing_ok=True)
+    checkpoint.unlink()
+
+
+def _checkpointed(path: str | Path, version: int) -> None:
+    try:
+        DeltaTable(str(path), version=version).create_checkpoint()
+    except DeltaError as reason:
+        raise OSError(f"version {version} of the table {Path(path).name!r} cannot be summed up") from reason
+
+
+def _versions(path: str | Path, kind: re.Pattern[str]) -> list[int]:
+    with os.scandir(Path(path) / "_delta_log") as files:
+        return [int(found[1]) for file in files if (found := kind.match(file.name))]
+
+
+def _commit(path: str | Path, version: int) -> Path:
+    return Path(path) / "_delta_log" / f"{version:020}.json"
+
+
+def _checkpoint(path: str | Path, version: int) -> Path:
+    return Path(path) / "_delta_log" / f"{version:020}.checkpoint.parquet"
