@@ -2714,6 +2714,19 @@ OPERATIONS: dict[str, Operation] = {
             ),
         ),
     ),
+    "lake.check_skew": Operation(
+        name="lake.check_skew",
+        method="POST",
+        path="/workspaces/{workspace}/feature-views/{feature_view}/skew",
+        cli="features skew",
+        permission="lake.use",
+        summary="Compare what look-ups answer with what the lake says now, and with what models learned from.",
+        help="Compare what look-ups answer with what the lake says now, and with what models learned from.\n\n        Of more than 100,000 entities a fixed part is compared. When more of them differ than the view allows, an event tells it\n        and the view needs somebody, until a comparison finds them in agreement again.",
+        params=(
+            Param(name="workspace", where="path", kind="str", help="slug of the workspace"),
+            Param(name="feature_view", where="path", kind="str", help="slug of the feature view"),
+        ),
+    ),
     "lake.compare_versions": Operation(
         name="lake.compare_versions",
         method="GET",
@@ -2867,6 +2880,42 @@ OPERATIONS: dict[str, Operation] = {
             Param(name="expected_version", where="if-match", kind="int", required=False),
         ),
     ),
+    "lake.find_features": Operation(
+        name="lake.find_features",
+        method="GET",
+        path="/workspaces/{workspace}/features/online",
+        cli="features find",
+        permission="lake.use",
+        summary="Look up the newest known features of one entity.",
+        help="Look up the newest known features of one entity.",
+        params=(
+            Param(name="workspace", where="path", kind="str", help="slug of the workspace"),
+            Param(name="feature_view", where="query", kind="str", help="slug of the feature view"),
+            Param(
+                name="entity",
+                where="query",
+                kind="str",
+                help="value of the join key; several keys in their order, with commas between",
+            ),
+        ),
+    ),
+    "lake.find_many_features": Operation(
+        name="lake.find_many_features",
+        method="POST",
+        path="/workspaces/{workspace}/features/online",
+        cli="features find-many",
+        permission="lake.use",
+        summary="Look up the newest known features of several entities; the answer has their order.",
+        help="Look up the newest known features of several entities; the answer has their order.",
+        params=(
+            Param(name="workspace", where="path", kind="str", help="slug of the workspace"),
+            Param(name="feature_view", where="body", kind="str", help="slug of the feature view"),
+            Param(name="entities", where="body", kind="json", help='join keys by name, for example {"customer": 1007}'),
+            Param(
+                name="features", where="body", kind="str", required=False, many=True, help="only these; all if absent"
+            ),
+        ),
+    ),
     "lake.get_classification": Operation(
         name="lake.get_classification",
         method="GET",
@@ -2904,6 +2953,20 @@ OPERATIONS: dict[str, Operation] = {
         params=(
             Param(name="workspace", where="path", kind="str", help="slug of the workspace"),
             Param(name="feature_view", where="path", kind="str", help="slug of the feature view"),
+        ),
+    ),
+    "lake.get_materialisation": Operation(
+        name="lake.get_materialisation",
+        method="GET",
+        path="/workspaces/{workspace}/feature-views/{feature_view}/materialisations/{materialisation}",
+        cli="features renewal",
+        permission="lake.read",
+        summary="Show one renewal of the online values of a view.",
+        help="Show one renewal of the online values of a view.",
+        params=(
+            Param(name="workspace", where="path", kind="str", help="slug of the workspace"),
+            Param(name="feature_view", where="path", kind="str", help="slug of the feature view"),
+            Param(name="materialisation", where="path", kind="str", help="id of the renewal"),
         ),
     ),
     "lake.get_profile": Operation(
@@ -3115,6 +3178,21 @@ OPERATIONS: dict[str, Operation] = {
             Param(name="cursor", where="query", kind="str", required=False, help="where the page before ended"),
         ),
     ),
+    "lake.list_materialisations": Operation(
+        name="lake.list_materialisations",
+        method="GET",
+        path="/workspaces/{workspace}/feature-views/{feature_view}/materialisations",
+        cli="features renewals",
+        permission="lake.read",
+        summary="List the renewals of the online values of a view, newest first.",
+        help="List the renewals of the online values of a view, newest first.",
+        params=(
+            Param(name="workspace", where="path", kind="str", help="slug of the workspace"),
+            Param(name="feature_view", where="path", kind="str", help="slug of the feature view"),
+            Param(name="limit", where="query", kind="int", required=False, default=20, help="most items of the page"),
+            Param(name="cursor", where="query", kind="str", required=False, help="where the page before ended"),
+        ),
+    ),
     "lake.list_rules": Operation(
         name="lake.list_rules",
         method="GET",
@@ -3213,6 +3291,28 @@ OPERATIONS: dict[str, Operation] = {
             Param(name="key", where="body", kind="str", required=False, help="the same key again starts nothing new"),
         ),
         progress="cluster.get_job",
+    ),
+    "lake.materialise_features": Operation(
+        name="lake.materialise_features",
+        method="POST",
+        path="/workspaces/{workspace}/feature-views/{feature_view}/materialisations",
+        cli="features materialise",
+        permission="lake.edit",
+        summary="Renew the online values of a view as a job: from what was added to the source, or all anew.",
+        help="Renew the online values of a view as a job: from what was added to the source, or all anew.",
+        params=(
+            Param(name="workspace", where="path", kind="str", help="slug of the workspace"),
+            Param(name="feature_view", where="path", kind="str", help="slug of the feature view"),
+            Param(
+                name="full",
+                where="body",
+                kind="bool",
+                required=False,
+                default=False,
+                help="compute every entity anew, not only what was added to the source",
+            ),
+        ),
+        progress="lake.get_materialisation",
     ),
     "lake.preview_rows": Operation(
         name="lake.preview_rows",

@@ -19,6 +19,7 @@ from aimass.client.settings import ClientSettings, read_settings
 from aimass.client.transport import AsyncTransport, Transport
 from aimass.client.verbs import (
     DatasetHandle,
+    FeatureHandle,
     ReleaseOrder,
     ScoringOrder,
     as_dicts,
@@ -229,6 +230,10 @@ class Client(Groups):
     def dataset(self, slug: str) -> DatasetHandle:
         """Return a dataset: ``.rows()``, ``.to_polars()``, ``.download(path)``."""
         return DatasetHandle(self, self.transport, str(self.workspace), slug)
+
+    def features(self, slug: str) -> FeatureHandle:
+        """Return a feature view: ``.lookup([{"customer": 1007}])``, ``.training_set("training", spine="churn")``."""
+        return FeatureHandle(self, slug)
 
     def query(self, sql: str, *, limit: int = 1000) -> list[dict[str, Any]]:
         """Run one SELECT over datasets of the workspace and return its rows as dictionaries."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib import import_module
 from pathlib import Path
@@ -11,7 +11,7 @@ from typing import Any
 from urllib.parse import quote, urlencode
 
 from aimass.client.generated.groups import Groups
-from aimass.client.generated.lake_types import Rows
+from aimass.client.generated.lake_types import Rows, TrainingSet
 from aimass.client.generated.lifecycle_types import PipelineRun
 from aimass.client.generated.serving_types import Scoring
 from aimass.client.request import API
@@ -169,6 +169,59 @@ class DatasetHandle:
         with TemporaryDirectory() as folder:
             path = self.download(Path(folder) / "rows.parquet", "parquet", number)
             return import_module("polars").read_parquet(path, memory_map=False)
+
+
+@dataclass(frozen=True, slots=True)
+class FeatureHandle:
+    """A feature view as a program sees it."""
+
+    groups: Groups
+    slug: str
+
+    def lookup(
+        self, entities: Sequence[Mapping[str, Any]], *, features: Sequence[str] | None = None
+    ) -> list[dict[str, Any]]:
+        """Return the newest known features of entities, one dictionary for each in their order.
+
+        Parameters
+        ----------
+        entities
+            Join keys by name, at most 1000 of them.
+        features
+            Only these; all if absent.
+        """
+        wanted, names = [dict(entity) for entity in entities], None if features is None else list(features)
+        found = self.groups.lake.find_many_features(feature_view=self.slug, entities=wanted, features=names)
+        return [one.values for one in found]
+
+    def training_set(self, into: str, *, timeout_s: float = 3600.0, **order: Any) -> TrainingSet:
+        """Build a training set by this view, and wait for it.
+
+        Parameters
+        ----------
+        into
+            The dataset that gets it.
+        timeout_s
+            Longest time to wait.
+        order
+            ``spine`` or ``entities``, ``event_time``, ``label``, ``views`` (further ones), and what else ``lake.join_features`` takes.
+
+        Raises
+        ------
+        Failed
+            It failed, was cancelled, or did not end in time.
+        """
+        views = [self.slug, *order.pop("views", [])]
+        started = self.groups.lake.join_features(into=into, views=views, **order)
+        end = time.monotonic() + timeout_s
+        while (found := self.groups.lake.get_training_set(training_set=started.id)).state == "RUNNING":
+            if time.monotonic() > end:
+                raise Failed(f"training set {started.id} did not end within {timeout_s:.0f} s")
+            time.sleep(_POLL_S)
+        if found.state != "SUCCEEDED":
+            why = (found.error or {}).get("detail") or f"training set {found.id} is {found.state.lower()}"
+            raise Failed(str(why), hint=f"aimass jobs log {found.job}")
+        return found
 
 
 def as_dicts(found: Rows) -> list[dict[str, Any]]:

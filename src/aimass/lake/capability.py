@@ -5,7 +5,7 @@ from __future__ import annotations
 from aimass.cluster import Jobs
 from aimass.infra.compute import WarmChild
 from aimass.infra.database import Database
-from aimass.kernel.capability import Capability, JobKind, Place
+from aimass.kernel.capability import Capability, JobKind, Loop, Place
 from aimass.kernel.layout import DataDir
 from aimass.kernel.registry import Registry
 from aimass.lake.events import ALL
@@ -26,12 +26,27 @@ CAPABILITY = Capability(
         "lake.join_features": JobKind(
             run="aimass.lake.children.join:join", done="aimass.lake.jobs:joined", failed="aimass.lake.jobs:not_joined"
         ),
+        "lake.materialise": JobKind(
+            run="aimass.lake.children.newest:materialise",
+            done="aimass.lake.jobs:values_computed",
+            failed="aimass.lake.jobs:values_not_computed",
+            by_schedule=True,
+            order="aimass.lake.jobs:order_materialising",
+            check="aimass.lake.jobs:check_materialising",
+        ),
         "lake.upkeep": JobKind(run="aimass.lake.children.maintain:upkeep"),
     },
     storage="aimass.lake.keeping:storage",
     going="aimass.lake.keeping:going",
     collect="aimass.lake.keeping:collect",
-    events={"access.workspace.purged": "aimass.lake.jobs:on_workspace_purged"},
+    events={
+        "access.workspace.purged": "aimass.lake.jobs:on_workspace_purged",
+        "lake.version.created": "aimass.lake.jobs:on_version_created",
+    },
+    loops={
+        "lake.online": Loop(run="aimass.lake.jobs:store_values", every_s=0.5),
+        "lake.compare": Loop(run="aimass.lake.jobs:compare_values", every_s=300.0),
+    },
     search="aimass.lake.search:document",
     attention="aimass.lake.jobs:attention",
     erase="aimass.lake.jobs:erase",
@@ -41,7 +56,16 @@ CAPABILITY = Capability(
         Place(
             path="/{workspace}/data", title="Datasets", place="data", icon="database", permission="lake.read", order=10
         ),
+        Place(
+            path="/{workspace}/features",
+            title="Features",
+            place="data",
+            icon="layers",
+            permission="lake.read",
+            order=15,
+        ),
     ),
+    panels={"models.lineage": "aimass.lake.console.features:views_panel"},
     kinds={"dataset": "aimass.lake.specs:DATASET", "feature-view": "aimass.lake.feature_specs:FEATURE_VIEW"},
     emits=ALL,
 )

@@ -19,6 +19,11 @@ VIEW_DELETED = "lake.feature_view.deleted"
 TRAINING_SET_STARTED = "lake.training_set.started"
 TRAINING_SET_BUILT = "lake.training_set.built"
 TRAINING_SET_FAILED = "lake.training_set.failed"
+MATERIALISING = "lake.features.materialising"
+FEATURES_MATERIALISED = "lake.features.materialised"
+MATERIALISING_FAILED = "lake.features.not_materialised"
+FEATURES_COMPARED = "lake.features.compared"
+FEATURES_SKEWED = "lake.features.skewed"
 ALL = (
     DATASET_CREATED,
     DATASET_CHANGED,
@@ -37,4 +42,9 @@ ALL = (
     TRAINING_SET_STARTED,
     TRAINING_SET_BUILT,
     TRAINING_SET_FAILED,
+    MATERIALISING,
+    FEATURES_MATERIALISED,
+    MATERIALISING_FAILED,
+    FEATURES_COMPARED,
+    FEATURES_SKEWED,
 )

@@ -214,6 +214,13 @@ def set_row(conn: Connection, workspace: str, id_: str) -> Row[Any]:
     return row
 
 
+def set_of_version(conn: Connection, workspace: str, dataset: str, number: int) -> TrainingSet | None:
+    """Return the training set that is a version of a dataset, if it is one."""
+    mine = (training_sets.c.dataset == dataset, training_sets.c.number == number)
+    row = conn.execute(select(training_sets).where(training_sets.c.workspace == workspace, *mine)).first()
+    return None if row is None else set_of(row)
+
+
 def set_by_key(conn: Connection, workspace: str, key: str) -> TrainingSet | None:
     """Return the training set that was asked for under a key."""
     found = select(training_sets).where(training_sets.c.workspace == workspace, training_sets.c.key == key)

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from aimass.cluster import Job
 from aimass.kernel.erasing import Erased, Person
+from aimass.kernel.errors import Invalid
 from aimass.kernel.events import Event
 from aimass.kernel.findings import Finding, finding_of
 from aimass.kernel.principal import ANYWHERE, Principal
 from aimass.kernel.registry import Registry
 from aimass.lake.commands import NewVersion
+from aimass.lake.feature_commands import OneFeatureView
+from aimass.lake.online import MaterialiseFeatures
 from aimass.lake.service.lake import Lake
 
 
@@ -38,13 +42,80 @@ def not_joined(registry: Registry, job: Job) -> None:
     registry.get(Lake).training_set_failed(job)
 
 
+def values_computed(registry: Registry, job: Job) -> None:
+    """Note that the newest values of features are computed; the loop stores them."""
+    registry.get(Lake).values_computed(job)
+
+
+def values_not_computed(registry: Registry, job: Job) -> None:
+    """Note that the newest values of features were not computed."""
+    registry.get(Lake).values_not_computed(job)
+
+
+def store_values(registry: Registry) -> int:
+    """Store the newest values that are computed, for look-ups."""
+    return registry.get(Lake).store_values()
+
+
+def compare_values(registry: Registry) -> int:
+    """Compare the values that look-ups find with the lake, where they were renewed."""
+    return registry.get(Lake).compare_renewed()
+
+
+def order_materialising(registry: Registry, who: Principal, workspace: str, payload: dict[str, Any], key: str) -> None:
+    """Renew the online values that a schedule names."""
+    del key  # a renewal that begins twice leaves the same values
+    registry.get(Lake).materialise_features(who, _materialising(workspace, payload))
+
+
+def check_materialising(registry: Registry, who: Principal, workspace: str, payload: Mapping[str, Any]) -> None:
+    """Refuse to schedule a renewal of a view that is not there, or that this principal could not renew himself."""
+    wish = _materialising(workspace, payload)
+    who.need("lake.edit", workspace, f"feature_view:{wish.feature_view}")
+    registry.get(Lake).get_feature_view(who, OneFeatureView(workspace=workspace, feature_view=wish.feature_view))
+
+
+def _materialising(workspace: str, payload: Mapping[str, Any]) -> MaterialiseFeatures:
+    unknown = sorted(set(payload) - {"feature_view", "full"})
+    if unknown:
+        raise Invalid(f"a renewal has no {unknown[0]!r}", field=unknown[0], allowed=["feature_view", "full"])
+    if not isinstance(payload.get("feature_view"), str) or not isinstance(payload.get("full", False), bool):
+        raise Invalid("a renewal names its feature view", field="feature_view", value=payload.get("feature_view"))
+    return MaterialiseFeatures(workspace=workspace, **payload)
+
+
+def on_version_created(registry: Registry, event: Event) -> None:
+    """Renew the online values of the views that follow a dataset."""
+    registry.get(Lake).follow_source(event.workspace, event.subject.partition(":")[2])
+
+
 def on_workspace_purged(registry: Registry, event: Event) -> None:
     """Remove every table of a workspace that is gone, those of other rooms too."""
     registry.get(Lake).leave(event.workspace)
 
 
 def attention(registry: Registry, who: Principal, workspace: str = ANYWHERE) -> list[dict[str, Any]]:
-    """Return the datasets whose newest version breaks a rule."""
+    """Return the datasets whose newest version breaks a rule, and the views whose online values differ from the lake."""
+    return [*_broken(registry, who, workspace), *_skewed(registry, who, workspace)]
+
+
+def _skewed(registry: Registry, who: Principal, workspace: str) -> list[dict[str, Any]]:
+    return [
+        {
+            "kind": "skew",
+            "title": f"the online values of {view.name} differ from the lake for {(view.skew or {})['share']:.1%} of its entities",
+            "subject": f"feature_view:{view.slug}",
+            "workspace": view.workspace,
+            "since": view.changed_at,
+            "path": f"/{view.workspace}/features/{view.slug}",
+        }
+        for view in registry.get(Lake).skewed_views()
+        if workspace in (ANYWHERE, view.workspace)
+        and who.allows("lake.read", view.workspace, f"feature_view:{view.slug}")
+    ]
+
+
+def _broken(registry: Registry, who: Principal, workspace: str) -> list[dict[str, Any]]:
     return [
         {
             "kind": "quality",
@@ -68,5 +139,6 @@ def doctor(registry: Registry) -> list[Finding]:
 
 
 def erase(registry: Registry, person: Person) -> list[Erased]:
-    """Erase a person from the datasets."""
-    return registry.get(Lake).erase_person(person)
+    """Erase a person from the datasets, and from the online values of features."""
+    lake = registry.get(Lake)
+    return [*lake.erase_person(person), *lake.erase_online(person)]

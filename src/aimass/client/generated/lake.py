@@ -13,6 +13,8 @@ from aimass.client.generated.lake_types import (
     Feature,
     FeatureView,
     Finding,
+    Materialisation,
+    OnlineValues,
     Profile,
     QualityReport,
     Rows,
@@ -127,6 +129,10 @@ class LakeCalls(Calls):
             "lake.check_quality", {"dataset": dataset, "workspace": workspace, "number": number}, QualityReport
         )
 
+    def check_skew(self, *, feature_view: str, workspace: str | None = None) -> FeatureView:
+        """Compare what look-ups answer with what the lake says now, and with what models learned from."""
+        return self._call("lake.check_skew", {"feature_view": feature_view, "workspace": workspace}, FeatureView)
+
     def compare_versions(self, *, dataset: str, base: int, head: int, workspace: str | None = None) -> Difference:
         """Show what changed between two versions: rows, columns, and statistics of columns."""
         return self._call(
@@ -226,6 +232,27 @@ class LakeCalls(Calls):
             None,
         )
 
+    def find_features(self, *, feature_view: str, entity: str, workspace: str | None = None) -> OnlineValues:
+        """Look up the newest known features of one entity."""
+        return self._call(
+            "lake.find_features", {"feature_view": feature_view, "entity": entity, "workspace": workspace}, OnlineValues
+        )
+
+    def find_many_features(
+        self,
+        *,
+        feature_view: str,
+        entities: list[dict[str, Any]],
+        workspace: str | None = None,
+        features: list[str] | None = None,
+    ) -> list[OnlineValues]:
+        """Look up the newest known features of several entities; the answer has their order."""
+        return self._call(
+            "lake.find_many_features",
+            {"feature_view": feature_view, "entities": entities, "workspace": workspace, "features": features},
+            list[OnlineValues],
+        )
+
     def get_classification(self, *, dataset: str, workspace: str | None = None) -> list[Finding]:
         """Show which columns hold personal data."""
         return self._call("lake.get_classification", {"dataset": dataset, "workspace": workspace}, list[Finding])
@@ -237,6 +264,16 @@ class LakeCalls(Calls):
     def get_feature_view(self, *, feature_view: str, workspace: str | None = None) -> FeatureView:
         """Show a feature view: its source, its features, and how fresh its online values are."""
         return self._call("lake.get_feature_view", {"feature_view": feature_view, "workspace": workspace}, FeatureView)
+
+    def get_materialisation(
+        self, *, feature_view: str, materialisation: str, workspace: str | None = None
+    ) -> Materialisation:
+        """Show one renewal of the online values of a view."""
+        return self._call(
+            "lake.get_materialisation",
+            {"feature_view": feature_view, "materialisation": materialisation, "workspace": workspace},
+            Materialisation,
+        )
 
     def get_profile(self, *, dataset: str, workspace: str | None = None, number: int | None = None) -> Profile:
         """Show what is in a version: counts, ranges, quantiles, histograms and top values per column."""
@@ -331,6 +368,16 @@ class LakeCalls(Calls):
             Page[FeatureView],
         )
 
+    def list_materialisations(
+        self, *, feature_view: str, workspace: str | None = None, limit: int | None = None, cursor: str | None = None
+    ) -> Page[Materialisation]:
+        """List the renewals of the online values of a view, newest first."""
+        return self._call(
+            "lake.list_materialisations",
+            {"feature_view": feature_view, "workspace": workspace, "limit": limit, "cursor": cursor},
+            Page[Materialisation],
+        )
+
     def list_rules(self, *, dataset: str, workspace: str | None = None) -> list[Rule]:
         """List the rules that every version is checked against; the first version proposes them."""
         return self._call("lake.list_rules", {"dataset": dataset, "workspace": workspace}, list[Rule])
@@ -397,6 +444,16 @@ class LakeCalls(Calls):
             "lake.make_version",
             {"dataset": dataset, "sql": sql, "workspace": workspace, "versions": versions, "mode": mode, "key": key},
             Job,
+        )
+
+    def materialise_features(
+        self, *, feature_view: str, workspace: str | None = None, full: bool | None = None
+    ) -> Materialisation:
+        """Renew the online values of a view as a job: from what was added to the source, or all anew."""
+        return self._call(
+            "lake.materialise_features",
+            {"feature_view": feature_view, "workspace": workspace, "full": full},
+            Materialisation,
         )
 
     def preview_rows(
@@ -575,6 +632,10 @@ class AsyncLakeCalls(AsyncCalls):
             "lake.check_quality", {"dataset": dataset, "workspace": workspace, "number": number}, QualityReport
         )
 
+    async def check_skew(self, *, feature_view: str, workspace: str | None = None) -> FeatureView:
+        """Compare what look-ups answer with what the lake says now, and with what models learned from."""
+        return await self._call("lake.check_skew", {"feature_view": feature_view, "workspace": workspace}, FeatureView)
+
     async def compare_versions(self, *, dataset: str, base: int, head: int, workspace: str | None = None) -> Difference:
         """Show what changed between two versions: rows, columns, and statistics of columns."""
         return await self._call(
@@ -674,6 +735,27 @@ class AsyncLakeCalls(AsyncCalls):
             None,
         )
 
+    async def find_features(self, *, feature_view: str, entity: str, workspace: str | None = None) -> OnlineValues:
+        """Look up the newest known features of one entity."""
+        return await self._call(
+            "lake.find_features", {"feature_view": feature_view, "entity": entity, "workspace": workspace}, OnlineValues
+        )
+
+    async def find_many_features(
+        self,
+        *,
+        feature_view: str,
+        entities: list[dict[str, Any]],
+        workspace: str | None = None,
+        features: list[str] | None = None,
+    ) -> list[OnlineValues]:
+        """Look up the newest known features of several entities; the answer has their order."""
+        return await self._call(
+            "lake.find_many_features",
+            {"feature_view": feature_view, "entities": entities, "workspace": workspace, "features": features},
+            list[OnlineValues],
+        )
+
     async def get_classification(self, *, dataset: str, workspace: str | None = None) -> list[Finding]:
         """Show which columns hold personal data."""
         return await self._call("lake.get_classification", {"dataset": dataset, "workspace": workspace}, list[Finding])
@@ -686,6 +768,16 @@ class AsyncLakeCalls(AsyncCalls):
         """Show a feature view: its source, its features, and how fresh its online values are."""
         return await self._call(
             "lake.get_feature_view", {"feature_view": feature_view, "workspace": workspace}, FeatureView
+        )
+
+    async def get_materialisation(
+        self, *, feature_view: str, materialisation: str, workspace: str | None = None
+    ) -> Materialisation:
+        """Show one renewal of the online values of a view."""
+        return await self._call(
+            "lake.get_materialisation",
+            {"feature_view": feature_view, "materialisation": materialisation, "workspace": workspace},
+            Materialisation,
         )
 
     async def get_profile(self, *, dataset: str, workspace: str | None = None, number: int | None = None) -> Profile:
@@ -789,6 +881,16 @@ class AsyncLakeCalls(AsyncCalls):
             Page[FeatureView],
         )
 
+    async def list_materialisations(
+        self, *, feature_view: str, workspace: str | None = None, limit: int | None = None, cursor: str | None = None
+    ) -> Page[Materialisation]:
+        """List the renewals of the online values of a view, newest first."""
+        return await self._call(
+            "lake.list_materialisations",
+            {"feature_view": feature_view, "workspace": workspace, "limit": limit, "cursor": cursor},
+            Page[Materialisation],
+        )
+
     async def list_rules(self, *, dataset: str, workspace: str | None = None) -> list[Rule]:
         """List the rules that every version is checked against; the first version proposes them."""
         return await self._call("lake.list_rules", {"dataset": dataset, "workspace": workspace}, list[Rule])
@@ -855,6 +957,16 @@ class AsyncLakeCalls(AsyncCalls):
             "lake.make_version",
             {"dataset": dataset, "sql": sql, "workspace": workspace, "versions": versions, "mode": mode, "key": key},
             Job,
+        )
+
+    async def materialise_features(
+        self, *, feature_view: str, workspace: str | None = None, full: bool | None = None
+    ) -> Materialisation:
+        """Renew the online values of a view as a job: from what was added to the source, or all anew."""
+        return await self._call(
+            "lake.materialise_features",
+            {"feature_view": feature_view, "workspace": workspace, "full": full},
+            Materialisation,
         )
 
     async def preview_rows(

@@ -146,6 +146,17 @@ class Difference:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class OnlineValues:
+    """What is known of one entity now."""
+
+    entity: dict[str, Any]
+    values: dict[str, Any]
+    reasons: dict[str, Literal["unknown entity", "too old", "empty", "not materialised"]] = field(default_factory=dict)
+    event_time: datetime | None = None
+    age_s: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Finding:
     """Personal data in a column: its kind, and how sure that is; ``private`` columns are masked and kept out of the log."""
 
@@ -155,6 +166,25 @@ class Finding:
     by: str
     private: bool
     share: float = 0.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Materialisation:
+    """One renewal of the online values of a view."""
+
+    id: str
+    workspace: str
+    view: str
+    mode: Literal["full", "incremental"]
+    state: Literal["RUNNING", "SUCCEEDED", "SUPERSEDED", "FAILED", "CANCELLED"]
+    sources: list[SourceVersion]
+    rows: int
+    removed: int
+    job: str
+    error: dict[str, Any] | None
+    created_by: str
+    created_at: datetime
+    ended_at: datetime | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from aimass.lake.console import changes, datasets, quality, queries, versions
+from aimass.lake.console import changes, datasets, features, quality, queries, versions
 from aimass.web import page_router
 
 router = page_router()
-for _part in (datasets, quality, versions, queries, changes):
+for _part in (datasets, quality, versions, queries, changes, features):
     router.include_router(_part.router)

@@ -82,6 +82,8 @@ class FeatureViews(Kept):
             taken = view_named(change.conn, command.workspace, row.slug, values["name"]) if "name" in values else None
             if taken is not None and taken.id != row.id:
                 raise Conflict(f"feature view {taken.slug!r} has this name", field="name", value=values["name"])
+            if values.get("entity", row.entity) != row.entity:
+                values |= {"generation": row.generation + 1, "online_rows": 0, "online_at": None, "online_from": []}
             put_view(change, row.id, **values)
             tell_view(change, VIEW_CHANGED, row.slug, {"fields": sorted(values)})
         return self._view(command.workspace, command.feature_view)

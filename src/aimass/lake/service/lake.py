@@ -7,10 +7,10 @@ from pathlib import Path
 from aimass.kernel.principal import Principal
 from aimass.lake.commands import ExportRows
 from aimass.lake.service.ground import LONG_S
-from aimass.lake.service.training_sets import TrainingSets
+from aimass.lake.service.skew import Skewing
 
 
-class Lake(TrainingSets):
+class Lake(Skewing):
     """Datasets with versions, profiles, rules, quality reports, classification and queries; feature views over them."""
 
     def export_rows(self, who: Principal, command: ExportRows, target: Path) -> Path:

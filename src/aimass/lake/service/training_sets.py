@@ -16,7 +16,16 @@ from aimass.lake.commands import CreateDataset, NewVersion
 from aimass.lake.domain import DatasetVersion
 from aimass.lake.events import TRAINING_SET_BUILT, TRAINING_SET_FAILED, TRAINING_SET_STARTED
 from aimass.lake.feature_commands import JoinFeatures, ListTrainingSets, OneTrainingSet
-from aimass.lake.feature_tables import add_set, put_set, set_by_key, set_of, set_row, sets_page, words_of
+from aimass.lake.feature_tables import (
+    add_set,
+    put_set,
+    set_by_key,
+    set_of,
+    set_of_version,
+    set_row,
+    sets_page,
+    words_of,
+)
 from aimass.lake.features import (
     SourceVersion,
     Spine,
@@ -107,6 +116,11 @@ class TrainingSets(FeatureViews):
             who.need("lake.use", command.workspace, f"dataset:{source.dataset}")
         wish = JoinFeatures(workspace=command.workspace, into=before.dataset, views=[], pin=False)
         return self._start(who, wish, before.definition, before.sources, before.rebuild_of or before.id)
+
+    def training_set_of(self, workspace: str, dataset: str, number: int) -> TrainingSet | None:
+        """Return the training set that is a version of a dataset, for what other rooms made of it; None when it is none."""
+        with self._database.read() as conn:
+            return set_of_version(conn, workspace, dataset, number)
 
     def training_set_built(self, job: Job) -> None:
         """Note the version that a join has committed, with its lineage; the same again changes nothing."""

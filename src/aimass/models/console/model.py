@@ -109,7 +109,10 @@ def _evaluation(visit: PageVisit, sheet: Sheet) -> dict[str, Any]:
 
 
 def _lineage(visit: PageVisit, sheet: Sheet) -> dict[str, Any]:
-    return {"graph": lineage_of(visit, sheet)}
+    facts = sheet.version.facts if sheet.version else None
+    known = facts is not None and facts.dataset and facts.dataset_version
+    where = {"dataset": facts.dataset, "number": facts.dataset_version} if facts is not None and known else None
+    return {"graph": lineage_of(visit, sheet), "panels": visit.panels("models.lineage", **where) if where else []}
 
 
 def _reviews(visit: PageVisit, sheet: Sheet) -> dict[str, Any]:

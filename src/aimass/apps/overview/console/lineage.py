@@ -90,6 +90,7 @@ def kind_words(visit: PageVisit, kind: str) -> str:
         "dataset": visit.say("dataset"),
         "dataset_version": visit.say("dataset version"),
         "endpoint": visit.say("endpoint"),
+        "feature_view": visit.say("feature view"),
         "model": visit.say("model"),
         "model_version": visit.say("model version"),
         "revision": visit.say("revision"),

@@ -1,0 +1,1 @@
+"""Benchmarks of data: ingest, queries and features."""
