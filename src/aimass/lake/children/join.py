@@ -24,7 +24,7 @@ from aimass.lake.children.query import attach, engine, select, sql_literal, sql_
 from aimass.lake.children.tables import Commit, Stream, commit, committed_before
 from aimass.lake.children.watching import leaks
 
-MEMORY_MB = 384
+MEMORY_MB = 256
 LONGEST_S = 3_600.0
 SPINE = "aimass spine"
 RESULT = '"aimass result"'
@@ -53,6 +53,7 @@ def join(ctx: Any) -> dict[str, Any]:
     done = committed_before(order["path"], target)
     with engine(MEMORY_MB, spill=str(ctx.work)) as con, time_limit(con, LONGEST_S):
         ctx.report(0.05, "join")
+        quiet(con)
         attach(con, order["tables"])
         con.execute(f"CREATE TEMP TABLE {RESULT} AS {joined(order)}")
         ctx.report(0.6, "check")
@@ -63,6 +64,11 @@ def join(ctx: Any) -> dict[str, Any]:
     ctx.report(0.85, "describe")
     describe = {**order["describe"], "classification": findings}
     return {**told, "version": describe_version({**describe, "path": order["path"], "version": version})}
+
+
+def quiet(con: duckdb.DuckDBPyConnection) -> None:
+    """Draw no progress bar into the log of the job."""
+    con.execute("SET enable_progress_bar = false")
 
 
 def joined(order: Mapping[str, Any]) -> str:

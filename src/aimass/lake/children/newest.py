@@ -10,7 +10,7 @@ import polars as pl
 from arro3.core import RecordBatchReader
 
 from aimass.kernel.errors import NotFound
-from aimass.lake.children.join import LONGEST_S, MEMORY_MB, rows_of
+from aimass.lake.children.join import LONGEST_S, MEMORY_MB, quiet, rows_of
 from aimass.lake.children.query import attach, engine, select, sql_literal, time_limit
 from aimass.lake.children.tables import files, open_table
 from aimass.lake.children.values import plain
@@ -65,6 +65,7 @@ def lines(order: Mapping[str, Any], added: Sequence[str] | None, spill: str | No
     if added is not None and not added:
         return
     with engine(MEMORY_MB, spill=spill) as con, time_limit(con, LONGEST_S):
+        quiet(con)
         attach(con, order["tables"])
         if added is not None:
             listed = ", ".join(map(sql_literal, added))
@@ -100,6 +101,7 @@ def later(order: Mapping[str, Any]) -> int:
     """Count the rows that cannot be used yet: they are found when everything is computed anew."""
     moment = f"CAST({sql_literal(order['now'])} AS TIMESTAMPTZ)"
     with engine(MEMORY_MB) as con, time_limit(con, LONGEST_S):
+        quiet(con)
         attach(con, order["tables"])
         counted = f"SELECT count(*) FROM ({rows_of(order['view'])}) WHERE greatest(ev, coalesce(cr, ev)) > {moment}"  # noqa: S608 quoted
         return int(con.execute(counted).fetchall()[0][0])
