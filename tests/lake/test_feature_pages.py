@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
+from aimass import Client
 from aimass.access import CAPABILITY as ACCESS
+from aimass.access import CreateKey
 from aimass.cluster import CAPABILITY as CLUSTER
 from aimass.collector import CAPABILITY as COLLECTOR
+from aimass.kernel.errors import NotFound
 from aimass.lake import CAPABILITY as LAKE
 from aimass.lake import Lake
 from aimass.lake.feature_commands import ListTrainingSets, OneFeatureView
@@ -148,6 +152,21 @@ def test_the_page_of_a_model_is_told_by_which_views_its_data_was_made(data):
     assert made is not None
     assert [view["view"] for view in made.definition["views"]] == ["customer-visits"]
     assert lake.training_set_of("demo", "visits", 1) is None
+
+
+def test_a_program_looks_entities_up_and_builds_a_training_set(data):
+    site, rooms = data
+    made = site.access.create_key(site.people["editor"], CreateKey(workspace="demo", name="program"))
+    with serving(site.app) as url, Client(url, key=made.text, workspace="demo") as client:
+        found = client.features("customer-visits").lookup([{"customer": 2}, {"customer": 99}], features=["visits"])
+        assert found == [{"visits": 0}, {"visits": 0}]
+        with ThreadPoolExecutor() as pool:
+            wish = {"spine": "churn", "event_time": "at", "label": "churn"}
+            asked = pool.submit(client.features("customer-visits").training_set, "by-program", **wish)
+            rooms.rooms.until(asked.done)
+        assert (asked.result().state, asked.result().rows) == ("SUCCEEDED", 5)
+        with pytest.raises(NotFound):
+            client.features("nothing").lookup([{"customer": 1}])
 
 
 @pytest.mark.parametrize(("theme", "language"), [("light", "en"), ("dark", "zh")])
