@@ -88,7 +88,7 @@ def test_a_merge_updates_by_key_and_inserts_the_rest_once(table):
         "app_id": "m",
         "batch": 1,
     }
-    assert merge(order) == {"version": 1, "inserted": 1, "updated": 1, "already": False}
+    assert merge(order) == {"version": 1, "inserted": 1, "updated": 1, "deleted": 0, "already": False}
     assert merge(order)["already"]
     assert sorted(table.rows()) == [(1, "new"), (2, "stays"), (3, "more")]
 

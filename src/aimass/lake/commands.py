@@ -7,7 +7,19 @@ from typing import Annotated, Any, Literal
 
 from annotated_types import Ge, Le, MaxLen, doc
 
-from aimass.lake.domain import Cursor, DatasetSlug, Finding, Format, Limit, Number, NumberOrNewest, Rule, Workspace
+from aimass.lake.domain import (
+    At,
+    Cursor,
+    DatasetSlug,
+    Finding,
+    Format,
+    Layer,
+    Limit,
+    Number,
+    NumberOrNewest,
+    Rule,
+    Workspace,
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -20,6 +32,7 @@ class CreateDataset:
     description: Annotated[str, MaxLen(20_000)] = ""
     keys: Annotated[list[str], doc("columns that name a row")] = field(default_factory=list[str])
     retain_days: Annotated[int | None, Ge(1), doc("age after which old versions are collected")] = None
+    layer: Annotated[Layer | None, doc("how far its rows are worked up; else its first version decides")] = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,6 +41,8 @@ class ListDatasets:
 
     workspace: Workspace
     text: Annotated[str | None, MaxLen(200), doc("part of the name, slug or description")] = None
+    layer: Annotated[Layer | None, doc("only those of this layer")] = None
+    branches: Annotated[bool, doc("branches too")] = False
     deleted: Annotated[bool, doc("the deleted ones instead, which can still be restored")] = False
     limit: Limit = 50
     cursor: Cursor = None
@@ -53,6 +68,7 @@ class ChangeDataset:
     retain_days: Annotated[int | None, Ge(0), doc("age after which old versions are collected; 0 keeps them all")] = (
         None
     )
+    layer: Annotated[Layer | None, doc("how far its rows are worked up")] = None
     expected_version: int | None = None
 
 
@@ -87,11 +103,12 @@ class OneVersion:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AboutVersion:
-    """Which version is meant; the newest if no number is given."""
+    """Which version is meant; the newest if neither a number nor a moment is given."""
 
     workspace: Workspace
     dataset: DatasetSlug
     number: NumberOrNewest = None
+    at: At = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -113,6 +130,7 @@ class PreviewRows:
     workspace: Workspace
     dataset: DatasetSlug
     number: NumberOrNewest = None
+    at: At = None
     columns: Annotated[list[str] | None, doc("only these; the first 200 if absent")] = None
     offset: Annotated[int, Ge(0)] = 0
     limit: Annotated[int, Ge(1), Le(1000), doc("rows wanted")] = 50
@@ -124,9 +142,9 @@ class QueryRows:
 
     workspace: Workspace
     sql: Annotated[str, MaxLen(100_000), doc("one SELECT statement in DuckDB's dialect")]
-    versions: Annotated[dict[str, int], doc("number of the version by dataset; others are read in their newest")] = (
-        field(default_factory=dict[str, int])
-    )
+    versions: Annotated[
+        dict[str, int | str], doc("version by dataset: number, tag or moment; others in their newest")
+    ] = field(default_factory=dict[str, int | str])
     limit: Annotated[int, Ge(1), Le(10_000), doc("rows wanted")] = 1000
     timeout_s: Annotated[float, Ge(0.1), Le(300), doc("time after which the query is stopped")] = 30.0
 
@@ -148,8 +166,11 @@ class MakeVersion:
     workspace: Workspace
     dataset: DatasetSlug
     sql: Annotated[str, MaxLen(100_000), doc("one SELECT statement over datasets of the workspace")]
-    versions: dict[str, int] = field(default_factory=dict[str, int])
-    mode: Annotated[Literal["append", "overwrite"], doc("add the rows, or replace all")] = "overwrite"
+    versions: dict[str, int | str] = field(default_factory=dict[str, int | str])
+    mode: Annotated[
+        Literal["append", "overwrite", "merge"],
+        doc("add the rows, replace all, or write them over those with the same keys"),
+    ] = "overwrite"
     key: Annotated[str | None, MaxLen(150), doc("the same key again starts nothing new")] = None
 
 
@@ -197,6 +218,7 @@ class ExportRows:
     workspace: Workspace
     dataset: DatasetSlug
     number: NumberOrNewest = None
+    at: At = None
     format: Format = "csv"
 
 

@@ -17,12 +17,18 @@ ColumnType = Literal["string", "integer", "float", "boolean", "timestamp", "date
 RuleKind = Literal["not_null", "unique", "range", "in_set", "regex", "row_count", "freshness"]
 Severity = Literal["error", "warning"]
 Format = Literal["csv", "parquet", "ndjson"]
+Layer = Literal["landing", "bronze", "silver", "gold"]
+LAYERS = ("landing", "bronze", "silver", "gold")
 RULE_KINDS = ("not_null", "unique", "range", "in_set", "regex", "row_count", "freshness")
 
 Workspace = Annotated[str, MaxLen(63), doc("slug of the workspace")]
 DatasetSlug = Annotated[str, MaxLen(63), doc("slug of the dataset")]
 Number = Annotated[int, Ge(1), doc("number of the version")]
 NumberOrNewest = Annotated[int | None, Ge(1), doc("number of the version; the newest if absent")]
+At = Annotated[
+    str | None, MaxLen(63), doc("tag of the version, or a moment (ISO 8601): the version that was the newest then")
+]
+BranchSlug = Annotated[str, MaxLen(61), doc("slug of the branch, without the dataset and the @")]
 Limit = Annotated[int, Ge(1), Le(MAX_LIMIT), doc("most items of the page")]
 Cursor = Annotated[str | None, doc("where the page before ended")]
 
@@ -83,6 +89,11 @@ class Dataset:
         Columns with personal data.
     retain_days
         Age after which versions that are neither pinned nor tagged nor the newest are collected; None keeps them all.
+    layer
+        How far its rows are worked up: ``landing`` as they came, ``bronze`` typed, ``silver`` mended and joined, ``gold`` ready for
+        reports; None until its first version decides.
+    parent
+        Slug of the dataset that this is a branch of; the slug of a branch is ``<dataset>@<branch>``.
     deleted_at
         When it was deleted; it can be restored for 30 days.
     """
@@ -93,6 +104,8 @@ class Dataset:
     slug: str
     description: str
     keys: list[str]
+    layer: str | None
+    parent: str | None
     latest: int | None
     rows: int | None
     bytes: int | None
@@ -307,6 +320,30 @@ _NEEDED = {"in_set": frozenset({"values"}), "regex": frozenset({"pattern"}), "fr
 _RULE_FIELDS = ("id", "kind", "column", "severity", "params", "enabled")
 
 
+def check_layer(layer: str | None) -> str | None:
+    """Return a layer, or refuse a name that is none.
+
+    Examples
+    --------
+    >>> check_layer("gold"), check_layer(None)
+    ('gold', None)
+    """
+    if layer is not None and layer not in LAYERS:
+        raise Invalid(f"there is no layer {layer!r}", field="layer", value=layer, allowed=list(LAYERS))
+    return layer
+
+
+def layer_of(origin: str) -> str:
+    """Return the layer of a dataset whose first version comes from there.
+
+    Examples
+    --------
+    >>> layer_of("collection:01H"), layer_of("sql")
+    ('bronze', 'silver')
+    """
+    return "silver" if origin.partition(":")[0] in ("sql", "query") else "bronze"
+
+
 def check_tag(tag: str | None) -> str | None:
     """Return a tag, or refuse one that an address cannot carry; the empty text takes a tag away."""
     return check_slug(tag, field="tag") if tag else None
@@ -320,3 +357,116 @@ class Upkeep:
     compacted: int
     removed: int
     size_bytes: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RowChange:
+    """A row that differs between two versions.
+
+    Attributes
+    ----------
+    change
+        ``added``, ``removed`` or ``changed``.
+    before, after
+        Its cells in the order of the columns; None where the row is not there.
+    cells
+        The columns in which it differs.
+    """
+
+    change: str
+    key: dict[str, Any]
+    before: list[Any] | None
+    after: list[Any] | None
+    cells: list[str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RowDifference:
+    """Which rows differ between two versions: how many, and some of them; without keys rows are added or removed, never changed."""
+
+    dataset: str
+    base: int
+    head: int
+    keys: list[str]
+    added: int
+    removed: int
+    changed: int
+    columns: list[Field]
+    rows: list[RowChange]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Branch:
+    """A branch: a dataset of its own that began with the rows of a version of another.
+
+    Attributes
+    ----------
+    dataset
+        Its address wherever a dataset is named, ``<dataset>@<branch>``.
+    from_version
+        The version of the parent where they met last: where the branch began, or what the last merge made.
+    base
+        The version of the branch that both have in common: its first, or what the last merge brought.
+    ahead, behind
+        Versions that the branch has made since, and that the parent has.
+    """
+
+    dataset: str
+    branch: str
+    parent: str
+    description: str
+    from_version: int
+    base: int
+    latest: int | None
+    rows: int | None
+    ahead: int
+    behind: int
+    created_by: str
+    created_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RowConflict:
+    """A row that branch and dataset both changed: as it was, and as it is in each; None where it is gone."""
+
+    key: dict[str, Any]
+    base: dict[str, Any] | None
+    branch: dict[str, Any] | None
+    dataset: dict[str, Any] | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Merge:
+    """What a merge of a branch does, or did.
+
+    Attributes
+    ----------
+    fast_forward
+        True when the dataset has not moved since the branch began: it becomes what the branch is, and no row is compared.
+    conflicts, samples
+        Rows that both sides changed, and the first hundred of them.
+    version
+        Number of the version that was made; None when nothing was.
+    """
+
+    dataset: str
+    branch: str
+    fast_forward: bool
+    added: int
+    changed: int
+    removed: int
+    conflicts: int
+    samples: list[RowConflict]
+    version: int | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MergedRows:
+    """What a merge of rows did, and the version that it made; None when the same key had made it before."""
+
+    dataset: str
+    number: int
+    inserted: int
+    updated: int
+    deleted: int
+    already: bool

@@ -7,6 +7,8 @@ DATASET_CHANGED = "lake.dataset.changed"
 DATASET_DELETED = "lake.dataset.deleted"
 DATASET_RESTORED = "lake.dataset.restored"
 DATASET_PURGED = "lake.dataset.purged"
+BRANCH_CREATED = "lake.branch.created"
+BRANCH_MERGED = "lake.branch.merged"
 VERSION_CREATED = "lake.version.created"
 VERSION_CHANGED = "lake.version.changed"
 VERSION_COLLECTED = "lake.version.collected"
@@ -30,6 +32,8 @@ ALL = (
     DATASET_DELETED,
     DATASET_RESTORED,
     DATASET_PURGED,
+    BRANCH_CREATED,
+    BRANCH_MERGED,
     VERSION_CREATED,
     VERSION_CHANGED,
     VERSION_COLLECTED,

@@ -22,7 +22,7 @@ from aimass.lake.domain import Dataset, Finding, Rule
 from aimass.lake.service.lake import Lake
 
 KIND = "dataset"
-_PLAIN = ("description", "keys", "retain_days")
+_PLAIN = ("description", "keys", "retain_days", "layer")
 _FIELDS = (*_PLAIN, "rules", "personal")
 _RULE = frozenset(Rule.__dataclass_fields__)
 
@@ -53,9 +53,20 @@ class Datasets:
             before, action = _document(lake, who, lake.get_dataset(who, one)), "change"
         except NotFound:
             before, action = {}, "create"
-        nothing: dict[str, Any] = {"description": "", "keys": [], "retain_days": None, "rules": [], "personal": []}
+        nothing: dict[str, Any] = {
+            "description": "",
+            "keys": [],
+            "retain_days": None,
+            "layer": None,
+            "rules": [],
+            "personal": [],
+        }
         present = nothing | before
-        fields = sorted(name for name in _FIELDS if name in document and _given(document, name) != present[name])
+        fields = sorted(
+            name
+            for name in _FIELDS
+            if name in document and _given(document, name) != present[name] and not _undecided(document, name)
+        )
         if not dry_run and (fields or not before):
             plain: dict[str, Any] = {name: document[name] for name in fields if name in _PLAIN}
             if not before:
@@ -110,6 +121,11 @@ def _given(document: Mapping[str, Any], name: str) -> Any:
     if name == "rules":
         return [asdict(Rule(**{"id": "", **rule})) for rule in value]
     return value
+
+
+def _undecided(document: Mapping[str, Any], name: str) -> bool:
+    """Tell whether a document leaves the layer to the first version."""
+    return name == "layer" and document[name] is None
 
 
 def _check(document: Mapping[str, Any]) -> None:

@@ -31,6 +31,7 @@ from sqlalchemy import (
 from aimass.infra.database import Change, Instant, Json, metadata
 from aimass.kernel.errors import NotFound
 from aimass.kernel.pages import decode_cursor, decode_number
+from aimass.lake.commands import ListDatasets
 from aimass.lake.domain import Dataset, DatasetVersion, Field
 
 datasets = Table(
@@ -52,6 +53,12 @@ datasets = Table(
     Column("score", Float, nullable=True),
     Column("passed", Boolean, nullable=True),
     Column("retain_days", Integer, nullable=True),
+    Column("layer", String(10), nullable=True),
+    Column("parent_id", String(26), nullable=True),
+    Column("parent_number", Integer, nullable=True),
+    Column("base", Integer, nullable=True),
+    Column("is_even", Boolean, nullable=True),
+    Column("tended", Integer, nullable=True),
     Column("created_by", String(120), nullable=False),
     Column("created_at", Instant, nullable=False),
     Column("changed_at", Instant, nullable=False),
@@ -98,14 +105,15 @@ reports = Table(
     Column("quality", Json, nullable=False),
 )
 
-_DATASET_FIELDS = tuple(name for name in Dataset.__dataclass_fields__ if name != "personal")
+_DATASET_FIELDS = tuple(name for name in Dataset.__dataclass_fields__ if name not in ("personal", "parent"))
 _VERSION_FIELDS = tuple(DatasetVersion.__dataclass_fields__)
 
 
 def dataset_of(row: Row[Any]) -> Dataset:
     """Read a dataset."""
     personal = [finding["column"] for finding in row.classification if finding["private"]]
-    return Dataset(personal=personal, **{name: getattr(row, name) for name in _DATASET_FIELDS})
+    parent = row.slug.partition("@")[0] if row.parent_id else None
+    return Dataset(personal=personal, parent=parent, **{name: getattr(row, name) for name in _DATASET_FIELDS})
 
 
 def _datasets() -> Select[Any]:
@@ -136,18 +144,20 @@ def any_dataset_row(conn: Connection, workspace: str, slug: str) -> Row[Any] | N
     return conn.execute(_datasets().where(datasets.c.workspace == workspace, datasets.c.slug == slug)).first()
 
 
-def datasets_page(
-    conn: Connection, workspace: str, *, text: str | None, deleted: bool, cursor: str | None, limit: int
-) -> list[Dataset]:
-    """Return one dataset more than the page wants, newest first."""
-    query = _datasets().where(datasets.c.workspace == workspace)
-    query = query.where(datasets.c.deleted_at.is_not(None) if deleted else datasets.c.deleted_at.is_(None))
-    if text:
-        found = (func.lower(c).contains(text.lower(), autoescape=True) for c in _SEARCHED)
+def datasets_page(conn: Connection, wish: ListDatasets) -> list[Dataset]:
+    """Return one dataset more than the page wants, newest first; branches only when they are asked for, or deleted."""
+    query = _datasets().where(datasets.c.workspace == wish.workspace)
+    query = query.where(datasets.c.deleted_at.is_not(None) if wish.deleted else datasets.c.deleted_at.is_(None))
+    if not (wish.branches or wish.deleted):
+        query = query.where(datasets.c.parent_id.is_(None))
+    if wish.layer:
+        query = query.where(datasets.c.layer == wish.layer)
+    if wish.text:
+        found = (func.lower(c).contains(wish.text.lower(), autoescape=True) for c in _SEARCHED)
         query = query.where(or_(*found))
-    if cursor:
-        query = query.where(datasets.c.id < decode_cursor(cursor))
-    return [dataset_of(row) for row in conn.execute(query.order_by(datasets.c.id.desc()).limit(limit + 1))]
+    if wish.cursor:
+        query = query.where(datasets.c.id < decode_cursor(wish.cursor))
+    return [dataset_of(row) for row in conn.execute(query.order_by(datasets.c.id.desc()).limit(wish.limit + 1))]
 
 
 _SEARCHED = (datasets.c.name, datasets.c.slug, datasets.c.description)
@@ -160,6 +170,12 @@ def datasets_of(conn: Connection, workspace: str | None = None, *, deleted: bool
         query = query.where(datasets.c.workspace == workspace)
     if not deleted:
         query = query.where(datasets.c.deleted_at.is_(None))
+    return list(conn.execute(query.order_by(datasets.c.slug)))
+
+
+def branches_of(conn: Connection, dataset_id: str) -> list[Row[Any]]:
+    """Return the rows of the branches of a dataset, by name; deleted ones are left out."""
+    query = _datasets().where(datasets.c.parent_id == dataset_id, datasets.c.deleted_at.is_(None))
     return list(conn.execute(query.order_by(datasets.c.slug)))
 
 
@@ -207,6 +223,12 @@ def version_of_delta(conn: Connection, dataset_id: str, delta_version: int) -> D
 def version_by_tag(conn: Connection, dataset_id: str, tag: str) -> Row[Any] | None:
     """Return the row of the version with a tag."""
     return conn.execute(select(versions).where(versions.c.dataset_id == dataset_id, versions.c.tag == tag)).first()
+
+
+def version_at(conn: Connection, dataset_id: str, moment: datetime) -> Row[Any] | None:
+    """Return the row of the version that was the newest at a moment."""
+    query = select(versions).where(versions.c.dataset_id == dataset_id, versions.c.created_at <= moment)
+    return conn.execute(query.order_by(versions.c.created_at.desc(), versions.c.number.desc()).limit(1)).first()
 
 
 def versions_page(conn: Connection, dataset_id: str, cursor: str | None, limit: int) -> list[DatasetVersion]:

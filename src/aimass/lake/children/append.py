@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import polars as pl
-from arro3.core import RecordBatch
+from arro3.core import RecordBatch, Table
 
 from aimass.kernel.errors import Invalid
 from aimass.lake.children.guard import check_select
@@ -114,6 +114,14 @@ def materialise(args: dict[str, Any]) -> dict[str, Any]:
         reader = select(con, sql)
         made = commit(args["path"], Stream(reader.schema, _counting(iter(reader), counted)), order)
     return {"version": made.version, "rows": counted[0], "already": made.already}
+
+
+def selected(sql: str, tables: dict[str, Any]) -> pl.DataFrame:
+    """Return the rows of a SELECT over datasets, for a merge, which needs them all at once."""
+    checked = check_select(sql, tables)
+    with engine(1024) as con, time_limit(con, LONGEST_S):
+        attach(con, tables)
+        return pl.DataFrame(Table.from_arrow(con.sql(checked)))
 
 
 def _counting(batches: Iterator[RecordBatch], counted: list[int]) -> Iterator[RecordBatch]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from aimass.lake.children.append import append, incoming, materialise
+from aimass.lake.children.append import append, incoming, materialise, selected
 from aimass.lake.children.classify import SAMPLE, classify_frame
 from aimass.lake.children.describe import describe_version
 from aimass.lake.children.merge import merge
@@ -25,7 +25,10 @@ def make(ctx: Any) -> dict[str, Any]:
     args = {"path": order["path"], "app_id": f"order:{order['key']}", "batch": 1, "mode": order["mode"]}
     if not exists(order["path"]):
         args["private"] = [f["column"] for f in _findings(order) if f["private"]] + order["describe"]["keys"]
-    if order.get("sql"):
+    if order["mode"] == "merge" and order.get("sql"):
+        done = merge({**args, "keys": order["describe"]["keys"]}, selected(order["sql"], order["tables"]))
+        done["rows"] = done["inserted"] + done["updated"]
+    elif order.get("sql"):
         done = materialise({**args, "sql": order["sql"], "tables": order["tables"]})
     elif order["mode"] == "merge":
         done = merge({**args, "keys": order["describe"]["keys"], "parquet": order.get("parquet")})

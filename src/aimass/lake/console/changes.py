@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Annotated
+from typing import Annotated, Literal
 
 from fastapi import Form, Response
 from pydantic import BaseModel, Field
@@ -25,6 +25,7 @@ class Settings(BaseModel):
     description: str = ""
     keys: str = ""
     retain_days: int = Field(default=0, ge=0)
+    layer: Literal["", "landing", "bronze", "silver", "gold"] = ""
     expected_version: int
 
 
@@ -38,6 +39,7 @@ def change(visit: Visit, dataset: str, wanted: Annotated[Settings, Form()]) -> R
         description=wanted.description,
         keys=[key.strip() for key in wanted.keys.split(",") if key.strip()],
         retain_days=wanted.retain_days,
+        layer=wanted.layer or None,
         expected_version=wanted.expected_version,
     )
     visit.get(Lake).change_dataset(visit.who, wish)

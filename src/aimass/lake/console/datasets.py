@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from fastapi import Form, Query, Response
 
@@ -16,16 +16,19 @@ ROWS = 50
 COLUMNS = 60
 DATA = "/{workspace}/data"
 Version = Annotated[int | None, Query(ge=1)]
+LayerOrAll = Literal["", "landing", "bronze", "silver", "gold"]
 Offset = Annotated[int, Query(ge=0)]
 
 
 @router.get(DATA)
-def datasets(visit: Visit, q: str = "", show: str = "", cursor: str | None = None) -> Response:
+def datasets(visit: Visit, q: str = "", show: str = "", layer: LayerOrAll = "", cursor: str | None = None) -> Response:
     """Which data do we have, is it fresh, and can I trust it?"""
-    wish = ListDatasets(workspace=visit.workspace, text=q or None, deleted=show == "deleted", cursor=cursor)
+    wish = ListDatasets(
+        workspace=visit.workspace, text=q or None, layer=layer or None, deleted=show == "deleted", cursor=cursor
+    )
     found = visit.get(Lake).list_datasets(visit.who, wish)
     parts = {"datasets": "lake/_datasets.html"}
-    return visit.render("lake/datasets.html", parts=parts, found=found, q=q, show=show)
+    return visit.render("lake/datasets.html", parts=parts, found=found, q=q, show=show, layer=layer)
 
 
 @router.post(DATA)

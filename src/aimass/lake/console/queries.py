@@ -50,7 +50,7 @@ def keep(visit: Visit, dataset: str, sql: Annotated[str, Form()], into: Annotate
         lake.get_dataset(visit.who, OneDataset(**where, dataset=slug))
     except NotFound:
         text = visit.say("Made by SQL from %(name)s", name=dataset)
-        lake.create_dataset(visit.who, CreateDataset(**where, name=into, slug=slug, description=text))
+        lake.create_dataset(visit.who, CreateDataset(**where, name=into, slug=slug, description=text, layer="silver"))
     job = lake.make_version(visit.who, MakeVersion(**where, dataset=slug, sql=sql))
     return visit.go(
         f"/{visit.workspace}/data/{slug}/versions", toast=visit.say("%(title)s has started", title=job.title)

@@ -5,38 +5,59 @@ from __future__ import annotations
 from typing import Annotated, Any
 
 from fastapi import Form, Query, Response
+from pydantic import BaseModel, Field
 
-from aimass.lake.commands import ChangeVersion, CompareVersions, ListVersions
+from aimass.lake.commands import ChangeVersion, CompareVersions, ListVersions, OneDataset
 from aimass.lake.console.sheet import dataset_sheet
+from aimass.lake.history import CompareRows, RevertVersion
 from aimass.lake.service.lake import Lake
 from aimass.web import Visit, page_router
 
 router = page_router()
 PATH = "/{workspace}/data/{dataset}/versions"
-Number = Annotated[int | None, Query(ge=1)]
+ROWS = 50
+
+
+class Wanted(BaseModel):
+    """What of the history is looked at."""
+
+    version: int | None = Field(default=None, ge=1)
+    base: int | None = Field(default=None, ge=1)
+    head: int | None = Field(default=None, ge=1)
+    offset: int = Field(default=0, ge=0)
+    cursor: str | None = None
 
 
 @router.get(PATH)
-def versions(
-    visit: Visit,
-    dataset: str,
-    version: Number = None,
-    base: Number = None,
-    head: Number = None,
-    cursor: str | None = None,
-) -> Response:
+def versions(visit: Visit, dataset: str, wanted: Annotated[Wanted, Query()]) -> Response:
     """What happened to this data, when and by whom, and what is different now?"""
-    lake, sheet = visit.get(Lake), dataset_sheet(visit, dataset, "versions", version)
-    wish = ListVersions(workspace=visit.workspace, dataset=dataset, cursor=cursor)
-    found, difference = lake.list_versions(visit.who, wish), None
-    if base is not None and head is not None:
-        low, high = sorted((base, head))
-        wanted = CompareVersions(workspace=visit.workspace, dataset=dataset, base=low, head=high)
-        difference = lake.compare_versions(visit.who, wanted)
+    lake, sheet = visit.get(Lake), dataset_sheet(visit, dataset, "versions", wanted.version)
+    wish = ListVersions(workspace=visit.workspace, dataset=dataset, cursor=wanted.cursor)
+    found, difference, moved = lake.list_versions(visit.who, wish), None, None
+    if wanted.base is not None and wanted.head is not None:
+        low, high = sorted((wanted.base, wanted.head))
+        pair = CompareVersions(workspace=visit.workspace, dataset=dataset, base=low, head=high)
+        difference = lake.compare_versions(visit.who, pair)
+        rows = CompareRows(
+            workspace=visit.workspace, dataset=dataset, base=low, head=high, offset=wanted.offset, limit=ROWS
+        )
+        moved = lake.compare_rows(visit.who, rows)
     parts = {"versions": "lake/_versions.html", "difference": "lake/_difference.html"}
     more: dict[str, Any] = {"may_compare": visit.allows("lake.use", f"dataset:{dataset}")}
     more["makers"] = {one.origin: visit.document(one.origin) for one in found.items}
-    return visit.render("lake/versions.html", parts=parts, sheet=sheet, found=found, difference=difference, **more)
+    one = OneDataset(workspace=visit.workspace, dataset=dataset)
+    more["branches"] = [] if sheet.dataset.parent else lake.list_branches(visit.who, one)
+    more |= {"difference": difference, "moved": moved, "offset": wanted.offset, "step": ROWS}
+    return visit.render("lake/versions.html", parts=parts, sheet=sheet, found=found, **more)
+
+
+@router.post(f"{PATH}/{{number}}/revert")
+def revert(visit: Visit, dataset: str, number: int) -> Response:
+    """Make the rows of an earlier version the newest ones."""
+    wish = RevertVersion(workspace=visit.workspace, dataset=dataset, number=number)
+    made = visit.get(Lake).revert_version(visit.who, wish)
+    text = visit.say("Version %(n)d has the rows of version %(old)d", n=made.number, old=number)
+    return visit.go(f"/{visit.workspace}/data/{dataset}/versions", toast=text)
 
 
 @router.post(f"{PATH}/{{number}}/tag")

@@ -7,6 +7,8 @@ from pathlib import Path
 from shutil import rmtree
 from typing import Any
 
+from sqlalchemy import Connection, Row
+
 from aimass.kernel.errors import Conflict
 from aimass.kernel.ids import new_id
 from aimass.kernel.names import check_slug, clean_name, slug_of
@@ -22,12 +24,13 @@ from aimass.lake.commands import (
     SetClassification,
     SetRules,
 )
-from aimass.lake.domain import Dataset, Finding, Rule, check_rules
+from aimass.lake.domain import Dataset, Finding, Rule, check_layer, check_rules
 from aimass.lake.events import DATASET_CHANGED, DATASET_CREATED, DATASET_DELETED, DATASET_PURGED, DATASET_RESTORED
 from aimass.lake.service.ground import Part, fresh, tell
 from aimass.lake.store import (
     add_dataset,
     any_dataset_row,
+    branches_of,
     dataset_of,
     dataset_row,
     datasets_of,
@@ -37,6 +40,7 @@ from aimass.lake.store import (
 )
 
 _PATH = "/workspaces/{workspace}/datasets"
+_NO_BRANCH = ("parent_id", "parent_number", "base", "is_even", "tended")
 
 
 class Datasets(Part):
@@ -56,11 +60,12 @@ class Datasets(Part):
                 )
             self._remove_files(command.workspace, slug)
             values: dict[str, Any] = dict.fromkeys(
-                ("rules", "latest", "rows", "bytes", "columns", "score", "passed", "deleted_at")
+                ("rules", "latest", "rows", "bytes", "columns", "score", "passed", "deleted_at", *_NO_BRANCH)
             )
             values |= {"id": new_id(), "workspace": command.workspace, "name": name, "slug": slug, "keys": command.keys}
             values |= {"description": command.description, "classification": [], "is_classified": False}
             values |= {"retain_days": command.retain_days, "created_by": who.id, "version": 1}
+            values |= {"layer": check_layer(command.layer)}
             add_dataset(change, {**values, "created_at": change.now, "changed_at": change.now})
             tell(change, DATASET_CREATED, slug, {"keys": command.keys})
         return self._dataset(command.workspace, slug)
@@ -69,14 +74,7 @@ class Datasets(Part):
     def list_datasets(self, who: Principal, command: ListDatasets) -> Page[Dataset]:
         """List datasets, newest first, or the deleted ones that can still be restored."""
         with self._database.read() as conn:
-            rows = datasets_page(
-                conn,
-                command.workspace,
-                text=command.text,
-                deleted=command.deleted,
-                cursor=command.cursor,
-                limit=command.limit,
-            )
+            rows = datasets_page(conn, command)
         return page_of(rows, command.limit, lambda d: d.id)
 
     @use_case(f"GET {_PATH}/{{dataset}}", permission="lake.read", cli="data show", on="dataset")
@@ -88,7 +86,8 @@ class Datasets(Part):
     def change_dataset(self, who: Principal, command: ChangeDataset) -> Dataset:
         """Change name, description, keys or retention."""
         values: dict[str, Any] = {"name": clean_name(command.name)} if command.name is not None else {}
-        values |= {n: getattr(command, n) for n in ("description", "keys") if getattr(command, n) is not None}
+        values |= {n: getattr(command, n) for n in ("description", "keys", "layer") if getattr(command, n) is not None}
+        check_layer(command.layer)
         if command.retain_days is not None:
             values["retain_days"] = command.retain_days or None
         with self._database.change(who, command.workspace) as change:
@@ -107,9 +106,11 @@ class Datasets(Part):
                 row = dataset_row(change.conn, command.workspace, command.dataset)
             fresh(row, command.expected_version)
             if command.purge:
+                _refuse_branches(change.conn, row)
                 drop_dataset(change, row.id)
                 tell(change, DATASET_PURGED, row.slug, {})
             else:
+                _refuse_branches(change.conn, row)
                 put_dataset(change, row.id, deleted_at=change.now)
                 tell(change, DATASET_DELETED, row.slug, {})
         if command.purge:
@@ -185,6 +186,15 @@ class Datasets(Part):
     def _dataset(self, workspace: str, slug: str) -> Dataset:
         with self._database.read() as conn:
             return dataset_of(dataset_row(conn, workspace, slug))
+
+
+def _refuse_branches(conn: Connection, row: Row[Any]) -> None:
+    """Refuse to delete a dataset that branches are still to come back to."""
+    names = [branch.slug for branch in branches_of(conn, row.id)]
+    if names:
+        raise Conflict(
+            f"dataset {row.slug!r} has branches", field="dataset", value=names, hint="merge or delete them first"
+        )
 
 
 def _rule(values: dict[str, Any]) -> Rule:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -13,10 +14,10 @@ from aimass.cluster import Job, Jobs, SubmitJob
 from aimass.infra.compute import WarmChild
 from aimass.infra.database import Change, Database
 from aimass.kernel.clock import instant
-from aimass.kernel.errors import Conflict, Stale
+from aimass.kernel.errors import Conflict, Invalid, NotFound, Stale
 from aimass.kernel.principal import Principal
 from aimass.lake.domain import DatasetVersion, Location
-from aimass.lake.store import dataset_row, version_of, version_row
+from aimass.lake.store import dataset_row, version_at, version_by_tag, version_of, version_row
 
 _CHILDREN = "aimass.lake.children."
 LONG_S = 600.0
@@ -52,10 +53,14 @@ class Part:
         return self._ground.warm.call(_CHILDREN + function, args, timeout_s=timeout_s)
 
     def _row(
-        self, conn: Connection, workspace: str, dataset: str, number: int | None
+        self, conn: Connection, workspace: str, dataset: str, number: int | None, at: str | None = None
     ) -> tuple[Row[Any], DatasetVersion]:
-        """Return a dataset with one of its versions, the newest when no number is given."""
+        """Return a dataset with one of its versions: by number, by tag or moment, else the newest."""
         row = dataset_row(conn, workspace, dataset)
+        if at is not None:
+            if number is not None:
+                raise Invalid("a version is named by its number or by a moment, not both", field="at", value=at)
+            return row, version_of(_version_at(conn, row, at))
         if number is None and row.latest is None:
             raise Conflict(
                 f"dataset {dataset!r} has no version yet", field="dataset", value=dataset, hint="collect some data"
@@ -70,10 +75,11 @@ class Part:
             )
         return {"path": str(self.table_path(version.workspace, version.dataset)), "version": version.delta_version}
 
-    def locate(self, workspace: str, dataset: str, number: int | None = None) -> Location:
-        """Return where the rows of a version lie, for the jobs of other rooms."""
+    def locate(self, workspace: str, dataset: str, number: int | str | None = None) -> Location:
+        """Return where the rows of a version lie, for the jobs of other rooms; a text is a tag or a moment."""
+        at, number = (number, None) if isinstance(number, str) else (None, number)
         with self._database.read() as conn:
-            _, found = self._row(conn, workspace, dataset, number)
+            _, found = self._row(conn, workspace, dataset, number, at)
         at = self._at(found)
         return Location(
             dataset=dataset, number=found.number, version_id=found.id, path=at["path"], delta_version=at["version"]
@@ -89,6 +95,24 @@ class Part:
         if row.is_classified:
             given["classification"] = row.classification
         return given
+
+
+def _version_at(conn: Connection, row: Row[Any], at: str) -> Row[Any]:
+    """Return the version with a tag, or the one that was the newest at a moment; a moment without a zone is in UTC."""
+    tagged = version_by_tag(conn, row.id, at)
+    if tagged is not None:
+        return tagged
+    try:
+        moment = datetime.fromisoformat(at)
+    except ValueError as reason:
+        allowed = "a tag, or a moment such as 2026-05-01T12:00:00Z"
+        raise NotFound(
+            f"no version of {row.slug!r} has the tag {at!r}", field="at", value=at, allowed=allowed
+        ) from reason
+    found = version_at(conn, row.id, moment if moment.tzinfo else moment.replace(tzinfo=UTC))
+    if found is None:
+        raise NotFound(f"dataset {row.slug!r} had no version yet at {at}", field="at", value=at)
+    return found
 
 
 def submit_once(jobs: Jobs, who: Principal, wish: SubmitJob, *, beside: frozenset[str]) -> Job:

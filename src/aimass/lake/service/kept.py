@@ -161,7 +161,7 @@ def _ageing(row: Row[Any], versions: Any) -> list[DatasetVersion]:
     if row.retain_days is None or row.deleted_at is not None:
         return []
     found = [version if isinstance(version, DatasetVersion) else version_of(version) for version in versions]
-    return [v for v in found if v.number != row.latest and not v.pinned and v.tag is None]
+    return [v for v in found if v.number not in (row.latest, row.base) and not v.pinned and v.tag is None]
 
 
 def _old(row: Row[Any], version: DatasetVersion) -> Going:

@@ -6,18 +6,18 @@ from pathlib import Path
 
 from aimass.kernel.principal import Principal
 from aimass.lake.commands import ExportRows
+from aimass.lake.service.branches import Branches
 from aimass.lake.service.ground import LONG_S
-from aimass.lake.service.skew import Skewing
 
 
-class Lake(Skewing):
+class Lake(Branches):
     """Datasets with versions, profiles, rules, quality reports, classification and queries; feature views over them."""
 
     def export_rows(self, who: Principal, command: ExportRows, target: Path) -> Path:
         """Write a version to a file; personal data is exported only to those who may use the dataset."""
         who.need("lake.use", command.workspace, f"dataset:{command.dataset}")
         with self._database.read() as conn:
-            _, found = self._row(conn, command.workspace, command.dataset, command.number)
+            _, found = self._row(conn, command.workspace, command.dataset, command.number, command.at)
         self._call("preview:export", {**self._at(found), "format": command.format, "target": str(target)}, LONG_S)
         with self._database.change(who, command.workspace) as change:
             facts = {"number": found.number, "format": command.format}

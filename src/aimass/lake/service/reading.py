@@ -26,7 +26,7 @@ class Reading(Versions):
     def preview_rows(self, who: Principal, command: PreviewRows) -> Rows:
         """Show some rows of a version; columns with personal data are masked for those who may only read."""
         with self._database.read() as conn:
-            row, found = self._row(conn, command.workspace, command.dataset, command.number)
+            row, found = self._row(conn, command.workspace, command.dataset, command.number, command.at)
         private = sorted(_private(row))
         may_see = who.allows("lake.use", command.workspace, f"dataset:{command.dataset}")
         args = {**self._at(found), "offset": command.offset, "limit": command.limit, "columns": command.columns}
@@ -38,7 +38,7 @@ class Reading(Versions):
     def get_profile(self, who: Principal, command: AboutVersion) -> Profile:
         """Show what is in a version: counts, ranges, quantiles, histograms and top values per column."""
         with self._database.read() as conn:
-            row, found = self._row(conn, command.workspace, command.dataset, command.number)
+            row, found = self._row(conn, command.workspace, command.dataset, command.number, command.at)
             told = report_of(conn, found.id).profile
         private = _private(row)
         columns = [_masked(column) if column["name"] in private else column for column in told["columns"]]
@@ -48,7 +48,7 @@ class Reading(Versions):
     def get_quality(self, who: Principal, command: AboutVersion) -> QualityReport:
         """Show how well a version keeps the rules."""
         with self._database.read() as conn:
-            row, found = self._row(conn, command.workspace, command.dataset, command.number)
+            row, found = self._row(conn, command.workspace, command.dataset, command.number, command.at)
             told = report_of(conn, found.id).quality
         private = _private(row)
         rules = [{**rule, "samples": [_without(s, private) for s in rule["samples"]]} for rule in told["rules"]]

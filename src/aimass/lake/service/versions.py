@@ -21,7 +21,7 @@ from aimass.lake.commands import (
     NewVersion,
     VersionOrder,
 )
-from aimass.lake.domain import DatasetVersion, Difference, check_tag
+from aimass.lake.domain import DatasetVersion, Difference, check_tag, layer_of
 from aimass.lake.events import QUALITY_FAILED, VERSION_CHANGED, VERSION_CREATED
 from aimass.lake.service.datasets import Datasets
 from aimass.lake.service.ground import submit_once, tell
@@ -65,9 +65,9 @@ class Versions(Datasets):
         on="dataset",
     )
     def get_version(self, who: Principal, command: AboutVersion) -> DatasetVersion:
-        """Show a version; the newest when no number is given."""
+        """Show a version: by number, tag or moment, else the newest."""
         with self._database.read() as conn:
-            return self._row(conn, command.workspace, command.dataset, command.number)[1]
+            return self._row(conn, command.workspace, command.dataset, command.number, command.at)[1]
 
     def place_of_version(self, workspace: str, version_id: str) -> tuple[str, int] | None:
         """Return the dataset of a version, and its number; lineage knows versions by id alone."""
@@ -199,6 +199,8 @@ class Versions(Datasets):
                 return
         newest = {"latest": values["number"], "columns": len(told["columns"])}
         newest |= {name: values[name] for name in ("rows", "bytes", "score", "passed")}
+        if row.layer is None:
+            newest["layer"] = layer_of(values["origin"])
         if row.rules is None:
             newest["rules"] = told["rules"]
         if not row.is_classified:
