@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     from aimass.lake.domain import Dataset, DatasetVersion, Location
     from aimass.lake.service.ground import submit_once
     from aimass.lake.service.lake import Lake
+    from aimass.lake.sharing import Recipient, Share, SharedTable, TableRead
 
 __getattr__, __dir__ = door(
     __name__,
@@ -61,7 +62,11 @@ __getattr__, __dir__ = door(
         "Part": "aimass.lake.children.parts",
         "PreviewRows": "aimass.lake.commands",
         "QueryRows": "aimass.lake.commands",
+        "Recipient": "aimass.lake.sharing",
+        "Share": "aimass.lake.sharing",
+        "SharedTable": "aimass.lake.sharing",
         "Stream": "aimass.lake.children.tables",
+        "TableRead": "aimass.lake.sharing",
         "VersionOrder": "aimass.lake.commands",
         "clean_log": "aimass.lake.children.erase",
         "classify_frame": "aimass.lake.children.classify",
@@ -98,7 +103,11 @@ __all__ = [
     "Part",
     "PreviewRows",
     "QueryRows",
+    "Recipient",
+    "Share",
+    "SharedTable",
     "Stream",
+    "TableRead",
     "VersionOrder",
     "classify_frame",
     "clean_log",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from aimass.access import Access
 from aimass.cluster import Jobs
 from aimass.infra.compute import WarmChild
 from aimass.infra.database import Database
@@ -15,7 +16,7 @@ from aimass.lake.service.lake import Lake
 CAPABILITY = Capability(
     name="lake",
     title="Datasets",
-    requires=("cluster",),
+    requires=("access", "cluster"),
     permissions=("lake.read", "lake.use", "lake.edit", "lake.manage"),
     tables="aimass.lake.tables",
     build="aimass.lake.capability:build",
@@ -64,6 +65,9 @@ CAPABILITY = Capability(
             permission="lake.read",
             order=15,
         ),
+        Place(
+            path="/{workspace}/sharing", title="Sharing", place="data", icon="share-2", permission="lake.read", order=60
+        ),
     ),
     panels={"models.lineage": "aimass.lake.console.features:views_panel"},
     kinds={"dataset": "aimass.lake.specs:DATASET", "feature-view": "aimass.lake.feature_specs:FEATURE_VIEW"},
@@ -78,5 +82,6 @@ def build(registry: Registry) -> Lake:
         jobs=registry.get(Jobs),
         warm=registry.get(WarmChild),
         folder=registry.get(DataDir).lake,
+        address=registry.get(Access).token_issuer,
     )
     return Lake(ground)

@@ -26,6 +26,8 @@ FEATURES_MATERIALISED = "lake.features.materialised"
 MATERIALISING_FAILED = "lake.features.not_materialised"
 FEATURES_COMPARED = "lake.features.compared"
 FEATURES_SKEWED = "lake.features.skewed"
+SHARE_CHANGED = "lake.share.changed"
+RECIPIENT_CHANGED = "lake.recipient.changed"
 ALL = (
     DATASET_CREATED,
     DATASET_CHANGED,
@@ -51,4 +53,6 @@ ALL = (
     MATERIALISING_FAILED,
     FEATURES_COMPARED,
     FEATURES_SKEWED,
+    SHARE_CHANGED,
+    RECIPIENT_CHANGED,
 )

@@ -7,6 +7,7 @@ from typing import Any, Literal
 from aimass.client.calls import AsyncCalls, Calls
 from aimass.client.generated.cluster_types import Job
 from aimass.client.generated.lake_types import (
+    Branch,
     Dataset,
     DatasetVersion,
     Difference,
@@ -14,11 +15,17 @@ from aimass.client.generated.lake_types import (
     FeatureView,
     Finding,
     Materialisation,
+    Merge,
+    MergedRows,
     OnlineValues,
     Profile,
     QualityReport,
+    Recipient,
+    RecipientProfile,
+    RowDifference,
     Rows,
     Rule,
+    Share,
     Storage,
     TrainingSet,
     Upkeep,
@@ -38,6 +45,7 @@ class LakeCalls(Calls):
         description: str | None = None,
         keys: list[str] | None = None,
         retain_days: int | None = None,
+        layer: Literal["landing", "bronze", "silver", "gold"] | None = None,
         expected_version: int | None = None,
     ) -> Dataset:
         """Change name, description, keys or retention."""
@@ -50,6 +58,7 @@ class LakeCalls(Calls):
                 "description": description,
                 "keys": keys,
                 "retain_days": retain_days,
+                "layer": layer,
                 "expected_version": expected_version,
             },
             Dataset,
@@ -99,6 +108,12 @@ class LakeCalls(Calls):
             FeatureView,
         )
 
+    def change_recipient(self, *, recipient: str, shares: list[str], workspace: str | None = None) -> Recipient:
+        """Say which shares a recipient may read from now on."""
+        return self._call(
+            "lake.change_recipient", {"recipient": recipient, "shares": shares, "workspace": workspace}, Recipient
+        )
+
     def change_version(
         self,
         *,
@@ -123,15 +138,47 @@ class LakeCalls(Calls):
             DatasetVersion,
         )
 
-    def check_quality(self, *, dataset: str, workspace: str | None = None, number: int | None = None) -> QualityReport:
+    def check_quality(
+        self, *, dataset: str, workspace: str | None = None, number: int | None = None, at: str | None = None
+    ) -> QualityReport:
         """Check a version against the present rules again; the newest when no number is given."""
         return self._call(
-            "lake.check_quality", {"dataset": dataset, "workspace": workspace, "number": number}, QualityReport
+            "lake.check_quality",
+            {"dataset": dataset, "workspace": workspace, "number": number, "at": at},
+            QualityReport,
         )
 
     def check_skew(self, *, feature_view: str, workspace: str | None = None) -> FeatureView:
         """Compare what look-ups answer with what the lake says now, and with what models learned from."""
         return self._call("lake.check_skew", {"feature_view": feature_view, "workspace": workspace}, FeatureView)
+
+    def compare_rows(
+        self,
+        *,
+        dataset: str,
+        base: int,
+        workspace: str | None = None,
+        head: int | None = None,
+        of: str | None = None,
+        keys: list[str] | None = None,
+        offset: int | None = None,
+        limit: int | None = None,
+    ) -> RowDifference:
+        """Show which rows were added, removed and changed between two versions, by key; personal data is masked for readers."""
+        return self._call(
+            "lake.compare_rows",
+            {
+                "dataset": dataset,
+                "base": base,
+                "workspace": workspace,
+                "head": head,
+                "of": of,
+                "keys": keys,
+                "offset": offset,
+                "limit": limit,
+            },
+            RowDifference,
+        )
 
     def compare_versions(self, *, dataset: str, base: int, head: int, workspace: str | None = None) -> Difference:
         """Show what changed between two versions: rows, columns, and statistics of columns."""
@@ -139,6 +186,28 @@ class LakeCalls(Calls):
             "lake.compare_versions",
             {"dataset": dataset, "base": base, "head": head, "workspace": workspace},
             Difference,
+        )
+
+    def create_branch(
+        self,
+        *,
+        dataset: str,
+        branch: str,
+        workspace: str | None = None,
+        number: int | None = None,
+        description: str | None = None,
+    ) -> Branch:
+        """Make a branch of a version, without copying its rows; it is named dataset@branch wherever a dataset is."""
+        return self._call(
+            "lake.create_branch",
+            {
+                "dataset": dataset,
+                "branch": branch,
+                "workspace": workspace,
+                "number": number,
+                "description": description,
+            },
+            Branch,
         )
 
     def create_dataset(
@@ -150,6 +219,7 @@ class LakeCalls(Calls):
         description: str | None = None,
         keys: list[str] | None = None,
         retain_days: int | None = None,
+        layer: Literal["landing", "bronze", "silver", "gold"] | None = None,
     ) -> Dataset:
         """Create an empty dataset."""
         return self._call(
@@ -161,6 +231,7 @@ class LakeCalls(Calls):
                 "description": description,
                 "keys": keys,
                 "retain_days": retain_days,
+                "layer": layer,
             },
             Dataset,
         )
@@ -207,6 +278,32 @@ class LakeCalls(Calls):
             FeatureView,
         )
 
+    def create_recipient(
+        self,
+        *,
+        name: str,
+        workspace: str | None = None,
+        shares: list[str] | None = None,
+        days: int | None = None,
+        endpoint: str | None = None,
+    ) -> RecipientProfile:
+        """Create a recipient; its profile with the token is told this once."""
+        return self._call(
+            "lake.create_recipient",
+            {"name": name, "workspace": workspace, "shares": shares, "days": days, "endpoint": endpoint},
+            RecipientProfile,
+        )
+
+    def create_share(self, *, share: str, workspace: str | None = None, description: str | None = None) -> Share:
+        """Create an empty share."""
+        return self._call(
+            "lake.create_share", {"share": share, "workspace": workspace, "description": description}, Share
+        )
+
+    def delete_branch(self, *, dataset: str, branch: str, workspace: str | None = None) -> None:
+        """Delete a branch; it can be restored for 30 days."""
+        return self._call("lake.delete_branch", {"dataset": dataset, "branch": branch, "workspace": workspace}, None)
+
     def delete_dataset(
         self,
         *,
@@ -231,6 +328,14 @@ class LakeCalls(Calls):
             {"feature_view": feature_view, "workspace": workspace, "expected_version": expected_version},
             None,
         )
+
+    def delete_recipient(self, *, recipient: str, workspace: str | None = None) -> None:
+        """Delete a recipient: its token counts no more."""
+        return self._call("lake.delete_recipient", {"recipient": recipient, "workspace": workspace}, None)
+
+    def delete_share(self, *, share: str, workspace: str | None = None) -> None:
+        """Delete a share: its recipients read it no more."""
+        return self._call("lake.delete_share", {"share": share, "workspace": workspace}, None)
 
     def find_features(self, *, feature_view: str, entity: str, workspace: str | None = None) -> OnlineValues:
         """Look up the newest known features of one entity."""
@@ -275,14 +380,20 @@ class LakeCalls(Calls):
             Materialisation,
         )
 
-    def get_profile(self, *, dataset: str, workspace: str | None = None, number: int | None = None) -> Profile:
+    def get_profile(
+        self, *, dataset: str, workspace: str | None = None, number: int | None = None, at: str | None = None
+    ) -> Profile:
         """Show what is in a version: counts, ranges, quantiles, histograms and top values per column."""
-        return self._call("lake.get_profile", {"dataset": dataset, "workspace": workspace, "number": number}, Profile)
+        return self._call(
+            "lake.get_profile", {"dataset": dataset, "workspace": workspace, "number": number, "at": at}, Profile
+        )
 
-    def get_quality(self, *, dataset: str, workspace: str | None = None, number: int | None = None) -> QualityReport:
+    def get_quality(
+        self, *, dataset: str, workspace: str | None = None, number: int | None = None, at: str | None = None
+    ) -> QualityReport:
         """Show how well a version keeps the rules."""
         return self._call(
-            "lake.get_quality", {"dataset": dataset, "workspace": workspace, "number": number}, QualityReport
+            "lake.get_quality", {"dataset": dataset, "workspace": workspace, "number": number, "at": at}, QualityReport
         )
 
     def get_storage(self, *, workspace: str | None = None) -> Storage:
@@ -293,10 +404,12 @@ class LakeCalls(Calls):
         """Show a training set: what it was built by, from which versions, its checksum, and what the check for leaks found."""
         return self._call("lake.get_training_set", {"training_set": training_set, "workspace": workspace}, TrainingSet)
 
-    def get_version(self, *, dataset: str, workspace: str | None = None, number: int | None = None) -> DatasetVersion:
-        """Show a version; the newest when no number is given."""
+    def get_version(
+        self, *, dataset: str, workspace: str | None = None, number: int | None = None, at: str | None = None
+    ) -> DatasetVersion:
+        """Show a version: by number, tag or moment, else the newest."""
         return self._call(
-            "lake.get_version", {"dataset": dataset, "workspace": workspace, "number": number}, DatasetVersion
+            "lake.get_version", {"dataset": dataset, "workspace": workspace, "number": number, "at": at}, DatasetVersion
         )
 
     def join_features(
@@ -337,11 +450,17 @@ class LakeCalls(Calls):
             TrainingSet,
         )
 
+    def list_branches(self, *, dataset: str, workspace: str | None = None) -> list[Branch]:
+        """List the branches of a dataset, and how far each and the dataset have gone since they parted."""
+        return self._call("lake.list_branches", {"dataset": dataset, "workspace": workspace}, list[Branch])
+
     def list_datasets(
         self,
         *,
         workspace: str | None = None,
         text: str | None = None,
+        layer: Literal["landing", "bronze", "silver", "gold"] | None = None,
+        branches: bool | None = None,
         deleted: bool | None = None,
         limit: int | None = None,
         cursor: str | None = None,
@@ -349,7 +468,15 @@ class LakeCalls(Calls):
         """List datasets, newest first, or the deleted ones that can still be restored."""
         return self._call(
             "lake.list_datasets",
-            {"workspace": workspace, "text": text, "deleted": deleted, "limit": limit, "cursor": cursor},
+            {
+                "workspace": workspace,
+                "text": text,
+                "layer": layer,
+                "branches": branches,
+                "deleted": deleted,
+                "limit": limit,
+                "cursor": cursor,
+            },
             Page[Dataset],
         )
 
@@ -378,9 +505,17 @@ class LakeCalls(Calls):
             Page[Materialisation],
         )
 
+    def list_recipients(self, *, workspace: str | None = None) -> list[Recipient]:
+        """List who outside may read shares, and when each did last."""
+        return self._call("lake.list_recipients", {"workspace": workspace}, list[Recipient])
+
     def list_rules(self, *, dataset: str, workspace: str | None = None) -> list[Rule]:
         """List the rules that every version is checked against; the first version proposes them."""
         return self._call("lake.list_rules", {"dataset": dataset, "workspace": workspace}, list[Rule])
+
+    def list_shares(self, *, workspace: str | None = None) -> list[Share]:
+        """List the shares of a workspace, and what is in them."""
+        return self._call("lake.list_shares", {"workspace": workspace}, list[Share])
 
     def list_training_sets(
         self,
@@ -435,8 +570,8 @@ class LakeCalls(Calls):
         dataset: str,
         sql: str,
         workspace: str | None = None,
-        versions: dict[str, int] | None = None,
-        mode: Literal["append", "overwrite"] | None = None,
+        versions: dict[str, int | str] | None = None,
+        mode: Literal["append", "overwrite", "merge"] | None = None,
         key: str | None = None,
     ) -> Job:
         """Make a new version from a SELECT over datasets, as a job."""
@@ -456,12 +591,46 @@ class LakeCalls(Calls):
             Materialisation,
         )
 
+    def merge_branch(
+        self,
+        *,
+        dataset: str,
+        branch: str,
+        workspace: str | None = None,
+        prefer: Literal["branch", "dataset"] | None = None,
+    ) -> Merge:
+        """Bring what a branch changed back into the dataset, as one version; rows that both changed need a word whose count."""
+        return self._call(
+            "lake.merge_branch", {"dataset": dataset, "branch": branch, "workspace": workspace, "prefer": prefer}, Merge
+        )
+
+    def merge_rows(
+        self,
+        *,
+        dataset: str,
+        workspace: str | None = None,
+        rows: list[dict[str, Any]] | None = None,
+        delete: list[dict[str, Any]] | None = None,
+        key: str | None = None,
+    ) -> MergedRows:
+        """Write rows over those with the same keys, insert the others, and delete those whose keys are named, as one version."""
+        return self._call(
+            "lake.merge_rows",
+            {"dataset": dataset, "workspace": workspace, "rows": rows, "delete": delete, "key": key},
+            MergedRows,
+        )
+
+    def preview_merge(self, *, dataset: str, branch: str, workspace: str | None = None) -> Merge:
+        """Show what a merge of a branch would change in the dataset, and which rows both sides changed."""
+        return self._call("lake.preview_merge", {"dataset": dataset, "branch": branch, "workspace": workspace}, Merge)
+
     def preview_rows(
         self,
         *,
         dataset: str,
         workspace: str | None = None,
         number: int | None = None,
+        at: str | None = None,
         columns: list[str] | None = None,
         offset: int | None = None,
         limit: int | None = None,
@@ -473,6 +642,7 @@ class LakeCalls(Calls):
                 "dataset": dataset,
                 "workspace": workspace,
                 "number": number,
+                "at": at,
                 "columns": columns,
                 "offset": offset,
                 "limit": limit,
@@ -485,7 +655,7 @@ class LakeCalls(Calls):
         *,
         sql: str,
         workspace: str | None = None,
-        versions: dict[str, int] | None = None,
+        versions: dict[str, int | str] | None = None,
         limit: int | None = None,
         timeout_s: float | None = None,
     ) -> Rows:
@@ -505,6 +675,38 @@ class LakeCalls(Calls):
     def restore_dataset(self, *, dataset: str, workspace: str | None = None) -> Dataset:
         """Bring a deleted dataset back."""
         return self._call("lake.restore_dataset", {"dataset": dataset, "workspace": workspace}, Dataset)
+
+    def revert_version(self, *, dataset: str, number: int, workspace: str | None = None) -> DatasetVersion:
+        """Make the rows of an earlier version the newest ones, as a new version; what came between stays in the history."""
+        return self._call(
+            "lake.revert_version", {"dataset": dataset, "number": number, "workspace": workspace}, DatasetVersion
+        )
+
+    def revoke_recipient(self, *, recipient: str, workspace: str | None = None) -> Recipient:
+        """Take the token of a recipient back at once; a rotation gives a new one."""
+        return self._call("lake.revoke_recipient", {"recipient": recipient, "workspace": workspace}, Recipient)
+
+    def rotate_recipient(
+        self,
+        *,
+        recipient: str,
+        workspace: str | None = None,
+        days: int | None = None,
+        endpoint: str | None = None,
+        grace_hours: int | None = None,
+    ) -> RecipientProfile:
+        """Give a recipient a new token; the old one counts for a while if you say so, also after it was revoked."""
+        return self._call(
+            "lake.rotate_recipient",
+            {
+                "recipient": recipient,
+                "workspace": workspace,
+                "days": days,
+                "endpoint": endpoint,
+                "grace_hours": grace_hours,
+            },
+            RecipientProfile,
+        )
 
     def set_classification(
         self, *, dataset: str, columns: list[Finding], workspace: str | None = None, expected_version: int | None = None
@@ -526,6 +728,38 @@ class LakeCalls(Calls):
             list[Rule],
         )
 
+    def share_dataset(
+        self,
+        *,
+        share: str,
+        dataset: str,
+        workspace: str | None = None,
+        namespace: str | None = None,
+        name: str | None = None,
+        history: bool | None = None,
+        personal: bool | None = None,
+    ) -> Share:
+        """Share a dataset: recipients of the share read its newest version, and earlier ones if you say so."""
+        return self._call(
+            "lake.share_dataset",
+            {
+                "share": share,
+                "dataset": dataset,
+                "workspace": workspace,
+                "namespace": namespace,
+                "name": name,
+                "history": history,
+                "personal": personal,
+            },
+            Share,
+        )
+
+    def unshare_table(self, *, share: str, namespace: str, name: str, workspace: str | None = None) -> None:
+        """Take a table out of a share."""
+        return self._call(
+            "lake.unshare_table", {"share": share, "namespace": namespace, "name": name, "workspace": workspace}, None
+        )
+
 
 class AsyncLakeCalls(AsyncCalls):
     """Operations of lake, for asyncio."""
@@ -539,6 +773,7 @@ class AsyncLakeCalls(AsyncCalls):
         description: str | None = None,
         keys: list[str] | None = None,
         retain_days: int | None = None,
+        layer: Literal["landing", "bronze", "silver", "gold"] | None = None,
         expected_version: int | None = None,
     ) -> Dataset:
         """Change name, description, keys or retention."""
@@ -551,6 +786,7 @@ class AsyncLakeCalls(AsyncCalls):
                 "description": description,
                 "keys": keys,
                 "retain_days": retain_days,
+                "layer": layer,
                 "expected_version": expected_version,
             },
             Dataset,
@@ -600,6 +836,12 @@ class AsyncLakeCalls(AsyncCalls):
             FeatureView,
         )
 
+    async def change_recipient(self, *, recipient: str, shares: list[str], workspace: str | None = None) -> Recipient:
+        """Say which shares a recipient may read from now on."""
+        return await self._call(
+            "lake.change_recipient", {"recipient": recipient, "shares": shares, "workspace": workspace}, Recipient
+        )
+
     async def change_version(
         self,
         *,
@@ -625,16 +867,46 @@ class AsyncLakeCalls(AsyncCalls):
         )
 
     async def check_quality(
-        self, *, dataset: str, workspace: str | None = None, number: int | None = None
+        self, *, dataset: str, workspace: str | None = None, number: int | None = None, at: str | None = None
     ) -> QualityReport:
         """Check a version against the present rules again; the newest when no number is given."""
         return await self._call(
-            "lake.check_quality", {"dataset": dataset, "workspace": workspace, "number": number}, QualityReport
+            "lake.check_quality",
+            {"dataset": dataset, "workspace": workspace, "number": number, "at": at},
+            QualityReport,
         )
 
     async def check_skew(self, *, feature_view: str, workspace: str | None = None) -> FeatureView:
         """Compare what look-ups answer with what the lake says now, and with what models learned from."""
         return await self._call("lake.check_skew", {"feature_view": feature_view, "workspace": workspace}, FeatureView)
+
+    async def compare_rows(
+        self,
+        *,
+        dataset: str,
+        base: int,
+        workspace: str | None = None,
+        head: int | None = None,
+        of: str | None = None,
+        keys: list[str] | None = None,
+        offset: int | None = None,
+        limit: int | None = None,
+    ) -> RowDifference:
+        """Show which rows were added, removed and changed between two versions, by key; personal data is masked for readers."""
+        return await self._call(
+            "lake.compare_rows",
+            {
+                "dataset": dataset,
+                "base": base,
+                "workspace": workspace,
+                "head": head,
+                "of": of,
+                "keys": keys,
+                "offset": offset,
+                "limit": limit,
+            },
+            RowDifference,
+        )
 
     async def compare_versions(self, *, dataset: str, base: int, head: int, workspace: str | None = None) -> Difference:
         """Show what changed between two versions: rows, columns, and statistics of columns."""
@@ -642,6 +914,28 @@ class AsyncLakeCalls(AsyncCalls):
             "lake.compare_versions",
             {"dataset": dataset, "base": base, "head": head, "workspace": workspace},
             Difference,
+        )
+
+    async def create_branch(
+        self,
+        *,
+        dataset: str,
+        branch: str,
+        workspace: str | None = None,
+        number: int | None = None,
+        description: str | None = None,
+    ) -> Branch:
+        """Make a branch of a version, without copying its rows; it is named dataset@branch wherever a dataset is."""
+        return await self._call(
+            "lake.create_branch",
+            {
+                "dataset": dataset,
+                "branch": branch,
+                "workspace": workspace,
+                "number": number,
+                "description": description,
+            },
+            Branch,
         )
 
     async def create_dataset(
@@ -653,6 +947,7 @@ class AsyncLakeCalls(AsyncCalls):
         description: str | None = None,
         keys: list[str] | None = None,
         retain_days: int | None = None,
+        layer: Literal["landing", "bronze", "silver", "gold"] | None = None,
     ) -> Dataset:
         """Create an empty dataset."""
         return await self._call(
@@ -664,6 +959,7 @@ class AsyncLakeCalls(AsyncCalls):
                 "description": description,
                 "keys": keys,
                 "retain_days": retain_days,
+                "layer": layer,
             },
             Dataset,
         )
@@ -710,6 +1006,34 @@ class AsyncLakeCalls(AsyncCalls):
             FeatureView,
         )
 
+    async def create_recipient(
+        self,
+        *,
+        name: str,
+        workspace: str | None = None,
+        shares: list[str] | None = None,
+        days: int | None = None,
+        endpoint: str | None = None,
+    ) -> RecipientProfile:
+        """Create a recipient; its profile with the token is told this once."""
+        return await self._call(
+            "lake.create_recipient",
+            {"name": name, "workspace": workspace, "shares": shares, "days": days, "endpoint": endpoint},
+            RecipientProfile,
+        )
+
+    async def create_share(self, *, share: str, workspace: str | None = None, description: str | None = None) -> Share:
+        """Create an empty share."""
+        return await self._call(
+            "lake.create_share", {"share": share, "workspace": workspace, "description": description}, Share
+        )
+
+    async def delete_branch(self, *, dataset: str, branch: str, workspace: str | None = None) -> None:
+        """Delete a branch; it can be restored for 30 days."""
+        return await self._call(
+            "lake.delete_branch", {"dataset": dataset, "branch": branch, "workspace": workspace}, None
+        )
+
     async def delete_dataset(
         self,
         *,
@@ -734,6 +1058,14 @@ class AsyncLakeCalls(AsyncCalls):
             {"feature_view": feature_view, "workspace": workspace, "expected_version": expected_version},
             None,
         )
+
+    async def delete_recipient(self, *, recipient: str, workspace: str | None = None) -> None:
+        """Delete a recipient: its token counts no more."""
+        return await self._call("lake.delete_recipient", {"recipient": recipient, "workspace": workspace}, None)
+
+    async def delete_share(self, *, share: str, workspace: str | None = None) -> None:
+        """Delete a share: its recipients read it no more."""
+        return await self._call("lake.delete_share", {"share": share, "workspace": workspace}, None)
 
     async def find_features(self, *, feature_view: str, entity: str, workspace: str | None = None) -> OnlineValues:
         """Look up the newest known features of one entity."""
@@ -780,18 +1112,20 @@ class AsyncLakeCalls(AsyncCalls):
             Materialisation,
         )
 
-    async def get_profile(self, *, dataset: str, workspace: str | None = None, number: int | None = None) -> Profile:
+    async def get_profile(
+        self, *, dataset: str, workspace: str | None = None, number: int | None = None, at: str | None = None
+    ) -> Profile:
         """Show what is in a version: counts, ranges, quantiles, histograms and top values per column."""
         return await self._call(
-            "lake.get_profile", {"dataset": dataset, "workspace": workspace, "number": number}, Profile
+            "lake.get_profile", {"dataset": dataset, "workspace": workspace, "number": number, "at": at}, Profile
         )
 
     async def get_quality(
-        self, *, dataset: str, workspace: str | None = None, number: int | None = None
+        self, *, dataset: str, workspace: str | None = None, number: int | None = None, at: str | None = None
     ) -> QualityReport:
         """Show how well a version keeps the rules."""
         return await self._call(
-            "lake.get_quality", {"dataset": dataset, "workspace": workspace, "number": number}, QualityReport
+            "lake.get_quality", {"dataset": dataset, "workspace": workspace, "number": number, "at": at}, QualityReport
         )
 
     async def get_storage(self, *, workspace: str | None = None) -> Storage:
@@ -805,11 +1139,11 @@ class AsyncLakeCalls(AsyncCalls):
         )
 
     async def get_version(
-        self, *, dataset: str, workspace: str | None = None, number: int | None = None
+        self, *, dataset: str, workspace: str | None = None, number: int | None = None, at: str | None = None
     ) -> DatasetVersion:
-        """Show a version; the newest when no number is given."""
+        """Show a version: by number, tag or moment, else the newest."""
         return await self._call(
-            "lake.get_version", {"dataset": dataset, "workspace": workspace, "number": number}, DatasetVersion
+            "lake.get_version", {"dataset": dataset, "workspace": workspace, "number": number, "at": at}, DatasetVersion
         )
 
     async def join_features(
@@ -850,11 +1184,17 @@ class AsyncLakeCalls(AsyncCalls):
             TrainingSet,
         )
 
+    async def list_branches(self, *, dataset: str, workspace: str | None = None) -> list[Branch]:
+        """List the branches of a dataset, and how far each and the dataset have gone since they parted."""
+        return await self._call("lake.list_branches", {"dataset": dataset, "workspace": workspace}, list[Branch])
+
     async def list_datasets(
         self,
         *,
         workspace: str | None = None,
         text: str | None = None,
+        layer: Literal["landing", "bronze", "silver", "gold"] | None = None,
+        branches: bool | None = None,
         deleted: bool | None = None,
         limit: int | None = None,
         cursor: str | None = None,
@@ -862,7 +1202,15 @@ class AsyncLakeCalls(AsyncCalls):
         """List datasets, newest first, or the deleted ones that can still be restored."""
         return await self._call(
             "lake.list_datasets",
-            {"workspace": workspace, "text": text, "deleted": deleted, "limit": limit, "cursor": cursor},
+            {
+                "workspace": workspace,
+                "text": text,
+                "layer": layer,
+                "branches": branches,
+                "deleted": deleted,
+                "limit": limit,
+                "cursor": cursor,
+            },
             Page[Dataset],
         )
 
@@ -891,9 +1239,17 @@ class AsyncLakeCalls(AsyncCalls):
             Page[Materialisation],
         )
 
+    async def list_recipients(self, *, workspace: str | None = None) -> list[Recipient]:
+        """List who outside may read shares, and when each did last."""
+        return await self._call("lake.list_recipients", {"workspace": workspace}, list[Recipient])
+
     async def list_rules(self, *, dataset: str, workspace: str | None = None) -> list[Rule]:
         """List the rules that every version is checked against; the first version proposes them."""
         return await self._call("lake.list_rules", {"dataset": dataset, "workspace": workspace}, list[Rule])
+
+    async def list_shares(self, *, workspace: str | None = None) -> list[Share]:
+        """List the shares of a workspace, and what is in them."""
+        return await self._call("lake.list_shares", {"workspace": workspace}, list[Share])
 
     async def list_training_sets(
         self,
@@ -948,8 +1304,8 @@ class AsyncLakeCalls(AsyncCalls):
         dataset: str,
         sql: str,
         workspace: str | None = None,
-        versions: dict[str, int] | None = None,
-        mode: Literal["append", "overwrite"] | None = None,
+        versions: dict[str, int | str] | None = None,
+        mode: Literal["append", "overwrite", "merge"] | None = None,
         key: str | None = None,
     ) -> Job:
         """Make a new version from a SELECT over datasets, as a job."""
@@ -969,12 +1325,48 @@ class AsyncLakeCalls(AsyncCalls):
             Materialisation,
         )
 
+    async def merge_branch(
+        self,
+        *,
+        dataset: str,
+        branch: str,
+        workspace: str | None = None,
+        prefer: Literal["branch", "dataset"] | None = None,
+    ) -> Merge:
+        """Bring what a branch changed back into the dataset, as one version; rows that both changed need a word whose count."""
+        return await self._call(
+            "lake.merge_branch", {"dataset": dataset, "branch": branch, "workspace": workspace, "prefer": prefer}, Merge
+        )
+
+    async def merge_rows(
+        self,
+        *,
+        dataset: str,
+        workspace: str | None = None,
+        rows: list[dict[str, Any]] | None = None,
+        delete: list[dict[str, Any]] | None = None,
+        key: str | None = None,
+    ) -> MergedRows:
+        """Write rows over those with the same keys, insert the others, and delete those whose keys are named, as one version."""
+        return await self._call(
+            "lake.merge_rows",
+            {"dataset": dataset, "workspace": workspace, "rows": rows, "delete": delete, "key": key},
+            MergedRows,
+        )
+
+    async def preview_merge(self, *, dataset: str, branch: str, workspace: str | None = None) -> Merge:
+        """Show what a merge of a branch would change in the dataset, and which rows both sides changed."""
+        return await self._call(
+            "lake.preview_merge", {"dataset": dataset, "branch": branch, "workspace": workspace}, Merge
+        )
+
     async def preview_rows(
         self,
         *,
         dataset: str,
         workspace: str | None = None,
         number: int | None = None,
+        at: str | None = None,
         columns: list[str] | None = None,
         offset: int | None = None,
         limit: int | None = None,
@@ -986,6 +1378,7 @@ class AsyncLakeCalls(AsyncCalls):
                 "dataset": dataset,
                 "workspace": workspace,
                 "number": number,
+                "at": at,
                 "columns": columns,
                 "offset": offset,
                 "limit": limit,
@@ -998,7 +1391,7 @@ class AsyncLakeCalls(AsyncCalls):
         *,
         sql: str,
         workspace: str | None = None,
-        versions: dict[str, int] | None = None,
+        versions: dict[str, int | str] | None = None,
         limit: int | None = None,
         timeout_s: float | None = None,
     ) -> Rows:
@@ -1019,6 +1412,38 @@ class AsyncLakeCalls(AsyncCalls):
         """Bring a deleted dataset back."""
         return await self._call("lake.restore_dataset", {"dataset": dataset, "workspace": workspace}, Dataset)
 
+    async def revert_version(self, *, dataset: str, number: int, workspace: str | None = None) -> DatasetVersion:
+        """Make the rows of an earlier version the newest ones, as a new version; what came between stays in the history."""
+        return await self._call(
+            "lake.revert_version", {"dataset": dataset, "number": number, "workspace": workspace}, DatasetVersion
+        )
+
+    async def revoke_recipient(self, *, recipient: str, workspace: str | None = None) -> Recipient:
+        """Take the token of a recipient back at once; a rotation gives a new one."""
+        return await self._call("lake.revoke_recipient", {"recipient": recipient, "workspace": workspace}, Recipient)
+
+    async def rotate_recipient(
+        self,
+        *,
+        recipient: str,
+        workspace: str | None = None,
+        days: int | None = None,
+        endpoint: str | None = None,
+        grace_hours: int | None = None,
+    ) -> RecipientProfile:
+        """Give a recipient a new token; the old one counts for a while if you say so, also after it was revoked."""
+        return await self._call(
+            "lake.rotate_recipient",
+            {
+                "recipient": recipient,
+                "workspace": workspace,
+                "days": days,
+                "endpoint": endpoint,
+                "grace_hours": grace_hours,
+            },
+            RecipientProfile,
+        )
+
     async def set_classification(
         self, *, dataset: str, columns: list[Finding], workspace: str | None = None, expected_version: int | None = None
     ) -> list[Finding]:
@@ -1037,4 +1462,36 @@ class AsyncLakeCalls(AsyncCalls):
             "lake.set_rules",
             {"dataset": dataset, "rules": rules, "workspace": workspace, "expected_version": expected_version},
             list[Rule],
+        )
+
+    async def share_dataset(
+        self,
+        *,
+        share: str,
+        dataset: str,
+        workspace: str | None = None,
+        namespace: str | None = None,
+        name: str | None = None,
+        history: bool | None = None,
+        personal: bool | None = None,
+    ) -> Share:
+        """Share a dataset: recipients of the share read its newest version, and earlier ones if you say so."""
+        return await self._call(
+            "lake.share_dataset",
+            {
+                "share": share,
+                "dataset": dataset,
+                "workspace": workspace,
+                "namespace": namespace,
+                "name": name,
+                "history": history,
+                "personal": personal,
+            },
+            Share,
+        )
+
+    async def unshare_table(self, *, share: str, namespace: str, name: str, workspace: str | None = None) -> None:
+        """Take a table out of a share."""
+        return await self._call(
+            "lake.unshare_table", {"share": share, "namespace": namespace, "name": name, "workspace": workspace}, None
         )

@@ -17,6 +17,8 @@ class Dataset:
     slug: str
     description: str
     keys: list[str]
+    layer: str | None
+    parent: str | None
     latest: int | None
     rows: int | None
     bytes: int | None
@@ -86,6 +88,23 @@ class SourceVersion:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Recipient:
+    """Somebody outside who reads shares with a bearer token."""
+
+    id: str
+    workspace: str
+    slug: str
+    name: str
+    shares: list[str]
+    expires_at: datetime
+    grace_until: datetime | None
+    revoked_at: datetime | None
+    last_used_at: datetime | None
+    created_by: str
+    created_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class DatasetVersion:
     """One version: a state of the table that never changes."""
 
@@ -132,6 +151,32 @@ class QualityReport:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class RowDifference:
+    """Which rows differ between two versions: how many, and some of them; without keys rows are added or removed, never changed."""
+
+    dataset: str
+    base: int
+    head: int
+    keys: list[str]
+    added: int
+    removed: int
+    changed: int
+    columns: list[Field]
+    rows: list[RowChange]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RowChange:
+    """A row that differs between two versions."""
+
+    change: str
+    key: dict[str, Any]
+    before: list[Any] | None
+    after: list[Any] | None
+    cells: list[str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Difference:
     """What changed between two versions."""
 
@@ -143,6 +188,58 @@ class Difference:
     rows_removed: int | None
     columns: dict[str, list[dict[str, Any]]]
     changed: list[dict[str, Any]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Branch:
+    """A branch: a dataset of its own that began with the rows of a version of another."""
+
+    dataset: str
+    branch: str
+    parent: str
+    description: str
+    from_version: int
+    base: int
+    latest: int | None
+    rows: int | None
+    ahead: int
+    behind: int
+    created_by: str
+    created_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RecipientProfile:
+    """What a recipient needs, told once: save ``profile`` as a file, and give it to the client."""
+
+    recipient: str
+    expires_at: datetime
+    profile: dict[str, str | int]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Share:
+    """Tables under one name that are shared together."""
+
+    id: str
+    workspace: str
+    slug: str
+    description: str
+    tables: list[SharedTable]
+    created_by: str
+    created_at: datetime
+    version: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SharedTable:
+    """A dataset as recipients see it."""
+
+    namespace: str
+    name: str
+    dataset: str
+    history: bool = False
+    personal: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -262,6 +359,43 @@ class Upkeep:
     compacted: int
     removed: int
     size_bytes: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Merge:
+    """What a merge of a branch does, or did."""
+
+    dataset: str
+    branch: str
+    fast_forward: bool
+    added: int
+    changed: int
+    removed: int
+    conflicts: int
+    samples: list[RowConflict]
+    version: int | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RowConflict:
+    """A row that branch and dataset both changed: as it was, and as it is in each; None where it is gone."""
+
+    key: dict[str, Any]
+    base: dict[str, Any] | None
+    branch: dict[str, Any] | None
+    dataset: dict[str, Any] | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MergedRows:
+    """What a merge of rows did, and the version that it made; None when the same key had made it before."""
+
+    dataset: str
+    number: int
+    inserted: int
+    updated: int
+    deleted: int
+    already: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

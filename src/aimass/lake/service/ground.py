@@ -31,6 +31,7 @@ class Ground:
     jobs: Jobs
     warm: WarmChild
     folder: Path
+    address: str
 
 
 class Part:

@@ -6,11 +6,11 @@ from pathlib import Path
 
 from aimass.kernel.principal import Principal
 from aimass.lake.commands import ExportRows
-from aimass.lake.service.branches import Branches
 from aimass.lake.service.ground import LONG_S
+from aimass.lake.service.sharing import Sharing
 
 
-class Lake(Branches):
+class Lake(Sharing):
     """Datasets with versions, profiles, rules, quality reports, classification and queries; feature views over them."""
 
     def export_rows(self, who: Principal, command: ExportRows, target: Path) -> Path:

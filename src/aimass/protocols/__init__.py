@@ -1,0 +1,1 @@
+"""Foreign wire protocols on our rooms: translation only."""
