@@ -17,7 +17,8 @@ from aimass.lake.children.erase import erase, mentions
 from aimass.lake.children.maintain import diff, maintain
 from aimass.lake.children.merge import merge
 from aimass.lake.children.preview import export, preview
-from aimass.lake.children.query import engine, sql_literal
+from aimass.lake.children.query import engine
+from aimass.lake.children.quoting import sql_literal
 from aimass.lake.children.tables import Commit, Committed, commit, scan
 
 

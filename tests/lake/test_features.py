@@ -33,7 +33,7 @@ SETS = "/api/v1/workspaces/demo/training-sets"
 
 
 def rows(data, dataset="training"):
-    at = data.lake.locate("demo", dataset)
+    at = data.lake.locate(ANN, "demo", dataset)
     return pl.read_delta(at.path, version=at.delta_version).sort("customer", "at").rows()
 
 

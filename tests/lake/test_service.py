@@ -184,7 +184,7 @@ def test_another_room_adds_rows_from_a_file_once(data, tmp_path):
     assert data.lake.order_version(SYSTEM, order).id == job.id
     found = data.lake.get_version(ANN, at())
     assert (found.number, found.rows, found.origin) == (2, 3, f"job:{job.id}")
-    assert data.lake.locate("demo", C, 1).delta_version < data.lake.locate("demo", C).delta_version
+    assert data.lake.locate(ANN, "demo", C, 1).delta_version < data.lake.locate(ANN, "demo", C).delta_version
 
 
 def test_rules_can_be_set_and_a_version_checked_again(data):
@@ -246,7 +246,7 @@ def test_retention_collects_old_versions_but_never_pinned_tagged_or_newest_ones(
     jobs = data.rooms.get(Jobs).list_jobs(ANN, ListJobs(workspace="demo", kind="lake.upkeep")).items
     assert data.done(jobs[0]).result["version"] > 0
     with pytest.raises(Conflict, match="removed by retention"):
-        data.lake.locate("demo", C, 3)
+        data.lake.locate(ANN, "demo", C, 3)
     for number in (1, 2, 4):
         found = data.lake.preview_rows(ANN, PreviewRows(workspace="demo", dataset=C, number=number))
         assert found.rows == [[number - 1]]

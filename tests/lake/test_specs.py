@@ -17,6 +17,7 @@ WANTED = {
     "retain_days": 30,
     "rules": [RULE],
     "personal": ["mail"],
+    "policies": [{"name": "eu", "filter": "region = 'EU'", "exempt": ["group:audit"]}],
 }
 
 
@@ -25,7 +26,7 @@ def apply(data, document, *, dry_run=False, who=ANN):
 
 
 def test_a_document_makes_a_dataset_and_its_export_changes_nothing(data):
-    assert apply(data, WANTED) == ("create", ["description", "keys", "personal", "retain_days", "rules"])
+    assert apply(data, WANTED) == ("create", ["description", "keys", "personal", "policies", "retain_days", "rules"])
     made = data.lake.get_dataset(ANN, OneDataset(workspace="demo", dataset="customers"))
     assert (made.name, made.keys, made.retain_days, made.personal) == ("客户", ["id"], 30, ["mail"])
     exported = DATASET.export(data.rooms.registry, ANN, "demo")
@@ -53,6 +54,7 @@ def test_a_dry_run_makes_nothing(data):
         ({**WANTED, "colour": "red"}, "colour"),
         ({**WANTED, "rules": [{"kind": "unique", "size": 1}]}, "rules.size"),
         ({**WANTED, "rules": [{"column": "mail"}]}, "rules.kind"),
+        ({**WANTED, "policies": [{"name": "eu", "rows": "x"}]}, "policies.rows"),
     ],
 )
 def test_an_unknown_field_is_named(data, document, field):

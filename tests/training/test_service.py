@@ -19,7 +19,7 @@ from aimass.infra.compute import WarmChild
 from aimass.infra.database import Database, audit_log, events_log, lineage_edges
 from aimass.infra.live import LiveHub
 from aimass.kernel.errors import Conflict, Forbidden, Invalid, NotFound, Stale
-from aimass.kernel.principal import SYSTEM
+from aimass.kernel.principal import SYSTEM, Principal
 from aimass.models import CAPABILITY as MODELS
 from aimass.models import Models, OneVersion, SetAlias
 from aimass.training import (
@@ -104,7 +104,8 @@ class Lakeside:
     def write(self, dataset: str, frame: pl.DataFrame) -> None:
         frame.write_delta(str(self.folder / dataset), mode="append")
 
-    def locate(self, workspace: str, dataset: str, number: int | None) -> Location:
+    def locate(self, who: Principal, workspace: str, dataset: str, number: int | None) -> Location:
+        del who
         path = str(self.folder / dataset)
         newest = DeltaTable(path).version() + 1
         number = number or newest

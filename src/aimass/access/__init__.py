@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from aimass.access.domain.keys import CreateKey, CreateService, GatewayKey, NewKey, OneKey
     from aimass.access.domain.members import CreateWorkspace, GiveRole, ListWorkspaces, OneWorkspace, Workspace
     from aimass.access.domain.people import SignIn
+    from aimass.access.domain.roles import Standing
     from aimass.access.domain.tokens import PublishedTokens
     from aimass.access.service.access import Access
     from aimass.access.service.hooks import closed_workspaces
@@ -36,6 +37,7 @@ __getattr__, __dir__ = door(
         "PublishedTokens": "aimass.access.domain.tokens",
         "RequestApproval": "aimass.access.domain.approvals",
         "SignIn": "aimass.access.domain.people",
+        "Standing": "aimass.access.domain.roles",
         "Workspace": "aimass.access.domain.members",
         "closed_workspaces": "aimass.access.service.hooks",
     },
@@ -57,6 +59,7 @@ __all__ = [
     "PublishedTokens",
     "RequestApproval",
     "SignIn",
+    "Standing",
     "Workspace",
     "closed_workspaces",
 ]

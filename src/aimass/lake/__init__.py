@@ -12,7 +12,8 @@ if TYPE_CHECKING:
     from aimass.lake.children.describe import describe_version
     from aimass.lake.children.erase import clean_log
     from aimass.lake.children.parts import Part, commit_parts
-    from aimass.lake.children.query import engine, sql_literal, sql_name
+    from aimass.lake.children.query import engine
+    from aimass.lake.children.quoting import sql_literal, sql_name
     from aimass.lake.children.tables import (
         Commit,
         Committed,
@@ -80,8 +81,8 @@ __getattr__, __dir__ = door(
         "lease": "aimass.lake.children.tables",
         "open_table": "aimass.lake.children.tables",
         "scan": "aimass.lake.children.tables",
-        "sql_literal": "aimass.lake.children.query",
-        "sql_name": "aimass.lake.children.query",
+        "sql_literal": "aimass.lake.children.quoting",
+        "sql_name": "aimass.lake.children.quoting",
         "submit_once": "aimass.lake.service.ground",
     },
 )

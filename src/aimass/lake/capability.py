@@ -6,6 +6,7 @@ from aimass.access import Access
 from aimass.cluster import Jobs
 from aimass.infra.compute import WarmChild
 from aimass.infra.database import Database
+from aimass.infra.secrets import Secrets
 from aimass.kernel.capability import Capability, JobKind, Loop, Place
 from aimass.kernel.layout import DataDir
 from aimass.kernel.registry import Registry
@@ -81,6 +82,8 @@ def build(registry: Registry) -> Lake:
         database=registry.get(Database),
         jobs=registry.get(Jobs),
         warm=registry.get(WarmChild),
+        access=registry.get(Access),
+        secrets=registry.get(Secrets),
         folder=registry.get(DataDir).lake,
         address=registry.get(Access).token_issuer,
     )

@@ -145,6 +145,9 @@ class QueryRows:
     versions: Annotated[
         dict[str, int | str], doc("version by dataset: number, tag or moment; others in their newest")
     ] = field(default_factory=dict[str, int | str])
+    parameters: Annotated[dict[str, Any], doc("values by name, for $name in the statement")] = field(
+        default_factory=dict[str, Any]
+    )
     limit: Annotated[int, Ge(1), Le(10_000), doc("rows wanted")] = 1000
     timeout_s: Annotated[float, Ge(0.1), Le(300), doc("time after which the query is stopped")] = 30.0
 

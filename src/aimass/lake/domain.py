@@ -162,13 +162,14 @@ class DatasetVersion:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Location:
-    """Where the rows of a version lie: a Delta table and its version."""
+    """Where the rows of a version lie: a Delta table, its version, and how many rows that has."""
 
     dataset: str
     number: int
     version_id: str
     path: str
     delta_version: int
+    rows: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

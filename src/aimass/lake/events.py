@@ -28,6 +28,8 @@ FEATURES_COMPARED = "lake.features.compared"
 FEATURES_SKEWED = "lake.features.skewed"
 SHARE_CHANGED = "lake.share.changed"
 RECIPIENT_CHANGED = "lake.recipient.changed"
+POLICY_SET = "lake.policy.set"
+POLICY_REMOVED = "lake.policy.removed"
 ALL = (
     DATASET_CREATED,
     DATASET_CHANGED,
@@ -55,4 +57,6 @@ ALL = (
     FEATURES_SKEWED,
     SHARE_CHANGED,
     RECIPIENT_CHANGED,
+    POLICY_SET,
+    POLICY_REMOVED,
 )

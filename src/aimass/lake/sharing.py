@@ -182,6 +182,8 @@ class TableRead:
         Number of the version; recipients know versions by it.
     told
         Schema, partition columns, sizes and files; see ``children.share``.
+    copy
+        Name of the copy that holds what policies leave for the recipient; empty where none counts.
     """
 
     id: str
@@ -189,3 +191,4 @@ class TableRead:
     dataset: str
     number: int
     told: dict[str, Any]
+    copy: str = ""

@@ -19,16 +19,17 @@ from aimass.lake.commands import (
     SetRules,
 )
 from aimass.lake.domain import Dataset, Finding, Rule
+from aimass.lake.policy_specs import apply_policies, read_policies, written_policies
 from aimass.lake.service.lake import Lake
 
 KIND = "dataset"
 _PLAIN = ("description", "keys", "retain_days", "layer")
-_FIELDS = (*_PLAIN, "rules", "personal")
+_FIELDS = (*_PLAIN, "rules", "personal", "policies")
 _RULE = frozenset(Rule.__dataclass_fields__)
 
 
 class Datasets:
-    """The kind ``dataset``: name, slug, description, keys, retention, rules and the columns with personal data."""
+    """The kind ``dataset``: name, slug, description, keys, retention, rules, policies and the columns with personal data."""
 
     def export(self, registry: Registry, who: Principal, workspace: str) -> list[dict[str, Any]]:
         """Write every dataset that the principal may read."""
@@ -53,14 +54,8 @@ class Datasets:
             before, action = _document(lake, who, lake.get_dataset(who, one)), "change"
         except NotFound:
             before, action = {}, "create"
-        nothing: dict[str, Any] = {
-            "description": "",
-            "keys": [],
-            "retain_days": None,
-            "layer": None,
-            "rules": [],
-            "personal": [],
-        }
+        nothing: dict[str, Any] = {"description": "", "keys": [], "retain_days": None, "layer": None}
+        nothing |= {"rules": [], "personal": [], "policies": []}
         present = nothing | before
         fields = sorted(
             name
@@ -88,6 +83,8 @@ def _apply_parts(lake: Lake, who: Principal, one: OneDataset, wanted: Mapping[st
     where: dict[str, Any] = {"workspace": one.workspace, "dataset": one.dataset}
     if "rules" in wanted:
         lake.set_rules(who, SetRules(**where, rules=[Rule(**rule) for rule in wanted["rules"]]))
+    if "policies" in wanted:
+        apply_policies(lake, who, one, wanted["policies"])
     if "personal" in wanted:
         known = {finding.column: finding for finding in lake.get_classification(who, one)}
         for column in {*known, *wanted["personal"]}:
@@ -110,6 +107,7 @@ def _document(lake: Lake, who: Principal, dataset: Dataset) -> dict[str, Any]:
         **plain,
         "rules": [asdict(rule) for rule in rules],
         "personal": sorted(dataset.personal),
+        "policies": written_policies(lake, who, dataset.workspace, dataset.slug),
     }
 
 
@@ -118,6 +116,8 @@ def _given(document: Mapping[str, Any], name: str) -> Any:
     value = document[name]
     if name == "personal":
         return sorted(value)
+    if name == "policies":
+        return read_policies(value)
     if name == "rules":
         return [asdict(Rule(**{"id": "", **rule})) for rule in value]
     return value
@@ -134,6 +134,7 @@ def _check(document: Mapping[str, Any]) -> None:
     unknown = sorted(set(document) - {"kind", *allowed})
     if unknown:
         raise Invalid(f"a dataset has no {unknown[0]!r}", field=unknown[0], value=unknown[0], allowed=allowed)
+    read_policies(document.get("policies") or [])
     for rule in document.get("rules") or []:
         strange = sorted(set(rule) - _RULE)
         if strange or "kind" not in rule:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from aimass.lake.feature_tables import materialisations, online, training_sets, views
+from aimass.lake.policy_store import policies, token_keys
 from aimass.lake.store import datasets, reports, versions
 from aimass.lake.store_shares import recipients, shares
 
@@ -10,9 +11,11 @@ __all__ = [
     "datasets",
     "materialisations",
     "online",
+    "policies",
     "recipients",
     "reports",
     "shares",
+    "token_keys",
     "training_sets",
     "versions",
     "views",

@@ -14,6 +14,14 @@ EVERYTHING = "*"
 _PERMISSION = re.compile(r"(\*|[a-z][a-z0-9_-]*)\.(read|use|edit|manage)|models\.approve")
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Standing:
+    """What somebody is in a workspace: member of groups, holder of roles (through his groups too)."""
+
+    groups: frozenset[str] = frozenset()
+    roles: frozenset[str] = frozenset()
+
+
 def check_permission(text: str) -> str:
     """Return the permission, or refuse what is none.
 

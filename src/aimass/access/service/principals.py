@@ -10,7 +10,7 @@ from typing import Any
 
 from aimass.access.domain.credentials import KEY, SESSION, fingerprint
 from aimass.access.domain.people import IssueToken, MyWorkspace, Token, WhoAmI
-from aimass.access.domain.roles import BUILT_IN, bounded, expand, merge, narrow
+from aimass.access.domain.roles import BUILT_IN, Standing, bounded, expand, merge, narrow
 from aimass.access.domain.tokens import DOTS
 from aimass.access.service.signing import Signing
 from aimass.access.store import queries, rows
@@ -95,6 +95,15 @@ class Principals(Signing):
             if service is not None:
                 return Principal(id=id_, name=service.slug, kind="service", grants=_grants(conn, "service", id_))
         raise Unauthenticated(f"the account {id_!r} is gone or disabled", value=id_)
+
+    def standing(self, who: Principal, workspace: str) -> Standing:
+        """Return the groups of somebody, and the roles that he holds in a workspace or everywhere."""
+        kind = "service" if who.kind == "service" else "user"
+        with self._database.read() as conn:
+            held = queries.grants_of(conn, kind, who.id)
+            groups = queries.groups_of(conn, who.id)
+        roles = {row.role for row in held if row.workspace in (workspace, ANYWHERE) and not row.object}
+        return Standing(groups=frozenset(groups), roles=frozenset(roles))
 
     def _remembered(self, mark: str, find: Callable[[Any], Principal]) -> Principal:
         memory = self._ground.memory

@@ -40,6 +40,11 @@ def grants_of(conn: Connection, subject_kind: str, subject_id: str) -> Sequence[
     return conn.execute(_live_grants().where(mine)).all()
 
 
+def groups_of(conn: Connection, user: str) -> set[str]:
+    """Return the slugs of the groups that somebody is a member of."""
+    return set(conn.execute(select(group_members.c.group_slug).where(group_members.c.user_id == user)).scalars())
+
+
 def every_grant(conn: Connection) -> Sequence[Row[Any]]:
     """Return all live grants, for the snapshot of the data plane."""
     return conn.execute(_live_grants()).all()

@@ -18,6 +18,7 @@ from aimass.client.generated.lake_types import (
     Merge,
     MergedRows,
     OnlineValues,
+    Policy,
     Profile,
     QualityReport,
     Recipient,
@@ -380,6 +381,16 @@ class LakeCalls(Calls):
             Materialisation,
         )
 
+    def get_policy(
+        self, *, dataset: str, policy: str, workspace: str | None = None, expected_version: int | None = None
+    ) -> Policy:
+        """Show a policy."""
+        return self._call(
+            "lake.get_policy",
+            {"dataset": dataset, "policy": policy, "workspace": workspace, "expected_version": expected_version},
+            Policy,
+        )
+
     def get_profile(
         self, *, dataset: str, workspace: str | None = None, number: int | None = None, at: str | None = None
     ) -> Profile:
@@ -504,6 +515,10 @@ class LakeCalls(Calls):
             {"feature_view": feature_view, "workspace": workspace, "limit": limit, "cursor": cursor},
             Page[Materialisation],
         )
+
+    def list_policies(self, *, dataset: str, workspace: str | None = None) -> list[Policy]:
+        """List the policies of a dataset: which rows and columns are hidden, and from whom."""
+        return self._call("lake.list_policies", {"dataset": dataset, "workspace": workspace}, list[Policy])
 
     def list_recipients(self, *, workspace: str | None = None) -> list[Recipient]:
         """List who outside may read shares, and when each did last."""
@@ -656,13 +671,21 @@ class LakeCalls(Calls):
         sql: str,
         workspace: str | None = None,
         versions: dict[str, int | str] | None = None,
+        parameters: dict[str, Any] | None = None,
         limit: int | None = None,
         timeout_s: float | None = None,
     ) -> Rows:
         """Run one SELECT over datasets of the workspace; files, settings and extensions are out of reach."""
         return self._call(
             "lake.query",
-            {"sql": sql, "workspace": workspace, "versions": versions, "limit": limit, "timeout_s": timeout_s},
+            {
+                "sql": sql,
+                "workspace": workspace,
+                "versions": versions,
+                "parameters": parameters,
+                "limit": limit,
+                "timeout_s": timeout_s,
+            },
             Rows,
         )
 
@@ -670,6 +693,16 @@ class LakeCalls(Calls):
         """Build a training set again, by the definition and from the versions that it was built by; the checksum is the same."""
         return self._call(
             "lake.rebuild_training_set", {"training_set": training_set, "workspace": workspace}, TrainingSet
+        )
+
+    def remove_policy(
+        self, *, dataset: str, policy: str, workspace: str | None = None, expected_version: int | None = None
+    ) -> None:
+        """Remove a policy; what it hid is seen from the next query on."""
+        return self._call(
+            "lake.remove_policy",
+            {"dataset": dataset, "policy": policy, "workspace": workspace, "expected_version": expected_version},
+            None,
         )
 
     def restore_dataset(self, *, dataset: str, workspace: str | None = None) -> Dataset:
@@ -716,6 +749,44 @@ class LakeCalls(Calls):
             "lake.set_classification",
             {"dataset": dataset, "columns": columns, "workspace": workspace, "expected_version": expected_version},
             list[Finding],
+        )
+
+    def set_policy(
+        self,
+        *,
+        dataset: str,
+        policy: str,
+        workspace: str | None = None,
+        filter: str | None = None,
+        columns: list[str] | None = None,
+        mask: Literal["hide", "null", "full", "token", "partial", "round"] | None = None,
+        keep: int | None = None,
+        step: str | None = None,
+        applies_to: list[str] | None = None,
+        exempt: list[str] | None = None,
+        granted: dict[str, list[str]] | None = None,
+        enabled: bool | None = None,
+        expected_version: int | None = None,
+    ) -> Policy:
+        """Set a policy: a row filter, or a mask on columns; it counts from the next query on."""
+        return self._call(
+            "lake.set_policy",
+            {
+                "dataset": dataset,
+                "policy": policy,
+                "workspace": workspace,
+                "filter": filter,
+                "columns": columns,
+                "mask": mask,
+                "keep": keep,
+                "step": step,
+                "applies_to": applies_to,
+                "exempt": exempt,
+                "granted": granted,
+                "enabled": enabled,
+                "expected_version": expected_version,
+            },
+            Policy,
         )
 
     def set_rules(
@@ -1112,6 +1183,16 @@ class AsyncLakeCalls(AsyncCalls):
             Materialisation,
         )
 
+    async def get_policy(
+        self, *, dataset: str, policy: str, workspace: str | None = None, expected_version: int | None = None
+    ) -> Policy:
+        """Show a policy."""
+        return await self._call(
+            "lake.get_policy",
+            {"dataset": dataset, "policy": policy, "workspace": workspace, "expected_version": expected_version},
+            Policy,
+        )
+
     async def get_profile(
         self, *, dataset: str, workspace: str | None = None, number: int | None = None, at: str | None = None
     ) -> Profile:
@@ -1238,6 +1319,10 @@ class AsyncLakeCalls(AsyncCalls):
             {"feature_view": feature_view, "workspace": workspace, "limit": limit, "cursor": cursor},
             Page[Materialisation],
         )
+
+    async def list_policies(self, *, dataset: str, workspace: str | None = None) -> list[Policy]:
+        """List the policies of a dataset: which rows and columns are hidden, and from whom."""
+        return await self._call("lake.list_policies", {"dataset": dataset, "workspace": workspace}, list[Policy])
 
     async def list_recipients(self, *, workspace: str | None = None) -> list[Recipient]:
         """List who outside may read shares, and when each did last."""
@@ -1392,13 +1477,21 @@ class AsyncLakeCalls(AsyncCalls):
         sql: str,
         workspace: str | None = None,
         versions: dict[str, int | str] | None = None,
+        parameters: dict[str, Any] | None = None,
         limit: int | None = None,
         timeout_s: float | None = None,
     ) -> Rows:
         """Run one SELECT over datasets of the workspace; files, settings and extensions are out of reach."""
         return await self._call(
             "lake.query",
-            {"sql": sql, "workspace": workspace, "versions": versions, "limit": limit, "timeout_s": timeout_s},
+            {
+                "sql": sql,
+                "workspace": workspace,
+                "versions": versions,
+                "parameters": parameters,
+                "limit": limit,
+                "timeout_s": timeout_s,
+            },
             Rows,
         )
 
@@ -1406,6 +1499,16 @@ class AsyncLakeCalls(AsyncCalls):
         """Build a training set again, by the definition and from the versions that it was built by; the checksum is the same."""
         return await self._call(
             "lake.rebuild_training_set", {"training_set": training_set, "workspace": workspace}, TrainingSet
+        )
+
+    async def remove_policy(
+        self, *, dataset: str, policy: str, workspace: str | None = None, expected_version: int | None = None
+    ) -> None:
+        """Remove a policy; what it hid is seen from the next query on."""
+        return await self._call(
+            "lake.remove_policy",
+            {"dataset": dataset, "policy": policy, "workspace": workspace, "expected_version": expected_version},
+            None,
         )
 
     async def restore_dataset(self, *, dataset: str, workspace: str | None = None) -> Dataset:
@@ -1452,6 +1555,44 @@ class AsyncLakeCalls(AsyncCalls):
             "lake.set_classification",
             {"dataset": dataset, "columns": columns, "workspace": workspace, "expected_version": expected_version},
             list[Finding],
+        )
+
+    async def set_policy(
+        self,
+        *,
+        dataset: str,
+        policy: str,
+        workspace: str | None = None,
+        filter: str | None = None,
+        columns: list[str] | None = None,
+        mask: Literal["hide", "null", "full", "token", "partial", "round"] | None = None,
+        keep: int | None = None,
+        step: str | None = None,
+        applies_to: list[str] | None = None,
+        exempt: list[str] | None = None,
+        granted: dict[str, list[str]] | None = None,
+        enabled: bool | None = None,
+        expected_version: int | None = None,
+    ) -> Policy:
+        """Set a policy: a row filter, or a mask on columns; it counts from the next query on."""
+        return await self._call(
+            "lake.set_policy",
+            {
+                "dataset": dataset,
+                "policy": policy,
+                "workspace": workspace,
+                "filter": filter,
+                "columns": columns,
+                "mask": mask,
+                "keep": keep,
+                "step": step,
+                "applies_to": applies_to,
+                "exempt": exempt,
+                "granted": granted,
+                "enabled": enabled,
+                "expected_version": expected_version,
+            },
+            Policy,
         )
 
     async def set_rules(

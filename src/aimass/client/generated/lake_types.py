@@ -285,6 +285,29 @@ class Materialisation:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Policy:
+    """One policy of a dataset: a row filter, or a mask on some columns."""
+
+    id: str
+    workspace: str
+    dataset: str
+    name: str
+    filter: str
+    columns: list[str]
+    mask: Literal["hide", "null", "full", "token", "partial", "round"] | None
+    keep: int
+    step: str
+    applies_to: list[str]
+    exempt: list[str]
+    granted: dict[str, list[str]]
+    enabled: bool
+    created_by: str
+    created_at: datetime
+    changed_at: datetime
+    version: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Profile:
     """What is in a version: counts, ranges, quantiles, histograms and top values per column."""
 

@@ -39,6 +39,7 @@ class Collector(Collections, Uploads):
     def list_quarantine(self, who: Principal, command: ListQuarantine) -> Quarantined:
         """List the rows of a dataset that were put aside, with their text, position and reason."""
         who.need("lake.use", command.workspace, f"dataset:{command.dataset}")
+        self._ground.lake.need_whole(who, command.workspace, command.dataset, "the quarantine")
         path = self._ground.lake.quarantine_path(command.workspace, command.dataset)
         if not path.exists():
             return Quarantined(total=0, rows=[])

@@ -9,8 +9,8 @@ import polars as pl
 from arro3.core import RecordBatch, Table
 
 from aimass.kernel.errors import Invalid
-from aimass.lake.children.guard import check_select
-from aimass.lake.children.query import attach, engine, select, time_limit
+from aimass.lake.children.query import batches, running
+from aimass.lake.children.rewrite import ask
 from aimass.lake.children.tables import Commit, Stream, commit, committed_before, exists, scan
 from aimass.lake.children.values import frame_of, polars_type
 
@@ -100,28 +100,25 @@ def materialise(args: dict[str, Any]) -> dict[str, Any]:
     Parameters
     ----------
     args
-        ``path`` of the target; ``sql`` and ``tables`` (name in SQL to ``{path, version}``); ``app_id``, ``batch``, ``metadata``,
+        ``path`` of the target; ``sql`` and ``tables`` (name in SQL to ``{path, version, policy}``); ``key``; ``app_id``, ``batch``, ``metadata``,
         ``mode`` (overwrite by default), ``private``.
     """
     order = order_of({"mode": "overwrite", **args})
     done = committed_before(args["path"], order)
     if done is not None:
         return {"version": done.version, "rows": 0, "already": True}
-    sql = check_select(str(args["sql"]), args["tables"])
-    counted = [0]
-    with engine(int(args.get("memory_mb") or 1024), spill=args.get("spill")) as con, time_limit(con, LONGEST_S):
-        attach(con, args["tables"])
-        reader = select(con, sql)
+    asked, counted = ask(str(args["sql"]), args["tables"]), [0]
+    with running({"memory_mb": 1024, "timeout_s": LONGEST_S, **args}, asked) as (relation, _):
+        reader = batches(relation)
         made = commit(args["path"], Stream(reader.schema, _counting(iter(reader), counted)), order)
     return {"version": made.version, "rows": counted[0], "already": made.already}
 
 
 def selected(sql: str, tables: dict[str, Any]) -> pl.DataFrame:
     """Return the rows of a SELECT over datasets, for a merge, which needs them all at once."""
-    checked = check_select(sql, tables)
-    with engine(1024) as con, time_limit(con, LONGEST_S):
-        attach(con, tables)
-        return pl.DataFrame(Table.from_arrow(con.sql(checked)))
+    wish = {"tables": tables, "memory_mb": 1024, "timeout_s": LONGEST_S}
+    with running(wish, ask(sql, tables)) as (relation, _):
+        return pl.DataFrame(Table.from_arrow(batches(relation)))
 
 
 def _counting(batches: Iterator[RecordBatch], counted: list[int]) -> Iterator[RecordBatch]:

@@ -18,7 +18,7 @@ from aimass.kernel.errors import Conflict, Invalid
 from aimass.kernel.ids import new_id
 from aimass.lake.children.compare import States, hidden, states
 from aimass.lake.children.merge import merge_held
-from aimass.lake.children.query import sql_name
+from aimass.lake.children.quoting import sql_name
 from aimass.lake.children.tables import Commit, committed_before, exists, files, found_of, lease, open_table
 from aimass.lake.children.values import plain
 

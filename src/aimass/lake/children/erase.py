@@ -13,7 +13,9 @@ import polars as pl
 from aimass.kernel.erasing import Person, pattern
 from aimass.kernel.errors import NotFound
 from aimass.lake.children.log import entries, without_checkpoint
-from aimass.lake.children.query import attach, engine, select, sql_literal, sql_name
+from aimass.lake.children.query import batches, engine
+from aimass.lake.children.quoting import sql_literal, sql_name
+from aimass.lake.children.rewrite import attach
 from aimass.lake.children.tables import Commit, Stream, commit_held, exists, files, lease, open_table
 
 
@@ -131,7 +133,7 @@ def _rewrite(path: str, search: _Search) -> int:
         attach(con, {"t": {"path": path}})
         rows = con.execute(f"SELECT count(*) FROM t WHERE {same}").fetchall()  # noqa: S608 quoted
         if rows[0][0]:
-            reader = select(con, f"SELECT * FROM t WHERE ({same}) IS NOT TRUE")  # noqa: S608 quoted
+            reader = batches(con.sql(f"SELECT * FROM t WHERE ({same}) IS NOT TRUE"))  # noqa: S608 quoted
             order = Commit(app_id=search.person.erasure, batch=open_table(path).version() + 1, mode="overwrite")
             commit_held(path, Stream(reader.schema, iter(reader)), order)
         return int(rows[0][0])

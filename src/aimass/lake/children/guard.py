@@ -1,226 +1,26 @@
-"""What a statement may do: read the datasets it was given, and nothing else."""
+"""What a statement may do: read the datasets it was given, and nothing else.
+
+Two parsers have to agree. sqlglot reads what was sent; the tree it makes is what runs, never the text. What the tree is
+written as is read once more by the engine's own parser, and that reading decides which functions are called and which
+tables are named: a statement that one of the two reads differently cannot slip through.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import json
+from collections.abc import Iterable, Iterator
+from functools import cache
+from typing import Any
 
+import duckdb
 import sqlglot
 from sqlglot import exp
 from sqlglot.errors import SqlglotError
 
 from aimass.kernel.errors import Invalid
+from aimass.lake.children.functions import SAFE_FUNCTIONS, SAFE_SOURCES
 
-SAFE_FUNCTIONS = frozenset(
-    [
-        "age",
-        "array_agg",
-        "array_length",
-        "arg_max",
-        "arg_min",
-        "bit_count",
-        "bool_and",
-        "bool_or",
-        "ceiling",
-        "century",
-        "chr",
-        "contains",
-        "corr",
-        "cot",
-        "count_if",
-        "covar_pop",
-        "covar_samp",
-        "cume_dist",
-        "current_date",
-        "date_diff",
-        "date_part",
-        "date_sub",
-        "date_trunc",
-        "datediff",
-        "datepart",
-        "datesub",
-        "datetrunc",
-        "day",
-        "dayname",
-        "dayofmonth",
-        "dayofweek",
-        "dayofyear",
-        "decade",
-        "degrees",
-        "dense_rank",
-        "editdist3",
-        "ends_with",
-        "entropy",
-        "epoch",
-        "epoch_ms",
-        "epoch_us",
-        "even",
-        "factorial",
-        "favg",
-        "fdiv",
-        "first_value",
-        "flatten",
-        "fmod",
-        "format",
-        "fsum",
-        "gamma",
-        "gcd",
-        "greatest",
-        "hamming",
-        "hash",
-        "histogram",
-        "hour",
-        "ilike_escape",
-        "instr",
-        "isfinite",
-        "isinf",
-        "isnan",
-        "isodow",
-        "isoyear",
-        "jaccard",
-        "jaro_similarity",
-        "jaro_winkler_similarity",
-        "json_array_length",
-        "json_extract",
-        "json_extract_string",
-        "json_keys",
-        "json_type",
-        "json_valid",
-        "kurtosis",
-        "lag",
-        "last_day",
-        "last_value",
-        "lcm",
-        "lead",
-        "least",
-        "len",
-        "levenshtein",
-        "lgamma",
-        "list_aggregate",
-        "list_avg",
-        "list_contains",
-        "list_count",
-        "list_distinct",
-        "list_extract",
-        "list_filter",
-        "list_has",
-        "list_max",
-        "list_min",
-        "list_position",
-        "list_reverse",
-        "list_slice",
-        "list_sort",
-        "list_sum",
-        "list_transform",
-        "list_unique",
-        "list_value",
-        "ln",
-        "log10",
-        "log2",
-        "lpad",
-        "ltrim",
-        "mad",
-        "make_date",
-        "make_timestamp",
-        "map_keys",
-        "map_values",
-        "md5",
-        "median",
-        "microsecond",
-        "millennium",
-        "millisecond",
-        "minute",
-        "mode",
-        "month",
-        "monthname",
-        "now",
-        "nth_value",
-        "ntile",
-        "percent_rank",
-        "pi",
-        "position",
-        "prefix",
-        "product",
-        "quantile",
-        "quantile_cont",
-        "quantile_disc",
-        "quarter",
-        "radians",
-        "random",
-        "range",
-        "rank",
-        "regexp_extract",
-        "regexp_extract_all",
-        "regexp_full_match",
-        "regexp_matches",
-        "regexp_replace",
-        "regexp_split_to_array",
-        "repeat",
-        "replace",
-        "reservoir_quantile",
-        "reverse",
-        "round_even",
-        "row_number",
-        "rpad",
-        "rtrim",
-        "second",
-        "sem",
-        "sha256",
-        "sign",
-        "skewness",
-        "split_part",
-        "starts_with",
-        "stddev_pop",
-        "stddev_samp",
-        "str_split",
-        "strftime",
-        "string_agg",
-        "string_split",
-        "strip_accents",
-        "strlen",
-        "strpos",
-        "strptime",
-        "struct_extract",
-        "suffix",
-        "sum_no_overflow",
-        "tan",
-        "time_bucket",
-        "to_base",
-        "to_days",
-        "to_hours",
-        "to_minutes",
-        "to_months",
-        "to_seconds",
-        "to_timestamp",
-        "to_years",
-        "translate",
-        "trunc",
-        "try_strptime",
-        "typeof",
-        "unicode",
-        "unnest",
-        "url_decode",
-        "url_encode",
-        "uuid",
-        "var_pop",
-        "var_samp",
-        "week",
-        "weekday",
-        "weekofyear",
-        "year",
-        "yearweek",
-        "list_zip",
-        "generate_series",
-        "regr_slope",
-        "regr_intercept",
-        "regr_r2",
-        "approx_count_distinct",
-        "approx_quantile",
-        "any_value",
-        "bar",
-        "nullif",
-        "today",
-    ]
-)
+MOST_SHOWN = 50
 _FORBIDDEN = (
     exp.Command,
     exp.Into,
@@ -229,8 +29,11 @@ _FORBIDDEN = (
     exp.Pragma,
     exp.Set,
     exp.Copy,
-    exp.Placeholder,
-    exp.Parameter,
+    exp.Describe,
+    exp.Show,
+    exp.Summarize,
+    exp.HistoricalData,
+    exp.Lock,
 )
 
 
@@ -252,78 +55,195 @@ def check_select(sql: str, known: Iterable[str]) -> str:
     Examples
     --------
     >>> check_select("select count(*) from churn", ["churn"])
-    'SELECT COUNT(*) FROM churn'
+    'SELECT COUNT(*) FROM "churn"'
     """
-    tree = _parse(sql)
-    names = {name.lower() for name in known}
-    for node in tree.walk():
+    tree = read_select(sql)
+    names = check_tables(tree, known)
+    return checked_text(tree, {name.lower() for name in names})
+
+
+def read_select(sql: str) -> exp.Expr:
+    """Read one query, or say what is wrong with it and where."""
+    try:
+        trees = [tree for tree in sqlglot.parse(sql, dialect="duckdb") if tree is not None]
+    except SqlglotError as reason:
+        raise _unreadable(reason, sql) from reason
+    except RecursionError as reason:
+        raise Invalid("the query is nested too deeply", field="sql", value=sql[:200]) from reason
+    if len(trees) != 1 or not isinstance(trees[0], exp.Query):
+        raise Invalid(
+            "only one SELECT statement is allowed", field="sql", value=sql[:200], allowed="SELECT ... FROM <dataset>"
+        )
+    for node in trees[0].walk():
         if isinstance(node, _FORBIDDEN):
             raise Invalid(
                 f"{node.sql(dialect='duckdb')[:80]!r} is not allowed in a query",
                 field="sql",
                 allowed="SELECT over datasets",
             )
-        if isinstance(node, exp.Table):
-            _check_table(node, names)
-        elif isinstance(node, exp.Anonymous) and node.name.lower() not in SAFE_FUNCTIONS:
-            raise Invalid(
-                f"function {node.name!r} is not allowed in a query",
-                field="sql",
-                value=node.name,
-                hint="see the list of functions in the manual",
-            )
-    return tree.sql(dialect="duckdb")
-
-
-def _parse(sql: str) -> exp.Expr:
-    try:
-        trees = [tree for tree in sqlglot.parse(sql, dialect="duckdb") if tree is not None]
-    except (SqlglotError, RecursionError) as reason:
-        raise Invalid(
-            f"the query cannot be read: {str(reason).splitlines()[0]}", field="sql", value=sql[:200]
-        ) from reason
-    if len(trees) != 1 or not isinstance(trees[0], exp.Query):
-        raise Invalid(
-            "only one SELECT statement is allowed", field="sql", value=sql[:200], allowed="SELECT ... FROM <dataset>"
-        )
     return trees[0]
 
 
-def _check_table(table: exp.Table, known: set[str]) -> None:
-    if not isinstance(table.this, exp.Identifier):
-        _check_source(table)
-        return
-    if table.db or table.catalog:
-        raise Invalid(f"{table.sql(dialect='duckdb')!r} is not a dataset", field="sql", allowed=sorted(known)[:50])
-    if table.name.lower() not in known and not _is_cte(table):
+def _unreadable(reason: SqlglotError, sql: str) -> Invalid:
+    errors: list[dict[str, Any]] = getattr(reason, "errors", None) or [{}]
+    line, column = errors[0].get("line"), errors[0].get("col")
+    what = errors[0].get("description") or str(reason).splitlines()[0]
+    where = f" at line {line}, column {column}" if line else ""
+    return Invalid(f"the query cannot be read{where}: {what}", field="sql", value=sql[:200])
+
+
+def check_tables(tree: exp.Expr, known: Iterable[str]) -> list[str]:
+    """Return the datasets that a query reads, by name; refuse what is none.
+
+    Examples
+    --------
+    >>> check_tables(read_select('with a as (from "b") select * from a, a as c where exists (from d)'), ["b", "d", "e"])
+    ['b', 'd']
+    """
+    names = {name.lower(): name for name in known}
+    used = {names[_known(table, names)] for table in dataset_tables(tree)}
+    return sorted(used)
+
+
+def dataset_tables(tree: exp.Expr) -> Iterator[exp.Table]:
+    """Yield the references to datasets: tables that are neither functions nor the names of WITH clauses."""
+    for table in list(tree.find_all(exp.Table)):
+        if isinstance(table.this, exp.Identifier) and not _is_cte(table):
+            yield table
+
+
+def _known(table: exp.Table, names: dict[str, str]) -> str:
+    allowed = sorted(names.values())[:MOST_SHOWN]
+    if table.args.get("db") or table.args.get("catalog"):
+        raise Invalid(f"{table.sql(dialect='duckdb')!r} is not a dataset", field="sql", allowed=allowed)
+    if table.name.lower() not in names:
         raise Invalid(
             f"there is no dataset {table.name!r} here",
             field="sql",
             value=table.name,
-            allowed=sorted(known)[:50],
+            allowed=allowed,
             hint="datasets are named by their slug; write one with '-' in double quotes",
+        )
+    return table.name.lower()
+
+
+def _is_cte(table: exp.Table) -> bool:
+    """Tell whether a WITH clause that is in sight of the table has its name.
+
+    Inside a WITH, a table sees the names before its own; below RECURSIVE its own too. Outside sight the name is that of
+    a dataset, whatever a WITH elsewhere says.
+    """
+    if table.args.get("db") or table.args.get("catalog"):
+        return False
+    name, below = table.name.lower(), table
+    node: exp.Expr | None = table.parent
+    inside: exp.Expr | None = None
+    while node is not None:
+        if isinstance(node, exp.With):
+            inside = below
+        clause = node.args.get("with_")
+        if isinstance(clause, exp.With) and name in _names_in_sight(clause, inside):
+            return True
+        if not isinstance(node, exp.With):
+            inside = None
+        below, node = node, node.parent
+    return False
+
+
+def _names_in_sight(clause: exp.With, inside: exp.Expr | None) -> set[str]:
+    """Return the names of a WITH that something sees; ``inside`` is the member of the WITH that it stands in, if any."""
+    seen: set[str] = set()
+    for member in clause.expressions:
+        if member is inside:
+            return seen | ({member.alias.lower()} if clause.args.get("recursive") else set())
+        seen.add(member.alias.lower())
+    return seen
+
+
+def cte_names(tree: exp.Expr) -> set[str]:
+    """Return the names of all WITH clauses."""
+    return {cte.alias.lower() for cte in tree.find_all(exp.CTE)}
+
+
+def checked_text(tree: exp.Expr, tables: set[str], *, functions: frozenset[str] = frozenset()) -> str:
+    """Write a query for the engine, and let the engine's own parser say that it calls and reads only what is allowed.
+
+    Parameters
+    ----------
+    tables
+        Names of tables that may be read, in lower case.
+    functions
+        Functions that are allowed besides the list.
+    """
+    text = tree.sql(dialect="duckdb", identify=True, comments=False)
+    allowed_tables, allowed = tables | cte_names(tree), SAFE_FUNCTIONS | functions
+    for node in _nodes(_engine_reading(text)):
+        if "function_name" in node:
+            _check_function(node, allowed)
+        if node.get("type") == "BASE_TABLE":
+            _check_base(node, allowed_tables)
+        elif node.get("type") == "TABLE_FUNCTION":
+            _check_source(node["function"])
+        elif node.get("type") == "SHOW_REF":
+            raise Invalid("DESCRIBE, SHOW and SUMMARIZE are not allowed in a query", field="sql")
+    return text
+
+
+def _check_function(node: dict[str, Any], allowed: frozenset[str]) -> None:
+    name = str(node["function_name"]).lower()
+    if name not in allowed and name not in SAFE_SOURCES:
+        raise Invalid(
+            f"function {name!r} is not allowed in a query",
+            field="sql",
+            value=name,
+            hint="see the list of functions in the manual",
         )
 
 
-def _check_source(table: exp.Table) -> None:
-    """Refuse table functions but for those that make rows from nothing."""
-    source = table.this
-    name = (source.name if isinstance(source, exp.Anonymous) else type(source).__name__).lower()
-    if name not in {"range", "generateseries", "generate_series", "unnest", "values"}:
+def _check_source(function: dict[str, Any]) -> None:
+    name = str(function.get("function_name", "")).lower()
+    if name not in SAFE_SOURCES:
         raise Invalid(
             f"table function {name!r} is not allowed in a query",
             field="sql",
             value=name,
-            allowed="range, unnest, VALUES",
+            allowed=sorted(SAFE_SOURCES),
         )
 
 
-def _is_cte(table: exp.Table) -> bool:
-    """Tell whether the name is that of a WITH clause around the table."""
-    node: exp.Expr | None = table
-    while node is not None:
-        clause = node.args.get("with_") or node.args.get("with")
-        if isinstance(clause, exp.With) and any(cte.alias.lower() == table.name.lower() for cte in clause.expressions):
-            return True
-        node = node.parent
-    return False
+def _check_base(node: dict[str, Any], tables: set[str]) -> None:
+    name = str(node.get("table_name", ""))
+    if node.get("schema_name") or node.get("catalog_name") or node.get("at_clause") or name.lower() not in tables:
+        raise Invalid(f"{name!r} is not a dataset", field="sql", value=name)
+
+
+def _engine_reading(text: str) -> dict[str, Any]:
+    """Return the engine's own syntax tree of a statement."""
+    order = "SELECT json_serialize_sql(?::VARCHAR, skip_null := true, skip_empty := true)"
+    row = _parser().cursor().execute(order, [text]).fetchone()
+    told: dict[str, Any] = json.loads(row[0] if row else "{}")
+    if told.get("error") or len(told.get("statements", ())) != 1:
+        what = str(told.get("error_message", "it is no single SELECT")).splitlines()[0]
+        raise Invalid(f"the query cannot be read: {what}", field="sql", value=text[:200])
+    return told
+
+
+@cache
+def _parser() -> duckdb.DuckDBPyConnection:
+    """Return a connection that only parses."""
+    con = duckdb.connect(config={"threads": 1, "memory_limit": "128MB", "autoload_known_extensions": "false"})
+    con.execute("SET enable_external_access = false")
+    con.execute("SET lock_configuration = true")
+    return con
+
+
+def _nodes(tree: Any) -> Iterator[dict[str, Any]]:
+    """Yield every object of a JSON document."""
+    stack = [tree]
+    while stack:
+        node = stack.pop()
+        if isinstance(node, dict):
+            yield node
+            stack.extend(node.values())
+        elif isinstance(node, list):
+            stack.extend(node)

@@ -10,7 +10,7 @@ from deltalake.exceptions import CommitFailedError
 
 from aimass.kernel.errors import Conflict, Invalid
 from aimass.lake.children.append import aligned, incoming, order_of
-from aimass.lake.children.query import sql_name
+from aimass.lake.children.quoting import sql_name
 from aimass.lake.children.tables import Commit, commit_held, committed_before, exists, lease, open_table, scan
 
 ATTEMPTS = 5

@@ -11,7 +11,9 @@ from arro3.core import RecordBatchReader
 
 from aimass.kernel.errors import NotFound
 from aimass.lake.children.join import LONGEST_S, MEMORY_MB, quiet, rows_of
-from aimass.lake.children.query import attach, engine, select, sql_literal, time_limit
+from aimass.lake.children.query import engine, select, time_limit
+from aimass.lake.children.quoting import sql_literal
+from aimass.lake.children.rewrite import attach
 from aimass.lake.children.tables import files, open_table
 from aimass.lake.children.values import plain
 from aimass.lake.online import NEVER, key_of

@@ -8,6 +8,8 @@ from typing import Any
 import polars as pl
 
 from aimass.kernel.errors import Invalid
+from aimass.lake.children.query import sample
+from aimass.lake.children.quoting import sql_name
 from aimass.lake.children.tables import scan
 from aimass.lake.children.values import columns_of, plain, type_name
 
@@ -23,32 +25,43 @@ def preview(args: dict[str, Any]) -> dict[str, Any]:
     ----------
     args
         ``path, version``; ``offset`` and ``limit`` (at most 1,000 rows); ``columns`` (None: the first 200); ``masked``: columns
-        whose values are hidden.
+        whose values are hidden; ``dataset, policy, key``: what counts for who asks.
 
     Returns
     -------
     dict
         ``columns``, ``rows`` (lists) and ``total_columns``.
     """
-    frame = scan(args["path"], args.get("version"))
-    schema = frame.collect_schema()
-    wanted = args.get("columns") or schema.names()[:MAX_COLUMNS]
-    unknown = [name for name in wanted if name not in schema]
+    policy, schema = args.get("policy"), scan(args["path"], args.get("version")).collect_schema()
+    hidden = (
+        {name.lower() for name, mask in policy["masks"].items() if mask["mask"] == "hide"} if policy else set[str]()
+    )
+    there = [name for name in schema.names() if name.lower() not in hidden]
+    wanted = args.get("columns") or there[:MAX_COLUMNS]
+    unknown = [name for name in wanted if name not in there]
     if unknown:
         raise Invalid(
-            f"column {unknown[0]!r} is not in the dataset",
-            field="columns",
-            value=unknown[0],
-            allowed=schema.names()[:50],
+            f"column {unknown[0]!r} is not in the dataset", field="columns", value=unknown[0], allowed=there[:50]
         )
-    limit = max(1, min(int(args.get("limit") or 50), MAX_ROWS))
-    rows = frame.select(wanted).slice(int(args.get("offset") or 0), limit).collect()
+    offset, limit = int(args.get("offset") or 0), max(1, min(int(args.get("limit") or 50), MAX_ROWS))
+    rows = _guarded(args, wanted, offset, limit) if policy else _plain(args, wanted, offset, limit)
     masked = [rows.columns.index(name) for name in args.get("masked") or [] if name in rows.columns]
     told = [[plain(cell) for cell in row] for row in rows.iter_rows()]
     for row in told:
         for index in masked:
             row[index] = None if row[index] is None else "•••"
-    return {"columns": columns_of(dict(rows.schema)), "rows": told, "total_columns": len(schema)}
+    return {"columns": columns_of(dict(rows.schema)), "rows": told, "total_columns": len(there)}
+
+
+def _plain(args: dict[str, Any], columns: list[str], offset: int, limit: int) -> pl.DataFrame:
+    return scan(args["path"], args.get("version")).select(columns).slice(offset, limit).collect()
+
+
+def _guarded(args: dict[str, Any], columns: list[str], offset: int, limit: int) -> pl.DataFrame:
+    chosen, name = ", ".join(map(sql_name, columns)), str(args["dataset"])
+    text = f"SELECT {chosen} FROM {sql_name(name)} LIMIT {limit} OFFSET {offset}"  # noqa: S608 quoted
+    table = {one: args.get(one) for one in ("path", "version", "policy")}
+    return sample(text, {name: table}, limit, key=args.get("key"))
 
 
 def export(args: dict[str, Any]) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
@@ -12,37 +13,19 @@ import polars as pl
 from arro3.core import RecordBatchReader, Table
 
 from aimass.kernel.errors import Invalid, TooLarge
-from aimass.lake.children.guard import check_select
-from aimass.lake.children.tables import files, open_table, scan
+from aimass.lake.children.quoting import sql_literal
+from aimass.lake.children.rewrite import Asked, Prepared, ask, prepare
 from aimass.lake.children.values import columns_of, plain
 
 MAX_ROWS = 10_000
 TIMEOUT_S = 30.0
 MEMORY_MB = 512
+MAX_BYTES = 64 * 2**20
 OFF = {
     "autoinstall_known_extensions": "false",
     "autoload_known_extensions": "false",
     "allow_community_extensions": "false",
 }
-_SQL_TYPES = {
-    "string": "VARCHAR",
-    "integer": "BIGINT",
-    "float": "DOUBLE",
-    "boolean": "BOOLEAN",
-    "timestamp": "TIMESTAMPTZ",
-    "date": "DATE",
-    "json": "VARCHAR",
-}
-
-
-def sql_name(name: str) -> str:
-    """Quote an identifier for DuckDB."""
-    return '"' + name.replace('"', '""') + '"'
-
-
-def sql_literal(text: str) -> str:
-    """Quote a text for DuckDB."""
-    return "'" + text.replace("'", "''") + "'"
 
 
 @contextmanager
@@ -60,44 +43,28 @@ def engine(
         con.close()
 
 
-def attach(con: duckdb.DuckDBPyConnection, tables: Mapping[str, Mapping[str, Any]]) -> None:
-    """Make each dataset a view over its files, and close everything else: files, settings, extensions."""
-    allowed: list[str] = []
-    for name, at in tables.items():
-        table = open_table(at["path"], at.get("version"))
-        parquet = files(table)
-        allowed += parquet
-        con.execute(f"CREATE VIEW {sql_name(name)} AS {_view(at, parquet)}")
-    con.execute(f"SET allowed_paths = [{', '.join(map(sql_literal, allowed))}]")
-    con.execute("SET enable_external_access = false")
-    con.execute("SET lock_configuration = true")
-
-
-def _view(at: Mapping[str, Any], parquet: list[str]) -> str:
-    columns = columns_of(dict(scan(at["path"], at.get("version")).collect_schema()))
-    if not parquet:
-        empty = ", ".join(f"NULL::{_SQL_TYPES[c['type']]} AS {sql_name(c['name'])}" for c in columns)
-        return f"SELECT {empty} WHERE false"
-    wanted = ", ".join(sql_name(c["name"]) for c in columns)
-    return f"SELECT {wanted} FROM read_parquet([{', '.join(map(sql_literal, parquet))}], union_by_name = true)"  # noqa: S608 quoted
-
-
 @contextmanager
-def time_limit(con: duckdb.DuckDBPyConnection, seconds: float) -> Iterator[None]:
-    """Interrupt a query that runs too long, and say so."""
+def time_limit(con: duckdb.DuckDBPyConnection, seconds: float, said: Mapping[str, str] | None = None) -> Iterator[None]:
+    """Interrupt a query that runs too long, and say so; ``said`` maps names of the engine to those of datasets."""
     timer = threading.Timer(seconds, con.interrupt)
     timer.daemon = True
     timer.start()
     try:
         yield
-    except duckdb.InterruptException as reason:
-        raise TooLarge(f"the query ran longer than {seconds:g} s", hint="ask for less, or raise timeout_s") from reason
-    except duckdb.OutOfMemoryException as reason:
-        raise TooLarge("the query needs more memory than it may use", hint="aggregate or filter earlier") from reason
     except duckdb.Error as reason:
-        raise Invalid(f"the query failed: {str(reason).splitlines()[0]}", field="sql") from reason
+        raise problem_of(reason, seconds, said or {}) from None
     finally:
         timer.cancel()
+
+
+def problem_of(reason: duckdb.Error, seconds: float, said: Mapping[str, str]) -> Invalid | TooLarge:
+    """Say what went wrong, without the text of the rewritten query."""
+    if isinstance(reason, duckdb.InterruptException):
+        return TooLarge(f"the query ran longer than {seconds:g} s", hint="ask for less, or raise timeout_s")
+    if isinstance(reason, duckdb.OutOfMemoryException):
+        return TooLarge("the query needs more memory than it may use", hint="aggregate or filter earlier")
+    message = Prepared(text="", names=said).said(str(reason).splitlines()[0])
+    return Invalid(f"the query failed: {message}", field="sql")
 
 
 def query(args: dict[str, Any]) -> dict[str, Any]:
@@ -106,34 +73,75 @@ def query(args: dict[str, Any]) -> dict[str, Any]:
     Parameters
     ----------
     args
-        ``sql``; ``tables``: name in SQL to ``{path, version}``; ``known``: names for the error
-        message; ``limit`` (rows), ``timeout_s``, ``memory_mb``.
+        ``sql``; ``tables``: name in SQL to ``{path, version, policy}``; ``known``: names for the error message;
+        ``parameters``: name to value; ``key``: what tokens are made with; ``limit`` (rows), ``timeout_s``, ``memory_mb``,
+        ``max_bytes``, ``spill``.
 
     Returns
     -------
     dict
-        ``columns`` (name, type), ``rows`` (lists), ``truncated`` (more rows were there), ``sql`` as it ran.
+        ``columns`` (name, type), ``rows`` (lists), ``truncated`` (more rows were there), ``sql`` in canonical form,
+        ``used`` (datasets), ``seconds``.
     """
-    sql = check_select(str(args["sql"]), args.get("known") or args["tables"])
+    began = time.monotonic()
+    asked = ask(str(args["sql"]), args.get("known") or args["tables"])
     limit = max(1, min(int(args.get("limit") or 1000), MAX_ROWS))
-    with (
-        engine(int(args.get("memory_mb") or MEMORY_MB)) as con,
-        time_limit(con, float(args.get("timeout_s") or TIMEOUT_S)),
-    ):
-        attach(con, args["tables"])
-        frame = pl.DataFrame(Table.from_arrow(con.sql(sql).limit(limit + 1)))
+    with running(args, asked) as (relation, _):
+        frame = _collected(relation.limit(limit + 1), int(args.get("max_bytes") or MAX_BYTES))
     rows = [[plain(cell) for cell in row] for row in frame.head(limit).iter_rows()]
-    return {"columns": columns_of(dict(frame.schema)), "rows": rows, "truncated": len(frame) > limit, "sql": sql}
+    told = {"columns": columns_of(dict(frame.schema)), "rows": rows, "truncated": len(frame) > limit}
+    return {**told, "sql": asked.text, "used": asked.used, "seconds": time.monotonic() - began}
+
+
+@contextmanager
+def running(args: Mapping[str, Any], asked: Asked) -> Iterator[tuple[duckdb.DuckDBPyRelation, Prepared]]:
+    """Run a checked query within its limits."""
+    seconds = float(args.get("timeout_s") or TIMEOUT_S)
+    with engine(int(args.get("memory_mb") or MEMORY_MB), spill=args.get("spill")) as con:
+        prepared = Prepared(text="")
+        try:
+            with time_limit(con, seconds):
+                prepared = prepare(con, asked, args["tables"], args.get("key"))
+            with time_limit(con, seconds, prepared.names):
+                given = args.get("parameters") or {}
+                relation = con.sql(prepared.text, params=given) if given else con.sql(prepared.text)
+                if relation is None:
+                    raise Invalid("the query gives no rows", field="sql")
+                yield relation, prepared
+        except pl.exceptions.PolarsError as reason:
+            raise Invalid(f"the query failed: {str(reason).splitlines()[0]}", field="sql") from None
+
+
+def _collected(relation: duckdb.DuckDBPyRelation, most: int) -> pl.DataFrame:
+    """Take the rows, as long as they fit."""
+    reader, size = batches(relation), 0
+    frames = [pl.DataFrame(Table.from_batches([], schema=reader.schema))]
+    for batch in reader:
+        frames.append(pl.DataFrame(batch))
+        size += int(frames[-1].estimated_size())
+        if size > most:
+            raise too_many_bytes(most)
+    return pl.concat(frames)
+
+
+def too_many_bytes(most: int) -> TooLarge:
+    """Say that an answer is too large."""
+    return TooLarge(
+        f"the answer is larger than {most / 2**20:g} MB", hint="aggregate, choose columns, or download it as a file"
+    )
+
+
+def batches(relation: duckdb.DuckDBPyRelation) -> RecordBatchReader:
+    """Stream the rows of a query."""
+    return RecordBatchReader.from_arrow(relation)
 
 
 def select(con: duckdb.DuckDBPyConnection, sql: str) -> RecordBatchReader:
-    """Stream the rows of a checked statement."""
-    return RecordBatchReader.from_arrow(con.sql(sql))
+    """Stream the rows of a statement that was checked, on a connection with its tables."""
+    return batches(con.sql(sql))
 
 
-def sample(sql: str, tables: Mapping[str, Mapping[str, Any]], rows: int) -> pl.DataFrame:
+def sample(sql: str, tables: Mapping[str, Mapping[str, Any]], rows: int, *, key: str | None = None) -> pl.DataFrame:
     """Return the first rows of a SELECT over datasets."""
-    checked = check_select(sql, tables)
-    with engine() as con, time_limit(con, TIMEOUT_S):
-        attach(con, tables)
-        return pl.DataFrame(Table.from_arrow(con.sql(checked).limit(rows)))
+    with running({"tables": tables, "key": key}, ask(sql, tables)) as (relation, _):
+        return _collected(relation.limit(rows), MAX_BYTES)

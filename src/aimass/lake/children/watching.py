@@ -7,7 +7,7 @@ from typing import Any
 
 import duckdb
 
-from aimass.lake.children.query import sql_name
+from aimass.lake.children.quoting import sql_name
 
 ALMOST_ONE = 0.999
 MOST_VALUES_SHARE = 0.1

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from aimass.lake.console import branches, changes, datasets, features, quality, queries, sharing, versions
+from aimass.lake.console import branches, changes, datasets, features, policies, quality, queries, sharing, versions
 from aimass.web import page_router
 
 router = page_router()
-for _part in (datasets, quality, versions, queries, changes, branches, sharing, features):
+for _part in (datasets, quality, versions, queries, policies, changes, branches, sharing, features):
     router.include_router(_part.router)

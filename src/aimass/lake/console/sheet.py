@@ -10,7 +10,7 @@ from aimass.lake.domain import Dataset, DatasetVersion, Finding
 from aimass.lake.service.lake import Lake
 from aimass.web import PageVisit
 
-TABS = ("", "profile", "quality", "versions", "quarantine", "query")
+TABS = ("", "profile", "quality", "versions", "quarantine", "query", "policies")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -135,6 +135,8 @@ class Branches(History):
 
     def _merge(self, who: Principal, command: MergeBranch, *, dry_run: bool) -> Merge:
         parent, row, branch = self._found(command.workspace, command.dataset, command.branch)
+        for one in (parent.slug, row.slug):
+            self.need_whole(who, command.workspace, one, "a merge")
         with self._database.read() as conn:
             _, tip = self._row(conn, row.workspace, row.slug, None)
             _, ours = self._row(conn, parent.workspace, parent.slug, None)

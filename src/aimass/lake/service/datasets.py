@@ -26,7 +26,10 @@ from aimass.lake.commands import (
 )
 from aimass.lake.domain import Dataset, Finding, Rule, check_layer, check_rules
 from aimass.lake.events import DATASET_CHANGED, DATASET_CREATED, DATASET_DELETED, DATASET_PURGED, DATASET_RESTORED
-from aimass.lake.service.ground import Part, fresh, tell
+from aimass.lake.policies import rule_shown
+from aimass.lake.policy_store import drop_policies
+from aimass.lake.service.ground import fresh, tell
+from aimass.lake.service.guarding import Guarding
 from aimass.lake.store import (
     add_dataset,
     any_dataset_row,
@@ -43,7 +46,7 @@ _PATH = "/workspaces/{workspace}/datasets"
 _NO_BRANCH = ("parent_id", "parent_number", "base", "is_even", "tended")
 
 
-class Datasets(Part):
+class Datasets(Guarding):
     """Use cases of datasets."""
 
     @use_case(f"POST {_PATH}", permission="lake.edit", cli="data create", status=201)
@@ -107,6 +110,7 @@ class Datasets(Part):
             fresh(row, command.expected_version)
             if command.purge:
                 _refuse_branches(change.conn, row)
+                drop_policies(change, row.id)
                 drop_dataset(change, row.id)
                 tell(change, DATASET_PURGED, row.slug, {})
             else:
@@ -121,6 +125,7 @@ class Datasets(Part):
         for table in (self.table_path(workspace, dataset), self.quarantine_path(workspace, dataset)):
             rmtree(table, ignore_errors=True)
             Path(f"{table}.lock").unlink(missing_ok=True)
+        rmtree(self.copies_path(workspace, dataset), ignore_errors=True)
 
     @use_case(f"POST {_PATH}/{{dataset}}/restore", permission="lake.manage", cli="data restore", on="dataset")
     def restore_dataset(self, who: Principal, command: OneDataset) -> Dataset:
@@ -136,7 +141,8 @@ class Datasets(Part):
         """List the rules that every version is checked against; the first version proposes them."""
         with self._database.read() as conn:
             row = dataset_row(conn, command.workspace, command.dataset)
-        return [_rule(rule) for rule in row.rules or []]
+            policy = self.policy_of(conn, who, row)
+        return [_rule(rule_shown(rule, policy)) for rule in row.rules or []]
 
     @use_case(f"PUT {_PATH}/{{dataset}}/rules", permission="lake.edit", cli="data set-rules", on="dataset")
     def set_rules(self, who: Principal, command: SetRules) -> list[Rule]:

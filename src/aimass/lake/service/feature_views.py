@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import asdict
 from typing import Any
 
@@ -107,7 +106,7 @@ class FeatureViews(Kept):
                 value=dataset,
                 hint="collect some data into it, or ask for lake.use",
             )
-        return [dataset] if dataset is not None else [slug for slug in readable if _names(sql or "", slug)]
+        return [dataset] if dataset is not None else self.used_in(sql or "", readable)
 
     def _settled(self, who: Principal, workspace: str, wanted: dict[str, Any]) -> dict[str, Any]:
         """Check a declaration against its source, and return it with the types that it has there."""
@@ -125,9 +124,8 @@ class FeatureViews(Kept):
             with self._database.read() as conn:
                 _, found = self._row(conn, workspace, dataset, None)
             return {column.name: column.type for column in found.columns}
-        located = [self.locate(workspace, slug) for slug in used]
-        tables = {at.dataset: {"path": at.path, "version": at.delta_version} for at in located}
-        told = self._call("query:query", {"sql": sql, "tables": tables, "known": used, "limit": 1})
+        wanted = {"sql": sql, "known": used, "limit": 1, **self.tables_of(who, workspace, dict.fromkeys(used))}
+        told = self._call("query:query", wanted)
         return {column["name"]: column["type"] for column in told["columns"]}
 
     def _view(self, workspace: str, slug: str) -> FeatureView:
@@ -143,11 +141,6 @@ def _source_after(now: FeatureView, given: dict[str, Any]) -> dict[str, Any]:
     if "features" not in given:
         before["features"] = [Feature(**asdict(feature)) for feature in now.features]
     return before | given
-
-
-def _names(sql: str, slug: str) -> bool:
-    """Tell whether a statement has a slug in it as a word."""
-    return re.search(rf"(?<![\w-]){re.escape(slug)}(?![\w-])", sql.lower()) is not None
 
 
 def _fresh(row: Row[Any], expected: int | None) -> None:

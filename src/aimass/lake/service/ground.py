@@ -10,13 +10,15 @@ from typing import Any
 
 from sqlalchemy import Connection, Row
 
+from aimass.access import Access
 from aimass.cluster import Job, Jobs, SubmitJob
 from aimass.infra.compute import WarmChild
 from aimass.infra.database import Change, Database
+from aimass.infra.secrets import Secrets
 from aimass.kernel.clock import instant
 from aimass.kernel.errors import Conflict, Invalid, NotFound, Stale
 from aimass.kernel.principal import Principal
-from aimass.lake.domain import DatasetVersion, Location
+from aimass.lake.domain import DatasetVersion
 from aimass.lake.store import dataset_row, version_at, version_by_tag, version_of, version_row
 
 _CHILDREN = "aimass.lake.children."
@@ -30,6 +32,8 @@ class Ground:
     database: Database
     jobs: Jobs
     warm: WarmChild
+    access: Access
+    secrets: Secrets
     folder: Path
     address: str
 
@@ -69,22 +73,20 @@ class Part:
         found = version_of(version_row(conn, row.id, number or row.latest))
         return row, found
 
+    def _named(
+        self, conn: Connection, workspace: str, dataset: str, number: int | str | None
+    ) -> tuple[Row[Any], DatasetVersion]:
+        """Return a dataset with one of its versions; a text is a tag or a moment."""
+        if isinstance(number, str):
+            return self._row(conn, workspace, dataset, None, number)
+        return self._row(conn, workspace, dataset, number)
+
     def _at(self, version: DatasetVersion) -> dict[str, Any]:
         if version.collected_at is not None:
             raise Conflict(
                 f"version {version.number} of {version.dataset!r} was removed by retention", value=version.number
             )
         return {"path": str(self.table_path(version.workspace, version.dataset)), "version": version.delta_version}
-
-    def locate(self, workspace: str, dataset: str, number: int | str | None = None) -> Location:
-        """Return where the rows of a version lie, for the jobs of other rooms; a text is a tag or a moment."""
-        at, number = (number, None) if isinstance(number, str) else (None, number)
-        with self._database.read() as conn:
-            _, found = self._row(conn, workspace, dataset, number, at)
-        at = self._at(found)
-        return Location(
-            dataset=dataset, number=found.number, version_id=found.id, path=at["path"], delta_version=at["version"]
-        )
 
     def describing(self, workspace: str, dataset: str) -> dict[str, Any]:
         """Return what a job needs to describe the next version: rules, classification, keys and the time."""

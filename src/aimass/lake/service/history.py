@@ -27,6 +27,8 @@ class History(Skewing):
         """Show which rows were added, removed and changed between two versions, by key; personal data is masked for readers."""
         of = command.of or command.dataset
         who.need("lake.read", command.workspace, f"dataset:{of}")
+        for one in (of, command.dataset):
+            self.need_whole(who, command.workspace, one, "a comparison")
         with self._database.read() as conn:
             other, base = self._row(conn, command.workspace, of, command.base)
             row, head = self._row(conn, command.workspace, command.dataset, command.head)
@@ -85,6 +87,7 @@ class History(Skewing):
     @use_case(f"POST {_PATH}/merge", permission="lake.edit", cli="data merge", on="dataset")
     def merge_rows(self, who: Principal, command: MergeRows) -> MergedRows:
         """Write rows over those with the same keys, insert the others, and delete those whose keys are named, as one version."""
+        self.need_whole(who, command.workspace, command.dataset, "a merge")
         with self._database.read() as conn:
             row, _ = self._row(conn, command.workspace, command.dataset, None)
         _check(command, row)

@@ -21,11 +21,14 @@ from aimass.lake.domain import DatasetVersion
 from aimass.lake.events import VERSION_COLLECTED
 from aimass.lake.service.erasing import Erasing
 from aimass.lake.service.ground import tell
+from aimass.lake.service.guarding import COPIES
 from aimass.lake.service.upkeep import UPKEEP, size_of
 from aimass.lake.store import datasets_of, kept_versions, mark_collected, version_of
 
 _READERS_HOURS = 1
 _ORPHAN_DAYS = 1
+_COPY_DAYS = 7
+_COPY = f"a copy of what a policy leaves goes {_COPY_DAYS} days after it was last used"
 _DELETED = f"a deleted dataset is kept for {KEEP_DELETED_DAYS} days"
 _ORPHAN = "a table that no dataset names goes after a day"
 
@@ -57,7 +60,8 @@ class Kept(Erasing):
             rows = datasets_of(conn, deleted=True)
             ageing = [(row, version) for row in rows for version in _ageing(row, kept_versions(conn, row.id))]
         deleted = [self._going(row) for row in rows if row.deleted_at is not None]
-        return [*deleted, *(_old(row, version) for row, version in ageing), *(going for going, _ in self._orphans())]
+        found = [*deleted, *(_old(row, version) for row, version in ageing)]
+        return [*found, *(going for going, _ in (*self._orphans(), *self._copies()))]
 
     def purge(self) -> list[Going]:
         """Remove for good what was deleted long ago, versions that are too old, and tables that no dataset names."""
@@ -118,7 +122,7 @@ class Kept(Erasing):
 
     def _remove_orphans(self) -> list[Going]:
         now = self._database.clock.now()
-        due = [(going, table) for going, table in self._orphans() if going.goes_at <= now]
+        due = [(going, table) for going, table in (*self._orphans(), *self._copies()) if going.goes_at <= now]
         for _, table in due:
             rmtree(table, ignore_errors=True)
             Path(f"{table}.lock").unlink(missing_ok=True)
@@ -133,8 +137,24 @@ class Kept(Erasing):
             if (workspace, table.name) not in known and (table / "_delta_log").is_dir():
                 yield _orphan(table, workspace), table
 
+    def _copies(self) -> Iterator[tuple[Going, Path]]:
+        """Yield the copies that were made for people who see only a part of a dataset."""
+        for table in self._ground.folder.glob(f"*/{COPIES}/*/*/"):
+            since = datetime.fromtimestamp(table.stat().st_mtime, UTC)
+            going = Going(
+                kind="copy",
+                name=table.parent.name,
+                workspace=table.relative_to(self._ground.folder).parts[0],
+                since=since,
+                goes_at=since + timedelta(days=_COPY_DAYS),
+                rule=_COPY,
+                size_bytes=size_of(table),
+            )
+            yield going, table
+
     def _size(self, workspace: str, dataset: str) -> int:
-        return size_of(self.table_path(workspace, dataset)) + size_of(self.quarantine_path(workspace, dataset))
+        places = (self.table_path, self.quarantine_path, self.copies_path)
+        return sum(size_of(place(workspace, dataset)) for place in places)
 
     def _going(self, row: Row[Any]) -> Going:
         return Going(

@@ -17,8 +17,10 @@ class Lake(Sharing):
         """Write a version to a file; personal data is exported only to those who may use the dataset."""
         who.need("lake.use", command.workspace, f"dataset:{command.dataset}")
         with self._database.read() as conn:
-            _, found = self._row(conn, command.workspace, command.dataset, command.number, command.at)
-        self._call("preview:export", {**self._at(found), "format": command.format, "target": str(target)}, LONG_S)
+            row, found = self._row(conn, command.workspace, command.dataset, command.number, command.at)
+            policy = self.policy_of(conn, who, row)
+        at = self._at(found) if policy is None else self._copied(found, self._at(found), policy)
+        self._call("preview:export", {**at, "format": command.format, "target": str(target)}, LONG_S)
         with self._database.change(who, command.workspace) as change:
             facts = {"number": found.number, "format": command.format}
             change.audit("lake.version.export", object_=f"dataset:{found.dataset}", detail=facts)

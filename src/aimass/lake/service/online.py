@@ -188,9 +188,12 @@ class Online(TrainingSets):
 
     def _order(self, view: FeatureView, sources: list[SourceVersion], id_: str, since: int | None) -> SubmitJob:
         tables = dict[str, dict[str, Any]]()
+        author = Principal(id=view.created_by, name=view.created_by, kind="system")
         for source in sources:
-            at = self.locate(view.workspace, source.dataset, source.number)
+            at = self.locate(author, view.workspace, source.dataset, source.number)
             tables[source.dataset] = {"path": at.path, "version": at.delta_version}
+            if at.path != str(self.table_path(view.workspace, source.dataset)):
+                since = None  # a copy of what the author sees has no history to go on from
         known = {**definition_of(view), "known": list(tables)}
         payload = {"view": known, "tables": tables, "since": since, "now": instant(self._database.clock.now())}
         return SubmitJob(

@@ -12,6 +12,7 @@ from aimass.kernel.principal import Principal
 from aimass.kernel.usecase import use_case
 from aimass.lake.commands import AboutVersion, PreviewRows, QueryRows
 from aimass.lake.domain import Field, Profile, QualityReport, Rows
+from aimass.lake.policies import filters_rows, masked_columns, rule_shown
 from aimass.lake.service.versions import Versions
 from aimass.lake.store import report_of
 
@@ -27,10 +28,13 @@ class Reading(Versions):
         """Show some rows of a version; columns with personal data are masked for those who may only read."""
         with self._database.read() as conn:
             row, found = self._row(conn, command.workspace, command.dataset, command.number, command.at)
-        private = sorted(_private(row))
+            policy = self.policy_of(conn, who, row)
         may_see = who.allows("lake.use", command.workspace, f"dataset:{command.dataset}")
         args = {**self._at(found), "offset": command.offset, "limit": command.limit, "columns": command.columns}
-        told = self._call("preview:preview", {**args, "masked": [] if may_see else private})
+        args |= {"masked": [] if may_see else sorted(_private(row)), "dataset": command.dataset}
+        if policy is not None:
+            args |= {"policy": policy, "key": self.token_key(command.workspace)}
+        told = self._call("preview:preview", args)
         columns = [Field(name=c["name"], type=c["type"]) for c in told["columns"]]
         return Rows(columns=columns, rows=told["rows"], total_columns=told["total_columns"])
 
@@ -40,8 +44,8 @@ class Reading(Versions):
         with self._database.read() as conn:
             row, found = self._row(conn, command.workspace, command.dataset, command.number, command.at)
             told = report_of(conn, found.id).profile
-        private = _private(row)
-        columns = [_masked(column) if column["name"] in private else column for column in told["columns"]]
+            policy = self.policy_of(conn, who, row)
+        columns = _shown(told["columns"], _private(row), policy)
         return Profile(dataset=found.dataset, number=found.number, rows=told["rows"], columns=columns)
 
     @use_case(f"GET {_PATH}/quality", permission="lake.read", cli="data quality", on="dataset")
@@ -50,8 +54,8 @@ class Reading(Versions):
         with self._database.read() as conn:
             row, found = self._row(conn, command.workspace, command.dataset, command.number, command.at)
             told = report_of(conn, found.id).quality
-        private = _private(row)
-        rules = [{**rule, "samples": [_without(s, private) for s in rule["samples"]]} for rule in told["rules"]]
+            policy = self.policy_of(conn, who, row)
+        rules = [_rule_shown(rule, _private(row), policy) for rule in told["rules"]]
         facts = {**{name: told[name] for name in ("score", "passed", "rows")}, "rules": rules}
         return QualityReport(dataset=found.dataset, number=found.number, quarantined=found.quarantined, **facts)
 
@@ -62,11 +66,11 @@ class Reading(Versions):
         strange = sorted(set(command.versions) - set(readable))
         if strange:
             raise NotFound(f"there is no dataset {strange[0]!r} to query", field="versions", value=strange[0])
-        used = [slug for slug in readable if slug in command.sql.lower()]
-        located = [self.locate(command.workspace, slug, command.versions.get(slug)) for slug in used]
-        tables = {at.dataset: {"path": at.path, "version": at.delta_version} for at in located}
-        args = {"sql": command.sql, "tables": tables, "known": readable, "limit": command.limit}
-        told = self._call("query:query", {**args, "timeout_s": command.timeout_s}, command.timeout_s + _SPARE_S)
+        used = self.used_in(command.sql, readable)
+        args: dict[str, Any] = {"sql": command.sql, "known": readable, "limit": command.limit}
+        args |= {"parameters": command.parameters, "timeout_s": command.timeout_s}
+        args |= self.tables_of(who, command.workspace, {slug: command.versions.get(slug) for slug in used})
+        told = self._call("query:query", args, command.timeout_s + _SPARE_S)
         with self._database.change(who, command.workspace) as change:
             digest = sha256(command.sql.encode()).hexdigest()
             facts = {"sql_sha256": digest, "datasets": used, "rows": len(told["rows"])}
@@ -79,9 +83,30 @@ def _private(row: Row[Any]) -> set[str]:
     return {finding["column"] for finding in row.classification if finding["private"]}
 
 
+def _shown(columns: list[dict[str, Any]], private: set[str], policy: dict[str, Any] | None) -> list[dict[str, Any]]:
+    """Return of a profile what somebody may see: of rows that he sees only in part, nothing is told."""
+    if filters_rows(policy):
+        nothing = {"count": None, "nulls": None, "distinct": None, "masked": True}
+        return [{"name": c["name"], "type": c["type"], **nothing} for c in _there(columns, policy)]
+    hidden = {name.lower() for name in private} | masked_columns(policy)
+    return [_masked(column) if column["name"].lower() in hidden else column for column in _there(columns, policy)]
+
+
+def _there(columns: list[dict[str, Any]], policy: dict[str, Any] | None) -> list[dict[str, Any]]:
+    gone = {name.lower() for name, mask in policy["masks"].items() if mask["mask"] == "hide"} if policy else set[str]()
+    return [column for column in columns if column["name"].lower() not in gone]
+
+
 def _masked(column: dict[str, Any]) -> dict[str, Any]:
     """Return of a column's profile what tells no value: a person may have marked it after it was profiled."""
     return {name: column[name] for name in ("name", "type", "count", "nulls", "distinct")} | {"masked": True}
+
+
+def _rule_shown(rule: dict[str, Any], private: set[str], policy: dict[str, Any] | None) -> dict[str, Any]:
+    """Return what is told of a rule, without the values of rows and columns that somebody does not see."""
+    if policy is not None:
+        return {**rule_shown({"params": {}, **rule}, policy), "samples": []}
+    return {**rule, "samples": [_without(sample, private) for sample in rule["samples"]]}
 
 
 def _without(sample: dict[str, Any], private: set[str]) -> dict[str, Any]:

@@ -6,6 +6,7 @@ import secrets
 from dataclasses import asdict, replace
 from datetime import datetime, timedelta
 from hashlib import sha256
+from pathlib import Path
 from typing import Any
 
 from sqlalchemy import Row
@@ -245,10 +246,16 @@ class Sharing(Branches):
             raise Forbidden(f"of table {table.name!r} the newest version alone is shared", hint="ask without a version")
         with self._database.read() as conn:
             row, found = self._row(conn, recipient.workspace, table.dataset, version, at)
+            policy = self.policy_of(conn, _as_principal(recipient), row)
         _refuse_personal(row, table)
         told: dict[str, Any] = {"files": []}
+        copy = ""
         if files:
-            told = self._call("share:files", self._at(found), LONG_S)
+            lies = self._at(found)
+            if policy is not None:
+                lies = self._copied(found, lies, policy)
+                copy = Path(lies["path"]).name
+            told = self._call("share:files", {name: lies[name] for name in ("path", "version")}, LONG_S)
         facts = {"share": share.slug, "table": f"{table.namespace}.{table.name}", "number": found.number}
         with self._database.change(_as_principal(recipient), recipient.workspace) as change:
             put_recipient(change, recipient.id, last_used_at=change.now)
@@ -256,7 +263,7 @@ class Sharing(Branches):
                 facts["files"] = len(told["files"])
                 change.audit("lake.share.read", object_=f"dataset:{table.dataset}", detail=facts)
         where = {"id": row.id, "workspace": row.workspace, "dataset": row.slug}
-        return TableRead(**where, number=found.number, told=told)
+        return TableRead(**where, number=found.number, told=told, copy=copy)
 
     @property
     def address(self) -> str:

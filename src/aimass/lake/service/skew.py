@@ -90,10 +90,11 @@ class Skewing(Storing):
         """Return the newest training set with the view whose rows are there: what models learned from."""
         with self._database.read() as conn:
             known = sets_page(conn, view.workspace, {"view": view.slug}, None, LOOKED_AT)
+        author = Principal(id=view.created_by, name=view.created_by, kind="system")
         for one in known:
             if one.state == "SUCCEEDED" and one.number is not None:
                 try:
-                    at = self.locate(view.workspace, one.dataset, one.number)
+                    at = self.locate(author, view.workspace, one.dataset, one.number)
                 except (Conflict, NotFound):
                     continue  # retention or a person removed it
                 names = {feature: name for of, feature, name in one.definition["names"] if of == view.slug}

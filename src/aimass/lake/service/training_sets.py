@@ -221,7 +221,7 @@ class TrainingSets(FeatureViews):
         """Queue the job and keep what it works by, in one change."""
         self._make_dataset(who, command.workspace, command.into)
         id_ = new_id()
-        payload = self._payload(command.workspace, command.into, definition, sources)
+        payload = self._payload(who, command, definition, sources)
         wish = SubmitJob(
             workspace=command.workspace,
             kind=JOIN,
@@ -243,9 +243,10 @@ class TrainingSets(FeatureViews):
         return self.get_training_set(who, OneTrainingSet(workspace=command.workspace, training_set=id_))
 
     def _payload(
-        self, workspace: str, into: str, definition: dict[str, Any], sources: list[SourceVersion]
+        self, who: Principal, command: JoinFeatures, definition: dict[str, Any], sources: list[SourceVersion]
     ) -> dict[str, Any]:
-        """Return what the job needs: where the rows lie, and what is known of personal data in them."""
+        """Return what the job needs: where the rows lie that its author sees, and what is known of personal data in them."""
+        workspace, into = command.workspace, command.into
         tables, private = dict[str, dict[str, Any]](), dict[str, dict[str, Any]]()
         columns = {name: name for name in definition["spine"]["columns"]}
         columns |= {feature: name for _, feature, name in definition["names"]}
@@ -253,7 +254,7 @@ class TrainingSets(FeatureViews):
             for number, source in enumerate(sources):
                 row = dataset_row(conn, workspace, source.dataset)
                 version_row(conn, row.id, source.number)
-                at = self.locate(workspace, source.dataset, source.number)
+                at = self.locate(who, workspace, source.dataset, source.number)
                 tables[SPINE if number == 0 else source.dataset] = {"path": at.path, "version": at.delta_version}
                 known = {f["column"]: f for f in row.classification}
                 private |= {new: {**known[old], "column": new} for old, new in columns.items() if old in known}

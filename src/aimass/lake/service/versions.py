@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any
 
@@ -101,6 +102,7 @@ class Versions(Datasets):
     )
     def compare_versions(self, who: Principal, command: CompareVersions) -> Difference:
         """Show what changed between two versions: rows, columns, and statistics of columns."""
+        self.need_whole(who, command.workspace, command.dataset, "a comparison")
         with self._database.read() as conn:
             row, base = self._row(conn, command.workspace, command.dataset, command.base)
             _, head = self._row(conn, command.workspace, command.dataset, command.head)
@@ -114,8 +116,8 @@ class Versions(Datasets):
     )
     def make_version(self, who: Principal, command: MakeVersion) -> Job:
         """Make a new version from a SELECT over datasets, as a job."""
-        used = [s for s in self.readable(who, command.workspace, "lake.use") if s in command.sql.lower()]
-        located = {s: self.locate(command.workspace, s, command.versions.get(s)) for s in used}
+        used = self.used_in(command.sql, self.readable(who, command.workspace, "lake.use"))
+        located = {s: self.locate(who, command.workspace, s, command.versions.get(s)) for s in used}
         order = VersionOrder(
             workspace=command.workspace,
             dataset=command.dataset,
@@ -133,6 +135,20 @@ class Versions(Datasets):
         with self._database.read() as conn:
             slugs = [row.slug for row in datasets_of(conn, workspace) if row.latest is not None]
         return [slug for slug in slugs if who.allows(permission, workspace, f"dataset:{slug}")]
+
+    def used_in(self, sql: str, known: list[str]) -> list[str]:
+        """Return the datasets that a query reads, or refuse it."""
+        return list(self._call("rewrite:used", {"sql": sql, "known": known})["used"])
+
+    def tables_of(self, who: Principal, workspace: str, wanted: Mapping[str, int | str | None]) -> dict[str, Any]:
+        """Return where versions of datasets lie and what somebody may see of them, as a query takes it."""
+        tables: dict[str, dict[str, Any]] = {}
+        with self._database.read() as conn:
+            for slug, number in wanted.items():
+                row, found = self._named(conn, workspace, slug, number)
+                tables[slug] = {**self._at(found), "policy": self.policy_of(conn, who, row)}
+        guarded = any(table["policy"] for table in tables.values())
+        return {"tables": tables, "key": self.token_key(workspace) if guarded else None}
 
     def order_version(self, who: Principal, order: VersionOrder) -> Job:
         """Let a job make a version for another room; the same key again makes nothing new."""

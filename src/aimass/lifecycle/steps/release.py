@@ -50,7 +50,8 @@ def watch(ctx: StepContext) -> None:
     )
     training = ctx.registry.get(Training)
     split = training.get_split(ctx.who, OneSplit(workspace=ctx.workspace, split=ctx.found("split")))
-    data = training.data_of(split, ctx.registry.get(Lake).locate(ctx.workspace, split.dataset, split.dataset_version))
+    where = ctx.registry.get(Lake).locate(ctx.who, ctx.workspace, split.dataset, split.dataset_version)
+    data = training.data_of(split, where)
     probabilities = next((o for o in version.signature.outputs if o.classes), None)
     classes = list(probabilities.classes or ()) if probabilities else None
     command = UseReference(

@@ -202,7 +202,7 @@ def file(request: Request, sealed: str, name: str) -> Response:
         grant = registry_of(request).get(Links).open(sealed, now=now)
         if grant is None or Path(grant.file).name != name:
             raise NotFound("this address does not count any more", hint="ask for the files of the table again")
-        path = Path(_lake(request).locate(grant.workspace, grant.dataset, grant.number).path, grant.file)
+        path = _lake(request).shared_folder(grant.workspace, grant.dataset, grant.copy) / grant.file
         if not path.is_file():
             raise NotFound("this file is gone", hint="ask for the files of the table again")
         return FileResponse(path, media_type="application/vnd.apache.parquet", headers={"Cache-Control": "no-store"})
@@ -243,7 +243,12 @@ def _files(request: Request, read: TableRead, wanted: Wanted) -> Iterator[dict[s
             return
         rows += file["rows"] or 0
         grant = Grant(
-            workspace=read.workspace, dataset=read.dataset, number=read.number, file=file["name"], until=until
+            workspace=read.workspace,
+            dataset=read.dataset,
+            number=read.number,
+            file=file["name"],
+            until=until,
+            copy=read.copy,
         )
         name = Path(file["name"]).name
         entry = {"url": f"{base}/delta-sharing/files/{links.seal(grant)}/{name}", "id": name, "size": file["bytes"]}

@@ -28,6 +28,7 @@ class Grant:
     number: int
     file: str
     until: int
+    copy: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,7 +58,7 @@ class Links:
     def seal(self, grant: Grant) -> str:
         """Return the part of an address that stands for a grant."""
         nonce = secrets.token_bytes(_NONCE)
-        plain = orjson.dumps([grant.workspace, grant.dataset, grant.number, grant.file, grant.until])
+        plain = orjson.dumps([grant.workspace, grant.dataset, grant.number, grant.file, grant.until, grant.copy])
         return urlsafe_b64encode(nonce + AESGCM(self.key).encrypt(nonce, plain, _ABOUT)).decode().rstrip("=")
 
     def open(self, sealed: str, *, now: int) -> Grant | None:
@@ -67,6 +68,6 @@ class Links:
             told = orjson.loads(AESGCM(self.key).decrypt(raw[:_NONCE], raw[_NONCE:], _ABOUT))
         except (ValueError, InvalidTag):
             return None
-        workspace, dataset, number, file, until = told
-        grant = Grant(workspace=workspace, dataset=dataset, number=number, file=file, until=until)
+        workspace, dataset, number, file, until, copy = told
+        grant = Grant(workspace=workspace, dataset=dataset, number=number, file=file, until=until, copy=copy)
         return grant if now < until else None

@@ -177,14 +177,14 @@ class ScoringOrders(Trials):
         """Return everything that the job needs; it asks nobody."""
         command, plan, means = order.command, order.plan, order.means
         lake, workspace = self._ground.lake, command.workspace
-        at = lake.locate(workspace, command.dataset, plan.dataset_version)
+        at = lake.locate(who, workspace, command.dataset, plan.dataset_version)
         known = lake.get_classification(SYSTEM, OneDataset(workspace=workspace, dataset=command.dataset))
         findings = [asdict(one) for one in known if one.column in plan.keep]
         labels = {"workspace": workspace, "model": plan.model, "version": str(plan.model_version)}
         return {
             "workspace": workspace,
             "scoring": id_,
-            "source": {"path": at.path, "version": at.delta_version, "rows": plan.rows},
+            "source": {"path": at.path, "version": at.delta_version, "rows": at.rows},
             "package": str(means.folder),
             "unseen": means.unseen,
             "inputs": {one.input: one.column for one in plan.inputs},

@@ -14,6 +14,7 @@ from aimass.infra.compute import WarmChild
 from aimass.infra.database import Database
 from aimass.infra.live import LiveHub
 from aimass.kernel.errors import NotFound, Stale
+from aimass.kernel.principal import Principal
 from aimass.models import Models
 from aimass.training.domain import Run, Split
 from aimass.training.store import find_run, find_split
@@ -50,7 +51,8 @@ class Ground:
     Attributes
     ----------
     locate
-        Returns where a version of a dataset lies: workspace, dataset, number or None for the newest.
+        Returns where a version of a dataset lies as far as somebody may see it: who, workspace, dataset, number or None for
+        the newest.
     """
 
     database: Database
@@ -59,7 +61,7 @@ class Ground:
     models: Models
     live: LiveHub
     warm: WarmChild
-    locate: Callable[[str, str, int | None], Located]
+    locate: Callable[[Principal, str, str, int | None], Located]
 
 
 class Part:

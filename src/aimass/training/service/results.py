@@ -117,7 +117,7 @@ class Results(Runs):
         package = _need_package(run)
         with self._database.read() as conn:
             split = need_split(conn, run.workspace, run.split)
-        location = self._ground.locate(run.workspace, run.dataset, run.dataset_version)
+        location = self._ground.locate(who, run.workspace, run.dataset, run.dataset_version)
         folder = self._ground.models.package_folder(package.digest)
         payload = {**self.data_of(split, location), "package": str(folder), "part": command.part, "seed": run.seed}
         with self._database.change(who, command.workspace) as change:

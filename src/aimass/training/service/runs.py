@@ -55,7 +55,7 @@ class Runs(Part):
         check_slug(command.experiment, field="experiment")
         with self._database.read() as conn:
             split = need_split(conn, command.workspace, command.split)
-        location = self._ground.locate(command.workspace, split.dataset, split.dataset_version)
+        location = self._ground.locate(who, command.workspace, split.dataset, split.dataset_version)
         with self._database.change(who, command.workspace) as change:
             known = run_by_key(change.conn, command.workspace, command.key) if command.key else None
             if known is not None:

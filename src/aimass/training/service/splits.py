@@ -59,7 +59,7 @@ class Splits(Part):
 
     def split_again(self, who: Principal, command: CreateSplit, returned: Returned | None) -> Split:
         """Split on behalf of somebody whose right was checked; rows of ``future`` that have returned go to the new rows."""
-        location = self._ground.locate(command.workspace, command.dataset, command.dataset_version)
+        location = self._ground.locate(who, command.workspace, command.dataset, command.dataset_version)
         with self._database.change(who, command.workspace) as change:
             known = split_by_key(change.conn, command.workspace, command.key) if command.key else None
             if known is not None:

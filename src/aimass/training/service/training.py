@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from aimass.kernel.principal import Principal
 from aimass.models import CHAMPION, ModelVersion
 from aimass.training.service.erasing import Erasing
 from aimass.training.service.experiments import Experiments
@@ -23,10 +24,12 @@ class Training(Experiments, Splits, Results, Erasing):
         with self._database.read() as conn:
             split = need_split(conn, run.workspace, run.split)
         models = self._ground.models
+        author = Principal(id=run.created_by, name=run.created_by_name, kind="system")
+        location = self._ground.locate(author, run.workspace, run.dataset, run.dataset_version)
         champion = models.aliased(version.workspace, version.model, CHAMPION)
         is_other = champion is not None and champion.digest != version.digest
         return {
-            **self.data_of(split, self._ground.locate(run.workspace, run.dataset, run.dataset_version)),
+            **self.data_of(split, location),
             "part": "test",
             "package": str(models.package_folder(version.digest)),
             "champion": str(models.package_folder(champion.digest)) if champion is not None and is_other else None,
