@@ -262,7 +262,8 @@ class Runner:
             return why
         try:
             kind = self._ground.kinds.kind(job.kind)
-            handle = self._compute.submit(_spec(job, kind.run, room.take(job)))
+            secrets = load(kind.secrets)(self._registry, job) if kind.secrets else None
+            handle = self._compute.submit(_spec(job, kind.run, room.take(job)), secrets)
         except Unavailable as reason:
             with self._database.change(SYSTEM, job.workspace) as change:
                 put_job(change, job.id, not_before=change.now + timedelta(seconds=_START_PAUSE_S))

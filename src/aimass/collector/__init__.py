@@ -8,6 +8,14 @@ from aimass.kernel.doors import door
 
 if TYPE_CHECKING:
     from aimass.collector.capability import CAPABILITY
+    from aimass.collector.commands import (
+        CollectStreams,
+        Connection,
+        CreateConnection,
+        LoadedColumn,
+        OneConnection,
+        StreamWish,
+    )
     from aimass.collector.domain import (
         Collection,
         CreateSource,
@@ -32,6 +40,12 @@ __getattr__, __dir__ = door(
     __name__,
     {
         "CAPABILITY": "aimass.collector.capability",
+        "CollectStreams": "aimass.collector.commands",
+        "Connection": "aimass.collector.commands",
+        "CreateConnection": "aimass.collector.commands",
+        "LoadedColumn": "aimass.collector.commands",
+        "OneConnection": "aimass.collector.commands",
+        "StreamWish": "aimass.collector.commands",
         "Collection": _DOMAIN,
         "Collector": "aimass.collector.service.collector",
         "CreateSource": _DOMAIN,
@@ -52,14 +66,19 @@ __getattr__, __dir__ = door(
 )
 __all__ = [
     "CAPABILITY",
+    "CollectStreams",
     "Collection",
     "Collector",
+    "Connection",
+    "CreateConnection",
     "CreateSource",
     "ListCollections",
     "ListQuarantine",
     "ListSources",
+    "LoadedColumn",
     "MendedRow",
     "OneCollection",
+    "OneConnection",
     "OneSource",
     "PinTypes",
     "Proposal",
@@ -67,5 +86,6 @@ __all__ = [
     "ReplayQuarantine",
     "Source",
     "StartCollection",
+    "StreamWish",
     "Upload",
 ]

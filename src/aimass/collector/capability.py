@@ -9,6 +9,7 @@ from aimass.collector.service.ground import Ground
 from aimass.infra.blobs import Blobs
 from aimass.infra.compute import WarmChild
 from aimass.infra.database import Database
+from aimass.infra.secrets import Secrets
 from aimass.kernel.capability import Capability, JobKind, Place
 from aimass.kernel.registry import Registry
 from aimass.lake import Lake
@@ -28,6 +29,12 @@ CAPABILITY = Capability(
             run="aimass.collector.children.collect:collect",
             done="aimass.collector.jobs:collected",
             failed="aimass.collector.jobs:not_collected",
+        ),
+        "collector.load": JobKind(
+            run="aimass.collector.children.loading:load",
+            done="aimass.collector.jobs:collected",
+            failed="aimass.collector.jobs:not_collected",
+            secrets="aimass.collector.jobs:confide",
         ),
         "collector.replay": JobKind(
             run="aimass.collector.children.replay:replay", done="aimass.collector.jobs:replayed"
@@ -70,5 +77,6 @@ def build(registry: Registry) -> Collector:
         jobs=registry.get(Jobs),
         lake=registry.get(Lake),
         warm=registry.get(WarmChild),
+        secrets=registry.get(Secrets),
     )
     return Collector(ground)

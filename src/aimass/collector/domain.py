@@ -78,6 +78,18 @@ class Source:
         ``append`` adds rows, ``replace`` makes each collection the whole dataset.
     max_reject_rate
         Share of bad rows above which a collection stores nothing.
+    kind
+        ``file`` for uploads, else the name of the connector.
+    connection
+        Slug of the connection that it reads from; empty for uploads.
+    reading
+        What of the connection is read, and how: stream, mode, cursor, keys, drift policy ...; empty for uploads.
+    is_paused
+        True while nothing is collected, neither by a schedule nor by hand.
+    progress
+        Where the last collection ended: ``state``, ``batch``, ``at``, and what is tried again. The truth lies in the table.
+    due_at
+        When the next collection starts by itself; None where a person or a schedule starts it.
     """
 
     id: str
@@ -92,6 +104,11 @@ class Source:
     created_by: str
     created_at: datetime
     version: int
+    connection: str = ""
+    reading: dict[str, Any] = field(default_factory=dict[str, Any])
+    is_paused: bool = False
+    progress: dict[str, Any] = field(default_factory=dict[str, Any])
+    due_at: datetime | None = None
 
     @property
     def is_pinned(self) -> bool:
@@ -101,7 +118,13 @@ class Source:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Collection:
-    """One run of a source."""
+    """One run of a source.
+
+    Attributes
+    ----------
+    facts
+        Of a collection from a connection: ``reading``, ``commits``, ``late`` and ``repeated`` rows, ``batch``, ``drift``.
+    """
 
     id: str
     workspace: str
@@ -121,6 +144,7 @@ class Collection:
     created_by: str
     created_at: datetime
     ended_at: datetime | None
+    facts: dict[str, Any] = field(default_factory=dict[str, Any])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -202,12 +226,18 @@ class PinTypes:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StartCollection:
-    """Collect an upload; the same upload again is the same collection, unless another key is given."""
+    """Collect an upload, or from the connection of the source.
+
+    The same upload again is the same collection, unless another key is given.
+    """
 
     workspace: Workspace
     source: SourceSlug
-    upload: Sha256
+    upload: Annotated[str, MaxLen(64), doc("what the upload answered; none for a source of a connection")] = ""
     filename: Annotated[str, MaxLen(255)] = ""
+    reading: Annotated[Literal["full"] | None, doc("read everything once, whatever the source does otherwise")] = None
+    since: Annotated[str | None, MaxLen(100), doc("back-fill from this cursor on")] = None
+    until: Annotated[str | None, MaxLen(100), doc("back-fill up to this cursor, which is not included")] = None
     key: Annotated[str | None, MaxLen(120), doc("makes it happen once, however often it is asked")] = None
 
 

@@ -10,7 +10,23 @@ COLLECTION_STARTED = "collector.collection.started"
 COLLECTION_SUCCEEDED = "collector.collection.succeeded"
 COLLECTION_FAILED = "collector.collection.failed"
 QUARANTINE_REPLAYED = "collector.quarantine.replayed"
+CONNECTION_CREATED = "collector.connection.created"
+CONNECTION_CHANGED = "collector.connection.changed"
+CONNECTION_DELETED = "collector.connection.deleted"
+CONNECTION_CHECKED = "collector.connection.checked"
+SOURCE_PAUSED = "collector.source.paused"
+SOURCE_RESUMED = "collector.source.resumed"
+SOURCE_DRIFTED = "collector.source.drifted"
+DRIFT_DECIDED = "collector.drift.decided"
 ALL = (
+    CONNECTION_CREATED,
+    CONNECTION_CHANGED,
+    CONNECTION_DELETED,
+    CONNECTION_CHECKED,
+    SOURCE_PAUSED,
+    SOURCE_RESUMED,
+    SOURCE_DRIFTED,
+    DRIFT_DECIDED,
     SOURCE_CREATED,
     SOURCE_CHANGED,
     SOURCE_DELETED,

@@ -23,6 +23,11 @@ def not_collected(registry: Registry, job: Job) -> None:
     registry.get(Collector).not_collected(job.workspace, _collection(job), error, is_cancelled=job.state == "CANCELLED")
 
 
+def confide(registry: Registry, job: Job) -> dict[str, Any]:
+    """Return the secrets of the connection that a collection is about to open."""
+    return registry.get(Collector).secrets_for(job.workspace, str(job.payload["connection"]))
+
+
 def replayed(registry: Registry, job: Job) -> None:
     """Take over the rows that came out of quarantine."""
     registry.get(Collector).replayed(job)

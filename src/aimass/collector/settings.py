@@ -5,9 +5,11 @@ from __future__ import annotations
 from pydantic import Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+REFUSED = ("169.254.0.0/16", "fe80::/10", "fd00:ec2::254/128", "100.100.100.200/32", "0.0.0.0/32", "::/128")
+
 
 class CollectorSettings(BaseSettings):
-    """How large an upload may be, how long it is kept, and how many odd rows are nothing to speak of.
+    """How large an upload may be, how long it is kept, what connectors may reach, and when somebody is told.
 
     Attributes
     ----------
@@ -17,6 +19,12 @@ class CollectorSettings(BaseSettings):
         Days for which an uploaded file is kept after it was sent or collected; what was collected from it is the dataset's.
     tolerated_quarantine
         Share of the rows of a collection that may be put aside before somebody is told.
+    folders
+        Folders of this machine whose files connectors may read, as a JSON list; none by default.
+    loopback
+        True lets connectors reach services of this machine itself.
+    refused_networks
+        Networks that connectors must not reach, as a JSON list; by default those where clouds tell a machine its credentials.
     """
 
     model_config = SettingsConfigDict(env_prefix="AIMASS_COLLECTOR_")
@@ -24,3 +32,6 @@ class CollectorSettings(BaseSettings):
     max_upload_bytes: int = 20 * 1024**3
     keep_uploads_days: float = 30.0
     tolerated_quarantine: float = Field(default=0.05, ge=0, le=1)
+    folders: list[str] = Field(default_factory=list[str])
+    loopback: bool = False
+    refused_networks: list[str] = Field(default_factory=lambda: list(REFUSED))

@@ -32,6 +32,9 @@ class JobKind:
     check
         ``module:function(registry, who, workspace, payload)`` called when a person puts the job into a schedule: refuses
         a payload that cannot work, and a person who may not do it himself. Optional.
+    secrets
+        ``module:function(registry, job)`` called in control right before each attempt: what it returns is handed to the
+        child in memory (``ctx.secrets``) and written nowhere. Optional.
     """
 
     run: str
@@ -40,6 +43,7 @@ class JobKind:
     by_schedule: bool = False
     order: str | None = None
     check: str | None = None
+    secrets: str | None = None
 
 
 class JobKinds(dict[str, JobKind]):
@@ -54,7 +58,7 @@ class JobKinds(dict[str, JobKind]):
     def check(self) -> None:
         """Stop the start when a function that control has to call does not exist."""
         for name, kind in self.items():
-            for face in (kind.done, kind.failed, kind.order, kind.check):
+            for face in (kind.done, kind.failed, kind.order, kind.check, kind.secrets):
                 try:
                     if face is not None:
                         load(face)

@@ -11,13 +11,16 @@ if TYPE_CHECKING:
     from aimass.lake.children.classify import classify_frame
     from aimass.lake.children.describe import describe_version
     from aimass.lake.children.erase import clean_log
+    from aimass.lake.children.fold import fold
     from aimass.lake.children.parts import Part, commit_parts
     from aimass.lake.children.query import engine
     from aimass.lake.children.quoting import sql_literal, sql_name
     from aimass.lake.children.tables import (
+        Carried,
         Commit,
         Committed,
         Stream,
+        carried,
         commit,
         committed_before,
         is_marked,
@@ -25,6 +28,8 @@ if TYPE_CHECKING:
         open_table,
         scan,
     )
+    from aimass.lake.children.values import column_type, plain, type_name
+    from aimass.lake.children.widen import widen
     from aimass.lake.commands import (
         AboutVersion,
         CreateDataset,
@@ -70,25 +75,33 @@ __getattr__, __dir__ = door(
         "TableRead": "aimass.lake.sharing",
         "VersionOrder": "aimass.lake.commands",
         "clean_log": "aimass.lake.children.erase",
+        "Carried": "aimass.lake.children.tables",
+        "carried": "aimass.lake.children.tables",
         "classify_frame": "aimass.lake.children.classify",
+        "column_type": "aimass.lake.children.values",
         "commit": "aimass.lake.children.tables",
         "commit_parts": "aimass.lake.children.parts",
         "committed_before": "aimass.lake.children.tables",
         "dataset_sheet": "aimass.lake.console.sheet",
         "describe_version": "aimass.lake.children.describe",
         "engine": "aimass.lake.children.query",
+        "fold": "aimass.lake.children.fold",
         "is_marked": "aimass.lake.children.tables",
         "lease": "aimass.lake.children.tables",
         "open_table": "aimass.lake.children.tables",
+        "plain": "aimass.lake.children.values",
         "scan": "aimass.lake.children.tables",
         "sql_literal": "aimass.lake.children.quoting",
         "sql_name": "aimass.lake.children.quoting",
         "submit_once": "aimass.lake.service.ground",
+        "type_name": "aimass.lake.children.values",
+        "widen": "aimass.lake.children.widen",
     },
 )
 __all__ = [
     "CAPABILITY",
     "AboutVersion",
+    "Carried",
     "Commit",
     "Committed",
     "CreateDataset",
@@ -110,19 +123,25 @@ __all__ = [
     "Stream",
     "TableRead",
     "VersionOrder",
+    "carried",
     "classify_frame",
     "clean_log",
+    "column_type",
     "commit",
     "commit_parts",
     "committed_before",
     "dataset_sheet",
     "describe_version",
     "engine",
+    "fold",
     "is_marked",
     "lease",
     "open_table",
+    "plain",
     "scan",
     "sql_literal",
     "sql_name",
     "submit_once",
+    "type_name",
+    "widen",
 ]

@@ -6,7 +6,21 @@ from typing import Any, Literal
 
 from aimass.client.calls import AsyncCalls, Calls
 from aimass.client.generated.cluster_types import Job
-from aimass.client.generated.collector_types import Collection, ColumnPlan, MendedRow, Proposal, Quarantined, Source
+from aimass.client.generated.collector_types import (
+    Answer,
+    Collection,
+    ColumnPlan,
+    Connection,
+    ConnectorInfo,
+    FoundStream,
+    LoadedColumn,
+    MendedRow,
+    Preview,
+    Proposal,
+    Quarantined,
+    Source,
+    StreamWish,
+)
 from aimass.kernel.pages import Page
 
 
@@ -16,6 +30,66 @@ class CollectorCalls(Calls):
     def cancel_collection(self, *, collection: str, workspace: str | None = None) -> Collection:
         """Cancel a collection; rows that were not committed are not stored."""
         return self._call("collector.cancel_collection", {"collection": collection, "workspace": workspace}, Collection)
+
+    def change_connection(
+        self,
+        *,
+        connection: str,
+        workspace: str | None = None,
+        name: str | None = None,
+        parameters: dict[str, Any] | None = None,
+        expected_version: int | None = None,
+    ) -> Connection:
+        """Change a connection; a secret that is left out, or is ``***``, stays as it is."""
+        return self._call(
+            "collector.change_connection",
+            {
+                "connection": connection,
+                "workspace": workspace,
+                "name": name,
+                "parameters": parameters,
+                "expected_version": expected_version,
+            },
+            Connection,
+        )
+
+    def change_reading(
+        self,
+        *,
+        source: str,
+        workspace: str | None = None,
+        columns: list[LoadedColumn] | None = None,
+        stream_parameters: dict[str, Any] | None = None,
+        reading: Literal["full", "incremental", "changes", "stream"] | None = None,
+        into: Literal["append", "replace", "merge"] | None = None,
+        keys: list[str] | None = None,
+        cursor: str | None = None,
+        lag_s: float | None = None,
+        drift: Literal["evolve", "propose", "freeze"] | None = None,
+        poison: Literal["skip", "stop"] | None = None,
+        with_run: bool | None = None,
+        expected_version: int | None = None,
+    ) -> Source:
+        """Change how a source of a connection is read; what is left out stays."""
+        return self._call(
+            "collector.change_reading",
+            {
+                "source": source,
+                "workspace": workspace,
+                "columns": columns,
+                "stream_parameters": stream_parameters,
+                "reading": reading,
+                "into": into,
+                "keys": keys,
+                "cursor": cursor,
+                "lag_s": lag_s,
+                "drift": drift,
+                "poison": poison,
+                "with_run": with_run,
+                "expected_version": expected_version,
+            },
+            Source,
+        )
 
     def change_source(
         self,
@@ -39,6 +113,52 @@ class CollectorCalls(Calls):
                 "expected_version": expected_version,
             },
             Source,
+        )
+
+    def check_connection(self, *, connection: str, workspace: str | None = None) -> Answer:
+        """Try whether a connection answers; what is wrong is the answer, not an error."""
+        return self._call("collector.check_connection", {"connection": connection, "workspace": workspace}, Answer)
+
+    def collect_streams(
+        self,
+        *,
+        connection: str,
+        streams: list[StreamWish],
+        workspace: str | None = None,
+        reading: Literal["full", "incremental", "changes", "stream"] | None = None,
+        into: Literal["append", "replace", "merge"] | None = None,
+        lag_s: float | None = None,
+        drift: Literal["evolve", "propose", "freeze"] | None = None,
+        poison: Literal["skip", "stop"] | None = None,
+        max_reject_rate: float | None = None,
+        with_run: bool | None = None,
+    ) -> list[Source]:
+        """Make a source, and its dataset, of each stream that is named; all of them or none."""
+        return self._call(
+            "collector.collect_streams",
+            {
+                "connection": connection,
+                "streams": streams,
+                "workspace": workspace,
+                "reading": reading,
+                "into": into,
+                "lag_s": lag_s,
+                "drift": drift,
+                "poison": poison,
+                "max_reject_rate": max_reject_rate,
+                "with_run": with_run,
+            },
+            list[Source],
+        )
+
+    def create_connection(
+        self, *, name: str, connector: str, workspace: str | None = None, parameters: dict[str, Any] | None = None
+    ) -> Connection:
+        """Create a connection; its secrets are sealed and never shown again."""
+        return self._call(
+            "collector.create_connection",
+            {"name": name, "connector": connector, "workspace": workspace, "parameters": parameters},
+            Connection,
         )
 
     def create_source(
@@ -65,13 +185,47 @@ class CollectorCalls(Calls):
             Source,
         )
 
+    def delete_connection(self, *, connection: str, workspace: str | None = None) -> None:
+        """Delete a connection; its secrets are erased at once. Sources that use it have to go first."""
+        return self._call("collector.delete_connection", {"connection": connection, "workspace": workspace}, None)
+
     def delete_source(self, *, source: str, workspace: str | None = None) -> None:
         """Delete a source; the dataset and its versions stay."""
         return self._call("collector.delete_source", {"source": source, "workspace": workspace}, None)
 
+    def describe_stream(
+        self,
+        *,
+        connection: str,
+        stream: str,
+        workspace: str | None = None,
+        stream_parameters: dict[str, Any] | None = None,
+    ) -> FoundStream:
+        """Show one stream of a connection with its columns as they are now."""
+        return self._call(
+            "collector.describe_stream",
+            {
+                "connection": connection,
+                "stream": stream,
+                "workspace": workspace,
+                "stream_parameters": stream_parameters,
+            },
+            FoundStream,
+        )
+
+    def discover_streams(self, *, connection: str, workspace: str | None = None) -> list[FoundStream]:
+        """List what a connection offers: tables, topics, files, with their columns."""
+        return self._call(
+            "collector.discover_streams", {"connection": connection, "workspace": workspace}, list[FoundStream]
+        )
+
     def get_collection(self, *, collection: str, workspace: str | None = None) -> Collection:
         """Show a collection."""
         return self._call("collector.get_collection", {"collection": collection, "workspace": workspace}, Collection)
+
+    def get_connection(self, *, connection: str, workspace: str | None = None) -> Connection:
+        """Show a connection; secrets are shown as ``***``."""
+        return self._call("collector.get_connection", {"connection": connection, "workspace": workspace}, Connection)
 
     def get_source(self, *, source: str, workspace: str | None = None) -> Source:
         """Show a source."""
@@ -101,6 +255,18 @@ class CollectorCalls(Calls):
             Page[Collection],
         )
 
+    def list_connections(
+        self, *, workspace: str | None = None, limit: int | None = None, cursor: str | None = None
+    ) -> Page[Connection]:
+        """List the connections of a workspace; secrets are shown as ``***``."""
+        return self._call(
+            "collector.list_connections", {"workspace": workspace, "limit": limit, "cursor": cursor}, Page[Connection]
+        )
+
+    def list_connectors(self) -> list[ConnectorInfo]:
+        """List the connectors that are installed, with what they want to know."""
+        return self._call("collector.list_connectors", {}, list[ConnectorInfo])
+
     def list_quarantine(
         self, *, dataset: str, workspace: str | None = None, offset: int | None = None, limit: int | None = None
     ) -> Quarantined:
@@ -118,6 +284,10 @@ class CollectorCalls(Calls):
         return self._call(
             "collector.list_sources", {"workspace": workspace, "limit": limit, "cursor": cursor}, Page[Source]
         )
+
+    def pause_source(self, *, source: str, workspace: str | None = None) -> Source:
+        """Pause a source: nothing is collected until it is resumed; a collection that runs is cancelled."""
+        return self._call("collector.pause_source", {"source": source, "workspace": workspace}, Source)
 
     def pin_types(
         self,
@@ -151,6 +321,30 @@ class CollectorCalls(Calls):
             Source,
         )
 
+    def preview_stream(
+        self,
+        *,
+        connection: str,
+        stream: str,
+        workspace: str | None = None,
+        stream_parameters: dict[str, Any] | None = None,
+        columns: list[LoadedColumn] | None = None,
+        limit: int | None = None,
+    ) -> Preview:
+        """Show a few rows of a stream as they would be stored; nothing is kept."""
+        return self._call(
+            "collector.preview_stream",
+            {
+                "connection": connection,
+                "stream": stream,
+                "workspace": workspace,
+                "stream_parameters": stream_parameters,
+                "columns": columns,
+                "limit": limit,
+            },
+            Preview,
+        )
+
     def propose_types(
         self,
         *,
@@ -174,19 +368,35 @@ class CollectorCalls(Calls):
             "collector.replay_quarantine", {"dataset": dataset, "workspace": workspace, "rows": rows, "key": key}, Job
         )
 
+    def resume_source(self, *, source: str, workspace: str | None = None) -> Source:
+        """Resume a source: it goes on from where its last commit ended."""
+        return self._call("collector.resume_source", {"source": source, "workspace": workspace}, Source)
+
     def start_collection(
         self,
         *,
         source: str,
-        upload: str,
         workspace: str | None = None,
+        upload: str | None = None,
         filename: str | None = None,
+        reading: Literal["full"] | None = None,
+        since: str | None = None,
+        until: str | None = None,
         key: str | None = None,
     ) -> Collection:
         """Collect an upload as a job; one commit carries the rows, so a repeated or killed job never doubles them."""
         return self._call(
             "collector.start_collection",
-            {"source": source, "upload": upload, "workspace": workspace, "filename": filename, "key": key},
+            {
+                "source": source,
+                "workspace": workspace,
+                "upload": upload,
+                "filename": filename,
+                "reading": reading,
+                "since": since,
+                "until": until,
+                "key": key,
+            },
             Collection,
         )
 
@@ -198,6 +408,66 @@ class AsyncCollectorCalls(AsyncCalls):
         """Cancel a collection; rows that were not committed are not stored."""
         return await self._call(
             "collector.cancel_collection", {"collection": collection, "workspace": workspace}, Collection
+        )
+
+    async def change_connection(
+        self,
+        *,
+        connection: str,
+        workspace: str | None = None,
+        name: str | None = None,
+        parameters: dict[str, Any] | None = None,
+        expected_version: int | None = None,
+    ) -> Connection:
+        """Change a connection; a secret that is left out, or is ``***``, stays as it is."""
+        return await self._call(
+            "collector.change_connection",
+            {
+                "connection": connection,
+                "workspace": workspace,
+                "name": name,
+                "parameters": parameters,
+                "expected_version": expected_version,
+            },
+            Connection,
+        )
+
+    async def change_reading(
+        self,
+        *,
+        source: str,
+        workspace: str | None = None,
+        columns: list[LoadedColumn] | None = None,
+        stream_parameters: dict[str, Any] | None = None,
+        reading: Literal["full", "incremental", "changes", "stream"] | None = None,
+        into: Literal["append", "replace", "merge"] | None = None,
+        keys: list[str] | None = None,
+        cursor: str | None = None,
+        lag_s: float | None = None,
+        drift: Literal["evolve", "propose", "freeze"] | None = None,
+        poison: Literal["skip", "stop"] | None = None,
+        with_run: bool | None = None,
+        expected_version: int | None = None,
+    ) -> Source:
+        """Change how a source of a connection is read; what is left out stays."""
+        return await self._call(
+            "collector.change_reading",
+            {
+                "source": source,
+                "workspace": workspace,
+                "columns": columns,
+                "stream_parameters": stream_parameters,
+                "reading": reading,
+                "into": into,
+                "keys": keys,
+                "cursor": cursor,
+                "lag_s": lag_s,
+                "drift": drift,
+                "poison": poison,
+                "with_run": with_run,
+                "expected_version": expected_version,
+            },
+            Source,
         )
 
     async def change_source(
@@ -224,6 +494,54 @@ class AsyncCollectorCalls(AsyncCalls):
             Source,
         )
 
+    async def check_connection(self, *, connection: str, workspace: str | None = None) -> Answer:
+        """Try whether a connection answers; what is wrong is the answer, not an error."""
+        return await self._call(
+            "collector.check_connection", {"connection": connection, "workspace": workspace}, Answer
+        )
+
+    async def collect_streams(
+        self,
+        *,
+        connection: str,
+        streams: list[StreamWish],
+        workspace: str | None = None,
+        reading: Literal["full", "incremental", "changes", "stream"] | None = None,
+        into: Literal["append", "replace", "merge"] | None = None,
+        lag_s: float | None = None,
+        drift: Literal["evolve", "propose", "freeze"] | None = None,
+        poison: Literal["skip", "stop"] | None = None,
+        max_reject_rate: float | None = None,
+        with_run: bool | None = None,
+    ) -> list[Source]:
+        """Make a source, and its dataset, of each stream that is named; all of them or none."""
+        return await self._call(
+            "collector.collect_streams",
+            {
+                "connection": connection,
+                "streams": streams,
+                "workspace": workspace,
+                "reading": reading,
+                "into": into,
+                "lag_s": lag_s,
+                "drift": drift,
+                "poison": poison,
+                "max_reject_rate": max_reject_rate,
+                "with_run": with_run,
+            },
+            list[Source],
+        )
+
+    async def create_connection(
+        self, *, name: str, connector: str, workspace: str | None = None, parameters: dict[str, Any] | None = None
+    ) -> Connection:
+        """Create a connection; its secrets are sealed and never shown again."""
+        return await self._call(
+            "collector.create_connection",
+            {"name": name, "connector": connector, "workspace": workspace, "parameters": parameters},
+            Connection,
+        )
+
     async def create_source(
         self,
         *,
@@ -248,14 +566,50 @@ class AsyncCollectorCalls(AsyncCalls):
             Source,
         )
 
+    async def delete_connection(self, *, connection: str, workspace: str | None = None) -> None:
+        """Delete a connection; its secrets are erased at once. Sources that use it have to go first."""
+        return await self._call("collector.delete_connection", {"connection": connection, "workspace": workspace}, None)
+
     async def delete_source(self, *, source: str, workspace: str | None = None) -> None:
         """Delete a source; the dataset and its versions stay."""
         return await self._call("collector.delete_source", {"source": source, "workspace": workspace}, None)
+
+    async def describe_stream(
+        self,
+        *,
+        connection: str,
+        stream: str,
+        workspace: str | None = None,
+        stream_parameters: dict[str, Any] | None = None,
+    ) -> FoundStream:
+        """Show one stream of a connection with its columns as they are now."""
+        return await self._call(
+            "collector.describe_stream",
+            {
+                "connection": connection,
+                "stream": stream,
+                "workspace": workspace,
+                "stream_parameters": stream_parameters,
+            },
+            FoundStream,
+        )
+
+    async def discover_streams(self, *, connection: str, workspace: str | None = None) -> list[FoundStream]:
+        """List what a connection offers: tables, topics, files, with their columns."""
+        return await self._call(
+            "collector.discover_streams", {"connection": connection, "workspace": workspace}, list[FoundStream]
+        )
 
     async def get_collection(self, *, collection: str, workspace: str | None = None) -> Collection:
         """Show a collection."""
         return await self._call(
             "collector.get_collection", {"collection": collection, "workspace": workspace}, Collection
+        )
+
+    async def get_connection(self, *, connection: str, workspace: str | None = None) -> Connection:
+        """Show a connection; secrets are shown as ``***``."""
+        return await self._call(
+            "collector.get_connection", {"connection": connection, "workspace": workspace}, Connection
         )
 
     async def get_source(self, *, source: str, workspace: str | None = None) -> Source:
@@ -286,6 +640,18 @@ class AsyncCollectorCalls(AsyncCalls):
             Page[Collection],
         )
 
+    async def list_connections(
+        self, *, workspace: str | None = None, limit: int | None = None, cursor: str | None = None
+    ) -> Page[Connection]:
+        """List the connections of a workspace; secrets are shown as ``***``."""
+        return await self._call(
+            "collector.list_connections", {"workspace": workspace, "limit": limit, "cursor": cursor}, Page[Connection]
+        )
+
+    async def list_connectors(self) -> list[ConnectorInfo]:
+        """List the connectors that are installed, with what they want to know."""
+        return await self._call("collector.list_connectors", {}, list[ConnectorInfo])
+
     async def list_quarantine(
         self, *, dataset: str, workspace: str | None = None, offset: int | None = None, limit: int | None = None
     ) -> Quarantined:
@@ -303,6 +669,10 @@ class AsyncCollectorCalls(AsyncCalls):
         return await self._call(
             "collector.list_sources", {"workspace": workspace, "limit": limit, "cursor": cursor}, Page[Source]
         )
+
+    async def pause_source(self, *, source: str, workspace: str | None = None) -> Source:
+        """Pause a source: nothing is collected until it is resumed; a collection that runs is cancelled."""
+        return await self._call("collector.pause_source", {"source": source, "workspace": workspace}, Source)
 
     async def pin_types(
         self,
@@ -336,6 +706,30 @@ class AsyncCollectorCalls(AsyncCalls):
             Source,
         )
 
+    async def preview_stream(
+        self,
+        *,
+        connection: str,
+        stream: str,
+        workspace: str | None = None,
+        stream_parameters: dict[str, Any] | None = None,
+        columns: list[LoadedColumn] | None = None,
+        limit: int | None = None,
+    ) -> Preview:
+        """Show a few rows of a stream as they would be stored; nothing is kept."""
+        return await self._call(
+            "collector.preview_stream",
+            {
+                "connection": connection,
+                "stream": stream,
+                "workspace": workspace,
+                "stream_parameters": stream_parameters,
+                "columns": columns,
+                "limit": limit,
+            },
+            Preview,
+        )
+
     async def propose_types(
         self,
         *,
@@ -359,18 +753,34 @@ class AsyncCollectorCalls(AsyncCalls):
             "collector.replay_quarantine", {"dataset": dataset, "workspace": workspace, "rows": rows, "key": key}, Job
         )
 
+    async def resume_source(self, *, source: str, workspace: str | None = None) -> Source:
+        """Resume a source: it goes on from where its last commit ended."""
+        return await self._call("collector.resume_source", {"source": source, "workspace": workspace}, Source)
+
     async def start_collection(
         self,
         *,
         source: str,
-        upload: str,
         workspace: str | None = None,
+        upload: str | None = None,
         filename: str | None = None,
+        reading: Literal["full"] | None = None,
+        since: str | None = None,
+        until: str | None = None,
         key: str | None = None,
     ) -> Collection:
         """Collect an upload as a job; one commit carries the rows, so a repeated or killed job never doubles them."""
         return await self._call(
             "collector.start_collection",
-            {"source": source, "upload": upload, "workspace": workspace, "filename": filename, "key": key},
+            {
+                "source": source,
+                "workspace": workspace,
+                "upload": upload,
+                "filename": filename,
+                "reading": reading,
+                "since": since,
+                "until": until,
+                "key": key,
+            },
             Collection,
         )

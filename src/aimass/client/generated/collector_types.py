@@ -29,6 +29,23 @@ class Collection:
     created_by: str
     created_at: datetime
     ended_at: datetime | None
+    facts: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Connection:
+    """Where data lives, and how one gets there."""
+
+    id: str
+    workspace: str
+    slug: str
+    name: str
+    connector: str
+    parameters: dict[str, Any]
+    answer: dict[str, Any] | None
+    created_by: str
+    created_at: datetime
+    version: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,6 +64,75 @@ class Source:
     created_by: str
     created_at: datetime
     version: int
+    connection: str = ""
+    reading: dict[str, Any] = field(default_factory=dict)
+    is_paused: bool = False
+    progress: dict[str, Any] = field(default_factory=dict)
+    due_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LoadedColumn:
+    """A column as it is stored, and its type in the words of the origin."""
+
+    name: str
+    type: Literal["string", "integer", "float", "boolean", "timestamp", "date", "decimal", "json"]
+    nullable: bool = True
+    native: str = ""
+    precision: int | None = None
+    scale: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answer:
+    """What a check brought."""
+
+    ok: bool
+    told: str
+    field: str | None = None
+    hint: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StreamWish:
+    """A stream to collect, and how; what is left out is taken from what the origin tells."""
+
+    stream: str
+    stream_parameters: dict[str, Any] = field(default_factory=dict)
+    name: str = ""
+    dataset: str | None = None
+    columns: list[LoadedColumn] = field(default_factory=list)
+    keys: list[str] | None = None
+    cursor: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FoundStream:
+    """Something that a connection offers: a table, a topic, a path."""
+
+    name: str
+    columns: list[LoadedColumn] = field(default_factory=list)
+    keys: list[str] = field(default_factory=list)
+    cursors: list[str] = field(default_factory=list)
+    modes: list[str] = field(default_factory=list)
+    rows: int | None = None
+    size_bytes: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ConnectorInfo:
+    """A connector that is installed: what it reads, and the JSON schemas of what it wants to know."""
+
+    name: str
+    version: str
+    title: str
+    summary: str
+    family: str
+    modes: list[str]
+    secrets: list[str]
+    parameters: dict[str, Any]
+    stream_parameters: dict[str, Any]
+    extra: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,6 +163,15 @@ class ColumnPlan:
     name: str
     type: Literal["string", "integer", "float", "boolean", "timestamp", "date"]
     nullable: bool = True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Preview:
+    """A few rows, and how many of them do not fit."""
+
+    columns: list[LoadedColumn]
+    rows: list[list[Any]]
+    misfits: list[dict[str, Any]] = field(default_factory=list)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import polars as pl
+
 from aimass.lake import scan
 
 
@@ -20,7 +22,10 @@ def rows(args: dict[str, Any]) -> dict[str, Any]:
     dict
         ``total`` and ``rows`` (objects).
     """
-    frame = scan(args["path"]).select(args["columns"]).collect()
+    table = scan(args["path"])
+    here = table.collect_schema().names()
+    absent = [pl.lit("").alias(name) for name in args["columns"] if name not in here]  # older tables know fewer
+    frame = table.with_columns(absent).select(args["columns"]).collect()
     part = frame.sort("run", descending=True, maintain_order=True).slice(args["offset"], args["limit"])
     return {
         "total": frame.height,

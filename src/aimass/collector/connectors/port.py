@@ -67,9 +67,9 @@ class Wish:
     cursor
         Column by which only newer rows are read; with ``mode`` "incremental".
     lag_s
-        For a cursor that is a moment: how far below the last one the reading starts again (the loader drops what it has).
+        How far below the last cursor the reading starts again: seconds of a moment, units of a number.
     since, until
-        Bounds of the cursor for a back-fill: from (inclusive), to (exclusive); None: none.
+        Bounds of the cursor for a back-fill, of the type of its column: from (inclusive), to (exclusive); None: none.
     parameters
         What the source says of this stream (checked against ``stream`` of the manifest).
     limit
@@ -90,6 +90,11 @@ class Wish:
     parameters: Mapping[str, Any] = field(default_factory=dict[str, Any])
     limit: int | None = None
     source: str = ""
+
+    @property
+    def cursor_type(self) -> str:
+        """Return the type of the cursor's column."""
+        return next((column.type for column in self.columns if column.name == self.cursor), "string")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -151,11 +156,25 @@ class Connector(Protocol):
         """Return what can be collected, by name."""
         ...
 
+    def describe(self, stream: str, parameters: Mapping[str, Any]) -> StreamInfo:
+        """Return one stream as it is now, with its columns; NotFound where it is not there.
+
+        It is asked before types are confirmed and at the beginning of each collection, to see what changed. A stream whose
+        columns nobody declares is sampled.
+        """
+        ...
+
     def read(self, wish: Wish, state: Mapping[str, Any]) -> Iterator[Part | None]:
         """Yield the rows from a state on (empty: from the beginning), in memory that does not grow.
 
         The same state read twice gives the same rows, or more that came since. A stream without an end yields None when
         nothing has come for a while (at most a second), so that the loader can commit what it holds, or stop.
+
+        ``full``: the state is always empty; where ``wish.cursor`` is named, the last state holds the highest cursor, so
+        that an incremental reading can follow. ``incremental``: first the rows whose cursor is NULL, each time, then those
+        at or above the begin, in ascending order; ``state["cursor"]`` is the highest one as :mod:`.cursor` writes it (the
+        loader drops what the dataset has). With ``since`` or ``until`` the state does not count, and rows whose cursor is
+        NULL do not come. ``changes`` and ``stream``: what the state means is the connector's own affair.
         """
         ...
 

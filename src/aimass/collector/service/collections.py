@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import Any
 
 from aimass.cluster import CancelJob, SubmitJob
+from aimass.collector.commands import LOAD
 from aimass.collector.domain import (
     COLLECT,
     ENDED,
@@ -17,7 +18,7 @@ from aimass.collector.domain import (
 )
 from aimass.collector.events import COLLECTION_FAILED, COLLECTION_STARTED, COLLECTION_SUCCEEDED
 from aimass.collector.service.ground import tell
-from aimass.collector.service.sources import Sources
+from aimass.collector.service.streams import Streams
 from aimass.collector.store import (
     add_collection,
     collections_page,
@@ -31,7 +32,7 @@ from aimass.collector.store import (
     use_upload,
 )
 from aimass.infra.database import Change
-from aimass.kernel.errors import Conflict
+from aimass.kernel.errors import Conflict, Invalid
 from aimass.kernel.ids import new_id
 from aimass.kernel.pages import Page, page_of
 from aimass.kernel.principal import SYSTEM, Principal
@@ -42,7 +43,7 @@ _SOURCES = "/workspaces/{workspace}/sources"
 _COLLECTIONS = "/workspaces/{workspace}/collections"
 
 
-class Collections(Sources):
+class Collections(Streams):
     """Use cases of collections."""
 
     @use_case(
@@ -57,12 +58,15 @@ class Collections(Sources):
         """Collect an upload as a job; one commit carries the rows, so a repeated or killed job never doubles them."""
         with self._database.change(who, command.workspace) as change:
             source = need_source(change.conn, command.workspace, command.source)
-            upload = need_upload(change.conn, command.workspace, command.upload)
+            _check_start(source, command)
+            upload = None if source.connection else need_upload(change.conn, command.workspace, command.upload)
             known = _known(change, source, command)
             if known is not None:
                 return known
-            self._ground.blobs.touch(upload.upload)
-            use_upload(change, command.workspace, upload.upload)
+            if upload is not None:
+                self._ground.blobs.touch(upload.upload)
+                use_upload(change, command.workspace, upload.upload)
+                command = replace(command, filename=command.filename or upload.filename)
             if not source.is_pinned:
                 raise Conflict(
                     f"the types of source {source.slug!r} are not confirmed", hint="propose and pin them first"
@@ -72,19 +76,19 @@ class Collections(Sources):
                 raise Conflict(
                     f"source {source.slug!r} is collecting", value=running.id, hint="wait for it, or cancel it"
                 )
-            named = replace(command, filename=command.filename or upload.filename)
-            collection = self._record(change, source, named)
+            collection = self._record(change, source, command)
         return self._collection(command.workspace, collection)
 
     def _record(self, change: Change, source: Source, command: StartCollection) -> str:
         id_, number = new_id(), next_number(change.conn, source.id)
         key = command.key or f"{command.upload}/{number}"
-        title = f"Collect {command.filename or command.upload[:12]} into {source.dataset}"
+        what = source.reading["stream"] if source.connection else command.filename or command.upload[:12]
+        linked = bool(source.connection)
         wish = SubmitJob(
             workspace=command.workspace,
-            kind=COLLECT,
-            title=title,
-            payload=self._payload(source, command, id_, number),
+            kind=LOAD if linked else COLLECT,
+            title=f"Collect {what} into {source.dataset}"[:300],
+            payload=self.load_payload(source, command, id_) if linked else self._payload(source, command, id_, number),
             key=id_,
             subject=f"collection:{id_}",
         )
@@ -93,6 +97,7 @@ class Collections(Sources):
         values |= {"dataset": source.dataset, "number": number, "key": key, "upload": command.upload, "job": job.id}
         values |= {"filename": command.filename, "state": "RUNNING", "rows": 0, "quarantined": 0, "size_bytes": 0}
         values |= {"reasons": [], "dataset_version": None, "error": None, "created_by": change.who.id}
+        values |= {"facts": _facts(source, command) if linked else {}}
         add_collection(change, {**values, "created_at": change.now, "ended_at": None})
         change.edge(src=("source", source.id), dst=("collection", id_), via=COLLECT)
         tell(change, COLLECTION_STARTED, f"collection:{id_}", {"source": source.slug, "upload": command.upload})
@@ -140,18 +145,24 @@ class Collections(Sources):
         found = self._collection(workspace, collection)
         if found.state in ENDED:
             return
-        new = NewVersion(
-            workspace=workspace,
-            dataset=found.dataset,
-            described=result["version"],
-            origin=f"collection:{collection}",
-            sources=(("collection", collection),),
-            quarantined=result["quarantined"],
-            created_by=found.created_by,
-        )
-        version = self._ground.lake.add_version(new)
+        number = None
+        if result["version"] is not None:
+            new = NewVersion(
+                workspace=workspace,
+                dataset=found.dataset,
+                described=result["version"],
+                origin=f"collection:{collection}",
+                sources=(("collection", collection),),
+                quarantined=result["quarantined"],
+                created_by=found.created_by,
+            )
+            number = self._ground.lake.add_version(new).number
         values = {"rows": result["rows"], "quarantined": result["quarantined"], "size_bytes": result.get("bytes", 0)}
-        values |= {"reasons": result["reasons"], "dataset_version": version.number}
+        values |= {"reasons": result["reasons"], "dataset_version": number}
+        if "batch" in result:
+            told = {name: result[name] for name in ("commits", "late", "repeated", "poisoned", "batch", "drift")}
+            values["facts"] = {**found.facts, **told}
+            self.take_over(workspace, found, result)
         self._end(found, "SUCCEEDED", values, COLLECTION_SUCCEEDED)
 
     def not_collected(
@@ -171,8 +182,24 @@ class Collections(Sources):
             )
 
 
+def _check_start(source: Source, command: StartCollection) -> None:
+    """Refuse what a source cannot do."""
+    if source.is_paused:
+        raise Conflict(f"source {source.slug!r} is paused", field="source", value=source.slug, hint="resume it first")
+    if source.connection and command.upload:
+        raise Invalid(f"source {source.slug!r} reads from a connection", field="upload", value=command.upload)
+    extra = [name for name in ("reading", "since", "until") if getattr(command, name) is not None]
+    if extra and not source.connection:
+        raise Invalid(f"source {source.slug!r} takes uploads", field=extra[0], value=getattr(command, extra[0]))
+
+
+def _facts(source: Source, command: StartCollection) -> dict[str, Any]:
+    told = {"stream": source.reading["stream"], "reading": command.reading or source.reading["mode"]}
+    return {**told, **{name: getattr(command, name) for name in ("since", "until") if getattr(command, name)}}
+
+
 def _known(change: Change, source: Source, command: StartCollection) -> Collection | None:
     """Return the collection that was asked for before: by its key, else by its upload unless that one failed."""
     if command.key is not None:
         return find_by_key(change.conn, source.id, command.key)
-    return find_by_upload(change.conn, source.id, command.upload)
+    return None if source.connection else find_by_upload(change.conn, source.id, command.upload)

@@ -11,6 +11,7 @@ from aimass.collector.store import need_collection, need_source
 from aimass.infra.blobs import Blobs
 from aimass.infra.compute import WarmChild
 from aimass.infra.database import Change, Database
+from aimass.infra.secrets import Secrets
 from aimass.lake import Lake
 
 
@@ -23,6 +24,7 @@ class Ground:
     jobs: Jobs
     lake: Lake
     warm: WarmChild
+    secrets: Secrets
 
 
 class Part:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import Any
 
+from aimass.collector.commands import ChangeReading
 from aimass.collector.domain import (
     ChangeSource,
     CreateSource,
@@ -102,7 +103,9 @@ class Sources(Part):
                 values[name] = getattr(command, name)
         return self._change(who, command, values, SOURCE_CHANGED)
 
-    def _change(self, who: Principal, command: ChangeSource | PinTypes, values: dict[str, Any], event: str) -> Source:
+    def _change(
+        self, who: Principal, command: ChangeSource | PinTypes | ChangeReading, values: dict[str, Any], event: str
+    ) -> Source:
         with self._database.change(who, command.workspace) as change:
             source = need_source(change.conn, command.workspace, command.source)
             if command.expected_version not in (None, source.version):
@@ -138,6 +141,10 @@ class Sources(Part):
     @use_case(f"PUT {_SOURCES}/{{source}}/types", permission="collector.edit", cli="sources pin", on="source")
     def pin_types(self, who: Principal, command: PinTypes) -> Source:
         """Confirm the types of a source; later collections obey, and put aside what does not fit."""
+        if self._source(command.workspace, command.source).connection:
+            raise Conflict(
+                f"source {command.source!r} reads from a connection", hint="change its reading instead of a format"
+            )
         names = ("format", "delimiter", "quote", "encoding", "header", "null_values")
         plan = {name: getattr(command, name) for name in names} | {"columns": [asdict(c) for c in command.columns]}
         return self._change(who, command, {"plan": plan}, SOURCE_PINNED)

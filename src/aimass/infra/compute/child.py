@@ -12,6 +12,7 @@ import signal
 import sys
 from pathlib import Path
 
+from aimass.infra.compute.confiding import confided
 from aimass.infra.compute.directory import JobDirectory
 from aimass.infra.compute.files import write_atomic
 from aimass.infra.compute.guard import Guard, Pipes, log_note
@@ -26,6 +27,7 @@ def main(arguments: list[str]) -> int:
     directory = JobDirectory(Path(arguments[0]), options.get("--data", ""))
     attempt = int(options.get("--attempt", 0)) or directory.attempt()
     lifeline = int(options["--lifeline"]) if "--lifeline" in options else None
+    whispers = int(options["--secrets"]) if "--secrets" in options else None
     signals = _listen()
     become_subreaper()
     os.nice(int(options.get("--nice", 0)))
@@ -38,8 +40,10 @@ def main(arguments: list[str]) -> int:
     worker = os.fork()
     if worker == 0:
         _become_worker(me, write_end, [fd for fd in (lifeline, output, *signals) if fd is not None])
-        run(directory, attempt)
+        run(directory, attempt, {} if whispers is None else confided(whispers))
     os.close(write_end)
+    if whispers is not None:
+        os.close(whispers)
     os.set_blocking(output, False)
     Guard(directory, attempt, worker, Pipes(lifeline=lifeline, output=output, signals=signals[0])).watch()
     return 0

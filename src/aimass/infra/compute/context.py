@@ -6,6 +6,7 @@ import json
 import os
 import sys
 import time
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -32,9 +33,18 @@ class JobContext:
         Folder for results, and for scratch.
     attempt
         1 for the first attempt.
+    secrets
+        What was confided to this attempt alone; it lies in no file, so keep it out of results, logs and errors.
     """
 
-    def __init__(self, directory: JobDirectory, attempt: int, *, clock: Clock | None = None) -> None:
+    def __init__(
+        self,
+        directory: JobDirectory,
+        attempt: int,
+        *,
+        clock: Clock | None = None,
+        secrets: Mapping[str, Any] | None = None,
+    ) -> None:
         spec = directory.spec()
         self.id: str = directory.path.name
         self.params: dict[str, Any] = spec["params"]
@@ -42,6 +52,7 @@ class JobContext:
         self.out: Path = directory.out
         self.work: Path = directory.work
         self.attempt = attempt
+        self.secrets: Mapping[str, Any] = dict(secrets or {})
         self._directory = directory
         self._clock = clock or SystemClock()
         self._events = os.open(directory.events, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o644)

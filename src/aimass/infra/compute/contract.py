@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any, ClassVar
 
 from aimass.infra.compute.context import JobContext
@@ -30,6 +31,14 @@ def echo(ctx: JobContext) -> dict[str, Any]:
 def echo_call(args: dict[str, Any]) -> dict[str, Any]:
     """Return the argument of a call."""
     return args
+
+
+def whisper(ctx: JobContext) -> dict[str, Any]:
+    """Tell how long a secret is, and whether anybody could read it from this process."""
+    secret = str(ctx.secrets.get("password", ""))
+    seen = Path("/proc/self/environ"), Path("/proc/self/cmdline")
+    told = b"".join(file.read_bytes() for file in seen if file.exists())
+    return {"length": len(secret), "is_shown": bool(secret) and secret.encode() in told}
 
 
 def refuse(ctx: JobContext) -> dict[str, Any]:
@@ -110,6 +119,15 @@ class ComputeContract:
         events, position = compute.events(handle.job)
         assert (events[0].fraction, events[0].stage, events[0].metrics) == (1.0, "echo", {"values": 1.0})
         assert compute.events(handle.job, position) == ([], position)
+
+    def test_a_secret_reaches_the_function_and_no_file(self, compute: Compute) -> None:
+        spec = JobSpec(id=new_id(), run=f"{_HERE}:whisper", params={})
+        state = finished(compute, compute.submit(spec, {"password": "wh1sper-ed"}))
+        assert state.result == {"length": 10, "is_shown": False}, state
+        folder = compute.outputs(spec.id).parent
+        files = [file for file in folder.rglob("*") if file.is_file()]
+        assert files
+        assert not [file for file in files if b"wh1sper-ed" in file.read_bytes()]
 
     def test_a_killed_attempt_goes_on_from_its_checkpoint(self, compute: Compute) -> None:
         spec = JobSpec(id=new_id(), run=f"{_HERE}:count", params={"die_at": 6})

@@ -130,8 +130,12 @@ class Compute(Protocol):
     is left of the earlier ones was killed.
     """
 
-    def submit(self, spec: JobSpec) -> JobHandle:
-        """Start the next attempt at a job; refuse another frozen part than the first attempt had (Conflict)."""
+    def submit(self, spec: JobSpec, secrets: Mapping[str, Any] | None = None) -> JobHandle:
+        """Start the next attempt at a job; refuse another frozen part than the first attempt had (Conflict).
+
+        ``secrets`` are handed to the function in memory (``ctx.secrets``): they are no part of the job's files, and stand
+        in nobody's environment or command line. They may have 32 KiB as JSON, and are given again to each attempt.
+        """
         ...
 
     def poll(self, handle: JobHandle) -> JobState:

@@ -20,6 +20,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
+from aimass.infra.compute.confiding import handed_over
 from aimass.infra.compute.directory import Fenced, JobDirectory
 from aimass.infra.compute.files import read_json, write_atomic
 from aimass.infra.compute.logs import read_lines
@@ -72,14 +73,14 @@ class ProcessCompute:
         self._kill_at: dict[str, float] = {}
         self._lifeline, self._lifeline_end = os.pipe()
 
-    def submit(self, spec: JobSpec) -> JobHandle:
+    def submit(self, spec: JobSpec, secrets: Mapping[str, Any] | None = None) -> JobHandle:
         """Start the next attempt at a job."""
         directory = JobDirectory(self._root / spec.id, self._data)
         try:
             directory.freeze(asdict(spec))
             self._evict(directory)
             attempt = directory.take()
-            child = self._start(directory, attempt, spec)
+            child = self._start(directory, attempt, spec, secrets or {})
         except OSError as reason:
             hint = "free memory or disk, then retry the job"
             raise Unavailable(f"job {spec.id!r} cannot start: {reason}", hint=hint) from reason
@@ -88,7 +89,9 @@ class ProcessCompute:
             self._kill_at.pop(spec.id, None)
         return JobHandle(job=spec.id, attempt=attempt)
 
-    def _start(self, directory: JobDirectory, attempt: int, spec: JobSpec) -> subprocess.Popen[bytes]:
+    def _start(
+        self, directory: JobDirectory, attempt: int, spec: JobSpec, confided: Mapping[str, Any]
+    ) -> subprocess.Popen[bytes]:
         caps: dict[str, str] = dict.fromkeys(_THREAD_CAPS, str(spec.slots))
         # a Delta commit may wait for another one inside its own stream: with a single I/O thread both would wait for ever
         caps["TOKIO_WORKER_THREADS"] = str(max(spec.slots, 2))
@@ -97,7 +100,8 @@ class ProcessCompute:
         command = [sys.executable, "-P", "-m", "aimass.infra.compute.child", str(directory.path)]
         command += ["--attempt", str(attempt), "--lifeline", str(self._lifeline), "--nice", str(self._nice)]
         command += ["--data", self._data]
-        with directory.log.open("ab") as log:
+        with directory.log.open("ab") as log, handed_over(confided) as whispers:
+            command += ["--secrets", str(whispers[0])] if whispers else []
             return subprocess.Popen(
                 command,
                 env=environment,
@@ -105,7 +109,7 @@ class ProcessCompute:
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
-                pass_fds=(self._lifeline,),
+                pass_fds=(self._lifeline, *whispers),
                 start_new_session=True,
             )
 

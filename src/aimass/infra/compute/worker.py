@@ -7,6 +7,7 @@ import resource
 import signal
 import sys
 import traceback
+from collections.abc import Mapping
 from typing import Any, NoReturn
 
 from aimass.infra.compute.context import Cancelled, JobContext
@@ -18,13 +19,13 @@ from aimass.kernel.errors import AimassError
 EXIT_FAILED, EXIT_CANCELLED, EXIT_FENCED = 1, 75, 77
 
 
-def run(directory: JobDirectory, attempt: int) -> NoReturn:
+def run(directory: JobDirectory, attempt: int, secrets: Mapping[str, Any]) -> NoReturn:
     """Run the job and leave the process at once: threads and exit handlers of user code cannot hold it back."""
     signal.signal(signal.SIGTERM, _stop)
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     code = 0
     try:
-        directory.finish(attempt, _outcome(directory, attempt))
+        directory.finish(attempt, _outcome(directory, attempt, secrets))
         code = EXIT_FAILED if (directory.result(attempt) or {}).get("state") != "succeeded" else 0
     except Cancelled:
         code = EXIT_CANCELLED
@@ -45,9 +46,9 @@ def _stop(_sign: int, _frame: object) -> NoReturn:
     raise Cancelled("SIGTERM")
 
 
-def _outcome(directory: JobDirectory, attempt: int) -> dict[str, Any]:
+def _outcome(directory: JobDirectory, attempt: int, secrets: Mapping[str, Any]) -> dict[str, Any]:
     try:
-        context = JobContext(directory, attempt)
+        context = JobContext(directory, attempt, secrets=secrets)
         context.check()
         result = _function(directory.spec()["run"])(context)
         return {"state": "succeeded", "result": _object(result), "usage": usage()}

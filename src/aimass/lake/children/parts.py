@@ -42,7 +42,9 @@ class Part:
     rows: int
 
 
-def commit_parts(path: str | Path, parts: Sequence[Part], order: Commit) -> Committed:
+def commit_parts(
+    path: str | Path, parts: Sequence[Part], order: Commit, *, columns: pl.Schema | None = None
+) -> Committed:
     """Make files the rows of the next version, exactly once per transaction.
 
     All files have the same columns. Where the table has them too, or is new, the files themselves become part of it;
@@ -53,28 +55,25 @@ def commit_parts(path: str | Path, parts: Sequence[Part], order: Commit) -> Comm
     path
         The table; created when it does not exist.
     parts
-        At least one file; they stay where they are.
+        The files; they stay where they are. None of them is a commit that carries its metadata alone.
     order
         Transaction, metadata and mode.
+    columns
+        The columns of the files; needed where there may be none.
     """
     with lease(path):
         done = committed_before(path, order)
         if done is not None:
             return done
-        schema = _schema_of(parts[0].file)
-        fresh = not exists(path)
+        empty = pl.DataFrame(schema=columns) if columns is not None else pl.read_parquet(parts[0].file, n_rows=0)
+        arrow = RecordBatchReader.from_arrow(empty).schema
+        schema, fresh = Schema.from_arrow(arrow), not exists(path)
+        if not fresh and not parts and order.mode == "append":
+            schema = open_table(path).schema()
         if not fresh and open_table(path).schema() != schema:
-            return commit_held(path, Stream(_arrow_of(parts[0].file).schema, _rows_of(parts)), order)
+            return commit_held(path, Stream(arrow, _rows_of(parts)), order)
         _link(Path(path), parts, schema, order, fresh=fresh)
         return Committed(version=found_of(path, order), already=False)
-
-
-def _schema_of(file: Path) -> Schema:
-    return Schema.from_arrow(_arrow_of(file).schema)
-
-
-def _arrow_of(file: Path) -> RecordBatchReader:
-    return RecordBatchReader.from_arrow(pl.read_parquet(file, n_rows=0))
 
 
 def _rows_of(parts: Sequence[Part]) -> Iterator[RecordBatch]:

@@ -44,6 +44,9 @@ class Commit:
         Columns with personal data: the log never gets their smallest and largest values. Counts at creation only.
     marks
         Names that the table remembers with this commit; :func:`is_marked` asks for them.
+    follows
+        The batch that has to be the last one of this ``app_id`` (0: none yet); another one means that somebody else writes
+        under this name, and the commit is refused (Conflict). None: no such check.
     """
 
     app_id: str
@@ -52,6 +55,16 @@ class Commit:
     mode: Literal["append", "overwrite"] = "append"
     private: frozenset[str] = frozenset()
     marks: tuple[str, ...] = ()
+    follows: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Carried:
+    """The last commit of a transaction's name: its batch and Delta version, and what it carries."""
+
+    batch: int
+    version: int
+    metadata: Mapping[str, str]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -220,6 +233,13 @@ def committed_before(path: str | Path, order: Commit) -> Committed | None:
 
 def _made_before(path: str | Path, table: DeltaTable, order: Commit) -> Committed | None:
     last = table.transaction_version(order.app_id)
+    if order.follows is not None:
+        if (last or 0) != order.follows:
+            raise Conflict(
+                f"batch {last} was committed meanwhile, and this one follows {order.follows}",
+                hint="another collection of the same source runs; nothing was written",
+            )
+        return None
     if last is None or last < order.batch:
         return None
     run = order.metadata.get("aimass.run")
@@ -227,6 +247,21 @@ def _made_before(path: str | Path, table: DeltaTable, order: Commit) -> Committe
     if run and made and all(entry.info.get("aimass.run", run) != run for entry in made):
         return None
     return Committed(version=found_of(path, order), already=True)
+
+
+def carried(path: str | Path, app_id: str) -> Carried | None:
+    """Return the last commit under a transaction's name, with its metadata."""
+    if not exists(path):
+        return None
+    table = open_table(path)
+    last = table.transaction_version(app_id)
+    if last is None:
+        return None
+    made = _commits_of(path, Commit(app_id=app_id, batch=last))
+    if not made:
+        return Carried(batch=last, version=table.version(), metadata={})
+    told = {name: str(text) for name, text in made[0].info.items() if name.startswith("aimass.")}
+    return Carried(batch=last, version=made[0].version, metadata=told)
 
 
 def is_marked(table: DeltaTable, mark: str) -> bool:

@@ -22,7 +22,11 @@ TYPES: Mapping[str, pl.DataType | type[pl.DataType]] = {
     "boolean": pl.Boolean,
     "timestamp": pl.Datetime("us", "UTC"),
     "date": pl.Date,
+    "decimal": pl.Decimal(38, 9),
+    "json": pl.String,
 }
+MOST_DIGITS = 38
+SAFE_DIGITS = 15  # a float keeps so many
 
 
 def plain(value: Any) -> Any:
@@ -47,7 +51,7 @@ def plain(value: Any) -> Any:
 def _written(value: object) -> Any:
     """Write moments, dates, times and bytes as text, decimals as numbers."""
     if isinstance(value, Decimal):
-        return int(value) if value == value.to_integral_value() else float(value)
+        return _number(value)
     if isinstance(value, datetime):
         return instant(value) if value.tzinfo else value.isoformat()
     if isinstance(value, bytes):
@@ -59,17 +63,28 @@ def _written(value: object) -> Any:
     return str(value)
 
 
+def _number(value: Decimal) -> int | float | str:
+    """Write a decimal as a number where JSON readers keep its digits, else as text."""
+    if not value.is_finite():
+        return str(value)
+    if value == value.to_integral_value() and abs(value) < 2**63:
+        return int(value)
+    return float(value) if len(value.normalize().as_tuple().digits) <= SAFE_DIGITS else str(value)
+
+
 def type_name(dtype: pl.DataType) -> str:
     """Name the column type of a polars type; nested types are read as ``json``.
 
     Examples
     --------
     >>> type_name(pl.Int16()), type_name(pl.Decimal(10, 2)), type_name(pl.List(pl.Int8))
-    ('integer', 'float', 'json')
+    ('integer', 'decimal', 'json')
     """
     if dtype.is_integer():
         return "integer"
-    if dtype.is_float() or dtype.is_decimal():
+    if dtype.is_decimal():
+        return "decimal"
+    if dtype.is_float():
         return "float"
     if isinstance(dtype, pl.Datetime):
         return "timestamp"
@@ -87,8 +102,18 @@ def type_name(dtype: pl.DataType) -> str:
 
 
 def columns_of(schema: Mapping[str, pl.DataType]) -> list[dict[str, Any]]:
-    """Describe the columns of a frame."""
-    return [{"name": name, "type": type_name(dtype)} for name, dtype in schema.items()]
+    """Describe the columns of a frame; a decimal tells its digits.
+
+    Examples
+    --------
+    >>> columns_of({"a": pl.Decimal(10, 2)})
+    [{'name': 'a', 'type': 'decimal', 'precision': 10, 'scale': 2}]
+    """
+    return [{"name": name, "type": type_name(dtype), **_digits(dtype)} for name, dtype in schema.items()]
+
+
+def _digits(dtype: pl.DataType) -> dict[str, int]:
+    return {"precision": dtype.precision or MOST_DIGITS, "scale": dtype.scale} if isinstance(dtype, pl.Decimal) else {}
 
 
 def schema_hash(columns: Iterable[Mapping[str, Any]]) -> str:
@@ -107,6 +132,28 @@ def polars_type(name: str, *, field: str = "type") -> pl.DataType | type[pl.Data
     if name not in TYPES:
         raise Invalid(f"column type {name!r} is unknown", field=field, value=name, allowed=sorted(TYPES))
     return TYPES[name]
+
+
+def column_type(name: str, precision: int | None = None, scale: int | None = None) -> Any:
+    """Return the polars type of a column; of a decimal with its digits.
+
+    Examples
+    --------
+    >>> column_type("decimal", 10, 2)
+    Decimal(precision=10, scale=2)
+    """
+    if name != "decimal":
+        return polars_type(name)
+    digits = MOST_DIGITS if precision is None else precision
+    behind = min(9, digits) if scale is None else scale
+    if not 1 <= digits <= MOST_DIGITS or not 0 <= behind <= digits:
+        raise Invalid(
+            f"a decimal cannot have {digits} digits, {behind} of them behind the point",
+            field="precision",
+            value=digits,
+            allowed=f"1 to {MOST_DIGITS} digits, and a scale of at most as many",
+        )
+    return pl.Decimal(digits, behind)
 
 
 def frame_of(rows: list[dict[str, Any]], columns: Iterable[Mapping[str, Any]] | None = None) -> pl.DataFrame:

@@ -22,6 +22,7 @@ SCHEMA: dict[str, type[pl.DataType]] = {
     "run": pl.String,
     "batch": pl.Int64,
     "header": pl.String,
+    "place": pl.String,
 }
 
 
@@ -32,6 +33,19 @@ class Origin:
     source: str
     run: str
     batch: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rejected:
+    """A row that is put aside, under the name by which it is replayed; ``place`` tells where it stood, in words."""
+
+    id: str
+    raw: str
+    column: str
+    reason: str
+    kind: str
+    line: int = 0
+    place: str = ""
 
 
 class Quarantine:
@@ -63,9 +77,13 @@ class Quarantine:
         identity = sha256(
             f"{o.source}\x1f{o.batch}\x1f{line}\x1f{self.count if not line else 0}\x1f{raw}".encode()
         ).hexdigest()[:26]
-        self._rows.append(
-            (identity, raw[:LONGEST_RAW], line, column, reason[:500], o.source, o.run, o.batch, self.header)
-        )
+        self.keep(Rejected(id=identity, raw=raw, line=line, column=column, reason=reason, kind=kind))
+
+    def keep(self, row: Rejected) -> None:
+        """Keep one rejected row under its own name."""
+        o, column, kind, line, reason = self._origin, row.column, row.kind, row.line, row.reason
+        kept = (row.id, row.raw[:LONGEST_RAW], line, column, reason[:500], o.source, o.run, o.batch, self.header)
+        self._rows.append((*kept, row.place))
         self.count += 1
         self.reasons[column, kind] += 1
         if len(self.first) < 3:  # noqa: PLR2004 a few examples for the error message

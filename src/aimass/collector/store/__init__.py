@@ -8,6 +8,7 @@ from typing import Any
 
 from sqlalchemy import (
     BigInteger,
+    Boolean,
     Column,
     Connection,
     Float,
@@ -18,16 +19,21 @@ from sqlalchemy import (
     Table,
     UniqueConstraint,
     delete,
+    false,
     func,
     insert,
     select,
+    text,
     update,
 )
 
 from aimass.collector.domain import Collection, ListCollections, Source, Upload
+from aimass.collector.store import links
 from aimass.infra.database import Change, Instant, Json, metadata
 from aimass.kernel.errors import NotFound
 from aimass.kernel.pages import decode_cursor
+
+TABLES = (links.connections, links.drifts)  # declared beside, and part of the room's schema
 
 sources = Table(
     "collector_sources",
@@ -45,6 +51,11 @@ sources = Table(
     Column("created_at", Instant, nullable=False),
     Column("deleted_at", Instant, nullable=True),
     Column("version", Integer, nullable=False),
+    Column("connection", String(63), nullable=False, server_default=text("''")),
+    Column("reading", Json, nullable=False, server_default="{}"),
+    Column("is_paused", Boolean, nullable=False, server_default=false()),
+    Column("progress", Json, nullable=False, server_default="{}"),
+    Column("due_at", Instant, nullable=True),
     Index(None, "workspace", "slug"),
 )
 
@@ -71,6 +82,7 @@ collections = Table(
     Column("created_by", String(120), nullable=False),
     Column("created_at", Instant, nullable=False),
     Column("ended_at", Instant, nullable=True),
+    Column("facts", Json, nullable=False, server_default="{}"),
     UniqueConstraint("source_id", "key"),
     UniqueConstraint("source_id", "number"),
     Index(None, "workspace", "id"),
@@ -111,6 +123,14 @@ def need_source(conn: Connection, workspace: str, slug: str) -> Source:
     if found is None:
         raise NotFound(f"there is no source {slug!r} in workspace {workspace!r}", field="source", value=slug)
     return found
+
+
+def sources_of_connection(conn: Connection, workspace: str, connection: str) -> list[Source]:
+    """Return the sources that read from a connection."""
+    query = select(sources).where(
+        sources.c.workspace == workspace, sources.c.connection == connection, sources.c.deleted_at.is_(None)
+    )
+    return [_source(row) for row in conn.execute(query.order_by(sources.c.slug))]
 
 
 def sources_page(conn: Connection, workspace: str, cursor: str | None, limit: int) -> list[Source]:
