@@ -30,12 +30,6 @@ def test_bad_lines_of_ndjson_go_to_quarantine(bench, pinned):
     assert [line for _, line, _, _ in bench.rejected()] == [2, 3, 4, 5, 6, 7]
 
 
-def test_an_array_is_refused_with_the_way_out(bench):
-    with pytest.raises(Invalid, match="one JSON array") as told:
-        bench.propose(bench.write('[{"a":1}]', "d.json"))
-    assert "NDJSON" in told.value.hint
-
-
 def test_parquet_is_proposed_and_collected(bench):
     frame = pl.DataFrame({"a": [1, 2], "d": [date(2026, 5, 1), None], "l": [[1, 2], None], "f": [0.5, float("nan")]})
     frame.write_parquet(bench.root / "d.parquet")

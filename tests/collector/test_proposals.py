@@ -48,7 +48,7 @@ def test_repeated_names_are_counted_without_a_clash():
 @pytest.mark.parametrize(
     ("settings", "field"),
     [
-        ({"format": "xlsx", "columns": []}, "format"),
+        ({"format": "docx", "columns": []}, "format"),
         ({"format": "csv", "columns": []}, "columns"),
         ({"format": "csv", "columns": [{"name": "a", "type": "money"}]}, "type"),
         ({"format": "csv", "columns": [{"name": "a", "type": "string"}, {"name": "A", "type": "string"}]}, "columns"),

@@ -4,6 +4,7 @@ import polars as pl
 import pytest
 
 from aimass.collector.children.replay import replay
+from tests.fixtures.formats import WRITERS
 
 
 @pytest.fixture
@@ -87,3 +88,27 @@ def test_rows_of_other_formats_are_replayed_as_json(bench, pinned, again):
     told = again(plan, [{"id": next(iter(ids(bench).values())), "raw": '{"a": 5}'}])
     assert told["rows"] == 1
     assert sorted(bench.rows()) == [(1,), (5,)]
+
+
+def test_cells_of_a_table_may_be_mended_as_texts(bench, pinned, again):
+    plan = pinned("a integer!", "b boolean", "c float", format="parquet", null_values=["none"])
+    pl.DataFrame({"a": ["1", "x"], "b": ["true", "no"], "c": ["1", "1"]}).write_parquet(bench.root / "d.parquet")
+    bench.collect(bench.root / "d.parquet", plan)
+    told = again(plan, [{"id": next(iter(ids(bench).values())), "raw": '{"a": "5", "b": "TRUE", "c": "none"}'}])
+    assert (told["rows"], told["refused"]) == (1, 0)
+    assert sorted(bench.rows()) == [(1, True, 1.0), (5, True, None)]
+
+
+@pytest.mark.parametrize("kind", WRITERS)
+def test_rows_of_every_format_are_mended_and_read_again(bench, pinned, again, kind):
+    path = bench.write(WRITERS[kind]([{"id": "1", "name": "Ann"}, {"id": "x", "name": "Bob"}, {"id": "3", "name": ""}]))
+    told = bench.propose(path)
+    names = ("id integer!", "name string", "@n integer") if kind == "xml" else ("id integer!", "name string")
+    plan = pinned(*names, **{key: value for key, value in told.items() if key != "columns"})
+    strict = kind in {"json", "ndjson", "avro"}
+    assert bench.collect(path, plan)["quarantined"] == (3 if strict else 1)
+    mended = {raw: raw.replace("x", "2").replace('"2"', "2" if strict else '"2"') for raw in ids(bench)}
+    rows = [{"id": id_, "raw": mended[raw]} for raw, id_ in ids(bench).items() if "Bob" in raw]
+    assert again(plan, rows)["rows"] == 1
+    assert (2, "Bob") in [row[:2] for row in bench.rows()]
+    assert len(ids(bench)) == (2 if strict else 0)

@@ -183,28 +183,28 @@ class Client(Groups):
         dataset: str,
         *,
         types: Mapping[str, str] | None = None,
-        keys: Sequence[str] = (),
-        mode: str = "append",
+        reading: Mapping[str, Any] | None = None,
         progress: Callable[[float, str], None] | None = None,
+        **new: Any,
     ) -> DatasetVersion:
         """Bring a file into a dataset: upload, propose and pin its types, collect, wait.
 
         Parameters
         ----------
         path
-            CSV, Parquet or NDJSON file.
+            File in any format that can be read: CSV, JSON, Excel, Parquet, ...
         dataset
             Name of the dataset; made when it is missing.
         types
             Column to type, over what is proposed.
-        keys
-            Columns that name a row, for a new dataset.
-        mode
-            ``append`` or ``replace``, for a new source.
+        reading
+            How the file is written, over what would be guessed: ``{"sheet": "May", "skip_rows": 2}``.
         progress
             Called with a share of the whole and a note.
+        new
+            Of a source that is made by it: ``keys`` (columns that name a row) and ``mode`` (``append`` or ``replace``).
         """
-        options = CollectOptions(types=types or {}, keys=list(keys), mode=mode, progress=progress or silent)
+        options = CollectOptions(types=types or {}, reading=reading or {}, progress=progress or silent, **new)
         return collect_file(self, Path(path), dataset, options)
 
     def release(self, order: ReleaseOrder | None = None, *, timeout_s: float = 3600.0, **names: Any) -> PipelineRun:

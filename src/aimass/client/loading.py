@@ -34,6 +34,8 @@ class CollectOptions:
     ----------
     types
         Column to type, over what is proposed.
+    reading
+        How the file is written, over what would be guessed: ``format``, ``sheet``, ``record_path``, ``widths``, ...
     keys
         Columns that name a row, when the dataset is made.
     mode
@@ -43,6 +45,7 @@ class CollectOptions:
     """
 
     types: Mapping[str, str] = field(default_factory=dict[str, str])
+    reading: Mapping[str, Any] = field(default_factory=dict[str, Any])
     keys: list[str] = field(default_factory=list[str])
     mode: str = "append"
     progress: Callable[[float, str], None] = silent
@@ -86,7 +89,8 @@ def _source(client: Groups, dataset: str, options: CollectOptions) -> Source:
 
 
 def _pin(client: Groups, source: Source, path: Path, uploaded: dict[str, Any], options: CollectOptions) -> None:
-    proposal = client.collector.propose_types(upload=uploaded["upload"], filename=path.name)
+    given = dict(options.reading)
+    proposal = client.collector.propose_types(upload=uploaded["upload"], filename=path.name, given=given)
     unknown = sorted(set(options.types) - {c.name for c in proposal.columns})
     if unknown:
         allowed = [c.name for c in proposal.columns]
@@ -103,6 +107,11 @@ def _pin(client: Groups, source: Source, path: Path, uploaded: dict[str, Any], o
         quote=proposal.quote,
         encoding=proposal.encoding,
         header=proposal.header,
+        null_values=proposal.null_values,
+        sheet=proposal.sheet,
+        skip_rows=proposal.skip_rows,
+        record_path=proposal.record_path,
+        widths=proposal.widths,
     )
 
 

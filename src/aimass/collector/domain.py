@@ -16,6 +16,19 @@ ENDED: tuple[CollectionState, ...] = ("SUCCEEDED", "FAILED", "CANCELLED")
 COLLECT = "collector.collect"
 REPLAY = "collector.replay"
 MODES = ("append", "replace")
+Format = Literal["csv", "ndjson", "json", "xml", "fixed", "xlsx", "parquet", "arrow", "avro", "orc"]
+READING = (
+    "format",
+    "delimiter",
+    "quote",
+    "encoding",
+    "header",
+    "null_values",
+    "sheet",
+    "skip_rows",
+    "record_path",
+    "widths",
+)
 
 Workspace = Annotated[str, MaxLen(63), doc("slug of the workspace")]
 SourceSlug = Annotated[str, MaxLen(63), doc("slug of the source")]
@@ -55,7 +68,13 @@ class ProposedColumn:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Proposal:
-    """How a file looks like being written; nothing is pinned until somebody confirms it."""
+    """How a file looks like being written; nothing is pinned until somebody confirms it.
+
+    Attributes
+    ----------
+    sheets
+        The sheets of a workbook.
+    """
 
     format: str
     columns: list[ProposedColumn]
@@ -63,6 +82,12 @@ class Proposal:
     quote: str = '"'
     encoding: str = "utf-8"
     header: bool = True
+    null_values: list[str] = field(default_factory=list[str])
+    sheet: str = ""
+    sheets: list[str] = field(default_factory=list[str])
+    skip_rows: int = 0
+    record_path: str = ""
+    widths: list[int] = field(default_factory=list[int])
     notes: list[str] = field(default_factory=list[str])
 
 
@@ -201,9 +226,9 @@ class ProposeTypes:
     workspace: Workspace
     upload: Sha256
     filename: Annotated[str, MaxLen(255), doc("name of the file; its ending tells the format")] = ""
-    given: Annotated[dict[str, Any], doc("what is known: format, encoding, delimiter, quote, header")] = field(
-        default_factory=dict[str, Any]
-    )
+    given: Annotated[
+        dict[str, Any], doc("what is known already, by the names of a plan: format, encoding, sheet, ...")
+    ] = field(default_factory=dict[str, Any])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -213,13 +238,19 @@ class PinTypes:
     workspace: Workspace
     source: SourceSlug
     columns: list[ColumnPlan]
-    format: Annotated[Literal["csv", "parquet", "ndjson"], doc("how the file is written")] = "csv"
+    format: Annotated[Format, doc("how the file is written")] = "csv"
     delimiter: str = ","
     quote: str = '"'
     encoding: str = "utf-8"
     header: bool = True
     null_values: Annotated[list[str], doc("texts that mean a missing value, besides the empty one")] = field(
         default_factory=list[str]
+    )
+    sheet: Annotated[str, MaxLen(255), doc("sheet of a workbook; empty: the first")] = ""
+    skip_rows: Annotated[int, Interval(ge=0, le=10_000), doc("rows above the header: workbooks, fixed widths")] = 0
+    record_path: Annotated[str, MaxLen(1000), doc("where the records of a JSON or XML document are: data/items")] = ""
+    widths: Annotated[list[Annotated[int, Ge(1)]], doc("characters of each cell: fixed widths")] = field(
+        default_factory=list[int]
     )
     expected_version: int | None = None
 

@@ -15,6 +15,8 @@ class CollectorSettings(BaseSettings):
     ----------
     max_upload_bytes
         Largest upload in bytes; larger ones are refused with 413.
+    max_unpacked_bytes
+        Most bytes to which a packed file (gzip, bzip2, xz, zstd) may unpack; a larger one is refused, and nothing is stored.
     keep_uploads_days
         Days for which an uploaded file is kept after it was sent or collected; what was collected from it is the dataset's.
     tolerated_quarantine
@@ -30,6 +32,7 @@ class CollectorSettings(BaseSettings):
     model_config = SettingsConfigDict(env_prefix="AIMASS_COLLECTOR_")
 
     max_upload_bytes: int = 20 * 1024**3
+    max_unpacked_bytes: int = Field(default=20 * 1024**3, ge=1)
     keep_uploads_days: float = 30.0
     tolerated_quarantine: float = Field(default=0.05, ge=0, le=1)
     folders: list[str] = Field(default_factory=list[str])

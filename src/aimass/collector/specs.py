@@ -3,12 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict
+from dataclasses import MISSING, asdict
 from dataclasses import fields as dataclass_fields
 from typing import Any
 
 from aimass.collector.connectors.file.plan import plan_of
-from aimass.collector.domain import ChangeSource, ColumnPlan, CreateSource, ListSources, OneSource, PinTypes, Source
+from aimass.collector.domain import (
+    READING,
+    ChangeSource,
+    ColumnPlan,
+    CreateSource,
+    ListSources,
+    OneSource,
+    PinTypes,
+    Source,
+)
 from aimass.collector.service.collector import Collector
 from aimass.kernel.errors import Conflict, Invalid, NotFound
 from aimass.kernel.names import slug_of
@@ -16,7 +25,6 @@ from aimass.kernel.principal import Principal
 from aimass.kernel.registry import Registry
 
 KIND = "source"
-_READING = ("format", "delimiter", "quote", "encoding", "header")
 _FIELDS = ("dataset", "mode", "max_reject_rate", "plan")
 
 
@@ -86,8 +94,12 @@ def _make(
 def _whole(plan: Mapping[str, Any]) -> dict[str, Any]:
     """Return a plan with what it leaves out, as a source keeps it."""
     columns = [asdict(ColumnPlan(**column)) for column in plan["columns"]]
-    left_out = {field.name: field.default for field in dataclass_fields(PinTypes) if field.name in _READING}
-    return {**left_out, "null_values": [], **plan, "columns": columns}
+    left_out = {
+        field.name: field.default
+        for field in dataclass_fields(PinTypes)
+        if field.name in READING and field.default is not MISSING
+    }
+    return {**left_out, "null_values": [], "widths": [], **plan, "columns": columns}
 
 
 def _document(source: Source) -> dict[str, Any]:

@@ -184,6 +184,12 @@ class Proposal:
     quote: str = '"'
     encoding: str = "utf-8"
     header: bool = True
+    null_values: list[str] = field(default_factory=list)
+    sheet: str = ""
+    sheets: list[str] = field(default_factory=list)
+    skip_rows: int = 0
+    record_path: str = ""
+    widths: list[int] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
 
 

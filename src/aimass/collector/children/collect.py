@@ -14,6 +14,7 @@ from arro3.core import RecordBatch, RecordBatchReader, Schema
 from aimass.collector.connectors.file.plan import Plan, plan_of
 from aimass.collector.connectors.file.run.quarantine import SCHEMA, Origin, Quarantine
 from aimass.collector.connectors.file.run.read import reading
+from aimass.collector.connectors.file.run.unpack import MOST
 from aimass.kernel.errors import Invalid
 from aimass.lake import Commit, Stream, classify_frame, commit, committed_before, describe_version, scan
 
@@ -82,10 +83,8 @@ def _load(ctx: Context, plan: Plan, order: Commit) -> tuple[dict[str, Any], int,
     params, path, tally = ctx.params, Path(ctx.params["file"]), Tally()
     size = max(path.stat().st_size, 1)
     quarantine = Quarantine(ctx.work, Origin(source=order.app_id, run=str(params["run"]), batch=order.batch))
-    with reading(path, plan, ctx.work, lambda seen: ctx.report(0.1 * seen / size, "scan", bytes=seen)) as (
-        source,
-        found,
-    ):
+    looked = lambda seen: ctx.report(min(0.1, 0.1 * seen / size), "scan", bytes=seen)  # noqa: E731 one line of progress
+    with reading(path, plan, ctx.work, looked, int(params.get("max_unpacked_bytes", MOST))) as (source, found):
         tally.bytes = found.size
         expected = max(found.lines, 1)
         stream = _Checked(source.batches(quarantine), quarantine, float(params.get("max_reject_rate", MAX_REJECT_RATE)))

@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+import html
+import json
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
 import polars as pl
 
-from aimass.collector.connectors.file.run.scan import chunks
+from aimass.collector.connectors.file.run.read import guess_format, reader_of
+from aimass.collector.connectors.file.run.unpack import unpacked_pieces
+from aimass.kernel.errors import Invalid
 
-_ENCODINGS = ("utf-8", "utf-16-le", "gb18030", "cp1252")
+_ENCODINGS = ("utf-8", "utf-16-le", "utf-16-be", "gb18030", "cp1252", "shift_jis")
 
 
 def find(args: dict[str, Any]) -> dict[str, Any]:
-    """Tell whether a file holds one of some texts: as bytes in a usual encoding, or in a column of a Parquet file.
+    """Tell whether a file holds one of some texts: as bytes in a usual encoding, or in a cell of a format that packs its cells.
 
     Parameters
     ----------
@@ -21,27 +26,46 @@ def find(args: dict[str, Any]) -> dict[str, Any]:
         ``path`` and ``texts``.
     """
     path, texts = Path(args["path"]), [str(text) for text in args["texts"]]
-    with path.open("rb") as source:
-        is_parquet = source.read(4) == b"PAR1"
-    return {"found": _in_columns(path, texts) if is_parquet else _in_bytes(path, texts)}
+    try:
+        kind = guess_format(path, path.name)
+    except Invalid:
+        kind = ""
+    if kind in {"parquet", "arrow", "orc", "xlsx"}:
+        return {"found": any(_in_columns(frame.lazy(), texts) for frame in _frames(kind, path))}
+    if kind == "avro":
+        return {"found": _in_bytes(_avro(path), texts)}
+    return {"found": _in_bytes(unpacked_pieces(path), texts)}
 
 
-def _in_columns(path: Path, texts: list[str]) -> bool:
-    frame = pl.scan_parquet(path)
+def _frames(kind: str, path: Path) -> Iterable[pl.DataFrame]:
+    if kind == "parquet":
+        return pl.scan_parquet(path).collect_batches()
+    reader: Any = reader_of(kind)
+    return reader.all_cells(path) if kind == "xlsx" else reader.frames(path)
+
+
+def _avro(path: Path) -> Iterator[bytes]:
+    reader: Any = reader_of("avro")
+    return (record.text.encode() for record in reader.records(path))
+
+
+def _in_columns(frame: pl.LazyFrame, texts: list[str]) -> bool:
     found = [
-        pl.col(name).cast(pl.String, strict=False).str.contains_any(texts).any()
+        (pl.col(name).cast(pl.String, strict=False) if not kind.is_nested() else pl.struct(name).struct.json_encode())
+        .str.contains_any(texts)
+        .any()
         for name, kind in frame.collect_schema().items()
-        if not kind.is_nested()
     ]
     return bool(found) and any(frame.select(found).collect().row(0))
 
 
-def _in_bytes(path: Path, texts: list[str]) -> bool:
-    needles = {text.encode(encoding, "ignore") for encoding in _ENCODINGS for text in texts} - {b""}
+def _in_bytes(pieces: Iterator[bytes], texts: list[str]) -> bool:
+    written = {*texts, *(json.dumps(text)[1:-1] for text in texts), *(html.escape(text) for text in texts)}
+    needles = {text.encode(encoding, "ignore") for encoding in _ENCODINGS for text in written} - {b""}
     longest = max(map(len, needles))
     held = b""
-    for chunk in chunks(path):
-        held += chunk
+    for piece in pieces:
+        held += piece
         if any(needle in held for needle in needles):
             return True
         held = held[-longest:]

@@ -15,7 +15,7 @@ import polars as pl
 from aimass.collector.children.collect import Context
 from aimass.collector.connectors.file.plan import Plan, plan_of
 from aimass.collector.connectors.file.run.quarantine import LONGEST_RAW, Origin, Quarantine
-from aimass.collector.connectors.file.run.read import reading
+from aimass.collector.connectors.file.run.read import reading_again, written_again
 from aimass.kernel.errors import Failed
 from aimass.lake import Commit, commit, committed_before, describe_version, is_marked, lease, open_table, scan
 
@@ -109,14 +109,16 @@ def _none(rows: list[Row], reason: str) -> Outcome:
 
 def _read(ctx: Context, plan: Plan, rows: list[Row], header: str) -> Outcome:
     """Write the texts into a file of the source's own format, and read it as a collection would."""
-    plan = replace(plan, format="ndjson" if plan.format == "parquet" else plan.format, encoding="utf-8")
-    whole = [row for row in rows if _is_whole(row.text, plan)]
-    torn = _none([row for row in rows if not _is_whole(row.text, plan)], "a quote is not closed, or the text was cut")
+    written = written_again(plan)
+    whole = [row for row in rows if _is_whole(row.text, written)]
+    torn = _none(
+        [row for row in rows if not _is_whole(row.text, written)], "a quote is not closed, or the text was cut"
+    )
     if not whole:
         return torn
-    path, lines = _file(ctx.work / "replay.txt", plan, whole, header)
+    path, lines = _file(ctx.work / "replay.txt", written, whole, header)
     again = Quarantine(ctx.work, Origin(source="replay", run="replay", batch=0))
-    with reading(path, plan, ctx.work) as (source, _):
+    with reading_again(path, plan, ctx.work) as (source, _):
         frames = [pl.DataFrame(batch) for batch in source.batches(again)]
     refused = [
         {"id": lines.get(row["line"], ""), "column": row["column"], "reason": row["reason"]}
@@ -132,9 +134,9 @@ def _read(ctx: Context, plan: Plan, rows: list[Row], header: str) -> Outcome:
 
 
 def _is_whole(text: str, plan: Plan) -> bool:
-    if len(text) >= LONGEST_RAW or (plan.format == "ndjson" and "\n" in text):
+    if len(text) >= LONGEST_RAW or (plan.format != "csv" and "\n" in text):
         return False
-    return plan.format == "ndjson" or not plan.quote or text.count(plan.quote) % 2 == 0
+    return plan.format != "csv" or not plan.quote or text.count(plan.quote) % 2 == 0
 
 
 def _file(path: Path, plan: Plan, rows: list[Row], header: str) -> tuple[Path, dict[int, str]]:
@@ -153,7 +155,7 @@ def _file(path: Path, plan: Plan, rows: list[Row], header: str) -> tuple[Path, d
 
 
 def _header(plan: Plan, names: list[str]) -> str:
-    if plan.format == "ndjson" or not plan.header:
+    if plan.format != "csv" or not plan.header:
         return ""
     text = io.StringIO()
     csv.writer(text, delimiter=plan.delimiter, quotechar=plan.quote, lineterminator="\n").writerow(names)

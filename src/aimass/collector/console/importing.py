@@ -12,7 +12,9 @@ from fastapi import Form, Query, Request, Response
 from pydantic import BaseModel
 from starlette.datastructures import UploadFile
 
+from aimass.collector.connectors.file.plan import FORMATS, FileFormat
 from aimass.collector.domain import (
+    READING,
     ColumnPlan,
     CreateSource,
     ListSources,
@@ -39,6 +41,7 @@ EDITED = 200
 MOST = 500
 TYPES = ("string", "integer", "float", "boolean", "timestamp", "date")
 SLACK = 64 * 1024
+_SAID = ("format", "delimiter", "encoding", "sheet", "record_path")
 
 
 @router.post(PATH)
@@ -51,7 +54,11 @@ async def send(visit: Visit, request: Request) -> Response:
     async with request.form(max_files=1) as form:
         file, dataset = form.get("file"), str(form.get("dataset") or "")
         if not isinstance(file, UploadFile) or not file.size:
-            raise Invalid(visit.say("Choose a file that is not empty"), field="file", hint="CSV, Parquet, NDJSON")
+            raise Invalid(
+                visit.say("Choose a file that is not empty"),
+                field="file",
+                hint=", ".join(f.title for f in FORMATS.values()),
+            )
         name = str(form.get("name") or "").strip()
         blob = await to_thread.run_sync(visit.get(Blobs).put, _chunks(file.file))
         kept = Upload(upload=blob.sha256, size=blob.size, filename=(file.filename or "")[:255])
@@ -72,14 +79,26 @@ class Wanted(BaseModel):
     delimiter: str = ""
     encoding: str = ""
     header: str = ""
+    sheet: str = ""
+    skip_rows: str = ""
+    record_path: str = ""
+    widths: str = ""
     again: bool = False
 
     def given(self) -> dict[str, Any]:
         """Return what is known of how the file is written."""
-        known: dict[str, Any] = {
-            name: getattr(self, name) for name in ("format", "delimiter", "encoding") if getattr(self, name)
-        }
+        known: dict[str, Any] = {name: getattr(self, name) for name in _SAID if getattr(self, name)}
+        if self.skip_rows.strip():
+            known["skip_rows"] = _whole(self.skip_rows, "skip_rows")
+        if widths := self.widths.replace(",", " ").split():
+            known["widths"] = [_whole(width, "widths") for width in widths]
         return known | ({"header": self.header == "yes"} if self.header else {})
+
+
+def _whole(text: str, field: str) -> int:
+    if not text.strip().isdecimal():
+        raise Invalid(f"{text!r} is no whole number", field=field, value=text, allowed="0, 1, 2, ...")
+    return int(text)
 
 
 class Confirmed(Wanted):
@@ -108,7 +127,14 @@ def propose(visit: Visit, wanted: Annotated[Wanted, Query()]) -> Response:
         name=name,
         types=TYPES,
         source=source,
+        sheets=[(name, name) for name in proposal.sheets],
+        options=_options(proposal),
     )
+
+
+def _options(proposal: Proposal) -> tuple[str, ...]:
+    """Return what may be said of a file in this format."""
+    return FORMATS.get(proposal.format, FileFormat(title="")).options
 
 
 @router.post(f"{PATH}/confirm")
@@ -121,11 +147,7 @@ def confirm(visit: Visit, wanted: Annotated[Confirmed, Form()]) -> Response:
         workspace=visit.workspace,
         source=source.slug,
         columns=columns,
-        format=proposal.format,  # pyright: ignore[reportArgumentType] one of the known ones
-        delimiter=proposal.delimiter,
-        quote=proposal.quote,
-        encoding=proposal.encoding,
-        header=proposal.header,
+        **{name: getattr(proposal, name) for name in READING},
     )
     collector.pin_types(visit.who, plan)
     return _start(visit, source.slug, wanted)

@@ -19,6 +19,7 @@ from aimass.collector.domain import (
 from aimass.collector.events import COLLECTION_FAILED, COLLECTION_STARTED, COLLECTION_SUCCEEDED
 from aimass.collector.service.ground import tell
 from aimass.collector.service.streams import Streams
+from aimass.collector.settings import CollectorSettings
 from aimass.collector.store import (
     add_collection,
     collections_page,
@@ -115,6 +116,7 @@ class Collections(Streams):
             "run": collection,
             "mode": source.mode,
             "max_reject_rate": source.max_reject_rate,
+            "max_unpacked_bytes": CollectorSettings().max_unpacked_bytes,
             "describe": lake.describing(command.workspace, source.dataset),
         }
 

@@ -6,7 +6,9 @@ from dataclasses import asdict
 from typing import Any
 
 from aimass.collector.commands import ChangeReading
+from aimass.collector.connectors.file.plan import plan_of
 from aimass.collector.domain import (
+    READING,
     ChangeSource,
     CreateSource,
     ListSources,
@@ -145,6 +147,6 @@ class Sources(Part):
             raise Conflict(
                 f"source {command.source!r} reads from a connection", hint="change its reading instead of a format"
             )
-        names = ("format", "delimiter", "quote", "encoding", "header", "null_values")
-        plan = {name: getattr(command, name) for name in names} | {"columns": [asdict(c) for c in command.columns]}
+        plan = {name: getattr(command, name) for name in READING} | {"columns": [asdict(c) for c in command.columns]}
+        plan_of(plan)
         return self._change(who, command, {"plan": plan}, SOURCE_PINNED)

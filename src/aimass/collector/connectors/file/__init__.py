@@ -1,1 +1,1 @@
-"""Files: CSV, Parquet and NDJSON."""
+"""Files: how each format is told, proposed and read."""

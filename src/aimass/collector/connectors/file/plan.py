@@ -8,9 +8,44 @@ from typing import Any
 
 from aimass.kernel.errors import Invalid
 
-FORMATS = ("csv", "parquet", "ndjson")
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FileFormat:
+    """What a person is told of a format, and what may be said of a file in it.
+
+    Attributes
+    ----------
+    options
+        Fields of a plan that mean something in this format.
+    is_text
+        The file may be packed: gzip, bzip2, xz or zstd around it.
+    extra
+        The extra of AI Mass that brings the library which reads it.
+    """
+
+    title: str
+    options: tuple[str, ...] = ()
+    is_text: bool = False
+    extra: str | None = None
+
+
+FORMATS: Mapping[str, FileFormat] = {
+    "csv": FileFormat(title="CSV", options=("delimiter", "quote", "encoding", "header", "null_values"), is_text=True),
+    "ndjson": FileFormat(title="NDJSON", is_text=True),
+    "json": FileFormat(title="JSON", options=("record_path", "encoding"), is_text=True),
+    "xml": FileFormat(title="XML", options=("record_path", "encoding", "null_values"), is_text=True),
+    "fixed": FileFormat(
+        title="Fixed width", options=("widths", "encoding", "header", "skip_rows", "null_values"), is_text=True
+    ),
+    "xlsx": FileFormat(title="Excel", options=("sheet", "header", "skip_rows", "null_values"), extra="connectors"),
+    "parquet": FileFormat(title="Parquet"),
+    "arrow": FileFormat(title="Arrow", extra="connectors"),
+    "avro": FileFormat(title="Avro", extra="connectors"),
+    "orc": FileFormat(title="ORC", extra="connectors"),
+}
 TYPES = ("string", "integer", "float", "boolean", "timestamp", "date")
 MAX_COLUMNS = 20_000
+MOST_SKIPPED = 10_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,7 +59,19 @@ class Pinned:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
-    """A format with its dialect, and the columns in the order in which they are stored."""
+    """A format with its dialect, and the columns in the order in which they are stored.
+
+    Attributes
+    ----------
+    sheet
+        Name of the sheet of a workbook; empty: the first.
+    skip_rows
+        Lines or rows above the header, or above the first row where there is none.
+    record_path
+        Where the records are in a JSON or XML document, as names joined by ``/``; empty: the whole document.
+    widths
+        Characters of each cell of a line with fixed widths.
+    """
 
     format: str
     columns: tuple[Pinned, ...]
@@ -33,6 +80,10 @@ class Plan:
     encoding: str = "utf-8"
     header: bool = True
     null_values: tuple[str, ...] = ()
+    sheet: str = ""
+    skip_rows: int = 0
+    record_path: str = ""
+    widths: tuple[int, ...] = ()
 
     @property
     def names(self) -> list[str]:
@@ -60,6 +111,8 @@ def plan_of(settings: Mapping[str, Any]) -> Plan:
     delimiter = str(settings.get("delimiter", ","))
     if len(delimiter) != 1:
         raise Invalid(f"delimiter {delimiter!r} is not one character", field="delimiter", value=delimiter)
+    skip, widths = int(settings.get("skip_rows") or 0), tuple(int(width) for width in settings.get("widths") or ())
+    _check_layout(kind, skip, widths, len(columns))
     return Plan(
         format=kind,
         columns=columns,
@@ -68,7 +121,27 @@ def plan_of(settings: Mapping[str, Any]) -> Plan:
         encoding=str(settings.get("encoding", "utf-8")),
         header=bool(settings.get("header", True)),
         null_values=tuple(str(text) for text in settings.get("null_values") or ()),
+        sheet=str(settings.get("sheet") or ""),
+        skip_rows=skip,
+        record_path=str(settings.get("record_path") or "").strip("/ "),
+        widths=widths,
     )
+
+
+def _check_layout(kind: str, skip: int, widths: tuple[int, ...], columns: int) -> None:
+    if not 0 <= skip <= MOST_SKIPPED:
+        raise Invalid(f"{skip} rows to skip", field="skip_rows", value=skip, allowed=f"0 to {MOST_SKIPPED}")
+    if any(width < 1 for width in widths):
+        raise Invalid(
+            "a width counts characters", field="widths", value=str(list(widths)), allowed="whole numbers from 1"
+        )
+    if kind == "fixed" and len(widths) != columns:
+        raise Invalid(
+            f"{len(widths)} widths for {columns} columns",
+            field="widths",
+            value=str(list(widths)),
+            hint="give one width for each column, in the order of the file",
+        )
 
 
 def _column(column: Mapping[str, Any]) -> Pinned:

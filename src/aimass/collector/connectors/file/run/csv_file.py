@@ -6,19 +6,23 @@ import csv
 import json
 import re
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import duckdb
 import polars as pl
 from arro3.core import RecordBatch, RecordBatchReader, Schema
 
 from aimass.collector.connectors.file.plan import Pinned, Plan, unique_names
+from aimass.collector.connectors.file.run.cast import beyond
 from aimass.collector.connectors.file.run.locate import LineCounter, Wanted, locate
 from aimass.collector.connectors.file.run.quarantine import Quarantine
-from aimass.collector.connectors.file.run.scan import Scan
+from aimass.collector.connectors.file.run.scan import Opening, Scan, readable, scan
+from aimass.collector.connectors.file.run.sniff import sniff_text
 from aimass.kernel.errors import Invalid
-from aimass.lake import sql_literal, sql_name
+from aimass.lake import engine, sql_literal, sql_name
 
 BAD = "§bad"
 _READ = {
@@ -45,6 +49,22 @@ _REASONS = {
     "INVALID ENCODING": "the text is not UTF-8",
     "INVALID STATE": "the line breaks the rules of CSV",
 }
+
+
+@contextmanager
+def open_file(ask: Opening) -> Iterator[tuple[CsvReading, Scan]]:
+    """Open a CSV file for one pass."""
+    found = scan(ask.path, ask.seen)
+    source = readable(ask.path, ask.plan.encoding, found, ask.work, ask.plan.quote)
+    wide = len(ask.plan.columns) > WIDE  # the engine holds 2,048 cells of each column per thread
+    with engine(memory_mb=2048 if wide else 1024, threads=1 if wide else 2, spill=str(ask.work)) as con:
+        yield CsvReading(con, source, ask.plan, found), found
+
+
+def sniff(path: Path, given: Mapping[str, Any]) -> dict[str, Any]:
+    """Propose dialect and columns from the first megabytes."""
+    scan(path)
+    return sniff_text(path, given)
 
 
 class CsvReading:
@@ -154,6 +174,8 @@ def _test(column: Pinned, position: int, odd: str, *, nul: bool) -> str:
         tests.append(f"({name} IS NOT NULL AND (TRY_CAST({name} AS BIGINT) IS NULL OR {odd.format(name)}))")
     if column.type == "float":
         tests.append(f"({name} IS NOT NULL AND NOT isfinite({name}))")
+    if column.type in {"date", "timestamp"}:
+        tests.append(f"({name} IS NOT NULL AND {beyond(name)})")
     if column.type == "string" and nul:
         tests.append(f"contains({name}, chr(0))")
     if not tests:

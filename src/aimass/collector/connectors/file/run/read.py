@@ -2,22 +2,42 @@
 
 from __future__ import annotations
 
+import re
+import tempfile
+import zipfile
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import replace
+from importlib import import_module
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, cast
 
+import orjson
 from arro3.core import RecordBatch, Schema
 
 from aimass.collector.connectors.file.plan import FORMATS, Plan
-from aimass.collector.connectors.file.run.csv_file import WIDE, CsvReading
-from aimass.collector.connectors.file.run.ndjson_file import NdjsonReading, sniff_ndjson
-from aimass.collector.connectors.file.run.parquet_file import ParquetReading, sniff_parquet
+from aimass.collector.connectors.file.run.fixed_file import looks_fixed
+from aimass.collector.connectors.file.run.ndjson_file import open_texts
 from aimass.collector.connectors.file.run.quarantine import Quarantine
-from aimass.collector.connectors.file.run.scan import Scan, readable, scan
-from aimass.collector.connectors.file.run.sniff import sniff_text
-from aimass.kernel.errors import Invalid
-from aimass.lake import engine
+from aimass.collector.connectors.file.run.scan import Opening, Scan
+from aimass.collector.connectors.file.run.sniff import guess_delimiter, guess_encoding
+from aimass.collector.connectors.file.run.unpack import MOST, unpacked, unpacked_head
+from aimass.kernel.errors import Invalid, Unavailable
+
+HEAD = 64 * 1024
+SAMPLE = 64 * 1024 * 1024
+_MAGIC = (
+    (b"PAR1", "parquet"),
+    (b"ARROW1", "arrow"),
+    (b"\xff\xff\xff\xff", "arrow"),
+    (b"Obj\x01", "avro"),
+    (b"ORC", "orc"),
+)
+_DOCUMENTS = (b"PK\x03\x04", b"%PDF", b"\xd0\xcf\x11\xe0", b"7z\xbc\xaf", b"Rar!")
+_LINES = frozenset({"csv", "fixed"})
+_TOLD_AS_TEXTS = frozenset({"parquet", "arrow", "orc", "xml", "xlsx"})
+_ELEMENT = re.compile(r"<[\w!?]")
+_PAGE = re.compile(r"<!doctype html|<html", re.IGNORECASE)
 
 
 class Reading(Protocol):
@@ -30,9 +50,40 @@ class Reading(Protocol):
         ...
 
 
+class Reader(Protocol):
+    """What the module of a format offers."""
+
+    def open_file(self, ask: Opening) -> AbstractContextManager[tuple[Reading, Scan]]:
+        """Open an unpacked file for one pass."""
+        ...
+
+    def sniff(self, path: Path, given: Mapping[str, Any]) -> dict[str, Any]:
+        """Propose how an unpacked file is to be read; ``given`` is known already."""
+        ...
+
+
+def reader_of(kind: str) -> Reader:
+    """Return the reader of a format.
+
+    Raises
+    ------
+    Unavailable
+        The library of the format is not installed; the hint is the command that installs it.
+    """
+    try:
+        return cast("Reader", import_module(f"aimass.collector.connectors.file.run.{kind}_file"))
+    except ImportError as reason:
+        if (reason.name or "").partition(".")[0] == "aimass":
+            raise
+        raise Unavailable(
+            f"{FORMATS[kind].title} files need {reason.name!r}, which is not installed",
+            hint=f"pip install 'aimass[{FORMATS[kind].extra}]'",
+        ) from reason
+
+
 @contextmanager
 def reading(
-    path: Path, plan: Plan, work: Path, seen: Callable[[int], None] | None = None
+    path: Path, plan: Plan, work: Path, seen: Callable[[int], None] | None = None, most: int = MOST
 ) -> Iterator[tuple[Reading, Scan]]:
     """Open a file for one pass.
 
@@ -44,22 +95,35 @@ def reading(
         Folder for copies and spilled data.
     seen
         Told the bytes looked at so far, before the pass begins.
+    most
+        Bytes to which a packed file may unpack.
     """
     if not path.stat().st_size:
         raise empty()
-    if plan.format == "parquet":
-        found = Scan(size=path.stat().st_size, lines=0, longest=0, nul=0, carriage_returns=0, pairs=0)
-        with engine(spill=str(work)) as con:
-            yield ParquetReading(con, path, plan), found
+    work.mkdir(parents=True, exist_ok=True)
+    source = unpacked(path, work, most) if FORMATS[plan.format].is_text else path
+    if not source.stat().st_size:
+        raise empty()
+    with reader_of(plan.format).open_file(Opening(path=source, plan=plan, work=work, seen=seen)) as opened:
+        yield opened
+
+
+@contextmanager
+def reading_again(path: Path, plan: Plan, work: Path) -> Iterator[tuple[Reading, Scan]]:
+    """Open a file of mended rows as :func:`written_again` has it written."""
+    if plan.format in _TOLD_AS_TEXTS:
+        with open_texts(path, plan) as opened:
+            yield opened
         return
-    found = scan(path, seen)
-    if plan.format == "ndjson":
-        yield NdjsonReading(path, plan), found
-        return
-    source = readable(path, plan.encoding, found, work, plan.quote)
-    wide = len(plan.columns) > WIDE  # the engine holds 2,048 cells of each column per thread
-    with engine(memory_mb=2048 if wide else 1024, threads=1 if wide else 2, spill=str(work)) as con:
-        yield CsvReading(con, source, plan, found), found
+    with reading(path, written_again(plan), work) as opened:
+        yield opened
+
+
+def written_again(plan: Plan) -> Plan:
+    """Return how rows of the quarantine are written: lines of the format where it has lines, else an object on each line."""
+    if plan.format in _LINES:
+        return replace(plan, encoding="utf-8", skip_rows=0, header=plan.header and plan.format == "csv")
+    return replace(plan, format="ndjson", encoding="utf-8")
 
 
 def empty() -> Invalid:
@@ -75,39 +139,84 @@ def propose_file(path: Path, given: Mapping[str, Any]) -> dict[str, Any]:
     path
         The file.
     given
-        What is known already (``format, encoding, delimiter, quote, header, filename``); only the rest is guessed.
+        What is known already (``filename`` and fields of a plan); only the rest is guessed.
     """
     if not path.stat().st_size:
         raise empty()
-    kind = str(given.get("format") or guess_format(path, str(given.get("filename") or path.name)))
-    if kind not in FORMATS:
-        raise Invalid(f"format {kind!r} is unknown", field="format", value=kind, allowed=list(FORMATS))
-    if kind == "parquet":
-        with engine() as con:
-            return sniff_parquet(con, path)
-    scan(path)
-    return sniff_ndjson(path) if kind == "ndjson" else sniff_text(path, given)
+    with tempfile.TemporaryDirectory() as work:
+        sample = unpacked_head(path, Path(work), SAMPLE)
+        if not sample.stat().st_size:
+            raise empty()
+        kind = str(given.get("format") or guess_format(sample, str(given.get("filename") or path.name)))
+        if kind not in FORMATS:
+            raise Invalid(f"format {kind!r} is unknown", field="format", value=kind, allowed=list(FORMATS))
+        if sample != path and not FORMATS[kind].is_text:
+            raise Invalid(
+                f"a packed {FORMATS[kind].title} file is not read",
+                field="file",
+                hint="unpack it; it is packed inside already",
+            )
+        return reader_of(kind).sniff(sample, given)
 
 
 def guess_format(path: Path, filename: str) -> str:
     """Guess the format from the first bytes, then from the name."""
     with path.open("rb") as source:
-        head = source.read(1024)
-    if head.startswith(b"PAR1"):
-        return "parquet"
-    start = head.removeprefix(b"\xef\xbb\xbf").lstrip()
-    if start.startswith(b"{") or filename.lower().endswith((".ndjson", ".jsonl")):
+        head = source.read(HEAD)
+    for mark, kind in _MAGIC:
+        if head.startswith(mark):
+            return kind
+    if head.startswith(_DOCUMENTS):
+        return _document(path, filename)
+    whole = len(head) == path.stat().st_size
+    text = head.decode(guess_encoding(head), "replace").removeprefix("\ufeff")
+    return _text_format(text, filename, whole=whole)
+
+
+def _text_format(text: str, filename: str, *, whole: bool) -> str:
+    start, name = text.lstrip(), filename.lower()
+    if start.startswith("<") and _ELEMENT.match(start):
+        return _markup(start, filename)
+    if start.startswith("[") and start[1:].lstrip().startswith(("{", "]")):
+        return "json"
+    if start.startswith("{"):
+        return _objects(start, name)
+    if name.endswith((".ndjson", ".jsonl")):
         return "ndjson"
-    if start.startswith(b"[{"):
+    lone = len(guess_delimiter(text, '"')) == 1 and not any(mark in text.splitlines()[0] for mark in ",;\t|")
+    return "fixed" if lone and looks_fixed(text, whole=whole) else "csv"
+
+
+def _objects(start: str, name: str) -> str:
+    """Tell lines with an object each from one document."""
+    if name.endswith((".ndjson", ".jsonl", ".ndjson.gz", ".jsonl.gz", ".ndjson.zst", ".jsonl.zst")):
+        return "ndjson"
+    first, end, rest = start.partition("\n")
+    try:
+        orjson.loads(first)
+    except orjson.JSONDecodeError:
+        return "json" if end or ".json" in name else "ndjson"
+    return "ndjson" if rest.strip() or '": [{' not in first.replace('":[{', '": [{') else "json"
+
+
+def _markup(start: str, filename: str) -> str:
+    if _PAGE.match(start):
         raise Invalid(
-            "the file is one JSON array", field="file", value=filename, hint="write one object per line (NDJSON)"
+            f"{filename!r} is a web page", field="file", value=filename, hint="send the data behind it, not the page"
         )
-    if head.startswith((b"\x1f\x8b", b"PK\x03\x04", b"%PDF", b"\xd0\xcf\x11\xe0")):
-        raise Invalid(
-            f"{filename!r} is packed or a document",
-            field="file",
-            value=filename,
-            allowed=list(FORMATS),
-            hint="unpack or export it as CSV",
-        )
-    return "csv"
+    return "xml"
+
+
+def _document(path: Path, filename: str) -> str:
+    """Tell a workbook from other archives and documents."""
+    if zipfile.is_zipfile(path):
+        with zipfile.ZipFile(path) as archive:
+            if any(name.startswith("xl/workbook.") for name in archive.namelist()):
+                return "xlsx"
+    raise Invalid(
+        f"{filename!r} is packed or a document",
+        field="file",
+        value=filename,
+        allowed=list(FORMATS),
+        hint="unpack it, or export it as CSV; an old or protected workbook has to be saved as .xlsx without a password",
+    )

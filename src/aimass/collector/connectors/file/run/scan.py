@@ -6,13 +6,35 @@ import codecs
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Self
 
+from aimass.collector.connectors.file.plan import Plan
 from aimass.kernel.errors import Invalid, TooLarge
 
 CHUNK = 4 * 1024 * 1024
 WINDOW = 64 * 1024
 LONGEST_LINE = 64 * 1024 * 1024
 _SHARED = {"utf-8", "utf8", "utf-8-sig", "ascii", "us-ascii"}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Opening:
+    """What a reader is asked to open.
+
+    Attributes
+    ----------
+    path, plan
+        The unpacked file and how it is read.
+    work
+        Folder for copies and spilled data.
+    seen
+        Told the bytes looked at so far, before the pass begins.
+    """
+
+    path: Path
+    plan: Plan
+    work: Path
+    seen: Callable[[int], None] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,6 +47,11 @@ class Scan:
     nul: int
     carriage_returns: int
     pairs: int
+
+    @classmethod
+    def of_rows(cls, size: int, rows: int) -> Self:
+        """Say what a file looks like that counts rows instead of lines."""
+        return cls(size=size, lines=rows, longest=0, nul=0, carriage_returns=0, pairs=0)
 
     @property
     def uniform(self) -> bool:
@@ -89,7 +116,7 @@ def readable(path: Path, encoding: str, found: Scan, work: Path, quote: str = '"
     Invalid
         The bytes are not in that encoding.
     """
-    same = encoding.lower().replace("_", "-") in _SHARED
+    same = _plain(encoding) in _SHARED
     if same and found.uniform:
         return path
     target = work / "readable.txt"
@@ -100,22 +127,31 @@ def readable(path: Path, encoding: str, found: Scan, work: Path, quote: str = '"
     return target
 
 
-def _decoded(path: Path, encoding: str) -> Iterator[bytes]:
+def text_pieces(path: Path, encoding: str, size: int = CHUNK) -> Iterator[str]:
+    """Read a file piece by piece as text, without the mark at its beginning.
+
+    Raises
+    ------
+    Invalid
+        The bytes are not in that encoding, or nobody knows the encoding.
+    """
     try:
-        decoder = codecs.getincrementaldecoder(encoding)()
+        decoder = codecs.getincrementaldecoder("utf-8-sig" if _plain(encoding) in _SHARED else encoding)()
     except LookupError as reason:
         raise Invalid(
             f"encoding {encoding!r} is unknown",
             field="encoding",
             value=encoding,
-            allowed="utf-8, gb18030, cp1252, utf-16, ...",
+            allowed="utf-8, utf-16, gb18030, shift_jis, cp1252, latin-1, ...",
         ) from reason
     done = 0
     try:
-        for chunk in chunks(path):
-            yield decoder.decode(chunk).encode()
+        for chunk in chunks(path, size):
+            if piece := decoder.decode(chunk):
+                yield piece
             done += len(chunk)
-        yield decoder.decode(b"", final=True).encode()
+        if piece := decoder.decode(b"", final=True):
+            yield piece
     except UnicodeError as reason:
         at = done + getattr(reason, "start", 0)
         raise Invalid(
@@ -124,6 +160,14 @@ def _decoded(path: Path, encoding: str) -> Iterator[bytes]:
             value=encoding,
             hint="propose the types again, or name the right encoding",
         ) from reason
+
+
+def _plain(encoding: str) -> str:
+    return encoding.lower().replace("_", "-")
+
+
+def _decoded(path: Path, encoding: str) -> Iterator[bytes]:
+    return (piece.encode() for piece in text_pieces(path, encoding))
 
 
 def _one_ending(pieces: Iterator[bytes], quote: bytes) -> Iterator[bytes]:

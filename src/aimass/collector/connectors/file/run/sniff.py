@@ -24,6 +24,8 @@ NULLS = ("NA", "N/A", "n/a", "NULL", "null", "NaN", "nan", "None", "\\N")
 TOLERATED = 0.02
 EXAMPLES = 3
 _MANY_CJK = 0.5
+_SOME_KANA = 0.2
+_PAIRS = 2_000
 _BOMS = ((b"\xef\xbb\xbf", "utf-8"), (b"\xff\xfe", "utf-16"), (b"\xfe\xff", "utf-16"))
 
 _INTEGER = re.compile(r"[+-]?\d{1,18}")
@@ -62,21 +64,42 @@ def sniff_text(path: Path, given: Mapping[str, Any]) -> dict[str, Any]:
         )
     names = unique_names(rows[0] if header else [""] * len(rows[0]))
     data = [row for row in (rows[1:] if header else rows) if len(row) == len(names)]
-    columns = [column(name, [row[i] for row in data], whole=whole) for i, name in enumerate(names)]
-    nulls = sorted({text for found in columns for text in found.pop("null_texts")})
-    for i, found in enumerate(columns if nulls else ()):
-        found["nullable"] = found["nullable"] or any(row[i] in nulls for row in data)
+    cells = {name: [row[i] for row in data] for i, name in enumerate(names)}
     return {
         "format": "csv",
         "encoding": encoding,
         "delimiter": delimiter,
         "quote": quote,
         "header": header,
-        "null_values": nulls,
-        "columns": columns,
+        **text_columns(cells, whole=whole),
         "sampled_rows": len(data),
         "whole": whole,
     }
+
+
+def text_columns(cells: Mapping[str, list[str]], *, whole: bool) -> dict[str, Any]:
+    """Propose the types of columns of texts, and the texts that mean a missing value.
+
+    Examples
+    --------
+    >>> told = text_columns({"a": ["1", "NA"], "b": ["x", "y"]}, whole=True)
+    >>> told["null_values"], [(c["name"], c["type"], c["nullable"]) for c in told["columns"]]
+    (['NA'], [('a', 'integer', True), ('b', 'string', False)])
+    """
+    columns = [column(name, texts, whole=whole) for name, texts in cells.items()]
+    meant = {text for found in columns for text in found.pop("null_texts")}
+    nulls = sorted(text for text in meant if not any(_says(found, cells, text) for found in columns))
+    for found in columns if len(nulls) < len(meant) else ():
+        if found["type"] != "string":
+            found["misfits"] += sum(text in meant and text not in nulls for text in cells[found["name"]])
+    for found in columns if nulls else ():
+        found["nullable"] = found["nullable"] or any(text in nulls for text in cells[found["name"]])
+    return {"null_values": nulls, "columns": columns}
+
+
+def _says(found: Mapping[str, Any], cells: Mapping[str, list[str]], text: str) -> bool:
+    """Tell whether a text stands in a column of texts, where it may be a value: NA is a country, too."""
+    return found["type"] == "string" and text in cells[found["name"]]
 
 
 def guess_encoding(head: bytes) -> str:
@@ -86,10 +109,14 @@ def guess_encoding(head: bytes) -> str:
     --------
     >>> guess_encoding("é".encode()), guess_encoding("café olé".encode("latin-1")), guess_encoding("客户名称".encode("gbk"))
     ('utf-8', 'cp1252', 'gb18030')
+    >>> guess_encoding("お客様の名前".encode("shift_jis")), guess_encoding("a,b".encode("utf-16-le"))
+    ('shift_jis', 'utf-16-le')
     """
     for mark, name in _BOMS:
         if head.startswith(mark):
             return name
+    if marked := _unmarked_utf16(head):
+        return marked
     try:
         head.decode("utf-8")
     except UnicodeDecodeError as reason:
@@ -97,7 +124,25 @@ def guess_encoding(head: bytes) -> str:
             return "utf-8"
     else:
         return "utf-8"
+    if _looks_japanese(head):
+        return "shift_jis"
     return "gb18030" if _looks_chinese(head) else _western(head)
+
+
+def _looks_japanese(head: bytes) -> bool:
+    """Tell whether the letters are kana of full width in Shift JIS; no Chinese text has many of those pairs."""
+    foreign = [letter for letter in head.decode("shift_jis", "replace") if ord(letter) > 127]  # noqa: PLR2004 beyond ASCII
+    kana = sum("\u3041" <= letter <= "\u30fe" for letter in foreign)
+    return bool(foreign) and kana / len(foreign) > _SOME_KANA and foreign.count("\ufffd") <= 1
+
+
+def _unmarked_utf16(head: bytes) -> str:
+    """Name UTF-16 that has no mark: every other byte of its first letters is zero."""
+    even, odd = head[:_PAIRS:2], head[1:_PAIRS:2]
+    zero_even, zero_odd = even.count(0), odd.count(0)
+    if zero_odd > 0.4 * len(odd) and zero_even == 0:
+        return "utf-16-le"
+    return "utf-16-be" if zero_even > 0.4 * len(even) and zero_odd == 0 else ""
 
 
 def _looks_chinese(head: bytes) -> bool:

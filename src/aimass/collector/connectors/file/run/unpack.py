@@ -1,0 +1,108 @@
+"""Packed files: what is inside, streamed, and never more than a limit."""
+
+from __future__ import annotations
+
+import bz2
+import gzip
+import lzma
+import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from importlib import import_module
+from pathlib import Path
+from typing import Any, BinaryIO, cast
+
+from aimass.kernel.errors import Invalid, TooLarge, Unavailable
+
+CHUNK = 1 << 20
+MOST = 20 * 1024**3
+_MARKS = ((b"\x1f\x8b", "gzip"), (b"BZh", "bzip2"), (b"\xfd7zXZ\x00", "xz"), (b"\x28\xb5\x2f\xfd", "zstd"))
+_LONGEST_MARK = 6
+_BROKEN = (EOFError, OSError, zlib.error, lzma.LZMAError, ValueError)
+
+
+def packing(path: Path) -> str:
+    """Return how a file is packed, by its first bytes; nothing when it is not."""
+    with path.open("rb") as source:
+        head = source.read(_LONGEST_MARK)
+    return next((name for mark, name in _MARKS if head.startswith(mark)), "")
+
+
+def unpacked_pieces(path: Path, most: int = MOST) -> Iterator[bytes]:
+    """Yield what is in a packed file, or the file itself if it is not packed.
+
+    Raises
+    ------
+    TooLarge
+        There is more in it than ``most`` bytes.
+    Invalid
+        It is broken, or ends too early.
+    Unavailable
+        The library that unpacks it is not installed.
+    """
+    kind, size = packing(path), 0
+    with _opened(path, kind) as source:
+        try:
+            while piece := source.read(CHUNK):
+                size += len(piece)
+                if kind and size > most:
+                    raise TooLarge(
+                        f"the file unpacks to more than {most} bytes",
+                        field="file",
+                        allowed=most,
+                        hint="send it in parts, or raise AIMASS_COLLECTOR_MAX_UNPACKED_BYTES",
+                    )
+                yield piece
+        except _BROKEN as reason:
+            raise Invalid(
+                f"the {kind or 'read'} of the file broke off after {size} bytes: {reason}",
+                field="file",
+                hint="send the file again; nothing of it was stored",
+            ) from reason
+
+
+@contextmanager
+def _opened(path: Path, kind: str) -> Iterator[BinaryIO]:
+    if kind == "zstd":
+        with _zstd(path) as source:
+            yield source
+        return
+    openers: dict[str, Any] = {"gzip": gzip.open, "bzip2": bz2.open, "xz": lzma.open}
+    with openers.get(kind, open)(path, "rb") as source:
+        yield cast("BinaryIO", source)
+
+
+def _zstd(path: Path) -> Any:
+    try:
+        pyarrow: Any = import_module("pyarrow")
+    except ImportError as reason:
+        raise Unavailable(
+            "a zstd file needs 'pyarrow', which is not installed", hint="pip install 'aimass[connectors]'"
+        ) from reason
+    return pyarrow.input_stream(str(path), compression="zstd")
+
+
+def unpacked(path: Path, work: Path, most: int = MOST) -> Path:
+    """Return an unpacked file: the file itself, or a copy in ``work``."""
+    if not packing(path):
+        return path
+    work.mkdir(parents=True, exist_ok=True)
+    target = work / "unpacked"
+    with target.open("wb") as copy:
+        copy.writelines(unpacked_pieces(path, most))
+    return target
+
+
+def unpacked_head(path: Path, work: Path, size: int) -> Path:
+    """Return the beginning of what is in a packed file, as a file in ``work``; an unpacked file is returned as it is."""
+    if not packing(path):
+        return path
+    work.mkdir(parents=True, exist_ok=True)
+    target, left = work / "head", size
+    with target.open("wb") as copy:
+        for piece in unpacked_pieces(path):
+            copy.write(piece[:left])
+            left -= len(piece)
+            if left <= 0:
+                break
+    return target
