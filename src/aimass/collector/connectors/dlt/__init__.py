@@ -1,0 +1,1 @@
+"""Resources of dlt: their extraction alone, without a dlt pipeline."""
