@@ -25,6 +25,8 @@ class CollectorSettings(BaseSettings):
         Folders of this machine whose files connectors may read, as a JSON list; none by default.
     loopback
         True lets connectors reach services of this machine itself.
+    modules
+        Python modules whose dlt sources may be collected, as a JSON list; none by default: they run inside the platform.
     refused_networks
         Networks that connectors must not reach, as a JSON list; by default those where clouds tell a machine its credentials.
     """
@@ -37,4 +39,5 @@ class CollectorSettings(BaseSettings):
     tolerated_quarantine: float = Field(default=0.05, ge=0, le=1)
     folders: list[str] = Field(default_factory=list[str])
     loopback: bool = False
+    modules: list[str] = Field(default_factory=list[str])
     refused_networks: list[str] = Field(default_factory=lambda: list(REFUSED))

@@ -1,6 +1,6 @@
 """What connectors may reach: folders and networks are the operator's decision, not that of who writes a connection.
 
-A field of a connector's parameters says what it names: ``json_schema_extra={"reach": "host"}`` (or ``url``, ``path``). Those
+A field of a connector's parameters says what it names: ``json_schema_extra={"reach": "host"}`` (or ``url``, ``path``, ``module``). Those
 fields are checked before the connection is opened; a connector that follows links asks :func:`check_host` for each.
 """
 
@@ -33,11 +33,14 @@ class Reach:
         Networks that are refused: those where clouds tell a machine its own credentials.
     loopback
         True: this machine's own services may be reached, by address or by socket.
+    modules
+        Python modules whose functions may be called, with what lies below them; none: no program of others.
     """
 
     folders: tuple[str, ...] = ()
     refused: tuple[str, ...] = REFUSED
     loopback: bool = False
+    modules: tuple[str, ...] = ()
 
     def told(self) -> dict[str, Any]:
         """Write it as JSON."""
@@ -57,6 +60,7 @@ def reach_of(told: Mapping[str, Any]) -> Reach:
         folders=tuple(told.get("folders", usual.folders)),
         refused=tuple(told.get("refused", usual.refused)),
         loopback=bool(told.get("loopback", usual.loopback)),
+        modules=tuple(told.get("modules", usual.modules)),
     )
 
 
@@ -77,7 +81,7 @@ def check_reach(model: type[BaseModel], values: BaseModel) -> None:
         if kind is None or value is None or value == "":
             continue
         text = value.get_secret_value() if isinstance(value, SecretStr) else str(value)
-        {"host": check_host, "url": check_url, "path": check_path}[str(kind)](text, name)
+        {"host": check_host, "url": check_url, "path": check_path, "module": check_module}[str(kind)](text, name)
 
 
 def check_path(path: str, field: str = "path") -> Path:
@@ -93,6 +97,20 @@ def check_path(path: str, field: str = "path") -> Path:
             hint="an administrator lists folders in AIMASS_COLLECTOR_FOLDERS",
         )
     return found
+
+
+def check_module(function: str, field: str = "function") -> None:
+    """Refuse a function, ``module:name``, of a module that is not listed."""
+    module = function.partition(":")[0]
+    allowed = _LIMIT.get().modules
+    if not any(module == one or module.startswith(f"{one}.") for one in allowed):
+        raise Forbidden(
+            f"the module {module!r} is not among those whose functions connectors may call",
+            field=field,
+            value=module,
+            allowed=list(allowed),
+            hint="an administrator lists modules in AIMASS_COLLECTOR_MODULES",
+        )
 
 
 def check_url(url: str, field: str = "url") -> None:

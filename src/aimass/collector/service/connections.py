@@ -243,7 +243,12 @@ def _about(id_: str) -> str:
 def reach() -> Reach:
     """Return what the operator lets connectors reach."""
     found = CollectorSettings()
-    return Reach(folders=tuple(found.folders), refused=tuple(found.refused_networks), loopback=found.loopback)
+    return Reach(
+        folders=tuple(found.folders),
+        refused=tuple(found.refused_networks),
+        loopback=found.loopback,
+        modules=tuple(found.modules),
+    )
 
 
 def _split(manifest: ConnectorManifest, given: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:

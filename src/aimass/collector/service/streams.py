@@ -13,7 +13,7 @@ from aimass.collector.commands import (
     OneConnection,
     StreamWish,
 )
-from aimass.collector.connectors import find_connector
+from aimass.collector.connectors import ConnectorManifest, find_connector
 from aimass.collector.domain import Collection, CreateSource, OneSource, Source, StartCollection
 from aimass.collector.events import SOURCE_CHANGED, SOURCE_CREATED, SOURCE_PAUSED, SOURCE_RESUMED
 from aimass.collector.service.connections import Connections
@@ -24,13 +24,14 @@ from aimass.collector.store import add_source, find_source, need_source, put_sou
 from aimass.collector.store.links import need_connection
 from aimass.infra.database import Change
 from aimass.kernel.clock import instant
-from aimass.kernel.errors import Conflict, Invalid
+from aimass.kernel.errors import Conflict, Invalid, NotFound
 from aimass.kernel.ids import new_id
 from aimass.kernel.names import clean_name, slug_of
 from aimass.kernel.principal import SYSTEM, Principal
 from aimass.kernel.usecase import use_case
 
 _SOURCE = "/workspaces/{workspace}/sources/{source}"
+_UNSEEN = ("stream", "push")
 
 
 class Streams(Connections, Sources):
@@ -79,13 +80,22 @@ class Streams(Connections, Sources):
         manifest = find_connector(row.connector)
         checked = manifest.check_stream(wish.stream_parameters).model_dump(mode="json", exclude_none=True)
         wish = replace(wish, stream_parameters=checked)
-        found = offered.get(wish.stream) or self._described(row, wish)
+        found = offered.get(wish.stream) or self._named(row, wish, manifest)
         columns = check_columns(wish.columns or found.columns)
         reading = reading_of(command, wish, found, manifest)
         name = clean_name(wish.name or wish.stream)
         keys = reading["keys"]
         made = CreateSource(workspace=command.workspace, name=name, dataset=wish.dataset, keys=keys)
         return name, made, reading, columns
+
+    def _named(self, row: Any, wish: StreamWish, manifest: ConnectorManifest) -> FoundStream:
+        """Describe a stream; a topic on which nothing has come yet may be collected too, once its columns are named."""
+        try:
+            return self._described(row, wish)
+        except NotFound:
+            if not wish.columns or manifest.family not in _UNSEEN:
+                raise
+            return FoundStream(name=wish.stream, modes=sorted(manifest.modes))
 
     def _described(self, row: Any, wish: StreamWish) -> FoundStream:
         more = {"stream": wish.stream, "stream_parameters": wish.stream_parameters}

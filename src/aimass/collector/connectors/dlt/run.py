@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Mapping
-from copy import deepcopy
-from datetime import UTC, datetime
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from datetime import UTC
 from importlib import import_module
 from typing import Any
 
@@ -19,7 +18,7 @@ from dlt.common.pipeline import StateInjectableContext
 from dlt.extract import DltResource, DltSource
 from dlt.extract.reference import SourceFactory
 
-from aimass.collector.connectors.cursor import CURSOR, Highest
+from aimass.collector.connectors.cursor import CURSOR, Highest, begin_of, cursor_of, cursor_text
 from aimass.collector.connectors.dlt.manifest import DltParameters, DltStream
 from aimass.collector.connectors.messages import Parsed, arrow, batch_of, proposed
 from aimass.collector.connectors.port import Part, StreamColumn, StreamInfo, Wish
@@ -46,7 +45,7 @@ class DltConnection:
 
     def __init__(self, parameters: DltParameters) -> None:
         self._parameters = parameters
-        check_module(parameters.function.partition(":")[0], "function")
+        check_module(parameters.function)
         self._function = _found(parameters.function)
 
     def _resources(self) -> dict[str, DltResource]:
@@ -76,10 +75,10 @@ class DltConnection:
         resource = self._need(stream)
         told = resource.compute_table_schema()
         hints = {name: _hinted(name, one) for name, one in (told.get("columns") or {}).items() if one.get("data_type")}
-        batch = next(_batches(self._iterated(resource, {}), SAMPLE), None)
+        batch = next(_batches(self._iterated(resource, {}), SAMPLE, bool), None)
         columns = {one.name: one for one in proposed(batch)} | hints
         keys = tuple(name for name, one in (told.get("columns") or {}).items() if one.get("primary_key"))
-        path = getattr(resource.incremental, "cursor_path", None) if resource.incremental else None
+        path = getattr(_incremental(resource), "cursor_path", None)
         cursors = (path,) if path in columns else ()
         modes = ("full", "incremental") if cursors else ("full",)
         return StreamInfo(name=stream, columns=tuple(columns.values()), keys=keys, cursors=cursors, modes=modes)
@@ -100,27 +99,21 @@ class DltConnection:
             raise Unavailable(f"resource {resource.name!r} broke off: {_first(reason)}") from None
 
     def read(self, wish: Wish, state: Mapping[str, Any]) -> Iterator[Part | None]:
-        """Yield the rows of a resource; the state moves when all of them were handed over.
+        """Yield the rows of a resource, from the cursor on where it is read incrementally.
 
-        dlt moves its state while it reads, and may read ahead: a state from the middle could leave rows out. Until the end
-        the old one stands, and the loader knows the rows that come again.
+        The position is our own cursor, which dlt is told; what else a resource keeps is taken over at the end. Before the end
+        the position moves only where the resource promises ascending rows (``row_order="asc"``).
         """
         told = DltStream.model_validate(dict(wish.parameters))
-        is_again = wish.mode == "incremental" and wish.since is None and wish.until is None
-        before = dict(state) if is_again else {}
-        inner: dict[str, Any] = typed.typed_loads(before[STATE]) if before.get(STATE) else {}
-        now = SystemClock().now().astimezone(UTC)
-        seen = Highest(wish.cursor_type, before.get(CURSOR), now=now) if wish.cursor else None
-        left = wish.limit
-        for batch in _batches(self._iterated(self._need(wish.stream), inner), min(told.batch, left or told.batch)):
-            rows = batch if left is None else batch.slice(0, left)
-            left = None if left is None else left - rows.num_rows
-            _note(seen, wish.cursor, rows)
-            yield Part(rows=rows, state=before, size_bytes=rows.nbytes)
-            if left == 0:
+        walk = _Walk(wish, state)
+        resource = self._need(wish.stream)
+        most = min(told.batch, wish.limit or told.batch)
+        for batch in _batches(self._iterated(resource, walk.inner), most, walk.belongs):
+            walk.is_ascending = getattr(_incremental(resource), "row_order", None) == "asc"
+            yield walk.part(batch)
+            if walk.left == 0:
                 return
-        ended = seen.state if seen else {}
-        yield Part(rows=None, state={**ended, STATE: typed.typed_dumps(deepcopy(inner))} if is_again or seen else {})
+        yield walk.ended()
 
     def acknowledge(self, state: Mapping[str, Any]) -> None:
         """Do nothing: the state is kept here."""
@@ -135,7 +128,7 @@ def _found(function: str) -> Any:
         found = getattr(import_module(module), name)
     except (ImportError, AttributeError) as reason:
         raise Invalid(f"{function!r} is not there: {reason}", field="function", value=function) from None
-    if not isinstance(found, DltResource | SourceFactory) and not hasattr(found, "_impl_cls"):
+    if not isinstance(found, DltResource | SourceFactory):
         raise Invalid(
             f"{function!r} is no source and no resource of dlt",
             field="function",
@@ -143,6 +136,12 @@ def _found(function: str) -> Any:
             hint="decorate it with @dlt.source or @dlt.resource",
         )
     return found
+
+
+def _incremental(resource: DltResource) -> Any:
+    """Return how a resource reads incrementally; where it is an argument of its function, known once it was iterated."""
+    found = resource.incremental
+    return getattr(found, "incremental", None) or found
 
 
 def _first(reason: BaseException) -> str:
@@ -163,14 +162,15 @@ def _hinted(name: str, told: Mapping[str, Any]) -> StreamColumn:
     )
 
 
-def _batches(items: Iterable[Any], most: int) -> Iterator[RecordBatch]:
+def _batches(items: Iterable[Any], most: int, belongs: Callable[[Any], bool]) -> Iterator[RecordBatch]:
     """Gather rows into batches; Arrow tables and frames come as they are."""
     rows: list[dict[str, Any]] = []
     for item in items:
         if hasattr(item, "__arrow_c_stream__"):
             yield from Table.from_arrow(item).to_batches()
             continue
-        rows += [item] if isinstance(item, dict) else [one if isinstance(one, dict) else {"value": one} for one in item]
+        found = [item] if isinstance(item, dict) else [one if isinstance(one, dict) else {"value": one} for one in item]
+        rows += filter(belongs, found)
         while len(rows) >= most:
             yield _batch(rows[:most])
             rows = rows[most:]
@@ -193,11 +193,60 @@ def _plain(value: Any) -> Any:
     return value.isoformat() if hasattr(value, "isoformat") else str(value)
 
 
-def _note(seen: Highest | None, cursor: str | None, rows: RecordBatch) -> None:
-    if seen is None or cursor not in rows.schema.names:
-        return
-    for value in pl.DataFrame(Table.from_batches([rows]))[str(cursor)].drop_nulls().unique().to_list():
-        seen.add(value.replace(tzinfo=UTC) if isinstance(value, datetime) and value.tzinfo is None else value)
+class _Walk:
+    """One reading: which rows belong to it, and the state after them."""
+
+    def __init__(self, wish: Wish, state: Mapping[str, Any]) -> None:
+        self._wish = wish
+        self._is_range = wish.since is not None or wish.until is not None
+        self._before = dict(state) if wish.mode == "incremental" and not self._is_range else {}
+        kept = self._before.get(STATE)
+        self.inner: dict[str, Any] = typed.typed_loads(kept) if kept else {}
+        self.left = wish.limit
+        self.is_ascending = False
+        self._begin: Any = wish.since
+        self._seen: Highest | None = None
+        if wish.cursor:
+            now = SystemClock().now().astimezone(UTC)
+            self._seen = Highest(wish.cursor_type, self._before.get(CURSOR), now=now)
+            if self._before.get(CURSOR) is not None:
+                self._begin = begin_of(wish.cursor_type, self._before[CURSOR], wish.lag_s)
+                _begin_at(self.inner, wish.stream, self._begin)
+
+    def belongs(self, row: Mapping[str, Any]) -> bool:
+        """Tell whether a row lies in the range of a back-fill, or at or above the cursor."""
+        value = row.get(str(self._wish.cursor))
+        if value is None or (self._begin is None and self._wish.until is None):
+            return not self._is_range or value is not None
+        found = cursor_of(self._wish.cursor_type, value)
+        return (self._begin is None or found >= self._begin) and (self._wish.until is None or found < self._wish.until)
+
+    def part(self, batch: RecordBatch) -> Part:
+        """Hand rows over."""
+        rows = batch if self.left is None else batch.slice(0, self.left)
+        self.left = None if self.left is None else self.left - rows.num_rows
+        cursor = str(self._wish.cursor)
+        if self._seen is not None and cursor in rows.schema.names:
+            for value in pl.DataFrame(Table.from_batches([rows]))[cursor].drop_nulls().unique().to_list():
+                self._seen.add(value)
+        moved = {**self._before, **self._seen.state} if self._seen and self.is_ascending else self._before
+        return Part(rows=rows, state=moved, size_bytes=rows.nbytes)
+
+    def ended(self) -> Part:
+        """Hand over the state after the last row."""
+        seen = self._seen.state if self._seen else {}
+        return Part(rows=None, state={**seen, STATE: typed.typed_dumps(self.inner)})
+
+
+def _begin_at(inner: Mapping[str, Any], resource: str, begin: Any) -> None:
+    """Tell dlt where to begin: it keeps the last value of each incremental field of a resource."""
+    for source in inner.get("sources", {}).values():
+        for kept in source.get("resources", {}).get(resource, {}).get("incremental", {}).values():
+            last = kept.get("last_value")
+            text = cursor_text(begin)
+            if isinstance(last, str) and last.endswith("Z") and isinstance(text, str):
+                text = text.replace("+00:00", "Z")
+            kept |= {"last_value": text if isinstance(last, str) else begin, "unique_hashes": []}
 
 
 RUN = DltConnection

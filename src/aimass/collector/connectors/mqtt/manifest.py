@@ -19,6 +19,7 @@ class MqttParameters(BaseModel):
     url: str = Field(
         pattern=r"^mqtts?://[^@\s/:]+(:\d+)?$",
         description="Address of the broker, such as mqtts://broker:8883. Names and passwords do not belong here.",
+        json_schema_extra={"reach": "url"},
     )
     user: str | None = Field(default=None, description="Name of the user")
     password: SecretStr | None = Field(default=None, description="Password of the user")

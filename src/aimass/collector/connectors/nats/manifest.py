@@ -17,6 +17,7 @@ class NatsParameters(BaseModel):
     url: str = Field(
         pattern=r"^(nats|tls)://[^@\s]+$",
         description="Address of the server, such as nats://broker:4222; several with commas. Names and passwords do not belong here.",
+        json_schema_extra={"reach": "url"},
     )
     user: str | None = Field(default=None, description="Name of the user")
     password: SecretStr | None = Field(default=None, description="Password of the user")

@@ -18,6 +18,7 @@ from aimass.collector.connectors.mqtt.run.session import Session
 from aimass.collector.connectors.mqtt.run.topics import Topics
 from aimass.collector.connectors.port import Part, StreamColumn, StreamInfo, Wish
 from aimass.kernel.clock import Clock, SystemClock
+from aimass.kernel.errors import NotFound
 
 TOPICS, SEEN = 200, 2_000
 MARK = struct.Struct(">H3s")
@@ -54,9 +55,16 @@ class MqttConnection:
         return [self._described(topic, found) for topic, found in sorted(by_topic.items())[:TOPICS]]
 
     def describe(self, stream: str, parameters: Mapping[str, Any]) -> StreamInfo:
-        """Listen to a topic filter for a moment; where nothing comes no column is known."""
+        """Listen to a topic filter for a moment."""
         told, topics = MqttStream.model_validate(dict(parameters)), Topics.of(stream)
         found = self._listen(topics.filter, SEEN)
+        if not found:
+            raise NotFound(
+                f"nothing came on {stream!r} within {self._parameters.look_s:g} s",
+                field="stream",
+                value=stream,
+                hint="let a device send, keep the last value at the broker (retain), raise look_s, or name the columns",
+            )
         part = self._part(found, topics, told, ())
         return StreamInfo(name=stream, columns=proposed(part.rows), modes=("stream",))
 
@@ -72,6 +80,8 @@ class MqttConnection:
             found = self._listen(topics.filter, wish.limit)
             yield from [self._part(found, topics, told, wish.columns)] if found else []
             return
+        if self._session is not None:
+            self._session.close()
         session = self._session = self._kept(wish, told)
         self._open, self._parts = {}, {}
         before = _unpacked(state.get("open", "")) if session.is_known else {}

@@ -171,6 +171,13 @@ class Session:
 
     def close(self) -> None:
         """Leave; the broker keeps the session as long as was agreed."""
+        if self._closing:
+            return
         self._closing = True
-        self._client.disconnect()
-        self._client.loop_stop()
+        client = self._client
+        client.disconnect()
+        client.loop_stop()
+        client.on_connect = client.on_message = client.on_disconnect = client.on_subscribe = client.on_unsubscribe = (
+            None
+        )
+        del self._client  # nothing holds it now, so that its sockets go at once

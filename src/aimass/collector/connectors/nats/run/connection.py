@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import re
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from typing import Any
@@ -18,6 +19,7 @@ from aimass.collector.connectors.port import Part, StreamColumn, StreamInfo, Wis
 from aimass.kernel.errors import Invalid, NotFound, Unavailable
 
 SAMPLE, SUBJECTS, STREAMS = 20, 20, 200
+NAME = re.compile(r"^[^\s.*>/\\]+$")
 ACK = b"+ACK"
 ACK_WAIT_S = 600
 GONE_AFTER_S = 24 * 3600
@@ -70,6 +72,8 @@ class NatsConnection:
     def describe(self, stream: str, parameters: Mapping[str, Any]) -> StreamInfo:
         """Look at the oldest messages of a stream, or of some of its subjects."""
         name, _, subject = stream.partition("/")
+        if not NAME.match(name):
+            raise NotFound(f"there is no stream {name!r}", field="stream", value=name)
         state = self._link.ask(f"STREAM.INFO.{name}")["state"]
         known = {"messages": None, "bytes": None} if subject else state
         return self._described(stream, known, NatsStream.model_validate(dict(parameters)))

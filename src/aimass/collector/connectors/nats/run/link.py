@@ -16,6 +16,7 @@ from nats.aio.client import Client
 from nats.aio.msg import Msg
 
 from aimass.collector.connectors.nats.manifest import NatsParameters
+from aimass.collector.connectors.reach import check_url
 from aimass.kernel.errors import Forbidden, Invalid, NotFound, Unavailable
 
 NOT_FOUND = 404
@@ -104,6 +105,9 @@ async def _wound_down() -> None:
 
 async def _connect(parameters: NatsParameters) -> Client:
     faults: list[Exception] = []
+    servers = [one.strip() for one in parameters.url.split(",")]
+    for one in servers:
+        check_url(one)
 
     async def noted(fault: Exception) -> None:
         faults.append(fault)
@@ -112,7 +116,7 @@ async def _connect(parameters: NatsParameters) -> Client:
     password, token = parameters.password, parameters.token
     try:
         opening = client.connect(
-            servers=[one.strip() for one in parameters.url.split(",")],
+            servers=servers,
             connect_timeout=max(1, round(parameters.timeout_s)),
             allow_reconnect=False,
             max_reconnect_attempts=0,
