@@ -11,7 +11,7 @@ from deltalake.exceptions import CommitFailedError, DeltaError
 
 from aimass.kernel.errors import Conflict, Invalid
 from aimass.lake.children.append import aligned
-from aimass.lake.children.query import sql_name
+from aimass.lake.children.quoting import sql_name
 from aimass.lake.children.tables import (
     Commit,
     Committed,
