@@ -12,12 +12,14 @@ from typing import Any
 
 import polars as pl
 
+from aimass.collector.children.casting import cast
 from aimass.collector.children.collect import Context
 from aimass.collector.connectors.file.plan import Plan, plan_of
 from aimass.collector.connectors.file.run.quarantine import LONGEST_RAW, Origin, Quarantine
 from aimass.collector.connectors.file.run.read import reading_again, written_again
+from aimass.collector.connectors.port import StreamColumn
 from aimass.kernel.errors import Failed
-from aimass.lake import Commit, commit, committed_before, describe_version, is_marked, lease, open_table, scan
+from aimass.lake import Commit, commit, committed_before, describe_version, fold, is_marked, lease, open_table, scan
 
 MOST = 10_000
 TOLD = 100
@@ -66,7 +68,8 @@ def replay(ctx: Context) -> dict[str, Any]:
             ctx.report(0.6, "load", rows=len(taken), quarantined=len(refused))
             rows = pl.concat([outcome.frame for outcome in outcomes if len(outcome.frame)], how="diagonal_relaxed")
             marked = replace(order, marks=tuple(_mark(id_) for id_ in taken))
-            done = commit(params["target"], rows, marked)
+            keys = next((plan["merged_by"] for plan in params["plans"].values() if plan.get("merged_by")), [])
+            done = fold(params["target"], rows, keys, marked) if keys else commit(params["target"], rows, marked)
     count = _release(params["quarantine"], params["target"])
     version = None
     if done is not None:
@@ -98,6 +101,8 @@ def _groups(ctx: Context) -> Iterator[Outcome]:
         settings = params["plans"].get(source)
         if settings is None:
             yield _none(wanted, "its source was deleted")
+        elif settings["format"] == "rows":
+            yield _cast([StreamColumn(**column) for column in settings["columns"]], wanted)
         else:
             yield _read(ctx, plan_of(settings), wanted, str(header or ""))
 
@@ -105,6 +110,42 @@ def _groups(ctx: Context) -> Iterator[Outcome]:
 def _none(rows: list[Row], reason: str) -> Outcome:
     refused = [{"id": row.id, "column": "", "reason": reason} for row in rows]
     return Outcome(frame=pl.DataFrame(), taken=[], refused=refused)
+
+
+def _cast(columns: list[StreamColumn], rows: list[Row]) -> Outcome:
+    """Cast rows of a connection again; they are kept as JSON."""
+    names = {column.name for column in columns}
+    told = [_told(row.text, names) for row in rows]
+    refused = [
+        {"id": row.id, "column": "", "reason": one} for row, one in zip(rows, told, strict=True) if isinstance(one, str)
+    ]
+    whole = [(row.id, one) for row, one in zip(rows, told, strict=True) if not isinstance(one, str)]
+    cells = {name: pl.Series(name, [one.get(name) for _, one in whole], pl.String) for name in names}
+    typed, good, misfits = cast(pl.DataFrame(cells, height=len(whole)), columns)
+    ids = pl.Series("id", [id_ for id_, _ in whole], pl.String)
+    wrong = [
+        {"id": id_, "column": bad.column, "reason": bad.reason}
+        for id_, bad in zip(ids.filter(~good), misfits, strict=True)
+    ]
+    return Outcome(frame=typed.filter(good), taken=ids.filter(good).to_list(), refused=[*refused, *wrong])
+
+
+def _told(text: str, names: set[str]) -> dict[str, str | None] | str:
+    """Read a row as texts by column, or say why it is none."""
+    try:
+        record = json.loads(text, parse_float=str, parse_int=str)
+    except ValueError as reason:
+        return f"the row is no JSON: {reason}"
+    if not isinstance(record, dict):
+        return "the row is no JSON object"
+    strange = sorted(name for name, value in record.items() if name not in names and value is not None)
+    if strange:
+        return f"the field {strange[0]!r} is not pinned"
+    return {name: _text(value) for name, value in record.items()}
+
+
+def _text(value: Any) -> str | None:
+    return value if value is None or isinstance(value, str) else json.dumps(value, ensure_ascii=False)
 
 
 def _read(ctx: Context, plan: Plan, rows: list[Row], header: str) -> Outcome:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict, replace
 from typing import Any
 
+from aimass.cluster import CancelJob
 from aimass.collector.commands import (
     ChangeReading,
     CollectStreams,
@@ -20,7 +21,7 @@ from aimass.collector.service.connections import Connections
 from aimass.collector.service.ground import tell
 from aimass.collector.service.reading import changed_reading, check_columns, check_reading, reading_of
 from aimass.collector.service.sources import Sources
-from aimass.collector.store import add_source, find_source, need_source, put_source
+from aimass.collector.store import add_source, find_source, need_source, put_source, running_of
 from aimass.collector.store.links import need_connection
 from aimass.infra.database import Change
 from aimass.kernel.clock import instant
@@ -141,7 +142,12 @@ class Streams(Connections, Sources):
     @use_case(f"POST {_SOURCE}/pause", permission="collector.use", cli="sources pause", on="source")
     def pause_source(self, who: Principal, command: OneSource) -> Source:
         """Pause a source: nothing is collected until it is resumed; a collection that runs is cancelled."""
-        return self._pause(who, command, is_paused=True)
+        paused = self._pause(who, command, is_paused=True)
+        with self._database.read() as conn:
+            running = running_of(conn, paused.id)
+        if running is not None and running.job is not None:
+            self._ground.jobs.cancel_job(SYSTEM, CancelJob(workspace=command.workspace, job=running.job))
+        return paused
 
     @use_case(f"POST {_SOURCE}/resume", permission="collector.use", cli="sources resume", on="source")
     def resume_source(self, who: Principal, command: OneSource) -> Source:

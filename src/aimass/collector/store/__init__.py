@@ -235,11 +235,19 @@ def _last(conn: Connection, state: str) -> list[Collection]:
 
 
 def plans_into(conn: Connection, workspace: str, dataset: str) -> dict[str, Any]:
-    """Return the pinned plans of the sources that fill a dataset, by the id of the source."""
-    query = select(sources.c.id, sources.c.plan).where(
+    """Return the pinned plans of the sources that fill a dataset, by the id of the source.
+
+    That of a source which merges names the columns by which it does, as ``merged_by``.
+    """
+    query = select(sources.c.id, sources.c.plan, sources.c.reading).where(
         sources.c.workspace == workspace, sources.c.dataset == dataset, sources.c.deleted_at.is_(None)
     )
-    return {row.id: row.plan for row in conn.execute(query) if row.plan.get("columns")}
+    found = {row.id: row for row in conn.execute(query) if row.plan.get("columns")}
+    return {id_: {**row.plan, "merged_by": _merged_by(row.reading)} for id_, row in found.items()}
+
+
+def _merged_by(reading: Mapping[str, Any] | None) -> list[str]:
+    return list(reading["keys"]) if reading and reading.get("into") == "merge" else []
 
 
 def put_upload(change: Change, workspace: str, upload: Upload) -> bool:
