@@ -1,12 +1,23 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import sqlite3
 
+import polars as pl
 import pytest
 from sqlalchemy import select
 
-from aimass.collector import CollectStreams, OneConnection, OneSource, StartCollection, StreamWish
+from aimass.collector import (
+    CollectStreams,
+    ListQuarantine,
+    MendedRow,
+    OneConnection,
+    OneSource,
+    ReplayQuarantine,
+    StartCollection,
+    StreamWish,
+)
 from aimass.collector.commands import (
     ChangeConnection,
     ChangeReading,
@@ -121,6 +132,26 @@ def test_a_paused_source_collects_nothing_until_it_is_resumed(data, shop):
         data.load(source)
     assert not data.collector.resume_source(ANN, about).is_paused
     assert data.load(source).rows == 3
+
+
+def test_rows_that_were_put_aside_are_mended_and_take_their_place(data, shop):
+    source = data.follow(shop[0], "t00", max_reject_rate=0.5)[0]
+    data.load(source)
+    insert(shop[1], (7, "odd", "no moment"), (8, "odder", "no moment either"))
+    assert data.load(source, reading="full").quarantined == 2
+    about = ListQuarantine(workspace="demo", dataset="t00")
+    aside = {json.loads(row.raw)["id"]: row.id for row in data.collector.list_quarantine(ANN, about).rows}
+    rows = [
+        MendedRow(id=aside[7], raw='{"id": 7, "name": "even", "changed": "2026-03-01 08:00:00"}'),
+        MendedRow(id=aside[8], raw='{"id": 8, "nickname": "x"}'),
+    ]
+    job = data.done(data.collector.replay_quarantine(ANN, ReplayQuarantine(workspace="demo", dataset="t00", rows=rows)))
+    assert (job.result["rows"], job.result["first"][0]["reason"]) == (1, "the field 'nickname' is not pinned")
+    assert data.rows("t00").filter(pl.col("id") == 7)["name"].to_list() == ["even"]
+    left = MendedRow(id=aside[8], raw='{"id": 0, "name": "taken over", "changed": null}')
+    data.done(data.collector.replay_quarantine(ANN, ReplayQuarantine(workspace="demo", dataset="t00", rows=[left])))
+    assert data.collector.list_quarantine(ANN, about).total == 0
+    assert data.rows("t00").sort("id")["name"].to_list() == ["taken over", "row 1", "row 2", "even"]
 
 
 def test_a_changed_reading_counts_from_the_next_collection_on(data, shop):
