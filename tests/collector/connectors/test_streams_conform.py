@@ -1,4 +1,4 @@
-"""The connectors of streams, APIs, pushes and changes pass the suite that every connector passes."""
+"""The connectors of streams, APIs and changes pass the suite that every connector passes."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ import contextlib
 import json
 import sys
 import types
-from pathlib import Path
 from typing import Any
 
 import dlt
@@ -16,7 +15,6 @@ import psycopg
 import pytest
 
 from aimass.collector.connectors.contract import ConnectorContract, Wrong
-from aimass.collector.connectors.push.spool import Spool
 from aimass.collector.connectors.reach import Reach, limit_to
 from aimass.kernel.errors import Forbidden
 from tests.collector.test_mqtt import publish
@@ -190,33 +188,6 @@ class TestRest(ConnectorContract):
     def origin(self):
         with api_server() as api:
             yield RestOrigin(api)
-
-
-class PushOrigin:
-    stream, stream_parameters, parameters = "items", {}, {"secret": "correct-horse"}
-    wrong = ()
-
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-        self.spool = Spool(folder, most_bytes=1 << 30)
-
-    def put(self, items: Any) -> None:
-        self.spool.append(b"".join(json.dumps(told(item)).encode() + b"\n" for item in items), None, 0)
-
-
-class TestPush(ConnectorContract):
-    __test__ = True
-    connector = "push"
-    knows_streams = False
-
-    @pytest.fixture
-    def origin(self, tmp_path):
-        found = PushOrigin(tmp_path / "inbox")
-        yield found
-        found.spool.close()
-
-    def wish(self, origin, mode, **more):
-        return super().wish(origin, mode, **{"inbox": str(origin.folder), **more})
 
 
 class DltOrigin:

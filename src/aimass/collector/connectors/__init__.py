@@ -19,7 +19,7 @@ from pydantic import BaseModel, ConfigDict, SecretStr, ValidationError
 from aimass.kernel.errors import Failed, Invalid, Unavailable
 
 GROUP = "aimass.connectors"
-Family = Literal["database", "files", "logs", "api", "stream", "push"]
+Family = Literal["database", "files", "logs", "api", "stream"]
 Mode = Literal["full", "incremental", "changes", "stream"]
 
 

@@ -32,7 +32,7 @@ from aimass.kernel.principal import SYSTEM, Principal
 from aimass.kernel.usecase import use_case
 
 _SOURCE = "/workspaces/{workspace}/sources/{source}"
-_UNSEEN = ("stream", "push")
+_UNSEEN = ("stream",)
 
 
 class Streams(Connections, Sources):
