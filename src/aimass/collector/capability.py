@@ -48,6 +48,14 @@ CAPABILITY = Capability(
     console="aimass.collector.console:router",
     pages=(
         Place(
+            path="/{workspace}/connections",
+            title="Connections",
+            place="data",
+            icon="cable",
+            permission="collector.read",
+            order=18,
+        ),
+        Place(
             path="/{workspace}/sources",
             title="Sources",
             place="data",

@@ -1,10 +1,10 @@
-"""Pages of the collector: bring a file in, sources and their collections, the quarantine of a dataset."""
+"""Pages of the collector: connections, bring a file in, sources and their collections, the quarantine of a dataset."""
 
 from __future__ import annotations
 
-from aimass.collector.console import collections, importing, quarantine, sources
+from aimass.collector.console import collections, connections, importing, quarantine, sources
 from aimass.web import page_router
 
 router = page_router()
-for _part in (importing, sources, collections, quarantine):
+for _part in (importing, connections, sources, collections, quarantine):
     router.include_router(_part.router)

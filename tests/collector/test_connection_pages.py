@@ -1,0 +1,91 @@
+"""The pages of connections: the form of a connector, its answer, what it offers, and the first collections."""
+
+from __future__ import annotations
+
+import contextlib
+import sqlite3
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from aimass.access import CAPABILITY as ACCESS
+from aimass.cluster import CAPABILITY as CLUSTER
+from aimass.collector import CAPABILITY as COLLECTOR
+from aimass.collector import ListCollections
+from aimass.lake import CAPABILITY as LAKE
+from tests.fixtures.data import ANN, Data
+from tests.fixtures.rooms import Rooms
+from tests.fixtures.site import Site, Visitor, site_of
+
+AT = "/demo/connections"
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+    with site_of(tmp_path_factory.mktemp("site"), [ACCESS, CLUSTER, LAKE, COLLECTOR]) as found:
+        yield found
+
+
+@pytest.fixture
+def shop(site: Site, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A database file that connectors may read."""
+    monkeypatch.setenv("AIMASS_COLLECTOR_FOLDERS", f'["{tmp_path}"]')
+    path = tmp_path / "shop.db"
+    with contextlib.closing(sqlite3.connect(path)) as con:
+        con.execute("CREATE TABLE orders (id INTEGER PRIMARY KEY, what TEXT)")
+        con.executemany("INSERT INTO orders VALUES (?, ?)", [(n, f"thing {n}") for n in range(5)])
+        con.commit()
+    return path
+
+
+def created(visitor: Visitor, name: str, path: Path) -> str:
+    answer = visitor.do("POST", AT, connector="sqlite", name=name, p_path=str(path), p_timeout_s="5")
+    assert answer.status_code in (204, 303), answer.text
+    return f"{AT}/{name.lower()}"
+
+
+def test_a_connection_is_made_asked_and_its_tables_collected(site: Site, shop: Path) -> None:
+    admin = site.visitor("admin")
+    at = created(admin, "Shop", shop)
+    assert "Shop" in admin.open(AT).text
+    assert admin.do("POST", f"{at}/check").status_code == 204
+    assert "1 table" in admin.open(at).text
+    offered = admin.do("POST", f"{at}/discovery").text
+    assert 'value="orders"' in offered
+    assert "thing 3" in admin.do("POST", f"{at}/preview", stream="orders").text
+    assert admin.do("POST", f"{at}/sources", drift="freeze").status_code == 400
+    assert admin.do("POST", f"{at}/sources", streams="orders", drift="freeze").status_code in (204, 303)
+    data = Data(Rooms(site.folder, [], registry=site.registry))
+    (started,) = data.collector.list_collections(ANN, ListCollections(workspace="demo", source="orders")).items
+    assert data.ended(started).rows == 5
+    assert data.rows("orders").height == 5
+    assert 'href="/demo/sources/orders"' in admin.open(at).text
+    assert admin.open("/demo/sources/orders").status_code == 200
+
+
+def test_no_secret_stands_on_a_page(site: Site) -> None:
+    admin = site.visitor("admin")
+    told = {"connector": "postgres", "name": "Books", "p_host": "db.example.org", "p_database": "books", "p_user": "reader", "p_password": "correct-horse"}  # fmt: skip
+    assert admin.do("POST", AT, **told).status_code in (204, 303)
+    page = admin.open(f"{AT}/books").text
+    assert "***" in page
+    assert "correct-horse" not in page
+
+
+def test_a_wrong_field_is_named_and_nothing_is_made(site: Site) -> None:
+    admin = site.visitor("admin")
+    answer = admin.do("POST", AT, connector="postgres", name="Nothing", p_host="db.example.org", p_port="x")
+    assert answer.status_code == 400
+    assert admin.open(f"{AT}/nothing").status_code == 404
+    assert admin.do("POST", AT, connector="telepathy", name="Nothing").status_code == 400
+
+
+@pytest.mark.parametrize(("role", "may"), [("viewer", False), ("analyst", False), ("editor", False), ("admin", True)])
+def test_who_may_connect(site: Site, shop: Path, role: str, may: bool) -> None:
+    visitor = site.visitor(role)
+    page = visitor.open(AT)
+    assert page.status_code == 200
+    assert ('data-dialog="connect-sqlite"' in page.text) is may
+    answer = visitor.do("POST", AT, connector="sqlite", name=f"By {role}", p_path=str(shop))
+    assert answer.status_code in ((204, 303) if may else (403,))
