@@ -61,7 +61,14 @@ def test_a_connection_is_made_asked_and_its_tables_collected(site: Site, shop: P
     assert data.ended(started).rows == 5
     assert data.rows("orders").height == 5
     assert 'href="/demo/sources/orders"' in admin.open(at).text
-    assert admin.open("/demo/sources/orders").status_code == 200
+    page = admin.open("/demo/sources/orders").text
+    assert "/demo/sources/orders/pause" in page
+    assert admin.do("POST", "/demo/sources/orders/pause").status_code == 204
+    assert "/demo/sources/orders/resume" in admin.open("/demo/sources/orders").text
+    assert admin.do("POST", "/demo/sources/orders/collections").status_code == 409
+    assert admin.do("POST", "/demo/sources/orders/resume").status_code == 204
+    again = admin.do("POST", "/demo/sources/orders/collections")
+    assert again.headers["HX-Redirect"].startswith("/demo/collections/")
 
 
 def test_no_secret_stands_on_a_page(site: Site) -> None:

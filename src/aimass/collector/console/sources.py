@@ -6,7 +6,7 @@ from typing import Annotated
 
 from fastapi import Form, Response
 
-from aimass.collector.domain import ChangeSource, ListCollections, ListSources, OneSource
+from aimass.collector.domain import ChangeSource, ListCollections, ListSources, OneSource, StartCollection
 from aimass.collector.service.collector import Collector
 from aimass.web import Visit, page_router
 
@@ -70,6 +70,28 @@ def change(
     )
     visit.get(Collector).change_source(visit.who, wish)
     return visit.go(f"/{visit.workspace}/sources/{source}", toast=visit.say("Saved"))
+
+
+@router.post(f"{PATH}/{{source}}/collections")
+def collect(visit: Visit, source: str) -> Response:
+    """Collect from its connection now."""
+    wish = StartCollection(workspace=visit.workspace, source=source)
+    started = visit.get(Collector).start_collection(visit.who, wish)
+    return visit.go(f"/{visit.workspace}/collections/{started.id}")
+
+
+@router.post(f"{PATH}/{{source}}/pause")
+def pause(visit: Visit, source: str) -> Response:
+    """Let it rest."""
+    visit.get(Collector).pause_source(visit.who, OneSource(workspace=visit.workspace, source=source))
+    return visit.go(f"/{visit.workspace}/sources/{source}", toast=visit.say("It is paused"))
+
+
+@router.post(f"{PATH}/{{source}}/resume")
+def resume(visit: Visit, source: str) -> Response:
+    """Let it go on from where its last commit ended."""
+    visit.get(Collector).resume_source(visit.who, OneSource(workspace=visit.workspace, source=source))
+    return visit.go(f"/{visit.workspace}/sources/{source}", toast=visit.say("It is ready again"))
 
 
 @router.delete(f"{PATH}/{{source}}")
