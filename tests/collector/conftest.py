@@ -9,6 +9,7 @@ import pytest
 
 from aimass.collector.children.collect import collect
 from aimass.collector.children.propose import propose
+from aimass.collector.connectors.reach import Reach, limit_to
 from tests.fixtures.data import Data, data_rooms
 
 
@@ -94,3 +95,9 @@ def pinned() -> Callable[..., dict[str, Any]]:
 def data(tmp_path: Path) -> Iterator[Data]:
     with data_rooms(tmp_path / "data") as found:
         yield found
+
+
+@pytest.fixture(autouse=True)
+def loopback() -> None:
+    """Let connectors in the process of a test reach the servers that the tests start on this machine."""
+    limit_to(Reach(loopback=True))

@@ -23,11 +23,17 @@ def test_delimiter_and_types_are_proposed(bench, text, delimiter, types):
 
 
 def test_texts_that_mean_missing_are_proposed_and_obeyed(bench):
-    path = bench.write("a,b\n1,NA\nNA,x\n3,y\n")
+    path = bench.write("a,b\n1,\nNA,x\n3,y\n")
     plan = bench.propose(path)
     assert plan["null_values"] == ["NA"]
     bench.collect(path, plan)
     assert bench.rows() == [(1, None), (None, "x"), (3, "y")]
+
+
+def test_a_text_that_stands_in_a_column_of_texts_may_be_a_value(bench):
+    plan = bench.propose(bench.write("a,country\n1,NA\nNA,DE\n3,FR\n"))
+    assert plan["null_values"] == []
+    assert [column["misfits"] for column in plan["columns"]] == [1, 0]
 
 
 def test_a_file_without_header_gets_numbered_columns(bench):

@@ -106,7 +106,7 @@ def guess_widths(lines: list[str]) -> list[int]:
     Examples
     --------
     >>> guess_widths(["id name  n", " 1 Ann   7", "12 Bob  12"])
-    [3, 4, 3]
+    [3, 5, 2]
     """
     longest = max(map(len, lines))
     filled = [False] * longest
