@@ -23,7 +23,7 @@ from tests.fixtures.data import ANN
 from tests.fixtures.postgres import postgres_server, programs
 from tests.fixtures.writers import writing
 
-SEEDS = [pytest.param(1), *(pytest.param(seed, marks=pytest.mark.long) for seed in range(2, 9))]
+SEEDS = [pytest.param(1), *(pytest.param(seed, marks=pytest.mark.long) for seed in range(2, 6))]
 COLUMNS = [
     LoadedColumn(name="n", type="integer"),
     LoadedColumn(name="v", type="integer"),
