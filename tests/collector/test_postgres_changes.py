@@ -13,11 +13,12 @@ from aimass.collector.connectors.postgres_changes.manifest import CONNECTOR
 from aimass.collector.connectors.postgres_changes.run import RUN
 from aimass.kernel.errors import Conflict, Forbidden, Invalid, NotFound, Unavailable
 from tests.fixtures.draining import Committed, wish
-from tests.fixtures.postgres import postgres_server, programs
+from tests.fixtures.engines import needs_postgres
+from tests.fixtures.postgres import postgres_server
 
 pytestmark = [
     pytest.mark.postgres,
-    pytest.mark.skipif(programs() is None, reason="ENGINE MISSING: PostgreSQL"),
+    needs_postgres,
     pytest.mark.xdist_group("postgres_changes"),
 ]
 

@@ -20,7 +20,8 @@ from tests.collector.test_kill import children
 from tests.collector.test_nats import make_stream, publish
 from tests.fixtures.brokers import mosquitto, nats_server, needs_mosquitto, needs_nats
 from tests.fixtures.data import ANN
-from tests.fixtures.postgres import postgres_server, programs
+from tests.fixtures.engines import needs_postgres
+from tests.fixtures.postgres import postgres_server
 from tests.fixtures.writers import writing
 
 SEEDS = [pytest.param(1), *(pytest.param(seed, marks=pytest.mark.long) for seed in range(2, 6))]
@@ -142,7 +143,7 @@ def test_a_nats_stream_lands_exactly_once_while_collector_and_server_are_killed(
 
 
 @pytest.mark.postgres
-@pytest.mark.skipif(programs() is None, reason="ENGINE MISSING: PostgreSQL")
+@needs_postgres
 @pytest.mark.timeout(110)
 @pytest.mark.parametrize("seed", SEEDS)
 def test_a_live_table_lands_exactly_once_while_transactions_go_on_and_the_collector_is_killed(platform, seed):

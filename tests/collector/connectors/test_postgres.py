@@ -9,11 +9,11 @@ from aimass.collector.connectors import find_connector, load_connector
 from aimass.collector.connectors.contract import COLUMNS, ConnectorContract, Wrong, frame_of, items
 from aimass.collector.connectors.port import Wish
 from aimass.collector.connectors.reach import Reach, limit_to
-from tests.fixtures.postgres import programs
+from tests.fixtures.engines import needs_postgres
 
 pytestmark = [
     pytest.mark.postgres,
-    pytest.mark.skipif(programs() is None, reason="ENGINE MISSING: PostgreSQL"),
+    needs_postgres,
 ]
 
 

@@ -21,7 +21,8 @@ from tests.collector.test_mqtt import publish
 from tests.fixtures.api_server import Asked, Reply, api_server
 from tests.fixtures.brokers import mosquitto, nats_server, needs_mosquitto, needs_nats
 from tests.fixtures.draining import Committed
-from tests.fixtures.postgres import postgres_server, programs
+from tests.fixtures.engines import needs_postgres
+from tests.fixtures.postgres import postgres_server
 
 
 def told(item: Any) -> dict[str, Any]:
@@ -123,7 +124,7 @@ def server():
 
 
 @pytest.mark.postgres
-@pytest.mark.skipif(programs() is None, reason="ENGINE MISSING: PostgreSQL")
+@needs_postgres
 class TestPostgresChanges(ConnectorContract):
     __test__ = True
     connector = "postgres_changes"

@@ -93,6 +93,8 @@ def items(first: int, count: int, *, step_s: float = 1.0) -> list[Item]:
 class ConnectorContract:
     """What every connector keeps; a mode that it does not offer is skipped.
 
+    The class that inherits it brings the fixture ``origin``: an empty :class:`Origin` for each test.
+
     Attributes
     ----------
     connector
@@ -102,7 +104,7 @@ class ConnectorContract:
     dies_within_rows
         So many rows are enough for an interruption to hit a reading that has begun.
     knows_streams
-        False where a stream exists by being named (a push), so that none can be found or missing.
+        False where a stream exists by being named (a topic), so that none can be found or missing.
     """
 
     __test__ = False
@@ -111,11 +113,6 @@ class ConnectorContract:
     dies_within_rows: ClassVar[int] = 300_000
     knows_streams: ClassVar[bool] = True
     reach: ClassVar[Reach] = Reach(folders=("/",), loopback=True)
-
-    @pytest.fixture
-    def origin(self) -> Origin:
-        """Make an empty origin: to be overridden."""
-        raise NotImplementedError
 
     @contextmanager
     def opened(self, origin: Origin, **changes: Any) -> Iterator[Connector]:

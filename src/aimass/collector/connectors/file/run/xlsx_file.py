@@ -21,6 +21,8 @@ from aimass.lake import engine
 
 BATCH = 20_000
 LARGEST = 512 * 1024 * 1024
+# what zipfile raises: a broken archive, a compression that it does not know, a password, an end before the end
+_UNREADABLE = (zipfile.BadZipFile, NotImplementedError, RuntimeError, EOFError)
 MOST_PARTS = 10_000
 _MIDNIGHT = " 00:00:00"
 
@@ -99,7 +101,7 @@ def check_size(path: Path) -> None:
                                 field="file",
                                 hint="export the sheet as CSV",
                             )
-    except (zipfile.BadZipFile, NotImplementedError, RuntimeError, EOFError) as reason:
+    except _UNREADABLE as reason:
         raise Invalid(
             f"this is no readable workbook: {reason}", field="file", hint="save it again as .xlsx, without a password"
         ) from reason
