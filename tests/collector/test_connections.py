@@ -24,6 +24,7 @@ from aimass.collector.commands import (
     CreateConnection,
     DescribeStream,
     ListConnections,
+    ListDrift,
     LoadedColumn,
     PreviewStream,
 )
@@ -152,6 +153,31 @@ def test_rows_that_were_put_aside_are_mended_and_take_their_place(data, shop):
     data.done(data.collector.replay_quarantine(ANN, ReplayQuarantine(workspace="demo", dataset="t00", rows=[left])))
     assert data.collector.list_quarantine(ANN, about).total == 0
     assert data.rows("t00").sort("id")["name"].to_list() == ["taken over", "row 1", "row 2", "even"]
+
+
+def test_what_changes_at_the_origin_is_noted_once(data, shop):
+    source = data.follow(shop[0], "t00")[0]
+    data.load(source)
+    with contextlib.closing(sqlite3.connect(shop[1])) as con:
+        con.execute("ALTER TABLE t00 ADD COLUMN colour TEXT")
+        con.execute("ALTER TABLE t00 DROP COLUMN name")
+        con.commit()
+    insert_wide = ("INSERT INTO t00 VALUES (?, ?, ?)", (20, "2026-04-01 10:00:00", "red"))
+    with contextlib.closing(sqlite3.connect(shop[1])) as con:
+        con.execute(*insert_wide)
+        con.commit()
+    first, again = data.load(source), data.load(source, reading="full")
+    notes = data.collector.list_drift(ANN, ListDrift(workspace="demo", source="t00")).items
+    assert sorted((note.column, note.kind, note.done) for note in notes) == [
+        ("colour", "new", "added"),
+        ("name", "dropped", "nulls"),
+    ]
+    assert {note.collection for note in notes} == {first.id}
+    assert again.state == "SUCCEEDED"
+    plan = data.collector.get_source(ANN, OneSource(workspace="demo", source="t00")).plan
+    assert [column["name"] for column in plan["columns"]] == ["id", "name", "changed", "colour"]
+    with pytest.raises(NotFound):
+        data.collector.list_drift(ANN, ListDrift(workspace="demo", source="absent"))
 
 
 def test_a_changed_reading_counts_from_the_next_collection_on(data, shop):

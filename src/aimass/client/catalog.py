@@ -1733,6 +1733,21 @@ OPERATIONS: dict[str, Operation] = {
         summary="List the connectors that are installed, with what they want to know.",
         help="List the connectors that are installed, with what they want to know.",
     ),
+    "collector.list_drift": Operation(
+        name="collector.list_drift",
+        method="GET",
+        path="/workspaces/{workspace}/sources/{source}/drift",
+        cli="sources drift",
+        permission="collector.read",
+        summary="List what changed at the origin of a source, and what its policy made of it; the newest first.",
+        help="List what changed at the origin of a source, and what its policy made of it; the newest first.",
+        params=(
+            Param(name="workspace", where="path", kind="str", help="slug of the workspace"),
+            Param(name="source", where="path", kind="str", help="slug of the source"),
+            Param(name="limit", where="query", kind="int", required=False, default=50, help="most items of the page"),
+            Param(name="cursor", where="query", kind="str", required=False, help="where the page before ended"),
+        ),
+    ),
     "collector.list_quarantine": Operation(
         name="collector.list_quarantine",
         method="GET",

@@ -16,6 +16,7 @@ DriftPolicy = Literal["evolve", "propose", "freeze"]
 Poison = Literal["skip", "stop"]
 ConnectionSlug = Annotated[str, MaxLen(63), doc("slug of the connection")]
 LOAD = "collector.load"
+WIDER = {"integer": ("float", "decimal"), "date": ("timestamp",)}  # what a type may become without a loss
 HIDDEN = "***"
 
 
@@ -225,3 +226,37 @@ class ChangeReading:
     poison: Poison | None = None
     with_run: bool | None = None
     expected_version: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ListDrift:
+    """Whose changes at the origin are wanted."""
+
+    workspace: Workspace
+    source: SourceSlug
+    limit: Limit = 50
+    cursor: Cursor = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DriftNote:
+    """A difference between what was confirmed of a source and what its origin has.
+
+    Attributes
+    ----------
+    kind
+        ``new``, ``dropped``, ``renamed`` or ``type``.
+    done
+        What the policy made of it: ``added``, ``widened``, ``held`` (kept in ``_extra``), ``refused`` (rows went to quarantine),
+        ``nulls``, ``same`` or ``cast``.
+    """
+
+    id: str
+    source: str
+    collection: str
+    column: str
+    kind: str
+    before: str
+    after: str
+    done: str
+    created_at: datetime

@@ -110,11 +110,9 @@ class Source:
     reading
         What of the connection is read, and how: stream, mode, cursor, keys, drift policy ...; empty for uploads.
     is_paused
-        True while nothing is collected, neither by a schedule nor by hand.
+        True while nothing is collected.
     progress
         Where the last collection ended: ``state``, ``batch``, ``at``, and what is tried again. The truth lies in the table.
-    due_at
-        When the next collection starts by itself; None where a person or a schedule starts it.
     """
 
     id: str
@@ -133,7 +131,6 @@ class Source:
     reading: dict[str, Any] = field(default_factory=dict[str, Any])
     is_paused: bool = False
     progress: dict[str, Any] = field(default_factory=dict[str, Any])
-    due_at: datetime | None = None
 
     @property
     def is_pinned(self) -> bool:

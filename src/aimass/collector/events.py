@@ -17,7 +17,6 @@ CONNECTION_CHECKED = "collector.connection.checked"
 SOURCE_PAUSED = "collector.source.paused"
 SOURCE_RESUMED = "collector.source.resumed"
 SOURCE_DRIFTED = "collector.source.drifted"
-DRIFT_DECIDED = "collector.drift.decided"
 ALL = (
     CONNECTION_CREATED,
     CONNECTION_CHANGED,
@@ -26,7 +25,6 @@ ALL = (
     SOURCE_PAUSED,
     SOURCE_RESUMED,
     SOURCE_DRIFTED,
-    DRIFT_DECIDED,
     SOURCE_CREATED,
     SOURCE_CHANGED,
     SOURCE_DELETED,

@@ -58,7 +58,6 @@ datasets = Table(
     Column("parent_number", Integer, nullable=True),
     Column("base", Integer, nullable=True),
     Column("is_even", Boolean, nullable=True),
-    Column("tended", Integer, nullable=True),
     Column("created_by", String(120), nullable=False),
     Column("created_at", Instant, nullable=False),
     Column("changed_at", Instant, nullable=False),

@@ -12,6 +12,7 @@ from aimass.client.generated.collector_types import (
     ColumnPlan,
     Connection,
     ConnectorInfo,
+    DriftNote,
     FoundStream,
     LoadedColumn,
     MendedRow,
@@ -266,6 +267,16 @@ class CollectorCalls(Calls):
     def list_connectors(self) -> list[ConnectorInfo]:
         """List the connectors that are installed, with what they want to know."""
         return self._call("collector.list_connectors", {}, list[ConnectorInfo])
+
+    def list_drift(
+        self, *, source: str, workspace: str | None = None, limit: int | None = None, cursor: str | None = None
+    ) -> Page[DriftNote]:
+        """List what changed at the origin of a source, and what its policy made of it; the newest first."""
+        return self._call(
+            "collector.list_drift",
+            {"source": source, "workspace": workspace, "limit": limit, "cursor": cursor},
+            Page[DriftNote],
+        )
 
     def list_quarantine(
         self, *, dataset: str, workspace: str | None = None, offset: int | None = None, limit: int | None = None
@@ -660,6 +671,16 @@ class AsyncCollectorCalls(AsyncCalls):
     async def list_connectors(self) -> list[ConnectorInfo]:
         """List the connectors that are installed, with what they want to know."""
         return await self._call("collector.list_connectors", {}, list[ConnectorInfo])
+
+    async def list_drift(
+        self, *, source: str, workspace: str | None = None, limit: int | None = None, cursor: str | None = None
+    ) -> Page[DriftNote]:
+        """List what changed at the origin of a source, and what its policy made of it; the newest first."""
+        return await self._call(
+            "collector.list_drift",
+            {"source": source, "workspace": workspace, "limit": limit, "cursor": cursor},
+            Page[DriftNote],
+        )
 
     async def list_quarantine(
         self, *, dataset: str, workspace: str | None = None, offset: int | None = None, limit: int | None = None

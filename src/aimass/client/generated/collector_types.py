@@ -68,7 +68,6 @@ class Source:
     reading: dict[str, Any] = field(default_factory=dict)
     is_paused: bool = False
     progress: dict[str, Any] = field(default_factory=dict)
-    due_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -133,6 +132,21 @@ class ConnectorInfo:
     parameters: dict[str, Any]
     stream_parameters: dict[str, Any]
     extra: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DriftNote:
+    """A difference between what was confirmed of a source and what its origin has."""
+
+    id: str
+    source: str
+    collection: str
+    column: str
+    kind: str
+    before: str
+    after: str
+    done: str
+    created_at: datetime
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

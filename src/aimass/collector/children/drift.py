@@ -10,11 +10,11 @@ import polars as pl
 
 from aimass.collector.children.casting import Bad, row_text
 from aimass.collector.children.order import EXTRA
+from aimass.collector.commands import WIDER
 from aimass.collector.connectors.port import StreamColumn
 from aimass.lake import type_name
 
 EVOLVE, PROPOSE, FREEZE = "evolve", "propose", "freeze"
-WIDER = {"integer": ("float", "decimal"), "date": ("timestamp",)}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -8,7 +8,7 @@ inherits :class:`aimass.collector.connectors.contract.ConnectorContract`.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cache
 from importlib import import_module
 from importlib.metadata import EntryPoint, entry_points
@@ -16,7 +16,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, SecretStr, ValidationError
 
-from aimass.kernel.errors import Failed, Invalid, Unavailable
+from aimass.kernel.errors import Failed, Invalid, MissingExtra
 
 GROUP = "aimass.connectors"
 Family = Literal["database", "files", "logs", "api", "stream"]
@@ -56,7 +56,6 @@ class ConnectorManifest:
     modes: frozenset[Mode]
     stream: type[BaseModel] = NoParameters
     extra: str | None = None
-    needs: tuple[str, ...] = field(default=())
 
     @property
     def secrets(self) -> frozenset[str]:
@@ -118,7 +117,7 @@ def load_connector(name: str) -> Any:
 
     Raises
     ------
-    Unavailable
+    MissingExtra
         A library that it needs is not installed; the hint is the command that installs it.
     """
     manifest = find_connector(name)
@@ -127,7 +126,4 @@ def load_connector(name: str) -> Any:
     except ImportError as reason:
         if manifest.extra is None or (reason.name or "").partition(".")[0] == "aimass":
             raise
-        raise Unavailable(
-            f"connector {name!r} needs {reason.name!r}, which is not installed",
-            hint=f"pip install 'aimass[{manifest.extra}]'",
-        ) from reason
+        raise MissingExtra(manifest.extra) from reason

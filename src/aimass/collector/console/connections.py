@@ -54,7 +54,10 @@ def create(visit: Visit, form: Annotated[dict[str, str], Depends(filled)]) -> Re
     wish = CreateConnection(
         workspace=visit.workspace, name=form.get("name", ""), connector=info.name, parameters=_given(info, form)
     )
-    made = visit.get(Collector).create_connection(visit.who, wish)
+    try:
+        made = visit.get(Collector).create_connection(visit.who, wish)
+    except Invalid as error:
+        raise _at_field(error) from error
     return visit.go(
         f"/{visit.workspace}/connections/{made.slug}", toast=visit.say("%(name)s was created", name=made.name)
     )
@@ -123,6 +126,13 @@ def delete(visit: Visit, connection: str) -> Response:
     """Delete a connection and its secrets."""
     visit.get(Collector).delete_connection(visit.who, _one(visit, connection))
     return visit.go(f"/{visit.workspace}/connections", toast=visit.say("%(name)s is gone for good", name=connection))
+
+
+def _at_field(error: Invalid) -> Invalid:
+    """Name the field of the form instead of the parameter of the connector."""
+    if error.field:
+        error.field = error.field.replace("parameters.", "p_", 1)
+    return error
 
 
 def _one(visit: PageVisit, connection: str) -> OneConnection:

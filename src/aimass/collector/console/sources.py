@@ -6,6 +6,7 @@ from typing import Annotated
 
 from fastapi import Form, Response
 
+from aimass.collector.commands import ListDrift
 from aimass.collector.domain import ChangeSource, ListCollections, ListSources, OneSource, StartCollection
 from aimass.collector.service.collector import Collector
 from aimass.web import Visit, page_router
@@ -36,9 +37,11 @@ def source(visit: Visit, source: str, cursor: str | None = None) -> Response:
     found = collector.get_source(visit.who, OneSource(workspace=visit.workspace, source=source))
     wish = ListCollections(workspace=visit.workspace, source=source, limit=RECENT, cursor=cursor)
     past = collector.list_collections(visit.who, wish)
+    drift = collector.list_drift(visit.who, ListDrift(workspace=visit.workspace, source=source, limit=20)).items
     parts = {"collections": "collector/_collections.html"}
     return visit.render(
         "collector/source.html",
+        drift=drift,
         parts=parts,
         found=found,
         recent=past.items,

@@ -33,21 +33,19 @@ from aimass.collector.settings import CollectorSettings
 from aimass.collector.store import sources_of_connection
 from aimass.collector.store.links import (
     add_connection,
-    all_sealed,
     connection_of,
     connection_row,
     connections_page,
     need_connection,
     note_answer,
     put_connection,
-    put_sealed,
 )
 from aimass.kernel.clock import instant
 from aimass.kernel.errors import AimassError, Conflict, Invalid, Stale
 from aimass.kernel.ids import new_id
 from aimass.kernel.names import clean_name, slug_of
 from aimass.kernel.pages import Page, page_of
-from aimass.kernel.principal import SYSTEM, Principal
+from aimass.kernel.principal import Principal
 from aimass.kernel.usecase import SIGNED_IN, use_case
 
 _PATH = "/workspaces/{workspace}/connections"
@@ -203,17 +201,6 @@ class Connections(Part):
     def secrets_for(self, workspace: str, connection: str) -> dict[str, Any]:
         """Return the secrets of a connection, for the child that is about to start."""
         return self._secrets_of(self._need(workspace, connection))
-
-    def reseal_connections(self) -> int:
-        """Move the secrets of all connections below the current master key; return how many were moved."""
-        secrets = self._ground.secrets
-        with self._database.read() as conn:
-            old = [row for row in all_sealed(conn) if secrets.key_of(row.sealed) != secrets.current_key()]
-        for row in old:
-            with self._database.change(SYSTEM, row.workspace) as change:
-                put_sealed(change, row, secrets.reseal(row.sealed, about=_about(row.id)))
-                change.audit("collector.connection.reseal", object_=f"connection:{row.slug}")
-        return len(old)
 
     def _ask(self, row: Row[Any], question: str, more: dict[str, Any], timeout_s: float) -> dict[str, Any]:
         args = {"connector": row.connector, "parameters": row.parameters, "reach": reach().told()}

@@ -6,7 +6,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
-from aimass.collector.commands import ChangeReading, CollectStreams, FoundStream, LoadedColumn, StreamWish
+from aimass.collector.commands import (
+    WIDER,
+    ChangeReading,
+    CollectStreams,
+    FoundStream,
+    LoadedColumn,
+    StreamWish,
+)
 from aimass.collector.connectors import ConnectorManifest
 from aimass.kernel.errors import Invalid
 
@@ -125,3 +132,22 @@ def check_columns(columns: Sequence[LoadedColumn]) -> list[dict[str, Any]]:
     if not seen:
         raise Invalid("there are no columns", field="columns", hint="name the columns and their types")
     return [asdict(column) for column in columns]
+
+
+def with_added(confirmed: Sequence[Mapping[str, Any]], stored: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """Return the confirmed columns with what a collection added and widened; what was confirmed meanwhile stays.
+
+    Examples
+    --------
+    >>> found = with_added([{"name": "a", "type": "string"}], [{"name": "a", "type": "integer"}, {"name": "b", "type": "date"}])
+    >>> [(column["name"], column["type"]) for column in found]
+    [('a', 'string'), ('b', 'date')]
+    """
+    there = {column["name"]: column for column in stored}
+    kept = [dict(there[c["name"]] if _is_wider(there.get(c["name"]), c) else c) for c in confirmed]
+    names = {column["name"] for column in confirmed}
+    return [*kept, *(dict(column) for column in stored if column["name"] not in names)]
+
+
+def _is_wider(stored: Mapping[str, Any] | None, confirmed: Mapping[str, Any]) -> bool:
+    return stored is not None and stored["type"] in WIDER.get(confirmed["type"], ())

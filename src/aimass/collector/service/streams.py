@@ -9,30 +9,34 @@ from aimass.cluster import CancelJob
 from aimass.collector.commands import (
     ChangeReading,
     CollectStreams,
+    DriftNote,
     FoundStream,
+    ListDrift,
     LoadedColumn,
     OneConnection,
     StreamWish,
 )
 from aimass.collector.connectors import ConnectorManifest, find_connector
 from aimass.collector.domain import Collection, CreateSource, OneSource, Source, StartCollection
-from aimass.collector.events import SOURCE_CHANGED, SOURCE_CREATED, SOURCE_PAUSED, SOURCE_RESUMED
+from aimass.collector.events import SOURCE_CHANGED, SOURCE_CREATED, SOURCE_DRIFTED, SOURCE_PAUSED, SOURCE_RESUMED
 from aimass.collector.service.connections import Connections
 from aimass.collector.service.ground import tell
-from aimass.collector.service.reading import changed_reading, check_columns, check_reading, reading_of
+from aimass.collector.service.reading import changed_reading, check_columns, check_reading, reading_of, with_added
 from aimass.collector.service.sources import Sources
 from aimass.collector.store import add_source, find_source, need_source, put_source, running_of
-from aimass.collector.store.links import need_connection
+from aimass.collector.store.links import DRIFT, add_drift, drifts_page, known_drifts, need_connection
 from aimass.infra.database import Change
 from aimass.kernel.clock import instant
 from aimass.kernel.errors import Conflict, Invalid, NotFound
 from aimass.kernel.ids import new_id
 from aimass.kernel.names import clean_name, slug_of
+from aimass.kernel.pages import Page, page_of
 from aimass.kernel.principal import SYSTEM, Principal
 from aimass.kernel.usecase import use_case
 
 _SOURCE = "/workspaces/{workspace}/sources/{source}"
 _UNSEEN = ("stream",)
+IDLE_S = 3.0  # a stream that is silent for so long ends the collection
 
 
 class Streams(Connections, Sources):
@@ -121,7 +125,7 @@ class Streams(Connections, Sources):
         values = {"id": new_id(), "workspace": command.workspace, "slug": slug, "deleted_at": None, "version": 1}
         into = "replace" if told["reading"]["into"] == "replace" else "append"
         values |= {**told, "mode": into, "max_reject_rate": command.max_reject_rate}
-        values |= {"is_paused": False, "progress": {}, "due_at": None, "created_by": change.who.id}
+        values |= {"is_paused": False, "progress": {}, "created_by": change.who.id}
         add_source(change, {**values, "created_at": change.now})
         facts = {"dataset": told["dataset"], "connection": told["connection"], "stream": told["reading"]["stream"]}
         tell(change, SOURCE_CREATED, f"source:{slug}", facts)
@@ -162,6 +166,14 @@ class Streams(Connections, Sources):
                 tell(change, SOURCE_PAUSED if is_paused else SOURCE_RESUMED, f"source:{source.slug}", {})
         return self._source(command.workspace, command.source)
 
+    @use_case(f"GET {_SOURCE}/drift", permission="collector.read", cli="sources drift", on="source")
+    def list_drift(self, who: Principal, command: ListDrift) -> Page[DriftNote]:
+        """List what changed at the origin of a source, and what its policy made of it; the newest first."""
+        source = self._source(command.workspace, command.source)
+        with self._database.read() as conn:
+            rows = drifts_page(conn, source.id, command.cursor, command.limit)
+        return page_of(rows, command.limit, lambda note: note.id)
+
     def load_payload(self, source: Source, command: StartCollection, collection: str) -> dict[str, Any]:
         """Return what the job of a collection from a connection is told."""
         reading, lake = source.reading, self._ground.lake
@@ -190,7 +202,7 @@ class Streams(Connections, Sources):
             "poison": reading["poison"],
             "with_run": reading["with_run"],
             "max_reject_rate": source.max_reject_rate,
-            "pace": {"idle_s": None if reading.get("continuous") else 3.0},
+            "pace": {"idle_s": IDLE_S},
             "describe": lake.describing(command.workspace, source.dataset),
         }
 
@@ -202,9 +214,18 @@ class Streams(Connections, Sources):
                 return
             progress = {"state": result["state"], "batch": result["batch"], "at": instant(change.now)}
             values: dict[str, Any] = {"progress": progress}
-            if result["columns"] != source.plan["columns"]:
-                values["plan"] = {**source.plan, "columns": result["columns"]}
+            columns = with_added(source.plan["columns"], result["columns"])
+            if columns != source.plan["columns"]:
+                values["plan"] = {**source.plan, "columns": columns}
             put_source(change, source, **values)
+            known = known_drifts(change.conn, source.id)
+            new = [note for note in result["drift"] if tuple(note[name] for name in DRIFT) not in known]
+            for note in new:
+                about = {"id": new_id(), "workspace": workspace, "source_id": source.id, "source": source.slug}
+                add_drift(change, {**about, **note, "collection": found.id, "created_at": change.now})
+            if new:
+                facts = {"collection": found.id, "columns": sorted({note["column"] for note in new})[:20]}
+                tell(change, SOURCE_DRIFTED, f"source:{source.slug}", facts)
 
 
 def _linked(source: Source) -> Source:

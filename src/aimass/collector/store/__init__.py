@@ -55,7 +55,6 @@ sources = Table(
     Column("reading", Json, nullable=False, server_default="{}"),
     Column("is_paused", Boolean, nullable=False, server_default=false()),
     Column("progress", Json, nullable=False, server_default="{}"),
-    Column("due_at", Instant, nullable=True),
     Index(None, "workspace", "slug"),
 )
 

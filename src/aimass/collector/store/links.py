@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 from sqlalchemy import (
@@ -19,7 +19,7 @@ from sqlalchemy import (
 )
 from sqlalchemy import Connection as Link
 
-from aimass.collector.commands import HIDDEN, Connection
+from aimass.collector.commands import HIDDEN, Connection, DriftNote
 from aimass.infra.database import Change, Instant, Json, PlacedJson, metadata
 from aimass.kernel.errors import NotFound
 from aimass.kernel.pages import decode_cursor
@@ -55,12 +55,12 @@ drifts = Table(
     Column("kind", String(20), nullable=False),
     Column("before", String(255), nullable=False),
     Column("after", String(255), nullable=False),
-    Column("state", String(20), nullable=False),
+    Column("done", String(20), nullable=False),
     Column("created_at", Instant, nullable=False),
-    Column("decided_by", String(120), nullable=False),
-    Column("decided_at", Instant, nullable=True),
     Index(None, "source_id", "id"),
 )
+
+DRIFT = ("column", "kind", "before", "after", "done")
 
 
 def connection_of(row: Row[Any]) -> Connection:
@@ -91,11 +91,6 @@ def connections_page(conn: Link, workspace: str, cursor: str | None, limit: int)
     return [connection_of(row) for row in conn.execute(query.order_by(connections.c.slug).limit(limit + 1))]
 
 
-def all_sealed(conn: Link) -> Sequence[Row[Any]]:
-    """Return every connection that keeps secrets."""
-    return conn.execute(select(connections).where(connections.c.sealed.is_not(None))).all()
-
-
 def add_connection(change: Change, values: Mapping[str, Any]) -> None:
     """Write a new connection."""
     change.execute(insert(connections).values(**values))
@@ -112,7 +107,21 @@ def note_answer(change: Change, id_: str, answer: Mapping[str, Any]) -> None:
     change.execute(update(connections).where(connections.c.id == id_).values(answer=dict(answer)))
 
 
-def put_sealed(change: Change, row: Row[Any], sealed: bytes) -> None:
-    """Move the secrets below another master key."""
-    where = (connections.c.id == row.id, connections.c.sealed == row.sealed)
-    change.execute(update(connections).where(*where).values(sealed=sealed))
+def known_drifts(conn: Link, source_id: str) -> set[tuple[str, ...]]:
+    """Return what was noted of a source before, as the values of :data:`DRIFT`."""
+    query = select(*(drifts.c[name] for name in DRIFT)).where(drifts.c.source_id == source_id)
+    return {tuple(row) for row in conn.execute(query)}
+
+
+def add_drift(change: Change, values: Mapping[str, Any]) -> None:
+    """Note a difference between a source and its origin."""
+    change.execute(insert(drifts).values(**values))
+
+
+def drifts_page(conn: Link, source_id: str, cursor: str | None, limit: int) -> list[DriftNote]:
+    """Return one note more than the page wants, the newest first."""
+    query = select(drifts).where(drifts.c.source_id == source_id)
+    if cursor:
+        query = query.where(drifts.c.id < decode_cursor(cursor))
+    rows = conn.execute(query.order_by(drifts.c.id.desc()).limit(limit + 1))
+    return [DriftNote(**{name: getattr(row, name) for name in DriftNote.__slots__}) for row in rows]

@@ -95,7 +95,7 @@ class Branches(History):
                     f"branch {slug!r} {state}", field="branch", value=command.branch, hint="choose another name"
                 )
             values: dict[str, Any] = dict.fromkeys(
-                ("latest", "rows", "bytes", "columns", "score", "passed", "deleted_at", "retain_days", "tended")
+                ("latest", "rows", "bytes", "columns", "score", "passed", "deleted_at", "retain_days")
             )
             values |= {"id": new_id(), "workspace": command.workspace, "slug": slug, "description": command.description}
             values |= {"name": clean_name(f"{parent.name} @ {command.branch}"), "created_by": who.id, "version": 1}

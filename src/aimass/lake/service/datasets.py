@@ -43,7 +43,7 @@ from aimass.lake.store import (
 )
 
 _PATH = "/workspaces/{workspace}/datasets"
-_NO_BRANCH = ("parent_id", "parent_number", "base", "is_even", "tended")
+_NO_BRANCH = ("parent_id", "parent_number", "base", "is_even")
 
 
 class Datasets(Guarding):

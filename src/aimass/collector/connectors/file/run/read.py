@@ -22,7 +22,7 @@ from aimass.collector.connectors.file.run.quarantine import Quarantine
 from aimass.collector.connectors.file.run.scan import Opening, Scan
 from aimass.collector.connectors.file.run.sniff import guess_delimiter, guess_encoding
 from aimass.collector.connectors.file.run.unpack import MOST, unpacked, unpacked_head
-from aimass.kernel.errors import Invalid, Unavailable
+from aimass.kernel.errors import Invalid, MissingExtra
 
 HEAD = 64 * 1024
 SAMPLE = 64 * 1024 * 1024
@@ -67,7 +67,7 @@ def reader_of(kind: str) -> Reader:
 
     Raises
     ------
-    Unavailable
+    MissingExtra
         The library of the format is not installed; the hint is the command that installs it.
     """
     try:
@@ -75,10 +75,7 @@ def reader_of(kind: str) -> Reader:
     except ImportError as reason:
         if (reason.name or "").partition(".")[0] == "aimass":
             raise
-        raise Unavailable(
-            f"{FORMATS[kind].title} files need {reason.name!r}, which is not installed",
-            hint=f"pip install 'aimass[{FORMATS[kind].extra}]'",
-        ) from reason
+        raise MissingExtra(FORMATS[kind].extra) from reason
 
 
 @contextmanager

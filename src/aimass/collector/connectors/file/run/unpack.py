@@ -12,7 +12,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any, BinaryIO, cast
 
-from aimass.kernel.errors import Invalid, TooLarge, Unavailable
+from aimass.kernel.errors import Invalid, MissingExtra, TooLarge
 
 CHUNK = 1 << 20
 MOST = 20 * 1024**3
@@ -76,9 +76,7 @@ def _zstd(path: Path) -> Any:
     try:
         pyarrow: Any = import_module("pyarrow")
     except ImportError as reason:
-        raise Unavailable(
-            "a zstd file needs 'pyarrow', which is not installed", hint="pip install 'aimass[connectors]'"
-        ) from reason
+        raise MissingExtra("connectors") from reason
     return pyarrow.input_stream(str(path), compression="zstd")
 
 
