@@ -20,6 +20,7 @@ from aimass.kernel.ids import new_id
 from aimass.lake import CAPABILITY as LAKE
 from aimass.lake import Lake
 from aimass.lake.history import MergeRows
+from aimass.lake.policies import SetPolicy
 from aimass.lake.sharing import (
     CreateRecipient,
     CreateShare,
@@ -128,6 +129,28 @@ def test_an_address_counts_for_an_hour(site, monkeypatch):
     later = clock.now() + timedelta(minutes=61)
     monkeypatch.setattr(type(clock), "now", lambda _: later)
     assert http.get(path).status_code == 404
+
+
+def fetched(http, entry, folder) -> pl.DataFrame:
+    path = folder / f"{entry['id']}.parquet"
+    path.write_bytes(http.get(DS + entry["url"].partition("/delta-sharing")[2]).content)
+    return pl.read_parquet(path)
+
+
+def test_a_policy_leaves_recipients_a_filtered_copy_and_ends_older_addresses(site, tmp_path):
+    lake, table = lake_of(site), TABLE.replace("partners", "towns").replace("customers", "towns")
+    Data(Rooms(site.folder, [], registry=site.registry)).collect(ROWS, "Towns", source={"keys": ["id"]})
+    lake.create_share(ANN, CreateShare(**W, share="towns"))
+    lake.share_dataset(ANN, ShareDataset(**W, share="towns", dataset="towns", history=True))
+    http = client(site, profile(site, "towns"))
+    before = lines(http.post(f"{table}/query", json={}))[2]["file"]
+    assert fetched(http, before, tmp_path).height == 3
+    lake.set_policy(ANN, SetPolicy(**W, dataset="towns", policy="young", filter="age < 45"))
+    lake.set_policy(ANN, SetPolicy(**W, dataset="towns", policy="city", columns=["city"], mask="hide"))
+    assert http.get(DS + before["url"].partition("/delta-sharing")[2]).status_code == 404
+    _, meta, file = lines(http.post(f"{table}/query", json={}))
+    assert [f["name"] for f in json.loads(meta["metaData"]["schemaString"])["fields"]] == ["id", "age"]
+    assert sorted(fetched(http, file["file"], tmp_path).rows()) == [(1, 30), (2, 40)]
 
 
 def test_earlier_versions_are_read_where_the_history_is_shared(site):

@@ -27,6 +27,7 @@ from aimass.lake.store import dataset_row, version_of, version_row
 _PATH = "/workspaces/{workspace}/datasets/{dataset}/policies"
 _PLAIN = ("filter", "columns", "mask", "keep", "step", "applies_to", "exempt", "granted", "enabled")
 COPIES = "_copies"
+RECIPIENT = Principal(id="recipient", name="recipient", kind="system")  # whoever reads a share: nobody of the workspace
 
 
 class Guarding(Part):
@@ -152,8 +153,7 @@ class Guarding(Part):
 
     def _copied(self, version: DatasetVersion, at: dict[str, Any], policy: dict[str, Any]) -> dict[str, Any]:
         """Make the copy of what somebody sees of a version, unless it is there; return where it lies."""
-        digest = sha256(json.dumps([version.id, policy], sort_keys=True).encode()).hexdigest()[:32]
-        path = self.copies_path(version.workspace, version.dataset) / digest
+        path = self.copies_path(version.workspace, version.dataset) / _copy_name(version, policy)
         args = {"path": str(path), "app_id": "copy", "batch": 1, "key": self.token_key(version.workspace)}
         args |= {"sql": f'FROM "{version.dataset}"', "tables": {version.dataset: {**at, "policy": policy}}}
         args["private"] = [column.name for column in version.columns]
@@ -161,8 +161,16 @@ class Guarding(Part):
         os.utime(path)
         return {"path": str(path), "version": made["version"], "rows": made["rows"]}
 
-    def shared_folder(self, workspace: str, dataset: str, copy: str) -> Path:
-        """Return the folder with the files of a version: that of the table, or of a copy that was made for a recipient."""
+    def shared_folder(self, workspace: str, dataset: str, number: int, copy: str) -> Path | None:
+        """Return the folder with the files of a version that was shared: the table's, or that of a copy made for recipients.
+
+        None when policies leave something else of it by now.
+        """
+        with self._database.read() as conn:
+            row, found = self._row(conn, workspace, dataset, number)
+            policy = self.policy_of(conn, RECIPIENT, row)
+        if copy != ("" if policy is None else _copy_name(found, policy)):
+            return None
         return self.copies_path(workspace, dataset) / copy if copy else self.table_path(workspace, dataset)
 
     def copies_path(self, workspace: str, dataset: str) -> Path:
@@ -179,6 +187,10 @@ class Guarding(Part):
                     value=dataset,
                     hint="query the dataset instead, or ask for an exemption from its policies",
                 )
+
+
+def _copy_name(version: DatasetVersion, policy: dict[str, Any]) -> str:
+    return sha256(json.dumps([version.id, policy], sort_keys=True).encode()).hexdigest()[:32]
 
 
 def _policy(conn: Connection, row: Row[Any], name: str) -> Policy:

@@ -22,6 +22,7 @@ from aimass.lake.commands import OneWorkspace
 from aimass.lake.events import RECIPIENT_CHANGED, SHARE_CHANGED
 from aimass.lake.service.branches import Branches
 from aimass.lake.service.ground import LONG_S
+from aimass.lake.service.guarding import RECIPIENT
 from aimass.lake.sharing import (
     TOKEN_DAYS,
     ChangeRecipient,
@@ -246,7 +247,7 @@ class Sharing(Branches):
             raise Forbidden(f"of table {table.name!r} the newest version alone is shared", hint="ask without a version")
         with self._database.read() as conn:
             row, found = self._row(conn, recipient.workspace, table.dataset, version, at)
-            policy = self.policy_of(conn, _as_principal(recipient), row)
+            policy = self.policy_of(conn, RECIPIENT, row)
         _refuse_personal(row, table)
         told: dict[str, Any] = {"files": []}
         copy = ""

@@ -202,7 +202,12 @@ def file(request: Request, sealed: str, name: str) -> Response:
         grant = registry_of(request).get(Links).open(sealed, now=now)
         if grant is None or Path(grant.file).name != name:
             raise NotFound("this address does not count any more", hint="ask for the files of the table again")
-        path = _lake(request).shared_folder(grant.workspace, grant.dataset, grant.copy) / grant.file
+        folder = _lake(request).shared_folder(grant.workspace, grant.dataset, grant.number, grant.copy)
+        if folder is None:
+            raise NotFound(
+                "policies leave something else of this table now", hint="ask for the files of the table again"
+            )
+        path = folder / grant.file
         if not path.is_file():
             raise NotFound("this file is gone", hint="ask for the files of the table again")
         return FileResponse(path, media_type="application/vnd.apache.parquet", headers={"Cache-Control": "no-store"})

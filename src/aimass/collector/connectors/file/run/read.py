@@ -73,9 +73,10 @@ def reader_of(kind: str) -> Reader:
     try:
         return cast("Reader", import_module(f"aimass.collector.connectors.file.run.{kind}_file"))
     except ImportError as reason:
-        if (reason.name or "").partition(".")[0] == "aimass":
+        extra = FORMATS[kind].extra
+        if extra is None or (reason.name or "").partition(".")[0] == "aimass":
             raise
-        raise MissingExtra(FORMATS[kind].extra) from reason
+        raise MissingExtra(extra) from reason
 
 
 @contextmanager
