@@ -111,6 +111,9 @@ class Lakeside:
         number = number or newest
         return Location(number, f"{workspace}/{dataset}/{number}", path, number - 1)
 
+    def need_whole(self, who: Principal, workspace: str, dataset: str, what: str) -> None:
+        """Find no policy: this lake knows none."""
+
 
 @pytest.fixture(scope="module")
 def lakeside(tmp_path_factory: pytest.TempPathFactory, churn: pl.DataFrame) -> Lakeside:
@@ -129,7 +132,7 @@ def rooms(
     kinds = (Database, Blobs, Jobs, Models, LiveHub, WarmChild)
     names = ("database", "blobs", "jobs", "models", "live", "warm")
     ports = {name: found.get(kind) for name, kind in zip(names, kinds, strict=True)}
-    found.registry.put(Training, Training(Ground(locate=lakeside.locate, **ports)))
+    found.registry.put(Training, Training(Ground(locate=lakeside.locate, need_whole=lakeside.need_whole, **ports)))
     for slug, review in (("demo", "person"), ("auto", "auto")):
         found.get(Access).create_workspace(SYSTEM, CreateWorkspace(name=slug, slug=slug, review=review))
     yield found

@@ -147,13 +147,23 @@ class Jobs:
         """List jobs, newest first."""
         del who
         with self._database.read() as conn:
-            return page_of(jobs_matching(conn, command), command.limit, lambda job: job.id)
+            found = page_of(jobs_matching(conn, command), command.limit, lambda job: job.id)
+        return replace(found, items=[self._shown(job) for job in found.items])
 
     @use_case("GET /workspaces/{workspace}/jobs/{job}", permission="cluster.read", cli="jobs show")
     def get_job(self, who: Principal, command: GetJob) -> Job:
         """Show a job with its progress, result or error."""
         del who
-        return self.job(command.workspace, command.job)
+        return self._shown(self.job(command.workspace, command.job))
+
+    def _shown(self, job: Job) -> Job:
+        """Leave out what tells of the data that a job worked on."""
+        private = kind.private if (kind := self._ground.kinds.get(job.kind)) else ()
+        payload = {name: value for name, value in job.payload.items() if name not in private}
+        result = (
+            {name: value for name, value in job.result.items() if name not in private} if job.result else job.result
+        )
+        return replace(job, payload=payload, result=result)
 
     @use_case("GET /workspaces/{workspace}/jobs/{job}/wait", permission="cluster.read", cli="jobs wait")
     def wait_job(self, who: Principal, command: WaitJob) -> Job:
@@ -163,7 +173,7 @@ class Jobs:
         seen = self._database.commits
         while not (job := self.job(command.workspace, command.job)).has_ended and time.monotonic() < end:
             seen = self._database.wait(seen, min(1.0, end - time.monotonic()))
-        return job
+        return self._shown(job)
 
     @use_case("POST /workspaces/{workspace}/jobs/{job}/cancel", permission="cluster.edit", cli="jobs cancel")
     def cancel_job(self, who: Principal, command: CancelJob) -> Job:
@@ -175,7 +185,7 @@ class Jobs:
             if not job.cancel_requested:
                 put_job(change, job.id, cancel_requested=True)
                 change.audit("cluster.job.cancel", object_=f"job:{job.id}")
-            return self._found(change, command.workspace, command.job)
+            return self._shown(self._found(change, command.workspace, command.job))
 
     def cancel_all(self, who: Principal, workspace: str) -> int:
         """Cancel every job of a workspace that has not ended; return how many those were."""

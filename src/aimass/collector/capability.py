@@ -29,15 +29,19 @@ CAPABILITY = Capability(
             run="aimass.collector.children.collect:collect",
             done="aimass.collector.jobs:collected",
             failed="aimass.collector.jobs:not_collected",
+            private=("describe", "version"),
         ),
         "collector.load": JobKind(
             run="aimass.collector.children.loading:load",
             done="aimass.collector.jobs:collected",
             failed="aimass.collector.jobs:not_collected",
+            private=("describe", "version"),
             secrets="aimass.collector.jobs:confide",
         ),
         "collector.replay": JobKind(
-            run="aimass.collector.children.replay:replay", done="aimass.collector.jobs:replayed"
+            run="aimass.collector.children.replay:replay",
+            done="aimass.collector.jobs:replayed",
+            private=("describe", "version"),
         ),
     },
     attention="aimass.collector.jobs:attention",

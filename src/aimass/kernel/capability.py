@@ -35,6 +35,9 @@ class JobKind:
     secrets
         ``module:function(registry, job)`` called in control right before each attempt: what it returns is handed to the
         child in memory (``ctx.secrets``) and written nowhere. Optional.
+    private
+        Names in payload and result that tell what is in the data (profiles, samples, rules): whoever may look at jobs is
+        not shown them, because policies decide elsewhere who sees that.
     """
 
     run: str
@@ -44,6 +47,7 @@ class JobKind:
     order: str | None = None
     check: str | None = None
     secrets: str | None = None
+    private: tuple[str, ...] = ()
 
 
 class JobKinds(dict[str, JobKind]):

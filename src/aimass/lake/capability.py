@@ -24,9 +24,14 @@ CAPABILITY = Capability(
     service="aimass.lake.service.lake:Lake",
     api="aimass.lake.api:router",
     jobs={
-        "lake.make_version": JobKind(run="aimass.lake.children.make:make", done="aimass.lake.jobs:made"),
+        "lake.make_version": JobKind(
+            run="aimass.lake.children.make:make", done="aimass.lake.jobs:made", private=("describe", "version")
+        ),
         "lake.join_features": JobKind(
-            run="aimass.lake.children.join:join", done="aimass.lake.jobs:joined", failed="aimass.lake.jobs:not_joined"
+            run="aimass.lake.children.join:join",
+            done="aimass.lake.jobs:joined",
+            failed="aimass.lake.jobs:not_joined",
+            private=("describe", "version"),
         ),
         "lake.materialise": JobKind(
             run="aimass.lake.children.newest:materialise",

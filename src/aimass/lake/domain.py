@@ -13,7 +13,7 @@ from aimass.kernel.errors import Invalid
 from aimass.kernel.names import check_slug
 from aimass.kernel.pages import MAX_LIMIT
 
-ColumnType = Literal["string", "integer", "float", "boolean", "timestamp", "date", "json"]
+ColumnType = Literal["string", "integer", "float", "boolean", "timestamp", "date", "decimal", "json"]
 RuleKind = Literal["not_null", "unique", "range", "in_set", "regex", "row_count", "freshness"]
 Severity = Literal["error", "warning"]
 Format = Literal["csv", "parquet", "ndjson"]

@@ -17,8 +17,9 @@ from aimass.lake.domain import DatasetSlug, Workspace
 Mask = Literal["hide", "null", "full", "token", "partial", "round"]
 STRICTNESS: tuple[Mask, ...] = ("hide", "null", "full", "token", "partial", "round")
 EVERYONE = "everyone"
-AUTOMATIC = "system"
-_WHO = re.compile(r"everyone|system|(user|service|group|role):.+")
+AUTOMATIC, OUTSIDE = "system", "recipient"
+_NAMELESS = (AUTOMATIC, OUTSIDE)
+_WHO = re.compile(r"everyone|system|recipient|(user|service|group|role):.+")
 _UNITS = ("year", "quarter", "month", "week", "day", "hour")
 Name = Annotated[str, MaxLen(63), doc("name of the policy, a slug")]
 
@@ -37,7 +38,7 @@ class Policy:
         ``keep`` characters, ``round`` the value rounded down to ``step``.
     applies_to, exempt
         Whom it counts for, and who of them is let off: ``everyone``, ``user:<name>``, ``service:<slug>``, ``group:<slug>``,
-        ``role:<slug>``, ``system`` (work that nobody started).
+        ``role:<slug>``, ``system`` (work that nobody started), ``recipient`` (whoever reads a share).
     granted
         Values by such a word; the filter gets those of who asks from ``granted()``.
     """
@@ -85,7 +86,7 @@ class SetPolicy:
     step: Annotated[
         str, MaxLen(20), doc("what 'round' rounds down to: a number, or year, quarter, month, week, day, hour")
     ] = ""
-    applies_to: Annotated[list[str], doc("everyone, user:, service:, group:, role: or system")] = field(
+    applies_to: Annotated[list[str], doc("everyone, user:, service:, group:, role:, system or recipient")] = field(
         default_factory=lambda: [EVERYONE]
     )
     exempt: Annotated[list[str], doc("who of them is let off, in the same words")] = field(default_factory=list[str])
@@ -114,7 +115,7 @@ class Caller:
         >>> sorted(Caller(id="1", name="Ann", kind="user", groups=frozenset({"emea"})).words())
         ['everyone', 'group:emea', 'user:ann']
         """
-        kind = AUTOMATIC if self.kind == "system" else f"{self.kind}:{self.name.lower()}"
+        kind = self.kind if self.kind in _NAMELESS else f"{self.kind}:{self.name.lower()}"
         more = [*(f"group:{slug}" for slug in self.groups), *(f"role:{slug}" for slug in self.roles)]
         return frozenset([EVERYONE, kind, *more])
 
@@ -135,7 +136,7 @@ def check_policy(wish: SetPolicy, known: Iterable[str] | None) -> None:
                 f"{strange!r} names nobody",
                 field=name,
                 value=strange,
-                allowed="everyone, user:<name>, service:<slug>, group:<slug>, role:<slug>, system",
+                allowed="everyone, user:<name>, service:<slug>, group:<slug>, role:<slug>, system, recipient",
             )
     if wish.mask == "round" and not _is_step(wish.step):
         raise Invalid(f"{wish.step!r} is no step", field="step", value=wish.step, allowed=["a number", *_UNITS])

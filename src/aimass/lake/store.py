@@ -172,9 +172,10 @@ def datasets_of(conn: Connection, workspace: str | None = None, *, deleted: bool
     return list(conn.execute(query.order_by(datasets.c.slug)))
 
 
-def branches_of(conn: Connection, dataset_id: str) -> list[Row[Any]]:
-    """Return the rows of the branches of a dataset, by name; deleted ones are left out."""
-    query = _datasets().where(datasets.c.parent_id == dataset_id, datasets.c.deleted_at.is_(None))
+def branches_of(conn: Connection, dataset_id: str, *, deleted: bool = False) -> list[Row[Any]]:
+    """Return the rows of the branches of a dataset, by name: those that are there, or the deleted ones."""
+    is_deleted = datasets.c.deleted_at.is_not(None) if deleted else datasets.c.deleted_at.is_(None)
+    query = _datasets().where(datasets.c.parent_id == dataset_id, is_deleted)
     return list(conn.execute(query.order_by(datasets.c.slug)))
 
 

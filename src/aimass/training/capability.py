@@ -88,5 +88,6 @@ def build(registry: Registry) -> Training:
         live=registry.get(LiveHub),
         warm=registry.get(WarmChild),
         locate=lake.locate,
+        need_whole=lake.need_whole,
     )
     return Training(ground)

@@ -120,7 +120,7 @@ def _moved(base: pl.LazyFrame, head: pl.LazyFrame, shared: list[str]) -> list[di
         wanted.append(column.null_count().alias(f"nulls{i}"))
         if type_name(schema[name]) != "json":
             wanted.append(column.n_unique().alias(f"distinct{i}"))
-        if type_name(schema[name]) in {"integer", "float"}:
+        if type_name(schema[name]) in {"integer", "float", "decimal"}:
             wanted.append(column.mean().alias(f"mean{i}"))
     sides = [frame.select(wanted).collect().row(0, named=True) if wanted else {} for frame in (base, head)]
     told: list[dict[str, Any]] = []

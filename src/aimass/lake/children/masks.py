@@ -24,7 +24,7 @@ BLOCK = 64
 TOKEN_CHARS = 32
 _UNITS = ("year", "quarter", "month", "week", "day", "hour")
 _TEMPORAL = {"timestamp", "date"}
-_NUMERIC = {"integer", "float"}
+_NUMERIC = {"integer", "float", "decimal"}
 
 
 class TokenKey:

@@ -11,7 +11,8 @@ from aimass.lake.children.guard import checked_text
 from aimass.lake.children.masks import guarded, predicate
 from aimass.lake.children.query import engine
 from aimass.lake.children.quoting import sql_name
-from aimass.lake.children.rewrite import SQL_TYPES, Prepared
+from aimass.lake.children.rewrite import Prepared
+from aimass.lake.children.values import sql_type
 
 _NOBODY = {"id": "", "name": "", "kind": "user", "groups": [], "roles": [], "granted": []}
 
@@ -32,7 +33,7 @@ def check(args: dict[str, Any]) -> dict[str, Any]:
     query = guarded("d", str(args["dataset"]), columns, policy, None)
     sql = _in_its_words(lambda: checked_text(query, {"d"}))
     test = predicate(text, _NOBODY).sql(dialect="duckdb", identify=True)
-    empty = ", ".join(f"NULL::{SQL_TYPES[c['type']]} AS {sql_name(c['name'])}" for c in columns)
+    empty = ", ".join(f"NULL::{sql_type(c)} AS {sql_name(c['name'])}" for c in columns)
     with engine(64, 1) as con:
         con.execute(f"CREATE TEMP VIEW d AS SELECT {empty} WHERE false")
         try:

@@ -20,17 +20,8 @@ from aimass.lake.children.guard import check_tables, checked_text, dataset_table
 from aimass.lake.children.masks import TokenKey, guarded
 from aimass.lake.children.quoting import sql_literal, sql_name
 from aimass.lake.children.tables import files, open_table, scan
-from aimass.lake.children.values import columns_of
+from aimass.lake.children.values import columns_of, sql_type
 
-SQL_TYPES = {
-    "string": "VARCHAR",
-    "integer": "BIGINT",
-    "float": "DOUBLE",
-    "boolean": "BOOLEAN",
-    "timestamp": "TIMESTAMPTZ",
-    "date": "DATE",
-    "json": "VARCHAR",
-}
 _OWN = re.compile(r"getvariable|\b[dkv][0-9a-f]{12,16}\b|\bt[0-9a-f]{12}\b")
 _HEADING = 80
 
@@ -135,7 +126,7 @@ def _view(con: duckdb.DuckDBPyConnection, view: str, at: Mapping[str, Any]) -> t
         listed = ", ".join(map(sql_literal, parquet))
         body = f"SELECT {wanted} FROM read_parquet([{listed}], union_by_name = true)"  # noqa: S608 quoted
     else:
-        empty = ", ".join(f"NULL::{SQL_TYPES[c['type']]} AS {sql_name(c['name'])}" for c in columns)
+        empty = ", ".join(f"NULL::{sql_type(c)} AS {sql_name(c['name'])}" for c in columns)
         body = f"SELECT {empty} WHERE false"
     con.execute(f"CREATE TEMP VIEW {sql_name(view)} AS {body}")
     return columns, parquet

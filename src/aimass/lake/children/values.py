@@ -25,6 +25,15 @@ TYPES: Mapping[str, pl.DataType | type[pl.DataType]] = {
     "decimal": pl.Decimal(38, 9),
     "json": pl.String,
 }
+_SQL_TYPES: Mapping[str, str] = {
+    "string": "VARCHAR",
+    "integer": "BIGINT",
+    "float": "DOUBLE",
+    "boolean": "BOOLEAN",
+    "timestamp": "TIMESTAMPTZ",
+    "date": "DATE",
+    "json": "VARCHAR",
+}
 MOST_DIGITS = 38
 SAFE_DIGITS = 15  # a float keeps so many
 
@@ -110,6 +119,19 @@ def columns_of(schema: Mapping[str, pl.DataType]) -> list[dict[str, Any]]:
     [{'name': 'a', 'type': 'decimal', 'precision': 10, 'scale': 2}]
     """
     return [{"name": name, "type": type_name(dtype), **_digits(dtype)} for name, dtype in schema.items()]
+
+
+def sql_type(column: Mapping[str, Any]) -> str:
+    """Name the engine's type of a column as :func:`columns_of` describes it.
+
+    Examples
+    --------
+    >>> sql_type({"name": "a", "type": "decimal", "precision": 10, "scale": 2}), sql_type({"name": "b", "type": "date"})
+    ('DECIMAL(10, 2)', 'DATE')
+    """
+    if column["type"] == "decimal":
+        return f"DECIMAL({column.get('precision') or MOST_DIGITS}, {column.get('scale', 9)})"
+    return _SQL_TYPES[column["type"]]
 
 
 def _digits(dtype: pl.DataType) -> dict[str, int]:

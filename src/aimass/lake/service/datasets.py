@@ -9,6 +9,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Row
 
+from aimass.infra.database import Change
 from aimass.kernel.errors import Conflict
 from aimass.kernel.ids import new_id
 from aimass.kernel.names import check_slug, clean_name, slug_of
@@ -41,6 +42,7 @@ from aimass.lake.store import (
     drop_dataset,
     put_dataset,
 )
+from aimass.lake.store_shares import put_share, shares_of
 
 _PATH = "/workspaces/{workspace}/datasets"
 _NO_BRANCH = ("parent_id", "parent_number", "base", "is_even")
@@ -108,17 +110,16 @@ class Datasets(Guarding):
             if row is None or (row.deleted_at is not None and not command.purge):
                 row = dataset_row(change.conn, command.workspace, command.dataset)
             fresh(row, command.expected_version)
+            _refuse_branches(change.conn, row)
+            gone = [row.slug, *(branch.slug for branch in branches_of(change.conn, row.id, deleted=True))]
             if command.purge:
-                _refuse_branches(change.conn, row)
-                drop_policies(change, row.id)
-                drop_dataset(change, row.id)
-                tell(change, DATASET_PURGED, row.slug, {})
+                for slug in gone:
+                    _purge(change, command.workspace, slug)
             else:
-                _refuse_branches(change.conn, row)
                 put_dataset(change, row.id, deleted_at=change.now)
                 tell(change, DATASET_DELETED, row.slug, {})
-        if command.purge:
-            self._remove_files(command.workspace, command.dataset)
+        for slug in gone if command.purge else ():
+            self._remove_files(command.workspace, slug)
 
     def _remove_files(self, workspace: str, dataset: str) -> None:
         """Remove table and quarantine; what a crash leaves goes when a dataset gets the name again."""
@@ -132,6 +133,7 @@ class Datasets(Guarding):
         """Bring a deleted dataset back."""
         with self._database.change(who, command.workspace) as change:
             row = dataset_row(change.conn, command.workspace, command.dataset, deleted=True)
+            _refuse_orphan(change.conn, row)
             put_dataset(change, row.id, deleted_at=None)
             tell(change, DATASET_RESTORED, row.slug, {})
         return self._dataset(command.workspace, command.dataset)
@@ -201,6 +203,30 @@ def _refuse_branches(conn: Connection, row: Row[Any]) -> None:
         raise Conflict(
             f"dataset {row.slug!r} has branches", field="dataset", value=names, hint="merge or delete them first"
         )
+
+
+def _refuse_orphan(conn: Connection, row: Row[Any]) -> None:
+    """Refuse to bring a branch back whose dataset is not there: the policies of the dataset count for it."""
+    if row.parent_id is None:
+        return
+    name = row.slug.partition("@")[0]
+    parent = any_dataset_row(conn, row.workspace, name)
+    if parent is None or parent.id != row.parent_id or parent.deleted_at is not None:
+        raise Conflict(f"dataset {name!r} is deleted too", field="dataset", value=name, hint="restore it first")
+
+
+def _purge(change: Change, workspace: str, slug: str) -> None:
+    """Forget a dataset for good: what comes later under its name is neither shared nor hidden by what was said of it."""
+    row = any_dataset_row(change.conn, workspace, slug)
+    if row is None:
+        return
+    drop_policies(change, row.id)
+    for share in shares_of(change.conn, workspace):
+        kept = [table for table in share.tables if table["dataset"] != slug]
+        if len(kept) < len(share.tables):
+            put_share(change, share.id, tables=kept)
+    drop_dataset(change, row.id)
+    tell(change, DATASET_PURGED, slug, {})
 
 
 def _rule(values: dict[str, Any]) -> Rule:

@@ -70,8 +70,8 @@ class Erasing(Upkeeping):
             kept = [version.delta_version for version in kept_versions(conn, row.id)]
         texts = [person.column] if person.column else []  # whoever names a column means what is said in it too
         told = self._erase_in(path, person, {"columns": columns, "texts": texts, "kept": kept})
-        if told["deleted"] or told["lost"]:
-            rmtree(self.copies_path(row.workspace, row.slug), ignore_errors=True)
+        # copies are made again when they are asked for; one of a version that is gone may be the last that names the person
+        rmtree(self.copies_path(row.workspace, row.slug), ignore_errors=True)
         apart = self._erase_in(aside, person, {"texts": _QUARANTINE})
         found.rows += told["deleted"]
         found.aside += apart["deleted"]

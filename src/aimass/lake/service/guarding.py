@@ -12,14 +12,14 @@ from typing import Any
 
 from sqlalchemy import Connection, Row
 
-from aimass.kernel.errors import Forbidden, NotFound, Stale, Unauthenticated
+from aimass.kernel.errors import Forbidden, NotFound, Stale
 from aimass.kernel.ids import new_id
 from aimass.kernel.principal import SYSTEM, Principal
 from aimass.kernel.usecase import use_case
 from aimass.lake.commands import OneDataset
 from aimass.lake.domain import DatasetVersion, Location
 from aimass.lake.events import POLICY_REMOVED, POLICY_SET
-from aimass.lake.policies import Caller, OnePolicy, Policy, SetPolicy, check_policy, decide
+from aimass.lake.policies import AUTOMATIC, OUTSIDE, Caller, OnePolicy, Policy, SetPolicy, check_policy, decide
 from aimass.lake.policy_store import add_key, add_policy, drop_policy, policies_of, put_policy, sealed_key
 from aimass.lake.service.ground import LONG_S, Part, tell
 from aimass.lake.store import dataset_row, version_of, version_row
@@ -105,12 +105,13 @@ class Guarding(Part):
         return decide(found, self._caller(who, row.workspace))
 
     def _caller(self, who: Principal, workspace: str) -> Caller:
-        """Return who asks; what runs on behalf of somebody asks with his rights."""
+        """Return who asks; what runs on behalf of somebody asks with his rights, and not at all once his account is gone."""
+        if who == RECIPIENT:
+            return Caller(id=who.id, name=who.name, kind=OUTSIDE)
+        if who.kind == "system" and (who.id == SYSTEM.id or ":" in who.id):  # a rule of the platform, not an account
+            return Caller(id=who.id, name=who.name, kind=AUTOMATIC)
         if who.kind == "system":
-            try:
-                who = self._ground.access.principal(who.id)
-            except Unauthenticated:
-                return Caller(id=who.id, name=who.name, kind="system")
+            who = self._ground.access.principal(who.id)
         standing = self._ground.access.standing(who, workspace)
         return Caller(id=who.id, name=who.name, kind=who.kind, groups=standing.groups, roles=standing.roles)
 

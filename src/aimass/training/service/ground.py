@@ -53,6 +53,9 @@ class Ground:
     locate
         Returns where a version of a dataset lies as far as somebody may see it: who, workspace, dataset, number or None for
         the newest.
+    need_whole
+        Refuses what cannot be cut to what somebody sees, if policies leave him a part of a dataset: who, workspace, dataset,
+        what it is.
     """
 
     database: Database
@@ -62,6 +65,7 @@ class Ground:
     live: LiveHub
     warm: WarmChild
     locate: Callable[[Principal, str, str, int | None], Located]
+    need_whole: Callable[[Principal, str, str, str], None]
 
 
 class Part:

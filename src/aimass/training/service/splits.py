@@ -125,6 +125,8 @@ class Splits(Part):
             found = need_split(conn, command.workspace, command.split)
         if found.sha256 is None:
             raise Conflict(f"split {found.id!r} is {found.state}", field="split", value=found.state, allowed="READY")
+        if found.created_by != who.id:
+            self._ground.need_whole(who, command.workspace, found.dataset, "the rows of a split")
         offset = decode_number(command.cursor) if command.cursor else 0
         args = {"file": str(self._ground.blobs.path(found.sha256)), "part": command.part, "offset": offset}
         told = self._ground.warm.call(_ROWS, {**args, "limit": command.limit}, timeout_s=_ROWS_S)
