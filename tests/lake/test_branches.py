@@ -11,14 +11,17 @@ from aimass.kernel.erasing import Person
 from aimass.kernel.errors import Conflict, Invalid, NotFound
 from aimass.lake import ListDatasets, OneDataset, PreviewRows, QueryRows
 from aimass.lake.children.maintain import maintain
-from aimass.lake.commands import DeleteDataset
+from aimass.lake.commands import DeleteDataset, OneWorkspace
 from aimass.lake.history import CompareRows, CreateBranch, MergeBranch, MergeRows, OneBranch
 from aimass.lake.jobs import erase
+from aimass.lake.sharing import CreateShare, ShareDataset
 from tests.fixtures.data import ANN, EVE, Data
 
 FIRST = "id,mail,age\n1,ann@example.org,30\n2,bob@example.org,40\n3,cy@example.org,50\n"
 WHERE: dict[str, Any] = {"workspace": "demo", "dataset": "customers"}
 FIX: dict[str, Any] = {"workspace": "demo", "dataset": "customers@fix"}
+SHARED: dict[str, Any] = {"dataset": "customers", "personal": True}
+NEW_SHARE = CreateShare(workspace="demo", share="partners")
 ONE = OneBranch(**WHERE, branch="fix")
 PATH = "/api/v1/workspaces/demo/datasets/customers/branches"
 
@@ -157,6 +160,21 @@ def test_a_dataset_with_branches_is_not_deleted_before_them(branched):
     assert ages(branched, FIX)[1] == 30
     branched.lake.delete_branch(ANN, ONE)
     branched.lake.delete_dataset(ANN, DeleteDataset(**WHERE))
+
+
+def test_a_deleted_branch_goes_with_its_dataset_and_never_comes_back_without_it(branched):
+    lake = branched.lake
+    lake.share_dataset(ANN, ShareDataset(workspace="demo", share=lake.create_share(ANN, NEW_SHARE).slug, **SHARED))
+    lake.delete_dataset(ANN, DeleteDataset(**FIX))
+    lake.delete_dataset(ANN, DeleteDataset(**WHERE))
+    with pytest.raises(Conflict, match="deleted too"):
+        lake.restore_dataset(ANN, OneDataset(**FIX))
+    lake.delete_dataset(ANN, DeleteDataset(**WHERE, purge=True))
+    with pytest.raises(NotFound):
+        lake.restore_dataset(ANN, OneDataset(**FIX))
+    assert not lake.table_path("demo", "customers@fix").exists()
+    branched.collect(FIRST, source={"keys": ["id"]})
+    assert [share.tables for share in lake.list_shares(ANN, OneWorkspace(workspace="demo"))] == [[]]
 
 
 @pytest.mark.parametrize("name", ["fix", "Not A Slug", "x" * 60])

@@ -42,6 +42,26 @@ def test_kept_versions_outlive_the_commits_that_led_to_them(tmp_path: Path) -> N
     assert [rows(path, version) for version in (17, 231, 234)] == [18, 232, 235]
 
 
+def test_where_every_version_is_kept_the_commits_stay_and_only_one_checkpoint_is_written(tmp_path: Path) -> None:
+    path = tmp_path / "t"
+    filled(path, 90)
+    assert tidy(path, range(90), hours=0) == 0
+    assert [rows(path, version) for version in (0, 44, 89)] == [1, 45, 90]
+    assert len(list((path / "_delta_log").glob("*.checkpoint.parquet"))) == 1
+    assert tidy(path, [0, 89], hours=0) > 80
+    assert [rows(path, version) for version in (0, 89)] == [1, 90]
+
+
+def test_what_is_done_once_leaves_no_commit_behind(tmp_path: Path) -> None:
+    path = tmp_path / "t"
+    for number in range(30):
+        commit(path, pl.DataFrame({"n": [number]}), Commit(app_id=f"rows:{number}", batch=1))
+    assert tidy(path, [], hours=0) > 28
+    again = committed_before(path, Commit(app_id="rows:3", batch=1))
+    assert again is not None
+    assert rows(path) == 30
+
+
 def test_a_source_finds_its_last_commit_after_the_tidying(tmp_path: Path) -> None:
     path = tmp_path / "t"
     rows_ = pl.DataFrame({"n": [0], "who": ["x"]})

@@ -15,19 +15,22 @@ import psutil
 import pytest
 from sqlalchemy import func, select
 
+from aimass.access import Access, CreateService, CreateWorkspace
 from aimass.infra.database import Database, events_log
 from aimass.kernel.erasing import Person
 from aimass.kernel.errors import Conflict, Forbidden, Invalid, NotFound
 from aimass.kernel.events import Event
-from aimass.kernel.principal import ANYWHERE
+from aimass.kernel.principal import ANYWHERE, SYSTEM, Principal
 from aimass.lake.children.skew import skew
-from aimass.lake.commands import MaintainDataset
-from aimass.lake.feature_commands import ChangeFeatureView, DeleteFeatureView, OneFeatureView
+from aimass.lake.commands import DeleteDataset, MaintainDataset
+from aimass.lake.feature_commands import ChangeFeatureView, CreateFeatureView, DeleteFeatureView, OneFeatureView
 from aimass.lake.feature_tables import materialisations, online
 from aimass.lake.features import Feature
+from aimass.lake.history import RevertVersion
 from aimass.lake.jobs import attention, erase, on_version_created, store_values
 from aimass.lake.online import FindFeatures, FindManyFeatures, ListMaterialisations, MaterialiseFeatures, key_of
-from tests.fixtures.data import ANN, EVE, STRANGER, Data
+from aimass.lake.policies import SetPolicy
+from tests.fixtures.data import ANN, EVE, STRANGER, UMA, Data
 from tests.fixtures.features import DAY_S, TYPES, VISITS, built, declare, declared
 
 V = "customer-visits"
@@ -119,6 +122,83 @@ def test_what_the_source_has_no_more_is_dropped(data):
     made = renewed(data)
     assert made.mode == "full"
     assert values(data, 1, 2, 3, 4) == [9, 20, None, 40]
+
+
+def test_what_a_revert_took_away_is_dropped_although_only_additions_were_asked_for(data):
+    declared(data)
+    data.collect(MORE, "Visits", types=TYPES)
+    renewed(data)
+    assert values(data, 2, 4) == [20, 40]
+    data.lake.revert_version(ANN, RevertVersion(workspace="demo", dataset="visits", number=1))
+    begun_ = begun(data)
+    assert begun_.mode == "incremental"
+    made = settled(data, begun_.id)
+    assert (made.state, made.mode, made.removed) == ("SUCCEEDED", "full", 1)
+    assert values(data, 1, 2, 3) == [9, 6, 1]
+    assert find(data, 4).reasons["visits"] == "unknown entity"
+
+
+def test_look_ups_show_nobody_more_than_policies_do(data):
+    access = data.rooms.get(Access)
+    access.create_workspace(SYSTEM, CreateWorkspace(name="demo", slug="demo"))
+    account = access.create_service(SYSTEM, CreateService(workspace="demo", name="Builder", role="editor"))
+    author, one = access.principal(account.id), {"workspace": "demo", "feature_view": V}
+    data.collect(VISITS, "Visits", types=TYPES)
+    wish = {"name": "Customer visits", "entity": ["customer"], "event_time": "at", "created_time": "noted"}
+    data.lake.create_feature_view(author, CreateFeatureView(workspace="demo", dataset="visits", **wish))
+    renewed(data)
+
+    def plan(who: Principal) -> Any:
+        return data.lake.find_features(who, FindFeatures(**one, entity="1")).values["plan"]
+
+    assert plan(UMA) == "gold"
+    rule = {"workspace": "demo", "dataset": "visits", "policy": "plan", "columns": ["plan"], "mask": "full"}
+    data.lake.set_policy(ANN, SetPolicy(**rule, exempt=["service:builder"]))
+    many = FindManyFeatures(**one, entities=[{"customer": 1}])
+    asked = [plan, lambda who: data.lake.find_many_features(who, many), lambda who: data.lake.check_skew(who, ONE)]
+    for ask in asked:
+        with pytest.raises(Forbidden, match="online values"):
+            ask(UMA)
+    assert plan(author) == "gold"
+    assert data.lake.check_skew(author, ONE).skew["features"]
+    assert data.lake.get_feature_view(UMA, ONE).skew["features"] == []
+    data.lake.set_policy(ANN, SetPolicy(**rule))
+    with pytest.raises(Forbidden):
+        plan(author)
+    assert renewed(data).mode == "full", "what they were computed from was more than anybody sees now"
+    assert [plan(who) for who in (author, UMA)] == ["•••", "•••"]
+
+
+def test_a_view_whose_source_is_gone_keeps_no_other_from_its_renewal(data):
+    declared(data, follows=True)
+    declare(
+        data,
+        name="Other",
+        sql="SELECT customer, at, noted, visits FROM visits JOIN churn USING (customer, at)",
+        follows=True,
+    )
+    data.lake.delete_dataset(ANN, DeleteDataset(workspace="demo", dataset="churn"))
+    for _ in range(2):
+        data.lake.follow_source("demo", "visits")
+    settled(data)
+    assert values(data, 1) == [9]
+    wish = ListMaterialisations(workspace="demo", feature_view="other")
+    (failed,) = data.lake.list_materialisations(ANN, wish).items
+    assert (failed.state, "churn" in str(failed.error)) == ("FAILED", True)
+
+
+def test_a_view_that_cannot_be_compared_says_why_and_the_others_are_compared(data):
+    declared(data)
+    declare(data, name="Also", features=[Feature(name="visits")])
+    renewed(data)
+    data.lake.materialise_features(ANN, MaterialiseFeatures(workspace="demo", feature_view="also"))
+    data.rooms.until(lambda: store_values(data.rooms.registry))
+    data.lake.delete_dataset(ANN, DeleteDataset(workspace="demo", dataset="visits"))
+    assert data.lake.compare_renewed() == 2
+    for view in (V, "also"):
+        shown = data.lake.get_feature_view(ANN, OneFeatureView(workspace="demo", feature_view=view))
+        assert "visits" in shown.skew["error"]["detail"]
+    assert data.lake.compare_renewed() == 0
 
 
 def test_a_value_of_a_moment_that_has_not_come_is_found_only_then(data, monkeypatch):

@@ -9,13 +9,16 @@ from sqlalchemy import select
 
 from aimass.access import Access
 from aimass.access.store.tables import group_members, groups
+from aimass.cluster import GetJob, Jobs, ListJobs, WaitJob
 from aimass.infra.database import Database, audit_log, events_log
-from aimass.kernel.errors import Forbidden, Invalid, NotFound, Stale
+from aimass.kernel.errors import Forbidden, Invalid, NotFound, Stale, Unauthenticated
 from aimass.kernel.principal import SYSTEM, Principal
 from aimass.lake import AboutVersion, CreateDataset, OneDataset, PreviewRows, QueryRows
 from aimass.lake.commands import CompareVersions, MakeVersion
 from aimass.lake.policies import Caller, OnePolicy, Policy, SetPolicy, decide
 from aimass.lake.policy_store import token_keys
+from aimass.lake.service.guarding import RECIPIENT
+from aimass.lake.store import dataset_row
 from tests.fixtures.data import ANN, EVE, STRANGER, UMA
 
 CSV = "id,region,mail,pay\n" + "".join(f"{n},{'EU' if n % 2 else 'US'},p{n}@x.org,{1000 + n}\n" for n in range(1, 9))
@@ -104,6 +107,51 @@ def test_a_job_gets_a_copy_of_what_its_author_sees(staff):
     with pytest.raises(Forbidden):
         lake.locate(EVE, "demo", "staff")
     assert any(going.kind == "copy" for going in lake.going())
+
+
+def test_work_that_is_let_off_lets_off_neither_recipients_nor_accounts_that_are_gone(staff):
+    put(staff, "mail", columns=["mail"], mask="full", exempt=["system"])
+    lake, behalf = staff.lake, Principal(id="policy:drift", name="pipeline churn", kind="system")
+    assert lake.locate(behalf, "demo", "staff").path == str(lake.table_path("demo", "staff"))
+    with staff.rooms.get(Database).read() as conn:
+        row = dataset_row(conn, "demo", "staff")
+        assert lake.policy_of(conn, RECIPIENT, row)["masks"].keys() == {"mail"}
+        gone = Principal(id="no-account-any-more", name="Ann", kind="system")
+        with pytest.raises(Unauthenticated):
+            lake.policy_of(conn, gone, row)
+    put(staff, "mail", columns=["mail"], mask="full", exempt=["recipient"])
+    with staff.rooms.get(Database).read() as conn:
+        assert lake.policy_of(conn, RECIPIENT, dataset_row(conn, "demo", "staff")) is None
+
+
+def test_whoever_looks_at_jobs_is_not_told_what_is_in_the_data(staff):
+    jobs, lake = staff.rooms.get(Jobs), staff.lake
+    lake.create_dataset(ANN, CreateDataset(workspace="demo", name="Copy"))
+    made = staff.done(lake.make_version(ANN, MakeVersion(workspace="demo", dataset="copy", sql="from staff")))
+    assert "'EU'" in str(made.result)
+    listed = jobs.list_jobs(EVE, ListJobs(workspace="demo")).items
+    assert {job.kind for job in listed} >= {"collector.collect", "lake.make_version"}
+    for job in listed:
+        one = {"workspace": "demo", "job": job.id}
+        shown = [job, jobs.get_job(EVE, GetJob(**one)), jobs.wait_job(EVE, WaitJob(**one))]
+        assert not any("'EU'" in str([each.payload, each.result]) for each in shown)
+
+
+def made(data, name, sql):
+    data.lake.create_dataset(ANN, CreateDataset(workspace="demo", name=name))
+    data.done(data.lake.make_version(ANN, MakeVersion(workspace="demo", dataset=name, sql=sql)))
+    data.rooms.until(lambda: data.lake.newest_of("demo", name))
+
+
+def test_decimals_are_filtered_rounded_and_counted(staff):
+    made(staff, "paid", "select id, (pay / 100)::decimal(10, 2) as pay from staff")
+    made(staff, "none", "from paid where id > 100")
+    for dataset in ("paid", "none"):
+        where = {"workspace": "demo", "dataset": dataset}
+        staff.lake.set_policy(ANN, SetPolicy(**where, policy="low", filter="pay < 10.05"))
+        staff.lake.set_policy(ANN, SetPolicy(**where, policy="pay", columns=["pay"], mask="round", step="10"))
+    assert [float(pay) for (pay,) in ask(staff, "select pay from paid")] == [10, 10, 10, 10]
+    assert ask(staff, "select pay from none") == []
 
 
 def test_a_version_made_of_a_query_holds_what_its_author_sees(staff):

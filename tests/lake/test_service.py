@@ -13,7 +13,17 @@ from aimass.infra.database import Database, audit_log, events_log
 from aimass.kernel.erasing import Person
 from aimass.kernel.errors import Conflict, Forbidden, Invalid, NotFound, Stale
 from aimass.kernel.principal import SYSTEM, Grant, Principal
-from aimass.lake import AboutVersion, CreateDataset, ListDatasets, ListVersions, OneDataset, PreviewRows, QueryRows
+from aimass.lake import (
+    AboutVersion,
+    Commit,
+    CreateDataset,
+    ListDatasets,
+    ListVersions,
+    OneDataset,
+    PreviewRows,
+    QueryRows,
+    commit,
+)
 from aimass.lake.commands import (
     ChangeDataset,
     ChangeVersion,
@@ -27,7 +37,7 @@ from aimass.lake.commands import (
     VersionOrder,
 )
 from aimass.lake.domain import Finding, Rule
-from aimass.lake.jobs import attention, doctor, erase
+from aimass.lake.jobs import attention, doctor, erase, tend
 from aimass.lake.keeping import collect
 from tests.fixtures.data import ANN, EVE, STRANGER
 
@@ -327,3 +337,21 @@ def test_the_doctor_names_a_version_whose_table_is_gone_or_ends_before_it(data):
     assert bad() == [f"demo/{C} version 2 is not on the disk"]
     shutil.rmtree(log)
     assert bad() == [f"demo/{C} version 2 is not on the disk"]
+
+
+def test_a_table_that_took_many_commits_is_tended_by_itself_and_kept_versions_stay(data):
+    data.collect("id,n\n1,1\n", "Many")
+    path, jobs = data.lake.table_path("demo", "many"), data.rooms.get(Jobs)
+    frame = pl.DataFrame({"id": [1], "n": [2]})
+    for batch in range(1, 121):
+        commit(path, frame, Commit(app_id="stream", batch=batch))
+    assert tend(data.rooms.registry) == 1
+    assert tend(data.rooms.registry) == 0
+    (job,) = jobs.list_jobs(ANN, ListJobs(workspace="demo", kind="lake.upkeep")).items
+    assert data.done(job).result["compacted"] > 100
+    assert len(list((path / "_delta_log").glob("*.json"))) > 100, (
+        "young commits stay for whoever has just begun to read"
+    )
+    assert data.lake.preview_rows(ANN, PreviewRows(workspace="demo", dataset="many", number=1)).rows == [[1, 1]]
+    dataset = data.lake.get_dataset(ANN, OneDataset(workspace="demo", dataset="many"))
+    assert dataset.version == 2, "nobody who edits it is told that it changed"

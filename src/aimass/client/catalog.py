@@ -3778,8 +3778,8 @@ OPERATIONS: dict[str, Operation] = {
         path="/workspaces/{workspace}/feature-views",
         cli="features list",
         permission="lake.read",
-        summary="List feature views, newest first.",
-        help="List feature views, newest first.",
+        summary="List feature views, newest first; how their features compare one by one is shown with each view.",
+        help="List feature views, newest first; how their features compare one by one is shown with each view.",
         params=(
             Param(name="workspace", where="path", kind="str", help="slug of the workspace"),
             Param(name="text", where="query", kind="str", required=False, help="part of the name, slug or description"),
@@ -4253,7 +4253,7 @@ OPERATIONS: dict[str, Operation] = {
                 kind="str",
                 required=False,
                 many=True,
-                help="everyone, user:, service:, group:, role: or system",
+                help="everyone, user:, service:, group:, role:, system or recipient",
             ),
             Param(
                 name="exempt",

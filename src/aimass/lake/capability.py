@@ -53,6 +53,7 @@ CAPABILITY = Capability(
     loops={
         "lake.online": Loop(run="aimass.lake.jobs:store_values", every_s=0.5),
         "lake.compare": Loop(run="aimass.lake.jobs:compare_values", every_s=300.0),
+        "lake.tend": Loop(run="aimass.lake.jobs:tend", every_s=300.0),
     },
     search="aimass.lake.search:document",
     attention="aimass.lake.jobs:attention",

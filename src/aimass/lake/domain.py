@@ -35,10 +35,18 @@ Cursor = Annotated[str | None, doc("where the page before ended")]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Field:
-    """One column of a version."""
+    """One column of a version.
+
+    Attributes
+    ----------
+    precision, scale
+        Digits of a decimal in all, and behind the point.
+    """
 
     name: str
     type: str
+    precision: int | None = None
+    scale: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -57,6 +57,11 @@ def store_values(registry: Registry) -> int:
     return registry.get(Lake).store_values()
 
 
+def tend(registry: Registry) -> int:
+    """Begin the upkeep of the tables that took many commits."""
+    return registry.get(Lake).tend()
+
+
 def compare_values(registry: Registry) -> int:
     """Compare the values that look-ups find with the lake, where they were renewed."""
     return registry.get(Lake).compare_renewed()

@@ -58,6 +58,7 @@ datasets = Table(
     Column("parent_number", Integer, nullable=True),
     Column("base", Integer, nullable=True),
     Column("is_even", Boolean, nullable=True),
+    Column("tended", Integer, nullable=True),
     Column("created_by", String(120), nullable=False),
     Column("created_at", Instant, nullable=False),
     Column("changed_at", Instant, nullable=False),
@@ -259,6 +260,11 @@ def add_version(change: Change, values: Mapping[str, Any]) -> None:
 def put_version(change: Change, id_: str, **values: Any) -> None:
     """Change a version."""
     change.execute(update(versions).where(versions.c.id == id_).values(version=versions.c.version + 1, **values))
+
+
+def note_tended(change: Change, id_: str, delta_version: int) -> None:
+    """Note up to which commit a table is tended; that is no change of the dataset."""
+    change.execute(update(datasets).where(datasets.c.id == id_).values(tended=delta_version))
 
 
 def mark_collected(change: Change, ids: Sequence[str], now: datetime) -> None:

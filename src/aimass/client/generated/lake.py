@@ -499,7 +499,7 @@ class LakeCalls(Calls):
         limit: int | None = None,
         cursor: str | None = None,
     ) -> Page[FeatureView]:
-        """List feature views, newest first."""
+        """List feature views, newest first; how their features compare one by one is shown with each view."""
         return self._call(
             "lake.list_feature_views",
             {"workspace": workspace, "text": text, "limit": limit, "cursor": cursor},
@@ -1303,7 +1303,7 @@ class AsyncLakeCalls(AsyncCalls):
         limit: int | None = None,
         cursor: str | None = None,
     ) -> Page[FeatureView]:
-        """List feature views, newest first."""
+        """List feature views, newest first; how their features compare one by one is shown with each view."""
         return await self._call(
             "lake.list_feature_views",
             {"workspace": workspace, "text": text, "limit": limit, "cursor": cursor},

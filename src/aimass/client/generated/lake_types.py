@@ -135,6 +135,8 @@ class Field:
 
     name: str
     type: str
+    precision: int | None = None
+    scale: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,8 +1,9 @@
 """The log of a Delta table: its commits as they lie there, and its tidying.
 
 Every commit is a file, and each look at the newest state lists them all: a table that takes a commit each second would be
-twice as slow within an hour. So commits whose versions nobody keeps go, once a checkpoint sums them up; a version that is kept
-gets a checkpoint of its own, and needs no commit before it any more.
+twice as slow within an hour. So commits whose versions nobody keeps go, once a checkpoint sums them up. A version that is kept
+far behind the one before gets a checkpoint of its own, and needs no commit before it any more; where nearly all are kept, the
+commits stay, because checkpoints of all of them would be much dearer.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ from __future__ import annotations
 import json
 import os
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,6 +21,7 @@ from deltalake.exceptions import DeltaError
 
 from aimass.kernel.clock import SystemClock
 
+FAR = 8  # commits between two kept versions that are cheaper than a checkpoint
 _COMMIT = re.compile(r"^(\d{20})\.json$")
 _CHECKPOINT = re.compile(r"^(\d{20})\.checkpoint\.parquet$")
 
@@ -76,16 +78,27 @@ def tidy(path: str | Path, kept: Iterable[int], *, hours: float) -> int:
     Returns
     -------
     int
-        Files that were removed. The last commit of each transaction's name stays: a source finds there how far it came.
+        Files that were removed. The last commit of a source stays: it finds there how far it came.
     """
     table = DeltaTable(str(path))
-    newest, checkpoints = table.version(), set(_versions(path, _CHECKPOINT))
+    newest, before = table.version(), SystemClock().now().timestamp() - hours * 3600
     wanted = {version for version in kept if version < newest} & readable(path)
-    for version in sorted(wanted - checkpoints):
-        DeltaTable(str(path), version=version).create_checkpoint()
+    needed = _led_to(path, wanted)
     table.create_checkpoint()
-    needed = wanted | _last_of_each(path, newest) | {newest}
-    return _removed(path, newest, needed, SystemClock().now().timestamp() - hours * 3600)
+    return _removed(path, newest, needed | _last_of_each(path, newest) | {newest}, before)
+
+
+def _led_to(path: str | Path, wanted: set[int]) -> set[int]:
+    """Return the files of the log that lead to some versions; one that is far behind the one before is summed up first."""
+    checkpoints, needed, at = set(_versions(path, _CHECKPOINT)), set[int](), -1
+    for version in sorted(wanted):
+        at = max(at, max((known for known in checkpoints if known <= version), default=-1))
+        if version - at > FAR:
+            DeltaTable(str(path), version=version).create_checkpoint()
+            at = version
+        needed |= set(range(max(at, 0), version + 1))
+        at = version
+    return needed
 
 
 def _removed(path: str | Path, newest: int, needed: set[int], before: float) -> int:
@@ -100,14 +113,19 @@ def _removed(path: str | Path, newest: int, needed: set[int], before: float) -> 
 
 
 def _last_of_each(path: str | Path, newest: int) -> set[int]:
-    """Return the last version of each transaction's name that is still in a commit."""
+    """Return the last version of each name of transactions that goes on; what is done once has a name of its own."""
     last: dict[str, int] = {}
     for version in sorted(_versions(path, _COMMIT)):
         if version <= newest:
             for line in _commit(path, version).read_bytes().splitlines():
-                if line.startswith(b'{"txn"'):
-                    last[json.loads(line)["txn"]["appId"]] = version
+                if line.startswith(b'{"txn"') and not _is_once(told := json.loads(line)["txn"]):
+                    last[told["appId"]] = version
     return set(last.values())
+
+
+def _is_once(transaction: Mapping[str, Any]) -> bool:
+    """Tell whether a transaction was the only one of its name: ``rows:<id>``, ``order:<id>`` and the like."""
+    return transaction["version"] == 1 and ":" in transaction["appId"]
 
 
 def without_checkpoint(path: str | Path, checkpoint: Path, kept: Iterable[int]) -> None:

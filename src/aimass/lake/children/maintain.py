@@ -12,6 +12,7 @@ from aimass.lake.children.tables import lease, open_table, scan
 from aimass.lake.children.values import columns_of, plain, type_name
 
 RETAIN_HOURS = 168
+LOG_HOURS = 1  # whoever reads has the state of its version in memory by then
 MAX_COMPARED_ROWS = 5_000_000
 
 
@@ -43,7 +44,7 @@ def maintain(args: dict[str, Any]) -> dict[str, Any]:
                 hours, dry_run=dry, enforce_retention_duration=False, full=True, keep_versions=pinned
             )
         if not dry:
-            tidy(args["path"], pinned, hours=hours)
+            tidy(args["path"], pinned, hours=min(hours, LOG_HOURS))
         return {
             "version": table.version(),
             "compacted": compacted,

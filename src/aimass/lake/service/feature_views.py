@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import Any
 
-from sqlalchemy import Row
-
 from aimass.infra.database import Change
-from aimass.kernel.errors import Conflict, NotFound, Stale
+from aimass.kernel.errors import Conflict, NotFound
 from aimass.kernel.ids import new_id
 from aimass.kernel.names import check_slug, clean_name, slug_of
 from aimass.kernel.pages import Page, page_of
@@ -20,10 +18,10 @@ from aimass.lake.feature_commands import (
     CreateFeatureView,
     DeleteFeatureView,
     ListFeatureViews,
-    OneFeatureView,
 )
 from aimass.lake.feature_tables import add_view, drop_view, put_view, view_named, view_of, view_row, views_page
 from aimass.lake.features import Feature, FeatureView, check_source, settled
+from aimass.lake.service.ground import fresh
 from aimass.lake.service.kept import Kept
 
 _PATH = "/workspaces/{workspace}/feature-views"
@@ -53,15 +51,11 @@ class FeatureViews(Kept):
 
     @use_case(f"GET {_PATH}", permission="lake.read", cli="features list")
     def list_feature_views(self, who: Principal, command: ListFeatureViews) -> Page[FeatureView]:
-        """List feature views, newest first."""
+        """List feature views, newest first; how their features compare one by one is shown with each view."""
         with self._database.read() as conn:
             found = views_page(conn, command.workspace, text=command.text, cursor=command.cursor, limit=command.limit)
-        return page_of(found, command.limit, lambda view: view.id)
-
-    @use_case(f"GET {_PATH}/{{feature_view}}", permission="lake.read", cli="features show", on="feature_view")
-    def get_feature_view(self, who: Principal, command: OneFeatureView) -> FeatureView:
-        """Show a feature view: its source, its features, and how fresh its online values are."""
-        return self._view(command.workspace, command.feature_view)
+        listed = [replace(view, skew={**view.skew, "features": []}) if view.skew else view for view in found]
+        return page_of(listed, command.limit, lambda view: view.id)
 
     @use_case(f"PATCH {_PATH}/{{feature_view}}", permission="lake.edit", cli="features change", on="feature_view")
     def change_feature_view(self, who: Principal, command: ChangeFeatureView) -> FeatureView:
@@ -77,7 +71,7 @@ class FeatureViews(Kept):
             values |= self._settled(who, command.workspace, _source_after(now, given))
         with self._database.change(who, command.workspace) as change:
             row = view_row(change.conn, command.workspace, command.feature_view)
-            _fresh(row, command.expected_version)
+            fresh(row, command.expected_version)
             taken = view_named(change.conn, command.workspace, row.slug, values["name"]) if "name" in values else None
             if taken is not None and taken.id != row.id:
                 raise Conflict(f"feature view {taken.slug!r} has this name", field="name", value=values["name"])
@@ -92,7 +86,7 @@ class FeatureViews(Kept):
         """Delete a feature view with its online values; its datasets, and the training sets built by it, stay."""
         with self._database.change(who, command.workspace) as change:
             row = view_row(change.conn, command.workspace, command.feature_view)
-            _fresh(row, command.expected_version)
+            fresh(row, command.expected_version)
             drop_view(change, row.id)
             tell_view(change, VIEW_DELETED, row.slug, {})
 
@@ -141,12 +135,6 @@ def _source_after(now: FeatureView, given: dict[str, Any]) -> dict[str, Any]:
     if "features" not in given:
         before["features"] = [Feature(**asdict(feature)) for feature in now.features]
     return before | given
-
-
-def _fresh(row: Row[Any], expected: int | None) -> None:
-    """Refuse a change that was made on an older state."""
-    if expected not in (None, row.version):
-        raise Stale(f"feature view {row.slug!r} has version {row.version}", field="expected_version", value=expected)
 
 
 def tell_view(change: Change, event: str, view: str, facts: dict[str, Any]) -> None:

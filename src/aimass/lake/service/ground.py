@@ -137,7 +137,7 @@ def submit_once(jobs: Jobs, who: Principal, wish: SubmitJob, *, beside: frozense
 def fresh(row: Row[Any], expected: int | None) -> None:
     """Refuse a change that was made on an older state."""
     if expected not in (None, row.version):
-        raise Stale(f"dataset {row.slug!r} has version {row.version}", field="expected_version", value=expected)
+        raise Stale(f"{row.slug!r} has version {row.version}", field="expected_version", value=expected)
 
 
 def tell(change: Change, event: str, dataset: str, facts: dict[str, Any]) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import secrets
+from collections.abc import Iterable
 from dataclasses import replace
 from hashlib import sha256
 from pathlib import Path
@@ -19,10 +20,28 @@ from aimass.kernel.usecase import use_case
 from aimass.lake.commands import OneDataset
 from aimass.lake.domain import DatasetVersion, Location
 from aimass.lake.events import POLICY_REMOVED, POLICY_SET
-from aimass.lake.policies import AUTOMATIC, OUTSIDE, Caller, OnePolicy, Policy, SetPolicy, check_policy, decide
-from aimass.lake.policy_store import add_key, add_policy, drop_policy, policies_of, put_policy, sealed_key
+from aimass.lake.policies import (
+    AUTOMATIC,
+    OUTSIDE,
+    Caller,
+    OnePolicy,
+    Policy,
+    SetPolicy,
+    check_policy,
+    decide,
+    decided,
+)
+from aimass.lake.policy_store import (
+    add_key,
+    add_policy,
+    drop_policy,
+    guarded_datasets,
+    policies_of,
+    put_policy,
+    sealed_key,
+)
 from aimass.lake.service.ground import LONG_S, Part, tell
-from aimass.lake.store import dataset_row, version_of, version_row
+from aimass.lake.store import any_dataset_row, dataset_row, version_of, version_row
 
 _PATH = "/workspaces/{workspace}/datasets/{dataset}/policies"
 _PLAIN = ("filter", "columns", "mask", "keep", "step", "applies_to", "exempt", "granted", "enabled")
@@ -103,6 +122,17 @@ class Guarding(Part):
         if not found or who == SYSTEM:
             return None
         return decide(found, self._caller(who, row.workspace))
+
+    def seen(self, conn: Connection, who: Principal, workspace: str, slugs: Iterable[str]) -> str:
+        """Return a digest of what policies leave somebody of some datasets; empty when he sees all of them."""
+        guarded = guarded_datasets(conn, workspace)
+        left: dict[str, Any] = {}
+        for slug in sorted({slug for slug in slugs if {slug, slug.partition("@")[0]} & guarded}):
+            row = any_dataset_row(conn, workspace, slug)
+            policy = None if row is None else self.policy_of(conn, who, row)
+            if policy is not None:
+                left[slug] = decided(policy)
+        return sha256(json.dumps(left, sort_keys=True).encode()).hexdigest() if left else ""
 
     def _caller(self, who: Principal, workspace: str) -> Caller:
         """Return who asks; what runs on behalf of somebody asks with his rights, and not at all once his account is gone."""

@@ -41,7 +41,7 @@ class History(Skewing):
             dataset=row.slug,
             base=base.number,
             head=head.number,
-            columns=[Field(name=c["name"], type=c["type"]) for c in told["columns"]],
+            columns=[Field(**c) for c in told["columns"]],
             rows=[RowChange(**one) for one in told["rows"]],
             **counts,
         )

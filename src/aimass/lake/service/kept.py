@@ -12,7 +12,7 @@ from typing import Any
 from sqlalchemy import Row
 
 from aimass.cluster import SubmitJob
-from aimass.kernel.errors import NotFound, Stale
+from aimass.kernel.errors import Conflict, NotFound, Stale
 from aimass.kernel.keeping import KEEP_DELETED_DAYS, Going, Holding
 from aimass.kernel.names import check_slug
 from aimass.kernel.principal import SYSTEM
@@ -80,7 +80,7 @@ class Kept(Erasing):
             going = self._going(row)
             order = DeleteDataset(workspace=row.workspace, dataset=row.slug, purge=True, expected_version=row.version)
             if going.goes_at <= now:
-                with suppress(NotFound, Stale):  # somebody restored it, or purged it, at this moment
+                with suppress(NotFound, Stale, Conflict):  # somebody restored it, or purged it, at this moment
                     self.delete_dataset(SYSTEM, order)
                     gone.append(going)
         return gone

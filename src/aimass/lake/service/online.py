@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, replace
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
-from sqlalchemy import Row
+from sqlalchemy import Connection, Row
 
 from aimass.cluster import Job, SubmitJob
 from aimass.infra.database import Change
 from aimass.kernel.clock import instant
-from aimass.kernel.errors import Invalid, NotFound
+from aimass.kernel.errors import AimassError, Forbidden, Invalid, NotFound
 from aimass.kernel.ids import new_id
 from aimass.kernel.pages import Page, page_of
 from aimass.kernel.principal import SYSTEM, Principal
 from aimass.kernel.usecase import use_case
 from aimass.lake.events import FEATURES_MATERIALISED, MATERIALISING, MATERIALISING_FAILED
+from aimass.lake.feature_commands import OneFeatureView
 from aimass.lake.feature_tables import view_of, view_row
 from aimass.lake.features import FeatureView, SourceVersion, definition_of, digest_of
 from aimass.lake.online import (
@@ -47,6 +48,22 @@ from aimass.lake.service.training_sets import TrainingSets
 MATERIALISE = "lake.materialise"
 _PATH = "/workspaces/{workspace}/feature-views/{feature_view}"
 _ONLINE = "/workspaces/{workspace}/features/online"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """What a renewal reads: versions, where their rows lie that the author of the view sees, and a digest of what he sees.
+
+    Attributes
+    ----------
+    is_whole
+        False when a table is a copy of what policies leave him: that has no history to go on from.
+    """
+
+    sources: list[SourceVersion]
+    tables: dict[str, dict[str, Any]]
+    seen: str
+    is_whole: bool
 
 
 class Online(TrainingSets):
@@ -93,11 +110,22 @@ class Online(TrainingSets):
             )
         return materialisation_of(row)
 
+    @use_case(f"GET {_PATH}", permission="lake.read", cli="features show", on="feature_view")
+    def get_feature_view(self, who: Principal, command: OneFeatureView) -> FeatureView:
+        """Show a feature view: its source, its features, and how fresh its online values are."""
+        with self._database.read() as conn:
+            row = view_row(conn, command.workspace, command.feature_view)
+            found = view_of(row)
+            if found.skew and not self._is_seen(conn, who, row):
+                return replace(found, skew={**found.skew, "features": []})
+        return found
+
     @use_case(f"GET {_ONLINE}", permission="lake.use", cli="features find", on="feature_view")
     def find_features(self, who: Principal, command: FindFeatures) -> OnlineValues:
         """Look up the newest known features of one entity."""
         with self._database.read() as conn:
             row = view_row(conn, command.workspace, command.feature_view)
+            self._need_seen(conn, who, row)
             view, texts = view_of(row), command.entity.split(",") if len(row.entity) > 1 else [command.entity]
             if len(texts) != len(view.entity):
                 raise Invalid(
@@ -115,6 +143,7 @@ class Online(TrainingSets):
         """Look up the newest known features of several entities; the answer has their order."""
         with self._database.read() as conn:
             row = view_row(conn, command.workspace, command.feature_view)
+            self._need_seen(conn, who, row)
             view = _only(view_of(row), command.features)
             keys = [entity_of(view, entity) for entity in command.entities]
             found = find_values(conn, row.id, row.generation, [key_of(one) for one in keys])
@@ -122,17 +151,43 @@ class Online(TrainingSets):
         return [told(view, one, found.get(key_of(one)), now) for one in keys]
 
     def follow_source(self, workspace: str, dataset: str) -> int:
-        """Renew the online values of the views that follow a dataset, which has a new version; return how many."""
+        """Renew the online values of the views that follow a dataset, which has a new version; return how many.
+
+        One that cannot be renewed has a failed renewal with the reason, and does not keep the others from theirs.
+        """
         with self._database.read() as conn:
             following = [view_of(row) for row in followers(conn, workspace)]
         begun = 0
         for view in following:
-            definition = definition_of(view)
-            sources = self._sources(SYSTEM, workspace, [definition], {})
-            if dataset in {source.dataset for source in sources} and not self._is_under_way(view, sources):
-                self._renew_online(SYSTEM, view, sources, full=False)
-                begun += 1
+            try:
+                begun += self._follow(view, dataset)
+            except AimassError as reason:
+                self._note_refusal(view, reason)
         return begun
+
+    def _follow(self, view: FeatureView, dataset: str) -> bool:
+        if view.dataset not in (None, dataset):
+            return False
+        sources = self._sources(SYSTEM, view.workspace, [definition_of(view)], {})
+        if dataset not in {source.dataset for source in sources} or self._is_under_way(view, sources):
+            return False
+        self._renew_online(SYSTEM, view, sources, full=False)
+        return True
+
+    def _note_refusal(self, view: FeatureView, reason: AimassError) -> None:
+        """Note a renewal that could not begin, unless the last one failed for the same reason."""
+        with self._database.change(SYSTEM, view.workspace) as change:
+            last = materialisations_page(change.conn, view.id, None, 1)
+            if last and last[0].error and last[0].error.get("detail") == reason.message:
+                return
+            id_ = new_id()
+            values: dict[str, Any] = {"id": id_, "workspace": view.workspace, "view_id": view.id, "view": view.slug}
+            values |= {"mode": "incremental", "state": "RUNNING", "generation": 0, "definition": {}, "sources": []}
+            values |= {"rows": 0, "removed": 0, "position": -1, "job": "", "created_by": SYSTEM.id}
+            add_materialisation(change, {**values, "created_at": change.now})
+            row = materialisation_row(change.conn, id_)
+            if row is not None:
+                self._end(change, row, "FAILED", error=reason.problem())
 
     def values_computed(self, job: Job) -> None:
         """Note that the values of a renewal are there; the loop stores them."""
@@ -141,7 +196,12 @@ class Online(TrainingSets):
             row = materialisation_row(change.conn, job.subject.partition(":")[2])
             if row is not None and row.state == "RUNNING" and row.position < 0:
                 definition = {**row.definition, "later": result["later"], "values": result["rows"]}
-                put_materialisation(change, row.id, mode=result["mode"], position=0, definition=definition)
+                values = {"mode": result["mode"], "position": 0, "definition": definition}
+                if (
+                    result["mode"] != row.mode
+                ):  # files went that it was to go on from: it takes the place of all there is
+                    values["generation"] = next_generation(change.conn, row.view_id)
+                put_materialisation(change, row.id, **values)
 
     def values_not_computed(self, job: Job) -> None:
         """Note that a renewal failed or was cancelled; the values of before stay."""
@@ -166,34 +226,43 @@ class Online(TrainingSets):
     def _renew_online(
         self, who: Principal, view: FeatureView, sources: list[SourceVersion], *, full: bool
     ) -> Materialisation:
-        definition = definition_of(view)
+        plan = self._plan(view, sources)
         with self._database.change(who, view.workspace) as change:
-            row = view_row(change.conn, view.workspace, view.slug)
-            is_whole = full or view.dataset is None or row.online_digest != digest_of(definition)
-            is_whole = is_whole or [one.dataset for one in view.online_from] != [one.dataset for one in sources]
-            id_, since = new_id(), None if is_whole else view.online_from[0].delta_version
-            generation = next_generation(change.conn, row.id) if is_whole else row.generation
-            job = self._ground.jobs.enqueue(change, self._order(view, sources, id_, since))
-            values: dict[str, Any] = {"id": id_, "workspace": view.workspace, "view_id": view.id, "view": view.slug}
-            values |= {"mode": "full" if is_whole else "incremental", "state": "RUNNING", "generation": generation}
-            values |= {"definition": {"digest": digest_of(definition)}, "sources": [asdict(one) for one in sources]}
-            values |= {"rows": 0, "removed": 0, "position": -1, "job": job.id}
-            add_materialisation(change, {**values, "created_by": who.id, "created_at": change.now})
-            facts = {"renewal": id_, "mode": values["mode"], "sources": len(sources)}
-            tell_view(change, MATERIALISING, view.slug, facts)
-            row = materialisation_row(change.conn, id_)
-            if row is None:
-                raise NotFound(f"there is no renewal {id_!r}", field="materialisation", value=id_)
-            return materialisation_of(row)
+            return self._begin(change, view, plan, by=who.id, full=full)
 
-    def _order(self, view: FeatureView, sources: list[SourceVersion], id_: str, since: int | None) -> SubmitJob:
-        tables = dict[str, dict[str, Any]]()
+    def _plan(self, view: FeatureView, sources: list[SourceVersion]) -> Plan:
+        """Find the rows that the author of a view sees; that may copy some, so nobody waits for the database meanwhile."""
         author = Principal(id=view.created_by, name=view.created_by, kind="system")
+        with self._database.read() as conn:
+            seen = self.seen(conn, author, view.workspace, [source.dataset for source in sources])
+        tables = dict[str, dict[str, Any]]()
         for source in sources:
             at = self.locate(author, view.workspace, source.dataset, source.number)
             tables[source.dataset] = {"path": at.path, "version": at.delta_version}
-            if at.path != str(self.table_path(view.workspace, source.dataset)):
-                since = None  # a copy of what the author sees has no history to go on from
+        own = {str(self.table_path(view.workspace, source.dataset)) for source in sources}
+        is_whole = all(table["path"] in own for table in tables.values())
+        return Plan(sources=sources, tables=tables, seen=seen, is_whole=is_whole)
+
+    def _begin(self, change: Change, view: FeatureView, plan: Plan, *, by: str, full: bool) -> Materialisation:
+        """Queue the job of a renewal: from what was added since the last one, if that is possible."""
+        row, digest = view_row(change.conn, view.workspace, view.slug), digest_of(definition_of(view))
+        is_grown = plan.is_whole and (row.online_digest, row.online_seen) == (digest, plan.seen) and view.dataset
+        is_grown = is_grown and [one.dataset for one in view.online_from] == [one.dataset for one in plan.sources]
+        id_, since = new_id(), view.online_from[0].delta_version if is_grown and not full else None
+        mode, generation = ("incremental", row.generation) if since is not None else ("full", None)
+        job = self._ground.jobs.enqueue(change, self._order(view, plan.tables, id_, since))
+        values: dict[str, Any] = {"id": id_, "workspace": view.workspace, "view_id": view.id, "view": view.slug}
+        values |= {"generation": next_generation(change.conn, row.id) if generation is None else generation}
+        values |= {"mode": mode, "state": "RUNNING", "definition": {"digest": digest, "seen": plan.seen}}
+        values |= {"sources": [asdict(one) for one in plan.sources], "rows": 0, "removed": 0, "position": -1}
+        add_materialisation(change, {**values, "job": job.id, "created_by": by, "created_at": change.now})
+        tell_view(change, MATERIALISING, view.slug, {"renewal": id_, "mode": mode, "sources": len(plan.sources)})
+        made = materialisation_row(change.conn, id_)
+        if made is None:
+            raise NotFound(f"there is no renewal {id_!r}", field="materialisation", value=id_)
+        return materialisation_of(made)
+
+    def _order(self, view: FeatureView, tables: dict[str, dict[str, Any]], id_: str, since: int | None) -> SubmitJob:
         known = {**definition_of(view), "known": list(tables)}
         payload = {"view": known, "tables": tables, "since": since, "now": instant(self._database.clock.now())}
         return SubmitJob(
@@ -203,6 +272,20 @@ class Online(TrainingSets):
             payload=payload,
             subject=f"materialisation:{id_}",
         )
+
+    def _need_seen(self, conn: Connection, who: Principal, row: Row[Any]) -> None:
+        """Refuse values that were computed from more, or from others, than policies let somebody see of the sources."""
+        if not self._is_seen(conn, who, row):
+            raise Forbidden(
+                f"the online values of {row.slug!r} show something else than policies let {who.name!r} see",
+                field="feature_view",
+                value=row.slug,
+                hint="query its source instead, or ask for an exemption from its policies",
+            )
+
+    def _is_seen(self, conn: Connection, who: Principal, row: Row[Any]) -> bool:
+        seen = self.seen(conn, who, row.workspace, [one["dataset"] for one in row.online_from])
+        return seen in ("", row.online_seen)
 
 
 def _only(view: FeatureView, wanted: list[str] | None) -> FeatureView:

@@ -35,7 +35,7 @@ class Reading(Versions):
         if policy is not None:
             args |= {"policy": policy, "key": self.token_key(command.workspace)}
         told = self._call("preview:preview", args)
-        columns = [Field(name=c["name"], type=c["type"]) for c in told["columns"]]
+        columns = [Field(**c) for c in told["columns"]]
         return Rows(columns=columns, rows=told["rows"], total_columns=told["total_columns"])
 
     @use_case(f"GET {_PATH}/profile", permission="lake.read", cli="data profile", on="dataset")
@@ -75,7 +75,7 @@ class Reading(Versions):
             digest = sha256(command.sql.encode()).hexdigest()
             facts = {"sql_sha256": digest, "datasets": used, "rows": len(told["rows"])}
             change.audit("lake.query.run", object_=f"workspace:{command.workspace}", detail=facts)
-        columns = [Field(name=c["name"], type=c["type"]) for c in told["columns"]]
+        columns = [Field(**c) for c in told["columns"]]
         return Rows(columns=columns, rows=told["rows"], truncated=told["truncated"])
 
 

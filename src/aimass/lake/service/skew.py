@@ -10,7 +10,7 @@ from typing import Any
 import orjson
 
 from aimass.kernel.clock import instant
-from aimass.kernel.errors import Conflict, NotFound
+from aimass.kernel.errors import AimassError, Conflict, NotFound
 from aimass.kernel.principal import SYSTEM, Principal
 from aimass.kernel.usecase import use_case
 from aimass.lake.events import FEATURES_COMPARED, FEATURES_SKEWED
@@ -23,6 +23,8 @@ from aimass.lake.service.feature_views import tell_view
 from aimass.lake.service.ground import LONG_S
 from aimass.lake.service.storing import Storing
 
+_COUNTS = ("entities", "equal", "different", "missing", "extra", "stale")
+_NOTHING: dict[str, Any] = {**dict.fromkeys(_COUNTS, 0), "share": 0.0, "behind": [], "features": []}
 SAMPLE = 100_000
 LOOKED_AT = 20
 
@@ -50,8 +52,10 @@ class Skewing(Storing):
                 value=view.slug,
                 hint="renew them first: aimass features materialise",
             )
+        with self._database.read() as conn:
+            self._need_seen(conn, who, view_row(conn, view.workspace, view.slug))
         sources = self._sources(who, command.workspace, [definition_of(view)], {})
-        order = self._order(view, sources, "", None).payload
+        order = self._order(view, self._plan(view, sources).tables, "", None).payload
         now = self._database.clock.now()
         oldest = None if view.ttl_s is None else microseconds(now - timedelta(seconds=view.ttl_s))
         with tempfile.TemporaryDirectory(prefix="aimass-skew-") as folder:
@@ -76,7 +80,12 @@ class Skewing(Storing):
             found = [view_of(row) for row in views_of(conn)]
         due = [v for v in found if v.online_at and (v.skew is None or v.skew["at"] < instant(v.online_at))]
         for view in due:
-            self.check_skew(SYSTEM, OneFeatureView(workspace=view.workspace, feature_view=view.slug))
+            try:
+                self.check_skew(SYSTEM, OneFeatureView(workspace=view.workspace, feature_view=view.slug))
+            except AimassError as reason:  # its source is gone, say: the others are compared all the same
+                self._note_skew(
+                    SYSTEM, view, {**_NOTHING, "at": instant(self._database.clock.now()), "error": reason.problem()}
+                )
         return len(due)
 
     def _write_online(self, view: FeatureView, file: Path) -> Path:
@@ -105,5 +114,5 @@ class Skewing(Storing):
         is_skewed = found["share"] > view.skew_limit
         with self._database.change(who, view.workspace) as change:
             note_view(change, view.id, skew=found, is_skewed=is_skewed)
-            facts = {name: found[name] for name in ("entities", "equal", "different", "missing", "extra", "stale")}
+            facts = {name: found[name] for name in _COUNTS}
             tell_view(change, FEATURES_SKEWED if is_skewed else FEATURES_COMPARED, view.slug, facts)

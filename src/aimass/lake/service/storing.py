@@ -14,9 +14,10 @@ from pathlib import Path
 from typing import Any
 
 import orjson
-from sqlalchemy import Row
+from sqlalchemy import Connection, Row
 
 from aimass.kernel.erasing import Erased, Person
+from aimass.kernel.errors import AimassError
 from aimass.kernel.principal import SYSTEM
 from aimass.lake.feature_tables import note_view, view_of, views_of
 from aimass.lake.features import SourceVersion, definition_of, digest_of
@@ -34,7 +35,7 @@ from aimass.lake.online_store import (
     unfinished,
     values_of,
 )
-from aimass.lake.service.online import Online
+from aimass.lake.service.online import Online, Plan
 
 PART = 2_000
 KEEP = 50
@@ -49,7 +50,15 @@ class Storing(Online):
         """Store the values that are computed; return how many renewals came to their end."""
         with self._database.read() as conn:
             open_ = running(conn)
-        return sum(self._store(row) for row in open_)
+        ended, broken = 0, list[Exception]()
+        for row in open_:
+            try:
+                ended += self._store(row)
+            except Exception as reason:  # noqa: BLE001 raised below: no renewal waits for another one
+                broken.append(reason)
+        if broken:
+            raise broken[0]
+        return ended
 
     def _store(self, row: Row[Any]) -> bool:
         file = self._ground.jobs.outputs(self._ground.jobs.job(row.workspace, row.job)) / VALUES
@@ -61,8 +70,8 @@ class Storing(Online):
         for position, part in _parts(file, row.position):
             if not self._put_part(row, position, part):
                 return False
-        is_settled = self._settle(row)
-        file.unlink(missing_ok=True)
+        if is_settled := self._settle(row):
+            file.unlink(missing_ok=True)
         return is_settled
 
     def _put_part(self, row: Row[Any], position: int, part: list[list[Any]]) -> bool:
@@ -78,25 +87,46 @@ class Storing(Online):
         return True
 
     def _settle(self, row: Row[Any]) -> bool:
-        """Let look-ups see the values, unless newer ones were there first; remove what nobody reads any more."""
+        """Let look-ups see the values, unless newer ones were there first; remove what nobody reads any more.
+
+        False when the view was changed at this very moment: then the next run of the loop sees to it.
+        """
+        again = self._again(row)
         with self._database.change(SYSTEM, row.workspace) as change:
-            views = {view.id: view for view in views_of(change.conn, row.workspace)}
-            now, view = materialisation_row(change.conn, row.id), views.get(row.view_id)
+            view = self._row_of(change.conn, row)
+            now = materialisation_row(change.conn, row.id)
             if now is None or now.state != "RUNNING" or view is None:
-                return False
-            sources, shown = [SourceVersion(**one) for one in row.sources], view_of(view)
-            is_late = is_behind(sources, shown.online_from)
-            # an incremental one whose ground was replaced meanwhile, or one by a definition that was changed
-            is_astray = row.generation < view.generation or row.definition["digest"] != digest_of(definition_of(shown))
-            if is_late or is_astray:
+                return True
+            sources = [SourceVersion(**one) for one in row.sources]
+            if is_behind(sources, view_of(view).online_from):
                 self._end(change, now, "SUPERSEDED")
-            else:
+            elif not _is_astray(row, view):
                 self._show(change, now, view, sources)
+            elif again is None:
+                return False
+            else:
+                is_error = isinstance(again, AimassError)
+                self._end(change, now, "SUPERSEDED", error=again.problem() if is_error else None)
+                if not isinstance(again, AimassError):
+                    self._begin(change, view_of(view), again, by=SYSTEM.id, full=True)
             drop_old_materialisations(change, row.view_id, KEEP)
         self._sweep(row)
-        if is_astray and not is_late:
-            self._renew_online(SYSTEM, self._view(row.workspace, row.view), sources, full=True)
         return True
+
+    def _again(self, row: Row[Any]) -> Plan | AimassError | None:
+        """Plan the renewal that follows one whose view was changed under way; the reason when that cannot be."""
+        with self._database.read() as conn:
+            view = self._row_of(conn, row)
+        if view is None or not _is_astray(row, view):
+            return None
+        shown = view_of(view)
+        try:
+            return self._plan(shown, self._sources(SYSTEM, row.workspace, [definition_of(shown)], {}))
+        except AimassError as reason:
+            return reason
+
+    def _row_of(self, conn: Connection, row: Row[Any]) -> Row[Any] | None:
+        return next((view for view in views_of(conn, row.workspace) if view.id == row.view_id), None)
 
     def _show(self, change: Any, row: Row[Any], view: Row[Any], sources: list[SourceVersion]) -> None:
         before = view.online_rows
@@ -104,14 +134,15 @@ class Storing(Online):
         digest = None if row.definition["later"] else row.definition["digest"]
         removed = max(0, before - rows) if row.mode == "full" else 0
         values: dict[str, Any] = {"generation": row.generation, "online_rows": rows, "online_at": change.now}
-        note_view(change, row.view_id, **values, online_from=[asdict(s) for s in sources], online_digest=digest)
+        values |= {"online_digest": digest, "online_seen": row.definition.get("seen", "")}
+        note_view(change, row.view_id, **values, online_from=[asdict(s) for s in sources])
         self._end(change, row, "SUCCEEDED", rows=row.definition["values"], removed=removed)
 
     def _sweep(self, row: Row[Any]) -> None:
         """Remove the values of generations that are over, in parts."""
         while True:
             with self._database.change(SYSTEM, row.workspace) as change:
-                view = next((v for v in views_of(change.conn, row.workspace) if v.id == row.view_id), None)
+                view = self._row_of(change.conn, row)
                 keep = view.generation if view is not None else row.generation + 1
                 if not drop_generations(change, row.view_id, keep):
                     return
@@ -140,6 +171,11 @@ class Storing(Online):
                 rows = count_values(change.conn, row.id, row.generation)
                 note_view(change, row.id, online_rows=rows, online_digest=None)
         return len(set(found))
+
+
+def _is_astray(row: Row[Any], view: Row[Any]) -> bool:
+    """Tell whether the ground of a renewal was replaced meanwhile, or its definition was changed."""
+    return row.generation < view.generation or row.definition["digest"] != digest_of(definition_of(view_of(view)))
 
 
 def _names(person: Person, entity: list[str], content: str) -> bool:

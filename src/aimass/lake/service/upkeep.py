@@ -5,9 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from sqlalchemy import Row
+
+from aimass.cluster import SubmitJob
 from aimass.kernel.clock import instant
-from aimass.kernel.errors import Conflict
-from aimass.kernel.principal import Principal
+from aimass.kernel.errors import Conflict, TooMany
+from aimass.kernel.principal import SYSTEM, Principal
 from aimass.kernel.usecase import use_case
 from aimass.lake.commands import AboutVersion, MaintainDataset, OneWorkspace
 from aimass.lake.domain import QualityReport, Storage, Upkeep, Usage
@@ -18,6 +21,7 @@ from aimass.lake.store import (
     dataset_row,
     datasets_of,
     kept_versions,
+    note_tended,
     put_dataset,
     put_quality,
     put_version,
@@ -26,6 +30,7 @@ from aimass.lake.store import (
 
 _PATH = "/workspaces/{workspace}/datasets/{dataset}"
 UPKEEP = "lake.upkeep"
+COMMITS = 100
 
 
 class Upkeeping(Reading):
@@ -51,6 +56,34 @@ class Upkeeping(Reading):
         if not kept:
             raise Conflict(f"dataset {dataset!r} has no version yet", field="dataset", value=dataset)
         return {"path": str(self.table_path(workspace, dataset)), "pinned": kept, **wishes}
+
+    def tend(self) -> int:
+        """Begin the upkeep of the tables that took many commits since their last one; return how many those are."""
+        with self._database.read() as conn:
+            rows = [row for row in datasets_of(conn) if row.latest is not None]
+        return sum(self._tend(row) for row in rows)
+
+    def _tend(self, row: Row[Any]) -> bool:
+        path = self.table_path(row.workspace, row.slug)
+        last = _last_commit(path)
+        if last - (row.tended or 0) < COMMITS:
+            return False
+        with self._database.change(SYSTEM, row.workspace) as change:
+            kept = [version.delta_version for version in kept_versions(change.conn, row.id)]
+            note_tended(change, row.id, last)
+            wish = SubmitJob(
+                workspace=row.workspace,
+                kind=UPKEEP,
+                title=f"Put small files of {row.slug} together",
+                payload={"path": str(path), "pinned": kept},
+                subject=f"dataset:{row.slug}",
+            )
+            try:
+                self._ground.jobs.enqueue(change, wish)
+            except TooMany:  # the workspace has enough to do: next time
+                note_tended(change, row.id, row.tended or 0)
+                return False
+        return True
 
     @use_case("GET /workspaces/{workspace}/storage", permission="lake.read", cli="data storage")
     def get_storage(self, who: Principal, command: OneWorkspace) -> Storage:

@@ -17,5 +17,6 @@ def upgrade() -> None:
         batch_op.add_column(sa.Column("parent_number", sa.Integer(), nullable=True))
         batch_op.add_column(sa.Column("base", sa.Integer(), nullable=True))
         batch_op.add_column(sa.Column("is_even", sa.Boolean(), nullable=True))
+        batch_op.add_column(sa.Column("tended", sa.Integer(), nullable=True))
 
     # ### end Alembic commands ###

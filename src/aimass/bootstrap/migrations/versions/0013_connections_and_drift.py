@@ -46,8 +46,10 @@ def upgrade() -> None:
         sa.Column("kind", sa.String(length=20), nullable=False),
         sa.Column("before", sa.String(length=255), nullable=False),
         sa.Column("after", sa.String(length=255), nullable=False),
-        sa.Column("done", sa.String(length=20), nullable=False),
+        sa.Column("state", sa.String(length=20), nullable=False),
         sa.Column("created_at", Instant(), nullable=False),
+        sa.Column("decided_by", sa.String(length=120), nullable=False),
+        sa.Column("decided_at", Instant(), nullable=True),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_collector_drifts")),
     )
     with op.batch_alter_table("collector_drifts", schema=None) as batch_op:
@@ -61,5 +63,6 @@ def upgrade() -> None:
         batch_op.add_column(sa.Column("reading", Json, server_default="{}", nullable=False))
         batch_op.add_column(sa.Column("is_paused", sa.Boolean(), server_default=sa.false(), nullable=False))
         batch_op.add_column(sa.Column("progress", Json, server_default="{}", nullable=False))
+        batch_op.add_column(sa.Column("due_at", Instant(), nullable=True))
 
     # ### end Alembic commands ###
