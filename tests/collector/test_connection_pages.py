@@ -12,7 +12,7 @@ import pytest
 from aimass.access import CAPABILITY as ACCESS
 from aimass.cluster import CAPABILITY as CLUSTER
 from aimass.collector import CAPABILITY as COLLECTOR
-from aimass.collector import ListCollections
+from aimass.collector import ListCollections, OneSource
 from aimass.lake import CAPABILITY as LAKE
 from tests.fixtures.data import ANN, Data
 from tests.fixtures.rooms import Rooms
@@ -67,6 +67,12 @@ def test_a_connection_is_made_asked_and_its_tables_collected(site: Site, shop: P
     assert "/demo/sources/orders/resume" in admin.open("/demo/sources/orders").text
     assert admin.do("POST", "/demo/sources/orders/collections").status_code == 409
     assert admin.do("POST", "/demo/sources/orders/resume").status_code == 204
+    version = data.collector.get_source(ANN, OneSource(workspace="demo", source="orders")).version
+    reading = {"drift": "propose", "poison": "stop", "expected_version": version}
+    assert admin.do("POST", "/demo/sources/orders/reading", every_s="soon", **reading).status_code == 400
+    assert admin.do("POST", "/demo/sources/orders/reading", every_s="86400", **reading).status_code == 204
+    read = data.collector.get_source(ANN, OneSource(workspace="demo", source="orders")).reading
+    assert (read["drift"], read["poison"], read["every_s"]) == ("propose", "stop", 86400)
     again = admin.do("POST", "/demo/sources/orders/collections")
     assert again.headers["HX-Redirect"].startswith("/demo/collections/")
 

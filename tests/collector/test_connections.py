@@ -3,6 +3,7 @@ from __future__ import annotations
 import contextlib
 import json
 import sqlite3
+from datetime import timedelta
 
 import polars as pl
 import pytest
@@ -28,10 +29,15 @@ from aimass.collector.commands import (
     LoadedColumn,
     PreviewStream,
 )
+from aimass.collector.domain import ListCollections
+from aimass.collector.jobs import check_load, follow, order_load
+from aimass.collector.linked_specs import CONNECTION
+from aimass.collector.specs import SOURCE
 from aimass.infra.database import Database, audit_log, events_log
-from aimass.kernel.errors import Conflict, Invalid, NotFound
+from aimass.kernel.capability import JobKinds
+from aimass.kernel.errors import Conflict, Forbidden, Invalid, NotFound
 from aimass.lake import OneDataset
-from tests.fixtures.data import ANN
+from tests.fixtures.data import ANN, EVE
 
 BASE = "/api/v1/workspaces/demo"
 
@@ -48,6 +54,19 @@ def shop(data, tmp_path, monkeypatch):
             con.executemany(f"INSERT INTO t{number:02} VALUES (?, ?, ?)", rows)  # noqa: S608 a number
         con.commit()
     return data.connect("Shop", "sqlite", path=str(path)), path
+
+
+@pytest.fixture
+def moved(data, monkeypatch):
+    """Move the clock of the platform on."""
+    clock, ahead = data.rooms.get(Database).clock, [0.0]
+    real = clock.now
+    monkeypatch.setattr(clock, "now", lambda: real() + timedelta(seconds=ahead[0]))
+
+    def move(seconds):
+        ahead[0] += seconds
+
+    return move
 
 
 def insert(path, *rows):
@@ -278,3 +297,137 @@ def test_who_may_do_what(data, shop, method, path, body, statuses):
             for who in ("", "stranger", "eve", "ann")
         ]
     assert tuple(told) == statuses
+
+
+def followed(data, source):
+    """Let the loop look once; return how many collections it began."""
+    begun = follow(data.rooms.registry)
+    data.rooms.until(lambda: not data.collector.list_collections(ANN, RUNNING).items)
+    return begun, [c.state for c in data.collector.list_collections(ANN, ListCollections(workspace="demo")).items]
+
+
+RUNNING = ListCollections(workspace="demo", state="RUNNING")
+
+
+def test_a_source_that_goes_on_by_itself_collects_again_rests_after_a_failure_and_stops_when_paused(data, shop, moved):
+    connection, path = shop
+    (source,) = data.follow(connection, "t00", every_s=30.0)
+    assert source.reading["every_s"] == 30.0
+    assert followed(data, source) == (1, ["SUCCEEDED"])
+    insert(path, (7, "later", "2026-02-01 10:00:00"))
+    assert follow(data.rooms.registry) == 0, "it rests for thirty seconds"
+    moved(31)
+    assert followed(data, source) == (1, ["SUCCEEDED"] * 2)
+    assert len(data.rows(source.dataset)) == 4
+    path.rename(path.with_suffix(".away"))
+    moved(31)
+    assert followed(data, source)[1][0] == "FAILED"
+    moved(31)
+    assert followed(data, source)[1][:2] == ["FAILED", "FAILED"]
+    path.with_suffix(".away").rename(path)
+    data.collector.pause_source(ANN, OneSource(workspace="demo", source=source.slug))
+    moved(3600)
+    assert follow(data.rooms.registry) == 0
+    data.collector.resume_source(ANN, OneSource(workspace="demo", source=source.slug))
+    assert followed(data, source)[1][0] == "SUCCEEDED"
+    data.collector.change_reading(ANN, ChangeReading(workspace="demo", source=source.slug, every_s=-1))
+    moved(3600)
+    assert follow(data.rooms.registry) == 0
+
+
+def test_a_source_that_cannot_begin_keeps_no_other_from_its_collection(data, shop, monkeypatch):
+    connection, _ = shop
+    data.follow(connection, "t00", "t01", every_s=0.0)
+    real = data.collector.start_collection
+
+    def refused(who, command):
+        if command.source == "t00":
+            raise NotFound("its connection is gone")
+        return real(who, command)
+
+    monkeypatch.setattr(data.collector, "start_collection", refused)
+    assert follow(data.rooms.registry) == 1
+    data.rooms.until(lambda: not data.collector.list_collections(ANN, RUNNING).items)
+
+
+def test_a_schedule_begins_a_collection_once_and_passes_over_one_that_runs(data, shop):
+    connection, _ = shop
+    (source,) = data.follow(connection, "t00")
+    kind = data.rooms.get(JobKinds)["collector.load"]
+    assert kind.by_schedule
+    for _ in range(2):
+        order_load(data.rooms.registry, ANN, "demo", {"source": source.slug}, "nightly/1")
+    data.rooms.until(lambda: not data.collector.list_collections(ANN, RUNNING).items)
+    order_load(data.rooms.registry, ANN, "demo", {"source": source.slug, "reading": "full"}, "nightly/2")
+    data.rooms.until(lambda: not data.collector.list_collections(ANN, RUNNING).items)
+    assert len(data.collector.list_collections(ANN, ListCollections(workspace="demo")).items) == 2
+    for payload, field in (
+        ({}, "source"),
+        ({"source": "t00", "x": 1}, "x"),
+        ({"source": "t00", "reading": "stream"}, "reading"),
+    ):
+        with pytest.raises(Invalid) as told:
+            check_load(data.rooms.registry, ANN, "demo", payload)
+        assert told.value.field == field
+    with pytest.raises(NotFound):
+        check_load(data.rooms.registry, ANN, "demo", {"source": "nope"})
+    with pytest.raises(Forbidden):
+        check_load(data.rooms.registry, EVE, "demo", {"source": "t00"})
+    data.source("Uploads")
+    with pytest.raises(Invalid, match="takes uploads"):
+        check_load(data.rooms.registry, ANN, "demo", {"source": "uploads"})
+
+
+def applied(data, document, kind=SOURCE, **more):
+    return kind.apply(data.rooms.registry, ANN, "demo", document, **{"dry_run": False, **more})
+
+
+def test_connections_and_their_sources_are_documents_that_change_nothing_when_applied_again(data, shop):
+    connection, path = shop
+    data.follow(connection, "t00", every_s=60.0)
+    (known,) = CONNECTION.export(data.rooms.registry, ANN, "demo")
+    (source,) = SOURCE.export(data.rooms.registry, ANN, "demo")
+    assert (known["name"], source["reading"]["stream"], source["reading"]["every_s"]) == ("Shop", "t00", 60.0)
+    assert applied(data, known, CONNECTION) == ("none", [])
+    assert applied(data, source) == ("none", [])
+    changed = {**source, "reading": {"stream": "t00", "every_s": None, "drift": "freeze"}, "max_reject_rate": 0.5}
+    assert applied(data, changed, dry_run=True) == ("change", ["max_reject_rate", "reading"])
+    assert applied(data, changed) == ("change", ["max_reject_rate", "reading"])
+    now = data.collector.get_source(ANN, OneSource(workspace="demo", source="t00"))
+    assert (now.reading["every_s"], now.reading["drift"], now.max_reject_rate) == (None, "freeze", 0.5)
+    assert now.reading["keys"] == source["reading"]["keys"]
+    other = {"kind": "connection", "name": "Copy", "connector": "sqlite", "parameters": {"path": str(path)}}
+    assert applied(data, other, CONNECTION) == ("create", ["connector", "parameters"])
+    new = {**source, "name": "Twin", "dataset": "twin", "connection": "copy"}
+    assert applied(data, new)[0] == "create"
+    assert applied(data, new) == ("none", [])
+    assert data.load("twin").rows == 3
+    with pytest.raises(Conflict, match="reads from elsewhere"):
+        applied(data, {**new, "connection": "shop"})
+
+
+def test_documents_hold_no_secret_and_keep_those_that_are_there(data):
+    told = {"host": "db.example.org", "database": "books", "user": "reader", "password": "correct-horse"}
+    document = {"kind": "connection", "name": "Books", "connector": "postgres", "parameters": told}
+    assert applied(data, document, CONNECTION)[0] == "create"
+    (exported,) = CONNECTION.export(data.rooms.registry, ANN, "demo")
+    assert "correct-horse" not in json.dumps(exported)
+    assert applied(data, exported, CONNECTION) == ("none", [])
+    assert data.collector.secrets_for("demo", "books") == {"password": "correct-horse"}
+    for wrong, field in (
+        ({**exported, "name": "New"}, "parameters.password"),
+        ({**exported, "connector": "sqlite"}, "connector"),
+        ({**exported, "colour": 1}, "colour"),
+        ({**exported, "parameters": 3}, "parameters"),
+    ):
+        with pytest.raises(Invalid) as refused:
+            applied(data, wrong, CONNECTION)
+        assert refused.value.field == field
+    for wrong, field in (
+        ({"connection": "books"}, "reading"),
+        ({"connection": "books", "reading": {"stream": "a", "x": 1}}, "reading.x"),
+        ({"connection": "books", "mode": "append"}, "mode"),
+    ):
+        with pytest.raises(Invalid) as refused:
+            applied(data, {"kind": "source", "name": "Odd", **wrong})
+        assert refused.value.field == field

@@ -10,7 +10,7 @@ from aimass.infra.blobs import Blobs
 from aimass.infra.compute import WarmChild
 from aimass.infra.database import Database
 from aimass.infra.secrets import Secrets
-from aimass.kernel.capability import Capability, JobKind, Place
+from aimass.kernel.capability import Capability, JobKind, Loop, Place
 from aimass.kernel.registry import Registry
 from aimass.lake import Lake
 
@@ -37,6 +37,9 @@ CAPABILITY = Capability(
             failed="aimass.collector.jobs:not_collected",
             private=("describe", "version"),
             secrets="aimass.collector.jobs:confide",
+            by_schedule=True,
+            order="aimass.collector.jobs:order_load",
+            check="aimass.collector.jobs:check_load",
         ),
         "collector.replay": JobKind(
             run="aimass.collector.children.replay:replay",
@@ -44,6 +47,7 @@ CAPABILITY = Capability(
             private=("describe", "version"),
         ),
     },
+    loops={"collector.follow": Loop(run="aimass.collector.jobs:follow", every_s=2.0)},
     attention="aimass.collector.jobs:attention",
     going="aimass.collector.keeping:going",
     collect="aimass.collector.keeping:collect",
@@ -76,7 +80,7 @@ CAPABILITY = Capability(
             order=30,
         ),
     ),
-    kinds={"source": "aimass.collector.specs:SOURCE"},
+    kinds={"connection": "aimass.collector.linked_specs:CONNECTION", "source": "aimass.collector.specs:SOURCE"},
     emits=ALL,
 )
 

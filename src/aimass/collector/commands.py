@@ -207,6 +207,11 @@ class CollectStreams:
         float, Interval(ge=0, le=1), doc("share of bad rows above which a batch is poisoned")
     ] = 0.2
     with_run: Annotated[bool, doc("add the columns _run and _ingested_at")] = False
+    every_s: Annotated[
+        float | None,
+        Interval(ge=0, le=31_536_000),
+        doc("seconds after a collection until the next begins by itself, 0 for at once; only when asked if absent"),
+    ] = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -225,6 +230,11 @@ class ChangeReading:
     drift: DriftPolicy | None = None
     poison: Poison | None = None
     with_run: bool | None = None
+    every_s: Annotated[
+        float | None,
+        Interval(ge=-1, le=31_536_000),
+        doc("seconds after a collection until the next begins by itself, 0 for at once; -1 for only when asked"),
+    ] = None
     expected_version: int | None = None
 
 

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import replace
+from functools import partial
 from typing import Any
 
+from aimass.access import closed_workspaces
 from aimass.cluster import Job
-from aimass.collector.domain import Collection
+from aimass.collector.domain import Collection, ListCollections, OneSource, StartCollection
 from aimass.collector.service.collector import Collector
 from aimass.kernel.erasing import Erased, Person
+from aimass.kernel.errors import Invalid
 from aimass.kernel.principal import ANYWHERE, Principal
 from aimass.kernel.registry import Registry
 
@@ -26,6 +31,42 @@ def not_collected(registry: Registry, job: Job) -> None:
 def confide(registry: Registry, job: Job) -> dict[str, Any]:
     """Return the secrets of the connection that a collection is about to open."""
     return registry.get(Collector).secrets_for(job.workspace, str(job.payload["connection"]))
+
+
+def follow(registry: Registry) -> int:
+    """Begin the collections of sources that collect by themselves."""
+    return registry.get(Collector).follow(partial(closed_workspaces, registry))
+
+
+def order_load(registry: Registry, who: Principal, workspace: str, payload: dict[str, Any], key: str) -> None:
+    """Begin the collection that a schedule names; a time at which the source still collects is passed over."""
+    wish, collector = replace(_start_of(workspace, payload), key=key), registry.get(Collector)
+    running = ListCollections(workspace=workspace, source=wish.source, state="RUNNING", limit=1)
+    if not collector.list_collections(who, running).items:
+        collector.start_collection(who, wish)
+
+
+def check_load(registry: Registry, who: Principal, workspace: str, payload: Mapping[str, Any]) -> None:
+    """Refuse to schedule a collection of a source that is not there, or that this principal could not begin himself."""
+    wish = _start_of(workspace, payload)
+    who.need("collector.use", workspace, f"source:{wish.source}")
+    source = registry.get(Collector).get_source(who, OneSource(workspace=workspace, source=wish.source))
+    if not source.connection:
+        raise Invalid(f"source {source.slug!r} takes uploads", field="source", value=source.slug)
+
+
+def _start_of(workspace: str, payload: Mapping[str, Any]) -> StartCollection:
+    allowed = ("source", "reading")
+    unknown = sorted(set(payload) - set(allowed))
+    if unknown:
+        raise Invalid(f"a collection by schedule has no {unknown[0]!r}", field=unknown[0], allowed=list(allowed))
+    if not isinstance(payload.get("source"), str):
+        raise Invalid("a collection names its source", field="source", value=payload.get("source"))
+    if payload.get("reading") not in (None, "full"):
+        raise Invalid(
+            "a schedule may ask for no other reading", field="reading", value=payload["reading"], allowed="full"
+        )
+    return StartCollection(workspace=workspace, **payload)
 
 
 def replayed(registry: Registry, job: Job) -> None:

@@ -18,6 +18,7 @@ from aimass.collector.domain import (
     PinTypes,
     Source,
 )
+from aimass.collector.linked_specs import LINKED, change_linked, check_linked, linked_document, make_linked
 from aimass.collector.service.collector import Collector
 from aimass.kernel.errors import Conflict, Invalid, NotFound
 from aimass.kernel.names import slug_of
@@ -55,7 +56,17 @@ class Sources:
             present = None
         before = _document(present) if present else {}
         given = {**document, "plan": _whole(document["plan"])} if document.get("plan") else document
-        fields = sorted(name for name in _FIELDS if name in given and given[name] != before.get(name))
+        names = LINKED if document.get("connection") else _FIELDS
+        fields = sorted(name for name in names if name in given and _differs(given[name], before.get(name)))
+        if (present and bool(present.connection) != bool(document.get("connection"))) or (
+            "connection" in fields and present
+        ):
+            raise Conflict(
+                f"source {slug!r} reads from elsewhere",
+                field="connection",
+                value=document.get("connection"),
+                hint="delete the source first, or give this one another name",
+            )
         if present and "dataset" in fields:
             raise Conflict(
                 f"source {slug!r} fills {present.dataset!r}",
@@ -81,6 +92,13 @@ def _make(
     is_new: bool,
 ) -> None:
     slug, plain = slug_of(document["name"]), {name: document[name] for name in fields if name != "plan"}
+    if document.get("connection") and is_new:
+        make_linked(collector, who, workspace, document)
+        return
+    if document.get("connection"):
+        source = collector.get_source(who, OneSource(workspace=workspace, source=slug))
+        change_linked(collector, who, source, document, fields)
+        return
     if is_new:
         collector.create_source(who, CreateSource(workspace=workspace, name=document["name"], **plain))
     elif plain:
@@ -102,12 +120,24 @@ def _whole(plan: Mapping[str, Any]) -> dict[str, Any]:
     return {**left_out, "null_values": [], "widths": [], **plan, "columns": columns}
 
 
+def _differs(given: Any, before: Any) -> bool:
+    """Compare as far as a document tells: what it leaves out of a mapping stays."""
+    if isinstance(given, Mapping) and isinstance(before, Mapping):
+        return any(value != before.get(name) for name, value in given.items())
+    return given != before
+
+
 def _document(source: Source) -> dict[str, Any]:
+    if source.connection:
+        return {"kind": KIND, "name": source.name, **linked_document(source)}
     return {"kind": KIND, "name": source.name, **{name: getattr(source, name) for name in _FIELDS}}
 
 
 def _check(document: Mapping[str, Any]) -> None:
     """Refuse fields that a source or its plan does not have."""
+    if document.get("connection"):
+        check_linked(document)
+        return
     unknown = sorted(set(document) - {"kind", "name", *_FIELDS})
     if unknown:
         raise Invalid(f"a source has no {unknown[0]!r}", field=unknown[0], value=unknown[0], allowed=["name", *_FIELDS])

@@ -23,6 +23,7 @@ from sqlalchemy import (
     insert,
     or_,
     select,
+    text,
     update,
 )
 
@@ -55,7 +56,7 @@ views = Table(
     Column("online_at", Instant, nullable=True),
     Column("online_from", Json, nullable=False),
     Column("online_digest", String(64), nullable=True),
-    Column("online_seen", String(64), nullable=False, server_default=""),
+    Column("online_seen", String(64), nullable=False, server_default=text("''")),
     Column("skew", Json, nullable=True),
     Column("is_skewed", Boolean, nullable=False),
     Column("skew_limit", Float, nullable=False),

@@ -69,6 +69,7 @@ class CollectorCalls(Calls):
         drift: Literal["evolve", "propose", "freeze"] | None = None,
         poison: Literal["skip", "stop"] | None = None,
         with_run: bool | None = None,
+        every_s: float | None = None,
         expected_version: int | None = None,
     ) -> Source:
         """Change how a source of a connection is read; what is left out stays."""
@@ -87,6 +88,7 @@ class CollectorCalls(Calls):
                 "drift": drift,
                 "poison": poison,
                 "with_run": with_run,
+                "every_s": every_s,
                 "expected_version": expected_version,
             },
             Source,
@@ -133,6 +135,7 @@ class CollectorCalls(Calls):
         poison: Literal["skip", "stop"] | None = None,
         max_reject_rate: float | None = None,
         with_run: bool | None = None,
+        every_s: float | None = None,
     ) -> list[Source]:
         """Make a source, and its dataset, of each stream that is named; all of them or none."""
         return self._call(
@@ -148,6 +151,7 @@ class CollectorCalls(Calls):
                 "poison": poison,
                 "max_reject_rate": max_reject_rate,
                 "with_run": with_run,
+                "every_s": every_s,
             },
             list[Source],
         )
@@ -467,6 +471,7 @@ class AsyncCollectorCalls(AsyncCalls):
         drift: Literal["evolve", "propose", "freeze"] | None = None,
         poison: Literal["skip", "stop"] | None = None,
         with_run: bool | None = None,
+        every_s: float | None = None,
         expected_version: int | None = None,
     ) -> Source:
         """Change how a source of a connection is read; what is left out stays."""
@@ -485,6 +490,7 @@ class AsyncCollectorCalls(AsyncCalls):
                 "drift": drift,
                 "poison": poison,
                 "with_run": with_run,
+                "every_s": every_s,
                 "expected_version": expected_version,
             },
             Source,
@@ -533,6 +539,7 @@ class AsyncCollectorCalls(AsyncCalls):
         poison: Literal["skip", "stop"] | None = None,
         max_reject_rate: float | None = None,
         with_run: bool | None = None,
+        every_s: float | None = None,
     ) -> list[Source]:
         """Make a source, and its dataset, of each stream that is named; all of them or none."""
         return await self._call(
@@ -548,6 +555,7 @@ class AsyncCollectorCalls(AsyncCalls):
                 "poison": poison,
                 "max_reject_rate": max_reject_rate,
                 "with_run": with_run,
+                "every_s": every_s,
             },
             list[Source],
         )

@@ -5,15 +5,18 @@ from __future__ import annotations
 from typing import Annotated
 
 from fastapi import Form, Response
+from pydantic import BaseModel, NonNegativeFloat
 
-from aimass.collector.commands import ListDrift
+from aimass.collector.commands import ChangeReading, DriftPolicy, ListDrift, Poison
 from aimass.collector.domain import ChangeSource, ListCollections, ListSources, OneSource, StartCollection
 from aimass.collector.service.collector import Collector
+from aimass.kernel.errors import Invalid
 from aimass.web import Visit, page_router
 
 router = page_router()
 PATH = "/{workspace}/sources"
 RECENT = 10
+LONGEST_S = 31_536_000
 
 
 @router.get(PATH)
@@ -73,6 +76,36 @@ def change(
     )
     visit.get(Collector).change_source(visit.who, wish)
     return visit.go(f"/{visit.workspace}/sources/{source}", toast=visit.say("Saved"))
+
+
+class ReadingForm(BaseModel):
+    """What the dialog sends."""
+
+    drift: DriftPolicy
+    poison: Poison
+    expected_version: int
+    every_s: str = ""
+    lag_s: NonNegativeFloat | None = None
+
+
+@router.post(f"{PATH}/{{source}}/reading")
+def change_reading(visit: Visit, source: str, form: Annotated[ReadingForm, Form()]) -> Response:
+    """Change how it is read, and whether it goes on by itself."""
+    given = {**form.model_dump(), "every_s": _seconds(form.every_s)}
+    wish = ChangeReading(workspace=visit.workspace, source=source, **given)
+    visit.get(Collector).change_reading(visit.who, wish)
+    return visit.go(f"/{visit.workspace}/sources/{source}", toast=visit.say("Saved"))
+
+
+def _seconds(text: str) -> float:
+    """Read the pause between two collections; empty means that none begins by itself."""
+    try:
+        found = float(text) if text.strip() else -1.0
+    except ValueError:
+        found = -2.0
+    if found != -1.0 and not 0 <= found <= LONGEST_S:
+        raise Invalid("that is no pause", field="every_s", value=text, allowed=f"0 to {LONGEST_S} seconds, or empty")
+    return found
 
 
 @router.post(f"{PATH}/{{source}}/collections")

@@ -12,7 +12,7 @@ from aimass.collector.domain import (
     ReplayQuarantine,
 )
 from aimass.collector.events import QUARANTINE_REPLAYED
-from aimass.collector.service.collections import Collections
+from aimass.collector.service.following import Following
 from aimass.collector.service.ground import tell
 from aimass.collector.service.uploads import Uploads
 from aimass.collector.settings import CollectorSettings
@@ -27,7 +27,7 @@ _LOOK_S = 60.0
 _QUARANTINE = ("id", "raw", "line", "column", "reason", "source", "run")
 
 
-class Collector(Collections, Uploads):
+class Collector(Following, Uploads):
     """Brings data in from where it lives: typed once, exactly once, with nothing lost."""
 
     @use_case(

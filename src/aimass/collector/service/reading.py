@@ -52,6 +52,7 @@ def reading_of(
         "drift": command.drift,
         "poison": command.poison or ("stop" if mode == "full" else "skip"),
         "with_run": command.with_run,
+        "every_s": command.every_s,
     }
     columns = wish.columns or found.columns
     if told["cursor"] and told["cursor"] not in {column.name for column in columns} and wish.cursor is None:
@@ -72,7 +73,10 @@ def changed_reading(before: Mapping[str, Any], command: ChangeReading) -> dict[s
         "mode": command.reading,
         **{name: getattr(command, name) for name in ("into", "keys", "cursor", "lag_s", "drift", "poison", "with_run")},
     }
-    return {**before, **{name: value for name, value in given.items() if value is not None}}
+    told = {**before, **{name: value for name, value in given.items() if value is not None}}
+    if command.every_s is not None:
+        told["every_s"] = None if command.every_s < 0 else command.every_s
+    return told
 
 
 def check_reading(

@@ -132,6 +132,12 @@ def sources_of_connection(conn: Connection, workspace: str, connection: str) -> 
     return [_source(row) for row in conn.execute(query.order_by(sources.c.slug))]
 
 
+def linked_sources(conn: Connection) -> list[Source]:
+    """Return the sources of every workspace that read from a connection and are not paused."""
+    wanted = (sources.c.connection != "", sources.c.is_paused.is_(False), sources.c.deleted_at.is_(None))
+    return [_source(row) for row in conn.execute(select(sources).where(*wanted).order_by(sources.c.id))]
+
+
 def sources_page(conn: Connection, workspace: str, cursor: str | None, limit: int) -> list[Source]:
     """Return one source more than the page wants, by slug."""
     query = select(sources).where(sources.c.workspace == workspace, sources.c.deleted_at.is_(None))
@@ -183,6 +189,12 @@ def running_of(conn: Connection, source_id: str) -> Collection | None:
     where = (collections.c.source_id == source_id, collections.c.state == "RUNNING")
     row = conn.execute(select(collections).where(*where)).first()
     return None if row is None else _collection(row)
+
+
+def latest_of(conn: Connection, source_id: str, limit: int) -> list[Collection]:
+    """Return the last collections of a source, newest first."""
+    query = select(collections).where(collections.c.source_id == source_id)
+    return [_collection(row) for row in conn.execute(query.order_by(collections.c.number.desc()).limit(limit))]
 
 
 def need_collection(conn: Connection, workspace: str, id_: str) -> Collection:
