@@ -10,8 +10,8 @@ from pathlib import Path
 import psutil
 import pytest
 
-from aimass.infra.compute import WarmChild, child_environment
-from aimass.kernel.errors import Failed, Invalid, Unavailable
+from aimass.infra.compute import Stop, WarmChild, child_environment
+from aimass.kernel.errors import Conflict, Failed, Invalid, Unavailable
 
 JOBS = Path(__file__).parent / "jobs"
 
@@ -60,6 +60,24 @@ def test_a_call_that_takes_too_long_is_stopped_and_the_next_works(child: WarmChi
         child.call("faulty_jobs:call_pid", {"sleep_s": 60}, timeout_s=0.2)
     assert not psutil.pid_exists(first)
     assert pid(child) != first
+
+
+def test_a_call_is_stopped_from_another_thread_and_the_next_one_gets_a_new_child(child: WarmChild) -> None:
+    first, stop = pid(child), Stop()
+    began, timer = time.monotonic(), threading.Timer(0.2, stop.stop)
+    timer.start()
+    with pytest.raises(Conflict, match="was stopped"):
+        child.call("faulty_jobs:call_pid", {"sleep_s": 60}, stop=stop)
+    assert time.monotonic() - began < 10
+    assert not psutil.pid_exists(first)
+    assert child.call("faulty_jobs:call_pid", stop=Stop())["pid"] != first
+
+
+def test_a_call_that_was_stopped_before_it_began_does_not_begin(child: WarmChild) -> None:
+    stop = Stop()
+    stop.stop()
+    with pytest.raises(Conflict, match="was stopped"):
+        child.call("faulty_jobs:call_pid", stop=stop)
 
 
 def test_errors_come_back_as_what_they_are(child: WarmChild, tmp_path: Path) -> None:

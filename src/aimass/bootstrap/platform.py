@@ -26,6 +26,9 @@ from aimass.kernel.clock import Clock
 from aimass.kernel.layout import DataDir
 from aimass.kernel.registry import Registry
 from aimass.kernel.usecase import UseCase, use_cases
+from aimass.lake import LakeSettings
+
+_SHORT_CALLS = 2  # data children beside those that queries may hold
 
 
 @dataclass(slots=True)
@@ -141,5 +144,6 @@ def _engines(registry: Registry, settings: PlatformSettings, found: list[Capabil
     registry.put(Capabilities, Capabilities(found))
     registry.put(JobKinds, kinds)
     registry.put(Compute, ProcessCompute(layout.jobs, environment=environment, data=layout.root))
-    registry.put(WarmChild, WarmChild(layout.logs / "data.log", environment=environment, size=2))
+    size = LakeSettings().query_slots + _SHORT_CALLS
+    registry.put(WarmChild, WarmChild(layout.logs / "data.log", environment=environment, size=size))
     registry.put(Runs, Runs(RunsConfig(url=url, executor_id=executor), flows))

@@ -67,6 +67,11 @@ class UseCase:
         return get_type_hints(self.command, include_extras=True).get("workspace") == AnyWorkspace
 
     @property
+    def is_stoppable(self) -> bool:
+        """Tell whether the method takes ``stop``, which ends it when nobody waits for its result any more."""
+        return "stop" in self.function.__code__.co_varnames[: _arguments(self.function)]
+
+    @property
     def result(self) -> Any:
         """Return the type of the result."""
         return self.hints.get("return", type(None))
@@ -82,6 +87,8 @@ def use_case(
     progress: str = "",
 ) -> Callable[[F], F]:
     """Declare a service method ``(self, who, command)`` as a use case, and guard it by its permission.
+
+    A method that also takes ``stop=None`` is given what ends it when who called it has gone away.
 
     Parameters
     ----------
@@ -110,14 +117,18 @@ def use_case(
         )
 
         @functools.wraps(function)
-        def guarded(self: Any, who: Principal, *command: Any) -> Any:
+        def guarded(self: Any, who: Principal, *command: Any, **more: Any) -> Any:
             guard(case, who, command[0] if command else None)
-            return function(self, who, *command)
+            return function(self, who, *command, **more)
 
         guarded.__use_case__ = case  # pyright: ignore[reportAttributeAccessIssue]
         return guarded  # pyright: ignore[reportReturnType]
 
     return declare
+
+
+def _arguments(function: Callable[..., Any]) -> int:
+    return function.__code__.co_argcount + function.__code__.co_kwonlyargcount
 
 
 def guard(case: UseCase, who: Principal, command: Any) -> None:

@@ -46,6 +46,7 @@ if TYPE_CHECKING:
     from aimass.lake.domain import Dataset, DatasetVersion, Location
     from aimass.lake.service.ground import submit_once
     from aimass.lake.service.lake import Lake
+    from aimass.lake.settings import LakeSettings
     from aimass.lake.sharing import Recipient, Share, SharedTable, TableRead
 
 __getattr__, __dir__ = door(
@@ -59,6 +60,7 @@ __getattr__, __dir__ = door(
         "Dataset": "aimass.lake.domain",
         "DatasetVersion": "aimass.lake.domain",
         "Lake": "aimass.lake.service.lake",
+        "LakeSettings": "aimass.lake.settings",
         "ListDatasets": "aimass.lake.commands",
         "ListVersions": "aimass.lake.commands",
         "Location": "aimass.lake.domain",
@@ -108,6 +110,7 @@ __all__ = [
     "Dataset",
     "DatasetVersion",
     "Lake",
+    "LakeSettings",
     "ListDatasets",
     "ListVersions",
     "Location",

@@ -8,12 +8,16 @@ from aimass.infra.compute import WarmChild
 from aimass.infra.database import Database
 from aimass.infra.secrets import Secrets
 from aimass.kernel.capability import Capability, JobKind, Loop, Place
+from aimass.kernel.counters import Counters
 from aimass.kernel.layout import DataDir
 from aimass.kernel.registry import Registry
 from aimass.lake.events import ALL
+from aimass.lake.running import Running
 from aimass.lake.service.ground import Ground
 from aimass.lake.service.lake import Lake
+from aimass.lake.settings import LakeSettings
 
+METRICS = {"lake_queries": "Queries that ended, by how (state)."}
 CAPABILITY = Capability(
     name="lake",
     title="Datasets",
@@ -79,11 +83,15 @@ CAPABILITY = Capability(
     panels={"models.lineage": "aimass.lake.console.features:views_panel"},
     kinds={"dataset": "aimass.lake.specs:DATASET", "feature-view": "aimass.lake.feature_specs:FEATURE_VIEW"},
     emits=ALL,
+    settings="aimass.lake.settings:LakeSettings",
+    metrics=METRICS,
 )
 
 
 def build(registry: Registry) -> Lake:
     """Build the service."""
+    settings, counters = LakeSettings(), registry.get(Counters)
+    counters.declare(METRICS)
     ground = Ground(
         database=registry.get(Database),
         jobs=registry.get(Jobs),
@@ -92,5 +100,8 @@ def build(registry: Registry) -> Lake:
         secrets=registry.get(Secrets),
         folder=registry.get(DataDir).lake,
         address=registry.get(Access).token_issuer,
+        settings=settings,
+        counters=counters,
+        running=Running(most=settings.query_slots, most_each=settings.query_slots_each, waiting=settings.query_waiting),
     )
     return Lake(ground)

@@ -149,7 +149,7 @@ class QueryRows:
         default_factory=dict[str, Any]
     )
     limit: Annotated[int, Ge(1), Le(10_000), doc("rows wanted")] = 1000
-    timeout_s: Annotated[float, Ge(0.1), Le(300), doc("time after which the query is stopped")] = 30.0
+    timeout_s: Annotated[float, Ge(0.1), Le(3600), doc("time after which the query is stopped")] = 30.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -30,6 +30,7 @@ SHARE_CHANGED = "lake.share.changed"
 RECIPIENT_CHANGED = "lake.recipient.changed"
 POLICY_SET = "lake.policy.set"
 POLICY_REMOVED = "lake.policy.removed"
+QUERY_RAN = "lake.query.ran"
 ALL = (
     DATASET_CREATED,
     DATASET_CHANGED,
@@ -59,4 +60,5 @@ ALL = (
     RECIPIENT_CHANGED,
     POLICY_SET,
     POLICY_REMOVED,
+    QUERY_RAN,
 )

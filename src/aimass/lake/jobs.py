@@ -144,6 +144,6 @@ def doctor(registry: Registry) -> list[Finding]:
 
 
 def erase(registry: Registry, person: Person) -> list[Erased]:
-    """Erase a person from the datasets, and from the online values of features."""
+    """Erase a person from the datasets, the online values of features, and what was asked by or about him."""
     lake = registry.get(Lake)
-    return [*lake.erase_person(person), *lake.erase_online(person)]
+    return [*lake.erase_person(person), *lake.erase_online(person), *lake.erase_queries(person)]

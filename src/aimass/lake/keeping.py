@@ -19,4 +19,6 @@ def going(registry: Registry) -> list[Going]:
 
 def collect(registry: Registry) -> list[Going]:
     """Remove what is due."""
-    return registry.get(Lake).purge()
+    lake = registry.get(Lake)
+    lake.forget_queries()
+    return lake.purge()

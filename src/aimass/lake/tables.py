@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from aimass.lake.feature_tables import materialisations, online, training_sets, views
 from aimass.lake.policy_store import policies, token_keys
+from aimass.lake.query_store import query_runs
 from aimass.lake.store import datasets, reports, versions
 from aimass.lake.store_shares import recipients, shares
 
@@ -12,6 +13,7 @@ __all__ = [
     "materialisations",
     "online",
     "policies",
+    "query_runs",
     "recipients",
     "reports",
     "shares",

@@ -8,6 +8,7 @@ from aimass.kernel.doors import door
 
 if TYPE_CHECKING:
     from aimass.web.api.callers import caller, registry_of
+    from aimass.web.api.waiting import while_waiting
     from aimass.web.console import Badge, Console, ConsoleSetup, Workspace
     from aimass.web.session import end_session, require_csrf, session_of, start_session
     from aimass.web.visit import PageVisit, Panel, Visit, page_router
@@ -29,6 +30,7 @@ __getattr__, __dir__ = door(
         "require_csrf": "aimass.web.session",
         "session_of": "aimass.web.session",
         "start_session": "aimass.web.session",
+        "while_waiting": "aimass.web.api.waiting",
     },
 )
 __all__ = [
@@ -46,4 +48,5 @@ __all__ = [
     "require_csrf",
     "session_of",
     "start_session",
+    "while_waiting",
 ]

@@ -21,11 +21,13 @@ from aimass.client.generated.lake_types import (
     Policy,
     Profile,
     QualityReport,
+    QueryRun,
     Recipient,
     RecipientProfile,
     RowDifference,
     Rows,
     Rule,
+    RunningQuery,
     Share,
     Storage,
     TrainingSet,
@@ -36,6 +38,10 @@ from aimass.kernel.pages import Page
 
 class LakeCalls(Calls):
     """Operations of lake."""
+
+    def cancel_query(self, *, query: str, workspace: str | None = None) -> None:
+        """Stop a query that runs: your own, or with lake.manage that of somebody else."""
+        return self._call("lake.cancel_query", {"query": query, "workspace": workspace}, None)
 
     def change_dataset(
         self,
@@ -520,6 +526,21 @@ class LakeCalls(Calls):
         """List the policies of a dataset: which rows and columns are hidden, and from whom."""
         return self._call("lake.list_policies", {"dataset": dataset, "workspace": workspace}, list[Policy])
 
+    def list_query_runs(
+        self,
+        *,
+        workspace: str | None = None,
+        everybody: bool | None = None,
+        limit: int | None = None,
+        cursor: str | None = None,
+    ) -> Page[QueryRun]:
+        """List the queries that have ended, newest first: your own, or those of everybody."""
+        return self._call(
+            "lake.list_query_runs",
+            {"workspace": workspace, "everybody": everybody, "limit": limit, "cursor": cursor},
+            Page[QueryRun],
+        )
+
     def list_recipients(self, *, workspace: str | None = None) -> list[Recipient]:
         """List who outside may read shares, and when each did last."""
         return self._call("lake.list_recipients", {"workspace": workspace}, list[Recipient])
@@ -527,6 +548,10 @@ class LakeCalls(Calls):
     def list_rules(self, *, dataset: str, workspace: str | None = None) -> list[Rule]:
         """List the rules that every version is checked against; the first version proposes them."""
         return self._call("lake.list_rules", {"dataset": dataset, "workspace": workspace}, list[Rule])
+
+    def list_running_queries(self, *, workspace: str | None = None) -> list[RunningQuery]:
+        """List the queries that run or wait now: your own, and with lake.manage those of everybody."""
+        return self._call("lake.list_running_queries", {"workspace": workspace}, list[RunningQuery])
 
     def list_shares(self, *, workspace: str | None = None) -> list[Share]:
         """List the shares of a workspace, and what is in them."""
@@ -834,6 +859,10 @@ class LakeCalls(Calls):
 
 class AsyncLakeCalls(AsyncCalls):
     """Operations of lake, for asyncio."""
+
+    async def cancel_query(self, *, query: str, workspace: str | None = None) -> None:
+        """Stop a query that runs: your own, or with lake.manage that of somebody else."""
+        return await self._call("lake.cancel_query", {"query": query, "workspace": workspace}, None)
 
     async def change_dataset(
         self,
@@ -1324,6 +1353,21 @@ class AsyncLakeCalls(AsyncCalls):
         """List the policies of a dataset: which rows and columns are hidden, and from whom."""
         return await self._call("lake.list_policies", {"dataset": dataset, "workspace": workspace}, list[Policy])
 
+    async def list_query_runs(
+        self,
+        *,
+        workspace: str | None = None,
+        everybody: bool | None = None,
+        limit: int | None = None,
+        cursor: str | None = None,
+    ) -> Page[QueryRun]:
+        """List the queries that have ended, newest first: your own, or those of everybody."""
+        return await self._call(
+            "lake.list_query_runs",
+            {"workspace": workspace, "everybody": everybody, "limit": limit, "cursor": cursor},
+            Page[QueryRun],
+        )
+
     async def list_recipients(self, *, workspace: str | None = None) -> list[Recipient]:
         """List who outside may read shares, and when each did last."""
         return await self._call("lake.list_recipients", {"workspace": workspace}, list[Recipient])
@@ -1331,6 +1375,10 @@ class AsyncLakeCalls(AsyncCalls):
     async def list_rules(self, *, dataset: str, workspace: str | None = None) -> list[Rule]:
         """List the rules that every version is checked against; the first version proposes them."""
         return await self._call("lake.list_rules", {"dataset": dataset, "workspace": workspace}, list[Rule])
+
+    async def list_running_queries(self, *, workspace: str | None = None) -> list[RunningQuery]:
+        """List the queries that run or wait now: your own, and with lake.manage those of everybody."""
+        return await self._call("lake.list_running_queries", {"workspace": workspace}, list[RunningQuery])
 
     async def list_shares(self, *, workspace: str | None = None) -> list[Share]:
         """List the shares of a workspace, and what is in them."""

@@ -365,6 +365,26 @@ class TrainingSet:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class QueryRun:
+    """A query that has ended."""
+
+    id: str
+    workspace: str
+    sql: str
+    sha256: str
+    datasets: list[str]
+    state: Literal["SUCCEEDED", "FAILED", "CANCELLED"]
+    error: str | None
+    rows: int | None
+    bytes: int | None
+    seconds: float
+    by: str
+    by_name: str
+    via: str
+    started_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Rule:
     """What every version has to keep."""
 
@@ -374,6 +394,22 @@ class Rule:
     severity: Literal["error", "warning"] = "error"
     params: dict[str, Any] = field(default_factory=dict)
     enabled: bool = True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunningQuery:
+    """A query that runs, or waits until it can."""
+
+    id: str
+    workspace: str
+    state: Literal["WAITING", "RUNNING"]
+    sql: str
+    datasets: list[str]
+    by: str
+    by_name: str
+    via: str
+    started_at: datetime
+    tag: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

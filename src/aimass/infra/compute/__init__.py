@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from aimass.infra.compute.process import ProcessCompute
     from aimass.infra.compute.sandbox import Room, Sandbox, find_sandbox, need_sandbox, sandboxed
     from aimass.infra.compute.settings import child_environment, installer_environment, without_python
-    from aimass.infra.compute.warm import WarmChild
+    from aimass.infra.compute.warm import Stop, WarmChild
 
 __getattr__, __dir__ = door(
     __name__,
@@ -52,6 +52,7 @@ __getattr__, __dir__ = door(
         "ProcessCompute": "aimass.infra.compute.process",
         "Room": "aimass.infra.compute.sandbox",
         "Sandbox": "aimass.infra.compute.sandbox",
+        "Stop": "aimass.infra.compute.warm",
         "WarmChild": "aimass.infra.compute.warm",
         "child_environment": "aimass.infra.compute.settings",
         "environment_of": "aimass.infra.compute.environments",
@@ -84,6 +85,7 @@ __all__ = [
     "ProcessCompute",
     "Room",
     "Sandbox",
+    "Stop",
     "WarmChild",
     "child_environment",
     "environment_of",

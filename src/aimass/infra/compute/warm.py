@@ -9,16 +9,48 @@ import sys
 import threading
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager, nullcontext, suppress
 from pathlib import Path
 from typing import Any
 
 from aimass.infra.compute.frames import receive, send
 from aimass.infra.compute.processes import signal_group
-from aimass.kernel.errors import AimassError, Failed, Invalid, Unavailable
+from aimass.kernel.errors import AimassError, Conflict, Failed, Invalid, Unavailable
 
 _LOG_LIMIT_BYTES = 4 * 2**20
 _EXIT_S = 5.0
+
+
+class Stop:
+    """Ends a call from another thread; the child that runs it is killed, the next call gets a new one."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._pid: int | None = None
+        self.is_stopped = False
+
+    def stop(self) -> None:
+        """End the call now, or before it begins."""
+        with self._lock:
+            self.is_stopped = True
+            if self._pid is not None:
+                signal_group(self._pid, signal.SIGKILL)
+
+    @contextmanager
+    def watching(self, pid: int) -> Iterator[None]:
+        """Know the child while it runs the call."""
+        with self._lock:
+            if self.is_stopped:
+                raise Conflict("the call was stopped")
+            self._pid = pid
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._pid = None
+                was_stopped = self.is_stopped
+        if was_stopped:  # whatever it answered: its child is gone, or about to be
+            raise Conflict("the call was stopped")
 
 
 class _Child:
@@ -117,7 +149,14 @@ class WarmChild:
         with self._changed:
             return [child.pid for child in self._free]
 
-    def call(self, function: str, args: Mapping[str, Any] | None = None, *, timeout_s: float = 60.0) -> dict[str, Any]:
+    def call(
+        self,
+        function: str,
+        args: Mapping[str, Any] | None = None,
+        *,
+        timeout_s: float = 60.0,
+        stop: Stop | None = None,
+    ) -> dict[str, Any]:
         """Call a function in the child and return its result.
 
         Parameters
@@ -128,8 +167,10 @@ class WarmChild:
             Its argument.
         timeout_s
             Longest time of the call itself, and of the wait for a free child.
+        stop
+            Ends the call from another thread; then it raises :class:`~aimass.kernel.errors.Conflict`.
         """
-        with self._borrowed(timeout_s) as child:
+        with self._borrowed(timeout_s) as child, stop.watching(child.pid) if stop else nullcontext():
             try:
                 answer = child.call(function, args or {}, timeout_s)
             except TimeoutError as reason:
@@ -138,6 +179,8 @@ class WarmChild:
                 raise Unavailable(f"{function} took longer than {timeout_s:g} s and was stopped", hint=hint) from reason
             except TypeError as reason:
                 raise Invalid(f"the arguments of {function} are no JSON: {reason}", field="args") from reason
+            if answer is None and stop is not None and stop.is_stopped:
+                raise Conflict("the call was stopped")
             if answer is None:
                 raise Unavailable(f"{function} ended its process ({_cause(child.end())})", hint=f"see {self._log}")
         if "error" in answer:

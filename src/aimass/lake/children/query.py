@@ -30,7 +30,7 @@ OFF = {
 
 @contextmanager
 def engine(
-    memory_mb: int = MEMORY_MB, threads: int = 2, spill: str | None = None
+    memory_mb: int = MEMORY_MB, threads: int = 2, spill: str | None = None, spill_mb: int | None = None
 ) -> Iterator[duckdb.DuckDBPyConnection]:
     """Open DuckDB without extensions; it works in UTC."""
     con = duckdb.connect(config={**OFF, "memory_limit": f"{memory_mb}MB", "threads": threads})
@@ -38,6 +38,8 @@ def engine(
         con.execute("SET TimeZone = 'UTC'")
         con.execute("SET python_enable_replacements = false")
         con.execute(f"SET temp_directory = {sql_literal(spill or '')}")
+        if spill_mb is not None:
+            con.execute(f"SET max_temp_directory_size = '{spill_mb}MB'")
         yield con
     finally:
         con.close()
@@ -75,13 +77,13 @@ def query(args: dict[str, Any]) -> dict[str, Any]:
     args
         ``sql``; ``tables``: name in SQL to ``{path, version, policy}``; ``known``: names for the error message;
         ``parameters``: name to value; ``key``: what tokens are made with; ``limit`` (rows), ``timeout_s``, ``memory_mb``,
-        ``max_bytes``, ``spill``.
+        ``max_bytes``, ``spill`` (folder for what is too large for the memory), ``spill_mb``.
 
     Returns
     -------
     dict
-        ``columns`` (name, type), ``rows`` (lists), ``truncated`` (more rows were there), ``sql`` in canonical form,
-        ``used`` (datasets), ``seconds``.
+        ``columns`` (name, type), ``rows`` (lists), ``truncated`` (more rows were there), ``bytes``, ``sql`` in
+        canonical form, ``used`` (datasets), ``seconds``.
     """
     began = time.monotonic()
     asked = ask(str(args["sql"]), args.get("known") or args["tables"])
@@ -90,14 +92,16 @@ def query(args: dict[str, Any]) -> dict[str, Any]:
         frame = _collected(relation.limit(limit + 1), int(args.get("max_bytes") or MAX_BYTES))
     rows = [[plain(cell) for cell in row] for row in frame.head(limit).iter_rows()]
     told = {"columns": columns_of(dict(frame.schema)), "rows": rows, "truncated": len(frame) > limit}
-    return {**told, "sql": asked.text, "used": asked.used, "seconds": time.monotonic() - began}
+    told |= {"bytes": int(frame.estimated_size()), "sql": asked.text, "used": asked.used}
+    return {**told, "seconds": time.monotonic() - began}
 
 
 @contextmanager
 def running(args: Mapping[str, Any], asked: Asked) -> Iterator[tuple[duckdb.DuckDBPyRelation, Prepared]]:
     """Run a checked query within its limits."""
     seconds = float(args.get("timeout_s") or TIMEOUT_S)
-    with engine(int(args.get("memory_mb") or MEMORY_MB), spill=args.get("spill")) as con:
+    memory, spill = int(args.get("memory_mb") or MEMORY_MB), args.get("spill")
+    with engine(memory, spill=spill, spill_mb=args.get("spill_mb")) as con:
         prepared = Prepared(text="")
         try:
             with time_limit(con, seconds):

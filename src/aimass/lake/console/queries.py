@@ -35,7 +35,7 @@ def query(visit: Visit, dataset: str, version: Annotated[int | None, Query(ge=1)
 def run(visit: Visit, dataset: str, sql: Annotated[str, Form()]) -> Response:
     """Run the statement, and show the rows it gives."""
     began = time.monotonic()
-    found = visit.get(Lake).query(visit.who, QueryRows(workspace=visit.workspace, sql=sql, limit=SHOWN))
+    found = visit.get(Lake).query(visit.who, QueryRows(workspace=visit.workspace, sql=sql, limit=SHOWN), via="console")
     took = time.monotonic() - began
     return visit.render("lake/_answer.html", found=found, took=took, sql=sql, dataset=dataset)
 

@@ -12,13 +12,16 @@ from sqlalchemy import Connection, Row
 
 from aimass.access import Access
 from aimass.cluster import Job, Jobs, SubmitJob
-from aimass.infra.compute import WarmChild
+from aimass.infra.compute import Stop, WarmChild
 from aimass.infra.database import Change, Database
 from aimass.infra.secrets import Secrets
 from aimass.kernel.clock import instant
+from aimass.kernel.counters import Counters
 from aimass.kernel.errors import Conflict, Invalid, NotFound, Stale
 from aimass.kernel.principal import Principal
 from aimass.lake.domain import DatasetVersion
+from aimass.lake.running import Running
+from aimass.lake.settings import LakeSettings
 from aimass.lake.store import dataset_row, version_at, version_by_tag, version_of, version_row
 
 _CHILDREN = "aimass.lake.children."
@@ -36,6 +39,9 @@ class Ground:
     secrets: Secrets
     folder: Path
     address: str
+    settings: LakeSettings
+    counters: Counters
+    running: Running
 
 
 class Part:
@@ -53,9 +59,11 @@ class Part:
         """Return the folder of the Delta table with the rows that a dataset did not take."""
         return self._ground.folder / workspace / "_quarantine" / dataset
 
-    def _call(self, function: str, args: dict[str, Any], timeout_s: float = 60.0) -> dict[str, Any]:
+    def _call(
+        self, function: str, args: dict[str, Any], timeout_s: float = 60.0, stop: Stop | None = None
+    ) -> dict[str, Any]:
         """Call a function of ``children/`` in the warm data child."""
-        return self._ground.warm.call(_CHILDREN + function, args, timeout_s=timeout_s)
+        return self._ground.warm.call(_CHILDREN + function, args, timeout_s=timeout_s, stop=stop)
 
     def _row(
         self, conn: Connection, workspace: str, dataset: str, number: int | None, at: str | None = None

@@ -1,23 +1,20 @@
-"""Look into versions: rows, profile, quality report, SQL."""
+"""Look into versions: rows, profile, quality report."""
 
 from __future__ import annotations
 
-from hashlib import sha256
 from typing import Any
 
 from sqlalchemy import Row
 
-from aimass.kernel.errors import NotFound
 from aimass.kernel.principal import Principal
 from aimass.kernel.usecase import use_case
-from aimass.lake.commands import AboutVersion, PreviewRows, QueryRows
+from aimass.lake.commands import AboutVersion, PreviewRows
 from aimass.lake.domain import Field, Profile, QualityReport, Rows
 from aimass.lake.policies import filters_rows, masked_columns, rule_shown
 from aimass.lake.service.versions import Versions
 from aimass.lake.store import report_of
 
 _PATH = "/workspaces/{workspace}/datasets/{dataset}"
-_SPARE_S = 10.0
 
 
 class Reading(Versions):
@@ -58,25 +55,6 @@ class Reading(Versions):
         rules = [_rule_shown(rule, _private(row), policy) for rule in told["rules"]]
         facts = {**{name: told[name] for name in ("score", "passed", "rows")}, "rules": rules}
         return QualityReport(dataset=found.dataset, number=found.number, quarantined=found.quarantined, **facts)
-
-    @use_case("POST /workspaces/{workspace}/query", permission="lake.use", cli="data query")
-    def query(self, who: Principal, command: QueryRows) -> Rows:
-        """Run one SELECT over datasets of the workspace; files, settings and extensions are out of reach."""
-        readable = self.readable(who, command.workspace, "lake.use")
-        strange = sorted(set(command.versions) - set(readable))
-        if strange:
-            raise NotFound(f"there is no dataset {strange[0]!r} to query", field="versions", value=strange[0])
-        used = self.used_in(command.sql, readable)
-        args: dict[str, Any] = {"sql": command.sql, "known": readable, "limit": command.limit}
-        args |= {"parameters": command.parameters, "timeout_s": command.timeout_s}
-        args |= self.tables_of(who, command.workspace, {slug: command.versions.get(slug) for slug in used})
-        told = self._call("query:query", args, command.timeout_s + _SPARE_S)
-        with self._database.change(who, command.workspace) as change:
-            digest = sha256(command.sql.encode()).hexdigest()
-            facts = {"sql_sha256": digest, "datasets": used, "rows": len(told["rows"])}
-            change.audit("lake.query.run", object_=f"workspace:{command.workspace}", detail=facts)
-        columns = [Field(**c) for c in told["columns"]]
-        return Rows(columns=columns, rows=told["rows"], truncated=told["truncated"])
 
 
 def _private(row: Row[Any]) -> set[str]:

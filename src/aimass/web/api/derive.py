@@ -20,10 +20,12 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute, Match
 from starlette.types import Receive, Scope, Send
 
+from aimass.infra.compute import Stop
 from aimass.kernel.errors import Invalid
 from aimass.kernel.numbers import whole
 from aimass.kernel.usecase import UseCase
 from aimass.web.api.callers import caller
+from aimass.web.api.waiting import while_waiting
 
 _PATH_FIELD = re.compile(r"\{(\w+)\}")
 _IF_MATCH = "expected_version"
@@ -195,24 +197,35 @@ def _expected_version(request: Request) -> int | None:
     return number
 
 
-def _endpoint(case: UseCase, shape: _Shape, method: Callable[..., Any]) -> Callable[..., Response]:
+def _endpoint(case: UseCase, shape: _Shape, method: Callable[..., Any]) -> Callable[..., Any]:
     adapter: TypeAdapter[Any] = TypeAdapter(case.result)
-    everywhere = case.is_everywhere
+
+    def call(given: dict[str, Any], **more: Any) -> Response:
+        request: Request = given.pop("request")
+        who = caller(request, everywhere=case.is_everywhere)
+        command = () if shape.command is None else (_command(shape, shape.command, request, given),)
+        return _reply(adapter, method(who, *command, **more), case.status)
 
     def endpoint(**given: Any) -> Response:
-        request: Request = given.pop("request")
-        who = caller(request, everywhere=everywhere)
-        if shape.command is None:
-            return _reply(adapter, method(who), case.status)
-        body = given.pop("body", None)
-        values = given | ({n: getattr(body, n) for n in type(body).model_fields} if body is not None else {})
-        if shape.if_match:
-            values[_IF_MATCH] = _expected_version(request)
-        return _reply(adapter, method(who, shape.command(**values)), case.status)
+        return call(given)
 
-    endpoint.__name__ = case.name.replace(".", "_")
-    endpoint.__signature__ = inspect.Signature(_parameters(shape))
-    return endpoint
+    async def stoppable(**given: Any) -> Response:
+        stop = Stop()
+        return await while_waiting(given["request"], stop.stop, lambda: call(given, stop=stop))
+
+    chosen = stoppable if case.is_stoppable else endpoint
+    chosen.__name__ = case.name.replace(".", "_")
+    chosen.__signature__ = inspect.Signature(_parameters(shape))
+    return chosen
+
+
+def _command(shape: _Shape, kind: type, request: Request, given: dict[str, Any]) -> Any:
+    """Build the command from where its fields come."""
+    body = given.pop("body", None)
+    values = given | ({n: getattr(body, n) for n in type(body).model_fields} if body is not None else {})
+    if shape.if_match:
+        values[_IF_MATCH] = _expected_version(request)
+    return kind(**values)
 
 
 def _reply(adapter: TypeAdapter[Any], result: Any, status: int) -> Response:

@@ -21,6 +21,8 @@ def upgrade() -> None:
         batch_op.drop_column("due_at")
 
     with op.batch_alter_table("lake_feature_views", schema=None) as batch_op:
-        batch_op.add_column(sa.Column("online_seen", sa.String(length=64), server_default=sa.text("''"), nullable=False))
+        batch_op.add_column(
+            sa.Column("online_seen", sa.String(length=64), server_default=sa.text("''"), nullable=False)
+        )
 
     # ### end Alembic commands ###
