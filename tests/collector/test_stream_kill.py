@@ -1,8 +1,9 @@
-"""A device stream, a NATS stream and a live PostgreSQL table land exactly once, whoever is killed."""
+"""A device stream, a NATS stream, a live PostgreSQL table and a log that is rotated land exactly once, whoever is killed."""
 
 from __future__ import annotations
 
 import contextlib
+import json
 import random
 import signal
 import threading
@@ -167,3 +168,25 @@ def test_a_live_table_lands_exactly_once_while_transactions_go_on_and_the_collec
         assert kills >= 2
         assert (len(rows), hash(tuple(rows))) == (len(there), hash(tuple(there)))
         assert rows == there
+
+
+@pytest.mark.timeout(110)
+@pytest.mark.parametrize("seed", SEEDS)
+def test_a_log_lands_exactly_once_while_it_is_rotated_and_the_collector_is_killed(
+    platform, tmp_path, monkeypatch, seed
+):
+    logs = tmp_path / "logs"
+    logs.mkdir()
+    monkeypatch.setenv("AIMASS_COLLECTOR_FOLDERS", json.dumps([str(logs)]))
+    (logs / "app.log").write_text("the first line\n")
+    connection = platform.connect("Machine", "logs", folder=str(logs))
+    source = follow(
+        platform, connection, StreamWish(stream="app.log", name="lines", stream_parameters={"patience_s": 0.2})
+    )
+    assert platform.load(source).rows == 1
+    with writing("logger", str(logs), 4_000, seed, 0.17) as logger:
+        kills = collect_and_kill(platform, source, random.Random(seed), lambda: logger.poll() is not None)
+    assert platform.load(source).state == "SUCCEEDED"
+    lines = [line for line in platform.rows("lines")["line"] if line != "the first line"]
+    assert kills >= 2
+    assert sorted(lines, key=lambda line: int(line.split()[1])) == [f"line {n} of the writer" for n in range(4_000)]

@@ -17,14 +17,18 @@ from aimass.kernel.errors import Invalid, MissingExtra, TooLarge
 CHUNK = 1 << 20
 MOST = 20 * 1024**3
 _MARKS = ((b"\x1f\x8b", "gzip"), (b"BZh", "bzip2"), (b"\xfd7zXZ\x00", "xz"), (b"\x28\xb5\x2f\xfd", "zstd"))
-_LONGEST_MARK = 6
+LONGEST_MARK = 6
 _BROKEN = (EOFError, OSError, zlib.error, lzma.LZMAError, ValueError)
 
 
 def packing(path: Path) -> str:
     """Return how a file is packed, by its first bytes; nothing when it is not."""
     with path.open("rb") as source:
-        head = source.read(_LONGEST_MARK)
+        return packing_of(source.read(LONGEST_MARK))
+
+
+def packing_of(head: bytes) -> str:
+    """Return how a file that begins so is packed; nothing when it is not."""
     return next((name for mark, name in _MARKS if head.startswith(mark)), "")
 
 
@@ -40,8 +44,15 @@ def unpacked_pieces(path: Path, most: int = MOST) -> Iterator[bytes]:
     Unavailable
         The library that unpacks it is not installed.
     """
-    kind, size = packing(path), 0
-    with _opened(path, kind) as source:
+    with path.open("rb") as file:
+        yield from pieces_of(file, most)
+
+
+def pieces_of(file: BinaryIO, most: int = MOST) -> Iterator[bytes]:
+    """Yield what is in a packed file that is open, as :func:`unpacked_pieces` does."""
+    kind, size = packing_of(file.read(LONGEST_MARK)), 0
+    file.seek(0)
+    with _opened(file, kind) as source:
         try:
             while piece := source.read(CHUNK):
                 size += len(piece)
@@ -62,22 +73,25 @@ def unpacked_pieces(path: Path, most: int = MOST) -> Iterator[bytes]:
 
 
 @contextmanager
-def _opened(path: Path, kind: str) -> Iterator[BinaryIO]:
+def _opened(file: BinaryIO, kind: str) -> Iterator[BinaryIO]:
     if kind == "zstd":
-        with _zstd(path) as source:
+        with _zstd(file) as source:
             yield source
         return
     openers: dict[str, Any] = {"gzip": gzip.open, "bzip2": bz2.open, "xz": lzma.open}
-    with openers.get(kind, open)(path, "rb") as source:
+    if kind not in openers:
+        yield file
+        return
+    with openers[kind](file, "rb") as source:
         yield cast("BinaryIO", source)
 
 
-def _zstd(path: Path) -> Any:
+def _zstd(file: BinaryIO) -> Any:
     try:
         pyarrow: Any = import_module("pyarrow")
     except ImportError as reason:
         raise MissingExtra("connectors") from reason
-    return pyarrow.input_stream(str(path), compression="zstd")
+    return pyarrow.CompressedInputStream(pyarrow.PythonFile(file, mode="r"), "zstd")
 
 
 def unpacked(path: Path, work: Path, most: int = MOST) -> Path:

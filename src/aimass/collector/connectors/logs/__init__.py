@@ -1,0 +1,1 @@
+"""Log files, followed across rotation, truncation and compression."""
