@@ -10,6 +10,7 @@ import pytest
 
 from aimass.infra.database import Database
 from aimass.kernel.clock import Clock
+from tests.fixtures.object_store import ObjectStoreServer, object_store_server
 from tests.fixtures.postgres import PostgresServer, postgres_server, programs
 
 os.environ.setdefault("AIMASS_GRPC_PORT", "0")  # the port after a free one may be another test's
@@ -35,6 +36,13 @@ def postgres() -> Iterator[PostgresServer]:
     if programs() is None:
         pytest.skip("ENGINE MISSING: postgresql")
     with postgres_server() as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def object_store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ObjectStoreServer]:
+    """One simulator of S3 for the session; each test makes a bucket of its own."""
+    with object_store_server(tmp_path_factory.mktemp("object-store")) as server:
         yield server
 
 
