@@ -136,4 +136,4 @@ def test_a_scoring_survives_the_sudden_end_of_the_platform(house: House) -> None
     first = house.client.serving.get_scoring(scoring=started.id)
     assert (done.rows, first.state, first.rows, first.to_version) == (MANY, "SUCCEEDED", MANY, 1)
     counted = house.client.query('select count(*) n, count(distinct request_id) r from "many-scores"')
-    assert counted == [{"n": MANY, "r": MANY // 100}]
+    assert counted.rows() == [{"n": MANY, "r": MANY // 100}]

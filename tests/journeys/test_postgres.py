@@ -72,7 +72,7 @@ def test_a_model_is_trained_reviewed_and_served(client: Client, url: str) -> Non
     run = client.release(**ORDER, parameters=QUICK, timeout_s=300)
     assert [step.state for step in run.steps] == ["SUCCEEDED"] * 11
     assert _count(url, "select count(*) from dbos.workflow_status where status = 'SUCCESS'") == 1
-    customer = client.query('select * exclude (customerID, Churn) from "telco-churn" limit 1')[0]
+    customer = client.query('select * exclude (customerID, Churn) from "telco-churn" limit 1').rows()[0]
     assert _answered(client, customer) in {"Yes", "No"}
 
 

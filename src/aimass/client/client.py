@@ -7,6 +7,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
+from aimass.client.answers import Answer, Asking
 from aimass.client.devices import DeviceAuth
 from aimass.client.generated.groups import AsyncGroups, Groups
 from aimass.client.generated.lake_types import DatasetVersion
@@ -22,7 +23,6 @@ from aimass.client.verbs import (
     FeatureHandle,
     ReleaseOrder,
     ScoringOrder,
-    as_dicts,
     release,
     start_scoring,
     wait_for_run,
@@ -235,9 +235,65 @@ class Client(Groups):
         """Return a feature view: ``.lookup([{"customer": 1007}])``, ``.training_set("training", spine="churn")``."""
         return FeatureHandle(self, slug)
 
-    def query(self, sql: str, *, limit: int = 1000) -> list[dict[str, Any]]:
-        """Run one SELECT over datasets of the workspace and return its rows as dictionaries."""
-        return as_dicts(self.lake.query(sql=sql, limit=limit))
+    def query(
+        self,
+        sql: str,
+        *,
+        parameters: Mapping[str, Any] | None = None,
+        versions: Mapping[str, int | str] | None = None,
+        timeout_s: float = 300.0,
+    ) -> Answer:
+        """Run one SELECT over datasets of the workspace; the answer arrives as a stream of Arrow batches.
+
+        Parameters
+        ----------
+        sql
+            One SELECT in DuckDB's dialect; datasets by their slug.
+        parameters
+            Values by name, for ``$name`` in the statement; they are never put into its text.
+        versions
+            Number, tag or moment by dataset; others are read in their newest version.
+        timeout_s
+            Time after which the query is stopped.
+
+        Returns
+        -------
+        Its rows: ``.to_polars()``, ``.to_pandas()``, ``.to_arrow()``, ``.rows()``.
+
+        Examples
+        --------
+        ``client.query("SELECT region, count(*) AS n FROM orders GROUP BY region").to_polars()``
+        """
+        return Answer(self._asking(sql, parameters, versions, timeout_s))
+
+    def query_to_file(
+        self,
+        sql: str,
+        path: Path | str,
+        *,
+        file_format: str = "parquet",
+        parameters: Mapping[str, Any] | None = None,
+        versions: Mapping[str, int | str] | None = None,
+        timeout_s: float = 300.0,
+    ) -> Path:
+        """Write the answer of a query to a file: ``parquet``, ``csv``, ``ndjson`` or ``arrow`` (a stream)."""
+        return self._asking(sql, parameters, versions, timeout_s).write(Path(path), file_format)
+
+    def _asking(
+        self,
+        sql: str,
+        parameters: Mapping[str, Any] | None,
+        versions: Mapping[str, int | str] | None,
+        timeout_s: float,
+    ) -> Asking:
+        return Asking(
+            transport=self.transport,
+            workspace=str(self.workspace),
+            sql=sql,
+            parameters=parameters or {},
+            versions=versions or {},
+            timeout_s=timeout_s,
+        )
 
     def close(self) -> None:
         """Close the connections."""

@@ -6,11 +6,12 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Annotated, Any, Literal
 
-from annotated_types import MaxLen, doc
+from annotated_types import Ge, Le, MaxLen, doc
 
 from aimass.lake.domain import Cursor, Limit, Workspace
 
 QueryState = Literal["SUCCEEDED", "FAILED", "CANCELLED"]
+FileFormat = Literal["arrow", "parquet", "csv", "ndjson"]
 Sql = Annotated[str, MaxLen(100_000), doc("one SELECT statement in DuckDB's dialect")]
 
 
@@ -33,6 +34,22 @@ class Ask:
     timeout_s: float = 30.0
     via: str = "query"
     tag: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FileQuery:
+    """A query whose whole answer is wanted, as a file or a stream."""
+
+    workspace: Workspace
+    sql: Sql
+    format: Annotated[FileFormat, doc("how the answer is written")] = "arrow"
+    parameters: Annotated[dict[str, Any], doc("values by name, for $name in the statement")] = field(
+        default_factory=dict[str, Any]
+    )
+    versions: Annotated[
+        dict[str, int | str], doc("version by dataset: number, tag or moment; others in their newest")
+    ] = field(default_factory=dict[str, int | str])
+    timeout_s: Annotated[float, Ge(0.1), Le(3600), doc("time after which the query is stopped")] = 300.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -22,4 +22,7 @@ class LakeSettings(BaseSettings):
     query_disk_mb: int = Field(default=8192, ge=0, description="Disk in MB that one query may take while it runs")
     query_rows: int = Field(default=10_000, ge=1, le=10_000, description="Most rows of an answer as JSON")
     query_answer_mb: int = Field(default=64, ge=1, description="Largest answer as JSON, in MB before it is written")
+    query_file_mb: int = Field(
+        default=8192, ge=1, description="Largest answer as a file or Arrow stream, in MB of rows"
+    )
     query_history_days: int = Field(default=30, ge=1, description="Days for which is remembered who asked what")

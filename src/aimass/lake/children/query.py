@@ -131,7 +131,7 @@ def _collected(relation: duckdb.DuckDBPyRelation, most: int) -> pl.DataFrame:
 def too_many_bytes(most: int) -> TooLarge:
     """Say that an answer is too large."""
     return TooLarge(
-        f"the answer is larger than {most / 2**20:g} MB", hint="aggregate, choose columns, or download it as a file"
+        f"the answer is larger than {most / 2**20:g} MB", hint="aggregate, choose columns, or ask for a file"
     )
 
 

@@ -7,6 +7,7 @@ import time
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from hashlib import sha256
+from pathlib import Path
 from typing import Any
 
 from sqlalchemy import Row
@@ -18,7 +19,7 @@ from aimass.kernel.ids import new_id
 from aimass.kernel.pages import Page, page_of
 from aimass.kernel.principal import SYSTEM, Principal
 from aimass.kernel.usecase import use_case
-from aimass.lake.asking import Ask, ListQueryRuns, OneQuery, QueryRun, RunningQuery
+from aimass.lake.asking import Ask, FileQuery, ListQueryRuns, OneQuery, QueryRun, RunningQuery
 from aimass.lake.commands import OneWorkspace, QueryRows
 from aimass.lake.domain import Field, Rows
 from aimass.lake.events import QUERY_RAN
@@ -63,6 +64,15 @@ class Asking(Reading):
         told = self.answer(who, wish, "query:query", more, stop or Stop())
         columns = [Field(**c) for c in told["columns"]]
         return Rows(columns=columns, rows=told["rows"], truncated=told["truncated"])
+
+    def query_file(self, who: Principal, command: FileQuery, target: Path, *, stop: Stop | None = None) -> Path:
+        """Write the whole answer of a query to a file, batch by batch."""
+        who.need("lake.use", command.workspace)
+        names = ("workspace", "sql", "parameters", "versions", "timeout_s")
+        wish = Ask(**{name: getattr(command, name) for name in names}, via=command.format)
+        more = {"format": command.format, "target": str(target), "max_bytes": self._ground.settings.query_file_mb * _MB}
+        self.answer(who, wish, "answers:write", more, stop or Stop())
+        return target
 
     @use_case(f"GET {_PATH}/running", permission="lake.use", cli="queries running")
     def list_running_queries(self, who: Principal, command: OneWorkspace) -> list[RunningQuery]:
