@@ -69,6 +69,14 @@ CAPABILITY = Capability(
             path="/{workspace}/data", title="Datasets", place="data", icon="database", permission="lake.read", order=10
         ),
         Place(
+            path="/{workspace}/queries",
+            title="Queries",
+            place="data",
+            icon="square-terminal",
+            permission="lake.read",
+            order=12,
+        ),
+        Place(
             path="/{workspace}/features",
             title="Features",
             place="data",
@@ -81,7 +89,11 @@ CAPABILITY = Capability(
         ),
     ),
     panels={"models.lineage": "aimass.lake.console.features:views_panel"},
-    kinds={"dataset": "aimass.lake.specs:DATASET", "feature-view": "aimass.lake.feature_specs:FEATURE_VIEW"},
+    kinds={
+        "dataset": "aimass.lake.specs:DATASET",
+        "feature-view": "aimass.lake.feature_specs:FEATURE_VIEW",
+        "query": "aimass.lake.saved_specs:QUERY",
+    },
     emits=ALL,
     settings="aimass.lake.settings:LakeSettings",
     metrics=METRICS,

@@ -31,6 +31,9 @@ RECIPIENT_CHANGED = "lake.recipient.changed"
 POLICY_SET = "lake.policy.set"
 POLICY_REMOVED = "lake.policy.removed"
 QUERY_RAN = "lake.query.ran"
+SAVED_QUERY_CREATED = "lake.saved_query.created"
+SAVED_QUERY_CHANGED = "lake.saved_query.changed"
+SAVED_QUERY_DELETED = "lake.saved_query.deleted"
 ALL = (
     DATASET_CREATED,
     DATASET_CHANGED,
@@ -61,4 +64,7 @@ ALL = (
     POLICY_SET,
     POLICY_REMOVED,
     QUERY_RAN,
+    SAVED_QUERY_CREATED,
+    SAVED_QUERY_CHANGED,
+    SAVED_QUERY_DELETED,
 )

@@ -146,4 +146,9 @@ def doctor(registry: Registry) -> list[Finding]:
 def erase(registry: Registry, person: Person) -> list[Erased]:
     """Erase a person from the datasets, the online values of features, and what was asked by or about him."""
     lake = registry.get(Lake)
-    return [*lake.erase_person(person), *lake.erase_online(person), *lake.erase_queries(person)]
+    return [
+        *lake.erase_person(person),
+        *lake.erase_online(person),
+        *lake.erase_queries(person),
+        *lake.erase_saved_queries(person),
+    ]

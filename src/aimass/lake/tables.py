@@ -5,6 +5,7 @@ from __future__ import annotations
 from aimass.lake.feature_tables import materialisations, online, training_sets, views
 from aimass.lake.policy_store import policies, token_keys
 from aimass.lake.query_store import query_runs
+from aimass.lake.saved_store import saved_queries
 from aimass.lake.store import datasets, reports, versions
 from aimass.lake.store_shares import recipients, shares
 
@@ -16,6 +17,7 @@ __all__ = [
     "query_runs",
     "recipients",
     "reports",
+    "saved_queries",
     "shares",
     "token_keys",
     "training_sets",

@@ -28,6 +28,7 @@ from aimass.client.generated.lake_types import (
     Rows,
     Rule,
     RunningQuery,
+    SavedQuery,
     Share,
     Storage,
     TrainingSet,
@@ -119,6 +120,34 @@ class LakeCalls(Calls):
         """Say which shares a recipient may read from now on."""
         return self._call(
             "lake.change_recipient", {"recipient": recipient, "shares": shares, "workspace": workspace}, Recipient
+        )
+
+    def change_saved_query(
+        self,
+        *,
+        saved_query: str,
+        workspace: str | None = None,
+        name: str | None = None,
+        sql: str | None = None,
+        parameters: dict[str, Any] | None = None,
+        description: str | None = None,
+        shared: bool | None = None,
+        expected_version: int | None = None,
+    ) -> SavedQuery:
+        """Change a saved query of your own; with lake.manage that of somebody else."""
+        return self._call(
+            "lake.change_saved_query",
+            {
+                "saved_query": saved_query,
+                "workspace": workspace,
+                "name": name,
+                "sql": sql,
+                "parameters": parameters,
+                "description": description,
+                "shared": shared,
+                "expected_version": expected_version,
+            },
+            SavedQuery,
         )
 
     def change_version(
@@ -340,6 +369,16 @@ class LakeCalls(Calls):
         """Delete a recipient: its token counts no more."""
         return self._call("lake.delete_recipient", {"recipient": recipient, "workspace": workspace}, None)
 
+    def delete_saved_query(
+        self, *, saved_query: str, workspace: str | None = None, expected_version: int | None = None
+    ) -> None:
+        """Delete a saved query of your own; with lake.manage that of somebody else."""
+        return self._call(
+            "lake.delete_saved_query",
+            {"saved_query": saved_query, "workspace": workspace, "expected_version": expected_version},
+            None,
+        )
+
     def delete_share(self, *, share: str, workspace: str | None = None) -> None:
         """Delete a share: its recipients read it no more."""
         return self._call("lake.delete_share", {"share": share, "workspace": workspace}, None)
@@ -412,6 +451,10 @@ class LakeCalls(Calls):
         return self._call(
             "lake.get_quality", {"dataset": dataset, "workspace": workspace, "number": number, "at": at}, QualityReport
         )
+
+    def get_saved_query(self, *, saved_query: str, workspace: str | None = None) -> SavedQuery:
+        """Show a saved query."""
+        return self._call("lake.get_saved_query", {"saved_query": saved_query, "workspace": workspace}, SavedQuery)
 
     def get_storage(self, *, workspace: str | None = None) -> Storage:
         """Show how much room each dataset takes: newest version, everything with old versions, quarantine."""
@@ -552,6 +595,21 @@ class LakeCalls(Calls):
     def list_running_queries(self, *, workspace: str | None = None) -> list[RunningQuery]:
         """List the queries that run or wait now: your own, and with lake.manage those of everybody."""
         return self._call("lake.list_running_queries", {"workspace": workspace}, list[RunningQuery])
+
+    def list_saved_queries(
+        self,
+        *,
+        workspace: str | None = None,
+        text: str | None = None,
+        limit: int | None = None,
+        cursor: str | None = None,
+    ) -> Page[SavedQuery]:
+        """List the saved queries that you see: your own and the shared ones; with lake.manage all."""
+        return self._call(
+            "lake.list_saved_queries",
+            {"workspace": workspace, "text": text, "limit": limit, "cursor": cursor},
+            Page[SavedQuery],
+        )
 
     def list_shares(self, *, workspace: str | None = None) -> list[Share]:
         """List the shares of a workspace, and what is in them."""
@@ -766,6 +824,54 @@ class LakeCalls(Calls):
             RecipientProfile,
         )
 
+    def run_saved_query(
+        self,
+        *,
+        saved_query: str,
+        workspace: str | None = None,
+        parameters: dict[str, Any] | None = None,
+        limit: int | None = None,
+        timeout_s: float | None = None,
+    ) -> Rows:
+        """Run a saved query under your own rights, with its values or with others."""
+        return self._call(
+            "lake.run_saved_query",
+            {
+                "saved_query": saved_query,
+                "workspace": workspace,
+                "parameters": parameters,
+                "limit": limit,
+                "timeout_s": timeout_s,
+            },
+            Rows,
+        )
+
+    def save_query(
+        self,
+        *,
+        name: str,
+        sql: str,
+        workspace: str | None = None,
+        parameters: dict[str, Any] | None = None,
+        description: str | None = None,
+        shared: bool | None = None,
+        slug: str | None = None,
+    ) -> SavedQuery:
+        """Keep a query under a name, for yourself or for everybody in the workspace."""
+        return self._call(
+            "lake.save_query",
+            {
+                "name": name,
+                "sql": sql,
+                "workspace": workspace,
+                "parameters": parameters,
+                "description": description,
+                "shared": shared,
+                "slug": slug,
+            },
+            SavedQuery,
+        )
+
     def set_classification(
         self, *, dataset: str, columns: list[Finding], workspace: str | None = None, expected_version: int | None = None
     ) -> list[Finding]:
@@ -940,6 +1046,34 @@ class AsyncLakeCalls(AsyncCalls):
         """Say which shares a recipient may read from now on."""
         return await self._call(
             "lake.change_recipient", {"recipient": recipient, "shares": shares, "workspace": workspace}, Recipient
+        )
+
+    async def change_saved_query(
+        self,
+        *,
+        saved_query: str,
+        workspace: str | None = None,
+        name: str | None = None,
+        sql: str | None = None,
+        parameters: dict[str, Any] | None = None,
+        description: str | None = None,
+        shared: bool | None = None,
+        expected_version: int | None = None,
+    ) -> SavedQuery:
+        """Change a saved query of your own; with lake.manage that of somebody else."""
+        return await self._call(
+            "lake.change_saved_query",
+            {
+                "saved_query": saved_query,
+                "workspace": workspace,
+                "name": name,
+                "sql": sql,
+                "parameters": parameters,
+                "description": description,
+                "shared": shared,
+                "expected_version": expected_version,
+            },
+            SavedQuery,
         )
 
     async def change_version(
@@ -1163,6 +1297,16 @@ class AsyncLakeCalls(AsyncCalls):
         """Delete a recipient: its token counts no more."""
         return await self._call("lake.delete_recipient", {"recipient": recipient, "workspace": workspace}, None)
 
+    async def delete_saved_query(
+        self, *, saved_query: str, workspace: str | None = None, expected_version: int | None = None
+    ) -> None:
+        """Delete a saved query of your own; with lake.manage that of somebody else."""
+        return await self._call(
+            "lake.delete_saved_query",
+            {"saved_query": saved_query, "workspace": workspace, "expected_version": expected_version},
+            None,
+        )
+
     async def delete_share(self, *, share: str, workspace: str | None = None) -> None:
         """Delete a share: its recipients read it no more."""
         return await self._call("lake.delete_share", {"share": share, "workspace": workspace}, None)
@@ -1236,6 +1380,12 @@ class AsyncLakeCalls(AsyncCalls):
         """Show how well a version keeps the rules."""
         return await self._call(
             "lake.get_quality", {"dataset": dataset, "workspace": workspace, "number": number, "at": at}, QualityReport
+        )
+
+    async def get_saved_query(self, *, saved_query: str, workspace: str | None = None) -> SavedQuery:
+        """Show a saved query."""
+        return await self._call(
+            "lake.get_saved_query", {"saved_query": saved_query, "workspace": workspace}, SavedQuery
         )
 
     async def get_storage(self, *, workspace: str | None = None) -> Storage:
@@ -1379,6 +1529,21 @@ class AsyncLakeCalls(AsyncCalls):
     async def list_running_queries(self, *, workspace: str | None = None) -> list[RunningQuery]:
         """List the queries that run or wait now: your own, and with lake.manage those of everybody."""
         return await self._call("lake.list_running_queries", {"workspace": workspace}, list[RunningQuery])
+
+    async def list_saved_queries(
+        self,
+        *,
+        workspace: str | None = None,
+        text: str | None = None,
+        limit: int | None = None,
+        cursor: str | None = None,
+    ) -> Page[SavedQuery]:
+        """List the saved queries that you see: your own and the shared ones; with lake.manage all."""
+        return await self._call(
+            "lake.list_saved_queries",
+            {"workspace": workspace, "text": text, "limit": limit, "cursor": cursor},
+            Page[SavedQuery],
+        )
 
     async def list_shares(self, *, workspace: str | None = None) -> list[Share]:
         """List the shares of a workspace, and what is in them."""
@@ -1593,6 +1758,54 @@ class AsyncLakeCalls(AsyncCalls):
                 "grace_hours": grace_hours,
             },
             RecipientProfile,
+        )
+
+    async def run_saved_query(
+        self,
+        *,
+        saved_query: str,
+        workspace: str | None = None,
+        parameters: dict[str, Any] | None = None,
+        limit: int | None = None,
+        timeout_s: float | None = None,
+    ) -> Rows:
+        """Run a saved query under your own rights, with its values or with others."""
+        return await self._call(
+            "lake.run_saved_query",
+            {
+                "saved_query": saved_query,
+                "workspace": workspace,
+                "parameters": parameters,
+                "limit": limit,
+                "timeout_s": timeout_s,
+            },
+            Rows,
+        )
+
+    async def save_query(
+        self,
+        *,
+        name: str,
+        sql: str,
+        workspace: str | None = None,
+        parameters: dict[str, Any] | None = None,
+        description: str | None = None,
+        shared: bool | None = None,
+        slug: str | None = None,
+    ) -> SavedQuery:
+        """Keep a query under a name, for yourself or for everybody in the workspace."""
+        return await self._call(
+            "lake.save_query",
+            {
+                "name": name,
+                "sql": sql,
+                "workspace": workspace,
+                "parameters": parameters,
+                "description": description,
+                "shared": shared,
+                "slug": slug,
+            },
+            SavedQuery,
         )
 
     async def set_classification(

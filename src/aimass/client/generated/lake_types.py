@@ -105,6 +105,25 @@ class Recipient:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class SavedQuery:
+    """A query that is kept; who runs it sees what he may see."""
+
+    id: str
+    workspace: str
+    slug: str
+    name: str
+    description: str
+    sql: str
+    parameters: dict[str, Any]
+    shared: bool
+    owner: str
+    owner_name: str
+    created_at: datetime
+    changed_at: datetime
+    version: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class DatasetVersion:
     """One version: a state of the table that never changes."""
 

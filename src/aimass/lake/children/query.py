@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import threading
 import time
 from collections.abc import Iterator, Mapping
@@ -108,12 +109,28 @@ def running(args: Mapping[str, Any], asked: Asked) -> Iterator[tuple[duckdb.Duck
                 prepared = prepare(con, asked, args["tables"], args.get("key"))
             with time_limit(con, seconds, prepared.names):
                 given = args.get("parameters") or {}
-                relation = con.sql(prepared.text, params=given) if given else con.sql(prepared.text)
-                if relation is None:
-                    raise Invalid("the query gives no rows", field="sql")
-                yield relation, prepared
+                yield con.sql(prepared.text, params=given) if given else con.sql(prepared.text), prepared
+        except Invalid as reason:
+            raise Invalid(placed(reason.message, str(args["sql"])), field="sql") from None
         except pl.exceptions.PolarsError as reason:
             raise Invalid(f"the query failed: {str(reason).splitlines()[0]}", field="sql") from None
+
+
+def placed(message: str, sql: str) -> str:
+    r"""Add to a message of the engine where the first name that it quotes stands in what was sent.
+
+    Examples
+    --------
+    >>> placed('the query failed: there is no column "agee"', "select id,\n  agee from t")
+    'the query failed: there is no column "agee" (line 2, column 3)'
+    """
+    quoted = re.search(r'"([^"]+)"|Function with name (\w+)', message)
+    name = quoted and (quoted[1] or quoted[2])
+    found = name and re.search(rf"(?<!\w){re.escape(name)}(?!\w)", sql, re.IGNORECASE)
+    if not found:
+        return message
+    before = sql[: found.start()]
+    return f"{message} (line {before.count(chr(10)) + 1}, column {len(before.rpartition(chr(10))[2]) + 1})"
 
 
 def _collected(relation: duckdb.DuckDBPyRelation, most: int) -> pl.DataFrame:

@@ -153,6 +153,11 @@ class Asking(Reading):
             change.event(QUERY_RAN, subject=f"query:{run.id}", data=facts)
             change.audit("lake.query.run", object_=f"workspace:{wish.workspace}", detail=facts)
 
+    @property
+    def history_days(self) -> int:
+        """Return for how many days is remembered what was asked."""
+        return self._ground.settings.query_history_days
+
     def forget_queries(self) -> int:
         """Forget what was asked longer ago than it is remembered; return how much that was."""
         end = self._database.clock.now() - timedelta(days=self._ground.settings.query_history_days)

@@ -15,8 +15,8 @@ from aimass.kernel.usecase import use_case
 from aimass.lake.commands import AboutVersion, MaintainDataset, OneWorkspace
 from aimass.lake.domain import QualityReport, Storage, Upkeep, Usage
 from aimass.lake.events import QUALITY_CHECKED, QUALITY_FAILED
-from aimass.lake.service.asking import Asking
 from aimass.lake.service.ground import LONG_S, tell
+from aimass.lake.service.saved import SavedQueries
 from aimass.lake.store import (
     dataset_row,
     datasets_of,
@@ -33,7 +33,7 @@ UPKEEP = "lake.upkeep"
 COMMITS = 100
 
 
-class Upkeeping(Asking):
+class Upkeeping(SavedQueries):
     """Use cases of upkeep."""
 
     @use_case(f"POST {_PATH}/upkeep", permission="lake.manage", cli="data upkeep", on="dataset")

@@ -6,6 +6,7 @@ import { startKeys } from "./keys.js";
 import { startLive } from "./live.js";
 import { startPalette } from "./palette.js";
 import { startShares } from "./shares.js";
+import { startSql } from "./sql.js";
 import { startTimes } from "./times.js";
 import { startToasts } from "./toasts.js";
 
@@ -38,6 +39,7 @@ startKeys();
 startTimes();
 startPalette();
 startShares();
+startSql();
 startLive(htmx);
 bringToLife(document.body);
 document.addEventListener("htmx:after:swap", (event) => bringToLife(event.detail.ctx?.target ?? document.body));
