@@ -1,0 +1,1 @@
+"""Tables of any database that SQLAlchemy has a dialect for."""
