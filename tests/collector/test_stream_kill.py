@@ -190,3 +190,34 @@ def test_a_log_lands_exactly_once_while_it_is_rotated_and_the_collector_is_kille
     lines = [line for line in platform.rows("lines")["line"] if line != "the first line"]
     assert kills >= 2
     assert sorted(lines, key=lambda line: int(line.split()[1])) == [f"line {n} of the writer" for n in range(4_000)]
+
+
+@pytest.mark.timeout(110)
+@pytest.mark.parametrize("seed", SEEDS)
+def test_files_that_arrive_land_exactly_once_while_the_collector_is_killed(platform, tmp_path, monkeypatch, seed):
+    inbox, done, chance = tmp_path / "inbox", threading.Event(), random.Random(seed)
+    inbox.mkdir()
+    monkeypatch.setenv("AIMASS_COLLECTOR_FOLDERS", json.dumps([str(inbox)]))
+    (inbox / "first.csv").write_text("n\n0\n")
+    connection = platform.connect("Inbox", "files", folder=str(inbox))
+    wish = StreamWish(stream="*.csv", name="arrived", stream_parameters={"min_age_s": 0.0})
+    source = follow(platform, connection, wish, reading="stream")
+
+    def send() -> None:
+        number = 1
+        while number < 40_000:
+            more = chance.randrange(1, 2_000)
+            text = "n\n" + "".join(f"{n}\n" for n in range(number, min(number + more, 40_000)))
+            (inbox / ".part").write_text(text)
+            (inbox / ".part").rename(inbox / f"{chance.randrange(10**9)}-{number}.csv")
+            number += more
+            time.sleep(0.3)
+        done.set()
+
+    sender = threading.Thread(target=send)
+    sender.start()
+    kills = collect_and_kill(platform, source, chance, done.is_set)
+    sender.join()
+    assert platform.load(source).state == "SUCCEEDED"
+    assert kills >= 2
+    assert sorted(platform.rows("arrived")["n"].to_list()) == list(range(40_000))

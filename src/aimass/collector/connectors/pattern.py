@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fnmatch
+import glob
 import re
 from pathlib import PurePosixPath
 
@@ -56,5 +57,5 @@ def pattern_for(name: str) -> str:
     path = PurePosixPath(name)
     suffixes = path.suffixes[-2:] if path.suffix in _PACKED else path.suffixes[-1:]
     if not suffixes:
-        return name
-    return str(path.parent / f"*{''.join(suffixes)}").removeprefix("./")
+        return glob.escape(name)
+    return str(PurePosixPath(glob.escape(str(path.parent))) / f"*{glob.escape(''.join(suffixes))}").removeprefix("./")
