@@ -26,7 +26,7 @@ from tests.fixtures.platform import free_port
 from tests.fixtures.postgres import PostgresServer
 
 pytestmark = pytest.mark.timeout(180)
-HEALTHY = {"python", "packages", "console", "rooms", "disk", "data directory", "keys", "platform", "database"}
+HEALTHY = {"python", "packages", "console", "rooms", "disk", "data directory", "keys", "platform", "database", "blobs"}
 ROOMS = {"events", "audit log", "datasets", "models", "services", "erasures", "isolation", "certificate"}
 
 

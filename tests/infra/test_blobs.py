@@ -13,6 +13,9 @@ class TestFolder(BlobsContract):
     def make(self, folder: Path) -> Blobs:
         return FolderBlobs(folder)
 
+    def damage(self, blobs: Blobs, sha256: str) -> None:
+        blobs.path(sha256).write_bytes(b"abd")
+
 
 def test_a_put_that_was_killed_leaves_a_file_that_goes_when_it_is_old(tmp_path: Path) -> None:
     blobs = FolderBlobs(tmp_path)

@@ -7,13 +7,19 @@ from obstore import put
 from obstore.exceptions import AlreadyExistsError, BaseError, PreconditionError
 from obstore.store import S3Store
 
-from tests.fixtures.object_store import ObjectStoreServer
+from tests.fixtures.object_store import KEY_ID, REGION, SECRET, ObjectStoreServer
 
 
-def store(server: ObjectStoreServer, **more: object) -> S3Store:
-    options = server.options()
-    options.pop("aws_allow_http")
-    return S3Store(server.bucket(), config=options, client_options={"allow_http": True}, **more)
+def store(server: ObjectStoreServer) -> S3Store:
+    return S3Store(
+        server.bucket(),
+        endpoint=server.url,
+        region=REGION,
+        access_key_id=KEY_ID,
+        secret_access_key=SECRET,
+        client_options={"allow_http": True},
+        retry_config={"max_retries": 0},
+    )
 
 
 def test_of_many_conditional_puts_one_wins(object_store: ObjectStoreServer) -> None:
@@ -41,7 +47,7 @@ def test_what_is_there_is_not_made_again(object_store: ObjectStoreServer) -> Non
 
 
 def test_a_fault_lasts_as_long_as_it_was_asked_for(object_store: ObjectStoreServer) -> None:
-    place = store(object_store, retry_config={"max_retries": 0})
+    place = store(object_store)
     with object_store.fault(status=503, methods=["PUT"]), pytest.raises(BaseError, match="503"):
         put(place, "a", b"0")
     put(place, "a", b"0")

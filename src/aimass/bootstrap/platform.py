@@ -11,9 +11,10 @@ from aimass.bootstrap.discovery import capabilities
 from aimass.bootstrap.lock import make_data_dir
 from aimass.bootstrap.schema import newest_schema, present_schema
 from aimass.bootstrap.settings import PlatformSettings
+from aimass.bootstrap.stores import keep_copies_in_use, open_blobs, settle
 from aimass.bootstrap.upgrade import upgrade
 from aimass.cluster import JobKinds
-from aimass.infra.blobs import Blobs, FolderBlobs
+from aimass.infra.blobs import Blobs
 from aimass.infra.compute import Compute, ProcessCompute, WarmChild, child_environment
 from aimass.infra.database import Database
 from aimass.infra.events import Dispatcher, EventLog
@@ -75,6 +76,7 @@ def open_platform(settings: PlatformSettings, clock: Clock | None = None) -> Pla
     for folder in layout.folders():
         folder.mkdir(parents=True, exist_ok=True)
     layout.keys.chmod(0o700)
+    settle(open_blobs(settings, clock), layout)  # before anything is open that would have to be closed
     declare_tables(found)
     database = _database(settings, clock)
     upgrade(database, layout)
@@ -115,6 +117,7 @@ def _build(settings: PlatformSettings, registry: Registry, found: list[Capabilit
             service: Any = load(capability.build)(registry)
             registry.put(type(service), service)
             services[capability.name] = service
+    keep_copies_in_use(registry)
     return Platform(settings, registry, found, services)
 
 
@@ -127,7 +130,7 @@ def _ports(settings: PlatformSettings, layout: DataDir, database: Database) -> R
     registry.put(EventLog, log)
     registry.put(Dispatcher, Dispatcher(database, log))
     registry.put(LiveHub, LiveHub())
-    registry.put(Blobs, FolderBlobs(layout.blobs, database.clock))
+    registry.put(Blobs, open_blobs(settings, database.clock))
     registry.put(Search, Search(database))
     registry.put(Secrets, open_secrets(SecretsSettings(), layout.keys))
     return registry

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from aimass.gateway import GatewaySettings
@@ -28,6 +28,8 @@ class PlatformSettings:
         platform starts without gRPC when that is taken, but not when the port was named.
     database
         SQLAlchemy URL; empty means SQLite in the data directory; ``AIMASS_DB``.
+    blobs
+        ``s3://bucket/prefix`` of an object store; empty means a folder of the data directory; ``AIMASS_BLOBS``.
     gateways
         Number of gateway workers; ``AIMASS_GATEWAYS``.
     is_tls
@@ -42,6 +44,7 @@ class PlatformSettings:
     grpc_port: int = 0
     grpc_is_named: bool = False
     database: str = ""
+    blobs: str = ""
     gateways: int = 1
     is_tls: bool = False
     segment_age_s: float = 10.0
@@ -51,6 +54,10 @@ class PlatformSettings:
     def scheme(self) -> str:
         """What stands before the public address."""
         return "https" if self.is_tls else "http"
+
+    def on_files(self, data_dir: Path) -> PlatformSettings:
+        """Return the settings of the same platform on the files of another folder alone."""
+        return replace(self, data_dir=data_dir, database="", blobs="")
 
     @property
     def url(self) -> str:
@@ -80,6 +87,7 @@ def read_settings(
         grpc_port=_next(port) if grpc_port is None else grpc_port,
         grpc_is_named=grpc_port is not None,
         database=env.get("AIMASS_DB", ""),
+        blobs=env.get("AIMASS_BLOBS", ""),
         gateways=int(env.get("AIMASS_GATEWAYS", "1")),
         is_tls=GatewaySettings.from_environment(data_dir=root).is_tls,
         segment_age_s=float(env.get("AIMASS_SEGMENT_AGE_S", "10")),

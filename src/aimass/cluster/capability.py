@@ -8,6 +8,7 @@ from aimass.cluster.jobs import Runner
 from aimass.cluster.kept import Kept
 from aimass.cluster.service import Ground, Jobs
 from aimass.cluster.settings import ClusterSettings
+from aimass.infra.blobs import Blobs
 from aimass.infra.compute import Compute
 from aimass.infra.database import Database
 from aimass.infra.live import LiveHub
@@ -69,6 +70,7 @@ def build(registry: Registry) -> Jobs:
         kinds=registry.get(JobKinds),
         live=registry.get(LiveHub),
         settings=ClusterSettings(),
+        blobs=registry.get(Blobs),
     )
     ground.kinds.check()
     registry.put(Runner, Runner(registry, ground))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import Any
@@ -23,6 +24,7 @@ from aimass.cluster.store import (
     put_progress,
     slot_quotas,
 )
+from aimass.infra.blobs import with_inputs
 from aimass.infra.compute import JobEvent, JobHandle, JobSpec, JobState
 from aimass.kernel.capability import load
 from aimass.kernel.errors import AimassError, Failed, NotFound, Unavailable
@@ -263,7 +265,8 @@ class Runner:
         try:
             kind = self._ground.kinds.kind(job.kind)
             secrets = load(kind.secrets)(self._registry, job) if kind.secrets else None
-            handle = self._compute.submit(_spec(job, kind.run, room.take(job)), secrets)
+            laid = replace(job, payload=self._laid(job))
+            handle = self._compute.submit(_spec(laid, kind.run, room.take(job)), secrets)
         except Unavailable as reason:
             with self._database.change(SYSTEM, job.workspace) as change:
                 put_job(change, job.id, not_before=change.now + timedelta(seconds=_START_PAUSE_S))
@@ -274,6 +277,10 @@ class Runner:
             return job.reason
         self._note_start(job, handle)
         return job.reason
+
+    def _laid(self, job: Job) -> Mapping[str, Any]:
+        blobs = self._ground.blobs
+        return job.payload if blobs is None else with_inputs(dict(job.payload), blobs)
 
     def _note_start(self, job: Job, handle: JobHandle) -> None:
         with self._database.change(SYSTEM, job.workspace) as change:

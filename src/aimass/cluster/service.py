@@ -49,6 +49,7 @@ from aimass.cluster.store import (
     set_cordon,
     states_of_jobs,
 )
+from aimass.infra.blobs import Blobs
 from aimass.infra.compute import Compute
 from aimass.infra.database import Change, Database
 from aimass.infra.live import LiveHub
@@ -74,6 +75,7 @@ class Ground:
     kinds: JobKinds
     live: LiveHub
     settings: ClusterSettings
+    blobs: Blobs | None = None
 
 
 class Jobs:

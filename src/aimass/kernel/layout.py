@@ -37,6 +37,11 @@ class DataDir:
         return self.root / "blobs"
 
     @property
+    def cache(self) -> Path:
+        """Copies of what lies elsewhere; nothing is lost with them."""
+        return self.root / "cache"
+
+    @property
     def lake(self) -> Path:
         """Delta tables, ``<workspace>/<dataset>``."""
         return self.root / "lake"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from contextlib import closing
-from dataclasses import replace
 from pathlib import Path
 
 from aimass.apps.storage import Asked, Storage, StorageSettings, find_ledger, read_ledger, reseal
@@ -27,7 +26,7 @@ def replay(place: Path, settings: PlatformSettings, given: Path | None) -> int |
         The ledger, or the data directory that the backup came from; else the copy of the ledger that the settings name.
     """
     source = given or _copy()
-    with clear_errors(), closing(open_platform(replace(settings, data_dir=place, database=""))) as platform:
+    with clear_errors(), closing(open_platform(settings.on_files(place))) as platform:
         secrets = platform.registry.get(Secrets)
         newer = _readable(source, secrets) if source is not None else []
         done = platform.registry.get(Storage).replay(newer)

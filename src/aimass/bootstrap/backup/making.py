@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from aimass._version import __version__
+from aimass.bootstrap.carrying.blobs import blobs_to_files, stored_bytes
 from aimass.bootstrap.carrying.engines import server_bytes, to_files
 from aimass.bootstrap.carrying.files import (
     Told,
@@ -30,6 +31,7 @@ from aimass.kernel.errors import Conflict, Invalid, NotFound
 from aimass.kernel.layout import DataDir
 
 _DATABASES_SHARE = 0.3
+_BLOBS_SHARE = 0.4  # where they come from an object store
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,8 +69,9 @@ def backup(settings: PlatformSettings, target: Path, told: Told) -> Made:
         )
     declare_tables()
     with clear_errors("the backup"), _new_folder(target), nothing_goes(DataDir(settings.data_dir).run):
-        total = size_of(settings.data_dir) + (server_bytes(settings.database) if settings.database else 0)
-        require_room(target, total, "the backup")
+        total = size_of(settings.data_dir)
+        outside = stored_bytes(settings) + (server_bytes(settings.database) if settings.database else 0)
+        require_room(target, total + outside, "the backup")
         manifest = _write(settings, target, total, told)
         write_manifest(target, manifest)
     return Made(
@@ -118,12 +121,18 @@ def _write(settings: PlatformSettings, target: Path, total: int, told: Told) -> 
     for name in ("aimass.db", "workflows.db"):
         if (target / name).exists():
             files[name] = fact_of(target / name)
-    done = 0
+    done, begun = 0, _DATABASES_SHARE
+    if settings.blobs:
+        fetched = blobs_to_files(
+            settings, target / "blobs", lambda share, note: told(_DATABASES_SHARE + _BLOBS_SHARE * share, note)
+        )
+        files.update({f"blobs/{name}": fact for name, fact in fetched.items()})
+        begun += _BLOBS_SHARE
     for file in data_of(root):
         fact = add(files, file, target, root)
         done += fact.size if fact is not None else 0
         share = min(1.0, done / max(total, 1))
-        told(_DATABASES_SHARE + (1 - _DATABASES_SHARE) * share, file.relative_to(root).parts[0])
+        told(begun + (1 - begun) * share, file.relative_to(root).parts[0])
     engine = "postgresql" if settings.database else "sqlite"
     return Manifest(
         created_at=created,

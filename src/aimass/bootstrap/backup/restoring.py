@@ -12,6 +12,7 @@ import structlog
 
 from aimass.access import Access
 from aimass.bootstrap.backup.erasures import replay
+from aimass.bootstrap.carrying.blobs import blobs_to_files, filled_store, require_free_store
 from aimass.bootstrap.carrying.engines import filled_server, require_empty_server
 from aimass.bootstrap.carrying.files import Told, add, clear_errors, copy, data_of, require_room, size_of, sync_folder
 from aimass.bootstrap.carrying.manifest import DATABASES, Fact, Manifest, read_manifest
@@ -19,8 +20,10 @@ from aimass.bootstrap.lock import lock_data_dir
 from aimass.bootstrap.platform import declare_tables, open_platform
 from aimass.bootstrap.schema import known_schemas
 from aimass.bootstrap.settings import PlatformSettings
+from aimass.bootstrap.stores import claim_file
 from aimass.infra.collecting import nothing_goes
 from aimass.infra.database import clear_errors as clear_database_errors
+from aimass.infra.objects import claimed
 from aimass.infra.search import Search
 from aimass.kernel.errors import AimassError, Conflict, Invalid
 from aimass.kernel.keeping import needed
@@ -73,15 +76,19 @@ def restore(source: Path, settings: PlatformSettings, told: Told, erasures: Path
     declare_tables()
     if settings.database:
         require_empty_server(settings.database)
+    require_free_store(settings)
     with clear_errors("the restore"), _empty_place(settings.data_dir) as place:
         more = size_of(origin) if origin is not None else 0
         require_room(settings.data_dir, manifest.size_bytes + more, "the restore")
         _lay(source, place, manifest, told)
-        files = manifest.files if origin is None else {**manifest.files, **_laid_from(origin, place, told)}
+        files = manifest.files if origin is None else {**manifest.files, **_laid_from(origin, settings, place, told)}
         rows = _verified_rows(place, settings)
         erased = replay(place, settings, erasures or _ledger_of(origin))
         _lay_out_packages(place, settings)
-        with filled_server(settings.database, place, told) if settings.database else nullcontext():
+        with (
+            filled_store(settings, place, told) if settings.blobs else nullcontext(),
+            filled_server(settings.database, place, told) if settings.database else nullcontext(),
+        ):
             _install(place, settings)
     return Restored(
         data_dir=str(settings.data_dir),
@@ -112,7 +119,7 @@ def _ledger_of(origin: Path | None) -> Path | None:
     return origin if origin is not None and DataDir(origin).erasures.exists() else None
 
 
-def _laid_from(origin: Path, place: Path, told: Told) -> dict[str, Fact]:
+def _laid_from(origin: Path, settings: PlatformSettings, place: Path, told: Told) -> dict[str, Fact]:
     """Copy the files that the databases name from the data directory that they were copied from."""
     files, total, done = dict[str, Fact](), max(size_of(origin), 1), 0
     with nothing_goes(DataDir(origin).run):
@@ -120,6 +127,12 @@ def _laid_from(origin: Path, place: Path, told: Told) -> dict[str, Fact]:
             fact = add(files, file, place, origin)
             done += fact.size if fact is not None else 0
             told(_FILES_SHARE * min(1.0, done / total), file.relative_to(origin).parts[0])
+        store = claimed(claim_file(DataDir(origin)))
+        if store:
+            theirs = replace(settings, data_dir=origin, blobs=store)
+            files.update(
+                {f"blobs/{name}": fact for name, fact in blobs_to_files(theirs, place / "blobs", told).items()}
+            )
     return files
 
 
@@ -164,7 +177,7 @@ def _lay(source: Path, place: Path, manifest: Manifest, told: Told) -> None:
 
 def _verified_rows(place: Path, settings: PlatformSettings) -> int:
     """Open what was laid down, on the files alone; return the number of entries of its audit log."""
-    with clear_database_errors(), closing(open_platform(replace(settings, data_dir=place, database=""))) as platform:
+    with clear_database_errors(), closing(open_platform(settings.on_files(place))) as platform:
         platform.registry.get(Search).rebuild()  # a database of an older schema comes from a server without its words
         report = platform.registry.get(Access).inspect_audit()
     if not report.ok:
@@ -180,7 +193,7 @@ def _lay_out_packages(place: Path, settings: PlatformSettings) -> None:
 
     One that was broken before the backup is broken here too, and its deployment says so; it keeps nobody from the rest.
     """
-    with clear_database_errors(), closing(open_platform(replace(settings, data_dir=place, database=""))) as platform:
+    with clear_database_errors(), closing(open_platform(settings.on_files(place))) as platform:
         models = platform.registry.get(Models)
         named = {found.sha256 for found in needed(platform.registry) if found.is_laid_out}
         for digest in named.intersection(models.digests()):

@@ -25,6 +25,7 @@ _CHECKS: tuple[tuple[str, Callable[[PlatformSettings], Finding]], ...] = (
     ("keys", place.keys),
     ("platform", place.running),
     ("database", place.database),
+    ("blobs", place.blobs),
 )
 
 

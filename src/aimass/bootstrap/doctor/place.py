@@ -12,15 +12,25 @@ from aimass.bootstrap.lock import lock_data_dir
 from aimass.bootstrap.ports import check_port
 from aimass.bootstrap.schema import known_schemas, newest_schema, present_schema
 from aimass.bootstrap.settings import PlatformSettings
+from aimass.bootstrap.stores import SETTING, claim_file, open_bucket
 from aimass.bootstrap.supervisor import require_whole
 from aimass.bootstrap.waiting import answers
 from aimass.infra.database import Database
+from aimass.infra.objects import check_bucket, claimed, clock_gap
+from aimass.kernel.clock import SystemClock
 from aimass.kernel.errors import AimassError
 from aimass.kernel.findings import Finding, finding_of
 from aimass.kernel.layout import DataDir
 
-GROUND = ("rooms", "data directory", "keys", "database")  # what has to be good before the rooms can look at their data
+GROUND = (
+    "rooms",
+    "data directory",
+    "keys",
+    "database",
+    "blobs",
+)  # what has to be good before the rooms can look at their data
 _LEAST_FREE_BYTES = 1 << 30
+_MOST_GAP_S = 60.0
 _NEW = "will be made at the first start"
 _RESTORE = "restore the last backup: aimass restore"
 
@@ -101,6 +111,21 @@ def database(settings: PlatformSettings) -> Finding:
             return _schema(present_schema(conn), opened.url.render_as_string(hide_password=True))
     finally:
         opened.close()
+
+
+def blobs(settings: PlatformSettings) -> Finding:
+    """Look whether the blob store answers, keeps the conditions of puts, and agrees about the time."""
+    layout = DataDir(settings.data_dir)
+    if not settings.blobs:
+        elsewhere = claimed(claim_file(layout))
+        faults = [f"they lie in {elsewhere}, and {SETTING} is not set"] if elsewhere else []
+        return finding_of("blobs", str(layout.blobs), faults, f"set {SETTING}={elsewhere}")
+    bucket = open_bucket(settings.blobs)
+    check_bucket(bucket)
+    ahead = clock_gap(bucket, SystemClock()).total_seconds()
+    faults = [f"the clock of {bucket.place} is {ahead:+.0f} s off this machine's"] if abs(ahead) > _MOST_GAP_S else []
+    told = f"{bucket.place} answers and keeps the conditions of puts"
+    return finding_of("blobs", told, faults, "let both machines take the time from a time server")
 
 
 def _damage(file: Path) -> str:

@@ -7,11 +7,21 @@ from typing import TYPE_CHECKING
 from aimass.kernel.doors import door
 
 if TYPE_CHECKING:
+    from aimass.infra.blobs.cache import BlobCache
     from aimass.infra.blobs.folder import FolderBlobs
+    from aimass.infra.blobs.inputs import with_inputs
+    from aimass.infra.blobs.objects import ObjectBlobs
     from aimass.infra.blobs.port import Blob, Blobs
 
 __getattr__, __dir__ = door(
     __name__,
-    {"Blob": "aimass.infra.blobs.port", "Blobs": "aimass.infra.blobs.port", "FolderBlobs": "aimass.infra.blobs.folder"},
+    {
+        "Blob": "aimass.infra.blobs.port",
+        "BlobCache": "aimass.infra.blobs.cache",
+        "Blobs": "aimass.infra.blobs.port",
+        "FolderBlobs": "aimass.infra.blobs.folder",
+        "ObjectBlobs": "aimass.infra.blobs.objects",
+        "with_inputs": "aimass.infra.blobs.inputs",
+    },
 )
-__all__ = ["Blob", "Blobs", "FolderBlobs"]
+__all__ = ["Blob", "BlobCache", "Blobs", "FolderBlobs", "ObjectBlobs", "with_inputs"]

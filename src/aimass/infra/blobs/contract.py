@@ -25,6 +25,10 @@ class BlobsContract:
     def make(self, folder: Path) -> Blobs:
         """Return an empty store."""
 
+    @abstractmethod
+    def damage(self, blobs: Blobs, sha256: str) -> None:
+        """Change bytes of a blob where they are kept."""
+
     @pytest.fixture
     def blobs(self, tmp_path: Path) -> Blobs:
         """Give each case an empty store."""
@@ -106,9 +110,16 @@ class BlobsContract:
         """A flipped bit is found by verify."""
         blob = blobs.put(b"abc")
         assert blobs.verify(blob.sha256)
-        path = blobs.path(blob.sha256)
-        path.write_bytes(b"abd")
+        self.damage(blobs, blob.sha256)
         assert not blobs.verify(blob.sha256)
+
+    def test_many_put_the_same_at_once(self, blobs: Blobs) -> None:
+        """Whoever puts what another puts at the same time finds it afterwards, once."""
+        with ThreadPoolExecutor(4) as pool:
+            put = list(pool.map(lambda _: blobs.put(b"abc"), range(8)))
+        assert {blob.sha256 for blob in put} == {blob.sha256 for blob in blobs.list()}
+        assert blobs.verify(put[0].sha256)
+        assert blobs.remove_broken(put[0].put_at + timedelta(days=1)) == 0
 
     def test_a_removed_blob_is_gone(self, blobs: Blobs) -> None:
         """A removed blob is gone and can be stored again."""
