@@ -107,6 +107,16 @@ def test_rows_come_typed_and_what_does_not_fit_is_put_aside_with_its_row(shop):
     assert told["version"]["columns"][2] == {"name": "amount", "type": "decimal", "precision": 38, "scale": 20}
 
 
+def test_a_column_without_any_value_is_loaded_as_such(shop):
+    shop.put((1, None, None, 0), (2, None, None, 1))
+    assert shop.load()["rows"] == 2
+    shop.put((3, "c", None, 2))
+    assert (shop.load()["rows"], shop.rows("id", "name", "amount")) == (
+        1,
+        [(1, None, None), (2, None, None), (3, "c", None)],
+    )
+
+
 def test_each_row_comes_once_over_ties_late_rows_nulls_and_a_fast_clock(shop):
     shop.put((1, "a", "1", 0), (2, "b", "1", 10), (3, "c", "1", None), (4, "d", "x", 10))
     future = (datetime(2190, 1, 1, tzinfo=UTC) - NOW).total_seconds()

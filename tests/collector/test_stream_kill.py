@@ -2,24 +2,20 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
 import random
-import signal
 import threading
 import time
-from collections.abc import Callable
 from typing import Any
 
 import psycopg
 import pytest
 
-from aimass.cluster import Runner
-from aimass.collector import CollectStreams, StartCollection, StreamWish
+from aimass.collector import CollectStreams, StreamWish
 from aimass.collector.commands import LoadedColumn
-from tests.collector.test_kill import children
 from tests.collector.test_nats import make_stream, publish
 from tests.fixtures.brokers import mosquitto, nats_server, needs_mosquitto, needs_nats
+from tests.fixtures.collecting import collect_and_kill
 from tests.fixtures.data import ANN
 from tests.fixtures.engines import needs_postgres
 from tests.fixtures.postgres import postgres_server
@@ -42,24 +38,6 @@ def platform(data, monkeypatch):
 def follow(platform: Any, connection: Any, wish: StreamWish, **more: Any) -> Any:
     command = CollectStreams(workspace="demo", connection=connection.slug, streams=[wish], **more)
     return platform.collector.collect_streams(ANN, command)[0]
-
-
-def collect_and_kill(platform: Any, source: Any, chance: random.Random, is_over: Callable[[], bool]) -> int:
-    """Collect again and again, and kill the process that collects in the middle; return how often."""
-    kills = 0
-    while not is_over():
-        begun = platform.collector.start_collection(ANN, StartCollection(workspace="demo", source=source.slug))
-        until = time.monotonic() + chance.uniform(1.5, 5)
-        while time.monotonic() < until and not is_over():
-            platform.rooms.get(Runner).step()
-            time.sleep(0.01)
-        for process in children():
-            with contextlib.suppress(Exception):
-                process.send_signal(signal.SIGKILL)
-                kills += 1
-        ended = platform.ended(begun)
-        assert ended.state in ("SUCCEEDED", "FAILED"), ended
-    return kills
 
 
 @needs_mosquitto

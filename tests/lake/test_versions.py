@@ -7,10 +7,10 @@ from typing import Any
 import pytest
 
 from aimass.kernel.errors import Invalid, NotFound
-from aimass.lake import AboutVersion, ListVersions, OneDataset, QueryRows
+from aimass.lake import AboutVersion, CreateDataset, ListVersions, OneDataset, QueryRows
 from aimass.lake.children.append import append
 from aimass.lake.children.describe import describe_version
-from aimass.lake.commands import NewVersion, SetClassification, SetRules
+from aimass.lake.commands import MakeVersion, NewVersion, SetClassification, SetRules
 from aimass.lake.domain import Finding, Rule
 from tests.fixtures.data import ANN
 
@@ -86,3 +86,13 @@ def test_a_rule_that_cannot_be_checked_never_loses_a_version(customers):
 def test_a_query_names_only_datasets_that_are_there(customers):
     with pytest.raises(NotFound, match="no dataset 'persons'"):
         customers.lake.query(ANN, QueryRows(workspace="demo", sql="SELECT 1", versions={"persons": 1}))
+
+
+def test_a_version_and_an_answer_tell_the_digits_of_a_decimal(customers):
+    customers.lake.create_dataset(ANN, CreateDataset(workspace="demo", name="Priced"))
+    sql = "SELECT id, CAST(age AS DECIMAL(12, 3)) AS price FROM customers"
+    customers.done(customers.lake.make_version(ANN, MakeVersion(workspace="demo", dataset="priced", sql=sql, key="k")))
+    version = customers.lake.get_version(ANN, AboutVersion(workspace="demo", dataset="priced"))
+    answer = customers.lake.query(ANN, QueryRows(workspace="demo", sql="SELECT * FROM priced"))
+    for columns in (version.columns, answer.columns):
+        assert [(c.name, c.precision, c.scale) for c in columns] == [("id", None, None), ("price", 12, 3)]

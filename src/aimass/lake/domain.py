@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Annotated, Any, Literal
@@ -35,18 +36,23 @@ Cursor = Annotated[str | None, doc("where the page before ended")]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Field:
-    """One column of a version.
-
-    Attributes
-    ----------
-    precision, scale
-        Digits of a decimal in all, and behind the point.
-    """
+    """One column of a version; of a decimal also how many digits it has, and how many of them after the point."""
 
     name: str
     type: str
     precision: int | None = None
     scale: int | None = None
+
+    @classmethod
+    def read(cls, told: Mapping[str, Any]) -> Field:
+        """Read a column as a child tells it.
+
+        Examples
+        --------
+        >>> Field.read({"name": "price", "type": "decimal", "precision": 12, "scale": 3}).precision
+        12
+        """
+        return cls(name=told["name"], type=told["type"], precision=told.get("precision"), scale=told.get("scale"))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -126,7 +126,7 @@ def _datasets() -> Select[Any]:
 def version_of(row: Row[Any]) -> DatasetVersion:
     """Read a version."""
     values = {name: getattr(row, name) for name in _VERSION_FIELDS}
-    values["columns"] = [Field(**column) for column in values["columns"]]
+    values["columns"] = [Field.read(column) for column in values["columns"]]
     return DatasetVersion(**values)
 
 

@@ -150,7 +150,7 @@ class DatasetVersion:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Field:
-    """One column of a version."""
+    """One column of a version; of a decimal also how many digits it has, and how many of them after the point."""
 
     name: str
     type: str

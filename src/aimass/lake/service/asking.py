@@ -62,7 +62,7 @@ class Asking(Reading):
         settings = self._ground.settings
         more = {"limit": min(command.limit, settings.query_rows), "max_bytes": settings.query_answer_mb * _MB}
         told = self.answer(who, wish, "query:query", more, stop or Stop())
-        columns = [Field(**c) for c in told["columns"]]
+        columns = [Field.read(c) for c in told["columns"]]
         return Rows(columns=columns, rows=told["rows"], truncated=told["truncated"])
 
     def query_file(self, who: Principal, command: FileQuery, target: Path, *, stop: Stop | None = None) -> Path:

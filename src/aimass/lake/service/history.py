@@ -41,7 +41,7 @@ class History(Skewing):
             dataset=row.slug,
             base=base.number,
             head=head.number,
-            columns=[Field(**c) for c in told["columns"]],
+            columns=[Field.read(c) for c in told["columns"]],
             rows=[RowChange(**one) for one in told["rows"]],
             **counts,
         )

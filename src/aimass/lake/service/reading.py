@@ -32,7 +32,7 @@ class Reading(Versions):
         if policy is not None:
             args |= {"policy": policy, "key": self.token_key(command.workspace)}
         told = self._call("preview:preview", args)
-        columns = [Field(**c) for c in told["columns"]]
+        columns = [Field.read(c) for c in told["columns"]]
         return Rows(columns=columns, rows=told["rows"], total_columns=told["total_columns"])
 
     @use_case(f"GET {_PATH}/profile", permission="lake.read", cli="data profile", on="dataset")

@@ -221,9 +221,11 @@ def _batch(names: list[str], rows: list[Sequence[Any]]) -> Any:
 
 def _series(name: str, values: list[Any]) -> pl.Series:
     try:
-        return pl.Series(name, values, strict=True)
+        made = pl.Series(name, values, strict=True)
     except (TypeError, pl.exceptions.PolarsError):
         return pl.Series(name, [None if value is None else _text(value) for value in values], pl.String)
+    # Arrow's type of nothing but nulls does not pass between the libraries
+    return made.cast(pl.String) if made.dtype == pl.Null else made
 
 
 def _text(value: Any) -> str:
