@@ -10,7 +10,7 @@ import socket
 import sqlite3
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 
@@ -22,6 +22,7 @@ from aimass.bootstrap.doctor import place
 from aimass.bootstrap.doctor.examination import examine
 from aimass.bootstrap.settings import PlatformSettings
 from aimass.kernel.findings import Finding
+from tests.fixtures.disks import small_disk
 from tests.fixtures.platform import free_port
 from tests.fixtures.postgres import PostgresServer
 
@@ -193,19 +194,9 @@ def test_an_older_schema_is_no_fault(settings: PlatformSettings, monkeypatch: py
     assert (found["database"].is_good, "upgraded at the next start" in found["database"].detail) == (True, True)
 
 
-@pytest.fixture
-def small_disk(tmp_path: Path) -> Iterator[Path]:
-    folder = tmp_path / "disk"
-    folder.mkdir()
-    mount = ["mount", "-t", "tmpfs", "-o", "size=16m", "tmpfs", str(folder)]
-    if os.geteuid() != 0 or subprocess.run(mount, capture_output=True, check=False).returncode:
-        pytest.skip("a small disk cannot be mounted here")
-    yield folder
-    subprocess.run(["umount", "-l", str(folder)], check=True)
-
-
-def test_a_disk_with_little_room_is_named(small_disk: Path) -> None:
-    bad = _bad(PlatformSettings(data_dir=small_disk / "d", port=free_port()))
+def test_a_disk_with_little_room_is_named(tmp_path: Path) -> None:
+    with small_disk(tmp_path / "disk", 16) as disk:
+        bad = _bad(PlatformSettings(data_dir=disk / "d", port=free_port()))
     assert list(bad) == ["disk"]
     assert "GiB free at" in bad["disk"].detail
     assert "--data-dir" in bad["disk"].hint

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +21,7 @@ class Context:
         self.work = work
         self.reports: list[tuple[float | None, str, dict[str, float]]] = []
         self.lines: list[str] = []
+        self.secrets: Mapping[str, Any] = {}
 
     def report(self, fraction: float | None = None, stage: str = "", **metrics: float) -> None:
         self.reports.append((fraction, stage, metrics))

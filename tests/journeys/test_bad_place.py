@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
-import os
 import shutil
 import socket
 import subprocess
@@ -18,6 +16,7 @@ from sqlalchemy import text
 from aimass import Client
 from aimass.infra.database import Database
 from aimass.kernel.errors import AimassError
+from tests.fixtures.disks import filled, small_disk
 from tests.fixtures.platform import RunningPlatform, free_port, running_platform
 from tests.fixtures.story import processes_of
 
@@ -94,42 +93,23 @@ def test_a_data_directory_of_a_newer_version_is_refused_untouched(folder: Path) 
 # -- a full disk
 
 
-@pytest.fixture
-def small_disk(folder: Path) -> Iterator[Path]:
-    """A disk of its own, small enough to be filled."""
-    place = folder / "disk"
-    place.mkdir()
-    mount = ["mount", "-t", "tmpfs", "-o", f"size={TMPFS_MB}m", "tmpfs", str(place)]
-    if os.geteuid() != 0 or subprocess.run(mount, capture_output=True, check=False).returncode:
-        pytest.skip("a small disk cannot be mounted here")
-    yield place
-    subprocess.run(["umount", "-l", str(place)], check=True)
-
-
-def _filled(place: Path) -> Path:
-    """Leave no byte free."""
-    filler = place / "filler"
-    with filler.open("wb", buffering=0) as file, contextlib.suppress(OSError):
-        for size in (1 << 20, 1 << 12, 1):
-            with contextlib.suppress(OSError):
-                while True:
-                    file.write(b"x" * size)
-    return filler
-
-
 def _refused(action: Callable[[], object]) -> AimassError:
     with pytest.raises(AimassError) as refused:
         action()
     return refused.value
 
 
-def test_a_full_disk_is_said_and_nothing_that_was_stored_is_lost(small_disk: Path, folder: Path) -> None:
+def test_a_full_disk_is_said_and_nothing_that_was_stored_is_lost(folder: Path) -> None:
     path = folder / "rows.csv"
     path.write_text(FILE)
-    with running_platform(small_disk / "d") as platform, platform.admin("lab") as client:
+    with (
+        small_disk(folder / "disk", TMPFS_MB) as disk,
+        running_platform(disk / "d") as platform,
+        platform.admin("lab") as client,
+    ):
         client.access.create_workspace(name="lab", review="auto")
         assert client.collect(path, "before").rows == 1000
-        filler = _filled(small_disk)
+        filler = filled(disk)
         error = _refused(lambda: client.collect(path, "during"))
         assert "disk" in error.message.lower() or "space" in error.message.lower(), repr(error)
         assert client.lake.get_version(dataset="before").rows == 1000

@@ -102,6 +102,12 @@ def test_a_merge_keeps_what_the_rows_do_not_tell_and_adds_every_row_without_a_ke
     assert sorted(table.rows(), key=str) == [("a", "new", 1), (None, "x", None), (None, "x", None)]
 
 
+def test_a_merge_that_deletes_alone_adds_no_row(table):
+    table.append([{"k": "a", "v": 1}, {"k": "b", "v": 2}])
+    told = merge({"path": table.path, "rows": [], "delete": [{"k": "a"}], "keys": ["k"], "app_id": "m", "batch": 1})
+    assert (told["deleted"], told["inserted"], table.rows()) == (1, 0, [("b", 2)])
+
+
 def test_a_merge_without_the_key_column_is_refused(table):
     table.append([{"k": "a", "v": "old"}])
     with pytest.raises(Invalid, match="no column 'k'"):

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from aimass.lake.children.parts import Part, commit_parts
     from aimass.lake.children.query import engine
     from aimass.lake.children.quoting import sql_literal, sql_name
+    from aimass.lake.children.room import DiskFull, minding_the_disk
     from aimass.lake.children.tables import (
         Carried,
         Commit,
@@ -59,6 +60,7 @@ __getattr__, __dir__ = door(
         "CreateDataset": "aimass.lake.commands",
         "Dataset": "aimass.lake.domain",
         "DatasetVersion": "aimass.lake.domain",
+        "DiskFull": "aimass.lake.children.room",
         "Lake": "aimass.lake.service.lake",
         "LakeSettings": "aimass.lake.settings",
         "ListDatasets": "aimass.lake.commands",
@@ -90,6 +92,7 @@ __getattr__, __dir__ = door(
         "fold": "aimass.lake.children.fold",
         "is_marked": "aimass.lake.children.tables",
         "lease": "aimass.lake.children.tables",
+        "minding_the_disk": "aimass.lake.children.room",
         "open_table": "aimass.lake.children.tables",
         "plain": "aimass.lake.children.values",
         "scan": "aimass.lake.children.tables",
@@ -109,6 +112,7 @@ __all__ = [
     "CreateDataset",
     "Dataset",
     "DatasetVersion",
+    "DiskFull",
     "Lake",
     "LakeSettings",
     "ListDatasets",
@@ -139,6 +143,7 @@ __all__ = [
     "fold",
     "is_marked",
     "lease",
+    "minding_the_disk",
     "open_table",
     "plain",
     "scan",

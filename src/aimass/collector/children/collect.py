@@ -16,7 +16,16 @@ from aimass.collector.connectors.file.run.quarantine import SCHEMA, Origin, Quar
 from aimass.collector.connectors.file.run.read import reading
 from aimass.collector.connectors.file.run.unpack import MOST
 from aimass.kernel.errors import Invalid
-from aimass.lake import Commit, Stream, classify_frame, commit, committed_before, describe_version, scan
+from aimass.lake import (
+    Commit,
+    Stream,
+    classify_frame,
+    commit,
+    committed_before,
+    describe_version,
+    minding_the_disk,
+    scan,
+)
 
 SAMPLE = 10_000
 MAX_REJECT_RATE = 0.2
@@ -46,6 +55,7 @@ class Tally:
     bytes: int = 0
 
 
+@minding_the_disk()
 def collect(ctx: Context) -> dict[str, Any]:
     """Read a file by its pinned plan, commit good rows and quarantine the others, then describe the new version.
 

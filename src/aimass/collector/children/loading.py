@@ -19,13 +19,14 @@ from aimass.collector.children.order import Context, Order, Tally, order_of
 from aimass.collector.children.window import Window
 from aimass.collector.connectors.port import Connector, Part, StreamColumn, Wish
 from aimass.kernel.errors import Invalid, Unavailable
-from aimass.lake import describe_version
+from aimass.lake import DiskFull, describe_version, minding_the_disk
 
 TRIES = 4
 PAUSE_S = 0.5
 _OPERATION = "_operation"
 
 
+@minding_the_disk()
 def load(ctx: Context) -> dict[str, Any]:
     """Read from where the last commit ended, cast, put aside, commit, acknowledge; then describe the new version.
 
@@ -96,6 +97,8 @@ class Loader:
             rows = self._landing.tally.rows
             try:
                 self._pass()
+            except DiskFull:
+                raise
             except Unavailable as reason:
                 tries = 0 if self._landing.tally.rows > rows else tries + 1
                 if tries >= TRIES:
@@ -121,6 +124,8 @@ class Loader:
             self._open_window(wish)
             try:
                 self._read(connector, wish)
+            except DiskFull:
+                raise
             except Unavailable:
                 self._save(connector)
                 raise

@@ -90,6 +90,8 @@ def aligned(frame: pl.DataFrame, schema: dict[str, pl.DataType]) -> pl.DataFrame
     >>> aligned(pl.DataFrame({"b": [1]}), {"a": pl.String(), "b": pl.Float64()}).row(0)
     (None, 1.0)
     """
+    if not frame.width:  # literals alone would make one row
+        return pl.DataFrame(schema=schema)
     known = [(pl.col(n) if n in frame.columns else pl.lit(None)).cast(dtype).alias(n) for n, dtype in schema.items()]
     return frame.select(*known, *[pl.col(n) for n in frame.columns if n not in schema])
 

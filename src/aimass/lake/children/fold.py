@@ -12,13 +12,13 @@ from deltalake.exceptions import CommitFailedError, DeltaError
 from aimass.kernel.errors import Conflict, Invalid
 from aimass.lake.children.append import aligned
 from aimass.lake.children.quoting import sql_name
+from aimass.lake.children.room import full_disk
 from aimass.lake.children.tables import (
     Commit,
     Committed,
     commit_held,
     committed_before,
     exists,
-    full_disk,
     lease,
     open_table,
     scan,

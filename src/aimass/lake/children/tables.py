@@ -15,9 +15,10 @@ from arro3.core import RecordBatch, RecordBatchReader, Schema
 from deltalake import CommitProperties, DeltaTable, Transaction, write_deltalake
 from deltalake.exceptions import CommitFailedError, DeltaError, TableNotFoundError
 
-from aimass.kernel.errors import Conflict, NotFound, Unavailable
+from aimass.kernel.errors import Conflict, NotFound
 from aimass.lake.children.handles import HANDLES
 from aimass.lake.children.log import Entry, entries, entry
+from aimass.lake.children.room import full_disk
 
 STATS_COLUMNS = "delta.dataSkippingStatsColumns"
 KEEP_HISTORY = {
@@ -210,19 +211,6 @@ def stats_columns(names: list[str], private: frozenset[str]) -> str:
     """
     kept = [name for name in names if name not in private and name.isidentifier() and name.isascii()]
     return ",".join(kept[:MAX_STATS_COLUMNS])
-
-
-def full_disk(reason: Exception) -> Unavailable | None:
-    """Return the error for a full disk if that is the reason.
-
-    Examples
-    --------
-    >>> full_disk(OSError("No space left on device (os error 28)")).code
-    'unavailable'
-    """
-    if "No space left" not in str(reason) and "os error 28" not in str(reason):
-        return None
-    return Unavailable("the disk is full: nothing was committed", hint="free some space and repeat")
 
 
 def committed_before(path: str | Path, order: Commit) -> Committed | None:
