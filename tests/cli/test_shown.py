@@ -25,9 +25,20 @@ TOPS = {words.partition(" ")[0] for words in COMMANDS}
 IS_CODE = re.compile(r'cli=|"aimass |^    aimass |`aimass ')
 
 
+FENCED = re.compile(r"^```(?:sh|bash|console)?\n(.*?)^```", re.MULTILINE | re.DOTALL)
+
+
+def lines(path: Path) -> list[str]:
+    """The lines of a page; those of a fenced block stand indented, and a line that goes on in the next is one."""
+    text = path.read_text()
+    if path.suffix == ".md":
+        text = FENCED.sub(lambda block: re.sub(r"^", "    ", block[1].replace("\\\n", " "), flags=re.MULTILINE), text)
+    return text.splitlines()
+
+
 def shown(path: Path) -> Iterator[tuple[str, str]]:
     """The words of each command, and what follows them."""
-    for line in path.read_text().splitlines():
+    for line in lines(path):
         if IS_CODE.search(line):
             yield from SHOWN.findall(line)
 
@@ -75,7 +86,7 @@ NO_FILE = re.compile(r"does not exist|No such file")
 
 def whole(path: Path) -> Iterator[tuple[str, str]]:
     """The commands that are written down to be typed: no placeholders, nothing that is left out."""
-    for line in path.read_text().splitlines():
+    for line in lines(path):
         said = re.split(r"\s[#|>&]|<<|;", line)[0]
         found = SHOWN.match(said.strip())
         if (
@@ -87,7 +98,10 @@ def whole(path: Path) -> Iterator[tuple[str, str]]:
             yield found[1], found[2]
 
 
-def test_what_is_not_there_would_be_found() -> None:
+def test_what_is_not_there_would_be_found(tmp_path: Path) -> None:
+    page = tmp_path / "page.md"
+    page.write_text("Text\n\n```sh\naimass data query \\\n  --sql 'from t'  # all\n```\n\n```python\naimass no\n```\n")
+    assert [words for words, _ in whole(page)] == ["data query"]
     assert command_of("data collect customers") == "data collect"
     assert command_of("collect customers") is None
     assert "data" in TOPS

@@ -84,8 +84,13 @@ ORDERS = {
 
 @pytest.mark.parametrize(
     "bad",
-    [Reply({}, 503, {"retry-after": "1"}), Reply({}, 429, {"retry-after": "1"}), Reply(ROWS, cut=20), Reply({}, 500)],
-    ids=["503", "429", "dies in the middle of a page", "500"],
+    [
+        Reply({}, 503, {"retry-after": "1"}),
+        Reply(ROWS, cut=20),
+        pytest.param(Reply({}, 429, {"retry-after": "1"}), marks=pytest.mark.long),
+        pytest.param(Reply({}, 500), marks=pytest.mark.long),
+    ],
+    ids=["503", "dies in the middle of a page", "429", "500"],
 )
 def test_an_api_that_dies_between_pages_is_loaded_with_every_row_once(tmp_path, bad):
     shop, fails = (
