@@ -28,7 +28,7 @@ def seeds(count, *, is_first_long=False):
     return [pytest.param(n, marks=[long] if n > 1 or is_first_long else []) for n in range(1, count + 1)]
 
 
-@pytest.mark.parametrize("seed", seeds(13))
+@pytest.mark.parametrize("seed", seeds(6))
 def test_a_file_whose_collection_is_killed_ends_with_every_row_once(data, tmp_path, seed):
     pl.DataFrame({"id": range(ROWS), "text": ["x" * 20] * ROWS}).write_csv(tmp_path / "big.csv")
     text = (tmp_path / "big.csv").read_bytes() + b"oops,bad\n"
@@ -42,7 +42,7 @@ def test_a_file_whose_collection_is_killed_ends_with_every_row_once(data, tmp_pa
     assert len(pl.read_delta(str(data.lake.quarantine_path("demo", "customers")))) == 1
 
 
-@pytest.mark.parametrize("seed", seeds(12))
+@pytest.mark.parametrize("seed", seeds(4))
 def test_a_live_sqlite_table_is_appended_to_with_every_row_once(data, tmp_path, monkeypatch, seed):
     monkeypatch.setenv("AIMASS_COLLECTOR_FOLDERS", f'["{tmp_path}"]')
     path = tmp_path / "till.db"
@@ -72,7 +72,7 @@ def test_a_live_sqlite_table_is_appended_to_with_every_row_once(data, tmp_path, 
 @pytest.mark.postgres
 @needs_postgres
 @pytest.mark.timeout(110)
-@pytest.mark.parametrize("seed", seeds(11, is_first_long=True))
+@pytest.mark.parametrize("seed", seeds(4, is_first_long=True))
 def test_a_live_postgres_table_is_merged_with_every_row_as_it_is(data, monkeypatch, seed):
     monkeypatch.setenv("AIMASS_COLLECTOR_LOOPBACK", "true")
     with postgres_server() as server:
