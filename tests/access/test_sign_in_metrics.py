@@ -13,15 +13,17 @@ from aimass.access.domain.keys import CreateKey, OneKey
 from aimass.access.domain.people import SignIn, SignOut
 from aimass.access.errors import LockedOut, WrongCredentials
 from aimass.bootstrap import capabilities
+from aimass.cluster import CAPABILITY as CLUSTER
 from aimass.kernel.counters import Counters
 from aimass.kernel.principal import SYSTEM
+from aimass.lake import CAPABILITY as LAKE
 from tests.fixtures.browser import serving
 from tests.fixtures.site import Site, site_of
 
 
 @pytest.fixture(scope="module")
 def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
-    with site_of(tmp_path_factory.mktemp("site"), [CAPABILITY]) as found:
+    with site_of(tmp_path_factory.mktemp("site"), [CAPABILITY, CLUSTER, LAKE]) as found:
         yield found
 
 
@@ -45,7 +47,7 @@ def value(url: str, line: str) -> int:
 def test_every_declared_counter_is_shown_and_no_other(url: str) -> None:
     shown = set(re.findall(r"^# TYPE aimass_(\w+)_total counter$", text(url), re.MULTILINE))
     assert shown == {name for one in capabilities() for name in one.metrics}
-    assert shown == set(CAPABILITY.metrics)
+    assert shown == {*CAPABILITY.metrics, *LAKE.metrics}
 
 
 def test_what_nobody_declared_cannot_be_counted() -> None:
