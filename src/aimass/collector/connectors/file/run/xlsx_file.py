@@ -21,8 +21,8 @@ from aimass.lake import engine
 
 BATCH = 20_000
 LARGEST = 512 * 1024 * 1024
-# what zipfile raises: a broken archive, a compression that it does not know, a password, an end before the end
-_UNREADABLE = (zipfile.BadZipFile, NotImplementedError, RuntimeError, EOFError)
+# what zipfile raises: a broken archive, a password or a compression that it does not know, an end before the end
+_UNREADABLE = (zipfile.BadZipFile, RuntimeError, EOFError)
 MOST_PARTS = 10_000
 _MIDNIGHT = " 00:00:00"
 
