@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from aimass.collector.commands import (
@@ -21,6 +22,7 @@ from aimass.collector.domain import ChangeSource, Source
 from aimass.collector.service.collector import Collector
 from aimass.kernel.errors import Invalid, NotFound
 from aimass.kernel.names import slug_of
+from aimass.kernel.pages import MAX_LIMIT, every
 from aimass.kernel.principal import Principal
 from aimass.kernel.registry import Registry
 
@@ -38,13 +40,9 @@ class Connections:
         """Write every connection that the principal may read."""
         if not who.allows("collector.read", workspace):
             return []
-        collector, found, cursor = registry.get(Collector), list[Connection](), None
-        while True:
-            page = collector.list_connections(who, ListConnections(workspace=workspace, limit=500, cursor=cursor))
-            found += page.items
-            if page.next is None:
-                return [_document(one) for one in found]
-            cursor = page.next
+        collector, wish = registry.get(Collector), ListConnections(workspace=workspace, limit=MAX_LIMIT)
+        found = every(lambda cursor: collector.list_connections(who, replace(wish, cursor=cursor)))
+        return [_document(one) for one in found]
 
     def apply(
         self, registry: Registry, who: Principal, workspace: str, document: Mapping[str, Any], *, dry_run: bool

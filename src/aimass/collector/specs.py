@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import MISSING, asdict
+from dataclasses import MISSING, asdict, replace
 from dataclasses import fields as dataclass_fields
 from typing import Any
 
@@ -22,6 +22,7 @@ from aimass.collector.linked_specs import LINKED, change_linked, check_linked, l
 from aimass.collector.service.collector import Collector
 from aimass.kernel.errors import Conflict, Invalid, NotFound
 from aimass.kernel.names import slug_of
+from aimass.kernel.pages import MAX_LIMIT, every
 from aimass.kernel.principal import Principal
 from aimass.kernel.registry import Registry
 
@@ -36,13 +37,9 @@ class Sources:
         """Write every source that the principal may read."""
         if not who.allows("collector.read", workspace):
             return []
-        collector, found, cursor = registry.get(Collector), list[Source](), None
-        while True:
-            page = collector.list_sources(who, ListSources(workspace=workspace, limit=500, cursor=cursor))
-            found += page.items
-            if page.next is None:
-                return [_document(source) for source in found]
-            cursor = page.next
+        collector, wish = registry.get(Collector), ListSources(workspace=workspace, limit=MAX_LIMIT)
+        found = every(lambda cursor: collector.list_sources(who, replace(wish, cursor=cursor)))
+        return [_document(source) for source in found]
 
     def apply(
         self, registry: Registry, who: Principal, workspace: str, document: Mapping[str, Any], *, dry_run: bool

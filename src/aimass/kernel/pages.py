@@ -79,3 +79,25 @@ def page_of(rows: Sequence[T], limit: int, key: Callable[[T], str]) -> Page[T]:
     items = list(rows[:limit])
     more = len(rows) > limit
     return Page(items=items, next=encode_cursor(key(items[-1])) if more and items else None)
+
+
+def every(ask: Callable[[str | None], Page[T]]) -> list[T]:
+    """Return the items of all pages of a list.
+
+    Parameters
+    ----------
+    ask
+        Returns the page that a cursor continues; None is the first.
+
+    Examples
+    --------
+    >>> pages = {None: Page(items=[1, 2], next="b"), "b": Page(items=[3])}
+    >>> every(pages.__getitem__)
+    [1, 2, 3]
+    """
+    page = ask(None)
+    found = list(page.items)
+    while page.next is not None:
+        page = ask(page.next)
+        found += page.items
+    return found
