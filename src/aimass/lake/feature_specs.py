@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import Any
 
 from aimass.kernel.errors import Invalid, NotFound
 from aimass.kernel.names import slug_of
+from aimass.kernel.pages import MAX_LIMIT, every
 from aimass.kernel.principal import Principal
 from aimass.kernel.registry import Registry
 from aimass.lake.feature_commands import (
@@ -31,13 +32,9 @@ class FeatureViews:
         """Write every feature view that the principal may read."""
         if not who.allows("lake.read", workspace):
             return []
-        lake, found, cursor = registry.get(Lake), list[FeatureView](), None
-        while True:
-            page = lake.list_feature_views(who, ListFeatureViews(workspace=workspace, limit=500, cursor=cursor))
-            found += page.items
-            if page.next is None:
-                return [_document(view) for view in found]
-            cursor = page.next
+        lake, wish = registry.get(Lake), ListFeatureViews(workspace=workspace, limit=MAX_LIMIT)
+        found = every(lambda cursor: lake.list_feature_views(who, replace(wish, cursor=cursor)))
+        return [_document(view) for view in found]
 
     def apply(
         self, registry: Registry, who: Principal, workspace: str, document: Mapping[str, Any], *, dry_run: bool

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from aimass.kernel.errors import Invalid, NotFound
 from aimass.kernel.names import slug_of
+from aimass.kernel.pages import MAX_LIMIT, every
 from aimass.kernel.principal import Principal
 from aimass.kernel.registry import Registry
 from aimass.lake.saved import ChangeSavedQuery, ListSavedQueries, OneSavedQuery, SavedQuery, SaveQuery
@@ -24,13 +26,9 @@ class Queries:
         """Write every saved query that the principal sees, but the private ones of others."""
         if not who.allows("lake.use", workspace):
             return []
-        lake, found, cursor = registry.get(Lake), list[SavedQuery](), None
-        while True:
-            page = lake.list_saved_queries(who, ListSavedQueries(workspace=workspace, limit=500, cursor=cursor))
-            found += page.items
-            if page.next is None:
-                return [_document(saved) for saved in found if saved.shared or saved.owner == who.id]
-            cursor = page.next
+        lake, wish = registry.get(Lake), ListSavedQueries(workspace=workspace, limit=MAX_LIMIT)
+        found = every(lambda cursor: lake.list_saved_queries(who, replace(wish, cursor=cursor)))
+        return [_document(saved) for saved in found if saved.shared or saved.owner == who.id]
 
     def apply(
         self, registry: Registry, who: Principal, workspace: str, document: Mapping[str, Any], *, dry_run: bool

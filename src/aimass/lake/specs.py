@@ -8,6 +8,7 @@ from typing import Any
 
 from aimass.kernel.errors import Invalid, NotFound
 from aimass.kernel.names import slug_of
+from aimass.kernel.pages import MAX_LIMIT, every
 from aimass.kernel.principal import Principal
 from aimass.kernel.registry import Registry
 from aimass.lake.commands import (
@@ -35,13 +36,9 @@ class Datasets:
         """Write every dataset that the principal may read."""
         if not who.allows("lake.read", workspace):
             return []
-        lake, found, cursor = registry.get(Lake), list[Dataset](), None
-        while True:
-            page = lake.list_datasets(who, ListDatasets(workspace=workspace, limit=500, cursor=cursor))
-            found += page.items
-            if page.next is None:
-                return [_document(lake, who, dataset) for dataset in found]
-            cursor = page.next
+        lake, wish = registry.get(Lake), ListDatasets(workspace=workspace, limit=MAX_LIMIT)
+        found = every(lambda cursor: lake.list_datasets(who, replace(wish, cursor=cursor)))
+        return [_document(lake, who, dataset) for dataset in found]
 
     def apply(
         self, registry: Registry, who: Principal, workspace: str, document: Mapping[str, Any], *, dry_run: bool

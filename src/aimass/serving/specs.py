@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import fields
+from dataclasses import fields, replace
 from typing import Any
 
 from aimass.kernel.errors import Invalid, NotFound
+from aimass.kernel.pages import MAX_LIMIT, every
 from aimass.kernel.principal import Principal
 from aimass.kernel.registry import Registry
 from aimass.serving.domain.commands import (
@@ -51,13 +52,9 @@ def export(registry: Registry, who: Principal, workspace: str) -> list[dict[str,
     """Write every endpoint that the principal may read."""
     if not who.allows("serving.read", workspace):
         return []
-    serving, found, cursor = registry.get(Serving), list[Endpoint](), None
-    while True:
-        page = serving.list_endpoints(who, ListEndpoints(workspace=workspace, limit=500, cursor=cursor))
-        found += page.items
-        if page.next is None:
-            return [_document(endpoint) for endpoint in found]
-        cursor = page.next
+    serving, wish = registry.get(Serving), ListEndpoints(workspace=workspace, limit=MAX_LIMIT)
+    found = every(lambda cursor: serving.list_endpoints(who, replace(wish, cursor=cursor)))
+    return [_document(endpoint) for endpoint in found]
 
 
 def apply(
