@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -19,10 +20,22 @@ ON_POSTGRES = os.environ.get("AIMASS_TEST_ENGINE") == "postgres"
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """What needs a browser belongs to ``make test-long``."""
+    """What needs a browser belongs to ``make test-long``; files that may take long come first, so that no worker ends late."""
     for item in items:
         if "browser" in getattr(item, "fixturenames", ()):
             item.add_marker(pytest.mark.long)
+    weights = {path: _weight(list(group)) for path, group in itertools.groupby(items, _path)}
+    items.sort(key=lambda item: weights[_path(item)], reverse=True)  # stable: the order within a file stays
+
+
+def _path(item: pytest.Item) -> Path:
+    return item.path
+
+
+def _weight(items: list[pytest.Item]) -> tuple[float, int]:
+    """Order files by the longest time that one of their tests may take, then by how many they have."""
+    limits = [mark.args[0] for item in items if (mark := item.get_closest_marker("timeout"))]
+    return max(limits, default=0), len(items)
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:

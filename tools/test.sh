@@ -8,7 +8,7 @@ trap 'rm -f "$told"' EXIT
 bash tools/check.sh >"$told" 2>&1 &
 checks=$!
 failed=0
-.venv/bin/pytest -q -n 2 --durations 40 --dist loadfile -p no:randomly -m "not long" --doctest-modules tests src "$@" || failed=1
+.venv/bin/pytest -q -n 2 --durations 40 --dist loadfile --no-loadscope-reorder -p no:randomly -m "not long" --doctest-modules tests src "$@" || failed=1
 wait "$checks" || failed=1
 cat "$told"
 exit $failed

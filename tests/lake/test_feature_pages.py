@@ -21,7 +21,7 @@ from aimass.lake.features import Feature
 from aimass.lake.search import document
 from tests.fixtures.browser import axe_violations, browser, new_page, picture, serving, settle  # noqa: F401
 from tests.fixtures.data import ANN, Data
-from tests.fixtures.features import built, declared
+from tests.fixtures.features import built, declare, fill
 from tests.fixtures.rooms import Rooms
 from tests.fixtures.site import ROLES, Site, Visitor, site_of, unnamed_actions
 from tests.lake.test_online import renewed
@@ -35,7 +35,8 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Site, Data]
     with site_of(tmp_path_factory.mktemp("site"), [ACCESS, CLUSTER, LAKE, COLLECTOR]) as site:
         data = Data(Rooms(site.folder, [], registry=site.registry))
         features = [Feature(name="visits", description="visits so far", default=0), Feature(name="plan")]
-        declared(data, features=features, description="How often they come", ttl_s=90 * 86_400, tags=["churn"])
+        fill(data)
+        declare(data, features=features, description="How often they come", ttl_s=90 * 86_400, tags=["churn"])
         renewed(data)
         built(data, label="churn")
         data.lake.check_skew(ANN, OneFeatureView(workspace="demo", feature_view="customer-visits"))

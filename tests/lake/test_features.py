@@ -23,13 +23,18 @@ from aimass.lake.feature_commands import (
 from aimass.lake.feature_specs import FEATURE_VIEW
 from aimass.lake.features import Feature
 from aimass.lake.keeping import collect
-from tests.fixtures.data import ANN, EVE, STRANGER
-from tests.fixtures.features import DAY_S, SPINE, TYPES, VISITS, built, declare, declared, ended
+from tests.fixtures.data import ANN, EVE, STRANGER, Data
+from tests.fixtures.features import DAY_S, TYPES, VISITS, built, declare, ended
 
 V = "customer-visits"
 ONE = OneFeatureView(workspace="demo", feature_view=V)
 VIEWS = "/api/v1/workspaces/demo/feature-views"
 SETS = "/api/v1/workspaces/demo/training-sets"
+
+
+@pytest.fixture
+def data(shop: Data) -> Data:
+    return shop
 
 
 def rows(data, dataset="training"):
@@ -43,7 +48,7 @@ def told(data, table=events_log, column="type"):
 
 
 def test_a_view_takes_types_and_features_from_its_source(data):
-    view = declared(data, ttl_s=30 * DAY_S, tags=["churn"])
+    view = declare(data, ttl_s=30 * DAY_S, tags=["churn"])
     assert [(f.name, f.type) for f in view.features] == [("visits", "integer"), ("plan", "string")]
     assert (view.slug, view.entity_types, view.owner, view.ttl_s) == (V, {"customer": "integer"}, "Ann", 30 * DAY_S)
     assert "lake.feature_view.created" in told(data)
@@ -69,14 +74,13 @@ def test_a_view_takes_types_and_features_from_its_source(data):
     ],
 )
 def test_a_declaration_that_cannot_work_is_refused_by_field(data, wish, field):
-    data.collect(VISITS, "Visits", types=TYPES)
     with pytest.raises(Invalid) as refusal:
         declare(data, **wish)
     assert refusal.value.field == field
 
 
 def test_a_view_is_changed_found_and_deleted(data):
-    view = declared(data)
+    view = declare(data)
     sql = "SELECT customer, at, visits * 2 AS visits FROM visits"
     wish = {"sql": sql, "created_time": "", "features": [], "owner": "Bo", "expected_version": view.version}
     changed = data.lake.change_feature_view(ANN, ChangeFeatureView(workspace="demo", feature_view=V, **wish))
@@ -94,7 +98,7 @@ def test_a_view_is_changed_found_and_deleted(data):
 
 
 def test_a_training_set_holds_what_was_known_with_its_lineage_and_versions(data):
-    declared(data, ttl_s=30 * DAY_S, features=[Feature(name="visits"), Feature(name="plan", default="none")])
+    declare(data, ttl_s=30 * DAY_S, features=[Feature(name="visits"), Feature(name="plan", default="none")])
     made = built(data, label="churn")
     assert (made.state, made.number, made.rows, made.error) == ("SUCCEEDED", 1, 5, None)
     assert [(r[0], r[1].day, *r[3:]) for r in rows(data)] == [
@@ -121,14 +125,14 @@ def test_a_training_set_holds_what_was_known_with_its_lineage_and_versions(data)
 
 
 def test_values_from_the_future_are_taken_only_when_asked_for_and_are_then_counted(data):
-    declared(data)
+    declare(data)
     made = built(data, by_created=False)
     assert [r[3] for r in rows(data)] == [9, 6, 6, 1, None]
     assert made.report["newer"] == 2
 
 
 def test_it_is_built_again_alike_after_later_rows_upkeep_and_a_changed_view(data):
-    declared(data)
+    declare(data)
     first = built(data)
     data.collect(VISITS.replace(",3,basic", ",77,gold"), "Visits", types=TYPES)
     for dataset in ("visits", "churn"):
@@ -142,7 +146,7 @@ def test_it_is_built_again_alike_after_later_rows_upkeep_and_a_changed_view(data
 
 
 def test_a_version_that_retention_took_is_said_and_a_pinned_one_stays(data, monkeypatch):
-    declared(data)
+    declare(data)
     first = built(data, pin=False)
     kept = built(data, into="kept", pin=True)
     for dataset in ("visits", "churn"):
@@ -161,7 +165,7 @@ def test_a_version_that_retention_took_is_said_and_a_pinned_one_stays(data, monk
 
 
 def test_a_source_whose_files_are_gone_fails_the_training_set_with_its_reason(data):
-    declared(data)
+    declare(data)
     for file in data.lake.table_path("demo", "visits").glob("*.parquet"):
         file.unlink()
     made = built(data)
@@ -171,7 +175,7 @@ def test_a_source_whose_files_are_gone_fails_the_training_set_with_its_reason(da
 
 
 def test_rows_that_are_sent_are_a_spine_too(data):
-    declared(data)
+    declare(data)
     sent = [{"customer": 1, "at": "2026-01-05T02:00:00+02:00"}, {"customer": 9, "at": None}]
     made = built(data, spine=None, entities=sent)
     assert made.state == "SUCCEEDED", made.error
@@ -181,7 +185,7 @@ def test_rows_that_are_sent_are_a_spine_too(data):
 
 
 def test_the_same_key_builds_once_and_names_that_clash_are_told_apart(data):
-    declared(data)
+    declare(data)
     declare(data, name="Other", dataset="visits")
     with pytest.raises(Invalid, match="would be called 'visits'"):
         built(data, views=["customer-visits,other"])
@@ -205,7 +209,7 @@ def test_the_same_key_builds_once_and_names_that_clash_are_told_apart(data):
     ],
 )
 def test_a_join_that_cannot_work_is_refused_before_any_job(data, wish, field):
-    declared(data)
+    declare(data)
     data.collect("name,at\nx,2026-01-05T00:00:00Z\n", "Plain", types={"at": "timestamp"})
     with pytest.raises(Invalid) as refusal:
         built(data, **wish)
@@ -213,7 +217,7 @@ def test_a_join_that_cannot_work_is_refused_before_any_job(data, wish, field):
 
 
 def test_what_is_personal_in_a_source_is_so_in_the_training_set(data):
-    declared(data)
+    declare(data)
     private = Finding(column="plan", kind="personal", confidence=1.0, by="person", private=True)
     data.lake.set_classification(ANN, SetClassification(workspace="demo", dataset="visits", columns=[private]))
     built(data, full_names=True)
@@ -224,7 +228,7 @@ def test_what_is_personal_in_a_source_is_so_in_the_training_set(data):
 
 
 def test_whoever_may_not_use_a_source_builds_nothing_from_it(data):
-    declared(data)
+    declare(data)
     wish = JoinFeatures(workspace="demo", into="training", views=[V], spine="churn", event_time="at")
     with pytest.raises(Forbidden):
         data.lake.join_features(EVE, wish)
@@ -233,7 +237,7 @@ def test_whoever_may_not_use_a_source_builds_nothing_from_it(data):
 
 
 def test_the_ladder_of_callers_over_http(data):
-    declared(data)
+    declare(data)
     data.lake.create_dataset(ANN, CreateDataset(workspace="demo", name="Empty"))
     body = {"name": "Web", "entity": ["customer"], "event_time": "at", "dataset": "visits"}
     join = {"into": "training", "views": [V], "spine": "churn", "event_time": "at"}
@@ -282,8 +286,6 @@ DOCUMENT = {
 
 def test_a_document_makes_a_view_and_its_export_changes_nothing(data):
     registry = data.rooms.registry
-    data.collect(VISITS, "Visits", types=TYPES)
-    data.collect(SPINE, "Churn", types=TYPES)
     assert FEATURE_VIEW.apply(registry, ANN, "demo", DOCUMENT, dry_run=True)[0] == "create"
     assert FEATURE_VIEW.apply(registry, ANN, "demo", DOCUMENT, dry_run=False)[0] == "create"
     assert FEATURE_VIEW.apply(registry, ANN, "demo", DOCUMENT, dry_run=False) == ("none", [])

@@ -31,7 +31,7 @@ from aimass.lake.jobs import attention, erase, on_version_created, store_values
 from aimass.lake.online import FindFeatures, FindManyFeatures, ListMaterialisations, MaterialiseFeatures, key_of
 from aimass.lake.policies import SetPolicy
 from tests.fixtures.data import ANN, EVE, STRANGER, UMA, Data
-from tests.fixtures.features import DAY_S, TYPES, VISITS, built, declare, declared
+from tests.fixtures.features import DAY_S, TYPES, VISITS, built, declare
 
 V = "customer-visits"
 ONE = OneFeatureView(workspace="demo", feature_view=V)
@@ -41,6 +41,11 @@ MORE = """customer,at,noted,visits,plan
 2,2026-01-08T00:00:00Z,2026-01-08T00:00:00Z,20,gold
 1,2026-01-02T00:00:00Z,2026-01-02T00:00:00Z,1,late
 """
+
+
+@pytest.fixture
+def data(shop: Data) -> Data:
+    return shop
 
 
 def begun(data: Data, **more: Any) -> Any:
@@ -78,7 +83,7 @@ def values(data: Data, *entities: int) -> list[Any]:
 
 
 def test_the_newest_known_value_of_each_entity_is_found_with_its_type(data):
-    declared(data)
+    declare(data)
     assert find(data, 1).reasons == {"visits": "not materialised", "plan": "not materialised"}
     made = renewed(data)
     assert (made.mode, made.rows, made.removed) == ("full", 3, 0)
@@ -93,7 +98,7 @@ def test_the_newest_known_value_of_each_entity_is_found_with_its_type(data):
 
 
 def test_values_that_are_too_old_or_empty_are_defaults_with_their_reason(data):
-    declared(data, ttl_s=DAY_S, features=[Feature(name="visits", default=0), Feature(name="plan")])
+    declare(data, ttl_s=DAY_S, features=[Feature(name="visits", default=0), Feature(name="plan")])
     renewed(data)
     found = find(data, 1)
     assert (found.values, found.reasons) == ({"visits": 0, "plan": None}, {"visits": "too old", "plan": "too old"})
@@ -102,7 +107,7 @@ def test_values_that_are_too_old_or_empty_are_defaults_with_their_reason(data):
 
 
 def test_what_is_added_is_read_alone_and_a_late_row_changes_nothing(data):
-    declared(data)
+    declare(data)
     renewed(data)
     data.collect(MORE, "Visits", types=TYPES)
     made = renewed(data)
@@ -112,7 +117,7 @@ def test_what_is_added_is_read_alone_and_a_late_row_changes_nothing(data):
 
 
 def test_what_the_source_has_no_more_is_dropped(data):
-    declared(data)
+    declare(data)
     renewed(data)
     data.collect(MORE, "Visits", types=TYPES)
     data.lake.maintain_dataset(ANN, MaintainDataset(workspace="demo", dataset="visits", retain_hours=0))
@@ -125,7 +130,7 @@ def test_what_the_source_has_no_more_is_dropped(data):
 
 
 def test_what_a_revert_took_away_is_dropped_although_only_additions_were_asked_for(data):
-    declared(data)
+    declare(data)
     data.collect(MORE, "Visits", types=TYPES)
     renewed(data)
     assert values(data, 2, 4) == [20, 40]
@@ -143,7 +148,6 @@ def test_look_ups_show_nobody_more_than_policies_do(data):
     access.create_workspace(SYSTEM, CreateWorkspace(name="demo", slug="demo"))
     account = access.create_service(SYSTEM, CreateService(workspace="demo", name="Builder", role="editor"))
     author, one = access.principal(account.id), {"workspace": "demo", "feature_view": V}
-    data.collect(VISITS, "Visits", types=TYPES)
     wish = {"name": "Customer visits", "entity": ["customer"], "event_time": "at", "created_time": "noted"}
     data.lake.create_feature_view(author, CreateFeatureView(workspace="demo", dataset="visits", **wish))
     renewed(data)
@@ -170,7 +174,7 @@ def test_look_ups_show_nobody_more_than_policies_do(data):
 
 
 def test_a_view_whose_source_is_gone_keeps_no_other_from_its_renewal(data):
-    declared(data, follows=True)
+    declare(data, follows=True)
     declare(
         data,
         name="Other",
@@ -188,7 +192,7 @@ def test_a_view_whose_source_is_gone_keeps_no_other_from_its_renewal(data):
 
 
 def test_a_view_that_cannot_be_compared_says_why_and_the_others_are_compared(data):
-    declared(data)
+    declare(data)
     declare(data, name="Also", features=[Feature(name="visits")])
     renewed(data)
     data.lake.materialise_features(ANN, MaterialiseFeatures(workspace="demo", feature_view="also"))
@@ -202,7 +206,7 @@ def test_a_view_that_cannot_be_compared_says_why_and_the_others_are_compared(dat
 
 
 def test_a_value_of_a_moment_that_has_not_come_is_found_only_then(data, monkeypatch):
-    declared(data)
+    declare(data)
     data.collect(MORE.replace("2026-01-08", "2099-01-08"), "Visits", types=TYPES)
     renewed(data)
     assert values(data, 2) == [6]
@@ -214,7 +218,6 @@ def test_a_value_of_a_moment_that_has_not_come_is_found_only_then(data, monkeypa
 
 
 def test_several_keys_are_found_in_their_order_and_by_name(data):
-    data.collect(VISITS, "Visits", types=TYPES)
     declare(data, name="By plan", entity=["customer", "plan"])
     data.lake.materialise_features(ANN, MaterialiseFeatures(workspace="demo", feature_view="by-plan"))
     data.rooms.until(lambda: store_values(data.rooms.registry))
@@ -237,7 +240,7 @@ def test_several_keys_are_found_in_their_order_and_by_name(data):
     ],
 )
 def test_a_look_up_that_cannot_be_meant_is_refused(data, entity, features, field):
-    declared(data)
+    declare(data)
     wish = FindManyFeatures(workspace="demo", feature_view=V, entities=[entity], features=features)
     with pytest.raises(Invalid) as refusal:
         data.lake.find_many_features(ANN, wish)
@@ -245,7 +248,7 @@ def test_a_look_up_that_cannot_be_meant_is_refused(data, entity, features, field
 
 
 def test_two_renewals_at_a_time_leave_the_newest_values(data):
-    declared(data)
+    declare(data)
     first = begun(data)
     data.collect(MORE, "Visits", types=TYPES)
     second = begun(data, full=True)
@@ -260,7 +263,7 @@ def test_two_renewals_at_a_time_leave_the_newest_values(data):
 
 
 def test_an_older_renewal_that_ends_later_changes_nothing(data):
-    declared(data)
+    declare(data)
     first = begun(data)
     data.rooms.until(lambda: _is_computed(data, first.id))
     data.collect(MORE, "Visits", types=TYPES)
@@ -289,7 +292,7 @@ def _is_computed(data: Data, id_: str) -> bool:
 
 
 def test_a_view_that_is_changed_under_way_is_renewed_by_its_new_definition(data):
-    declared(data)
+    declare(data)
     begun(data)
     sql = "SELECT customer, at, noted, visits * 100 AS visits FROM visits"
     wish = ChangeFeatureView(workspace="demo", feature_view=V, sql=sql, features=[])
@@ -300,7 +303,7 @@ def test_a_view_that_is_changed_under_way_is_renewed_by_its_new_definition(data)
 
 
 def test_a_storing_that_broke_off_goes_on_and_begins_nothing_twice(data, monkeypatch):
-    declared(data)
+    declare(data)
     monkeypatch.setattr("aimass.lake.service.storing.PART", 1)
     id_ = begun(data).id
     data.rooms.until(lambda: _is_computed(data, id_))
@@ -342,7 +345,7 @@ def _children() -> list[psutil.Process]:
 
 
 def test_a_new_version_renews_the_views_that_follow_it(data):
-    declared(data, follows=True)
+    declare(data, follows=True)
     renewed(data)
     data.collect(MORE, "Visits", types=TYPES)
     news = {"id": "e", "seq": 1, "type": "lake.version.created", "workspace": "demo", "actor": "ann"}
@@ -355,7 +358,7 @@ def test_a_new_version_renews_the_views_that_follow_it(data):
 
 
 def test_online_and_lake_are_compared_and_a_difference_calls_somebody(data):
-    declared(data)
+    declare(data)
     with pytest.raises(Conflict, match="no online values"):
         data.lake.check_skew(ANN, ONE)
     renewed(data)
@@ -399,7 +402,7 @@ def test_an_erased_person_is_in_no_online_value_not_even_one_that_is_being_compu
 
 
 def test_a_deleted_view_leaves_nothing_behind(data):
-    declared(data)
+    declare(data)
     renewed(data)
     begun(data)
     data.lake.delete_feature_view(ANN, DeleteFeatureView(workspace="demo", feature_view=V))
@@ -411,7 +414,7 @@ def test_a_deleted_view_leaves_nothing_behind(data):
 
 
 def test_computed_values_that_are_gone_fail_the_renewal_with_a_way_out(data):
-    declared(data)
+    declare(data)
     id_ = begun(data).id
     data.rooms.until(lambda: _is_computed(data, id_))
     for file in Path(data.rooms.folder).rglob("values.ndjson"):
@@ -421,7 +424,7 @@ def test_computed_values_that_are_gone_fail_the_renewal_with_a_way_out(data):
 
 
 def test_the_ladder_of_callers_over_http(data):
-    declared(data)
+    declare(data)
     renewed(data)
     renewal = renewals(data)[0].id
     base = f"/api/v1/workspaces/demo/feature-views/{V}"
