@@ -15,6 +15,7 @@ from aimass.lake import CAPABILITY as LAKE
 from aimass.lake import Lake
 from aimass.lake.asking import ListQueryRuns
 from aimass.lake.saved import ListSavedQueries, SaveQuery
+from aimass.lake.views import OneView
 from tests.fixtures.browser import axe_violations, browser, new_page, serving, settle  # noqa: F401
 from tests.fixtures.data import Data
 from tests.fixtures.rooms import Rooms
@@ -177,3 +178,38 @@ def test_in_a_browser_an_answer_is_downloaded_and_a_page_that_is_left_runs_nothi
         until(lambda: [q for q in running(data(site), site.people["admin"]) if q.datasets])
         page.goto(f"{url}/demo/data")
         until(lambda: not running(data(site), site.people["admin"]))
+
+
+def test_a_query_is_kept_as_a_view_of_its_own(site):
+    editor = site.visitor("editor")
+    assert "keep-view" in editor.open(HOME).text
+    assert "keep-view" not in site.visitor("analyst").open(HOME).text
+    wish = {"name": "Few people", "sql": "select *\r\nfrom people\r\nwhere id < $n", "parameters": '{"n": 20}'}
+    made = editor.do("POST", "/demo/views", **wish, refresh="manual", every_minutes="2", layer="silver")
+    assert made.headers["hx-redirect"].startswith("/demo/views/few-people")
+    page = editor.open("/demo/views/few-people")
+    assert page.status_code == 200
+    for told in ("being refreshed", "/demo/data/people", "/work/jobs/", "where id &lt; $n"):
+        assert told in page.text, told
+    assert unnamed_actions(page.text, site.cases()) == []
+    assert "Made by the view" in editor.open("/demo/data/few-people").text
+    for role, answer in (("viewer", 403), ("stranger", 404)):
+        assert site.visitor(role).do("POST", "/demo/views/few-people/refreshes").status_code == answer
+    assert "data-operation" not in site.visitor("viewer").open("/demo/views/few-people").text
+    assert json.loads(editor.do("POST", "/demo/views/few-people/refreshes").headers["hx-trigger"])["toast"]
+    changed = {**wish, "name": "A few", "refresh": "on_change", "every_minutes": "5", "layer": "gold"}
+    admin = site.visitor("admin")
+    stale = admin.do("POST", "/demo/views/few-people/settings", **changed, expected_version="9")
+    assert (stale.status_code, stale.json()["code"]) == (412, "stale")
+    assert admin.do("POST", "/demo/views/few-people/settings", **changed, expected_version="1").status_code in (
+        200,
+        204,
+    )
+    found = site.registry.get(Lake).get_view(site.people["admin"], OneView(workspace="demo", view="few-people"))
+    assert (found.name, found.every_s, found.layer, found.owner_name) == ("A few", 300, "gold", "editor")
+    assert found.sql == "select *\nfrom people\nwhere id < $n"
+    assert admin.do("POST", "/demo/views/few-people/owner").status_code in (200, 204)
+    assert "A few" in site.visitor("viewer").open("/demo/views?q=few").text
+    bad = editor.do("POST", "/demo/views", **{**wish, "name": "Bad", "sql": "drop table people"})
+    assert (bad.status_code, bad.json()["field"]) == (400, "sql")
+    assert admin.do("DELETE", "/demo/views/few-people").headers["hx-redirect"].startswith("/demo/views")

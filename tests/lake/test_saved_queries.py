@@ -114,8 +114,12 @@ def test_an_erased_person_is_in_no_saved_query_and_keeps_none_for_himself(people
     save(people, UMA, "Private")
     save(people, UMA, "Shared", shared=True)
     told = erase(people.rooms.registry, Person(erasure="e1", values=("bob@example.org", "account:uma")))
-    assert [one.count for one in told if one.what == "saved queries"] == [2]
+    assert [one.count for one in told if one.what == "saved queries"] == [3]
     assert listed(people, ANN) == ["by-id", "shared"]
+    shared = people.lake.get_saved_query(ANN, one("shared"))
+    assert (shared.owner, shared.owner_name) == ("uma", "[erased]")
+    again = erase(people.rooms.registry, Person(erasure="e1", values=("bob@example.org", "account:uma")))
+    assert [one.count for one in again if one.what == "saved queries"] == [0]
     assert "bob" not in str(people.lake.get_saved_query(ANN, one()))
 
 

@@ -17,7 +17,10 @@ from aimass.lake.service.ground import Ground
 from aimass.lake.service.lake import Lake
 from aimass.lake.settings import LakeSettings
 
-METRICS = {"lake_queries": "Queries that ended, by how (state)."}
+METRICS = {
+    "lake_queries": "Queries that ended, by how (state).",
+    "lake_view_refreshes": "Refreshes of views that ended, by how (state).",
+}
 CAPABILITY = Capability(
     name="lake",
     title="Datasets",
@@ -45,6 +48,15 @@ CAPABILITY = Capability(
             order="aimass.lake.jobs:order_materialising",
             check="aimass.lake.jobs:check_materialising",
         ),
+        "lake.refresh_view": JobKind(
+            run="aimass.lake.children.view:refresh",
+            done="aimass.lake.jobs:view_refreshed",
+            failed="aimass.lake.jobs:view_not_refreshed",
+            private=("describe", "version", "inherited"),
+            by_schedule=True,
+            order="aimass.lake.jobs:order_refresh",
+            check="aimass.lake.jobs:check_refresh",
+        ),
         "lake.upkeep": JobKind(run="aimass.lake.children.maintain:upkeep"),
     },
     storage="aimass.lake.keeping:storage",
@@ -57,6 +69,7 @@ CAPABILITY = Capability(
     loops={
         "lake.online": Loop(run="aimass.lake.jobs:store_values", every_s=0.5),
         "lake.compare": Loop(run="aimass.lake.jobs:compare_values", every_s=300.0),
+        "lake.views": Loop(run="aimass.lake.jobs:refresh_views", every_s=2.0),
         "lake.tend": Loop(run="aimass.lake.jobs:tend", every_s=300.0),
     },
     search="aimass.lake.search:document",
@@ -76,6 +89,7 @@ CAPABILITY = Capability(
             permission="lake.read",
             order=12,
         ),
+        Place(path="/{workspace}/views", title="Views", place="data", icon="eye", permission="lake.read", order=13),
         Place(
             path="/{workspace}/features",
             title="Features",
@@ -93,6 +107,7 @@ CAPABILITY = Capability(
         "dataset": "aimass.lake.specs:DATASET",
         "feature-view": "aimass.lake.feature_specs:FEATURE_VIEW",
         "query": "aimass.lake.saved_specs:QUERY",
+        "view": "aimass.lake.view_specs:VIEW",
     },
     emits=ALL,
     settings="aimass.lake.settings:LakeSettings",

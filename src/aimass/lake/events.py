@@ -34,6 +34,12 @@ QUERY_RAN = "lake.query.ran"
 SAVED_QUERY_CREATED = "lake.saved_query.created"
 SAVED_QUERY_CHANGED = "lake.saved_query.changed"
 SAVED_QUERY_DELETED = "lake.saved_query.deleted"
+MADE_VIEW_CREATED = "lake.view.created"
+MADE_VIEW_CHANGED = "lake.view.changed"
+MADE_VIEW_DELETED = "lake.view.deleted"
+MADE_VIEW_REFRESHING = "lake.view.refreshing"
+MADE_VIEW_REFRESHED = "lake.view.refreshed"
+MADE_VIEW_FAILED = "lake.view.not_refreshed"
 ALL = (
     DATASET_CREATED,
     DATASET_CHANGED,
@@ -67,4 +73,10 @@ ALL = (
     SAVED_QUERY_CREATED,
     SAVED_QUERY_CHANGED,
     SAVED_QUERY_DELETED,
+    MADE_VIEW_CREATED,
+    MADE_VIEW_CHANGED,
+    MADE_VIEW_DELETED,
+    MADE_VIEW_REFRESHING,
+    MADE_VIEW_REFRESHED,
+    MADE_VIEW_FAILED,
 )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from aimass.access import closed_workspaces
 from aimass.cluster import Job
 from aimass.kernel.erasing import Erased, Person
 from aimass.kernel.errors import Invalid
@@ -16,6 +17,7 @@ from aimass.lake.commands import NewVersion
 from aimass.lake.feature_commands import OneFeatureView
 from aimass.lake.online import MaterialiseFeatures
 from aimass.lake.service.lake import Lake
+from aimass.lake.views import OneView, RefreshView
 
 
 def made(registry: Registry, job: Job) -> None:
@@ -89,6 +91,45 @@ def _materialising(workspace: str, payload: Mapping[str, Any]) -> MaterialiseFea
     return MaterialiseFeatures(workspace=workspace, **payload)
 
 
+def view_refreshed(registry: Registry, job: Job) -> None:
+    """Note the version that a view has made."""
+    registry.get(Lake).view_refreshed(job)
+
+
+def view_not_refreshed(registry: Registry, job: Job) -> None:
+    """Note that a view made nothing."""
+    registry.get(Lake).view_not_refreshed(job)
+
+
+def refresh_views(registry: Registry) -> int:
+    """Begin the refreshes of views whose sources have moved on."""
+    return registry.get(Lake).refresh_due(closed_workspaces(registry))
+
+
+def order_refresh(registry: Registry, who: Principal, workspace: str, payload: dict[str, Any], key: str) -> None:
+    """Refresh the view that a schedule names, unless it is fresh or being refreshed."""
+    del key  # a second one finds the view fresh, or joins the first
+    registry.get(Lake).refresh(who, _refreshing(workspace, payload), "schedule")
+
+
+def check_refresh(registry: Registry, who: Principal, workspace: str, payload: Mapping[str, Any]) -> None:
+    """Refuse to schedule the refresh of a view that is not there, or that this principal could not refresh himself."""
+    wish = _refreshing(workspace, payload)
+    who.need("lake.edit", workspace, f"view:{wish.view}")
+    registry.get(Lake).get_view(who, OneView(workspace=workspace, view=wish.view))
+
+
+def _refreshing(workspace: str, payload: Mapping[str, Any]) -> RefreshView:
+    unknown = sorted(set(payload) - {"view", "force"})
+    if unknown:
+        raise Invalid(f"a refresh has no {unknown[0]!r}", field=unknown[0], allowed=["view", "force"])
+    if not isinstance(payload.get("view"), str):
+        raise Invalid("a refresh names its view", field="view", value=payload.get("view"))
+    if not isinstance(payload.get("force", False), bool):
+        raise Invalid("'force' is true or false", field="force", value=payload["force"])
+    return RefreshView(workspace=workspace, **payload)
+
+
 def on_version_created(registry: Registry, event: Event) -> None:
     """Renew the online values of the views that follow a dataset."""
     registry.get(Lake).follow_source(event.workspace, event.subject.partition(":")[2])
@@ -100,8 +141,25 @@ def on_workspace_purged(registry: Registry, event: Event) -> None:
 
 
 def attention(registry: Registry, who: Principal, workspace: str = ANYWHERE) -> list[dict[str, Any]]:
-    """Return the datasets whose newest version breaks a rule, and the views whose online values differ from the lake."""
-    return [*_broken(registry, who, workspace), *_skewed(registry, who, workspace)]
+    """Return the datasets that break a rule, the features whose online values differ, and the views that were not refreshed."""
+    return [*_broken(registry, who, workspace), *_skewed(registry, who, workspace), *_stuck(registry, who, workspace)]
+
+
+def _stuck(registry: Registry, who: Principal, workspace: str) -> list[dict[str, Any]]:
+    return [
+        {
+            "kind": "view",
+            "title": f"view {view.name} was not refreshed: {(view.error or {}).get('detail', 'no cause is known')}"[
+                :300
+            ],
+            "subject": f"view:{view.slug}",
+            "workspace": view.workspace,
+            "since": view.changed_at,
+            "path": f"/{view.workspace}/views/{view.slug}",
+        }
+        for view in registry.get(Lake).failing_views()
+        if workspace in (ANYWHERE, view.workspace) and who.allows("lake.read", view.workspace, f"view:{view.slug}")
+    ]
 
 
 def _skewed(registry: Registry, who: Principal, workspace: str) -> list[dict[str, Any]]:
@@ -151,4 +209,5 @@ def erase(registry: Registry, person: Person) -> list[Erased]:
         *lake.erase_online(person),
         *lake.erase_queries(person),
         *lake.erase_saved_queries(person),
+        *lake.erase_views(person),
     ]

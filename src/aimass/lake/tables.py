@@ -8,14 +8,17 @@ from aimass.lake.query_store import query_runs
 from aimass.lake.saved_store import saved_queries
 from aimass.lake.store import datasets, reports, versions
 from aimass.lake.store_shares import recipients, shares
+from aimass.lake.view_store import made_views, refreshes
 
 __all__ = [
     "datasets",
+    "made_views",
     "materialisations",
     "online",
     "policies",
     "query_runs",
     "recipients",
+    "refreshes",
     "reports",
     "saved_queries",
     "shares",

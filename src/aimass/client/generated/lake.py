@@ -33,6 +33,8 @@ from aimass.client.generated.lake_types import (
     Storage,
     TrainingSet,
     Upkeep,
+    View,
+    ViewRefresh,
 )
 from aimass.kernel.pages import Page
 
@@ -172,6 +174,42 @@ class LakeCalls(Calls):
                 "expected_version": expected_version,
             },
             DatasetVersion,
+        )
+
+    def change_view(
+        self,
+        *,
+        view: str,
+        workspace: str | None = None,
+        name: str | None = None,
+        sql: str | None = None,
+        saved_query: str | None = None,
+        parameters: dict[str, Any] | None = None,
+        layer: Literal["silver", "gold"] | None = None,
+        refresh: Literal["manual", "on_change"] | None = None,
+        every_s: float | None = None,
+        description: str | None = None,
+        take_over: bool | None = None,
+        expected_version: int | None = None,
+    ) -> View:
+        """Change a view of your own, or with lake.manage that of somebody else; who changes what it asks becomes its owner."""
+        return self._call(
+            "lake.change_view",
+            {
+                "view": view,
+                "workspace": workspace,
+                "name": name,
+                "sql": sql,
+                "saved_query": saved_query,
+                "parameters": parameters,
+                "layer": layer,
+                "refresh": refresh,
+                "every_s": every_s,
+                "description": description,
+                "take_over": take_over,
+                "expected_version": expected_version,
+            },
+            View,
         )
 
     def check_quality(
@@ -336,6 +374,40 @@ class LakeCalls(Calls):
             "lake.create_share", {"share": share, "workspace": workspace, "description": description}, Share
         )
 
+    def create_view(
+        self,
+        *,
+        name: str,
+        workspace: str | None = None,
+        sql: str | None = None,
+        saved_query: str | None = None,
+        parameters: dict[str, Any] | None = None,
+        dataset: str | None = None,
+        layer: Literal["silver", "gold"] | None = None,
+        refresh: Literal["manual", "on_change"] | None = None,
+        every_s: float | None = None,
+        description: str | None = None,
+        slug: str | None = None,
+    ) -> View:
+        """Make a view: a SELECT whose rows are kept as a dataset of its own; you are its owner, and your policies count."""
+        return self._call(
+            "lake.create_view",
+            {
+                "name": name,
+                "workspace": workspace,
+                "sql": sql,
+                "saved_query": saved_query,
+                "parameters": parameters,
+                "dataset": dataset,
+                "layer": layer,
+                "refresh": refresh,
+                "every_s": every_s,
+                "description": description,
+                "slug": slug,
+            },
+            View,
+        )
+
     def delete_branch(self, *, dataset: str, branch: str, workspace: str | None = None) -> None:
         """Delete a branch; it can be restored for 30 days."""
         return self._call("lake.delete_branch", {"dataset": dataset, "branch": branch, "workspace": workspace}, None)
@@ -382,6 +454,12 @@ class LakeCalls(Calls):
     def delete_share(self, *, share: str, workspace: str | None = None) -> None:
         """Delete a share: its recipients read it no more."""
         return self._call("lake.delete_share", {"share": share, "workspace": workspace}, None)
+
+    def delete_view(self, *, view: str, workspace: str | None = None, expected_version: int | None = None) -> None:
+        """Delete a view of your own, or with lake.manage that of somebody else; its dataset stays, as an ordinary one."""
+        return self._call(
+            "lake.delete_view", {"view": view, "workspace": workspace, "expected_version": expected_version}, None
+        )
 
     def find_features(self, *, feature_view: str, entity: str, workspace: str | None = None) -> OnlineValues:
         """Look up the newest known features of one entity."""
@@ -470,6 +548,16 @@ class LakeCalls(Calls):
         """Show a version: by number, tag or moment, else the newest."""
         return self._call(
             "lake.get_version", {"dataset": dataset, "workspace": workspace, "number": number, "at": at}, DatasetVersion
+        )
+
+    def get_view(self, *, view: str, workspace: str | None = None) -> View:
+        """Show a view: what it asks, whose rights count, whether it is fresh, and which sources have moved on."""
+        return self._call("lake.get_view", {"view": view, "workspace": workspace}, View)
+
+    def get_view_refresh(self, *, view: str, refresh: str, workspace: str | None = None) -> ViewRefresh:
+        """Show one refresh of a view: what it read, what it made, or why it failed."""
+        return self._call(
+            "lake.get_view_refresh", {"view": view, "refresh": refresh, "workspace": workspace}, ViewRefresh
         )
 
     def join_features(
@@ -647,6 +735,29 @@ class LakeCalls(Calls):
             Page[DatasetVersion],
         )
 
+    def list_view_refreshes(
+        self, *, view: str, workspace: str | None = None, limit: int | None = None, cursor: str | None = None
+    ) -> Page[ViewRefresh]:
+        """List the refreshes of a view, newest first."""
+        return self._call(
+            "lake.list_view_refreshes",
+            {"view": view, "workspace": workspace, "limit": limit, "cursor": cursor},
+            Page[ViewRefresh],
+        )
+
+    def list_views(
+        self,
+        *,
+        workspace: str | None = None,
+        text: str | None = None,
+        limit: int | None = None,
+        cursor: str | None = None,
+    ) -> Page[View]:
+        """List views by address, each with whether it is fresh."""
+        return self._call(
+            "lake.list_views", {"workspace": workspace, "text": text, "limit": limit, "cursor": cursor}, Page[View]
+        )
+
     def maintain_dataset(
         self,
         *,
@@ -777,6 +888,10 @@ class LakeCalls(Calls):
         return self._call(
             "lake.rebuild_training_set", {"training_set": training_set, "workspace": workspace}, TrainingSet
         )
+
+    def refresh_view(self, *, view: str, workspace: str | None = None, force: bool | None = None) -> ViewRefresh:
+        """Refresh a view as a job, under the rights and policies of its owner; a fresh one is left as it is."""
+        return self._call("lake.refresh_view", {"view": view, "workspace": workspace, "force": force}, ViewRefresh)
 
     def remove_policy(
         self, *, dataset: str, policy: str, workspace: str | None = None, expected_version: int | None = None
@@ -1100,6 +1215,42 @@ class AsyncLakeCalls(AsyncCalls):
             DatasetVersion,
         )
 
+    async def change_view(
+        self,
+        *,
+        view: str,
+        workspace: str | None = None,
+        name: str | None = None,
+        sql: str | None = None,
+        saved_query: str | None = None,
+        parameters: dict[str, Any] | None = None,
+        layer: Literal["silver", "gold"] | None = None,
+        refresh: Literal["manual", "on_change"] | None = None,
+        every_s: float | None = None,
+        description: str | None = None,
+        take_over: bool | None = None,
+        expected_version: int | None = None,
+    ) -> View:
+        """Change a view of your own, or with lake.manage that of somebody else; who changes what it asks becomes its owner."""
+        return await self._call(
+            "lake.change_view",
+            {
+                "view": view,
+                "workspace": workspace,
+                "name": name,
+                "sql": sql,
+                "saved_query": saved_query,
+                "parameters": parameters,
+                "layer": layer,
+                "refresh": refresh,
+                "every_s": every_s,
+                "description": description,
+                "take_over": take_over,
+                "expected_version": expected_version,
+            },
+            View,
+        )
+
     async def check_quality(
         self, *, dataset: str, workspace: str | None = None, number: int | None = None, at: str | None = None
     ) -> QualityReport:
@@ -1262,6 +1413,40 @@ class AsyncLakeCalls(AsyncCalls):
             "lake.create_share", {"share": share, "workspace": workspace, "description": description}, Share
         )
 
+    async def create_view(
+        self,
+        *,
+        name: str,
+        workspace: str | None = None,
+        sql: str | None = None,
+        saved_query: str | None = None,
+        parameters: dict[str, Any] | None = None,
+        dataset: str | None = None,
+        layer: Literal["silver", "gold"] | None = None,
+        refresh: Literal["manual", "on_change"] | None = None,
+        every_s: float | None = None,
+        description: str | None = None,
+        slug: str | None = None,
+    ) -> View:
+        """Make a view: a SELECT whose rows are kept as a dataset of its own; you are its owner, and your policies count."""
+        return await self._call(
+            "lake.create_view",
+            {
+                "name": name,
+                "workspace": workspace,
+                "sql": sql,
+                "saved_query": saved_query,
+                "parameters": parameters,
+                "dataset": dataset,
+                "layer": layer,
+                "refresh": refresh,
+                "every_s": every_s,
+                "description": description,
+                "slug": slug,
+            },
+            View,
+        )
+
     async def delete_branch(self, *, dataset: str, branch: str, workspace: str | None = None) -> None:
         """Delete a branch; it can be restored for 30 days."""
         return await self._call(
@@ -1310,6 +1495,14 @@ class AsyncLakeCalls(AsyncCalls):
     async def delete_share(self, *, share: str, workspace: str | None = None) -> None:
         """Delete a share: its recipients read it no more."""
         return await self._call("lake.delete_share", {"share": share, "workspace": workspace}, None)
+
+    async def delete_view(
+        self, *, view: str, workspace: str | None = None, expected_version: int | None = None
+    ) -> None:
+        """Delete a view of your own, or with lake.manage that of somebody else; its dataset stays, as an ordinary one."""
+        return await self._call(
+            "lake.delete_view", {"view": view, "workspace": workspace, "expected_version": expected_version}, None
+        )
 
     async def find_features(self, *, feature_view: str, entity: str, workspace: str | None = None) -> OnlineValues:
         """Look up the newest known features of one entity."""
@@ -1404,6 +1597,16 @@ class AsyncLakeCalls(AsyncCalls):
         """Show a version: by number, tag or moment, else the newest."""
         return await self._call(
             "lake.get_version", {"dataset": dataset, "workspace": workspace, "number": number, "at": at}, DatasetVersion
+        )
+
+    async def get_view(self, *, view: str, workspace: str | None = None) -> View:
+        """Show a view: what it asks, whose rights count, whether it is fresh, and which sources have moved on."""
+        return await self._call("lake.get_view", {"view": view, "workspace": workspace}, View)
+
+    async def get_view_refresh(self, *, view: str, refresh: str, workspace: str | None = None) -> ViewRefresh:
+        """Show one refresh of a view: what it read, what it made, or why it failed."""
+        return await self._call(
+            "lake.get_view_refresh", {"view": view, "refresh": refresh, "workspace": workspace}, ViewRefresh
         )
 
     async def join_features(
@@ -1581,6 +1784,29 @@ class AsyncLakeCalls(AsyncCalls):
             Page[DatasetVersion],
         )
 
+    async def list_view_refreshes(
+        self, *, view: str, workspace: str | None = None, limit: int | None = None, cursor: str | None = None
+    ) -> Page[ViewRefresh]:
+        """List the refreshes of a view, newest first."""
+        return await self._call(
+            "lake.list_view_refreshes",
+            {"view": view, "workspace": workspace, "limit": limit, "cursor": cursor},
+            Page[ViewRefresh],
+        )
+
+    async def list_views(
+        self,
+        *,
+        workspace: str | None = None,
+        text: str | None = None,
+        limit: int | None = None,
+        cursor: str | None = None,
+    ) -> Page[View]:
+        """List views by address, each with whether it is fresh."""
+        return await self._call(
+            "lake.list_views", {"workspace": workspace, "text": text, "limit": limit, "cursor": cursor}, Page[View]
+        )
+
     async def maintain_dataset(
         self,
         *,
@@ -1712,6 +1938,12 @@ class AsyncLakeCalls(AsyncCalls):
         """Build a training set again, by the definition and from the versions that it was built by; the checksum is the same."""
         return await self._call(
             "lake.rebuild_training_set", {"training_set": training_set, "workspace": workspace}, TrainingSet
+        )
+
+    async def refresh_view(self, *, view: str, workspace: str | None = None, force: bool | None = None) -> ViewRefresh:
+        """Refresh a view as a job, under the rights and policies of its owner; a fresh one is left as it is."""
+        return await self._call(
+            "lake.refresh_view", {"view": view, "workspace": workspace, "force": force}, ViewRefresh
         )
 
     async def remove_policy(

@@ -159,6 +159,49 @@ class Field:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class View:
+    """A view: what it asks, whose rights count for it, and how far its dataset is behind its sources."""
+
+    id: str
+    workspace: str
+    slug: str
+    name: str
+    description: str
+    sql: str
+    parameters: dict[str, Any]
+    saved_query: str | None
+    dataset: str
+    layer: str | None
+    refresh: str
+    every_s: float
+    owner: str
+    owner_name: str
+    reads: list[str]
+    state: Literal["NEW", "FRESH", "STALE", "REFRESHING", "FAILED"]
+    why: list[Literal["sources", "definition", "policies"]]
+    behind: list[Moved]
+    sources: list[SourceVersion]
+    number: int | None
+    rows: int | None
+    refreshed_at: datetime | None
+    error: dict[str, Any] | None
+    job: str | None
+    created_by: str
+    created_at: datetime
+    changed_at: datetime
+    version: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Moved:
+    """A source that has moved on: the version that was read, and the newest one; None where it was not read, or is gone."""
+
+    dataset: str
+    read: int | None
+    newest: int | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class QualityReport:
     """How well a version keeps the rules: score from 0 to 100, and each rule with the rows that break it."""
 
@@ -377,6 +420,25 @@ class TrainingSet:
     report: dict[str, Any]
     rebuild_of: str | None
     job: str
+    error: dict[str, Any] | None
+    created_by: str
+    created_at: datetime
+    ended_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ViewRefresh:
+    """One refresh of a view."""
+
+    id: str
+    workspace: str
+    view: str
+    cause: str
+    state: Literal["RUNNING", "SUCCEEDED", "FAILED", "CANCELLED", "FRESH"]
+    sources: list[SourceVersion]
+    number: int | None
+    rows: int | None
+    job: str | None
     error: dict[str, Any] | None
     created_by: str
     created_at: datetime

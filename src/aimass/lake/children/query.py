@@ -7,11 +7,13 @@ import threading
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import Any
 
 import duckdb
 import polars as pl
 from arro3.core import RecordBatchReader, Table
+from sqlglot import exp
 
 from aimass.kernel.errors import Invalid, TooLarge
 from aimass.lake.children.quoting import sql_literal
@@ -22,6 +24,7 @@ MAX_ROWS = 10_000
 TIMEOUT_S = 30.0
 MEMORY_MB = 512
 MAX_BYTES = 64 * 2**20
+UNKEPT = frozenset({"INTERVAL", "TIME", "TIME WITH TIME ZONE"})
 OFF = {
     "autoinstall_known_extensions": "false",
     "autoload_known_extensions": "false",
@@ -162,7 +165,30 @@ def select(con: duckdb.DuckDBPyConnection, sql: str) -> RecordBatchReader:
     return batches(con.sql(sql))
 
 
-def sample(sql: str, tables: Mapping[str, Mapping[str, Any]], rows: int, *, key: str | None = None) -> pl.DataFrame:
-    """Return the first rows of a SELECT over datasets."""
-    with running({"tables": tables, "key": key}, ask(sql, tables)) as (relation, _):
+def columns(args: dict[str, Any]) -> dict[str, Any]:
+    """Say which columns a SELECT over datasets gives, without running it.
+
+    Parameters
+    ----------
+    args
+        What :func:`query` takes.
+    """
+    asked = ask(str(args["sql"]), args.get("known") or args["tables"])
+    if not isinstance(asked.tree, exp.Query):
+        raise Invalid("only one SELECT statement is allowed", field="sql", value=str(args["sql"])[:200])
+    with running(args, replace(asked, tree=asked.tree.limit(0))) as (relation, _):
+        names, types = list(relation.columns), [str(kind) for kind in relation.types]
+    twice = next((name for n, name in enumerate(names) if name.lower() in {one.lower() for one in names[:n]}), None)
+    if twice is not None:
+        raise Invalid(f"two columns are called {twice!r}", field="sql", value=twice, hint="name one of them with AS")
+    odd = next((pair for pair in zip(names, types, strict=True) if pair[1] in UNKEPT), None)
+    if odd is not None:
+        told = f"a dataset keeps no {odd[1]}, which column {odd[0]!r} is"
+        raise Invalid(told, field="sql", value=odd[0], hint="cast it, for example to VARCHAR or DOUBLE")
+    return {"columns": names, "used": asked.used}
+
+
+def sample(sql: str, tables: Mapping[str, Mapping[str, Any]], rows: int, **more: Any) -> pl.DataFrame:
+    """Return the first rows of a SELECT over datasets; ``more`` is what :func:`query` takes besides."""
+    with running({**more, "sql": sql, "tables": tables}, ask(sql, tables)) as (relation, _):
         return _collected(relation.limit(rows), MAX_BYTES)

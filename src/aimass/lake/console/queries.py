@@ -83,7 +83,7 @@ async def run_here(visit: Visit, sql: Text, tag: Text = "", parameters: Text = "
     """Run the statement, and show the rows it gives; it ends when the page is left."""
     stop = Stop()
     return await while_waiting(
-        visit.request, stop.stop, lambda: _answer(visit, sql, _values(parameters), stop=stop, tag=tag)
+        visit.request, stop.stop, lambda: _answer(visit, sql, values_of(parameters), stop=stop, tag=tag)
     )
 
 
@@ -104,7 +104,7 @@ async def download(
 ) -> Response:
     """Give the whole answer as a file."""
     stop = Stop()
-    wish = FileQuery(workspace=visit.workspace, sql=sql, format=file_format, parameters=_values(parameters))
+    wish = FileQuery(workspace=visit.workspace, sql=sql, format=file_format, parameters=values_of(parameters))
     return await while_waiting(visit.request, stop.stop, lambda: _file(visit, wish, stop))
 
 
@@ -124,7 +124,7 @@ def save(
     shared: Annotated[bool, Form()] = False,
 ) -> Response:
     """Keep the statement under a name."""
-    values = _values(parameters)
+    values = values_of(parameters)
     wish = SaveQuery(
         workspace=visit.workspace, name=name, sql=sql, description=description, parameters=values, shared=shared
     )
@@ -205,7 +205,7 @@ def _kept(visit: PageVisit, sql: str, into: str, description: str) -> Response:
     )
 
 
-def _values(text: str) -> dict[str, Any]:
+def values_of(text: str) -> dict[str, Any]:
     """Return the values that somebody wrote as JSON."""
     try:
         values = orjson.loads(text) if text.strip() else {}

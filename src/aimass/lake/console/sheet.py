@@ -25,6 +25,8 @@ class Sheet:
         What is known of personal data, by column.
     tab
         Which of the pages this is.
+    made_by
+        The view that makes it; None for an ordinary one.
     """
 
     dataset: Dataset
@@ -32,6 +34,7 @@ class Sheet:
     findings: dict[str, Finding]
     tab: str
     home: str
+    made_by: str | None = None
 
     @property
     def is_newest(self) -> bool:
@@ -66,4 +69,5 @@ def dataset_sheet(visit: PageVisit, slug: str, tab: str = "", number: int | None
         findings={finding.column: finding for finding in known},
         tab=tab,
         home=f"/{visit.workspace}/data/{slug}",
+        made_by=lake.made_by(visit.workspace, slug),
     )

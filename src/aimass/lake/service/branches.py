@@ -114,6 +114,7 @@ class Branches(History):
     @use_case(f"POST {_PATH}/{{branch}}/merge", permission="lake.edit", cli="data merge-branch", on="dataset")
     def merge_branch(self, who: Principal, command: MergeBranch) -> Merge:
         """Bring what a branch changed back into the dataset, as one version; rows that both changed need a word whose count."""
+        self.describing(command.workspace, command.dataset)  # refuses the dataset of a view, before anything is written
         return self._merge(who, command, dry_run=False)
 
     @use_case(f"DELETE {_PATH}/{{branch}}", permission="lake.edit", cli="data delete-branch", on="dataset")

@@ -43,6 +43,7 @@ from aimass.lake.store import (
     put_dataset,
 )
 from aimass.lake.store_shares import put_share, shares_of
+from aimass.lake.view_store import maker_of
 
 _PATH = "/workspaces/{workspace}/datasets"
 _NO_BRANCH = ("parent_id", "parent_number", "base", "is_even")
@@ -111,6 +112,7 @@ class Datasets(Guarding):
                 row = dataset_row(change.conn, command.workspace, command.dataset)
             fresh(row, command.expected_version)
             _refuse_branches(change.conn, row)
+            _refuse_made(change.conn, row)
             gone = [row.slug, *(branch.slug for branch in branches_of(change.conn, row.id, deleted=True))]
             if command.purge:
                 for slug in gone:
@@ -202,6 +204,18 @@ def _refuse_branches(conn: Connection, row: Row[Any]) -> None:
     if names:
         raise Conflict(
             f"dataset {row.slug!r} has branches", field="dataset", value=names, hint="merge or delete them first"
+        )
+
+
+def _refuse_made(conn: Connection, row: Row[Any]) -> None:
+    """Refuse to delete a dataset that a view makes."""
+    view = maker_of(conn, row.id)
+    if view is not None:
+        raise Conflict(
+            f"dataset {row.slug!r} is made by view {view!r}",
+            field="dataset",
+            value=row.slug,
+            hint="delete the view first",
         )
 
 

@@ -23,6 +23,7 @@ from aimass.lake.domain import DatasetVersion
 from aimass.lake.running import Running
 from aimass.lake.settings import LakeSettings
 from aimass.lake.store import dataset_row, version_at, version_by_tag, version_of, version_row
+from aimass.lake.view_store import maker_of
 
 _CHILDREN = "aimass.lake.children."
 LONG_S = 600.0
@@ -96,10 +97,24 @@ class Part:
             )
         return {"path": str(self.table_path(version.workspace, version.dataset)), "version": version.delta_version}
 
-    def describing(self, workspace: str, dataset: str) -> dict[str, Any]:
-        """Return what a job needs to describe the next version: rules, classification, keys and the time."""
+    def describing(self, workspace: str, dataset: str, *, by: str | None = None) -> dict[str, Any]:
+        """Return what a job needs to describe the next version: rules, classification, keys and the time.
+
+        Raises
+        ------
+        Conflict
+            A view makes the dataset, and it is not the one that is named by ``by``.
+        """
         with self._database.read() as conn:
             row = dataset_row(conn, workspace, dataset)
+            maker = maker_of(conn, row.id)
+        if maker not in (None, by):
+            raise Conflict(
+                f"dataset {dataset!r} is made by view {maker!r}: what is written to it is lost with the next refresh",
+                field="dataset",
+                value=dataset,
+                hint="write to another dataset, change what the view asks, or delete the view",
+            )
         given: dict[str, Any] = {"keys": row.keys, "now": instant(self._database.clock.now())}
         if row.rules is not None:
             given["rules"] = row.rules

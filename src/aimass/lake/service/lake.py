@@ -7,11 +7,11 @@ from pathlib import Path
 from aimass.kernel.principal import Principal
 from aimass.lake.commands import ExportRows
 from aimass.lake.service.ground import LONG_S
-from aimass.lake.service.sharing import Sharing
+from aimass.lake.service.refreshing import Refreshing
 
 
-class Lake(Sharing):
-    """Datasets with versions, profiles, rules, quality reports, classification and queries; feature views over them."""
+class Lake(Refreshing):
+    """Datasets with versions, profiles, rules, quality reports, classification and queries; views and feature views over them."""
 
     def export_rows(self, who: Principal, command: ExportRows, target: Path) -> Path:
         """Write a version to a file; personal data is exported only to those who may use the dataset."""

@@ -8,7 +8,7 @@ from sqlalchemy import Connection
 
 from aimass.infra.compute import Stop
 from aimass.infra.database import Change
-from aimass.kernel.erasing import Erased, Person
+from aimass.kernel.erasing import ERASED, Erased, Person
 from aimass.kernel.errors import Conflict, Forbidden, NotFound, Stale
 from aimass.kernel.ids import new_id
 from aimass.kernel.names import check_slug, clean_name, slug_of
@@ -132,8 +132,10 @@ def _erase(change: Change, saved: SavedQuery, person: Person) -> int:
     if saved.owner in person.accounts and not saved.shared:
         drop_saved(change, saved.id)
         return 1
-    before = {name: getattr(saved, name) for name in ("name", "description", "sql", "parameters")}
-    after = person.scrubbed(before) if person.looks_at(saved.workspace) else before
+    before = {name: getattr(saved, name) for name in ("name", "description", "sql", "parameters", "owner_name")}
+    after = person.scrubbed(before) if person.looks_at(saved.workspace) else dict(before)
+    if saved.owner in person.accounts:
+        after["owner_name"] = ERASED
     if after == before:
         return 0
     put_saved(change, saved.id, **after)
