@@ -18,6 +18,7 @@ LOCAL = {
     "login": "aimass.cli.login:login",
     "logout": "aimass.cli.login:logout",
     "data collect": "aimass.cli.collect:collect",
+    "data push": "aimass.cli.push:push",
     "predict": "aimass.cli.predict:predict",
     "register": "aimass.cli.register:register",
 }

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import io
+import json
+import re
 import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,10 +13,12 @@ from pathlib import Path
 import pytest
 
 from aimass.access import CAPABILITY as ACCESS
+from aimass.cli import run
 from aimass.cluster import CAPABILITY as CLUSTER
 from aimass.collector import CAPABILITY as COLLECTOR
 from aimass.collector import ListCollections, OneSource
 from aimass.lake import CAPABILITY as LAKE
+from tests.fixtures.browser import serving
 from tests.fixtures.data import ANN, Data
 from tests.fixtures.rooms import Rooms
 from tests.fixtures.site import Site, Visitor, site_of
@@ -102,3 +107,48 @@ def test_who_may_connect(site: Site, shop: Path, role: str, may: bool) -> None:
     assert ('data-dialog="connect-sqlite"' in page.text) is may
     answer = visitor.do("POST", AT, connector="sqlite", name=f"By {role}", p_path=str(shop))
     assert answer.status_code in ((204, 303) if may else (403,))
+
+
+def test_a_source_is_made_that_is_pushed_to_and_its_webhook_gets_a_secret_that_is_shown_once(site: Site) -> None:
+    admin = site.visitor("admin")
+    assert admin.do("POST", AT, connector="push", name="Inbox").status_code in (204, 303)
+    assert 'data-dialog="make-pushed"' in admin.open(f"{AT}/inbox").text
+    odd = admin.do("POST", f"{AT}/inbox/pushed", name="Calls", columns="id number")
+    assert odd.status_code == 400
+    made = admin.do("POST", f"{AT}/inbox/pushed", name="Calls", columns="id integer\nname string")
+    assert made.headers["HX-Redirect"] == "/demo/sources/calls"
+    page = admin.open("/demo/sources/calls").text
+    assert "/api/v1/workspaces/demo/sources/calls/push" in page
+    assert "/hooks/" not in page
+    assert admin.do("POST", "/demo/sources/calls/hook", scheme="none").status_code == 400
+    shown = admin.do("POST", "/demo/sources/calls/hook", scheme="standard", keep_h="1").text
+    secret = re.findall(r"whsec_[A-Za-z0-9+/=]+", shown)[0]
+    page = admin.open("/demo/sources/calls").text
+    assert "/hooks/" in page
+    assert secret not in page
+    viewer = site.visitor("viewer")
+    seen = viewer.open("/demo/sources/calls").text
+    assert 'data-dialog="source-hook"' not in seen
+    assert viewer.do("POST", "/demo/sources/calls/hook", scheme="github").status_code == 403
+    assert admin.do("DELETE", "/demo/sources/calls/hook").status_code in (204, 303)
+    assert "/hooks/" not in admin.open("/demo/sources/calls").text
+
+
+def test_the_terminal_pushes_a_file_and_what_it_is_piped(
+    site: Site, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    data = Data(Rooms(site.folder, [], registry=site.registry))
+    link = data.connect("Pipe", "push")
+    (source,) = data.follow(link, "lines")
+    path = tmp_path / "rows.ndjson"
+    path.write_text('{"id": 1}\n{"id": 2}\n')
+    with serving(site.app) as url:
+        told = ["--url", url, "--workspace", "demo", "--key", site.token("analyst"), "--json"]
+        commands = {"data push": "aimass.cli.push:push"}
+        assert run(commands, ["data", "push", source.slug, str(path), *told]) == 0
+        assert json.loads(capsys.readouterr().out)["rows"] == 2
+        monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(b'{"id": 3}\n\n{"id": 4}\n')))
+        assert run(commands, ["data", "push", source.slug, "-", *told]) == 0
+        told[-2] = site.token("viewer")
+        assert run(commands, ["data", "push", source.slug, str(path), *told]) == 1
+    assert data.collector.get_inbox(ANN, OneSource(workspace="demo", source=source.slug)).rows == 4

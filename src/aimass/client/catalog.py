@@ -1464,6 +1464,19 @@ OPERATIONS: dict[str, Operation] = {
             Param(name="connection", where="path", kind="str", help="slug of the connection"),
         ),
     ),
+    "collector.close_hook": Operation(
+        name="collector.close_hook",
+        method="DELETE",
+        path="/workspaces/{workspace}/sources/{source}/hook",
+        cli="sources close-hook",
+        permission="collector.edit",
+        summary="Take no webhooks any more: address and secrets are gone for good; what came is collected.",
+        help="Take no webhooks any more: address and secrets are gone for good; what came is collected.",
+        params=(
+            Param(name="workspace", where="path", kind="str", help="slug of the workspace"),
+            Param(name="source", where="path", kind="str", help="slug of the source"),
+        ),
+    ),
     "collector.collect_streams": Operation(
         name="collector.collect_streams",
         method="POST",
@@ -1538,7 +1551,7 @@ OPERATIONS: dict[str, Operation] = {
                 where="body",
                 kind="float",
                 required=False,
-                help="seconds after a collection until the next begins by itself, 0 for at once; only when asked if absent",
+                help="seconds after a collection until the next begins by itself, 0 for at once; if absent only when asked, and what is pushed at once",
             ),
         ),
     ),
@@ -1621,8 +1634,8 @@ OPERATIONS: dict[str, Operation] = {
         path="/workspaces/{workspace}/sources/{source}",
         cli="sources delete",
         permission="collector.manage",
-        summary="Delete a source; the dataset and its versions stay.",
-        help="Delete a source; the dataset and its versions stay.",
+        summary="Delete a source; the dataset and its versions stay, rows that were pushed and wait go with it.",
+        help="Delete a source; the dataset and its versions stay, rows that were pushed and wait go with it.",
         params=(
             Param(name="workspace", where="path", kind="str", help="slug of the workspace"),
             Param(name="source", where="path", kind="str", help="slug of the source"),
@@ -1686,6 +1699,19 @@ OPERATIONS: dict[str, Operation] = {
         params=(
             Param(name="workspace", where="path", kind="str", help="slug of the workspace"),
             Param(name="connection", where="path", kind="str", help="slug of the connection"),
+        ),
+    ),
+    "collector.get_inbox": Operation(
+        name="collector.get_inbox",
+        method="GET",
+        path="/workspaces/{workspace}/sources/{source}/inbox",
+        cli="sources inbox",
+        permission="collector.read",
+        summary="Show what was pushed to a source and waits, when something came last, and the addresses to push to.",
+        help="Show what was pushed to a source and waits, when something came last, and the addresses to push to.",
+        params=(
+            Param(name="workspace", where="path", kind="str", help="slug of the workspace"),
+            Param(name="source", where="path", kind="str", help="slug of the source"),
         ),
     ),
     "collector.get_source": Operation(
@@ -1964,6 +1990,42 @@ OPERATIONS: dict[str, Operation] = {
         params=(
             Param(name="workspace", where="path", kind="str", help="slug of the workspace"),
             Param(name="source", where="path", kind="str", help="slug of the source"),
+        ),
+    ),
+    "collector.set_hook": Operation(
+        name="collector.set_hook",
+        method="POST",
+        path="/workspaces/{workspace}/sources/{source}/hook",
+        cli="sources hook",
+        permission="collector.edit",
+        summary="Take webhooks at an address of its own, or change their secret; the one before stays valid for a while.",
+        help="Take webhooks at an address of its own, or change their secret; the one before stays valid for a while.",
+        params=(
+            Param(name="workspace", where="path", kind="str", help="slug of the workspace"),
+            Param(name="source", where="path", kind="str", help="slug of the source"),
+            Param(
+                name="scheme",
+                where="body",
+                kind="str",
+                required=False,
+                choices=("github", "stripe", "standard"),
+                help="how the sender signs; as before if absent",
+            ),
+            Param(
+                name="secret",
+                where="body",
+                kind="str",
+                required=False,
+                help="the secret that the sender shows; a new one if absent",
+            ),
+            Param(
+                name="keep_h",
+                where="body",
+                kind="float",
+                required=False,
+                default=24.0,
+                help="hours for which the secret before stays valid",
+            ),
         ),
     ),
     "collector.start_collection": Operation(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -15,6 +15,7 @@ from aimass.client.generated.lifecycle_types import PipelineRun
 from aimass.client.generated.serving_types import Scoring
 from aimass.client.inference import Endpoint, Explanation, Prediction, Row
 from aimass.client.loading import CollectOptions, collect_file, silent
+from aimass.client.pushing import Pushed, push_to
 from aimass.client.registering import Registration
 from aimass.client.settings import ClientSettings, read_settings
 from aimass.client.transport import AsyncTransport, Transport
@@ -206,6 +207,33 @@ class Client(Groups):
         """
         options = CollectOptions(types=types or {}, reading=reading or {}, progress=progress or silent, **new)
         return collect_file(self, Path(path), dataset, options)
+
+    def push(
+        self,
+        source: str,
+        rows: Iterable[Mapping[str, Any] | bytes] | Path,
+        *,
+        key: str | None = None,
+        timeout_s: float = 300.0,
+    ) -> Pushed:
+        """Push rows to a source; when this returns the platform has them on disk.
+
+        Parameters
+        ----------
+        source
+            Slug of a source of the connector ``push``.
+        rows
+            Objects, lines of JSON as bytes, or a file of JSON or NDJSON; sent in parts of 10,000 rows or 4 MiB.
+        key
+            Name of this delivery: the same rows under it again within a day are stored once.
+        timeout_s
+            For how long a part is sent again while the platform is away or its inbox is full.
+
+        Examples
+        --------
+        ``client.push("orders", [{"id": 1, "amount": 9.5}])``
+        """
+        return push_to(self, source, rows, key=key, timeout_s=timeout_s)
 
     def release(self, order: ReleaseOrder | None = None, *, timeout_s: float = 3600.0, **names: Any) -> PipelineRun:
         """Learn from a dataset and serve the best model, as a durable pipeline; wait for its end.

@@ -1,4 +1,4 @@
-"""The route that cannot be derived: an upload, streamed to the blob store."""
+"""The routes that cannot be derived: an upload, streamed to the blob store; rows that are pushed, and webhooks."""
 
 from __future__ import annotations
 
@@ -8,15 +8,20 @@ from typing import Annotated
 from anyio import from_thread, to_thread
 from fastapi import APIRouter, Query, Request
 
+from aimass.access import closed_workspaces
+from aimass.collector.connectors.push.body import too_much
+from aimass.collector.connectors.push.spool import Receipt
 from aimass.collector.domain import Upload
 from aimass.collector.errors import too_large
 from aimass.collector.service.collector import Collector
+from aimass.collector.service.pushing import HOOKS, Sent
 from aimass.collector.settings import CollectorSettings
 from aimass.infra.blobs import Blob, Blobs
 from aimass.kernel.errors import Invalid
 from aimass.web import caller, registry_of
 
 router = APIRouter(tags=["collector"])
+hooks = APIRouter(tags=["collector"])
 
 
 @router.put("/workspaces/{workspace}/uploads", operation_id="collector.upload", status_code=201)
@@ -31,6 +36,40 @@ async def upload(request: Request, workspace: str, filename: Annotated[str, Quer
     blob = await store(registry_of(request).get(Blobs), checked(request.stream(), limit, announced))
     kept = Upload(upload=blob.sha256, size=blob.size, filename=filename)
     return await to_thread.run_sync(registry_of(request).get(Collector).keep_upload, who, workspace, kept)
+
+
+@router.post(
+    "/workspaces/{workspace}/sources/{source}/push", operation_id="collector.push", status_code=202, name="push"
+)
+async def push(request: Request, workspace: str, source: str) -> Receipt:
+    """Push rows to a source: a JSON object, a list of them, or one a line (NDJSON), packed with gzip or not.
+
+    The answer means that they are on disk. The same ``Idempotency-Key`` again within a day is answered as before, and
+    stored once.
+    """
+    who = await to_thread.run_sync(caller, request)
+    who.need("collector.use", workspace, f"source:{source}")
+    sent, collector = await _sent(request), registry_of(request).get(Collector)
+    return await to_thread.run_sync(collector.push, who, workspace, source, sent)
+
+
+@hooks.post(HOOKS + "/{token}", operation_id="collector.hook", status_code=202, name="hook")
+async def hook(request: Request, token: str) -> Receipt:
+    """Take what a webhook brings, if its signature fits the secret of the source at this address."""
+    registry = registry_of(request)
+    collector, closed = registry.get(Collector), await to_thread.run_sync(closed_workspaces, registry)
+    await to_thread.run_sync(collector.hooked, token, closed)  # nobody fills our memory at an address that is none
+    return await to_thread.run_sync(collector.pushed_by_hook, token, await _sent(request), closed)
+
+
+async def _sent(request: Request) -> Sent:
+    """Read a body up to the limit."""
+    limit, body = CollectorSettings().max_push_bytes, bytearray()
+    async for chunk in request.stream():
+        body += chunk
+        if len(body) > limit:
+            raise too_much(limit)
+    return Sent(body=bytes(body), headers={name.lower(): value for name, value in request.headers.items()})
 
 
 async def checked(chunks: AsyncIterator[bytes], limit: int, announced: str | None) -> AsyncIterator[bytes]:

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from aimass.access import Access
 from aimass.cluster import Jobs
 from aimass.collector.events import ALL
 from aimass.collector.service.collector import Collector
 from aimass.collector.service.ground import Ground
+from aimass.collector.service.inboxes import Inboxes
 from aimass.infra.blobs import Blobs
 from aimass.infra.compute import WarmChild
 from aimass.infra.database import Database
 from aimass.infra.secrets import Secrets
 from aimass.kernel.capability import Capability, JobKind, Loop, Place
+from aimass.kernel.layout import DataDir
 from aimass.kernel.registry import Registry
 from aimass.lake import Lake
 
@@ -48,7 +51,10 @@ CAPABILITY = Capability(
         ),
     },
     loops={"collector.follow": Loop(run="aimass.collector.jobs:follow", every_s=2.0)},
+    events={"access.workspace.purged": "aimass.collector.jobs:on_workspace_purged"},
+    protocol="aimass.collector.api:hooks",
     attention="aimass.collector.jobs:attention",
+    storage="aimass.collector.keeping:storage",
     going="aimass.collector.keeping:going",
     collect="aimass.collector.keeping:collect",
     blobs="aimass.collector.keeping:blobs",
@@ -94,5 +100,7 @@ def build(registry: Registry) -> Collector:
         lake=registry.get(Lake),
         warm=registry.get(WarmChild),
         secrets=registry.get(Secrets),
+        inboxes=Inboxes(registry.get(DataDir).push),
+        address=registry.get(Access).token_issuer,
     )
     return Collector(ground)

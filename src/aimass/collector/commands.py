@@ -210,7 +210,10 @@ class CollectStreams:
     every_s: Annotated[
         float | None,
         Interval(ge=0, le=31_536_000),
-        doc("seconds after a collection until the next begins by itself, 0 for at once; only when asked if absent"),
+        doc(
+            "seconds after a collection until the next begins by itself, 0 for at once; "
+            "if absent only when asked, and what is pushed at once"
+        ),
     ] = None
 
 
@@ -270,3 +273,58 @@ class DriftNote:
     after: str
     done: str
     created_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Inbox:
+    """What was pushed to a source and waits, and how webhooks reach it.
+
+    Attributes
+    ----------
+    push, hook
+        Addresses: for programs with a key, and for webhooks that sign; the second is empty while none is taken.
+    scheme
+        How webhooks sign: ``none``, ``github``, ``stripe`` or ``standard``.
+    rows, size_bytes
+        What waits to be collected; ``is_counted`` is False where the rows are an estimate.
+    received_at
+        When something was pushed last.
+    old_until
+        Until when the secret before the present one is valid too.
+    """
+
+    source: str
+    push: str
+    hook: str
+    scheme: str
+    rows: int
+    size_bytes: int
+    is_counted: bool
+    most_bytes: int
+    received_at: datetime | None
+    changed_at: datetime | None
+    old_until: datetime | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SetHook:
+    """Give the webhook of a source a new secret; the first time it gets its address."""
+
+    workspace: Workspace
+    source: SourceSlug
+    scheme: Annotated[
+        Literal["github", "stripe", "standard"] | None, doc("how the sender signs; as before if absent")
+    ] = None
+    secret: Annotated[str | None, MaxLen(500), doc("the secret that the sender shows; a new one if absent")] = None
+    keep_h: Annotated[float, Interval(ge=0, le=720), doc("hours for which the secret before stays valid")] = 24.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewHook:
+    """A webhook with its secret, which is shown this once."""
+
+    source: str
+    hook: str
+    scheme: str
+    secret: str
+    old_until: datetime | None

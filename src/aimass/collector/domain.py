@@ -14,6 +14,7 @@ from aimass.kernel.pages import MAX_LIMIT
 CollectionState = Literal["RUNNING", "SUCCEEDED", "FAILED", "CANCELLED"]
 ENDED: tuple[CollectionState, ...] = ("SUCCEEDED", "FAILED", "CANCELLED")
 COLLECT = "collector.collect"
+PUSHED = "push"
 REPLAY = "collector.replay"
 MODES = ("append", "replace")
 Format = Literal["csv", "ndjson", "json", "xml", "fixed", "xlsx", "parquet", "arrow", "avro", "orc"]

@@ -17,6 +17,8 @@ CONNECTION_CHECKED = "collector.connection.checked"
 SOURCE_PAUSED = "collector.source.paused"
 SOURCE_RESUMED = "collector.source.resumed"
 SOURCE_DRIFTED = "collector.source.drifted"
+HOOK_CHANGED = "collector.hook.changed"
+HOOK_CLOSED = "collector.hook.closed"
 ALL = (
     CONNECTION_CREATED,
     CONNECTION_CHANGED,
@@ -25,6 +27,8 @@ ALL = (
     SOURCE_PAUSED,
     SOURCE_RESUMED,
     SOURCE_DRIFTED,
+    HOOK_CHANGED,
+    HOOK_CLOSED,
     SOURCE_CREATED,
     SOURCE_CHANGED,
     SOURCE_DELETED,

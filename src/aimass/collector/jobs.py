@@ -13,6 +13,7 @@ from aimass.collector.domain import Collection, ListCollections, OneSource, Star
 from aimass.collector.service.collector import Collector
 from aimass.kernel.erasing import Erased, Person
 from aimass.kernel.errors import Invalid
+from aimass.kernel.events import Event
 from aimass.kernel.principal import ANYWHERE, Principal
 from aimass.kernel.registry import Registry
 
@@ -108,8 +109,14 @@ def _aside(found: Collection) -> dict[str, Any]:
 
 
 def erase(registry: Registry, person: Person) -> list[Erased]:
-    """Erase a person from uploads and collections."""
-    return registry.get(Collector).erase_person(person)
+    """Erase a person from uploads, collections, and what was pushed and waits."""
+    collector = registry.get(Collector)
+    return [*collector.erase_person(person), *collector.erase_pushed(person)]
+
+
+def on_workspace_purged(registry: Registry, event: Event) -> None:
+    """Remove what was pushed to a workspace that is gone."""
+    registry.get(Collector).leave(event.workspace)
 
 
 def _collection(job: Job) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from aimass.collector.service.collector import Collector
-from aimass.kernel.keeping import Going, Needed
+from aimass.kernel.keeping import Going, Holding, Needed
 from aimass.kernel.registry import Registry
 
 
@@ -15,8 +15,14 @@ def going(registry: Registry) -> list[Going]:
 
 
 def collect(registry: Registry) -> list[Going]:
-    """Forget the uploads that have had their time."""
-    return registry.get(Collector).forget_uploads()
+    """Forget the uploads that have had their time, and inboxes whose source is gone."""
+    collector = registry.get(Collector)
+    return [*collector.forget_uploads(), *collector.forget_inboxes()]
+
+
+def storage(registry: Registry) -> list[Holding]:
+    """Return how much room what was pushed takes until it is collected."""
+    return registry.get(Collector).pushed_holdings()
 
 
 def blobs(registry: Registry) -> Iterator[Needed]:

@@ -17,6 +17,12 @@ class CollectorSettings(BaseSettings):
         Largest upload in bytes; larger ones are refused with 413.
     max_unpacked_bytes
         Most bytes to which a packed file (gzip, bzip2, xz, zstd) may unpack; a larger one is refused, and nothing is stored.
+    max_push_bytes
+        Most bytes of one push, unpacked; a larger one is refused with 413.
+    max_inbox_bytes
+        Most bytes that wait in the inbox of one source; when it is full, pushes are refused with 429 until they are collected.
+    spare_disk_bytes
+        Bytes of the disk that stay free: pushes are refused with 429 before they would take the last ones.
     keep_uploads_days
         Days for which an uploaded file is kept after it was sent or collected; what was collected from it is the dataset's.
     tolerated_quarantine
@@ -35,6 +41,9 @@ class CollectorSettings(BaseSettings):
 
     max_upload_bytes: int = 20 * 1024**3
     max_unpacked_bytes: int = Field(default=20 * 1024**3, ge=1)
+    max_push_bytes: int = Field(default=16 * 1024**2, ge=1024)
+    max_inbox_bytes: int = Field(default=1024**3, ge=1024)
+    spare_disk_bytes: int = Field(default=256 * 1024**2, ge=0)
     keep_uploads_days: float = 30.0
     tolerated_quarantine: float = Field(default=0.05, ge=0, le=1)
     folders: list[str] = Field(default_factory=list[str])

@@ -67,6 +67,11 @@ class DataDir:
         return self.root / "records"
 
     @property
+    def push(self) -> Path:
+        """Rows that were pushed and wait to be collected, ``<workspace>/<source>``."""
+        return self.root / "push"
+
+    @property
     def series(self) -> Path:
         """Counters and histograms that wait for the database."""
         return self.root / "series"

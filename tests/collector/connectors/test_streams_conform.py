@@ -7,6 +7,7 @@ import contextlib
 import json
 import sys
 import types
+from pathlib import Path
 from typing import Any
 
 import dlt
@@ -15,6 +16,7 @@ import psycopg
 import pytest
 
 from aimass.collector.connectors.contract import ConnectorContract, Wrong
+from aimass.collector.connectors.push.spool import Bounds, Spool
 from aimass.collector.connectors.reach import Reach, limit_to
 from aimass.kernel.errors import Forbidden
 from tests.collector.test_mqtt import publish
@@ -189,6 +191,34 @@ class TestRest(ConnectorContract):
     def origin(self):
         with api_server() as api:
             yield RestOrigin(api)
+
+
+class PushOrigin:
+    stream, stream_parameters, parameters = "items", {}, {}
+    wrong = ()
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.spool = Spool(folder, Bounds(most_bytes=1 << 30))
+
+    def put(self, items: Any) -> None:
+        lines = [json.dumps(told(item)).encode() + b"\n" for item in items]
+        self.spool.append(b"".join(lines), len(lines), None, 0)
+
+
+class TestPush(ConnectorContract):
+    __test__ = True
+    connector = "push"
+    knows_streams = False
+
+    @pytest.fixture
+    def origin(self, tmp_path):
+        found = PushOrigin(tmp_path / "inbox")
+        yield found
+        found.spool.close(0)
+
+    def wish(self, origin, mode, **more):
+        return super().wish(origin, mode, **{"inbox": str(origin.folder), **more})
 
 
 class DltOrigin:

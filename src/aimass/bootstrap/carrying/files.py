@@ -15,7 +15,7 @@ from aimass.kernel.errors import AimassError, Invalid, Unavailable
 from aimass.kernel.layout import DataDir
 
 SPARE_BYTES = 64 << 20
-_TREES = ("records", "series", "jobs", "lake", "blobs")
+_TREES = ("records", "push", "series", "jobs", "lake", "blobs")
 _UNFINISHED = (".tmp", ".lock", ".part")
 _OF_THE_MOMENT = ("process.json", "heartbeat", "lock")  # of a job: they name processes, which stay where they are
 _CHUNK = 1 << 20
@@ -35,7 +35,7 @@ def secrets_of(root: Path) -> Iterator[Path]:
 def data_of(root: Path) -> Iterator[Path]:
     """Yield what is copied after the databases.
 
-    Whatever they name was there before and never changes. Records come before the lake that takes them in, and the log of a
+    Whatever they name was there before and never changes. Records and what was pushed come before the lake that takes them in, and the log of a
     Delta table before its files, so that a step that is made meanwhile is seen too early or completely, and never lost.
     """
     for tree in _TREES:

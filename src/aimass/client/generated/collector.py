@@ -14,8 +14,10 @@ from aimass.client.generated.collector_types import (
     ConnectorInfo,
     DriftNote,
     FoundStream,
+    Inbox,
     LoadedColumn,
     MendedRow,
+    NewHook,
     Preview,
     Proposal,
     Quarantined,
@@ -122,6 +124,10 @@ class CollectorCalls(Calls):
         """Try whether a connection answers; what is wrong is the answer, not an error."""
         return self._call("collector.check_connection", {"connection": connection, "workspace": workspace}, Answer)
 
+    def close_hook(self, *, source: str, workspace: str | None = None) -> None:
+        """Take no webhooks any more: address and secrets are gone for good; what came is collected."""
+        return self._call("collector.close_hook", {"source": source, "workspace": workspace}, None)
+
     def collect_streams(
         self,
         *,
@@ -195,7 +201,7 @@ class CollectorCalls(Calls):
         return self._call("collector.delete_connection", {"connection": connection, "workspace": workspace}, None)
 
     def delete_source(self, *, source: str, workspace: str | None = None) -> None:
-        """Delete a source; the dataset and its versions stay."""
+        """Delete a source; the dataset and its versions stay, rows that were pushed and wait go with it."""
         return self._call("collector.delete_source", {"source": source, "workspace": workspace}, None)
 
     def describe_stream(
@@ -231,6 +237,10 @@ class CollectorCalls(Calls):
     def get_connection(self, *, connection: str, workspace: str | None = None) -> Connection:
         """Show a connection; secrets are shown as ``***``."""
         return self._call("collector.get_connection", {"connection": connection, "workspace": workspace}, Connection)
+
+    def get_inbox(self, *, source: str, workspace: str | None = None) -> Inbox:
+        """Show what was pushed to a source and waits, when something came last, and the addresses to push to."""
+        return self._call("collector.get_inbox", {"source": source, "workspace": workspace}, Inbox)
 
     def get_source(self, *, source: str, workspace: str | None = None) -> Source:
         """Show a source."""
@@ -396,6 +406,22 @@ class CollectorCalls(Calls):
         """Resume a source: it goes on from where its last commit ended."""
         return self._call("collector.resume_source", {"source": source, "workspace": workspace}, Source)
 
+    def set_hook(
+        self,
+        *,
+        source: str,
+        workspace: str | None = None,
+        scheme: Literal["github", "stripe", "standard"] | None = None,
+        secret: str | None = None,
+        keep_h: float | None = None,
+    ) -> NewHook:
+        """Take webhooks at an address of its own, or change their secret; the one before stays valid for a while."""
+        return self._call(
+            "collector.set_hook",
+            {"source": source, "workspace": workspace, "scheme": scheme, "secret": secret, "keep_h": keep_h},
+            NewHook,
+        )
+
     def start_collection(
         self,
         *,
@@ -526,6 +552,10 @@ class AsyncCollectorCalls(AsyncCalls):
             "collector.check_connection", {"connection": connection, "workspace": workspace}, Answer
         )
 
+    async def close_hook(self, *, source: str, workspace: str | None = None) -> None:
+        """Take no webhooks any more: address and secrets are gone for good; what came is collected."""
+        return await self._call("collector.close_hook", {"source": source, "workspace": workspace}, None)
+
     async def collect_streams(
         self,
         *,
@@ -599,7 +629,7 @@ class AsyncCollectorCalls(AsyncCalls):
         return await self._call("collector.delete_connection", {"connection": connection, "workspace": workspace}, None)
 
     async def delete_source(self, *, source: str, workspace: str | None = None) -> None:
-        """Delete a source; the dataset and its versions stay."""
+        """Delete a source; the dataset and its versions stay, rows that were pushed and wait go with it."""
         return await self._call("collector.delete_source", {"source": source, "workspace": workspace}, None)
 
     async def describe_stream(
@@ -639,6 +669,10 @@ class AsyncCollectorCalls(AsyncCalls):
         return await self._call(
             "collector.get_connection", {"connection": connection, "workspace": workspace}, Connection
         )
+
+    async def get_inbox(self, *, source: str, workspace: str | None = None) -> Inbox:
+        """Show what was pushed to a source and waits, when something came last, and the addresses to push to."""
+        return await self._call("collector.get_inbox", {"source": source, "workspace": workspace}, Inbox)
 
     async def get_source(self, *, source: str, workspace: str | None = None) -> Source:
         """Show a source."""
@@ -803,6 +837,22 @@ class AsyncCollectorCalls(AsyncCalls):
     async def resume_source(self, *, source: str, workspace: str | None = None) -> Source:
         """Resume a source: it goes on from where its last commit ended."""
         return await self._call("collector.resume_source", {"source": source, "workspace": workspace}, Source)
+
+    async def set_hook(
+        self,
+        *,
+        source: str,
+        workspace: str | None = None,
+        scheme: Literal["github", "stripe", "standard"] | None = None,
+        secret: str | None = None,
+        keep_h: float | None = None,
+    ) -> NewHook:
+        """Take webhooks at an address of its own, or change their secret; the one before stays valid for a while."""
+        return await self._call(
+            "collector.set_hook",
+            {"source": source, "workspace": workspace, "scheme": scheme, "secret": secret, "keep_h": keep_h},
+            NewHook,
+        )
 
     async def start_collection(
         self,

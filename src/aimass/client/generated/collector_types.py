@@ -119,6 +119,23 @@ class FoundStream:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Inbox:
+    """What was pushed to a source and waits, and how webhooks reach it."""
+
+    source: str
+    push: str
+    hook: str
+    scheme: str
+    rows: int
+    size_bytes: int
+    is_counted: bool
+    most_bytes: int
+    received_at: datetime | None
+    changed_at: datetime | None
+    old_until: datetime | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ConnectorInfo:
     """A connector that is installed: what it reads, and the JSON schemas of what it wants to know."""
 
@@ -224,3 +241,14 @@ class MendedRow:
 
     id: str
     raw: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewHook:
+    """A webhook with its secret, which is shown this once."""
+
+    source: str
+    hook: str
+    scheme: str
+    secret: str
+    old_until: datetime | None

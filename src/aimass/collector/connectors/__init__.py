@@ -19,7 +19,7 @@ from pydantic import BaseModel, ConfigDict, SecretStr, ValidationError
 from aimass.kernel.errors import Failed, Invalid, MissingExtra
 
 GROUP = "aimass.connectors"
-Family = Literal["database", "files", "logs", "api", "stream"]
+Family = Literal["database", "files", "logs", "api", "stream", "push"]
 Mode = Literal["full", "incremental", "changes", "stream"]
 
 

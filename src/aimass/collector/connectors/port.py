@@ -77,6 +77,9 @@ class Wish:
     source
         The id of the source that reads: the same each time and unlike any other's, so that what an origin keeps for its readers
         (a session, a consumer, a slot) can bear it. Empty for a preview.
+    inbox
+        The folder in which the platform keeps what is pushed to the source until it is collected; for connectors of the
+        family "push".
     """
 
     stream: str
@@ -90,6 +93,7 @@ class Wish:
     parameters: Mapping[str, Any] = field(default_factory=dict[str, Any])
     limit: int | None = None
     source: str = ""
+    inbox: str = ""
 
     @property
     def cursor_type(self) -> str:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from aimass.collector.console import collections, connections, importing, quarantine, sources
+from aimass.collector.console import collections, connections, importing, pushing, quarantine, sources
 from aimass.web import page_router
 
 router = page_router()
-for _part in (importing, connections, sources, collections, quarantine):
+for _part in (importing, connections, pushing, sources, collections, quarantine):
     router.include_router(_part.router)

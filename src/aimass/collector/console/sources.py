@@ -8,7 +8,7 @@ from fastapi import Form, Response
 from pydantic import BaseModel, NonNegativeFloat
 
 from aimass.collector.commands import ChangeReading, DriftPolicy, ListDrift, Poison
-from aimass.collector.domain import ChangeSource, ListCollections, ListSources, OneSource, StartCollection
+from aimass.collector.domain import PUSHED, ChangeSource, ListCollections, ListSources, OneSource, StartCollection
 from aimass.collector.service.collector import Collector
 from aimass.kernel.errors import Invalid
 from aimass.web import Visit, page_router
@@ -38,12 +38,15 @@ def source(visit: Visit, source: str, cursor: str | None = None) -> Response:
     """How is this source read, where does its data go, and how did its last collections end?"""
     collector = visit.get(Collector)
     found = collector.get_source(visit.who, OneSource(workspace=visit.workspace, source=source))
+    is_pushed = found.kind == PUSHED
     wish = ListCollections(workspace=visit.workspace, source=source, limit=RECENT, cursor=cursor)
     past = collector.list_collections(visit.who, wish)
     drift = collector.list_drift(visit.who, ListDrift(workspace=visit.workspace, source=source, limit=20)).items
-    parts = {"collections": "collector/_collections.html"}
+    inbox = collector.get_inbox(visit.who, OneSource(workspace=visit.workspace, source=source)) if is_pushed else None
+    parts = {"collections": "collector/_collections.html", "inbox": "collector/_inbox.html"}
     return visit.render(
         "collector/source.html",
+        inbox=inbox,
         drift=drift,
         parts=parts,
         found=found,

@@ -14,6 +14,7 @@ from aimass.collector.domain import (
 from aimass.collector.events import QUARANTINE_REPLAYED
 from aimass.collector.service.following import Following
 from aimass.collector.service.ground import tell
+from aimass.collector.service.pushing import Pushing
 from aimass.collector.service.uploads import Uploads
 from aimass.collector.settings import CollectorSettings
 from aimass.collector.store import last_failed, last_succeeded, plans_into
@@ -27,7 +28,7 @@ _LOOK_S = 60.0
 _QUARANTINE = ("id", "raw", "line", "column", "reason", "source", "run")
 
 
-class Collector(Following, Uploads):
+class Collector(Following, Uploads, Pushing):
     """Brings data in from where it lives: typed once, exactly once, with nothing lost."""
 
     @use_case(

@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 
-from aimass.collector.domain import Collection, Source, StartCollection
+from aimass.collector.domain import PUSHED, Collection, Source, StartCollection
 from aimass.collector.service.collections import Collections
 from aimass.collector.service.ground import Ground
 from aimass.collector.store import latest_of, linked_sources
@@ -45,7 +45,11 @@ class Following(Collections):
                 for one in known
                 if one.workspace not in resting and _is_due(one, latest_of(conn, one.id, _LOOKED_AT), now)
             ]
-        return sum(self._begin(source) for source in due)
+        return sum(self._begin(source) for source in due if self._has_work(source))
+
+    def _has_work(self, source: Source) -> bool:
+        """Tell whether a collection would find anything: of what is pushed the platform knows it."""
+        return source.kind != PUSHED or self._ground.inboxes.has_waiting(source)
 
     def _begin(self, source: Source) -> bool:
         if self._refused.get(source.id, 0.0) > time.monotonic():

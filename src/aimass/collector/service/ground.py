@@ -7,6 +7,7 @@ from typing import Any
 
 from aimass.cluster import Jobs
 from aimass.collector.domain import Collection, Source
+from aimass.collector.service.inboxes import Inboxes
 from aimass.collector.store import need_collection, need_source
 from aimass.infra.blobs import Blobs
 from aimass.infra.compute import WarmChild
@@ -25,6 +26,8 @@ class Ground:
     lake: Lake
     warm: WarmChild
     secrets: Secrets
+    inboxes: Inboxes
+    address: str
 
 
 class Part:
@@ -37,6 +40,9 @@ class Part:
     def _source(self, workspace: str, slug: str) -> Source:
         with self._database.read() as conn:
             return need_source(conn, workspace, slug)
+
+    def _now_ms(self) -> int:
+        return int(self._database.clock.now().timestamp() * 1000)
 
     def _collection(self, workspace: str, id_: str) -> Collection:
         with self._database.read() as conn:

@@ -26,6 +26,7 @@ _INTO: Mapping[str, tuple[str, ...]] = {
 _BEST = ("changes", "stream", "incremental", "full")
 _CURSORS = ("integer", "float", "decimal", "timestamp", "date", "string")
 MAX_DIGITS = 38
+PUSHED_EVERY_S = 0.0  # what is pushed is collected without being asked
 
 
 def reading_of(
@@ -52,7 +53,7 @@ def reading_of(
         "drift": command.drift,
         "poison": command.poison or ("stop" if mode == "full" else "skip"),
         "with_run": command.with_run,
-        "every_s": command.every_s,
+        "every_s": PUSHED_EVERY_S if command.every_s is None and manifest.family == "push" else command.every_s,
     }
     columns = wish.columns or found.columns
     if told["cursor"] and told["cursor"] not in {column.name for column in columns} and wish.cursor is None:

@@ -32,6 +32,7 @@ from aimass.collector.store import (
     running_of,
     sources_page,
 )
+from aimass.collector.store.hooks import drop_hook
 from aimass.kernel.errors import Conflict, NotFound, Stale
 from aimass.kernel.ids import new_id
 from aimass.kernel.names import clean_name, slug_of
@@ -119,13 +120,15 @@ class Sources(Part):
 
     @use_case(f"DELETE {_SOURCES}/{{source}}", permission="collector.manage", cli="sources delete", on="source")
     def delete_source(self, who: Principal, command: OneSource) -> None:
-        """Delete a source; the dataset and its versions stay."""
+        """Delete a source; the dataset and its versions stay, rows that were pushed and wait go with it."""
         with self._database.change(who, command.workspace) as change:
             source = need_source(change.conn, command.workspace, command.source)
             if running_of(change.conn, source.id) is not None:
                 raise Conflict(f"source {source.slug!r} is collecting", hint="cancel the collection first")
             put_source(change, source, deleted_at=change.now)
+            drop_hook(change, source.id)
             tell(change, SOURCE_DELETED, f"source:{source.slug}", {})
+        self._ground.inboxes.drop(source, self._now_ms())
 
     @use_case(
         "POST /workspaces/{workspace}/uploads/{upload}/proposal", permission="collector.use", cli="sources propose"

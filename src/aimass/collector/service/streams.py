@@ -17,7 +17,7 @@ from aimass.collector.commands import (
     StreamWish,
 )
 from aimass.collector.connectors import ConnectorManifest, find_connector
-from aimass.collector.domain import Collection, CreateSource, OneSource, Source, StartCollection
+from aimass.collector.domain import PUSHED, Collection, CreateSource, OneSource, Source, StartCollection
 from aimass.collector.events import SOURCE_CHANGED, SOURCE_CREATED, SOURCE_DRIFTED, SOURCE_PAUSED, SOURCE_RESUMED
 from aimass.collector.service.connections import Connections
 from aimass.collector.service.ground import tell
@@ -35,7 +35,8 @@ from aimass.kernel.principal import SYSTEM, Principal
 from aimass.kernel.usecase import use_case
 
 _SOURCE = "/workspaces/{workspace}/sources/{source}"
-_UNSEEN = ("stream",)
+_UNSEEN = ("stream", "push")
+PUSHED_IDLE_S = 1.0  # the platform knows what waits, and begins anew at once
 IDLE_S = 3.0  # a stream that is silent for so long ends the collection
 
 
@@ -186,7 +187,10 @@ class Streams(Connections, Sources):
             )
         wish = {"stream": reading["stream"], "columns": source.plan["columns"], "mode": mode}
         wish |= {name: reading[name] for name in ("keys", "cursor", "lag_s", "parameters")}
-        wish["source"] = source.id
+        wish |= {
+            "source": source.id,
+            "inbox": str(self._ground.inboxes.folder(source)) if source.kind == PUSHED else "",
+        }
         into = reading["into"] if mode == "full" or reading["into"] != "replace" else "append"
         return {
             **asdict(opening),
@@ -202,7 +206,7 @@ class Streams(Connections, Sources):
             "poison": reading["poison"],
             "with_run": reading["with_run"],
             "max_reject_rate": source.max_reject_rate,
-            "pace": {"idle_s": IDLE_S},
+            "pace": {"idle_s": PUSHED_IDLE_S if source.kind == PUSHED else IDLE_S},
             "describe": lake.describing(command.workspace, source.dataset),
         }
 
@@ -226,6 +230,7 @@ class Streams(Connections, Sources):
             if new:
                 facts = {"collection": found.id, "columns": sorted({note["column"] for note in new})[:20]}
                 tell(change, SOURCE_DRIFTED, f"source:{source.slug}", facts)
+        self._ground.inboxes.taken(self._source(workspace, source.slug), self._now_ms())
 
 
 def _linked(source: Source) -> Source:

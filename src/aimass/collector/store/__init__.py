@@ -27,13 +27,13 @@ from sqlalchemy import (
     update,
 )
 
-from aimass.collector.domain import Collection, ListCollections, Source, Upload
-from aimass.collector.store import links
+from aimass.collector.domain import PUSHED, Collection, ListCollections, Source, Upload
+from aimass.collector.store import hooks, links
 from aimass.infra.database import Change, Instant, Json, metadata
 from aimass.kernel.errors import NotFound
 from aimass.kernel.pages import decode_cursor
 
-TABLES = (links.connections, links.drifts)  # declared beside, and part of the room's schema
+TABLES = (links.connections, links.drifts, hooks.hooks)  # declared beside, and part of the room's schema
 
 sources = Table(
     "collector_sources",
@@ -122,6 +122,18 @@ def need_source(conn: Connection, workspace: str, slug: str) -> Source:
     if found is None:
         raise NotFound(f"there is no source {slug!r} in workspace {workspace!r}", field="source", value=slug)
     return found
+
+
+def source_by_id(conn: Connection, id_: str) -> Source | None:
+    """Return a source by its id, unless it was deleted."""
+    row = conn.execute(select(sources).where(sources.c.id == id_, sources.c.deleted_at.is_(None))).first()
+    return None if row is None else _source(row)
+
+
+def pushed_sources(conn: Connection) -> list[Source]:
+    """Return the sources of every workspace that are pushed to."""
+    query = select(sources).where(sources.c.kind == PUSHED, sources.c.deleted_at.is_(None))
+    return [_source(row) for row in conn.execute(query.order_by(sources.c.id))]
 
 
 def sources_of_connection(conn: Connection, workspace: str, connection: str) -> list[Source]:
