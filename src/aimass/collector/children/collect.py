@@ -12,7 +12,7 @@ import polars as pl
 from arro3.core import RecordBatch, RecordBatchReader, Schema
 
 from aimass.collector.connectors.file.plan import Plan, plan_of
-from aimass.collector.connectors.file.run.quarantine import SCHEMA, Origin, Quarantine
+from aimass.collector.connectors.file.run.quarantine import Origin, Quarantine, stream_of
 from aimass.collector.connectors.file.run.read import reading
 from aimass.collector.connectors.file.run.unpack import MOST
 from aimass.kernel.errors import Invalid
@@ -184,12 +184,10 @@ def _then_quarantine(
 
 
 def _quarantine(kept: Quarantine, path: str, order: Commit) -> None:
-    schema = RecordBatchReader.from_arrow(pl.DataFrame(schema=SCHEMA)).schema
-    parts = (batch for frame in kept.frames() for batch in RecordBatchReader.from_arrow(frame))
     private = frozenset({"raw", "reason"})
     commit(
         path,
-        Stream(schema, parts),
+        stream_of(kept),
         Commit(app_id=order.app_id, batch=order.batch, metadata=order.metadata, private=private),
     )
 

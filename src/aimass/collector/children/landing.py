@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from fcntl import LOCK_EX, LOCK_NB, flock
 from hashlib import sha256
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -15,8 +16,9 @@ import polars as pl
 from aimass.collector.children.casting import Bad, row_text
 from aimass.collector.children.fitting import fitted
 from aimass.collector.children.order import SEPARATOR, Context, Order, Tally, state_text
-from aimass.collector.connectors.file.run.quarantine import SCHEMA, Origin, Quarantine, Rejected
+from aimass.collector.connectors.file.run.quarantine import Origin, Quarantine, Rejected, stream_of
 from aimass.collector.connectors.port import StreamColumn
+from aimass.collector.connectors.portions import PART_BYTES
 from aimass.kernel.errors import Conflict
 from aimass.kernel.ids import new_id
 from aimass.lake import (
@@ -37,6 +39,7 @@ from aimass.lake import (
 )
 
 CHUNK_ROWS = 100_000
+CHUNK_BYTES = 4 * PART_BYTES
 SAMPLE = 10_000
 _OPERATION = "_operation"
 
@@ -92,7 +95,7 @@ class Landing:
     def _begin(self) -> None:
         self._frames: list[pl.DataFrame] = []
         self._files: list[Part] = []
-        self.rows = 0
+        self.rows = self._held = 0
         self.size_bytes = 0
         self._late = self._repeated = 0
         origin = Origin(source=self._order.source, run=self._order.run, batch=self.batch + 1)
@@ -120,8 +123,10 @@ class Landing:
         if frame.is_empty():
             return
         self._frames.append(frame)
+        self._held += int(frame.estimated_size())
         self.rows += len(frame)
-        if not self._order.is_fold and sum(map(len, self._frames)) >= CHUNK_ROWS:
+        is_chunk = sum(map(len, self._frames)) >= CHUNK_ROWS or self._held >= CHUNK_BYTES
+        if is_chunk and not self._order.is_fold:
             self._spool()
 
     def put_aside(self, bad: Bad, *, line: int = 0, place: str = "") -> None:
@@ -152,7 +157,7 @@ class Landing:
         file.parent.mkdir(parents=True, exist_ok=True)
         frame.write_parquet(file, compression="zstd", compression_level=1, statistics=True)
         self._files.append(Part(file=file, rows=len(frame)))
-        self._frames = []
+        self._frames, self._held = [], 0
 
     def _whole(self, frames: list[pl.DataFrame]) -> pl.DataFrame:
         """Put frames together under the columns of the table; a column that came later is null before."""
@@ -196,8 +201,8 @@ class Landing:
         """Put the whole batch aside: too many of its rows do not fit, so that none of them is trusted."""
         frames = [*self._frames]
         reason = f"{share:.1%} of the rows of this batch do not fit: none of them was stored"
-        self._frames = []
-        for frame in [*(pl.read_parquet(part.file) for part in self._files), *frames]:
+        self._frames, self._held = [], 0
+        for frame in chain((pl.read_parquet(part.file) for part in self._files), frames):
             for row in frame.iter_rows(named=True):
                 self.put_aside(Bad(raw=row_text(row), column="", reason=reason, kind="POISONED"))
         for part in self._files:
@@ -261,9 +266,9 @@ class Landing:
         return frozenset(f["column"] for f in findings or [] if f["private"]) | keys
 
     def _write_aside(self) -> None:
-        frames = pl.concat([pl.DataFrame(schema=SCHEMA), *self._aside.frames()])
         private = frozenset({"raw", "reason"})
-        commit(self._order.quarantine, frames, Commit(app_id=f"aside:{new_id()}", batch=1, private=private))
+        order = Commit(app_id=f"aside:{new_id()}", batch=1, private=private)
+        commit(self._order.quarantine, stream_of(self._aside), order)
 
     def _write(self, order: Commit) -> Committed:
         target = self._order.target

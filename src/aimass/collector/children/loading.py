@@ -18,6 +18,7 @@ from aimass.collector.children.opening import opened
 from aimass.collector.children.order import Context, Order, Tally, order_of
 from aimass.collector.children.window import Window
 from aimass.collector.connectors.port import Connector, Part, StreamColumn, Wish
+from aimass.collector.connectors.portions import pieces
 from aimass.kernel.errors import Invalid, Unavailable
 from aimass.lake import DiskFull, describe_version, minding_the_disk
 
@@ -178,7 +179,11 @@ class Loader:
             bad = Bad(raw=reject.raw, column=reject.column, reason=reject.reason, kind=reject.kind)
             landing.put_aside(bad, line=reject.line, place=reject.place)
         if part.rows is not None and part.rows.num_rows:
-            self._rows(pl.DataFrame(Table.from_batches([part.rows])), part.operations)
+            start = 0
+            for piece in pieces(pl.DataFrame(Table.from_batches([part.rows]))):
+                done = None if part.operations is None else part.operations[start : start + len(piece)]
+                self._rows(piece, done)
+                start += len(piece)
         if not self._order.is_backfill:
             self._state = part.state
 

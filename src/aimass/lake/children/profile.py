@@ -8,7 +8,7 @@ from typing import Any
 
 import polars as pl
 
-from aimass.lake.children.tables import scan
+from aimass.lake.children.long_texts import Slices
 from aimass.lake.children.values import plain, type_name
 
 CELLS_AT_ONCE = 4_000_000
@@ -32,20 +32,35 @@ def profile(args: dict[str, Any]) -> dict[str, Any]:
     dict
         ``rows`` and ``columns``: per column name, type, nulls, distinct and what its type allows.
     """
-    frame = scan(args["path"], args.get("version"), args.get("columns"))
-    schema = frame.collect_schema()
-    rows = int(frame.select(pl.len()).collect().item())
-    masked = set(args.get("masked") or ())
-    told: list[dict[str, Any]] = []
-    step = max(1, CELLS_AT_ONCE // max(rows, 1))
-    names = schema.names()
-    for start in range(0, len(names), step):
-        part = frame.select(names[start : start + step]).collect()
-        told += [
-            describe(part[name], masked=name in masked, detailed=len(names) <= DETAILED_COLUMNS)
-            for name in part.columns
+    slices = Slices.of(args["path"], args.get("version"))
+    names = args.get("columns") or slices.frame.collect_schema().names()
+    masked, detailed = set(args.get("masked") or ()), len(names) <= DETAILED_COLUMNS
+    told = {name: describe_long(slices, name, masked=name in masked, detailed=detailed) for name in slices.names(names)}
+    step = max(1, CELLS_AT_ONCE // max(slices.rows, 1))
+    short = [name for name in names if name not in told]
+    for start in range(0, len(short), step):
+        part = slices.frame.select(short[start : start + step]).collect()
+        told |= {name: describe(part[name], masked=name in masked, detailed=detailed) for name in part.columns}
+    return {"rows": slices.rows, "columns": [told[name] for name in names]}
+
+
+def describe_long(slices: Slices, name: str, *, masked: bool, detailed: bool) -> dict[str, Any]:
+    """Describe a column of texts that are too long to be held at once, as :func:`describe` does."""
+    counted, nulls = slices.described(name)
+    told: dict[str, Any] = {"name": name, "type": "string", "count": slices.rows, "nulls": nulls, "masked": masked}
+    told["distinct"] = len(counted)
+    if masked:
+        return told
+    size, blank = counted["letters"], counted.filter(pl.col("blank"))["count"].sum()
+    told |= {"min_length": size.min(), "max_length": size.max(), "blank": int(blank)}
+    if detailed:
+        best = _best(counted, "hash").head(TOP)
+        texts = slices.texts(name, best["hash"].to_list())
+        found = [(int(count), texts[key]) for key, count in best.select("hash", "count").iter_rows()]
+        told["top"] = [
+            {"value": text, "count": count} for count, text in sorted(found, key=lambda one: (-one[0], one[1]))
         ]
-    return {"rows": rows, "columns": told}
+    return told
 
 
 def describe(column: pl.Series, *, masked: bool = False, detailed: bool = True) -> dict[str, Any]:
@@ -148,8 +163,13 @@ def _lengths(counted: pl.DataFrame) -> dict[str, Any]:
 
 def _top(counted: pl.DataFrame) -> list[dict[str, Any]]:
     """List the most frequent values, ties in the order of the values; nothing when every value is there once."""
+    return [
+        {"value": plain(value), "count": int(count)} for value, count in _best(counted, "value").head(TOP).iter_rows()
+    ]
+
+
+def _best(counted: pl.DataFrame, by: str) -> pl.DataFrame:
     least = counted["count"].top_k(TOP).min()
     if not isinstance(least, int) or (least == 1 and counted["count"].max() == 1 and len(counted) > TOP):
-        return []
-    best = counted.filter(pl.col("count") >= least).sort(["count", "value"], descending=[True, False]).head(TOP)
-    return [{"value": plain(value), "count": int(count)} for value, count in best.iter_rows()]
+        return counted.head(0)
+    return counted.filter(pl.col("count") >= least).sort(["count", by], descending=[True, False])

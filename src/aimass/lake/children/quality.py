@@ -10,7 +10,7 @@ from typing import Any
 import polars as pl
 
 from aimass.kernel.errors import Invalid
-from aimass.lake.children.tables import scan
+from aimass.lake.children.long_texts import Slices
 from aimass.lake.children.values import plain, type_name
 
 SAMPLES = 10
@@ -129,13 +129,13 @@ def quality(args: dict[str, Any]) -> dict[str, Any]:
         ``score`` (0 to 100, the weighted share of what was kept), ``passed``, ``rows`` and ``rules``: per rule ``passed``,
         ``failed`` (rows), ``share`` kept, ``samples`` (row numbers and keys).
     """
-    frame = scan(args["path"], args.get("version"))
-    schema = dict(frame.collect_schema())
+    slices = Slices.of(args["path"], args.get("version"))
+    schema = dict(slices.frame.collect_schema())
     rules = [rule for rule in args.get("rules") or [] if rule.get("enabled", True)]
     problems = {rule["id"]: problem for rule in rules if (problem := _problem(rule, schema))}
-    rows, counts, faults = _count(frame, [r for r in rules if r["id"] not in problems and r["kind"] in ROW_RULES])
+    rows, counts, faults = _count(slices, [r for r in rules if r["id"] not in problems and r["kind"] in ROW_RULES])
     problems |= faults
-    told = [_told(rule, rows, counts, problems, args, frame) for rule in rules]
+    told = [_told(rule, rows, counts, problems, args, slices) for rule in rules]
     weight = sum(_WEIGHT.get(r["severity"], 1.0) for r in told)
     score = 100.0 if not weight else 100 * sum(r["share"] * _WEIGHT.get(r["severity"], 1.0) for r in told) / weight
     passed = all(r["passed"] for r in told if r["severity"] == "error")
@@ -156,22 +156,42 @@ def _problem(rule: Mapping[str, Any], schema: Mapping[str, pl.DataType]) -> str 
     return None
 
 
-def _count(frame: pl.LazyFrame, rules: list[dict[str, Any]]) -> tuple[int, dict[str, int], dict[str, str]]:
+def _count(slices: Slices, rules: list[dict[str, Any]]) -> tuple[int, dict[str, int], dict[str, str]]:
     """Count rows and the rows that break each rule; say why a rule cannot be checked, which never stops the others."""
+    frame = slices.frame
+    apart = [rule for rule in rules if slices.names(_columns(rule))]
     try:
-        rows, broken = _in_one_pass(frame, rules)
-        return rows, broken, {}
+        rows, counts = _in_one_pass(frame, [rule for rule in rules if rule not in apart])
+        rules = apart
     except (Invalid, pl.exceptions.PolarsError):
         rows, counts = _in_one_pass(frame, [])
     faults: dict[str, str] = {}
     for rule in rules:
         try:
-            counts |= _in_one_pass(frame, [rule])[1]
+            counts |= {rule["id"]: _in_slices(slices, rule)} if rule in apart else _in_one_pass(frame, [rule])[1]
         except Invalid as reason:
             faults[rule["id"]] = f"cannot be checked: {reason.message}"
         except pl.exceptions.PolarsError as reason:
             faults[rule["id"]] = f"cannot be checked: {str(reason).splitlines()[0][:200]}"
     return rows, counts, faults
+
+
+def _columns(rule: Mapping[str, Any]) -> list[str]:
+    columns = rule["params"].get("columns") or [rule["column"]]
+    return [str(column) for column in columns if column]
+
+
+def _in_slices(slices: Slices, rule: Mapping[str, Any]) -> int:
+    """Count the rows that break a rule about texts that are too long to be held at once."""
+    if rule["kind"] == "unique":
+        return int(_repeated(slices, rule).sum())
+    broken = ROW_RULES[rule["kind"]](rule).sum()
+    return sum(int(part.select(broken).item() or 0) for part in slices.parts(_columns(rule)))
+
+
+def _repeated(slices: Slices, rule: Mapping[str, Any]) -> pl.Series:
+    hashes = slices.hashes(_columns(rule))
+    return hashes.is_duplicated() & hashes.is_not_null()
 
 
 def _in_one_pass(frame: pl.LazyFrame, rules: list[dict[str, Any]]) -> tuple[int, dict[str, int]]:
@@ -186,18 +206,18 @@ def _told(
     counts: Mapping[str, int],
     problems: Mapping[str, str],
     args: Mapping[str, Any],
-    frame: pl.LazyFrame,
+    slices: Slices,
 ) -> dict[str, Any]:
     base = {key: rule[key] for key in ("id", "kind", "column", "severity", "params") if key in rule}
     if rule["id"] in problems:
         return {**base, "passed": False, "failed": rows, "share": 0.0, "note": problems[rule["id"]], "samples": []}
     if rule["kind"] in TABLE_RULES:
-        note = _row_count(rule["params"], rows) if rule["kind"] == "row_count" else _freshness(rule, frame, args)
+        note = _row_count(rule["params"], rows) if rule["kind"] == "row_count" else _freshness(rule, slices.frame, args)
         return {**base, "passed": not note, "failed": 0, "share": 0.0 if note else 1.0, "note": note, "samples": []}
     failed = counts[rule["id"]]
     share = 1.0 - failed / rows if rows else 1.0
     passed = failed <= float(rule["params"].get("max_share") or 0.0) * rows
-    samples = _samples(rule, frame, args) if failed else []
+    samples = _samples(rule, slices, args) if failed else []
     return {**base, "passed": passed, "failed": failed, "share": round(share, 6), "note": "", "samples": samples}
 
 
@@ -217,11 +237,28 @@ def _freshness(rule: Mapping[str, Any], frame: pl.LazyFrame, args: Mapping[str, 
     return f"the newest row is {age} old, at most {limit} wanted" if age > limit else ""
 
 
-def _samples(rule: Mapping[str, Any], frame: pl.LazyFrame, args: Mapping[str, Any]) -> list[dict[str, Any]]:
+def _samples(rule: Mapping[str, Any], slices: Slices, args: Mapping[str, Any]) -> list[dict[str, Any]]:
     """Name the first rows that break a rule by number and key; never a masked value."""
     masked = set(args.get("masked") or ())
     keys = [key for key in args.get("keys") or [] if key not in masked]
-    found = (
-        frame.with_row_index("row§").filter(ROW_RULES[rule["kind"]](rule)).select("row§", *keys).head(SAMPLES).collect()
-    )
+    numbered = slices.frame.with_row_index("row§")
+    if slices.names(_columns(rule)):
+        bad = _first_of(slices, rule)
+        found = pl.concat([numbered.select("row§", *keys).slice(row, 1).collect() for row in bad])
+    else:
+        found = numbered.filter(ROW_RULES[rule["kind"]](rule)).select("row§", *keys).head(SAMPLES).collect()
     return [{"row": row["row§"], "key": {key: plain(row[key]) for key in keys}} for row in found.iter_rows(named=True)]
+
+
+def _first_of(slices: Slices, rule: Mapping[str, Any]) -> list[int]:
+    """Return the numbers of the first rows that break a rule about long texts."""
+    if rule["kind"] == "unique":
+        return _repeated(slices, rule).arg_true().head(SAMPLES).to_list()
+    found, start = list[int](), 0
+    for part in slices.parts(_columns(rule)):
+        bad = part.select(ROW_RULES[rule["kind"]](rule).alias("bad"))["bad"].arg_true()
+        found += [start + row for row in bad.head(SAMPLES - len(found)).to_list()]
+        start += len(part)
+        if len(found) >= SAMPLES:
+            break
+    return found

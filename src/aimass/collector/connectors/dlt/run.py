@@ -22,6 +22,7 @@ from aimass.collector.connectors.cursor import CURSOR, Highest, begin_of, cursor
 from aimass.collector.connectors.dlt.manifest import DltParameters, DltStream
 from aimass.collector.connectors.messages import Parsed, arrow, batch_of, proposed
 from aimass.collector.connectors.port import Part, StreamColumn, StreamInfo, Wish
+from aimass.collector.connectors.portions import Portion, weight
 from aimass.collector.connectors.reach import check_module
 from aimass.kernel.clock import SystemClock
 from aimass.kernel.errors import Invalid, NotFound, Unavailable
@@ -164,18 +165,18 @@ def _hinted(name: str, told: Mapping[str, Any]) -> StreamColumn:
 
 def _batches(items: Iterable[Any], most: int, belongs: Callable[[Any], bool]) -> Iterator[RecordBatch]:
     """Gather rows into batches; Arrow tables and frames come as they are."""
-    rows: list[dict[str, Any]] = []
+    held = Portion[dict[str, Any]](most)
     for item in items:
         if hasattr(item, "__arrow_c_stream__"):
             yield from Table.from_arrow(item).to_batches()
             continue
         found = [item] if isinstance(item, dict) else [one if isinstance(one, dict) else {"value": one} for one in item]
-        rows += filter(belongs, found)
-        while len(rows) >= most:
-            yield _batch(rows[:most])
-            rows = rows[most:]
-    if rows:
-        yield _batch(rows)
+        for row in filter(belongs, found):
+            held.add(row, weight(row))
+            if held.is_full:
+                yield _batch(held.take())
+    if len(held):
+        yield _batch(held.take())
 
 
 def _batch(rows: list[dict[str, Any]]) -> RecordBatch:

@@ -16,13 +16,13 @@ from psycopg import sql
 
 from aimass.collector.connectors.cursor import CURSOR, Highest, begin_of
 from aimass.collector.connectors.port import Part, StreamColumn, StreamInfo, Wish
+from aimass.collector.connectors.portions import PART_BYTES
 from aimass.collector.connectors.postgres.manifest import Parameters
 from aimass.collector.connectors.postgres_changes.run.slot import connect, told_clearly
 from aimass.collector.connectors.postgres_changes.run.types import column_of
 from aimass.kernel.errors import Invalid, NotFound
 from aimass.kernel.ids import new_id
 
-PART_BYTES = 8 * 2**20
 TABLES = 2_000
 _KINDS = "('r', 'p', 'v', 'm', 'f')"
 _MINE = (

@@ -14,6 +14,7 @@ from arro3.core import Table
 
 from aimass.collector.connectors.cursor import CURSOR, Highest, begin_of
 from aimass.collector.connectors.port import Part, StreamColumn, StreamInfo, Wish
+from aimass.collector.connectors.portions import fetched
 from aimass.collector.connectors.reach import check_path
 from aimass.collector.connectors.sqlite.manifest import Parameters
 from aimass.kernel.errors import Invalid, NotFound, Unavailable
@@ -75,14 +76,10 @@ class Sqlite:
         try:
             self._con.execute("BEGIN")
             rows = self._con.execute(query, values)
-            while found := rows.fetchmany(ROWS):
+            for found, size in fetched(rows.fetchmany, ROWS):
                 if seen is not None:
                     native = _advance(seen, native, [row[names.index(str(wish.cursor))] for row in found])
-                yield Part(
-                    rows=_batch(names, found),
-                    state=_state(seen, native),
-                    size_bytes=sum(map(_size, found[:100])) * len(found) // min(100, len(found)),
-                )
+                yield Part(rows=_batch(names, found), state=_state(seen, native), size_bytes=size)
             yield Part(rows=None, state=_state(seen, native))
         except sqlite3.Error as reason:
             raise _told(reason, self._path) from reason
@@ -215,7 +212,8 @@ def _state(seen: Highest | None, native: Any) -> dict[str, Any]:
 
 
 def _batch(names: list[str], rows: list[Sequence[Any]]) -> Any:
-    columns = [_series(name, [row[i] for row in rows]) for i, name in enumerate(names)]
+    cells = zip(*rows, strict=True) if names else ()
+    columns = [_series(name, list(values)) for name, values in zip(names, cells, strict=True)]
     return Table.from_arrow(pl.DataFrame(columns)).combine_chunks().to_batches()[0]
 
 
@@ -230,7 +228,3 @@ def _series(name: str, values: list[Any]) -> pl.Series:
 
 def _text(value: Any) -> str:
     return value.hex() if isinstance(value, bytes) else str(value)
-
-
-def _size(row: Sequence[Any]) -> int:
-    return sum(len(value) if isinstance(value, str | bytes) else 8 for value in row)

@@ -14,6 +14,7 @@ from aimass.collector.connectors.file.run.cast import TableReading
 from aimass.collector.connectors.file.run.quarantine import Quarantine
 from aimass.collector.connectors.file.run.scan import Opening, Scan
 from aimass.collector.connectors.file.run.typed import sniff_frames, whole_frames
+from aimass.collector.connectors.portions import pieces
 from aimass.kernel.errors import Invalid
 from aimass.lake import engine
 
@@ -40,7 +41,7 @@ def frames(path: Path) -> Iterator[pl.DataFrame]:
         with pa.memory_map(str(path)) as source:
             for batch in _batches(source):
                 for start in range(0, max(batch.num_rows, 1), BATCH):
-                    yield whole_frames(pa.Table.from_batches([batch.slice(start, BATCH)]))
+                    yield from pieces(whole_frames(pa.Table.from_batches([batch.slice(start, BATCH)])))
     except pa.ArrowException as reason:
         raise Invalid(f"this is no readable Arrow file: {str(reason).splitlines()[0]}", field="file") from reason
 

@@ -15,6 +15,7 @@ from aimass.collector.connectors.file.run.cast import LINE, RAW, TableReading
 from aimass.collector.connectors.file.run.quarantine import Quarantine
 from aimass.collector.connectors.file.run.scan import Opening, Scan, readable, scan
 from aimass.collector.connectors.file.run.sniff import decoded, guess_encoding, guess_header, text_columns
+from aimass.collector.connectors.portions import Portion
 from aimass.kernel.errors import Invalid
 from aimass.lake import engine
 
@@ -38,16 +39,17 @@ def _frames(path: Path, plan: Plan, quarantine: Quarantine) -> Iterator[pl.DataF
     skipped = plan.skip_rows + plan.header
     with path.open(encoding="utf-8-sig", errors="replace", newline="\n") as source:
         lines = itertools.islice(enumerate(source, start=1), skipped, None)
-        while part := list(itertools.islice(lines, BATCH)):
-            held: list[tuple[int, str]] = []
-            for line, text in part:
-                row = text.rstrip("\n")
-                if len(row.rstrip()) > total:
-                    reason = f"the line has {len(row.rstrip())} characters, the widths are {total}"
-                    quarantine.add(row, line, "", reason, "TOO LONG")
-                elif row.strip():
-                    held.append((line, row))
-            yield cut(held, plan)
+        held = Portion[tuple[int, str]](BATCH)
+        for line, text in lines:
+            row = text.rstrip("\n")
+            if len(row.rstrip()) > total:
+                reason = f"the line has {len(row.rstrip())} characters, the widths are {total}"
+                quarantine.add(row, line, "", reason, "TOO LONG")
+            elif row.strip():
+                held.add((line, row), len(row))
+            if held.is_full:
+                yield cut(held.take(), plan)
+        yield cut(held.take(), plan)
 
 
 def cut(lines: list[tuple[int, str]], plan: Plan) -> pl.DataFrame:

@@ -15,6 +15,7 @@ from aimass.collector.connectors.file.run.cast import TableReading
 from aimass.collector.connectors.file.run.quarantine import Quarantine
 from aimass.collector.connectors.file.run.scan import Opening, Scan
 from aimass.collector.connectors.file.run.typed import sniff_frames, whole_frames
+from aimass.collector.connectors.portions import pieces
 from aimass.kernel.errors import Invalid
 from aimass.lake import engine
 
@@ -48,7 +49,7 @@ def frames(path: Path) -> Iterator[pl.DataFrame]:
         for stripe in range(file.nstripes):
             batch = file.read_stripe(stripe)
             for start in range(0, batch.num_rows, BATCH):
-                yield whole_frames(pa.Table.from_batches([batch.slice(start, BATCH)]))
+                yield from pieces(whole_frames(pa.Table.from_batches([batch.slice(start, BATCH)])))
     except (pa.ArrowException, OSError) as reason:
         raise Invalid(f"the ORC file is broken: {str(reason).splitlines()[0]}", field="file") from reason
 

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
 
 import polars as pl
+from arro3.core import RecordBatchReader
+
+from aimass.collector.connectors.portions import Portion
+from aimass.lake import Stream
 
 SPOOL_ROWS = 20_000
 LONGEST_RAW = 1_000_000
@@ -68,7 +72,7 @@ class Quarantine:
         self.header = ""
         self._work = work
         self._origin = origin
-        self._rows: list[tuple[object, ...]] = []
+        self._rows = Portion[tuple[object, ...]](SPOOL_ROWS)
         self._spooled: list[Path] = []
 
     def add(self, raw: str, line: int, column: str, reason: str, kind: str) -> None:
@@ -83,26 +87,32 @@ class Quarantine:
         """Keep one rejected row under its own name."""
         o, column, kind, line, reason = self._origin, row.column, row.kind, row.line, row.reason
         kept = (row.id, row.raw[:LONGEST_RAW], line, column, reason[:500], o.source, o.run, o.batch, self.header)
-        self._rows.append((*kept, row.place))
+        self._rows.add((*kept, row.place), len(row.raw))
         self.count += 1
         self.reasons[column, kind] += 1
         if len(self.first) < 3:  # noqa: PLR2004 a few examples for the error message
             self.first.append({"line": line, "column": column, "reason": reason[:200]})
-        if len(self._rows) >= SPOOL_ROWS:
+        if self._rows.is_full:
             self._spool()
 
     def _spool(self) -> None:
         target = self._work / f"quarantine-{len(self._spooled)}.parquet"
         target.parent.mkdir(parents=True, exist_ok=True)
-        self._frame().write_parquet(target)
+        _frame(self._rows.take()).write_parquet(target)
         self._spooled.append(target)
-        self._rows.clear()
-
-    def _frame(self) -> pl.DataFrame:
-        return pl.DataFrame(self._rows, SCHEMA, orient="row")
 
     def frames(self) -> Iterator[pl.DataFrame]:
         """Yield everything that was kept."""
         for file in self._spooled:
             yield pl.read_parquet(file)
-        yield self._frame()
+        yield _frame(self._rows.rows)
+
+
+def stream_of(kept: Quarantine) -> Stream:
+    """Hand over everything that was kept for a commit, a piece after the other."""
+    schema = RecordBatchReader.from_arrow(pl.DataFrame(schema=SCHEMA)).schema
+    return Stream(schema, (batch for frame in kept.frames() for batch in RecordBatchReader.from_arrow(frame)))
+
+
+def _frame(rows: Sequence[tuple[object, ...]]) -> pl.DataFrame:
+    return pl.DataFrame(rows, SCHEMA, orient="row")

@@ -15,6 +15,7 @@ from arro3.core import RecordBatch, RecordBatchReader, Schema
 
 from aimass.collector.connectors.file.plan import Pinned, Plan, unique_names
 from aimass.collector.connectors.file.run.quarantine import Quarantine
+from aimass.collector.connectors.portions import Portion, weight
 from aimass.kernel.errors import Invalid
 
 BATCH = 20_000
@@ -146,15 +147,14 @@ class RecordReading:
 
     def batches(self, quarantine: Quarantine) -> Iterator[RecordBatch]:
         """Yield the good rows; bad ones go into quarantine on the way."""
-        rows: list[tuple[Any, ...]] = []
+        held = Portion[tuple[Any, ...]](BATCH)
         for found in self._records():
             row = self._row(found, quarantine)
             if row is not None:
-                rows.append(row)
-            if len(rows) >= BATCH:
-                yield from RecordBatchReader.from_arrow(self._frame(rows))
-                rows = []
-        yield from RecordBatchReader.from_arrow(self._frame(rows))
+                held.add(row, weight(row) if found.raw is None else len(found.raw))
+            if held.is_full:
+                yield from RecordBatchReader.from_arrow(self._frame(held.take()))
+        yield from RecordBatchReader.from_arrow(self._frame(held.take()))
 
     def _row(self, found: Found, quarantine: Quarantine) -> tuple[Any, ...] | None:
         if found.problem:

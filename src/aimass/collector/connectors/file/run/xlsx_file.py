@@ -16,6 +16,7 @@ from aimass.collector.connectors.file.run.cast import LINE, TableReading
 from aimass.collector.connectors.file.run.quarantine import Quarantine
 from aimass.collector.connectors.file.run.scan import Opening, Scan
 from aimass.collector.connectors.file.run.sniff import SAMPLE_ROWS, guess_header, text_columns
+from aimass.collector.connectors.portions import pieces
 from aimass.kernel.errors import Invalid, TooLarge
 from aimass.lake import engine
 
@@ -42,8 +43,10 @@ def open_file(ask: Opening) -> Iterator[tuple[TableReading, Scan]]:
 
 
 def _frames(table: pl.DataFrame, first: int, _: Quarantine) -> Iterator[pl.DataFrame]:
-    for start in range(0, table.height, BATCH):
-        part = table.slice(start, BATCH).with_row_index(LINE, first + start + 1)
+    start = 0
+    for piece in pieces(table, BATCH) if table.height else ():
+        part = piece.with_row_index(LINE, first + start + 1)
+        start += len(piece)
         yield part.filter(~pl.all_horizontal(pl.exclude(LINE).is_null())).cast({LINE: pl.Int64})
 
 

@@ -17,6 +17,7 @@ from aimass.collector.connectors.file.run.cast import LINE, TableReading
 from aimass.collector.connectors.file.run.quarantine import Quarantine
 from aimass.collector.connectors.file.run.scan import CHUNK, Opening, Scan, text_pieces
 from aimass.collector.connectors.file.run.sniff import guess_encoding, text_columns
+from aimass.collector.connectors.portions import Portion, weight
 from aimass.kernel.errors import Invalid, TooLarge
 from aimass.lake import engine
 
@@ -166,7 +167,7 @@ def open_file(ask: Opening) -> Iterator[tuple[TableReading, Scan]]:
 
 
 def _frames(path: Path, plan: Plan, quarantine: Quarantine) -> Iterator[pl.DataFrame]:
-    names, held = plan.names, list[tuple[Any, ...]]()
+    names, held = plan.names, Portion[tuple[Any, ...]](BATCH)
     known, schema = set(names), {LINE: pl.Int64, **dict.fromkeys(names, pl.String)}
     for line, row in rows(path, plan.record_path, plan.encoding):
         unknown = next((name for name in row if name not in known), None)
@@ -174,11 +175,10 @@ def _frames(path: Path, plan: Plan, quarantine: Quarantine) -> Iterator[pl.DataF
             raw = json.dumps(row, ensure_ascii=False)
             quarantine.add(raw, line, unknown, f"the field {unknown!r} is not pinned", "UNKNOWN")
             continue
-        held.append((line, *map(row.get, names)))
-        if len(held) >= BATCH:
-            yield pl.DataFrame(held, schema, orient="row")
-            held = []
-    yield pl.DataFrame(held, schema, orient="row")
+        held.add((line, *map(row.get, names)), weight(row))
+        if held.is_full:
+            yield pl.DataFrame(held.take(), schema, orient="row")
+    yield pl.DataFrame(held.take(), schema, orient="row")
 
 
 def sniff(path: Path, given: Mapping[str, Any]) -> dict[str, Any]:

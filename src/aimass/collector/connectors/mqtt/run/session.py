@@ -18,6 +18,7 @@ from paho.mqtt.reasoncodes import ReasonCode
 from paho.mqtt.subscribeoptions import SubscribeOptions
 
 from aimass.collector.connectors.mqtt.manifest import MqttParameters
+from aimass.collector.connectors.portions import Portion
 from aimass.kernel.errors import AimassError, Conflict, Forbidden, Invalid, Unavailable
 
 NOT_AUTHORIZED = (134, 135)
@@ -139,19 +140,20 @@ class Session:
             )
 
     def receive(self, count: int, wait_s: float, gather_s: float) -> list[mqtt.MQTTMessage]:
-        """Return the messages that came: wait for the first, then gather for a moment."""
-        found: list[mqtt.MQTTMessage] = []
+        """Return the messages that came: wait for the first, then gather for a moment, or until they make a part."""
+        held = Portion[mqtt.MQTTMessage](count)
         until = time.monotonic() + wait_s
-        while len(found) < count:
+        while not held.is_full:
             try:
-                found.append(self._messages.get(timeout=max(0.0, until - time.monotonic())))
+                message = self._messages.get(timeout=max(0.0, until - time.monotonic()))
             except queue.Empty:
                 break
-            if len(found) == 1:
+            held.add(message, len(message.payload))
+            if len(held) == 1:
                 until = min(until, time.monotonic() + gather_s)
-        if not found and self._fault is not None:
+        if not len(held) and self._fault is not None:
             raise self._fault
-        return found
+        return held.take()
 
     def acknowledge(self, mids: Iterable[int]) -> None:
         """Acknowledge messages, and wait until the broker has read it."""

@@ -10,11 +10,13 @@ import orjson
 from nats.aio.msg import Msg
 
 from aimass.collector.connectors.nats.run.link import Link
+from aimass.collector.connectors.portions import PART_BYTES
 from aimass.kernel.errors import Unavailable
 
 NANOS = 1_000_000_000
 SHORT_REPLY = 9  # parts of "$JS.ACK.stream.consumer.delivered.sequence.nth.time.pending"; newer servers put two before
 ENDED = ("404", "408")  # nothing there; the request ran out
+ENOUGH = "MaxBytes"  # in what a 409 says when the next message would be more than the bytes that were asked for
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,8 +67,9 @@ class Puller:
             if len(self._got) >= self._wanted:
                 self._over.set()
             return
-        if status not in ENDED:
-            self._fault = f"{status} {(message.headers or {}).get('Description', '')}"
+        told = (message.headers or {}).get("Description", "")
+        if status not in ENDED and ENOUGH not in told:
+            self._fault = f"{status} {told}"
         self._over.set()
 
     def pull(self, count: int, wait_s: float) -> list[Delivery]:
@@ -86,7 +89,10 @@ class Puller:
         self._wanted = count
         if not self._got:
             self._over.clear()
-            body = orjson.dumps({"batch": count, "expires": int(wait_s * NANOS)})
+            most = max(
+                PART_BYTES, 2 * self._link.client.max_payload
+            )  # the largest message fits by itself, with its headers
+            body = orjson.dumps({"batch": count, "expires": int(wait_s * NANOS), "max_bytes": most})
             await self._link.client.publish(self._asked, body, reply=self._inbox)
             try:
                 await asyncio.wait_for(self._over.wait(), wait_s + 2)

@@ -184,7 +184,7 @@ class ChangesConnection:
         with con.cursor() as cursor, cursor.copy(query) as copy:
             for cells in copy.rows():
                 rows.add_cells(cells)
-                if len(rows) >= SNAPSHOT_ROWS:
+                if rows.is_full(SNAPSHOT_ROWS):
                     yield rows.part(state)
         if len(rows):
             yield rows.part(state)

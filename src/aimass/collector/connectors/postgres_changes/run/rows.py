@@ -9,6 +9,7 @@ import polars as pl
 
 from aimass.collector.connectors.messages import arrow
 from aimass.collector.connectors.port import Part, StreamColumn
+from aimass.collector.connectors.portions import PART_BYTES, weight
 from aimass.collector.connectors.postgres_changes.run.pgoutput import UNCHANGED, Change, Row, Unchanged
 from aimass.collector.connectors.postgres_changes.run.types import written
 
@@ -24,10 +25,15 @@ class Rows:
         self._write = {one.name: made for one in columns if (made := written(one.native))}
         self._rows: list[Row] = []
         self._operations: list[str] = []
+        self._size = 0
         self.unchanged: list[Row] = []
 
     def __len__(self) -> int:
         return len(self._rows)
+
+    def is_full(self, most_rows: int) -> bool:
+        """Tell whether they make a part: by their number, or by their bytes."""
+        return len(self._rows) >= most_rows or self._size >= PART_BYTES
 
     def add(self, change: Change) -> None:
         """Add a change; an update that moves a row to another key is a delete and an insert."""
@@ -51,14 +57,15 @@ class Rows:
     def _put(self, operation: str, row: Row) -> None:
         self._rows.append(row)
         self._operations.append(operation)
+        self._size += sum(map(weight, row.values()))
 
     def part(self, state: Mapping[str, Any], size: int = 0) -> Part:
         """Hand over what was added, and begin anew."""
         names = dict.fromkeys(name for row in self._rows for name in row) or dict.fromkeys(self._names)
         columns = [pl.Series(name, [self._cell(row, name) for row in self._rows], pl.String) for name in names]
         operations = tuple(self._operations)
-        read = size or sum(len(value) for row in self._rows for value in row.values() if isinstance(value, str))
-        self._rows, self._operations, self.unchanged = [], [], []
+        read = size or self._size
+        self._rows, self._operations, self.unchanged, self._size = [], [], [], 0
         return Part(rows=arrow(pl.DataFrame(columns)), state=dict(state), operations=operations, size_bytes=read)
 
     def _cell(self, row: Row, name: str) -> Any:

@@ -15,7 +15,7 @@ PART_ROWS = 10_000
 class Transactions:
     """Gathers the transactions after a position.
 
-    A transaction with more than ``whole_rows`` changes is handed over in parts; the state then tells how many changes of it
+    A transaction with more than ``whole_rows`` changes, or more bytes than a part holds, is handed over in parts; the state then tells how many changes of it
     are done (``skip``). The log tells them in the same order each time.
     """
 
@@ -45,8 +45,8 @@ class Transactions:
     def is_full(self) -> bool:
         """Whether a part should be handed over now: between transactions, or within one that is too large."""
         if self._is_inside:
-            return not self._is_old and self._seen > self._done and len(self.rows) >= self._whole_rows
-        return len(self.rows) >= PART_ROWS
+            return not self._is_old and self._seen > self._done and self.rows.is_full(self._whole_rows)
+        return self.rows.is_full(PART_ROWS)
 
     @property
     def is_open(self) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -14,6 +14,7 @@ from sqlalchemy import exc
 from aimass.collector.connectors.cursor import CURSOR, Highest, begin_of
 from aimass.collector.connectors.messages import arrow
 from aimass.collector.connectors.port import Part, StreamColumn, StreamInfo, Wish
+from aimass.collector.connectors.portions import fetched
 from aimass.collector.connectors.sqlalchemy.manifest import Parameters, Stream
 from aimass.collector.connectors.sqlalchemy.run.engine import MYSQL, engine_of, told_clearly
 from aimass.collector.connectors.sqlalchemy.run.types import (
@@ -23,13 +24,11 @@ from aimass.collector.connectors.sqlalchemy.run.types import (
     cursors_of,
     mysql_columns,
     series,
-    size_of,
 )
 from aimass.kernel.clock import SystemClock
 from aimass.kernel.errors import Invalid, NotFound
 
-FIRST_ROWS, MOST_ROWS = 1_000, 50_000
-PART_BYTES = 8 * 2**20
+MOST_ROWS = 50_000
 _NULLS_LAST = ("postgresql", "oracle")  # unless they are told otherwise
 
 
@@ -116,15 +115,9 @@ class SqlDatabase:
             streaming = self._con.execution_options(stream_results=True, max_row_buffer=MOST_ROWS)
             result = streaming.execute(query)
         cells, raw = _Cells(wish, info, said), result.cursor
-        at_end, count = False, FIRST_ROWS
+        at_end = False
         try:
-            while True:
-                with told_clearly():
-                    rows = result.fetchmany(count)
-                if not rows:
-                    break
-                size = sum(map(size_of, rows[:200])) * len(rows) // min(200, len(rows))
-                count = max(100, min(MOST_ROWS, PART_BYTES * len(rows) // max(size, 1), count * 4))
+            for rows, size in fetched(_clearly(result), MOST_ROWS):
                 if seen is not None:
                     _advance(seen, cells.cursors(rows))
                 yield Part(rows=arrow(cells.frame(rows)), state={} if seen is None else seen.state, size_bytes=size)
@@ -231,6 +224,16 @@ class _Cells:
     def cursors(self, rows: Sequence[Sequence[Any]]) -> list[Any]:
         """Return the cursors of the rows."""
         return [] if self._at is None else [row[self._at] for row in rows]
+
+
+def _clearly(result: sa.CursorResult[Any]) -> Callable[[int], Sequence[Sequence[Any]]]:
+    """Return what fetches rows, and tells clearly why it cannot."""
+
+    def fetch(count: int) -> Sequence[Sequence[Any]]:
+        with told_clearly():
+            return result.fetchmany(count)
+
+    return fetch
 
 
 def _advance(seen: Highest, values: Sequence[Any]) -> None:

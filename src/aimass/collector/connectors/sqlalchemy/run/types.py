@@ -144,8 +144,3 @@ def text(value: Any) -> str | None:
     if isinstance(value, bytes | bytearray | memoryview):
         return bytes(value).hex()
     return value.isoformat() if isinstance(value, date | datetime) else str(value)
-
-
-def size_of(row: Sequence[Any]) -> int:
-    """Return about how many bytes a row takes."""
-    return sum(len(value) if isinstance(value, str | bytes) else 8 for value in row)
