@@ -22,6 +22,7 @@ from aimass.collector import CollectStreams, ListCollections, OneSource, StreamW
 from aimass.collector.commands import ChangeReading, LoadedColumn, SetHook
 from aimass.collector.jobs import erase, follow, on_workspace_purged
 from aimass.collector.keeping import collect, storage
+from aimass.collector.specs import SOURCE
 from aimass.kernel.erasing import Person
 from aimass.kernel.errors import Conflict, Invalid, NotFound, TooMany
 from aimass.kernel.events import Event
@@ -384,3 +385,16 @@ def test_the_client_and_the_terminal_push_in_parts_that_are_stored_once(quiet, t
         with pytest.raises(TooMany):
             client.push("refused", [{"n": 1}], timeout_s=0)
     assert waits(platform, "programs") == 253
+
+
+def test_a_source_that_is_pushed_to_is_a_document_with_its_scheme_and_without_its_secret(platform):
+    hooked(platform, "written", "github")
+    documents = SOURCE.export(platform.rooms.registry, ANN, "demo")
+    (told,) = [one for one in documents if one["name"] == "written"]
+    assert (told["connection"], told["reading"]["parameters"]["scheme"]) == ("inbox", "github")
+    assert SECRET not in str(documents)
+    assert SOURCE.apply(platform.rooms.registry, ANN, "demo", told, dry_run=False) == ("none", [])
+    platform.collector.delete_source(ANN, OneSource(workspace="demo", source="written"))
+    assert SOURCE.apply(platform.rooms.registry, ANN, "demo", told, dry_run=False)[0] == "create"
+    inbox = platform.collector.get_inbox(ANN, OneSource(workspace="demo", source="written"))
+    assert (inbox.scheme, inbox.hook) == ("github", ""), "it gets an address with its first secret"

@@ -15,6 +15,7 @@ from pathlib import Path
 
 import pytest
 
+from aimass.bootstrap.carrying.files import data_of
 from aimass.collector.connectors.port import StreamColumn
 from aimass.collector.connectors.push.body import lines_of, unpacked
 from aimass.collector.connectors.push.manifest import CONNECTOR
@@ -286,3 +287,14 @@ def test_pushes_of_one_moment_share_a_write_to_disk(spool, monkeypatch):
     with ThreadPoolExecutor(20) as pool:
         list(pool.map(lambda number: put(spool, number), range(1, 21)))
     assert len(calls) < 15
+
+
+def test_a_backup_takes_what_waits_before_the_datasets_that_take_it_in(tmp_path):
+    spool = Spool(tmp_path / "push" / "demo" / "s", SMALL)
+    for number in range(80):
+        put(spool, number, f"k{number}")
+    (tmp_path / "lake" / "demo").mkdir(parents=True)
+    (tmp_path / "lake" / "demo" / "table").write_text("rows")
+    kept = [path.relative_to(tmp_path).parts for path in data_of(tmp_path)]
+    assert [parts[0] for parts in kept] == ["push"] * (len(kept) - 1) + ["lake"]
+    assert {Path(parts[-1]).suffix for parts in kept[:-1]} == {".seg", ".keys"}

@@ -27,6 +27,7 @@ LADDER = ("read", "use", "edit", "manage")
 EDITED = {"editor": ("lake", "collector", "training", "models"), "operator": ("serving", "gateway", "cluster", "monitoring", "messaging", "lifecycle")}  # fmt: skip
 BY_HAND = {
     "cluster.stream_job_log": "cluster.read",
+    "collector.push": "collector.use",
     "collector.upload": "collector.use",
     "lake.export_rows": "lake.use",
     "models.download_version": "models.read",

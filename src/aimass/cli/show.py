@@ -10,6 +10,7 @@ from typing import Any
 import orjson
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from aimass.kernel.clock import instant
 
@@ -72,10 +73,29 @@ def show(result: Any, *, as_json: bool) -> None:
         _rows(value)
     elif isinstance(value, dict) and isinstance(value.get("lines"), list):
         _log(value)
+    elif isinstance(value, dict) and _is_answer(value):
+        _answer(value)
     elif isinstance(value, dict):
         _facts(value)
     elif value is not None:
         console.print(cell(value), markup=False)
+
+
+def _is_answer(value: dict[str, Any]) -> bool:
+    """Tell rows with named columns: what a query or a preview answers."""
+    return _is_table(value.get("columns")) and isinstance(value.get("rows"), list)
+
+
+def _answer(value: dict[str, Any]) -> None:
+    """Print rows below the names of their columns; numbers keep their digits, because they are what was asked for."""
+    table = Table(box=None, header_style="bold", pad_edge=False)
+    for column in value["columns"]:
+        table.add_column(Text(column["name"]), overflow="fold")
+    for row in value["rows"]:
+        table.add_row(*[Text(f"{one:.15g}" if isinstance(one, float) else cell(one)) for one in row])
+    console.print(table)
+    if value.get("truncated"):
+        console.print("[dim]there are more: --limit, or fewer rows by LIMIT and WHERE[/dim]")
 
 
 def _log(value: dict[str, Any]) -> None:

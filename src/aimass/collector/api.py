@@ -21,7 +21,7 @@ from aimass.kernel.errors import Invalid
 from aimass.web import caller, registry_of
 
 router = APIRouter(tags=["collector"])
-hooks = APIRouter(tags=["collector"])
+hooks = APIRouter(include_in_schema=False)
 
 
 @router.put("/workspaces/{workspace}/uploads", operation_id="collector.upload", status_code=201)

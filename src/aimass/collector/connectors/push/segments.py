@@ -68,7 +68,7 @@ def push_id(segment: int, offset: int) -> str:
     Examples
     --------
     >>> push_id(1_767_225_600_000, 0), push_id(1, 4096)
-    ('19b76b45800-0', '1-1000')
+    ('19b76daa800-0', '1-1000')
     """
     return f"{segment:x}-{offset:x}"
 
