@@ -23,6 +23,7 @@ RULES = [
 @pytest.fixture
 def in_slices(monkeypatch):
     monkeypatch.setattr(long_texts, "LONG_BYTES", 0)
+    monkeypatch.setattr(long_texts, "FEW_BYTES", 0)
     monkeypatch.setattr(long_texts, "SLICE_BYTES", 64)
 
 

@@ -28,11 +28,13 @@ from aimass.lake import (
     carried,
     classify_frame,
     column_type,
+    columns_now,
     commit,
     commit_parts,
     fold,
     is_marked,
     lease,
+    open_newest,
     open_table,
     scan,
     widen,
@@ -180,7 +182,7 @@ class Landing:
             wanted |= {"_run": pl.String(), "_ingested_at": pl.Datetime("us", "UTC")}
         if self._opened is None or self._order.into == "replace":
             return pl.Schema(wanted)
-        return pl.Schema(fitted(dict(scan(self._order.target).collect_schema()), wanted))
+        return pl.Schema(fitted(columns_now(self._order.target), wanted))
 
     def _take_back(self) -> None:
         """Drop rows that an attempt put aside and was killed before it committed the good ones; open what is there."""
@@ -228,7 +230,7 @@ class Landing:
         self.version, self.batch, self.state = made.version, order.batch, dict(state)
         for part in self._files:
             part.file.unlink(missing_ok=True)
-        self._opened = open_table(self._order.target)
+        self._opened = open_newest(self._order.target)
         self._begin()
 
     def _must_end(self) -> bool:

@@ -17,6 +17,7 @@ from aimass.lake.children.tables import files, open_table, scan
 
 LONG_BYTES = 64 * 2**20
 SLICE_BYTES = 16 * 2**20
+FEW_BYTES = 2**20  # packed: not worth a look at the footers
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -93,7 +94,7 @@ def _hash(columns: Sequence[str]) -> pl.Expr:
 
 def _sizes(paths: Sequence[str]) -> dict[str, int]:
     """Add up the bytes of each column before they were packed."""
-    if not paths:
+    if sum(Path(path).stat().st_size for path in paths) < FEW_BYTES:
         return {}
     query = "SELECT path_in_schema, sum(total_uncompressed_size) FROM parquet_metadata(?) GROUP BY 1"
     with duckdb.connect(config={"threads": 1}) as con:

@@ -11,12 +11,13 @@ from pathlib import Path
 
 import polars as pl
 from arro3.core import RecordBatch, RecordBatchReader
-from deltalake import CommitProperties, Schema, Transaction
+from deltalake import CommitProperties, DeltaTable, Schema, Transaction
 from deltalake.exceptions import CommitFailedError
 from deltalake.transaction import AddAction, create_table_with_add_actions
 
 from aimass.kernel.errors import Conflict
 from aimass.kernel.ids import new_id
+from aimass.lake.children.handles import HANDLES
 from aimass.lake.children.tables import (
     KEEP_HISTORY,
     STATS_COLUMNS,
@@ -26,10 +27,8 @@ from aimass.lake.children.tables import (
     batches_of,
     commit_held,
     committed_before,
-    exists,
     found_of,
     lease,
-    open_table,
     stats_columns,
 )
 
@@ -67,12 +66,13 @@ def commit_parts(
             return done
         empty = pl.DataFrame(schema=columns) if columns is not None else pl.read_parquet(parts[0].file, n_rows=0)
         arrow = RecordBatchReader.from_arrow(empty).schema
-        schema, fresh = Schema.from_arrow(arrow), not exists(path)
-        if not fresh and not parts and order.mode == "append":
-            schema = open_table(path).schema()
-        if not fresh and open_table(path).schema() != schema:
+        schema, table = Schema.from_arrow(arrow), HANDLES.newest(path)
+        if table is not None and not parts and order.mode == "append":
+            schema = table.schema()
+        if table is not None and table.schema() != schema:
             return commit_held(path, Stream(arrow, _rows_of(parts)), order)
-        _link(Path(path), parts, schema, order, fresh=fresh)
+        with HANDLES.forgotten(path):
+            _link(Path(path), parts, schema, order, table)
         return Committed(version=found_of(path, order), already=False)
 
 
@@ -81,7 +81,7 @@ def _rows_of(parts: Sequence[Part]) -> Iterator[RecordBatch]:
         yield from batches_of(pl.read_parquet(part.file))
 
 
-def _link(path: Path, parts: Sequence[Part], schema: Schema, order: Commit, *, fresh: bool) -> None:
+def _link(path: Path, parts: Sequence[Part], schema: Schema, order: Commit, table: DeltaTable | None) -> None:
     path.mkdir(parents=True, exist_ok=True)
     actions = [_added(path, part) for part in parts]
     properties = CommitProperties(
@@ -92,14 +92,14 @@ def _link(path: Path, parts: Sequence[Part], schema: Schema, order: Commit, *, f
         ],
     )
     try:
-        if fresh:
+        if table is None:
             names = [field.name for field in schema.fields]
             settings = {**KEEP_HISTORY, STATS_COLUMNS: stats_columns(names, order.private)}
             create_table_with_add_actions(
                 str(path), schema, actions, configuration=settings, commit_properties=properties
             )
         else:
-            open_table(path).create_write_transaction([*actions], order.mode, schema, commit_properties=properties)
+            table.create_write_transaction([*actions], order.mode, schema, commit_properties=properties)
     except CommitFailedError as reason:
         raise Conflict(
             f"another writer changed table {path.name!r} in the same moment", hint="repeat; nothing was written"

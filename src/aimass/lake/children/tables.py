@@ -127,6 +127,17 @@ def scan(path: str | Path, version: int | None = None, columns: list[str] | None
     return frame.select(columns) if columns is not None else frame
 
 
+def columns_now(path: str | Path) -> dict[str, pl.DataType]:
+    """Return the columns of the newest version, from a table that is kept open between commits."""
+    table = HANDLES.newest(path)
+    return dict(pl.scan_delta(open_table(path) if table is None else table).collect_schema())
+
+
+def open_newest(path: str | Path) -> DeltaTable | None:
+    """Return the newest version, kept open between commits, for a look: it moves on with them; None where there is no table."""
+    return HANDLES.newest(path)
+
+
 def files(table: DeltaTable) -> list[str]:
     """List the Parquet files of a version; right as long as tables carry no deletion vectors, which we never write."""
     return [uri.removeprefix("file://") for uri in table.file_uris()]

@@ -13,11 +13,11 @@ from aimass.lake.children.tables import (
     Committed,
     Stream,
     batches_of,
+    columns_now,
     commit_held,
     files,
     lease,
     open_table,
-    scan,
 )
 
 
@@ -34,7 +34,7 @@ def widen(path: str | Path, types: Mapping[str, pl.DataType], order: Commit) -> 
         Transaction and metadata.
     """
     with lease(path):
-        schema = dict(scan(path).collect_schema())
+        schema = columns_now(path)
         wanted = {name: kind for name, kind in types.items() if name in schema and schema[name] != kind}
         if not wanted:
             return None
