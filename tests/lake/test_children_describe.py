@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import math
 import statistics
+from collections import Counter
 from datetime import UTC, datetime
 
 import polars as pl
@@ -12,7 +13,7 @@ from hypothesis import strategies as st
 from aimass.kernel.errors import NotFound
 from aimass.lake.children.classify import classify, classify_column, hint_of, iban, luhn
 from aimass.lake.children.describe import describe_version
-from aimass.lake.children.profile import describe, histogram, profile
+from aimass.lake.children.profile import TOP, describe, histogram, profile
 from aimass.lake.children.quality import propose_rules, quality
 
 
@@ -31,6 +32,20 @@ def test_a_column_is_described_like_an_independent_reference(numbers):
     assert math.isclose(told["std"], statistics.stdev(numbers), rel_tol=1e-6, abs_tol=1e-6)
     assert math.isclose(told["quantiles"]["0.5"], statistics.median(numbers), abs_tol=1e-6)
     assert sum(told["histogram"]["counts"]) == len(numbers)
+
+
+@given(
+    st.lists(st.one_of(st.none(), st.sampled_from([*"abcdefghijklmn", "", " ", "\t\n", "é", "\u2003"])), max_size=60)
+)
+def test_texts_are_counted_like_an_independent_reference(values):
+    told, present = describe(pl.Series("x", values, pl.String)), [value for value in values if value is not None]
+    counts = Counter(present)
+    assert (told["nulls"], told["distinct"]) == (len(values) - len(present), len(counts))
+    assert told["blank"] == sum(not value.strip() for value in present)
+    assert (told["min_length"] or 0) == min(map(len, present), default=0)
+    if counts and (max(counts.values()) > 1 or len(counts) <= TOP):
+        best = sorted(counts.items(), key=lambda item: (-item[1], item[0]))[:TOP]
+        assert [(item["value"], item["count"]) for item in told["top"]] == best
 
 
 def test_a_histogram_of_one_value_has_one_bin():
