@@ -22,6 +22,7 @@ from aimass.lake.history import MergeRows
 from aimass.lake.jobs import attention, check_refresh, erase, order_refresh, refresh_views
 from aimass.lake.policies import SetPolicy
 from aimass.lake.saved import SaveQuery
+from aimass.lake.search import document
 from aimass.lake.view_specs import VIEW
 from aimass.lake.views import ChangeView, DeleteView, ListViewRefreshes, ListViews, OneViewRefresh
 from tests.fixtures.data import ANN, EVE, Data
@@ -241,6 +242,10 @@ def test_its_dataset_is_nobody_elses(views):
     with pytest.raises(Conflict, match="a view would replace its rows"):
         views.make("Orders", "SELECT 1 AS one")
     views.make("Sums", TOTAL, dataset="sums-of-orders", description="by region")
+    found = document(views.site.registry, "demo", "view:sums")
+    assert found is not None
+    assert (found.text, found.href) == ("sums by region orders", "/demo/views/sums")
+    assert document(views.site.registry, "demo", "view:nope") is None
     for name, more in (("Sums", {}), ("Other", {"dataset": "sums-of-orders"})):
         with pytest.raises(Conflict):
             views.make(name, TOTAL, **more)

@@ -148,7 +148,9 @@ class Views(Sharing):
     def _view_of(
         self, conn: Connection, row: Row[Any], newest: Mapping[str, tuple[int, str]], guarded: set[str]
     ) -> View:
-        why, moved = ([], []) if row.refreshed_at is None else self.why(conn, row, newest, guarded)
+        why, moved = self.why(conn, row, newest, guarded)
+        if row.refreshed_at is None:
+            why = []  # there is nothing yet that could be behind
         return View(
             **{name: getattr(row, name) for name in _KEPT},
             sources=[SourceVersion(**source) for source in row.sources],
