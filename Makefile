@@ -5,9 +5,9 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 ARGS ?=
 
-.PHONY: help demo up test test-long check format generate lock wheel bench bench-serving bench-gateway clean
+.PHONY: help demo up test test-long check format generate lock wheel bench bench-serving bench-gateway bench-data clean
 help:
-	@echo "make demo | up | test | test-long | check | format | generate | lock | wheel | bench | bench-serving | bench-gateway"
+	@echo "make demo | up | test | test-long | check | format | generate | lock | wheel | bench | bench-serving | bench-gateway | bench-data"
 
 $(READY): requirements.lock pyproject.toml hatch_build.py src/aimass/web/assets/package-lock.json
 	@bash tools/set-up.sh "$(PYTHON)" "$(VENV)"
@@ -36,6 +36,9 @@ bench-serving: $(READY)
 
 bench-gateway: $(READY)
 	@$(BIN)/python -m benchmarks.proxy $(ARGS)
+
+bench-data: $(READY)
+	@LONG=$(LONG) $(BIN)/python -m benchmarks.data $(ARGS)
 
 format: $(READY)
 	@$(BIN)/ruff check --fix -q . ; $(BIN)/ruff format -q .
