@@ -265,6 +265,17 @@ def test_a_new_secret_and_the_one_before_count_for_a_while(platform, http, monke
             platform.collector.set_hook(ANN, SetHook(**told, **wrong))
 
 
+def test_a_secret_of_another_scheme_signs_nothing_when_the_scheme_changes(platform, http):
+    at, old = hooked(platform, "moved", "github")
+    body, now = b'{"n": 1}', time.time()
+    made = platform.collector.set_hook(ANN, SetHook(workspace="demo", source="moved", scheme="standard"))
+    assert made.hook.endswith(at)
+    assert http.post(at, content=body, headers=github(old, body)).status_code == 401
+    assert http.post(at, content=body, headers=standard(made.secret, body, now)).status_code == 202
+    with pytest.raises(Invalid, match="no base64"):
+        platform.collector.set_hook(ANN, SetHook(workspace="demo", source="moved", secret="ünd so weiter und so fort"))
+
+
 def test_an_address_at_which_nothing_is_taken_tells_nothing(platform, http):
     at, secret = hooked(platform, "closed", "github")
     body = b'{"n": 1}'
