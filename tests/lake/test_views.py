@@ -17,7 +17,7 @@ from aimass.kernel.erasing import Person
 from aimass.kernel.errors import Conflict, Forbidden, Invalid, NotFound
 from aimass.kernel.principal import SYSTEM
 from aimass.lake import CAPABILITY as LAKE
-from aimass.lake.commands import AboutVersion, ChangeDataset, DeleteDataset, MakeVersion
+from aimass.lake.commands import AboutVersion, ChangeDataset, DeleteDataset, MakeVersion, OneDataset
 from aimass.lake.history import MergeRows
 from aimass.lake.jobs import attention, check_refresh, erase, order_refresh, refresh_views
 from aimass.lake.policies import SetPolicy
@@ -114,6 +114,8 @@ def test_the_policies_of_its_owner_count_also_those_that_come_later(views):
     views.make("Everybody", "SELECT id, mail FROM people", parameters={})
     views.refresh("everybody", who=views.site.people["admin"])  # who asks is exempt, whose view it is is not
     assert views.rows("everybody", who=views.site.people["admin"]) == [[1, "•••"], [2, "•••"]]
+    made = views.lake.get_dataset(EVE, OneDataset(workspace="demo", dataset="everybody"))
+    assert made.personal == ["mail"]  # what a source knows of a column is known of it here, though no value tells it
     views.lake.set_policy(SYSTEM, SetPolicy(workspace="demo", dataset="people", policy="few", filter="id < 2"))
     assert (views.view("everybody").state, views.view("everybody").why) == ("STALE", ["policies"])
     change(views, "everybody", views.site.people["admin"], take_over=True)
