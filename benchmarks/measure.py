@@ -55,6 +55,18 @@ def pss_mb(pid: int) -> float:
     return sum(p.memory_full_info().pss for p in tree(pid)) / 1e6
 
 
+def peak_mb(pid: int | str = "self") -> float:
+    """Return the most memory that a process has held since it began its program.
+
+    ``ru_maxrss`` would tell of the process that started it too: that outlives an exec.
+    """
+    try:
+        lines = Path(f"/proc/{pid}/status").read_text().splitlines()
+    except OSError:
+        return 0.0
+    return next((int(line.split()[1]) / 1024 for line in lines if line.startswith("VmHWM:")), 0.0)
+
+
 def cpu_s(pids: list[int]) -> float:
     """Return user and system seconds of processes so far."""
     total = 0.0

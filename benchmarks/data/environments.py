@@ -6,13 +6,14 @@ import json
 import os
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from benchmarks.measure import ROOT
+from benchmarks.measure import ROOT, peak_mb
 
 PROGRAMS = Path(__file__).parent / "programs"
 
@@ -25,6 +26,21 @@ class Spent:
     wall_s: float
     peak_mb: float
     told: Mapping[str, Any] = field(default_factory=dict[str, Any])
+
+
+class Watch(threading.Thread):
+    """Looks at the memory of a program while it runs."""
+
+    def __init__(self, pid: int) -> None:
+        super().__init__(daemon=True)
+        self.peak_mb, self.ended = 0.0, threading.Event()
+        self._pid = pid
+        self.start()
+
+    def run(self) -> None:
+        """Look ten times a second; the peak is kept by the kernel, so that only the last moment may be missed."""
+        while not self.ended.wait(0.1):
+            self.peak_mb = max(self.peak_mb, peak_mb(self._pid))
 
 
 def environment(name: str, requires: Sequence[str]) -> tuple[Path, str | None]:
@@ -56,12 +72,14 @@ def spent(command: Sequence[str | Path], **environ: str) -> Spent:
     began = time.perf_counter()
     words = [str(word) for word in command]
     with subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=env, cwd=ROOT) as run:
+        watch = Watch(run.pid)
         said = run.stdout.read() if run.stdout else ""
         _, status, used = os.wait4(run.pid, 0)
+        watch.ended.set()
         run.returncode = os.waitstatus_to_exitcode(status)
     wall = time.perf_counter() - began
     lines = said.strip().splitlines()
     if run.returncode:
         raise RuntimeError(" | ".join(lines[-3:])[-600:])
     told = json.loads(lines[-1]) if lines and lines[-1].startswith("{") else {}
-    return Spent(cpu_s=used.ru_utime + used.ru_stime, wall_s=wall, peak_mb=used.ru_maxrss / 1024, told=told)
+    return Spent(cpu_s=used.ru_utime + used.ru_stime, wall_s=wall, peak_mb=watch.peak_mb, told=told)

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import os
-import resource
 import statistics
 import subprocess
 import sys
@@ -22,7 +21,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from benchmarks.measure import ROOT
+from benchmarks.measure import ROOT, peak_mb
 
 FEAST = "feast==0.67.0"
 PEER = ROOT / ".bench" / "feast"
@@ -154,7 +153,7 @@ def own(folder: Path) -> dict[str, Any]:
         cpu = time.process_time()
         join(ctx)
         told["job_cpu_s"] = time.process_time() - cpu
-    told["peak_mb"] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    told["peak_mb"] = peak_mb()
     return told
 
 
