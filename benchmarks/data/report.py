@@ -35,6 +35,7 @@ def write(told: Mapping[str, Any], path: Path) -> None:
         *_features(told["features"]),
         *_query(told["query"]),
         *_long(told.get("long")),
+        *[f"- {note}" for note in told.get("notes", ())],
     ]
     path.write_text("\n".join(lines).rstrip() + "\n")
     path.with_suffix(".json").write_text(json.dumps(told, indent=1) + "\n")
