@@ -149,6 +149,15 @@ def test_a_source_without_columns_takes_what_comes_with_moment_and_name(platform
     assert row["_received"] is not None
 
 
+def test_columns_of_any_name_land(platform, http):
+    make(platform, "odd names")
+    row = {"N": 2, "a.b": 3, "x\ny": 4, "k" * 300: 5, "\u202e": 6, "c\0": 7, "_rest": 8, 'q"`': 9}
+    assert http.post(f"{SOURCES}/odd-names/push", json=[{"n": 1, **row}, {"n": 2}]).status_code == 202
+    ended = platform.load("odd-names")
+    assert (ended.state, ended.rows) == ("SUCCEEDED", 2), ended
+    assert platform.rows("odd-names")["n"].to_list() == [1, 2]
+
+
 def test_the_same_key_again_is_answered_as_before_and_stored_once(platform, http):
     make(platform, "keyed")
     at, key = f"{SOURCES}/keyed/push", {"Idempotency-Key": "delivery 1"}

@@ -197,6 +197,23 @@ def test_rows_that_name_a_person_are_blanked_and_places_stay(spool, folder):
     assert numbers == [n for at in range(10) for n in (at, at + 100) if n not in (104, 9)]
 
 
+@pytest.mark.parametrize(
+    ("body", "row"),
+    [
+        (rb'{"a\u0000b": 1}', {"a\ufffdb": 1}),
+        (b'{"": 1}', {"column_0": 1}),
+        (b'{"a":' + b"[" * 199 + b"]" * 199 + b"}", {"a": "[" * 199 + "]" * 199}),
+    ],
+)
+def test_no_row_that_was_taken_stands_in_the_way_of_the_others(spool, folder, body, row):
+    taken = lines_of(body)
+    spool.append(taken.data, taken.rows, None, 0)
+    put(spool, 7)
+    first, second = read(folder, columns=()).rows
+    assert {name: value for name, value in first.items() if value is not None} == row
+    assert second["n"] == 7
+
+
 WRITER = """
 import sys
 from pathlib import Path
@@ -254,6 +271,10 @@ def test_bodies_of_every_shape_become_lines_that_keep_their_digits():
         (b"[" * 100_000, "no JSON"),
         (b'[{"a":1},{"a":1},{"a":1}]', "may have 2 rows"),
         (b"\xff\xfe", "no UTF-8"),
+        (rb'[{"a":"\ud800"}]', "no JSON"),
+        (rb'{"a":"\ud800"}', "no JSON"),
+        (b'[{"a":' + b"[" * 200 + b"]" * 200 + b"}]", "too deep"),
+        (b'{"a":' + b"[" * 200 + b"]" * 200 + b"}", "too deep"),
     ],
 )
 def test_bodies_that_cannot_be_read_are_said(body, message):
@@ -266,6 +287,13 @@ def test_packed_bodies_are_stopped_at_the_limit():
     bomb = gzip.compress(b"x" * 10_000_000)
     with pytest.raises(TooLarge):
         unpacked(bomb, "gzip", 1_000_000)
+    assert unpacked(gzip.compress(b"{}\n") * 2 + bytes(3), "gzip", 100) == b"{}\n{}\n", "packed in two parts"
+    with pytest.raises(TooLarge):
+        unpacked(gzip.compress(b"x" * 60) * 2, "gzip", 100)
+    with pytest.raises(Invalid, match="members"):
+        unpacked(gzip.compress(b"") * 301, "gzip", 100)
+    with pytest.raises(Invalid, match="no gzip"):
+        unpacked(gzip.compress(b"{}") + b"{}", "gzip", 100)
     with pytest.raises(Invalid, match="breaks off"):
         unpacked(gzip.compress(b"{}")[:-4], "gzip", 100)
     with pytest.raises(Invalid, match="no gzip"):

@@ -115,7 +115,8 @@ def batch_of(parsed: Parsed, beside: Mapping[str, Sequence[Any]] | None = None) 
     """
     if not parsed.rows:
         return None
-    columns = {name: column(name, values) for name, values in _cells(parsed.rows)}
+    cells = ((plain(name), values) for name, values in _cells(parsed.rows))
+    columns = {name: column(name, values) for name, values in cells}
     for name, values in (beside or {}).items():
         picked = values if parsed.origin is None else [values[index] for index in parsed.origin]
         columns[name] = pl.Series(name, picked)
@@ -130,6 +131,17 @@ def _cells(rows: Sequence[dict[str, Any]]) -> Iterator[tuple[str, list[Any]]]:
         return
     for name in dict.fromkeys(chain.from_iterable(rows)):
         yield name, [row.get(name) for row in rows]
+
+
+def plain(name: str) -> str:
+    r"""Return a name that Arrow can hold: a NUL would end it, and the process with it.
+
+    Examples
+    --------
+    >>> plain("a\0b")
+    'a\ufffdb'
+    """
+    return name.replace("\0", "\ufffd")
 
 
 def arrow(frame: pl.DataFrame) -> RecordBatch:
@@ -170,7 +182,10 @@ def text_of(value: Any) -> str | None:
         return value
     if isinstance(value, int) and not isinstance(value, bool):
         return str(value)
-    return orjson.dumps(value, default=str).decode()
+    try:
+        return orjson.dumps(value, default=str).decode()
+    except orjson.JSONEncodeError:  # nested deeper, or an integer longer, than it writes
+        return json.dumps(value, default=str, ensure_ascii=False, separators=(",", ":"))
 
 
 def proposed(batch: RecordBatch | None) -> tuple[StreamColumn, ...]:

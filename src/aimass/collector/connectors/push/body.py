@@ -14,6 +14,8 @@ from aimass.kernel.errors import Invalid, TooLarge
 
 PACKED = ("", "identity", "gzip")
 MOST_ROWS = 100_000
+DEEPEST = 200
+MEMBERS = 300
 _GZIP = 31  # zlib: expect the header of gzip
 _SPACE = " \t\r\n"
 _FORMS = "an object, a list of objects, or an object a line"
@@ -46,14 +48,20 @@ def unpacked(body: bytes, encoding: str, limit: int) -> bytes:
 
 
 def _inflated(body: bytes, limit: int) -> bytes:
-    machine = zlib.decompressobj(_GZIP)
-    try:
-        found = machine.decompress(body, limit + 1)
-    except zlib.error:
-        raise Invalid("the body is no gzip", field="body") from None
-    if len(found) <= limit and not machine.eof:
-        raise Invalid("the gzip breaks off", field="body", hint="send it again")
-    return found
+    """Unpack every member: what is packed in parts is one gzip behind the other."""
+    found, rest = bytearray(), body
+    for _ in range(MEMBERS):
+        machine = zlib.decompressobj(_GZIP)
+        try:
+            found += machine.decompress(rest, limit + 1 - len(found))
+        except zlib.error:
+            raise Invalid("the body is no gzip", field="body") from None
+        if len(found) <= limit and not machine.eof:
+            raise Invalid("the gzip breaks off", field="body", hint="send it again")
+        rest = machine.unused_data.lstrip(b"\0")  # a member may be padded
+        if not rest or len(found) > limit:
+            return bytes(found)
+    raise Invalid(f"the gzip has more than {MEMBERS} members", field="body", allowed=MEMBERS, hint="pack it as one")
 
 
 def too_much(limit: int) -> TooLarge:
@@ -106,10 +114,9 @@ def _items(text: str) -> Iterator[str]:
     if text[at : at + 1] == "]" and at == len(text) - 1:
         return
     while True:
-        value, end = _item(text, at)
+        _, end = _item(text, at)
         number += 1
-        _require_object(value, number)
-        yield _on_one_line(text[at:end])
+        yield _row(_on_one_line(text[at:end]), number, number)
         at = _past(text, end)
         mark, at = text[at : at + 1], _past(text, at + 1)
         if mark == "]" and at == len(text):
@@ -128,23 +135,16 @@ def _lines(text: str) -> Iterator[str]:
     if text.startswith("{") and "\n" in text:
         first = text[: text.index("\n")]
         if not _is_json(first):  # one object over several lines
-            value, end = _item(text, 0)
-            if end != len(text):
+            if _item(text, 0)[1] != len(text):
                 raise Invalid("the body is no JSON: line 1", field="body", value=1, allowed=_FORMS)
-            _require_object(value, 1)
-            yield _on_one_line(text)
+            yield _row(_on_one_line(text), 1, 1)
             return
     number = 0
     for at, line in enumerate(text.split("\n"), 1):
         if not line.strip(_SPACE):
             continue
         number += 1
-        try:
-            value = orjson.loads(line)
-        except orjson.JSONDecodeError as reason:
-            raise Invalid(f"the body is no JSON: line {at}: {reason}", field="body", value=at, allowed=_FORMS) from None
-        _require_object(value, number)
-        yield line.strip(_SPACE)
+        yield _row(line.strip(_SPACE), number, at)
 
 
 def _is_json(line: str) -> bool:
@@ -159,6 +159,25 @@ def _on_one_line(text: str) -> str:
     return text.replace("\r", " ").replace("\n", " ")
 
 
-def _require_object(value: object, number: int) -> None:
+def _row(line: str, number: int, at: int) -> str:
+    """Return the line of a row that every reader of the inbox can read: one that none can would stand in the way of all others."""
+    try:
+        value = orjson.loads(line)
+    except orjson.JSONDecodeError as reason:
+        raise Invalid(f"the body is no JSON: line {at}: {reason}", field="body", value=at, allowed=_FORMS) from None
     if not isinstance(value, dict):
         raise Invalid(f"row {number} is no object but {type(value).__name__}", field="body", value=number)
+    if line.count("[") + line.count("{") > DEEPEST and _depth(value) > DEEPEST:
+        raise Invalid(
+            f"row {number} is nested too deep", field="body", value=number, allowed=f"at most {DEEPEST} levels"
+        )
+    return line
+
+
+def _depth(value: Any) -> int:
+    """Return how deep objects and lists lie in each other; level by level, whatever the depth."""
+    level, found = [value], 0
+    while level := [one for one in level if isinstance(one, dict | list)]:
+        found += 1
+        level = [inner for one in level for inner in (one.values() if isinstance(one, dict) else one)]
+    return found
