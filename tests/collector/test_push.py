@@ -232,6 +232,11 @@ def test_a_signature_like_that_of_stripe_is_good_for_a_while(platform, http):
     assert http.post(at, content=body, headers=stripe(secret, body, now)).json()["rows"] == 1
     later = http.post(at, content=body, headers=stripe(secret, body, now + 1))
     assert later.json()["repeated"], "the id of the event is that of the delivery"
+    anew = b'{"id": "evt_1", "n": 1, "pending_webhooks": 0}'
+    again = http.post(at, content=anew, headers=stripe(secret, anew, now))
+    assert (again.status_code, again.json()["repeated"]) == (202, True), "an event that is sent again is written anew"
+    both = stripe(secret, body, now)["Stripe-Signature"].replace("0" * 64, "zz")
+    assert http.post(at, content=body, headers={"Stripe-Signature": both}).status_code == 202
 
 
 def test_a_signature_of_standard_webhooks_covers_id_and_moment(platform, http):
@@ -269,7 +274,18 @@ def test_a_new_secret_and_the_one_before_count_for_a_while(platform, http, monke
     newest = platform.collector.set_hook(ANN, SetHook(**told, keep_h=0))
     assert http.post(at, content=body, headers=github(made.secret, body)).status_code == 401
     assert http.post(at, content=body, headers=github(newest.secret, body)).status_code == 202
-    for wrong in ({"secret": "short"}, {"scheme": "standard", "secret": "no base64 at all"}):
+    other = platform.collector.set_hook(ANN, SetHook(**told, scheme="standard"))
+    assert other.old_until is None, "who signs otherwise has another secret"
+    good = standard(other.secret, body, time.time())
+    assert http.post(at, content=body, headers=good).status_code == 202
+    turned = ChangeReading(**told, stream_parameters={"scheme": "github"})
+    platform.collector.change_reading(ANN, turned)
+    assert http.post(at, content=body, headers=github(other.secret, body)).status_code == 202
+    platform.collector.set_hook(ANN, SetHook(**told, secret="no base64, but long enough", keep_h=0))
+    platform.collector.change_reading(ANN, ChangeReading(**told, stream_parameters={"scheme": "standard"}))
+    assert http.post(at, content=body, headers=good).status_code == 401, "a secret of another form fits nothing"
+    base64s = ("no base64 at all", "é" * 20)
+    for wrong in ({"secret": "short"}, *({"scheme": "standard", "secret": one} for one in base64s)):
         with pytest.raises(Invalid):
             platform.collector.set_hook(ANN, SetHook(**told, **wrong))
 
@@ -339,6 +355,21 @@ def test_an_inbox_is_shown_by_storage_and_goes_with_its_source(platform, http):
     told = {"id": "e", "seq": 1, "time": moment, "type": "access.workspace.purged", "subject": "workspace:gone"}
     on_workspace_purged(platform.rooms.registry, Event(**told, workspace="gone", actor="system", data={}))
     assert not (folder.parent.parent / "gone").exists()
+
+
+def test_an_inbox_that_is_made_while_others_are_removed_stays(platform, http, monkeypatch):
+    inboxes, real = platform.collector._ground.inboxes, platform.collector._ground.inboxes.held
+
+    def held() -> Any:
+        source = make(platform, "meanwhile")
+        assert http.post(f"{SOURCES}/meanwhile/push", json={"n": 1}).status_code == 202
+        assert inboxes.folder(source).exists()
+        return real()
+
+    with monkeypatch.context() as patched:
+        patched.setattr(inboxes, "held", held)
+        assert collect(platform.rooms.registry) == []
+    assert waits(platform, "meanwhile") == 1
 
 
 def test_a_paused_source_keeps_what_comes(quiet):

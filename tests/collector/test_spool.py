@@ -173,7 +173,7 @@ def test_numbers_go_on_behind_what_a_dataset_holds_when_files_were_lost(folder):
 
 
 def test_a_disk_that_does_not_keep_what_is_written_is_told_and_nothing_of_it_is_read(spool, folder, monkeypatch):
-    assert put(spool, 0)
+    assert put(spool, 0, "safe")
 
     def refuses(_: int) -> None:
         raise OSError(5, "input/output error")
@@ -183,7 +183,22 @@ def test_a_disk_that_does_not_keep_what_is_written_is_told_and_nothing_of_it_is_
         with pytest.raises(Unavailable):
             put(spool, 1, "k")
     assert put(spool, 1, "k"), "it was not acknowledged, so it may come again"
+    assert not put(spool, 0, "safe"), "what was safe before stays so"
     assert read(folder).column("n") == [0, 1]
+
+
+def test_a_copy_that_an_erasure_did_not_finish_goes_with_the_next_start(spool, folder):
+    put(spool, 0)
+    (folder / "00000000000001.part").write_bytes(b'{"mail":"ann@example.org"}')
+    Spool(folder, SMALL)
+    assert list(folder.glob("*.part")) == []
+
+
+def test_every_folder_of_a_new_inbox_is_on_disk_before_its_first_push_is_acknowledged(tmp_path, monkeypatch):
+    synced: list[Path] = []
+    monkeypatch.setattr("aimass.collector.connectors.push.spool.sync_folder", synced.append)
+    put(Spool(tmp_path / "push" / "demo" / "s", SMALL), 0)
+    assert synced == [tmp_path / "push" / "demo", tmp_path / "push", tmp_path, tmp_path / "push" / "demo" / "s"]
 
 
 def test_rows_that_name_a_person_are_blanked_and_places_stay(spool, folder):

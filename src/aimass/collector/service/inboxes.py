@@ -73,7 +73,12 @@ class Inboxes:
 
     def leave(self, workspace: str) -> None:
         """Remove every inbox of a workspace that is gone."""
-        rmtree(self._root / check_slug(workspace), ignore_errors=True)
+        folder = self._root / check_slug(workspace)
+        with self._opening:
+            gone = [id_ for id_, spool in self._spools.items() if spool.folder.parent == folder]
+            for id_ in gone:
+                self._spools.pop(id_).close(0)  # else what was erased stays on the disk behind an open file
+        rmtree(folder, ignore_errors=True)
 
     def held(self) -> Iterator[Held]:
         """Yield every inbox that is on the disk."""

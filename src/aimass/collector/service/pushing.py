@@ -34,6 +34,7 @@ from aimass.kernel.usecase import use_case
 HOOKS = "/hooks"
 _SOURCE = "/workspaces/{workspace}/sources/{source}"
 _MOST_KEY = 255
+_HOOKED = "hook:"  # before the names that senders of webhooks give
 _RULE = "rows that were pushed are kept until they are collected"
 _GONE = "an inbox goes with its source"
 _LATER = "rows that were pushed may be on their way into a dataset"
@@ -84,7 +85,7 @@ class Pushing(Part):
         valid = [one["secret"] for one in self._hook_secrets(hook) if _counts(one, now)]
         signed = Signed(headers=sent.headers, body=sent.body, now_s=now.timestamp(), tolerance_s=told.tolerance_s)
         delivery = delivery_of(told.scheme, signed, valid)[:_MOST_KEY]
-        return self._take(source, sent, f"hook:{delivery}" if delivery else None)
+        return self._take(source, sent, f"{_HOOKED}{delivery}" if delivery else None)
 
     def hooked(self, token: str, closed: frozenset[str]) -> tuple[Source, Row[Any]]:
         """Return the source behind an address; every address at which nothing is taken is told the same."""
@@ -97,7 +98,9 @@ class Pushing(Part):
 
     def _take(self, source: Source, sent: Sent, key: str | None) -> Receipt:
         lines = lines_of(unpacked(sent.body, sent.encoding, CollectorSettings().max_push_bytes))
-        return self._ground.inboxes.spool(source).append(lines.data, lines.rows, key, self._now_ms())
+        is_strict = key is None or not key.startswith(_HOOKED)
+        spool = self._ground.inboxes.spool(source)
+        return spool.append(lines.data, lines.rows, key, self._now_ms(), is_strict=is_strict)
 
     @use_case(f"GET {_SOURCE}/inbox", permission="collector.read", cli="sources inbox", on="source")
     def get_inbox(self, who: Principal, command: OneSource) -> Inbox:
@@ -133,11 +136,12 @@ class Pushing(Part):
                 raise Invalid("say how the sender signs", field="scheme", value=None, allowed=allowed)
             secret = command.secret or _new_secret(scheme)
             check_secret(scheme, secret)
-            old = self._put(change, source, secret, command.keep_h)
+            keep_h = command.keep_h if scheme == _told(source).scheme else 0.0  # who signs otherwise has another secret
+            old = self._put(change, source, secret, keep_h)
             parameters = {**source.reading["parameters"], "scheme": scheme}
             if not put_source(change, source, reading={**source.reading, "parameters": parameters}):
                 raise Stale(f"source {source.slug!r} changed meanwhile")
-            facts = {"scheme": scheme, "keep_h": command.keep_h}
+            facts = {"scheme": scheme, "keep_h": keep_h}
             tell(change, HOOK_CHANGED, f"source:{source.slug}", facts)
             made = hook_of(change.conn, source.id)
         token = "" if made is None else made.token
@@ -206,10 +210,13 @@ class Pushing(Part):
 
     def forget_inboxes(self) -> list[Going]:
         """Remove inboxes whose source is gone: a process that died could leave one."""
+        held = list(
+            self._ground.inboxes.held()
+        )  # before the sources are read: one that is made meanwhile keeps its inbox
         with self._database.read() as conn:
             known = {one.id for one in pushed_sources(conn)}
         now, gone = self._database.clock.now(), list[Going]()
-        for one in self._ground.inboxes.held():
+        for one in held:
             if one.source not in known:
                 self._ground.inboxes.remove(one)
                 told = {"kind": "inbox", "name": one.source, "workspace": one.workspace, "size_bytes": one.size_bytes}

@@ -7,6 +7,7 @@ import binascii
 import hashlib
 import hmac
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 
 import orjson
@@ -40,26 +41,42 @@ def delivery_of(scheme: str, request: Signed, secrets: Sequence[str]) -> str:
     """
     read = {"github": _github, "stripe": _stripe, "standard": _standard}[scheme]
     message, given, name = read(request)
-    keys = [key for secret in secrets if (key := _key_of(scheme, secret)) is not None]
+    keys = [_key_of(scheme, secret) for secret in secrets if fits(scheme, secret)]
     wanted = [hmac.new(key, message, hashlib.sha256).digest() for key in keys]
     pairs = [(one, other) for one in wanted for other in given]
     if sum(hmac.compare_digest(one, other) for one, other in pairs) == 0:  # each pair is looked at, whichever fits
         raise Unauthenticated("the signature does not fit the body", hint=_HINT)
-    return name
+    return _id_in(request.body) if scheme == "stripe" else name
+
+
+def fits(scheme: str, secret: str) -> bool:
+    """Tell whether a sender of this form can have such a secret.
+
+    Examples
+    --------
+    >>> fits("github", "no base64, but long"), fits("standard", "no base64, but long")
+    (True, False)
+    """
+    try:
+        _key_of(scheme, secret)
+    except ValueError:  # also of texts outside of ASCII
+        return False
+    return True
 
 
 def check_secret(scheme: str, secret: str) -> None:
     """Refuse a secret that a sender of this form cannot have."""
     if len(secret) < _SHORTEST:
         raise Invalid("the secret is too short", field="secret", allowed=f"at least {_SHORTEST} characters")
-    if _key_of(scheme, secret) is None:
+    if not fits(scheme, secret):
         hint = f"the sender shows it as {PREFIX}..."
         raise Invalid("the secret is no base64", field="secret", allowed=f"{PREFIX} and base64", hint=hint)
 
 
-def _key_of(scheme: str, secret: str) -> bytes | None:
-    """Return the key that a secret stands for; None for one that is of another scheme, and signs nothing."""
-    return _from_base64(secret.removeprefix(PREFIX)) or None if scheme == "standard" else secret.encode()
+def _key_of(scheme: str, secret: str) -> bytes:
+    if scheme == "standard":
+        return base64.b64decode(secret.removeprefix(PREFIX), validate=True)
+    return secret.encode()
 
 
 def _github(request: Signed) -> tuple[bytes, list[bytes], str]:
@@ -72,7 +89,7 @@ def _stripe(request: Signed) -> tuple[bytes, list[bytes], str]:
     stamp = next((value for name, value in pairs if name == "t"), "")
     _require_now(request, stamp, "stripe-signature")
     given = [value for name, value in pairs if name == "v1"]
-    return f"{stamp}.".encode() + request.body, _from_hex(given), _id_in(request.body)
+    return f"{stamp}.".encode() + request.body, _from_hex(given), ""
 
 
 def _standard(request: Signed) -> tuple[bytes, list[bytes], str]:
@@ -99,10 +116,11 @@ def _require_now(request: Signed, stamp: str, header: str) -> None:
 
 
 def _from_hex(given: Sequence[str]) -> list[bytes]:
-    try:
-        return [bytes.fromhex(one) for one in given]
-    except ValueError:
-        return []
+    found: list[bytes] = []
+    for one in given:
+        with suppress(ValueError):  # one that is none does not spoil those beside it
+            found.append(bytes.fromhex(one))
+    return found
 
 
 def _from_base64(text: str) -> bytes:

@@ -106,7 +106,7 @@ class Spool:
         self._bounds = bounds
         self._writing, self._syncing = Lock(), Lock()
         self._written = self._synced = 0
-        self._lost = -1
+        self._lost: list[tuple[int, int]] = []
         self._measured = (float("-inf"), 0)
         self._known: dict[bytes, _Known] = {}
         self._recent: list[bytes] = []
@@ -118,6 +118,8 @@ class Spool:
 
     def _recall(self) -> None:
         """Cut what a crash left unfinished, and learn the keys of former deliveries."""
+        for path in self.folder.glob("*.part"):
+            path.unlink(missing_ok=True)  # a copy that was not finished; a person may be in it
         for number in segments(self.folder):
             if not keys_path(self.folder, number).exists():
                 self._finish(number)
@@ -137,7 +139,7 @@ class Spool:
         os.truncate(path, end)
         write_keys(keys_path(self.folder, number), found, last or int(path.stat().st_mtime * 1000))
 
-    def append(self, data: bytes, rows: int, key: str | None, now_ms: int) -> Receipt:
+    def append(self, data: bytes, rows: int, key: str | None, now_ms: int, *, is_strict: bool = True) -> Receipt:
         """Write a push and return when it is on disk.
 
         Parameters
@@ -146,6 +148,9 @@ class Spool:
             Objects, one a line.
         key
             The sender's name of this delivery: the same one again is stored once.
+        is_strict
+            Refuse a key that was used for other rows. Without it the first delivery counts: services that send an event again
+            write it anew, with what has changed meanwhile.
 
         Raises
         ------
@@ -160,7 +165,7 @@ class Spool:
         with self._writing:
             known = self._known.get(digest) if key else None
             if known is not None and now_ms - known.moment_ms < KEEP_KEYS_MS:
-                if known.check != check:
+                if is_strict and known.check != check:
                     hint = "give each delivery its own key"
                     raise Conflict("this key was used for other rows", field="key", value=key, hint=hint)
                 place, told = known.written, known.receipt()
@@ -217,7 +222,10 @@ class Spool:
 
     def _begun(self, now_ms: int) -> int:
         """Begin a segment; its number is the moment, so that none comes twice even where files were lost."""
+        fresh = [one for one in (self.folder, *self.folder.parents) if not one.exists()]
         self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        for one in fresh:
+            sync_folder(one.parent)  # a name that is not on disk takes all below it along
         self._number = max(self._number + 1, now_ms)
         made = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND
         found = os.open(segment_path(self.folder, self._number), made, mode=0o600)
@@ -229,13 +237,14 @@ class Spool:
         with self._syncing:
             if self._synced < place:
                 self._sync()
-            if place and place <= self._lost:
+            if any(safe < place <= end for safe, end in self._lost):
                 raise Unavailable("what was pushed is not safe on disk", hint="is the disk in order? send it again")
 
     def _sync(self) -> None:
         """Bring everything that was written until now to disk, in one call for all who wait."""
         with self._writing:
-            target, handle = self._written, None if self._file is None else os.dup(self._file)
+            safe, target = self._synced, self._written
+            handle = None if self._file is None else os.dup(self._file)
         if handle is None:  # the segment was ended meanwhile: it is on disk, or lost
             self._synced = max(self._synced, target)
             return
@@ -243,15 +252,16 @@ class Spool:
             os.fsync(handle)
         except OSError:  # told once for all of them: the kernel says it to the first who asks, and to nobody else
             with self._writing:
-                self._cut()
+                self._cut(safe)
         finally:
             os.close(handle)
         self._synced = max(self._synced, target)
 
-    def _cut(self) -> None:
-        """Take back what is not safe, of which nobody was told that it is, and leave the segment."""
-        self._lost = self._written
-        self._known = {key: one for key, one in self._known.items() if one.written <= self._synced}
+    def _cut(self, safe: int) -> None:
+        """Take back what came behind what is safe, of which nobody was told that it is, and leave the segment."""
+        begin = self._lost.pop()[0] if self._lost and self._lost[-1][1] >= safe else safe
+        self._lost.append((begin, self._written))
+        self._known = {key: one for key, one in self._known.items() if one.written <= safe}
         file, self._file = self._file, None
         if file is not None:
             with suppress(OSError):
@@ -267,7 +277,7 @@ class Spool:
         try:
             os.fsync(self._file)
         except OSError:
-            self._cut()
+            self._cut(self._synced)
             raise
         self._synced = max(self._synced, self._written)
         self._write_keys()
