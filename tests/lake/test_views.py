@@ -240,6 +240,63 @@ def test_a_view_reads_itself_through_no_other_one(views):
     assert [document["name"] for document in VIEW.export(views.site.registry, EVE, "demo")] == ["A", "B", "C"]
 
 
+@pytest.fixture
+def meanwhile(views, monkeypatch):
+    """Let something happen between the check of a change and the change."""
+
+    def arrange(event: Any) -> None:
+        real, left = views.lake._reads_of, [event]
+
+        def reads_of(*args: Any) -> list[str]:
+            found = real(*args)
+            while left:
+                left.pop()()
+            return found
+
+        monkeypatch.setattr(views.lake, "_reads_of", reads_of)
+
+    return arrange
+
+
+def test_two_changes_at_once_make_no_circle(views, meanwhile):
+    views.make("One", "SELECT * FROM orders")
+    views.make("Two", "SELECT * FROM orders")
+    meanwhile(lambda: change(views, "two", sql="SELECT * FROM one"))
+    with pytest.raises(Invalid, match="one → two → one"):
+        change(views, "one", sql="SELECT * FROM two")
+    assert (views.view("one").reads, views.view("two").reads) == (["orders"], ["one"])
+
+
+def test_who_lost_a_view_while_he_changed_it_changes_nothing(views, meanwhile):
+    views.make("Moving", TOTAL)
+    boss = views.site.people["admin"]
+    meanwhile(lambda: change(views, "moving", boss, take_over=True))
+    with pytest.raises(Forbidden, match="belongs to somebody else"):
+        change(views, "moving", sql="SELECT * FROM orders")
+    assert (views.view("moving").sql, views.view("moving").owner) == (TOTAL, boss.id)
+
+
+def test_a_refresh_that_cannot_begin_does_not_let_another_one_beside_the_one_that_runs(views, monkeypatch):
+    views.make("Busy", TOTAL)
+    real, begun = views.lake._plan_view, []
+
+    def lost(row: Any) -> Any:
+        monkeypatch.setattr(views.lake, "_plan_view", real)
+        begun.append(views.ask("busy"))
+        raise Conflict("the right is gone", field="owner")
+
+    monkeypatch.setattr(views.lake, "_plan_view", lost)
+    with pytest.raises(Conflict):
+        views.ask("busy")
+    assert views.ask("busy", force=True).id == begun[0].id
+    (told,) = [
+        one for one in erase(views.site.registry, Person(erasure="e3", values=("nobody",))) if one.what == "views"
+    ]
+    assert told.later == ("view 'busy' is being refreshed from rows of before",), "the erasure asks again"
+    views.cancel(begun[0].job)
+    assert views.view("busy").job is None
+
+
 def test_its_dataset_is_nobody_elses(views):
     with pytest.raises(Conflict, match="a view would replace its rows"):
         views.make("Orders", "SELECT 1 AS one")

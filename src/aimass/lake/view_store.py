@@ -177,6 +177,12 @@ def claim_view(change: Change, id_: str, refresh: str) -> bool:
     return bool(change.execute(free.values(current=refresh)).rowcount)
 
 
+def free_view(change: Change, id_: str, refresh: str) -> None:
+    """Let another refresh of a view begin, if it is this one that held it."""
+    mine = update(made_views).where(made_views.c.id == id_, made_views.c.current == refresh)
+    change.execute(mine.values(current=None, current_job=None))
+
+
 def drop_made_view(change: Change, id_: str) -> None:
     """Forget a view and its refreshes."""
     change.execute(delete(refreshes).where(refreshes.c.view_id == id_))

@@ -28,6 +28,7 @@ from aimass.lake.view_store import (
     drop_old_refreshes,
     failed_refreshes,
     find_refresh,
+    free_view,
     made_view_by_id,
     made_view_row,
     made_views_of,
@@ -240,8 +241,8 @@ class Refreshing(Views):
 
     def _failed(self, change: Change, row: Row[Any], id_: str, state: str, error: dict[str, Any] | None) -> None:
         error = error if state == "FAILED" else row.error
-        values: dict[str, Any] = {"failures": row.failures + 1, "error": error, "current": None, "current_job": None}
-        note_made_view(change, row.id, **values)
+        note_made_view(change, row.id, failures=row.failures + 1, error=error)
+        free_view(change, row.id, id_)
         tell_made_view(change, MADE_VIEW_FAILED, row.slug, {"refresh": id_, "state": state})
         drop_old_refreshes(change, row.id, row.last)
         self._ground.counters.add("lake_view_refreshes", state=state.lower())
@@ -307,13 +308,15 @@ class Refreshing(Views):
         """Take a person out of what views ask and say; those of an account that is gone stay, and are refreshed no more."""
         with self._database.read() as conn:
             found, failed = made_views_of(conn), failed_refreshes(conn)
+        running = [row.slug for row in found if row.current is not None and person.looks_at(row.workspace)]
+        later = tuple(f"view {slug!r} is being refreshed from rows of before" for slug in running)
         with self._database.change(SYSTEM, person.workspace) as change:
             count = sum(_erase(change, row, person) for row in found)
             for row in failed:
                 if person.looks_at(row.workspace) and (error := person.scrubbed(row.error)) != row.error:
                     put_refresh(change, row.id, error=error)
                     count += 1
-        return [Erased(what="views", count=count)]
+        return [Erased(what="views", count=count, later=later)]
 
 
 def _erase(change: Change, row: Row[Any], person: Person) -> bool:

@@ -82,6 +82,7 @@ class Views(Sharing):
             _refuse_taken(change.conn, command.workspace, slug)
             target = dataset_row(change.conn, command.workspace, dataset)
             _refuse_foreign(change.conn, target, slug)
+            _refuse_circle(change.conn, command.workspace, dataset, reads)
             values: dict[str, Any] = {"id": new_id(), "workspace": command.workspace, "name": name, "slug": slug}
             values |= {field: getattr(command, field) for field in _PLAIN} | text | _NOTHING | _NEVER
             values |= {"dataset": dataset, "dataset_id": target.id, "reads": reads, "version": 1}
@@ -118,7 +119,9 @@ class Views(Sharing):
             values |= {"owner": who.id, "owner_name": who.name}
         with self._database.change(who, command.workspace) as change:
             row = made_view_row(change.conn, command.workspace, command.view)
+            _need_own(who, row)  # again: somebody may have taken it over meanwhile
             fresh(row, command.expected_version)
+            _refuse_circle(change.conn, command.workspace, row.dataset, values.get("reads", []))
             put_made_view(change, row.id, **values)
             if command.layer is not None:
                 put_dataset(change, row.dataset_id, layer=command.layer)
@@ -213,15 +216,11 @@ class Views(Sharing):
     def _reads_of(self, who: Principal, workspace: str, dataset: str, text: Mapping[str, Any]) -> list[str]:
         """Check what a view asks, and return the datasets that it reads; those need not have rows yet."""
         with self._database.read() as conn:
-            rows, others = datasets_of(conn, workspace), made_views_of(conn, workspace)
-            newest = newest_versions(conn, workspace)
+            rows, newest = datasets_of(conn, workspace), newest_versions(conn, workspace)
         known = {row.slug for row in rows if who.allows("lake.use", workspace, f"dataset:{row.slug}")} | {dataset}
         reads = self.used_in(text["sql"], sorted(known))
-        way = circle_of(dataset, reads, {row.dataset: row.reads for row in others if row.dataset != dataset})
-        if way:
-            raise Invalid(
-                f"the view reads what it makes: {' → '.join(way)}", field="sql", value=way, hint="read another dataset"
-            )
+        with self._database.read() as conn:
+            _refuse_circle(conn, workspace, dataset, reads)
         if all(slug in newest for slug in reads):
             wish = {"sql": text["sql"], "known": reads, "parameters": text["parameters"]}
             self._call("query:columns", {**wish, **self.tables_of(who, workspace, dict.fromkeys(reads))})
@@ -265,6 +264,16 @@ def _text_of(row: Row[Any]) -> dict[str, Any]:
 def _refuse_taken(conn: Connection, workspace: str, slug: str) -> None:
     if any(row.slug == slug for row in made_views_of(conn, workspace)):
         raise Conflict(f"view {slug!r} exists already", field="name", value=slug, hint="choose another name")
+
+
+def _refuse_circle(conn: Connection, workspace: str, dataset: str, reads: list[str]) -> None:
+    """Refuse a view that reads what it makes; asked again in the change itself, as another view may have changed meanwhile."""
+    others = {row.dataset: row.reads for row in made_views_of(conn, workspace) if row.dataset != dataset}
+    way = circle_of(dataset, reads, others)
+    if way:
+        raise Invalid(
+            f"the view reads what it makes: {' → '.join(way)}", field="sql", value=way, hint="read another dataset"
+        )
 
 
 def _refuse_foreign(conn: Connection, row: Row[Any], slug: str) -> None:
