@@ -23,6 +23,7 @@ from aimass.collector.commands import ChangeReading, LoadedColumn, SetHook
 from aimass.collector.jobs import erase, follow, on_workspace_purged
 from aimass.collector.keeping import collect, storage
 from aimass.collector.specs import SOURCE
+from aimass.collector.store.hooks import hook_at
 from aimass.kernel.erasing import Person
 from aimass.kernel.errors import Conflict, Invalid, NotFound, TooMany
 from aimass.kernel.events import Event
@@ -309,6 +310,9 @@ def test_an_address_at_which_nothing_is_taken_tells_nothing(platform, http):
     gone = http.post(at, content=body, headers=github(secret, body))
     assert (unknown.status_code, gone.status_code) == (404, 404)
     assert unknown.json() == gone.json()
+    for odd in ("x%00", "%ff", "x" * 41, "%2e%2e"):
+        assert http.post(f"/hooks/{odd}", content=body, headers=github(secret, body)).json() == gone.json()
+    assert hook_at(None, "x\0") is None, "no database is asked for what can be no address"
     anew = platform.collector.set_hook(ANN, SetHook(workspace="demo", source="closed", scheme="github"))
     assert not anew.hook.endswith(at), "an address that was closed does not come back"
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import threading
 from collections.abc import Iterator
+from html import unescape
 
 import pytest
 
@@ -208,7 +209,10 @@ def test_a_query_is_kept_as_a_view_of_its_own(site):
     found = site.registry.get(Lake).get_view(site.people["admin"], OneView(workspace="demo", view="few-people"))
     assert (found.name, found.every_s, found.layer, found.owner_name) == ("A few", 300, "gold", "editor")
     assert found.sql == "select *\nfrom people\nwhere id < $n"
-    assert admin.do("POST", "/demo/views/few-people/owner").status_code in (200, 204)
+    assert f'{{"expected_version": {found.version}}}' in unescape(admin.open("/demo/views/few-people").text)
+    owner = [admin.do("POST", "/demo/views/few-people/owner", expected_version=n) for n in ("1", str(found.version))]
+    assert owner[0].status_code == 412, "not a text that he has not seen"
+    assert owner[1].status_code in (200, 204)
     assert "A few" in site.visitor("viewer").open("/demo/views?q=few").text
     bad = editor.do("POST", "/demo/views", **{**wish, "name": "Bad", "sql": "drop table people"})
     assert (bad.status_code, bad.json()["field"]) == (400, "sql")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -9,6 +10,8 @@ from sqlalchemy import Column, LargeBinary, Row, String, Table, UniqueConstraint
 from sqlalchemy import Connection as Link
 
 from aimass.infra.database import Change, Instant, metadata
+
+_TOKEN = re.compile(r"[A-Za-z0-9_-]{1,40}")
 
 hooks = Table(
     "collector_hooks",
@@ -29,7 +32,9 @@ def hook_of(conn: Link, source_id: str) -> Row[Any] | None:
 
 
 def hook_at(conn: Link, token: str) -> Row[Any] | None:
-    """Return the webhook at an address."""
+    """Return the webhook at an address; what can be none is not looked for: PostgreSQL refuses a NUL, for example."""
+    if not _TOKEN.fullmatch(token):
+        return None
     return conn.execute(select(hooks).where(hooks.c.token == token)).first()
 
 

@@ -100,9 +100,10 @@ def change(visit: Visit, view: str, wanted: Annotated[Changed, Form()]) -> Respo
 
 
 @router.post(f"{VIEW}/owner")
-def take_over(visit: Visit, view: str) -> Response:
-    """Become the owner of a view."""
-    visit.get(Lake).change_view(visit.who, ChangeView(workspace=visit.workspace, view=view, take_over=True))
+def take_over(visit: Visit, view: str, expected_version: Annotated[int, Form()]) -> Response:
+    """Become the owner of a view as it was shown: a text that was changed meanwhile would run under rights that nobody gave it."""
+    told = ChangeView(workspace=visit.workspace, view=view, take_over=True, expected_version=expected_version)
+    visit.get(Lake).change_view(visit.who, told)
     return visit.done(visit.say("It is yours now: your rights and policies count for it"))
 
 
