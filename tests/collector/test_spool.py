@@ -135,6 +135,20 @@ def test_when_nobody_collects_pushes_are_refused_and_taken_again_later(folder):
     assert read(folder, found).column("n") == list(range(len(found.rows)))
 
 
+def test_keys_of_many_small_segments_lie_in_few_files_and_stay_known(spool, folder):
+    for number in range(200):
+        put(spool, number, f"k{number}", number)
+        (one,) = segments(folder)
+        spool.taken(Place(one, segment_path(folder, one).stat().st_size), number)
+    assert len(list(folder.glob("*.keys"))) <= 66
+    assert spool.received_ms() == Spool(folder, SMALL).received_ms() == 199
+    again = Spool(folder, SMALL)
+    assert not any(put(again, number, f"k{number}", 300) for number in range(200))
+    day = 24 * 3600 * 1000
+    assert put(again, 1, "k1", day + 1), "also when they were gathered they are forgotten after a day"
+    assert not put(again, 150, "k150", day + 100)
+
+
 def test_the_last_bytes_of_the_disk_are_not_taken(folder):
     with pytest.raises(TooMany, match="disk is nearly full"):
         put(Spool(folder, Bounds(most_bytes=1 << 30, spare_bytes=1 << 62)), 1)

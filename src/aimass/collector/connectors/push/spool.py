@@ -10,7 +10,7 @@ import os
 import shutil
 import time
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -38,6 +38,7 @@ from aimass.kernel.errors import Conflict, TooMany, Unavailable
 
 SEGMENT_BYTES = 16 * 2**20
 KEYS = 100_000
+GATHERED = 64
 KEEP_KEYS_MS = 24 * 3600 * 1000
 MEASURE_S = 0.5
 RETRY_S = 5
@@ -284,11 +285,23 @@ class Spool:
         os.close(self._file)
         self._file, self._size = None, 0
         self._forget(now_ms)
+        self._gather()
 
     def _write_keys(self) -> None:
-        known = [(key, one) for key in self._recent if (one := self._known.get(key)) is not None]
+        self._put_keys((key, one) for key in self._recent if (one := self._known.get(key)) is not None)
+
+    def _put_keys(self, known: Iterable[tuple[bytes, _Known]]) -> None:
         told = [(key, one.check, one.rows, one.moment_ms, one.segment, one.offset) for key, one in known]
         write_keys(keys_path(self.folder, self._number), told, self._last_ms)
+
+    def _gather(self) -> None:
+        """Put the keys of many small segments into one file: where little comes, each collection ends a segment."""
+        there = {*segments(self.folder), self._number}
+        single = [path for path in self.folder.glob("*.keys") if int(path.stem) not in there]
+        if len(single) >= GATHERED:
+            self._put_keys(self._known.items())
+            for path in single:
+                path.unlink(missing_ok=True)
 
     def _forget(self, now_ms: int) -> None:
         surplus = len(self._known) - KEYS
