@@ -10,6 +10,8 @@ from sqlalchemy import select
 from aimass.access import CAPABILITY as ACCESS
 from aimass.access.domain.people import OneUser
 from aimass.cluster import CAPABILITY as CLUSTER
+from aimass.cluster import Jobs
+from aimass.cluster.domain import RetryJob
 from aimass.collector import CAPABILITY as COLLECTOR
 from aimass.infra.database import Database, audit_log, events_log, lineage_edges
 from aimass.kernel.capability import JobKinds
@@ -295,6 +297,32 @@ def test_a_refresh_that_cannot_begin_does_not_let_another_one_beside_the_one_tha
     assert told.later == ("view 'busy' is being refreshed from rows of before",), "the erasure asks again"
     views.cancel(begun[0].job)
     assert views.view("busy").job is None
+
+
+def test_a_refresh_that_waited_or_is_begun_again_does_not_get_round_a_policy_that_came_meanwhile(views):
+    views.put("guests", [{"id": 1, "mail": "ann@example.org"}])
+    views.make("Guest list", "SELECT id, mail FROM guests")
+    begun = views.ask("guest-list")
+    views.lake.set_policy(
+        SYSTEM, SetPolicy(workspace="demo", dataset="guests", policy="mails", columns=["mail"], mask="full")
+    )
+    views.ended(begun.job or "")
+    failed = views.view("guest-list")
+    assert (failed.state, failed.number) == ("FAILED", None)
+    assert "what its owner may see was changed" in (failed.error or {})["detail"]
+    assert views.refresh("guest-list").state == "FRESH"
+    assert views.rows("guest-list") == [[1, "•••"]]
+    views.site.registry.get(Jobs).retry_job(SYSTEM, RetryJob(workspace="demo", job=begun.job or ""))
+    views.ended(begun.job or "")
+    assert (views.newest("guest-list"), views.rows("guest-list")) == (1, [[1, "•••"]])
+
+
+def test_with_its_view_a_refresh_goes_that_has_not_begun(views):
+    views.make("Leaving", TOTAL)
+    begun = views.ask("leaving")
+    drop(views, "leaving")
+    views.ended(begun.job or "")
+    assert views.newest("leaving") is None
 
 
 def test_its_dataset_is_nobody_elses(views):

@@ -264,6 +264,8 @@ class Runner:
             return why
         try:
             kind = self._ground.kinds.kind(job.kind)
+            if kind.ready:
+                load(kind.ready)(self._registry, job)
             secrets = load(kind.secrets)(self._registry, job) if kind.secrets else None
             laid = replace(job, payload=self._laid(job))
             handle = self._compute.submit(_spec(laid, kind.run, room.take(job)), secrets)

@@ -35,6 +35,9 @@ class JobKind:
     secrets
         ``module:function(registry, job)`` called in control right before each attempt: what it returns is handed to the
         child in memory (``ctx.secrets``) and written nowhere. Optional.
+    ready
+        ``module:function(registry, job)`` called in control right before each attempt, also when somebody begins a job again:
+        refuses what may not run any more, because a right or a policy changed while it waited. Optional.
     private
         Names in payload and result that tell what is in the data (profiles, samples, rules): whoever may look at jobs is
         not shown them, because policies decide elsewhere who sees that.
@@ -47,6 +50,7 @@ class JobKind:
     order: str | None = None
     check: str | None = None
     secrets: str | None = None
+    ready: str | None = None
     private: tuple[str, ...] = ()
 
 
@@ -62,7 +66,7 @@ class JobKinds(dict[str, JobKind]):
     def check(self) -> None:
         """Stop the start when a function that control has to call does not exist."""
         for name, kind in self.items():
-            for face in (kind.done, kind.failed, kind.order, kind.check, kind.secrets):
+            for face in (kind.done, kind.failed, kind.order, kind.check, kind.secrets, kind.ready):
                 try:
                     if face is not None:
                         load(face)

@@ -56,6 +56,7 @@ CAPABILITY = Capability(
             by_schedule=True,
             order="aimass.lake.jobs:order_refresh",
             check="aimass.lake.jobs:check_refresh",
+            ready="aimass.lake.jobs:ready_to_refresh",
         ),
         "lake.upkeep": JobKind(run="aimass.lake.children.maintain:upkeep"),
     },

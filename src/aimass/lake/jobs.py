@@ -91,6 +91,11 @@ def _materialising(workspace: str, payload: Mapping[str, Any]) -> MaterialiseFea
     return MaterialiseFeatures(workspace=workspace, **payload)
 
 
+def ready_to_refresh(registry: Registry, job: Job) -> None:
+    """Refuse a refresh that is not wanted any more, or not in this way."""
+    registry.get(Lake).need_wanted(job)
+
+
 def view_refreshed(registry: Registry, job: Job) -> None:
     """Note the version that a view has made."""
     registry.get(Lake).view_refreshed(job)

@@ -56,6 +56,7 @@ from aimass.lake.views import (
 REFRESH = "lake.refresh_view"
 Cause = Literal["manual", "on_change", "schedule"]
 _PATH = "/workspaces/{workspace}/views/{view}"
+_ANEW = "refresh the view: aimass views refresh"
 _SCRUBBED = ("name", "description", "sql", "parameters", "error")
 
 
@@ -160,12 +161,7 @@ class Refreshing(Views):
 
     def _plan_view(self, row: Row[Any]) -> Plan:
         """Settle on the versions that a refresh reads, as far as the owner of the view may see them now."""
-        owner, workspace = self.owner_of(row), row.workspace
-        if not owner.allows("lake.edit", workspace, f"dataset:{row.dataset}"):
-            raise _lost(row, f"make versions of {row.dataset!r}")
-        for slug in row.reads:
-            if not owner.allows("lake.use", workspace, f"dataset:{slug}"):
-                raise _lost(row, f"use dataset {slug!r}")
+        owner, workspace = self._owner_with_rights(row), row.workspace
         with self._database.read() as conn:
             found = [self._row(conn, workspace, slug, None) for slug in row.reads]
             seen = self.seen(conn, owner, workspace, row.reads)
@@ -179,6 +175,34 @@ class Refreshing(Views):
             private=[finding for known, _ in found for finding in known.classification if finding["private"]],
             seen=seen,
         )
+
+    def _owner_with_rights(self, row: Row[Any]) -> Principal:
+        """Return the owner of a view, or refuse one who may not make it any more."""
+        owner = self.owner_of(row)
+        if not owner.allows("lake.edit", row.workspace, f"dataset:{row.dataset}"):
+            raise _lost(row, f"make versions of {row.dataset!r}")
+        for slug in row.reads:
+            if not owner.allows("lake.use", row.workspace, f"dataset:{slug}"):
+                raise _lost(row, f"use dataset {slug!r}")
+        return owner
+
+    def need_wanted(self, job: Job) -> None:
+        """Look once more right before a refresh runs: rights and policies count as they are then.
+
+        Raises
+        ------
+        Conflict
+            The refresh has ended, its view is gone or asks something else, or its owner may not see what it would read.
+        """
+        order = job.payload
+        with self._database.read() as conn:
+            row, refresh = made_view_by_id(conn, order["view"]), find_refresh(conn, order["refresh"])
+            if row is None or refresh is None or refresh.state != "RUNNING":
+                raise Conflict("this refresh has ended, or its view is gone", field="refresh", hint=_ANEW)
+            seen = self.seen(conn, self._owner_with_rights(row), row.workspace, row.reads)
+        if order["digest"] != row.digest or order["seen"] != seen:
+            what = "what it asks" if order["digest"] != row.digest else "what its owner may see"
+            raise Conflict(f"{what} was changed while the refresh waited", field="view", value=row.slug, hint=_ANEW)
 
     def _is_fresh(self, row: Row[Any], plan: Plan) -> bool:
         read = {source["dataset"]: source["version_id"] for source in row.sources}

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from typing import Any
 
 from sqlalchemy import Connection, Row
 
+from aimass.cluster import CancelJob
 from aimass.infra.database import Change
-from aimass.kernel.errors import Conflict, Forbidden, Invalid, Unauthenticated
+from aimass.kernel.errors import Conflict, Forbidden, Invalid, NotFound, Unauthenticated
 from aimass.kernel.ids import new_id
 from aimass.kernel.names import check_slug, clean_name, slug_of
 from aimass.kernel.pages import Page, page_of
@@ -138,6 +140,9 @@ class Views(Sharing):
             fresh(row, command.expected_version)
             drop_made_view(change, row.id)
             tell_made_view(change, MADE_VIEW_DELETED, row.slug, {"dataset": row.dataset})
+        if row.current_job is not None:
+            with suppress(Conflict, NotFound):  # it has ended meanwhile, or is not kept any more
+                self._ground.jobs.cancel_job(SYSTEM, CancelJob(workspace=row.workspace, job=row.current_job))
 
     def _shown(self, workspace: str, slug: str) -> View:
         with self._database.read() as conn:
