@@ -57,6 +57,8 @@ REFRESH = "lake.refresh_view"
 Cause = Literal["manual", "on_change", "schedule"]
 _PATH = "/workspaces/{workspace}/views/{view}"
 _ANEW = "refresh the view: aimass views refresh"
+_ASKED = "what it asks was changed while the refresh waited"
+_SEEN = "what its owner may see was changed while the refresh waited"
 _SCRUBBED = ("name", "description", "sql", "parameters", "error")
 
 
@@ -201,8 +203,8 @@ class Refreshing(Views):
                 raise Conflict("this refresh has ended, or its view is gone", field="refresh", hint=_ANEW)
             seen = self.seen(conn, self._owner_with_rights(row), row.workspace, row.reads)
         if order["digest"] != row.digest or order["seen"] != seen:
-            what = "what it asks" if order["digest"] != row.digest else "what its owner may see"
-            raise Conflict(f"{what} was changed while the refresh waited", field="view", value=row.slug, hint=_ANEW)
+            told = _ASKED if order["digest"] != row.digest else _SEEN
+            raise Conflict(told, field="view", value=row.slug, hint=_ANEW)
 
     def _is_fresh(self, row: Row[Any], plan: Plan) -> bool:
         read = {source["dataset"]: source["version_id"] for source in row.sources}
