@@ -286,7 +286,11 @@ def test_a_new_secret_and_the_one_before_count_for_a_while(platform, http, monke
     platform.collector.change_reading(ANN, ChangeReading(**told, stream_parameters={"scheme": "standard"}))
     assert http.post(at, content=body, headers=good).status_code == 401, "a secret of another form fits nothing"
     base64s = ("no base64 at all", "é" * 20)
-    for wrong in ({"secret": "short"}, *({"scheme": "standard", "secret": one} for one in base64s)):
+    for wrong in (
+        {"secret": "short"},
+        {"secret": "whsec_0123456789"},
+        *({"scheme": "standard", "secret": one} for one in base64s),
+    ):
         with pytest.raises(Invalid):
             platform.collector.set_hook(ANN, SetHook(**told, **wrong))
 

@@ -243,6 +243,13 @@ def test_no_row_that_was_taken_stands_in_the_way_of_the_others(spool, folder, bo
     assert second["n"] == 7
 
 
+def test_a_person_with_a_long_number_is_blanked_too(spool, folder):
+    taken = lines_of(b'[{"n": 1, "id": 123456789012345678901234}, {"n": 2, "id": 1.10}, {"n": 3, "id": 1.1}]')
+    spool.append(taken.data, taken.rows, None, 0)
+    assert spool.erase(lambda row: str(row["id"]) in ("123456789012345678901234", "1.10"), 0) == 2
+    assert read(folder).column("n") == [3]
+
+
 WRITER = """
 import sys
 from pathlib import Path

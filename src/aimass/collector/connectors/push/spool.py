@@ -6,6 +6,7 @@ was cut off. Beside a full segment stand the keys of its deliveries: they outliv
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import time
@@ -13,11 +14,10 @@ import zlib
 from collections.abc import Callable, Iterable
 from contextlib import suppress
 from dataclasses import dataclass
+from decimal import Decimal
 from pathlib import Path
 from threading import Lock
 from typing import Any
-
-import orjson
 
 from aimass.collector.connectors.push.segments import (
     HEAD,
@@ -354,12 +354,17 @@ def held_bytes(folder: Path) -> int:
     return size
 
 
+def _exact(line: bytes) -> dict[str, Any]:
+    """Read a row with every digit of its numbers: a long one may be what names a person."""
+    return json.loads(line, parse_float=Decimal)
+
+
 def _blanked(folder: Path, number: int, names: Callable[[dict[str, Any]], bool]) -> int:
     path, count = segment_path(folder, number), 0
     changed: list[tuple[int, bytes]] = []
     for record in records(folder, number, 0):
         lines = record.data.split(b"\n")
-        found = {at for at, line in enumerate(lines) if line.strip() and names(orjson.loads(line))}
+        found = {at for at, line in enumerate(lines) if line.strip() and names(_exact(line))}
         if found:
             kept = [b" " * len(line) if at in found else line for at, line in enumerate(lines)]
             whole = packed(b"\n".join(kept), record.rows - len(found), record.moment_ms, record.key)
