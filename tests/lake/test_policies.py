@@ -165,6 +165,20 @@ def test_a_version_made_of_a_query_holds_what_its_author_sees(staff):
     assert ask(staff, "select count(*), min(mail), min(region) from copy", ANN) == [[4, "•••", "EU"]]
 
 
+def test_a_version_that_waited_is_not_made_of_what_its_author_may_not_see_any_more(staff):
+    """Rows are laid out when a job is asked for; one that runs later, or is begun again, does not get round a policy."""
+    staff.lake.create_dataset(ANN, CreateDataset(workspace="demo", name="Copy"))
+    make = MakeVersion(workspace="demo", dataset="copy", sql="select id, mail from staff")
+    waiting, jobs = staff.lake.make_version(ANN, make), staff.rooms.get(Jobs)
+    put(staff, "no-mail", columns=["mail"], mask="full", applies_to=["user:ann"])
+    staff.rooms.until(lambda: jobs.job("demo", waiting.id).has_ended)
+    ended = jobs.job("demo", waiting.id)
+    assert (ended.state, ended.error["code"]) == ("FAILED", "conflict")
+    assert "the policies of 'staff' were changed" in ended.error["detail"]
+    staff.done(staff.lake.make_version(ANN, make))
+    assert ask(staff, "select distinct mail from copy") == [["•••"]]
+
+
 def test_tokens_are_stable_within_a_workspace_and_their_secret_is_sealed(staff):
     put(staff, "mail", columns=["mail"], mask="token")
     first = ask(staff, "select mail from staff where id = 1")

@@ -32,13 +32,17 @@ CAPABILITY = Capability(
     api="aimass.lake.api:router",
     jobs={
         "lake.make_version": JobKind(
-            run="aimass.lake.children.make:make", done="aimass.lake.jobs:made", private=("describe", "version")
+            run="aimass.lake.children.make:make",
+            done="aimass.lake.jobs:made",
+            private=("describe", "version"),
+            ready="aimass.lake.jobs:ready_to_make",
         ),
         "lake.join_features": JobKind(
             run="aimass.lake.children.join:join",
             done="aimass.lake.jobs:joined",
             failed="aimass.lake.jobs:not_joined",
             private=("describe", "version"),
+            ready="aimass.lake.jobs:ready_to_make",
         ),
         "lake.materialise": JobKind(
             run="aimass.lake.children.newest:materialise",

@@ -91,6 +91,13 @@ def _materialising(workspace: str, payload: Mapping[str, Any]) -> MaterialiseFea
     return MaterialiseFeatures(workspace=workspace, **payload)
 
 
+def ready_to_make(registry: Registry, job: Job) -> None:
+    """Refuse to make a version of rows that its author would not see any more."""
+    spine = job.payload.get("spine", {}).get("dataset")
+    named = {*job.payload.get("tables", {}), *([spine] if spine else [])}
+    registry.get(Lake).need_seen_since(job, named)
+
+
 def ready_to_refresh(registry: Registry, job: Job) -> None:
     """Refuse a refresh that is not wanted any more, or not in this way."""
     registry.get(Lake).need_wanted(job)

@@ -13,7 +13,8 @@ from typing import Any
 
 from sqlalchemy import Connection, Row
 
-from aimass.kernel.errors import Forbidden, NotFound, Stale
+from aimass.cluster import Job
+from aimass.kernel.errors import Conflict, Forbidden, NotFound, Stale
 from aimass.kernel.ids import new_id
 from aimass.kernel.principal import SYSTEM, Principal
 from aimass.kernel.usecase import use_case
@@ -133,6 +134,24 @@ class Guarding(Part):
             if policy is not None:
                 left[slug] = decided(policy)
         return sha256(json.dumps(left, sort_keys=True).encode()).hexdigest() if left else ""
+
+    def need_seen_since(self, job: Job, slugs: Iterable[str]) -> None:
+        """Refuse work on rows that were laid out before a policy of theirs was set or changed.
+
+        Raises
+        ------
+        Conflict
+            What its author may see was changed after the job was asked for.
+        """
+        if job.created_by == SYSTEM.id:
+            return
+        with self._database.read() as conn:
+            rows = [row for slug in slugs if (row := any_dataset_row(conn, job.workspace, slug)) is not None]
+            ids = [id_ for row in rows for id_ in (row.id, row.parent_id) if id_ is not None]
+            late = [policy for id_ in ids for policy in policies_of(conn, id_) if policy.changed_at > job.created_at]
+        if late:
+            told = f"the policies of {late[0].dataset!r} were changed after this was asked for"
+            raise Conflict(told, field="dataset", value=late[0].dataset, hint="ask again")
 
     def _caller(self, who: Principal, workspace: str) -> Caller:
         """Return who asks; what runs on behalf of somebody asks with his rights, and not at all once his account is gone."""
