@@ -165,6 +165,7 @@ def test_erasing_a_person_removes_the_uploads_that_name_him(data):
     assert {one.what: one.count for one in erase(data.rooms.registry, person)} == {
         "uploaded files": 1,
         "collections": 0,
+        "pushed rows": 0,
     }
     blobs = data.rooms.get(Blobs)
     assert (blobs.exists(found.upload), blobs.exists(other.upload)) == (False, True)

@@ -36,7 +36,7 @@ class PushStream(BaseModel):
 CONNECTOR = ConnectorManifest(
     name=PUSHED,
     version="1",
-    title="Push and webhooks",
+    title="Push, webhooks",
     summary="Rows that programs and webhooks send; acknowledged when they are safe on disk",
     family="push",
     parameters=PushParameters,
