@@ -201,6 +201,27 @@ def test_a_disk_that_does_not_keep_what_is_written_is_told_and_nothing_of_it_is_
     assert read(folder).column("n") == [0, 1]
 
 
+def test_nothing_comes_behind_a_record_that_was_written_in_part_and_cannot_be_cut(spool, folder, monkeypatch):
+    """Places behind it would not be where they are said to be: the segment is left, and the next push begins another."""
+    put(spool, 1)
+    real = os.write
+
+    def part(file: int, data: bytes) -> int:
+        return real(file, data[:-3])
+
+    def no_cut(*_: object) -> None:
+        raise OSError(5, "input/output error")
+
+    with monkeypatch.context() as patched:
+        patched.setattr("aimass.collector.connectors.push.spool.os.write", part)
+        patched.setattr("aimass.collector.connectors.push.spool.os.truncate", no_cut)
+        with pytest.raises(Unavailable):
+            put(spool, 2)
+    put(spool, 3)
+    assert read(folder).column("n") == [1, 3]
+    assert len(segments(folder)) == 2
+
+
 def test_a_copy_that_an_erasure_did_not_finish_goes_with_the_next_start(spool, folder):
     put(spool, 0)
     (folder / "00000000000001.part").write_bytes(b'{"mail":"ann@example.org"}')

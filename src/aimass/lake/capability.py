@@ -42,7 +42,7 @@ CAPABILITY = Capability(
             done="aimass.lake.jobs:joined",
             failed="aimass.lake.jobs:not_joined",
             private=("describe", "version"),
-            ready="aimass.lake.jobs:ready_to_make",
+            ready="aimass.lake.jobs:ready_to_join",
         ),
         "lake.materialise": JobKind(
             run="aimass.lake.children.newest:materialise",

@@ -93,9 +93,13 @@ def _materialising(workspace: str, payload: Mapping[str, Any]) -> MaterialiseFea
 
 def ready_to_make(registry: Registry, job: Job) -> None:
     """Refuse to make a version of rows that its author would not see any more."""
-    spine = job.payload.get("spine", {}).get("dataset")
-    named = {*job.payload.get("tables", {}), *([spine] if spine else [])}
-    registry.get(Lake).need_seen_since(job, named)
+    registry.get(Lake).need_same_policies(job, job.payload["tables"])
+
+
+def ready_to_join(registry: Registry, job: Job) -> None:
+    """Refuse to join features of rows that their author would not see any more."""
+    spine = job.payload["spine"]["dataset"]
+    registry.get(Lake).need_same_policies(job, {*job.payload["tables"], *([spine] if spine else [])})
 
 
 def ready_to_refresh(registry: Registry, job: Job) -> None:

@@ -210,9 +210,7 @@ class Pushing(Part):
 
     def forget_inboxes(self) -> list[Going]:
         """Remove inboxes whose source is gone: a process that died could leave one."""
-        held = list(
-            self._ground.inboxes.held()
-        )  # before the sources are read: one that is made meanwhile keeps its inbox
+        held = list(self._ground.inboxes.held())  # before the sources: one that is made meanwhile keeps its inbox
         with self._database.read() as conn:
             known = {one.id for one in pushed_sources(conn)}
         now, gone = self._database.clock.now(), list[Going]()

@@ -12,6 +12,7 @@ from aimass.lake.children.long_texts import Slices
 from aimass.lake.children.values import plain, type_name
 
 CELLS_AT_ONCE = 4_000_000
+_SORTED = frozenset({"integer", "float", "timestamp", "date"})  # equal ones are then counted at a tenth of the cost
 BINS = 20
 TOP = 10
 QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
@@ -85,12 +86,7 @@ def describe(column: pl.Series, *, masked: bool = False, detailed: bool = True) 
         return {**told, "distinct": None}
     if kind == "string":
         return {**told, **_of_texts(present.cast(pl.String), masked=masked, detailed=detailed)}
-    if kind in {
-        "integer",
-        "float",
-        "timestamp",
-        "date",
-    }:  # equal ones of sorted values are counted at a tenth of the cost
+    if kind in _SORTED:
         present = (present.cast(pl.Float64) if column.dtype.is_decimal() else present).sort()
     counted = present.rename("value").value_counts(name="count")
     told["distinct"] = len(counted)

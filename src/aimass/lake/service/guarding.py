@@ -135,23 +135,28 @@ class Guarding(Part):
                 left[slug] = decided(policy)
         return sha256(json.dumps(left, sort_keys=True).encode()).hexdigest() if left else ""
 
-    def need_seen_since(self, job: Job, slugs: Iterable[str]) -> None:
+    def policy_marks(self, conn: Connection, workspace: str, slugs: Iterable[str]) -> dict[str, int]:
+        """Return the policies that count for some datasets, each with its version."""
+        rows = [row for slug in sorted(set(slugs)) if (row := any_dataset_row(conn, workspace, slug)) is not None]
+        ids = [id_ for row in rows for id_ in (row.id, row.parent_id) if id_ is not None]
+        return {policy.id: policy.version for id_ in ids for policy in policies_of(conn, id_)}
+
+    def need_same_policies(self, job: Job, slugs: Iterable[str]) -> None:
         """Refuse work on rows that were laid out before a policy of theirs was set or changed.
 
         Raises
         ------
         Conflict
-            What its author may see was changed after the job was asked for.
+            What its author may see was changed after the job was asked for; a policy that is gone hides nothing.
         """
         if job.created_by == SYSTEM.id:
             return
+        before = job.payload.get("policies", {})  # one that waited through an upgrade has none
         with self._database.read() as conn:
-            rows = [row for slug in slugs if (row := any_dataset_row(conn, job.workspace, slug)) is not None]
-            ids = [id_ for row in rows for id_ in (row.id, row.parent_id) if id_ is not None]
-            late = [policy for id_ in ids for policy in policies_of(conn, id_) if policy.changed_at > job.created_at]
-        if late:
-            told = f"the policies of {late[0].dataset!r} were changed after this was asked for"
-            raise Conflict(told, field="dataset", value=late[0].dataset, hint="ask again")
+            now = self.policy_marks(conn, job.workspace, slugs)
+        if any(before.get(id_) != version for id_, version in now.items()):
+            told = f"the policies of what {job.title!r} reads were changed after it was asked for"
+            raise Conflict(told, field="job", value=job.id, hint="ask again")
 
     def _caller(self, who: Principal, workspace: str) -> Caller:
         """Return who asks; what runs on behalf of somebody asks with his rights, and not at all once his account is gone."""

@@ -258,8 +258,14 @@ class TrainingSets(FeatureViews):
                 tables[SPINE if number == 0 else source.dataset] = {"path": at.path, "version": at.delta_version}
                 known = {f["column"]: f for f in row.classification}
                 private |= {new: {**known[old], "column": new} for old, new in columns.items() if old in known}
+            policies = self.policy_marks(conn, workspace, [source.dataset for source in sources])
         views = [{**view, "known": [source.dataset for source in sources[1:]]} for view in definition["views"]]
-        told = {"tables": tables, "inherited": private, "describe": self.describing(workspace, into)}
+        told = {
+            "tables": tables,
+            "inherited": private,
+            "policies": policies,
+            "describe": self.describing(workspace, into),
+        }
         return {**definition, **told, "views": views, "path": str(self.table_path(workspace, into))}
 
 

@@ -154,8 +154,10 @@ class Versions(Datasets):
         """Let a job make a version for another room; the same key again makes nothing new."""
         with self._database.read() as conn:
             dataset_row(conn, order.workspace, order.dataset)
+            policies = self.policy_marks(conn, order.workspace, order.tables)
         path = str(self.table_path(order.workspace, order.dataset))
         payload = {**asdict(order), "path": path, "describe": self.describing(order.workspace, order.dataset)}
+        payload["policies"] = policies
         wish = SubmitJob(
             workspace=order.workspace,
             kind=MAKE,
@@ -164,7 +166,7 @@ class Versions(Datasets):
             key=f"{MAKE}:{order.dataset}:{order.key}",
             subject=f"dataset:{order.dataset}",
         )
-        return submit_once(self._ground.jobs, who, wish, beside=frozenset({"describe"}))
+        return submit_once(self._ground.jobs, who, wish, beside=frozenset({"describe", "policies"}))
 
     def add_version(self, new: NewVersion) -> DatasetVersion:
         """Note the version that a job has committed; the same commit again changes nothing."""

@@ -212,14 +212,21 @@ class Spool:
             offset = self._size
             done = os.write(file, record)
         if done != len(record):
-            if self._file is not None:
-                with suppress(OSError):
-                    os.truncate(self._file, self._size)
+            self._take_back()
             raise Unavailable("what was pushed cannot be written", hint="is the disk full? send it again")
         self._size += done
         self._written += done
         self._last_ms = now_ms
         return offset
+
+    def _take_back(self) -> None:
+        """Cut what was written in part; where that fails too the segment is left, so that nothing comes behind it."""
+        if self._file is None:
+            return
+        try:
+            os.truncate(self._file, self._size)
+        except OSError:
+            self._cut(self._synced)
 
     def _begun(self, now_ms: int) -> int:
         """Begin a segment; its number is the moment, so that none comes twice even where files were lost."""
