@@ -4,26 +4,22 @@ from __future__ import annotations
 
 import csv
 import json
-import os
 import random
 import re
-import subprocess
-import sys
 import tempfile
 import time
-from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
 from tests.fixtures.platform import running_platform
+from tests.fixtures.tutorial import DOCS, Shell, commands_of
 
 pytestmark = [pytest.mark.long, pytest.mark.timeout(900)]
-TUTORIAL = Path(__file__).parents[2] / "docs" / "tutorials" / "retail.md"
+TUTORIAL = DOCS / "tutorials" / "retail.md"
 COLUMNS = ("InvoiceNo", "StockCode", "Description", "Quantity", "InvoiceDate", "UnitPrice", "CustomerID", "Country")
 FIRST = datetime(2010, 12, 1, 8, 26, tzinfo=UTC)
-Run = Callable[[str], str]
 
 
 def write_invoices(path: Path, customers: int = 600) -> list[tuple[str, ...]]:
@@ -47,39 +43,22 @@ def write_invoices(path: Path, customers: int = 600) -> list[tuple[str, ...]]:
 
 
 def test_the_tutorial_works_as_it_is_written() -> None:
-    text = TUTORIAL.read_text("utf-8")
-    commands = re.findall(r"^    (\S.*)$", text, re.MULTILINE)
+    commands = commands_of(TUTORIAL)
     assert len(commands) > 20
     with tempfile.TemporaryDirectory(prefix="am") as name, running_platform(Path(name) / "d") as platform:
-        home = Path(name)
-        lines = write_invoices(home / "online_retail.csv")
-        for file, sql in re.findall(r"Save as `(\w+\.sql)`:\n\n```sql\n(.*?)```", text, re.DOTALL):
+        home, version = Path(name), ""
+        shell, lines = Shell(platform, home), write_invoices(home / "online_retail.csv")
+        for file, sql in re.findall(
+            r"Save as `(\w+\.sql)`:\n\n```sql\n(.*?)```", TUTORIAL.read_text("utf-8"), re.DOTALL
+        ):
             (home / file).write_text(sql)
-        path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
-        env = {**os.environ, "PATH": path, "HOME": name, "AIMASS_URL": platform.url}
-
-        def run(command: str) -> str:
-            done = subprocess.run(
-                ["bash", "-c", command],
-                env=env,
-                cwd=home,
-                input=f"{platform.password}\n",
-                capture_output=True,
-                text=True,
-                timeout=300,
-                check=False,
-            )
-            assert (done.returncode, done.stderr) == (0, ""), (command, done.stderr)
-            return done.stdout
-
-        version = ""
         for command in commands:
-            told = run(command.replace("--id ID", f"--id {version}"))
+            told = shell.run(command.replace("--id ID", f"--id {version}"))
             if command.startswith("aimass data version"):
                 version = re.findall(r"^id +(\S+)", told, re.MULTILINE)[0]
             if command.startswith("aimass lineage"):
                 _is_whole(told)
-        _sums_agree(run, lines)
+        _sums_agree(shell, lines)
 
 
 def _is_whole(lineage: str) -> None:
@@ -89,12 +68,12 @@ def _is_whole(lineage: str) -> None:
         assert step in lineage, lineage
 
 
-def _sums_agree(run: Run, lines: list[tuple[str, ...]]) -> None:
+def _sums_agree(shell: Shell, lines: list[tuple[str, ...]]) -> None:
     """What gold says is what the file says, also after the views have followed the next file by themselves."""
     end = time.monotonic() + 240
-    while json.loads(run("aimass views show daily-sales --json"))["number"] < 2:
+    while json.loads(shell.run("aimass views show daily-sales --json"))["number"] < 2:
         assert time.monotonic() < end, "the views did not follow"
         time.sleep(1)
-    told = json.loads(run("""aimass data query 'SELECT sum(revenue)::VARCHAR AS r FROM "daily-sales"' --json"""))
+    told = json.loads(shell.run("""aimass data query 'SELECT sum(revenue)::VARCHAR AS r FROM "daily-sales"' --json"""))
     thousandths = sum(int(count) * round(float(price) * 1000) for _, _, _, count, _, price, _, _ in lines) + 2 * 4950
     assert round(float(told["rows"][0][0]) * 1000) == thousandths

@@ -11,13 +11,14 @@ from sqlalchemy import Connection, text
 from sqlalchemy.exc import SQLAlchemyError
 
 from aimass.bootstrap.carrying.engines import bytes_on_server, files_to_files, rows_to_files
-from aimass.bootstrap.carrying.files import add, clear_errors, fact_of, require_room, secrets_of, sync_folder
+from aimass.bootstrap.carrying.files import add, clear_errors, fact_of, require_room, secrets_of
 from aimass.bootstrap.carrying.manifest import DATABASES, Fact, Manifest, write_manifest
 from aimass.bootstrap.lock import hold_upgrade
 from aimass.bootstrap.schema import migrate, newest_schema, present_schema, require_known
 from aimass.infra.database import Database
 from aimass.infra.database import clear_errors as clear_database_errors
 from aimass.kernel.clock import instant
+from aimass.kernel.durable import sync_folder
 from aimass.kernel.errors import Failed
 from aimass.kernel.layout import DataDir
 

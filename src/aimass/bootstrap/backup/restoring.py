@@ -14,7 +14,7 @@ from aimass.access import Access
 from aimass.bootstrap.backup.erasures import replay
 from aimass.bootstrap.carrying.blobs import blobs_to_files, filled_store, require_free_store
 from aimass.bootstrap.carrying.engines import filled_server, require_empty_server
-from aimass.bootstrap.carrying.files import Told, add, clear_errors, copy, data_of, require_room, size_of, sync_folder
+from aimass.bootstrap.carrying.files import Told, add, clear_errors, copy, data_of, require_room, size_of
 from aimass.bootstrap.carrying.manifest import DATABASES, Fact, Manifest, read_manifest
 from aimass.bootstrap.lock import lock_data_dir
 from aimass.bootstrap.platform import declare_tables, open_platform
@@ -25,6 +25,7 @@ from aimass.infra.collecting import nothing_goes
 from aimass.infra.database import clear_errors as clear_database_errors
 from aimass.infra.objects import claimed
 from aimass.infra.search import Search
+from aimass.kernel.durable import sync_folder
 from aimass.kernel.errors import AimassError, Conflict, Invalid
 from aimass.kernel.keeping import needed
 from aimass.kernel.layout import DataDir

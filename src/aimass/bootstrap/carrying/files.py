@@ -110,15 +110,6 @@ def fact_of(path: Path) -> Fact:
         return Fact(sha256=file_digest(file, "sha256").hexdigest(), size=path.stat().st_size)
 
 
-def sync_folder(folder: Path) -> None:
-    """Make renames in a folder survive a power loss."""
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
-
-
 def require_room(place: Path, need: int, what: str) -> None:
     """Refuse to begin what the disk cannot hold."""
     while not place.exists():

@@ -16,6 +16,7 @@ from typing import BinaryIO
 
 from aimass.infra.blobs.port import Blob
 from aimass.kernel.clock import Clock, SystemClock
+from aimass.kernel.durable import sync_folder
 from aimass.kernel.errors import Invalid, NotFound, Unavailable
 
 _HASH = re.compile(r"[0-9a-f]{64}")
@@ -59,7 +60,7 @@ class FolderBlobs:
             with self._held(fcntl.LOCK_SH):
                 put_at = self._stamp(Path(name))
                 Path(name).replace(target)
-            _sync_folder(target.parent)
+            sync_folder(target.parent)
         except OSError as reason:
             if reason.errno in (errno.ENOSPC, errno.EDQUOT):
                 raise Unavailable("the disk is full: nothing was stored", hint="free some space and repeat") from reason
@@ -163,11 +164,3 @@ class FolderBlobs:
 
 def _put_at(found: os.stat_result) -> datetime:
     return datetime.fromtimestamp(found.st_mtime, UTC)
-
-
-def _sync_folder(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

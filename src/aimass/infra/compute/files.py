@@ -7,6 +7,8 @@ import os
 from pathlib import Path
 from typing import Any
 
+from aimass.kernel.durable import sync_folder
+
 
 def write_atomic(path: Path, data: bytes, *, durable: bool = True) -> None:
     """Write a file through a temporary neighbour and a rename; durable ones also survive a power loss."""
@@ -23,15 +25,6 @@ def write_atomic(path: Path, data: bytes, *, durable: bool = True) -> None:
         raise
     if durable:
         sync_folder(path.parent)
-
-
-def sync_folder(path: Path) -> None:
-    """Make renames in a folder durable."""
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 def read_json(path: Path) -> dict[str, Any] | None:

@@ -10,6 +10,7 @@ import stat
 from pathlib import Path
 from typing import Any
 
+from aimass.kernel.durable import sync_folder
 from aimass.kernel.errors import Failed
 
 _OTHERS = stat.S_IRWXG | stat.S_IRWXO
@@ -58,18 +59,10 @@ def write_private(path: Path, content: dict[str, Any], *, new: bool = False) -> 
             os.link(temporary, path)
         else:
             temporary.replace(path)
-        _sync_folder(path.parent)
+        sync_folder(path.parent)
     except FileExistsError:
         return False
     finally:
         with contextlib.suppress(FileNotFoundError):
             temporary.unlink()
     return True
-
-
-def _sync_folder(folder: Path) -> None:
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)

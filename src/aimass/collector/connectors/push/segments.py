@@ -16,6 +16,8 @@ from pathlib import Path
 from struct import Struct
 from typing import Any
 
+from aimass.kernel.durable import sync_folder
+
 HEAD = Struct(">4sIIIQ16s")  # mark, check sum, size, rows, moment in milliseconds, digest of the key
 MARK = b"AMP1"
 NO_KEY = bytes(16)
@@ -191,12 +193,3 @@ def write_keys(path: Path, found: list[tuple[Any, ...]], moment_ms: int) -> None
     os.utime(aside, ns=(moment_ms * 1_000_000, moment_ms * 1_000_000))
     aside.replace(path)
     sync_folder(path.parent)
-
-
-def sync_folder(folder: Path) -> None:
-    """Bring the names of a folder to disk."""
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)

@@ -31,9 +31,9 @@ from aimass.collector.connectors.push.segments import (
     records,
     segment_path,
     segments,
-    sync_folder,
     write_keys,
 )
+from aimass.kernel.durable import sync_folder
 from aimass.kernel.errors import Conflict, TooMany, Unavailable
 
 SEGMENT_BYTES = 16 * 2**20
