@@ -8,6 +8,7 @@ import subprocess
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
+from urllib.request import urlopen
 
 import pytest
 
@@ -60,6 +61,8 @@ def stage() -> Iterator[tuple[RunningPlatform, str]]:
         with platform.admin("lab") as admin:
             admin.access.create_workspace(name="lab", review="auto")
             second = _fill(admin, Path(name))
+        # the first who asks waits for the document to be built; schemathesis would wait ten seconds and no longer
+        urlopen(f"{platform.url}/openapi.json", timeout=120).close()  # noqa: S310 our own address
         yield platform, second
 
 

@@ -5,11 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
-from functools import partial
 from typing import Any
 
 from fastapi import APIRouter, FastAPI
-from fastapi.openapi.utils import get_openapi
 from starlette.responses import JSONResponse, Response
 
 from aimass._version import __version__
@@ -19,6 +17,7 @@ from aimass.kernel.registry import Registry
 from aimass.kernel.usecase import UseCase
 from aimass.web.api.callers import Authenticate, HasWorkspace
 from aimass.web.api.derive import UseCaseRoutes
+from aimass.web.api.description import description
 from aimass.web.api.live import router as live_router
 from aimass.web.api.problems import error_response, install_problems
 from aimass.web.api.tracing import Traced
@@ -52,7 +51,7 @@ def create_app(parts: AppParts) -> FastAPI:
         lifespan=parts.lifespan,
         docs_url=None,
         redoc_url=None,
-        openapi_url="/openapi.json",
+        openapi_url=None,
     )
     app.state.registry = parts.registry
     app.state.authenticate = parts.authenticate
@@ -65,7 +64,7 @@ def create_app(parts: AppParts) -> FastAPI:
         app.include_router(router, prefix=PREFIX)
     cases = UseCaseRoutes(parts.cases, PREFIX)
     app.router.routes.append(cases)
-    app.openapi = partial(_described, app, cases)
+    app.include_router(description(app, cases))
     for router in parts.protocols:
         app.include_router(router)
     app.include_router(_probes(parts.ready))
@@ -76,16 +75,6 @@ def create_app(parts: AppParts) -> FastAPI:
     for router in parts.pages:
         app.include_router(router)
     return app
-
-
-def _described(app: FastAPI, cases: UseCaseRoutes) -> dict[str, Any]:
-    """Return the description of every operation; it is built when somebody asks for it."""
-    if app.openapi_schema is None:
-        routes = [*app.routes, *cases.all()]
-        app.openapi_schema = get_openapi(
-            title=app.title, version=app.version, openapi_version=app.openapi_version, routes=routes
-        )
-    return app.openapi_schema
 
 
 def _metrics(counters: Counters) -> APIRouter:
