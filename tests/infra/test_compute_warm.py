@@ -2,6 +2,8 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -136,3 +138,42 @@ def test_a_call_after_close_is_refused(tmp_path: Path) -> None:
     assert not psutil.pid_exists(first)
     with pytest.raises(Unavailable):
         pid(child)
+
+
+def scratch(child: WarmChild) -> Path:
+    return Path(child.call("faulty_jobs:call_env")["TMPDIR"])
+
+
+def test_temporary_files_of_a_child_go_with_it(tmp_path: Path) -> None:
+    child = make(tmp_path)
+    left = scratch(child)
+    (left / "rows").write_text("left behind")
+    assert scratch(child) == left
+    os.kill(pid(child), signal.SIGKILL)
+    time.sleep(0.05)
+    assert scratch(child) != left
+    assert not left.exists()
+    second = scratch(child)
+    child.close()
+    assert not second.exists()
+
+
+def test_temporary_files_go_when_the_platform_is_killed(tmp_path: Path) -> None:
+    code = f"""
+from pathlib import Path
+from aimass.infra.compute import WarmChild, child_environment
+child = WarmChild(Path({str(tmp_path / "log")!r}), environment={{**child_environment(), "PYTHONPATH": {str(JOBS)!r}}})
+folder = Path(child.call("faulty_jobs:call_env")["TMPDIR"])
+(folder / "rows").write_text("left behind")
+print(folder, flush=True)
+import time; time.sleep(60)
+"""
+    with subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True) as platform:
+        assert platform.stdout is not None
+        left = Path(platform.stdout.readline().strip())
+        assert left.is_dir()
+        platform.kill()
+    until = time.monotonic() + 20
+    while left.exists() and time.monotonic() < until:
+        time.sleep(0.02)
+    assert not left.exists()

@@ -1,10 +1,11 @@
-"""The other end of :class:`~aimass.infra.compute.WarmChild`: ``python -m aimass.infra.compute.server <fd>``."""
+"""The other end of :class:`~aimass.infra.compute.WarmChild`: ``python -m aimass.infra.compute.server <fd> <folder>``."""
 
 from __future__ import annotations
 
 import os
 import queue
 import resource
+import shutil
 import signal
 import socket
 import sys
@@ -18,23 +19,25 @@ from aimass.infra.compute.worker import problem
 from aimass.kernel.capability import load
 
 
-def serve(descriptor: int) -> None:
+def serve(descriptor: int, scratch: str) -> None:
     """Answer calls one after the other until the platform hangs up.
 
-    A second thread reads, so that the end of the platform also ends a call that is still running.
+    A second thread reads, so that the end of the platform also ends a call that is still running; then the folder of temporary
+    files goes too.
     """
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     stream = socket.socket(fileno=descriptor)
     calls: queue.SimpleQueue[dict[str, Any]] = queue.SimpleQueue()
-    threading.Thread(target=_read, args=(stream, calls), daemon=True).start()
+    threading.Thread(target=_read, args=(stream, calls, scratch), daemon=True).start()
     while True:
         send(stream, _answer(calls.get()))
 
 
-def _read(stream: socket.socket, calls: queue.SimpleQueue[dict[str, Any]]) -> None:
+def _read(stream: socket.socket, calls: queue.SimpleQueue[dict[str, Any]], scratch: str) -> None:
     while (call := receive(stream)) is not None:
         calls.put(call)
+    shutil.rmtree(scratch, ignore_errors=True)
     os._exit(0)
 
 
@@ -47,4 +50,4 @@ def _answer(call: dict[str, Any]) -> dict[str, Any]:
 
 
 if __name__ == "__main__":
-    serve(int(sys.argv[1]))
+    serve(int(sys.argv[1]), sys.argv[2])

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import shutil
 import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 from collections.abc import Iterator, Mapping
@@ -54,15 +56,16 @@ class Stop:
 
 
 class _Child:
-    """One process and the socket to it."""
+    """One process, the socket to it, and its folder for temporary files, which goes with it."""
 
     def __init__(self, environment: Mapping[str, str], log: Path) -> None:
+        self._scratch = tempfile.mkdtemp(prefix="aimass-data-")
         self._socket, theirs = socket.socketpair()
         fresh = "wb" if log.exists() and log.stat().st_size > _LOG_LIMIT_BYTES else "ab"
-        with theirs, log.open(fresh) as output:
+        with theirs, log.open(fresh) as output, self._gone_if_it_fails():
             self._process = subprocess.Popen(
-                [sys.executable, "-P", "-m", "aimass.infra.compute.server", str(theirs.fileno())],
-                env=dict(environment),
+                [sys.executable, "-P", "-m", "aimass.infra.compute.server", str(theirs.fileno()), self._scratch],
+                env={**environment, "TMPDIR": self._scratch},
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=output,
@@ -71,6 +74,14 @@ class _Child:
             )
         self.pid = self._process.pid
         self.idle_since = time.monotonic()
+
+    @contextmanager
+    def _gone_if_it_fails(self) -> Iterator[None]:
+        try:
+            yield
+        except OSError:
+            shutil.rmtree(self._scratch)
+            raise
 
     def is_alive(self) -> bool:
         """Tell whether the process runs."""
@@ -90,7 +101,9 @@ class _Child:
         if self._socket.fileno() >= 0:
             self._socket.close()
             signal_group(self.pid, signal.SIGKILL)
-        return self._process.wait(_EXIT_S)
+        code = self._process.wait(_EXIT_S)
+        shutil.rmtree(self._scratch, ignore_errors=True)
+        return code
 
 
 class WarmChild:

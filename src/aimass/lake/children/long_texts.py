@@ -17,7 +17,9 @@ from aimass.lake.children.tables import files, open_table, scan
 
 LONG_BYTES = 64 * 2**20
 SLICE_BYTES = 16 * 2**20
-FEW_BYTES = 2**15  # packed: no more than LONG_BYTES even if they were the same letter throughout, which zstd packs 1,650 to 1
+FEW_BYTES = (
+    2**15
+)  # packed: no more than LONG_BYTES even if they were the same letter throughout, which zstd packs 1,650 to 1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

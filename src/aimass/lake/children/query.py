@@ -16,37 +16,23 @@ from arro3.core import RecordBatchReader, Table
 from sqlglot import exp
 
 from aimass.kernel.errors import Invalid, TooLarge
-from aimass.lake.children.quoting import sql_literal
-from aimass.lake.children.rewrite import Asked, Prepared, ask, prepare
-from aimass.lake.children.values import columns_of, plain
+from aimass.lake.children.engines import ENGINES, MEMORY_MB, THREADS, Limits, close_all_but, opened
+from aimass.lake.children.rewrite import Asked, Prepared, ask, prepare, readable
+from aimass.lake.children.values import columns_of, plain_rows
 
 MAX_ROWS = 10_000
 TIMEOUT_S = 30.0
-MEMORY_MB = 512
 MAX_BYTES = 64 * 2**20
 UNKEPT = frozenset({"INTERVAL", "TIME", "TIME WITH TIME ZONE"})
-OFF = {
-    "autoinstall_known_extensions": "false",
-    "autoload_known_extensions": "false",
-    "allow_community_extensions": "false",
-}
 
 
 @contextmanager
 def engine(
-    memory_mb: int = MEMORY_MB, threads: int = 2, spill: str | None = None, spill_mb: int | None = None
+    memory_mb: int = MEMORY_MB, threads: int = THREADS, spill: str | None = None, spill_mb: int | None = None
 ) -> Iterator[duckdb.DuckDBPyConnection]:
     """Open DuckDB without extensions; it works in UTC."""
-    con = duckdb.connect(config={**OFF, "memory_limit": f"{memory_mb}MB", "threads": threads})
-    try:
-        con.execute("SET TimeZone = 'UTC'")
-        con.execute("SET python_enable_replacements = false")
-        con.execute(f"SET temp_directory = {sql_literal(spill or '')}")
-        if spill_mb is not None:
-            con.execute(f"SET max_temp_directory_size = '{spill_mb}MB'")
+    with opened(Limits(memory_mb=memory_mb, threads=threads, spill=spill or "", spill_mb=spill_mb)) as con:
         yield con
-    finally:
-        con.close()
 
 
 @contextmanager
@@ -81,7 +67,8 @@ def query(args: dict[str, Any]) -> dict[str, Any]:
     args
         ``sql``; ``tables``: name in SQL to ``{path, version, policy}``; ``known``: names for the error message;
         ``parameters``: name to value; ``key``: what tokens are made with; ``limit`` (rows), ``timeout_s``, ``memory_mb``,
-        ``max_bytes``, ``spill`` (folder for what is too large for the memory), ``spill_mb``.
+        ``max_bytes``; ``spill`` (folder for what is too large for the memory) and ``spill_mb``, or ``keep``: the engine may be
+        kept for the next query of the same files, and spills into a folder of its own.
 
     Returns
     -------
@@ -94,7 +81,7 @@ def query(args: dict[str, Any]) -> dict[str, Any]:
     limit = max(1, min(int(args.get("limit") or 1000), MAX_ROWS))
     with running(args, asked) as (relation, _):
         frame = _collected(relation.limit(limit + 1), int(args.get("max_bytes") or MAX_BYTES))
-    rows = [[plain(cell) for cell in row] for row in frame.head(limit).iter_rows()]
+    rows = plain_rows(frame.head(limit))
     told = {"columns": columns_of(dict(frame.schema)), "rows": rows, "truncated": len(frame) > limit}
     told |= {"bytes": int(frame.estimated_size()), "sql": asked.text, "used": asked.used}
     return {**told, "seconds": time.monotonic() - began}
@@ -104,12 +91,12 @@ def query(args: dict[str, Any]) -> dict[str, Any]:
 def running(args: Mapping[str, Any], asked: Asked) -> Iterator[tuple[duckdb.DuckDBPyRelation, Prepared]]:
     """Run a checked query within its limits."""
     seconds = float(args.get("timeout_s") or TIMEOUT_S)
-    memory, spill = int(args.get("memory_mb") or MEMORY_MB), args.get("spill")
-    with engine(memory, spill=spill, spill_mb=args.get("spill_mb")) as con:
+    tables = {name: readable(args["tables"][name]) for name in asked.used}
+    with _lent(args, sorted({file for table in tables.values() for file in table.files})) as con:
         prepared = Prepared(text="")
         try:
             with time_limit(con, seconds):
-                prepared = prepare(con, asked, args["tables"], args.get("key"))
+                prepared = prepare(con, asked, tables, args.get("key"))
             with time_limit(con, seconds, prepared.names):
                 given = args.get("parameters") or {}
                 yield con.sql(prepared.text, params=given) if given else con.sql(prepared.text), prepared
@@ -117,6 +104,21 @@ def running(args: Mapping[str, Any], asked: Asked) -> Iterator[tuple[duckdb.Duck
             raise Invalid(placed(reason.message, str(args["sql"])), field="sql") from None
         except pl.exceptions.PolarsError as reason:
             raise Invalid(f"the query failed: {str(reason).splitlines()[0]}", field="sql") from None
+
+
+@contextmanager
+def _lent(args: Mapping[str, Any], files: list[str]) -> Iterator[duckdb.DuckDBPyConnection]:
+    """Open an engine that reads some files alone, or take one that was kept."""
+    limits = Limits(
+        memory_mb=int(args.get("memory_mb") or MEMORY_MB), spill=args.get("spill") or "", spill_mb=args.get("spill_mb")
+    )
+    if args.get("keep"):
+        with ENGINES.lent(files, limits) as con:
+            yield con
+        return
+    with opened(limits) as con:
+        close_all_but(con, files)
+        yield con
 
 
 def placed(message: str, sql: str) -> str:

@@ -10,20 +10,24 @@ import re
 import secrets
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any
 
 import duckdb
+import polars as pl
 from sqlglot import exp
 
 from aimass.kernel.errors import Invalid
+from aimass.lake.children.engines import close_all_but
 from aimass.lake.children.guard import check_tables, checked_text, dataset_tables, read_select
 from aimass.lake.children.masks import TokenKey, guarded
 from aimass.lake.children.quoting import sql_literal, sql_name
-from aimass.lake.children.tables import files, open_table, scan
+from aimass.lake.children.tables import files, open_at
 from aimass.lake.children.values import columns_of, sql_type
 
 _OWN = re.compile(r"getvariable|\b[dkv][0-9a-f]{12,16}\b|\bt[0-9a-f]{12}\b")
 _HEADING = 80
+_SHORT = 16_384
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,6 +37,15 @@ class Asked:
     tree: exp.Expr
     text: str
     used: list[str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Readable:
+    """A version of a dataset as an engine reads it; ``policy`` is what counts for who asks."""
+
+    columns: list[dict[str, Any]]
+    files: list[str]
+    policy: Mapping[str, Any] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,6 +64,12 @@ class Prepared:
 
 def ask(sql: str, known: Iterable[str]) -> Asked:
     """Read a query and check what it does, before any policy is put in."""
+    return _read(sql, tuple(known)) if len(sql) <= _SHORT else _read.__wrapped__(sql, tuple(known))
+
+
+@lru_cache(maxsize=64)
+def _read(sql: str, known: tuple[str, ...]) -> Asked:
+    """Read a query once: control asks which datasets it reads, and then for its rows."""
     tree = read_select(sql)
     used = check_tables(tree, known)
     return Asked(tree=tree, text=checked_text(tree, {name.lower() for name in used}), used=used)
@@ -69,14 +88,14 @@ def used(args: dict[str, Any]) -> dict[str, Any]:
 
 
 def prepare(
-    con: duckdb.DuckDBPyConnection, asked: Asked, tables: Mapping[str, Mapping[str, Any]], key: str | None = None
+    con: duckdb.DuckDBPyConnection, asked: Asked, tables: Mapping[str, Readable], key: str | None = None
 ) -> Prepared:
-    """Make the datasets of a query readable on a connection, close everything else, and return what is to run.
+    """Make the datasets of a query readable on a connection that can read their files alone, and return what is to run.
 
     Parameters
     ----------
     tables
-        By dataset: ``path``, ``version``, and ``policy`` if one counts for who asks.
+        The datasets by name.
     key
         The secret that tokens are made with, in hexadecimal digits.
     """
@@ -84,13 +103,14 @@ def prepare(
     for name, value in tokens.values.items() if tokens else ():
         con.execute(f"SET VARIABLE {name} = ?", [value])
     private = {name: f"d{secrets.token_hex(8)}" for name in asked.used}
-    columns = attach(con, {view: tables[name] for name, view in private.items()})
+    for name, view in private.items():
+        _make_view(con, view, tables[name])
     tree = asked.tree.copy()
     _name_columns(tree)
     for table in list(dataset_tables(tree)):
         name = next(one for one in private if one.lower() == table.name.lower())
-        policy = tables[name].get("policy")
-        stands = guarded(private[name], name, columns[private[name]], policy, tokens) if policy else None
+        policy, columns = tables[name].policy, tables[name].columns
+        stands = guarded(private[name], name, columns, policy, tokens) if policy else None
         _put(table, private[name], stands)
     text = checked_text(tree, set(private.values()), functions=frozenset({"getvariable"}))
     return Prepared(text=text, names={view: name for name, view in private.items()})
@@ -105,31 +125,37 @@ def _name_columns(tree: exp.Expr) -> None:
                 chosen.replace(exp.alias_(chosen.copy(), text, quoted=True))
 
 
-def attach(con: duckdb.DuckDBPyConnection, tables: Mapping[str, Mapping[str, Any]]) -> dict[str, list[dict[str, Any]]]:
-    """Make each table a view over its files, and close everything else: files, settings, extensions; return the columns."""
-    columns, allowed = dict[str, list[dict[str, Any]]](), list[str]()
-    for view, at in tables.items():
-        columns[view], paths = _view(con, view, at)
-        allowed += paths
-    con.execute(f"SET allowed_paths = [{', '.join(map(sql_literal, allowed))}]")
-    con.execute("SET enable_external_access = false")
-    con.execute("SET lock_configuration = true")
-    return columns
+def readable(at: Mapping[str, Any]) -> Readable:
+    """Look at a dataset: its columns and files.
+
+    Parameters
+    ----------
+    at
+        ``path``, ``version``, and ``policy`` if one counts for who asks.
+    """
+    table = open_at(at["path"], at.get("version"))
+    columns = columns_of(dict(pl.scan_delta(table).collect_schema()))
+    return Readable(columns=columns, files=files(table), policy=at.get("policy"))
 
 
-def _view(con: duckdb.DuckDBPyConnection, view: str, at: Mapping[str, Any]) -> tuple[list[dict[str, Any]], list[str]]:
-    """Make a view over the files of a dataset; return its columns and files."""
-    columns = columns_of(dict(scan(at["path"], at.get("version")).collect_schema()))
-    parquet = files(open_table(at["path"], at.get("version")))
-    if parquet:
-        wanted = ", ".join(sql_name(c["name"]) for c in columns)
-        listed = ", ".join(map(sql_literal, parquet))
+def attach(con: duckdb.DuckDBPyConnection, tables: Mapping[str, Mapping[str, Any]]) -> None:
+    """Make each table a view over its files, and close everything else: files, settings, extensions."""
+    found = {view: readable(at) for view, at in tables.items()}
+    for view, table in found.items():
+        _make_view(con, view, table)
+    close_all_but(con, [file for table in found.values() for file in table.files])
+
+
+def _make_view(con: duckdb.DuckDBPyConnection, view: str, table: Readable) -> None:
+    """Make a view over the files of a dataset."""
+    if table.files:
+        wanted = ", ".join(sql_name(c["name"]) for c in table.columns)
+        listed = ", ".join(map(sql_literal, table.files))
         body = f"SELECT {wanted} FROM read_parquet([{listed}], union_by_name = true)"  # noqa: S608 quoted
     else:
-        empty = ", ".join(f"NULL::{sql_type(c)} AS {sql_name(c['name'])}" for c in columns)
+        empty = ", ".join(f"NULL::{sql_type(c)} AS {sql_name(c['name'])}" for c in table.columns)
         body = f"SELECT {empty} WHERE false"
     con.execute(f"CREATE TEMP VIEW {sql_name(view)} AS {body}")
-    return columns, parquet
 
 
 def _put(table: exp.Table, private: str, stands: exp.Query | None) -> None:

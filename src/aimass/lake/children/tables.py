@@ -138,6 +138,12 @@ def open_newest(path: str | Path) -> DeltaTable | None:
     return HANDLES.newest(path)
 
 
+def open_at(path: str | Path, version: int | None) -> DeltaTable:
+    """Open a table for a look; the newest version is kept open between looks."""
+    newest = HANDLES.newest(path)
+    return newest if newest is not None and version in (None, newest.version()) else open_table(path, version)
+
+
 def files(table: DeltaTable) -> list[str]:
     """List the Parquet files of a version; right as long as tables carry no deletion vectors, which we never write."""
     return [uri.removeprefix("file://") for uri in table.file_uris()]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
 import time
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -119,14 +118,13 @@ class Asking(Reading):
         return run.told
 
     def _answered(self, run: _Run, function: str, more: dict[str, Any]) -> dict[str, Any]:
-        """Run a query within the limits; what does not fit into memory goes to a folder that is gone afterwards."""
+        """Run a query within the limits; what does not fit into memory goes to the disk, and from it with the query."""
         settings, wish = self._ground.settings, run.wish
         seconds = min(wish.timeout_s, settings.query_timeout_s)
         args = {"sql": wish.sql, "known": run.datasets, "parameters": wish.parameters, "timeout_s": seconds, **more}
-        args |= {"memory_mb": settings.query_memory_mb, "spill_mb": settings.query_disk_mb}
+        args |= {"memory_mb": settings.query_memory_mb, "spill_mb": settings.query_disk_mb, "keep": True}
         args |= self.tables_of(run.who, wish.workspace, {slug: wish.versions.get(slug) for slug in run.datasets})
-        with tempfile.TemporaryDirectory(prefix="aimass-query-", ignore_cleanup_errors=True) as spill:
-            return self._call(function, {**args, "spill": spill}, seconds + _SPARE_S, run.stop)
+        return self._call(function, args, seconds + _SPARE_S, run.stop)
 
     def _prepare(self, run: _Run) -> None:
         """Find which datasets a query reads."""
