@@ -2,6 +2,7 @@
 # Faults, browsers and outside clients.
 set -uo pipefail
 cd "$(dirname "$0")/.."
+unset PYTHONDONTWRITEBYTECODE # as in test.sh: no process compiles AI Mass again
 bash tools/engines.sh || exit 1
 # what is long says so, or looks through a browser: nothing else has to be loaded to be left out
 mapfile -t files < <(grep -rlE '\bmark\.long\b|\bbrowser\b' tests --include='test_*.py')

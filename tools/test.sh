@@ -2,6 +2,7 @@
 # The suite (without what is marked long), and beside it the checks. The servers and browsers come from Debian's packages.
 set -uo pipefail
 cd "$(dirname "$0")/.."
+unset PYTHONDONTWRITEBYTECODE # a suite starts thousands of processes: each would compile the whole of AI Mass again
 bash tools/engines.sh || exit 1
 told=$(mktemp)
 trap 'rm -f "$told"' EXIT
