@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import itertools
 import json
 import re
 import sys
@@ -13,7 +14,7 @@ from typing import Any
 
 import duckdb
 import polars as pl
-from arro3.core import RecordBatch, RecordBatchReader, Schema
+from arro3.core import Array, RecordBatch, RecordBatchReader, Schema
 
 from aimass.collector.connectors.file.plan import Pinned, Plan, unique_names
 from aimass.collector.connectors.file.run.cast import beyond
@@ -37,6 +38,7 @@ _REJECTS = (
     "SELECT line_byte_position, min(column_idx), any_value(error_type::VARCHAR ORDER BY column_idx), any_value(csv_line),"
     " any_value(error_message ORDER BY column_idx) FROM reject_errors GROUP BY 1 ORDER BY 1"
 )
+_FEW = 16  # bad rows of a batch between which the others are handed on as they lie
 WIDE = 1_000  # columns; one pattern is planned faster than three searches, and runs slower
 _ODD = "contains({0}, '.') OR contains({0}, 'e') OR contains({0}, 'E')"
 _ODD_WIDE = "regexp_matches({0}, '[.eE]')"
@@ -129,17 +131,17 @@ class CsvReading:
         if flags.null_count == batch.num_rows:
             yield kept
             return
-        start = 0
-        for row, flag in enumerate(pl.Series(flags)):
-            if flag is None:
-                continue
-            index, _, cell = str(flag).partition(":")
+        told = pl.Series(flags)
+        bad = told.is_not_null().arg_true().to_list()
+        for row in bad:
+            index, _, cell = str(told[row]).partition(":")
             self._wanted.append(Wanted(ordinal=seen + row, column=int(index), cell=cell))
-            if row > start:
-                yield kept.slice(start, row - start)
-            start = row + 1
-        if start < batch.num_rows:
-            yield kept.slice(start)
+        if len(bad) > _FEW:
+            yield kept.take(Array.from_arrow(told.is_null().arg_true()))
+            return
+        for before, row in itertools.pairwise([-1, *bad, batch.num_rows]):
+            if row > before + 1:
+                yield kept.slice(before + 1, row - before - 1)
 
     def _rejected(self, quarantine: Quarantine) -> None:
         """List what the engine rejected, then what our own tests found."""

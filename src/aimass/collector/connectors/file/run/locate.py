@@ -5,12 +5,15 @@ from __future__ import annotations
 import csv
 import io
 import math
-from collections.abc import Iterator
+from bisect import bisect_left
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Self
+from typing import BinaryIO, Self
 
 from aimass.collector.connectors.file.plan import Plan
+
+_BLOCK = 1 << 18
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,22 +76,31 @@ def locate(path: Path, plan: Plan, wanted: list[Wanted], rejected_lines: frozens
     """
     pending = iter(wanted)
     target = next(pending, None)
-    ordinal = -1
-    for line, raw in _records(path, plan):
+    rejected = sorted(rejected_lines)
+    ordinal = -1  # of the last record that was passed
+    for block in _blocks(path, plan):
         if target is None:
             return
-        if line in rejected_lines:
+        out = rejected[bisect_left(rejected, block.first) : bisect_left(rejected, block.first + len(block.lines))]
+        if not block.is_odd and ordinal + len(block.lines) - len(out) < target.ordinal:
+            ordinal += len(block.lines) - len(out)
             continue
-        ordinal += 1
-        if ordinal == target.ordinal:
-            text = raw.decode("utf-8", "replace").rstrip("\r\n")
-            cell = _cell(text, target.column, plan)
-            found = cell is not None and _same(cell, target.cell, plan)
-            yield Located(wanted=target, raw=text, line=line, cell=cell or "") if found else _lost(target)
+        records = block.records(frozenset(out))
+        while target is not None and target.ordinal <= ordinal + len(records):
+            yield _found(target, *records[target.ordinal - ordinal - 1], plan)
             target = next(pending, None)
+        ordinal += len(records)
     while target is not None:
         yield _lost(target)
         target = next(pending, None)
+
+
+def _found(target: Wanted, line: int, raw: bytes, plan: Plan) -> Located:
+    text = raw.decode("utf-8", "replace").rstrip("\r\n")
+    cell = _cell(text, target.column, plan)
+    if cell is None or not _same(cell, target.cell, plan):
+        return _lost(target)
+    return Located(wanted=target, raw=text, line=line, cell=cell)
 
 
 def _lost(wanted: Wanted) -> Located:
@@ -105,24 +117,67 @@ def _same(text: str, told: str, plan: Plan) -> bool:
         return False
 
 
-def _records(path: Path, plan: Plan) -> Iterator[tuple[int, bytes]]:
-    """Yield data records with their first line; a quote that is open joins the next line."""
-    quote = plan.quote.encode()
-    skip = 1 if plan.header else 0
-    start, held = 0, b""
-    with path.open("rb") as source:
-        for line, raw in enumerate(source, start=1):
-            start = line if not held else start
-            held += raw
-            if quote and held.count(quote) % 2:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Block:
+    """Whole records of a file, the first on line ``first``; odd: not each line is one record."""
+
+    first: int
+    lines: list[bytes]
+    is_odd: bool
+    quote: bytes
+    is_headed: bool
+    blank_counts: bool
+
+    def records(self, rejected: frozenset[int]) -> list[tuple[int, bytes]]:
+        """Return the records with their lines, but for those that start on a rejected one."""
+        numbered = enumerate(self.lines, start=self.first)
+        found = self._joined(numbered) if self.is_odd else numbered
+        return [(line, raw) for line, raw in found if line not in rejected]
+
+    def _joined(self, numbered: Iterable[tuple[int, bytes]]) -> Iterator[tuple[int, bytes]]:
+        """Join lines to records: a quote that is open joins the next line."""
+        start, held, is_headed = 0, b"", self.is_headed
+        for line, raw in numbered:
+            start, held = (start, held + b"\n" + raw) if held else (line, raw)
+            if self.quote and held.count(self.quote) % 2:
                 continue
             record, held = held, b""
-            if len(plan.columns) > 1 and not record.strip(b"\r\n"):
+            if not self.blank_counts and not record.strip(b"\r\n"):
                 continue
-            if skip:
-                skip -= 1
-                continue
-            yield start, record
+            if not is_headed:
+                yield start, record
+            is_headed = False
+
+
+def _blocks(path: Path, plan: Plan) -> Iterator[_Block]:
+    """Cut a file into blocks of whole records."""
+    quote, blank_counts = plan.quote.encode(), len(plan.columns) <= 1
+    first, headed = 1, bool(plan.header)
+    with path.open("rb") as source:
+        while data := _whole(source, quote):
+            lines = data.removesuffix(b"\n").split(b"\n")
+            is_blank = not blank_counts and (b"" in lines or (b"\r" in data and b"\r" in lines))
+            is_odd = headed or is_blank or _spans(data, quote)
+            yield _Block(
+                first=first, lines=lines, is_odd=is_odd, quote=quote, is_headed=headed, blank_counts=blank_counts
+            )
+            headed = headed and not blank_counts and not data.strip(b"\r\n")
+            first += len(lines)
+
+
+def _whole(source: BinaryIO, quote: bytes) -> bytes:
+    """Read a block that ends where a record does."""
+    pieces = [source.read(_BLOCK), source.readline()]
+    quotes = sum(piece.count(quote) for piece in pieces) if quote else 0
+    while quotes % 2 and (line := source.readline()):
+        pieces.append(line)
+        quotes += line.count(quote)
+    return b"".join(pieces)
+
+
+def _spans(data: bytes, quote: bytes) -> bool:
+    """Tell whether a quoted cell goes over a line end."""
+    return bool(quote) and quote in data and any(b"\n" in inside for inside in data.split(quote)[1::2])
 
 
 def _cell(text: str, index: int, plan: Plan) -> str | None:

@@ -81,7 +81,8 @@ def scan(path: Path, seen: Callable[[int], None] | None = None) -> Scan:
         lines += chunk.count(b"\n")
         nul += chunk.count(b"\x00")
         returns += chunk.count(b"\r")
-        pairs += chunk.count(b"\r\n") + (last == b"\r" and chunk.startswith(b"\n"))
+        if returns:
+            pairs += chunk.count(b"\r\n") + (last == b"\r" and chunk.startswith(b"\n"))
         last = chunk[-1:]
         run, longest = _longest(chunk, run, longest)
         if longest > LONGEST_LINE:
