@@ -16,7 +16,7 @@ from aimass.access import CAPABILITY as ACCESS
 from aimass.cli import run
 from aimass.cluster import CAPABILITY as CLUSTER
 from aimass.collector import CAPABILITY as COLLECTOR
-from aimass.collector import ListCollections, OneSource
+from aimass.collector import CollectStreams, ListCollections, OneSource, StreamWish
 from aimass.lake import CAPABILITY as LAKE
 from tests.fixtures.browser import serving
 from tests.fixtures.data import ANN, Data
@@ -80,6 +80,42 @@ def test_a_connection_is_made_asked_and_its_tables_collected(site: Site, shop: P
     assert (read["drift"], read["poison"], read["every_s"]) == ("propose", "stop", 86400)
     again = admin.do("POST", "/demo/sources/orders/collections")
     assert again.headers["HX-Redirect"].startswith("/demo/collections/")
+
+
+def test_new_columns_wait_on_the_page_of_the_source_for_an_editor(site: Site, shop: Path) -> None:
+    data = Data(Rooms(site.folder, [], registry=site.registry))
+    link = data.connect("Growing", "sqlite", path=str(shop))
+    wish = CollectStreams(
+        workspace="demo",
+        connection=link.slug,
+        streams=[StreamWish(stream="orders", name="Growing", dataset="growing")],
+        drift="propose",
+    )
+    (source,) = data.collector.collect_streams(ANN, wish)
+    data.load(source)
+    with contextlib.closing(sqlite3.connect(shop)) as con:
+        con.execute("ALTER TABLE orders ADD COLUMN colour TEXT")
+        con.execute("ALTER TABLE orders ADD COLUMN weight INTEGER")
+        con.execute("INSERT INTO orders VALUES (9, 'thing', 'crimson', 3)")
+        con.commit()
+    data.load(source)
+    at = "/demo/sources/growing"
+    editor, viewer = site.visitor("editor"), site.visitor("viewer")
+    assert "Accept all" in editor.open(at).text
+    assert "crimson" in editor.open(f"{at}/proposals/examples?column=colour").text
+    seen = viewer.open(at).text
+    assert ("Waits for an approval" in seen, "Accept colour" in seen) == (True, False)
+    assert viewer.do("POST", f"{at}/proposals", decision="accept").status_code == 403
+    assert editor.do("POST", f"{at}/proposals", decision="reject", column="weight").status_code == 204
+    assert editor.do("POST", f"{at}/proposals", decision="accept").status_code == 204
+    page = editor.open(at).text
+    assert ("Waits for an approval" in page, "Rejected, and left out" in page, "left out" in page) == (
+        False,
+        True,
+        True,
+    )
+    assert editor.do("POST", f"{at}/proposals", decision="reopen", column="weight").status_code == 204
+    assert "Accept weight" in editor.open(at).text
 
 
 def test_no_secret_stands_on_a_page(site: Site) -> None:

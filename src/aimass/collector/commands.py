@@ -261,7 +261,9 @@ class DriftNote:
         ``new``, ``dropped``, ``renamed`` or ``type``.
     done
         What the policy made of it: ``added``, ``widened``, ``held`` (kept in ``_extra``), ``refused`` (rows went to quarantine),
-        ``nulls``, ``same`` or ``cast``.
+        ``nulls``, ``same`` or ``cast``; or what somebody decided: ``accepted``, ``rejected`` or ``reopened``.
+    decided_by
+        Who decided; empty where the policy did.
     """
 
     id: str
@@ -273,6 +275,7 @@ class DriftNote:
     after: str
     done: str
     created_at: datetime
+    decided_by: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -17,6 +17,8 @@ CONNECTION_CHECKED = "collector.connection.checked"
 SOURCE_PAUSED = "collector.source.paused"
 SOURCE_RESUMED = "collector.source.resumed"
 SOURCE_DRIFTED = "collector.source.drifted"
+DRIFT_PROPOSED = "collector.drift.proposed"
+DRIFT_DECIDED = "collector.drift.decided"
 HOOK_CHANGED = "collector.hook.changed"
 HOOK_CLOSED = "collector.hook.closed"
 ALL = (
@@ -27,6 +29,8 @@ ALL = (
     SOURCE_PAUSED,
     SOURCE_RESUMED,
     SOURCE_DRIFTED,
+    DRIFT_PROPOSED,
+    DRIFT_DECIDED,
     HOOK_CHANGED,
     HOOK_CLOSED,
     SOURCE_CREATED,

@@ -76,9 +76,10 @@ def replayed(registry: Registry, job: Job) -> None:
 
 
 def attention(registry: Registry, who: Principal, workspace: str = ANYWHERE) -> list[dict[str, Any]]:
-    """Return the sources whose last collection failed, or put more rows aside than it should."""
+    """Return the sources whose last collection failed, put more rows aside than it should, or met what waits for a word."""
     collector = registry.get(Collector)
     needs = [*map(_failed, collector.failing()), *map(_aside, collector.putting_aside())]
+    needs += map(_proposed, collector.proposed())
     return [
         need
         for need in needs
@@ -105,6 +106,17 @@ def _aside(found: Collection) -> dict[str, Any]:
         "workspace": found.workspace,
         "since": found.ended_at,
         "path": f"/{found.workspace}/data/{found.dataset}/quarantine",
+    }
+
+
+def _proposed(found: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "kind": "drift",
+        "title": f"{found['count']} new columns or types of {found['source']} wait for an approval",
+        "subject": f"source:{found['source']}",
+        "workspace": found["workspace"],
+        "since": found["since"],
+        "path": f"/{found['workspace']}/sources/{found['source']}",
     }
 
 

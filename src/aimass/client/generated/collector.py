@@ -13,6 +13,8 @@ from aimass.client.generated.collector_types import (
     Connection,
     ConnectorInfo,
     DriftNote,
+    DriftProposal,
+    Examples,
     FoundStream,
     Inbox,
     LoadedColumn,
@@ -196,6 +198,22 @@ class CollectorCalls(Calls):
             Source,
         )
 
+    def decide_drift(
+        self,
+        *,
+        source: str,
+        decision: Literal["accept", "reject", "reopen"],
+        workspace: str | None = None,
+        columns: list[str] | None = None,
+        types: dict[str, Literal["string", "integer", "float", "boolean", "timestamp", "date", "json"]] | None = None,
+    ) -> list[DriftProposal]:
+        """Accept or reject what is proposed, all of it or some columns; later collections obey."""
+        return self._call(
+            "collector.decide_drift",
+            {"source": source, "decision": decision, "workspace": workspace, "columns": columns, "types": types},
+            list[DriftProposal],
+        )
+
     def delete_connection(self, *, connection: str, workspace: str | None = None) -> None:
         """Delete a connection; its secrets are erased at once. Sources that use it have to go first."""
         return self._call("collector.delete_connection", {"connection": connection, "workspace": workspace}, None)
@@ -290,6 +308,22 @@ class CollectorCalls(Calls):
             "collector.list_drift",
             {"source": source, "workspace": workspace, "limit": limit, "cursor": cursor},
             Page[DriftNote],
+        )
+
+    def list_proposals(
+        self,
+        *,
+        source: str,
+        workspace: str | None = None,
+        state: Literal["WAITING", "ACCEPTED", "REJECTED"] | None = None,
+        limit: int | None = None,
+        cursor: str | None = None,
+    ) -> Page[DriftProposal]:
+        """List the columns and types of an origin that wait for an approval, or got one; the newest first."""
+        return self._call(
+            "collector.list_proposals",
+            {"source": source, "workspace": workspace, "state": state, "limit": limit, "cursor": cursor},
+            Page[DriftProposal],
         )
 
     def list_quarantine(
@@ -420,6 +454,16 @@ class CollectorCalls(Calls):
             "collector.set_hook",
             {"source": source, "workspace": workspace, "scheme": scheme, "secret": secret, "keep_h": keep_h},
             NewHook,
+        )
+
+    def show_examples(
+        self, *, source: str, column: str, workspace: str | None = None, limit: int | None = None
+    ) -> Examples:
+        """Show values of a proposed column as they came; for those who see the whole dataset alone."""
+        return self._call(
+            "collector.show_examples",
+            {"source": source, "column": column, "workspace": workspace, "limit": limit},
+            Examples,
         )
 
     def start_collection(
@@ -624,6 +668,22 @@ class AsyncCollectorCalls(AsyncCalls):
             Source,
         )
 
+    async def decide_drift(
+        self,
+        *,
+        source: str,
+        decision: Literal["accept", "reject", "reopen"],
+        workspace: str | None = None,
+        columns: list[str] | None = None,
+        types: dict[str, Literal["string", "integer", "float", "boolean", "timestamp", "date", "json"]] | None = None,
+    ) -> list[DriftProposal]:
+        """Accept or reject what is proposed, all of it or some columns; later collections obey."""
+        return await self._call(
+            "collector.decide_drift",
+            {"source": source, "decision": decision, "workspace": workspace, "columns": columns, "types": types},
+            list[DriftProposal],
+        )
+
     async def delete_connection(self, *, connection: str, workspace: str | None = None) -> None:
         """Delete a connection; its secrets are erased at once. Sources that use it have to go first."""
         return await self._call("collector.delete_connection", {"connection": connection, "workspace": workspace}, None)
@@ -722,6 +782,22 @@ class AsyncCollectorCalls(AsyncCalls):
             "collector.list_drift",
             {"source": source, "workspace": workspace, "limit": limit, "cursor": cursor},
             Page[DriftNote],
+        )
+
+    async def list_proposals(
+        self,
+        *,
+        source: str,
+        workspace: str | None = None,
+        state: Literal["WAITING", "ACCEPTED", "REJECTED"] | None = None,
+        limit: int | None = None,
+        cursor: str | None = None,
+    ) -> Page[DriftProposal]:
+        """List the columns and types of an origin that wait for an approval, or got one; the newest first."""
+        return await self._call(
+            "collector.list_proposals",
+            {"source": source, "workspace": workspace, "state": state, "limit": limit, "cursor": cursor},
+            Page[DriftProposal],
         )
 
     async def list_quarantine(
@@ -852,6 +928,16 @@ class AsyncCollectorCalls(AsyncCalls):
             "collector.set_hook",
             {"source": source, "workspace": workspace, "scheme": scheme, "secret": secret, "keep_h": keep_h},
             NewHook,
+        )
+
+    async def show_examples(
+        self, *, source: str, column: str, workspace: str | None = None, limit: int | None = None
+    ) -> Examples:
+        """Show values of a proposed column as they came; for those who see the whole dataset alone."""
+        return await self._call(
+            "collector.show_examples",
+            {"source": source, "column": column, "workspace": workspace, "limit": limit},
+            Examples,
         )
 
     async def start_collection(

@@ -106,6 +106,24 @@ class StreamWish:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class DriftProposal:
+    """A column that the origin has and that was not confirmed, or a wider type of one that was."""
+
+    id: str
+    source: str
+    column: str
+    kind: str
+    before: str
+    after: str
+    native: str
+    state: Literal["WAITING", "ACCEPTED", "REJECTED"]
+    collection: str
+    created_at: datetime
+    decided_by: str | None
+    decided_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class FoundStream:
     """Something that a connection offers: a table, a topic, a path."""
 
@@ -164,6 +182,7 @@ class DriftNote:
     after: str
     done: str
     created_at: datetime
+    decided_by: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -252,3 +271,12 @@ class NewHook:
     scheme: str
     secret: str
     old_until: datetime | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Examples:
+    """Values of a column as they came: from ``_extra``, else from the rows in quarantine because of it."""
+
+    column: str
+    values: list[Any]
+    waiting: int

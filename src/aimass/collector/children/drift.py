@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Collection, Sequence
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import polars as pl
@@ -41,6 +41,9 @@ class Drift:
         What is stored: the confirmed columns, and those that the policy added.
     notes
         The differences, each once.
+    proposed
+        What waits for somebody's word under the policy ``propose``: ``column``, ``kind``, ``before`` and ``spec`` (the column as
+        it would be stored). Only what widens is proposed.
 
     Examples
     --------
@@ -50,8 +53,10 @@ class Drift:
     ([('a', 'renamed'), ('b', 'new')], ['A', 'b'])
     """
 
-    def __init__(self, pinned: Sequence[StreamColumn], policy: str) -> None:
+    def __init__(self, pinned: Sequence[StreamColumn], policy: str, left_out: Collection[str] = ()) -> None:
         self.policy = policy
+        self._left_out = frozenset(left_out) if policy != FREEZE else frozenset[str]()
+        self.proposed: list[dict[str, Any]] = []
         self.columns: list[StreamColumn] = [column for column in pinned if column.name != EXTRA]
         self.asked: list[StreamColumn] = list(self.columns)
         self.notes: list[Note] = []
@@ -79,7 +84,7 @@ class Drift:
             self.asked.append(replace(column, name=match.name))
         taken = {column.name for column in self.asked}
         for column in there:
-            if column.name not in taken:
+            if column.name not in taken and column.name not in self._left_out:
                 self.asked.append(column)
                 self._new(column)
 
@@ -88,6 +93,7 @@ class Drift:
         if self._names:
             frame = frame.rename({theirs: ours for theirs, ours in self._names.items() if theirs in frame.columns})
         ours = {column.name for column in self.columns}
+        frame = frame.drop([name for name in frame.columns if name in self._left_out and name not in ours])
         for name in [name for name in frame.columns if name not in ours and name not in self._held]:
             clash = next((one for one in ours if one.lower() == name.lower()), None)
             if clash is not None and clash not in frame.columns:
@@ -122,10 +128,13 @@ class Drift:
         if not ours.native or not theirs.native or ours.native == theirs.native:
             return
         done = "cast"
-        if self.policy == EVOLVE and theirs.type in WIDER.get(ours.type, ()):
-            wide = replace(theirs, name=ours.name, nullable=ours.nullable)
+        wide = replace(theirs, name=ours.name, nullable=ours.nullable)
+        is_wider = theirs.type in WIDER.get(ours.type, ())
+        if self.policy == EVOLVE and is_wider:
             self.columns[self.columns.index(ours)] = wide
             done = "widened"
+        elif self.policy == PROPOSE and is_wider:
+            self._propose("type", wide, ours.type)
         self._note(column=ours.name, kind="type", before=ours.native, after=theirs.native, done=done)
 
     def _new(self, column: StreamColumn) -> None:
@@ -140,8 +149,13 @@ class Drift:
         self._held.add(column.name)
         if self.policy == PROPOSE:
             self._hold()
+            if name == column.name:
+                self._propose("new", replace(column, nullable=True))
         done = "held" if self.policy == PROPOSE else "refused"
         self._note(column=column.name, kind="new", after=column.type, done=done)
+
+    def _propose(self, kind: str, spec: StreamColumn, before: str = "") -> None:
+        self.proposed.append({"column": spec.name, "kind": kind, "before": before, "spec": asdict(spec)})
 
     def _free(self, name: str) -> str:
         """Return a name that differs from all others in more than case."""

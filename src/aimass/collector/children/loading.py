@@ -41,14 +41,14 @@ def load(ctx: Context) -> dict[str, Any]:
     -------
     dict
         ``rows``, ``quarantined``, ``reasons``, ``bytes``, ``late``, ``repeated``, ``commits``, ``state``, ``batch``,
-        ``drift`` (notes), ``columns`` (as stored now) and ``version``: the described version, None when nothing came.
+        ``drift`` (notes), ``proposed``, ``columns`` (as stored now) and ``version``: the described version, None when nothing came.
     """
     order = order_of(ctx.params)
     for column in order.wish.columns:
         check_type(column)
     with source_lease(order):
         landing = Landing(ctx, order)
-        drift = Drift(order.wish.columns, order.drift)
+        drift = Drift(order.wish.columns, order.drift, order.left_out)
         before = None if landing.tally.commits else landing.version
         if not landing.is_done:
             Loader(ctx, order, landing, drift).run()
@@ -71,6 +71,7 @@ def _result(ctx: Context, order: Order, landing: Landing, drift: Drift, before: 
         "state": landing.state,
         "batch": landing.batch,
         "drift": [note.told() for note in drift.notes],
+        "proposed": drift.proposed,
         "columns": [asdict(column) for column in drift.columns],
         "version": version,
     }

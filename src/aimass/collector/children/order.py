@@ -81,6 +81,7 @@ class Order:
     describe: Mapping[str, Any]
     reach: Reach
     known: Mapping[str, Any]
+    left_out: tuple[str, ...] = ()
 
     @property
     def is_full(self) -> bool:
@@ -120,6 +121,7 @@ def order_of(params: Mapping[str, Any]) -> Order:
         describe=params.get("describe") or {},
         reach=reach_of(params.get("reach") or {}),
         known=params.get("known") or {},
+        left_out=tuple(params.get("left_out") or ()),
     )
 
 

@@ -14,12 +14,25 @@ import polars as pl
 
 from aimass.collector.children.casting import cast
 from aimass.collector.children.collect import Context
+from aimass.collector.children.fitting import fitted
 from aimass.collector.connectors.file.plan import Plan, plan_of
 from aimass.collector.connectors.file.run.quarantine import LONGEST_RAW, Origin, Quarantine
 from aimass.collector.connectors.file.run.read import reading_again, written_again
 from aimass.collector.connectors.port import StreamColumn
 from aimass.kernel.errors import Failed
-from aimass.lake import Commit, commit, committed_before, describe_version, fold, is_marked, lease, open_table, scan
+from aimass.lake import (
+    Commit,
+    columns_now,
+    commit,
+    committed_before,
+    describe_version,
+    fold,
+    is_marked,
+    lease,
+    open_table,
+    scan,
+    widen,
+)
 
 MOST = 10_000
 TOLD = 100
@@ -67,6 +80,7 @@ def replay(ctx: Context) -> dict[str, Any]:
         if taken:
             ctx.report(0.6, "load", rows=len(taken), quarantined=len(refused))
             rows = pl.concat([outcome.frame for outcome in outcomes if len(outcome.frame)], how="diagonal_relaxed")
+            rows = _fitted(params["target"], rows, order)
             marked = replace(order, marks=tuple(_mark(id_) for id_ in taken))
             keys = next((plan["merged_by"] for plan in params["plans"].values() if plan.get("merged_by")), [])
             done = fold(params["target"], rows, keys, marked) if keys else commit(params["target"], rows, marked)
@@ -76,6 +90,13 @@ def replay(ctx: Context) -> dict[str, Any]:
         ctx.report(0.8, "describe")
         version = describe_version({**params["describe"], "path": params["target"], "version": done.version})
     return {"rows": count, "refused": len(refused), "first": refused[:TOLD], "version": version}
+
+
+def _fitted(target: str, rows: pl.DataFrame, order: Commit) -> pl.DataFrame:
+    """Widen the table where the types that were confirmed since are wider, and bring the rows to its types."""
+    wanted = fitted(columns_now(target), dict(rows.schema))
+    widen(target, wanted, Commit(app_id=f"widen:{order.app_id}", batch=1, metadata=order.metadata))
+    return rows.cast({name: wanted[name] for name in rows.columns})
 
 
 def _mark(id_: str) -> str:

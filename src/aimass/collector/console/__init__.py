@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from aimass.collector.console import collections, connections, importing, pushing, quarantine, sources
+from aimass.collector.console import collections, connections, deciding, importing, pushing, quarantine, sources
 from aimass.web import page_router
 
 router = page_router()
-for _part in (importing, connections, pushing, sources, collections, quarantine):
+for _part in (importing, connections, pushing, deciding, sources, collections, quarantine):
     router.include_router(_part.router)

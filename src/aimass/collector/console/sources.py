@@ -7,8 +7,10 @@ from typing import Annotated
 from fastapi import Form, Response
 from pydantic import BaseModel, NonNegativeFloat
 
+from aimass.access import Access
 from aimass.collector.commands import ChangeReading, DriftPolicy, ListDrift, Poison
 from aimass.collector.domain import PUSHED, ChangeSource, ListCollections, ListSources, OneSource, StartCollection
+from aimass.collector.proposals import ListProposals
 from aimass.collector.service.collector import Collector
 from aimass.kernel.errors import Invalid
 from aimass.web import Visit, page_router
@@ -43,11 +45,15 @@ def source(visit: Visit, source: str, cursor: str | None = None) -> Response:
     past = collector.list_collections(visit.who, wish)
     drift = collector.list_drift(visit.who, ListDrift(workspace=visit.workspace, source=source, limit=20)).items
     inbox = collector.get_inbox(visit.who, OneSource(workspace=visit.workspace, source=source)) if is_pushed else None
+    proposed = collector.list_proposals(visit.who, ListProposals(workspace=visit.workspace, source=source, limit=200))
     parts = {"collections": "collector/_collections.html", "inbox": "collector/_inbox.html"}
     return visit.render(
         "collector/source.html",
         inbox=inbox,
         drift=drift,
+        people=visit.get(Access).names_of(note.decided_by for note in drift if note.decided_by),
+        waiting=[one for one in proposed.items if one.state == "WAITING"],
+        rejected=[one for one in proposed.items if one.state == "REJECTED"],
         parts=parts,
         found=found,
         recent=past.items,

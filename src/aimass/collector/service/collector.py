@@ -12,6 +12,7 @@ from aimass.collector.domain import (
     ReplayQuarantine,
 )
 from aimass.collector.events import QUARANTINE_REPLAYED
+from aimass.collector.service.deciding import Deciding
 from aimass.collector.service.following import Following
 from aimass.collector.service.ground import tell
 from aimass.collector.service.pushing import Pushing
@@ -28,7 +29,7 @@ _LOOK_S = 60.0
 _QUARANTINE = ("id", "raw", "line", "column", "reason", "source", "run")
 
 
-class Collector(Following, Uploads, Pushing):
+class Collector(Following, Deciding, Uploads, Pushing):
     """Brings data in from where it lives: typed once, exactly once, with nothing lost."""
 
     @use_case(

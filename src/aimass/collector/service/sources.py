@@ -33,6 +33,7 @@ from aimass.collector.store import (
     sources_page,
 )
 from aimass.collector.store.hooks import drop_hook
+from aimass.collector.store.proposals import drop_proposals
 from aimass.kernel.errors import Conflict, NotFound, Stale
 from aimass.kernel.ids import new_id
 from aimass.kernel.names import clean_name, slug_of
@@ -127,6 +128,7 @@ class Sources(Part):
                 raise Conflict(f"source {source.slug!r} is collecting", hint="cancel the collection first")
             put_source(change, source, deleted_at=change.now)
             drop_hook(change, source.id)
+            drop_proposals(change, source.id)
             tell(change, SOURCE_DELETED, f"source:{source.slug}", {})
         self._ground.inboxes.drop(source, self._now_ms())
 

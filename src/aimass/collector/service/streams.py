@@ -18,13 +18,21 @@ from aimass.collector.commands import (
 )
 from aimass.collector.connectors import ConnectorManifest, find_connector
 from aimass.collector.domain import PUSHED, Collection, CreateSource, OneSource, Source, StartCollection
-from aimass.collector.events import SOURCE_CHANGED, SOURCE_CREATED, SOURCE_DRIFTED, SOURCE_PAUSED, SOURCE_RESUMED
+from aimass.collector.events import (
+    DRIFT_PROPOSED,
+    SOURCE_CHANGED,
+    SOURCE_CREATED,
+    SOURCE_DRIFTED,
+    SOURCE_PAUSED,
+    SOURCE_RESUMED,
+)
 from aimass.collector.service.connections import Connections
 from aimass.collector.service.ground import tell
 from aimass.collector.service.reading import changed_reading, check_columns, check_reading, reading_of, with_added
 from aimass.collector.service.sources import Sources
 from aimass.collector.store import add_source, find_source, need_source, put_source, running_of
 from aimass.collector.store.links import DRIFT, add_drift, drifts_page, known_drifts, need_connection
+from aimass.collector.store.proposals import note_proposed, rejected_columns
 from aimass.infra.database import Change
 from aimass.kernel.clock import instant
 from aimass.kernel.errors import Conflict, Invalid, NotFound
@@ -191,6 +199,8 @@ class Streams(Connections, Sources):
             "source": source.id,
             "inbox": str(self._ground.inboxes.folder(source)) if source.kind == PUSHED else "",
         }
+        with self._database.read() as conn:
+            left_out = rejected_columns(conn, source.id)
         into = reading["into"] if mode == "full" or reading["into"] != "replace" else "append"
         return {
             **asdict(opening),
@@ -205,6 +215,7 @@ class Streams(Connections, Sources):
             "drift": reading["drift"],
             "poison": reading["poison"],
             "with_run": reading["with_run"],
+            "left_out": left_out,
             "max_reject_rate": source.max_reject_rate,
             "pace": {"idle_s": PUSHED_IDLE_S if source.kind == PUSHED else IDLE_S},
             "describe": lake.describing(command.workspace, source.dataset),
@@ -223,13 +234,17 @@ class Streams(Connections, Sources):
                 values["plan"] = {**source.plan, "columns": columns}
             put_source(change, source, **values)
             known = known_drifts(change.conn, source.id)
+            about = {"workspace": workspace, "source_id": source.id, "source": source.slug, "collection": found.id}
             new = [note for note in result["drift"] if tuple(note[name] for name in DRIFT) not in known]
             for note in new:
-                about = {"id": new_id(), "workspace": workspace, "source_id": source.id, "source": source.slug}
-                add_drift(change, {**about, **note, "collection": found.id, "created_at": change.now})
+                add_drift(change, {"id": new_id(), **about, **note, "created_at": change.now})
             if new:
                 facts = {"collection": found.id, "columns": sorted({note["column"] for note in new})[:20]}
                 tell(change, SOURCE_DRIFTED, f"source:{source.slug}", facts)
+            proposed = note_proposed(change, about, result.get("proposed") or ())
+            if proposed:
+                facts = {"collection": found.id, "columns": sorted(proposed)[:20], "count": len(proposed)}
+                tell(change, DRIFT_PROPOSED, f"source:{source.slug}", facts)
         self._ground.inboxes.taken(self._source(workspace, source.slug), self._now_ms())
 
 

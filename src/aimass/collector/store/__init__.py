@@ -28,12 +28,17 @@ from sqlalchemy import (
 )
 
 from aimass.collector.domain import PUSHED, Collection, ListCollections, Source, Upload
-from aimass.collector.store import hooks, links
+from aimass.collector.store import hooks, links, proposals
 from aimass.infra.database import Change, Instant, Json, metadata
 from aimass.kernel.errors import NotFound
 from aimass.kernel.pages import decode_cursor
 
-TABLES = (links.connections, links.drifts, hooks.hooks)  # declared beside, and part of the room's schema
+TABLES = (
+    links.connections,
+    links.drifts,
+    hooks.hooks,
+    proposals.proposals,
+)  # declared beside, and part of the room's schema
 
 sources = Table(
     "collector_sources",

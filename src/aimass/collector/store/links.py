@@ -15,6 +15,7 @@ from sqlalchemy import (
     Table,
     insert,
     select,
+    text,
     update,
 )
 from sqlalchemy import Connection as Link
@@ -56,6 +57,7 @@ drifts = Table(
     Column("before", String(255), nullable=False),
     Column("after", String(255), nullable=False),
     Column("done", String(20), nullable=False),
+    Column("decided_by", String(120), nullable=False, server_default=text("''")),
     Column("created_at", Instant, nullable=False),
     Index(None, "source_id", "id"),
 )
