@@ -16,27 +16,29 @@ from aimass.lake.children.maintain import maintain
 from aimass.lake.children.query import batches, running
 from aimass.lake.children.rewrite import ask
 from tests.fixtures.disks import filled, small_disk
-from tests.fixtures.lake_writers import FIRST, KEPT, write
+from tests.fixtures.lake_writers import ERASED, FIRST, KEPT, write
 
 
 @pytest.mark.parametrize(
     ("kinds", "rounds"),
     [
-        (["append", "merge", "delete", "tidy"], 4),
+        (["append", "merge", "delete", "erase", "tidy"], 3),
         pytest.param(
-            ["append"] * 3 + ["merge", "merge", "delete", "tidy", "tidy"],
+            ["append"] * 3 + ["merge", "merge", "delete", "erase", "tidy", "tidy"],
             20,
             marks=[pytest.mark.long, pytest.mark.timeout(300)],
         ),
     ],
-    ids=["four", "eight"],
+    ids=["five", "nine"],
 )
-def test_writers_that_append_merge_delete_and_tidy_at_once_lose_and_double_nothing(table, kinds, rounds):
-    table.append([{"id": n, "v": 0} for n in range(2 * KEPT + 20)])
+def test_writers_that_append_merge_delete_erase_and_tidy_at_once_lose_and_double_nothing(table, kinds, rounds):
+    people = range(ERASED, ERASED + 50)
+    table.append([{"id": n, "v": 0} for n in [*range(2 * KEPT + 20), *people]])
     numbers = [kinds[:place].count(kind) for place, kind in enumerate(kinds)]
     with ProcessPoolExecutor(len(kinds), mp_context=get_context("spawn")) as pool:
         paths, turns = [table.path] * len(kinds), [rounds] * len(kinds)
         assert list(pool.map(write, kinds, numbers, paths, turns)) == turns
+    here = {n: 0 for n in people if not ERASED < n <= ERASED + rounds}
     merged = {n: rounds if n < 50 * kinds.count("merge") else 0 for n in range(KEPT)}
     left = {n: 0 for n in range(KEPT, 2 * KEPT + 20) if not KEPT + 5 <= n < KEPT + 5 * (rounds + 1)}
     added = {
@@ -45,7 +47,7 @@ def test_writers_that_append_merge_delete_and_tidy_at_once_lose_and_double_nothi
         for turn in range(1, rounds + 1)
         for n in range(10)
     }
-    assert sorted(table.rows()) == sorted({**merged, **left, **added}.items())
+    assert sorted(table.rows()) == sorted({**merged, **left, **here, **added}.items())
 
 
 def test_a_reader_that_has_begun_ends_with_its_rows_while_upkeep_replaces_every_file(table):
