@@ -121,11 +121,9 @@ class Console:
         """Add the assets, the pages of the toolkit and those of all rooms; the last router takes unknown addresses."""
         app.state.console = self
         app.mount("/static", AssetFiles(directory=self.setup.bundle.folder), name="static")
-        app.include_router(load("aimass.web.pages:router"), include_in_schema=False)
-        for capability in self.setup.capabilities:
-            if capability.console:
-                app.include_router(load(capability.console), include_in_schema=False)
-        app.include_router(load("aimass.web.pages:unknown"), include_in_schema=False)
+        rooms = [capability.console for capability in self.setup.capabilities if capability.console]
+        for face in ("aimass.web.pages:router", *rooms, "aimass.web.pages:unknown"):
+            app.router.routes.append(load(face))
 
     def who(self, request: Request) -> Principal:
         """Return who sent the request; asked once per request."""

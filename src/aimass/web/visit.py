@@ -9,11 +9,12 @@ from dataclasses import dataclass, replace
 from typing import Annotated, Any, TypeAlias, TypeVar
 
 import structlog
-from fastapi import APIRouter, Depends, Request, Response
+from fastapi import Depends, Request, Response
 from fastapi.concurrency import run_in_threadpool
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import HTMLResponse, RedirectResponse
 from fastapi.routing import APIRoute
+from starlette.routing import BaseRoute
 
 from aimass.infra.search import Document
 from aimass.kernel.capability import load
@@ -22,9 +23,11 @@ from aimass.kernel.ids import new_id
 from aimass.kernel.principal import Principal
 from aimass.web.api.callers import require_workspace
 from aimass.web.console import Console
+from aimass.web.late import LateRoute, LateRoutes
 from aimass.web.session import require_csrf
 
 T = TypeVar("T")
+F = TypeVar("F", bound=Callable[..., Any])
 _log = structlog.get_logger("aimass.web")
 TOAST_COOKIE = "aimass_toast"
 
@@ -171,6 +174,40 @@ def _logged(request: Request, error: Exception) -> Failed:
     )
 
 
-def page_router() -> APIRouter:
+class PageRouter(LateRoutes):
+    """The pages of a room, in the order in which they are declared; each is built when it is first opened."""
+
+    @property
+    def routes(self) -> list[BaseRoute]:
+        """Every page, built."""
+        return self.all()
+
+    def get(self, path: str, **options: Any) -> Callable[[F], F]:
+        """Declare what answers GET; ``options`` are those of FastAPI's routes."""
+        return self._declare("GET", path, options)
+
+    def post(self, path: str, **options: Any) -> Callable[[F], F]:
+        """Declare what answers POST."""
+        return self._declare("POST", path, options)
+
+    def delete(self, path: str, **options: Any) -> Callable[[F], F]:
+        """Declare what answers DELETE."""
+        return self._declare("DELETE", path, options)
+
+    def include_router(self, pages: PageRouter) -> None:
+        """Add the pages of another router behind these."""
+        self.add(pages.late)
+
+    def _declare(self, method: str, path: str, options: Mapping[str, Any]) -> Callable[[F], F]:
+        given = {"response_class": HTMLResponse, "include_in_schema": False, **options}
+
+        def declare(endpoint: F) -> F:
+            self.add([LateRoute(path, lambda: PageRoute(path, endpoint, methods=[method], **given))])
+            return endpoint
+
+        return declare
+
+
+def page_router() -> PageRouter:
     """Return a router for the pages of a room."""
-    return APIRouter(route_class=PageRoute, default_response_class=HTMLResponse)
+    return PageRouter()

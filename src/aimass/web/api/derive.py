@@ -5,9 +5,9 @@ from __future__ import annotations
 import dataclasses
 import inspect
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from dataclasses import MISSING, dataclass
-from functools import cached_property
+from functools import partial
 from typing import Annotated, Any, get_args, get_origin, get_type_hints
 
 import annotated_types
@@ -17,8 +17,6 @@ from fastapi.routing import APIRoute
 from pydantic import BaseModel, TypeAdapter, create_model
 from pydantic.fields import FieldInfo
 from starlette.responses import Response
-from starlette.routing import BaseRoute, Match
-from starlette.types import Receive, Scope, Send
 
 from aimass.infra.compute import Stop
 from aimass.kernel.errors import Invalid
@@ -26,6 +24,7 @@ from aimass.kernel.numbers import whole
 from aimass.kernel.usecase import UseCase
 from aimass.web.api.callers import caller
 from aimass.web.api.waiting import while_waiting
+from aimass.web.late import LateRoute, LateRoutes
 
 _PATH_FIELD = re.compile(r"\{(\w+)\}")
 _IF_MATCH = "expected_version"
@@ -42,43 +41,7 @@ class _Shape:
     if_match: bool
 
 
-class _Route:
-    """The route of one use case, built when it is first asked for: most are never called in the life of a process."""
-
-    def __init__(self, case: UseCase, service: object, prefix: str) -> None:
-        self._case = case
-        self._service = service
-        self._prefix = prefix
-        self._parts = tuple(None if "{" in part else part for part in _split(prefix + case.path))
-
-    def may_match(self, parts: Sequence[str]) -> bool:
-        """Tell whether the path of a request may be the one of this use case."""
-        return all(own is None or own == part for own, part in zip(self._parts, parts, strict=True))
-
-    @property
-    def length(self) -> int:
-        """How many parts the path has."""
-        return len(self._parts)
-
-    @cached_property
-    def route(self) -> APIRoute:
-        """The route itself."""
-        case = self._case
-        shape = _shape_of(case)
-        return APIRoute(
-            self._prefix + case.path,
-            _endpoint(case, shape, getattr(self._service, case.name.rpartition(".")[2])),
-            methods=[case.method],
-            operation_id=case.name,
-            summary=case.summary,
-            description=case.help,
-            tags=[case.name.partition(".")[0]],
-            status_code=204 if case.result is type(None) else case.status,
-            response_model=None if case.result is type(None) else case.result,
-        )
-
-
-class UseCaseRoutes(BaseRoute):
+class UseCaseRoutes(LateRoutes):
     """One route per use case, below a prefix; the first that fits answers, as in a router.
 
     Parameters
@@ -88,37 +51,24 @@ class UseCaseRoutes(BaseRoute):
     """
 
     def __init__(self, services: Iterable[tuple[UseCase, object]], prefix: str = "") -> None:
-        self._routes = [_Route(case, service, prefix) for case, service in services]
-        self._by_length: dict[int, list[_Route]] = {}
-        for route in self._routes:
-            self._by_length.setdefault(route.length, []).append(route)
-
-    def all(self) -> list[BaseRoute]:
-        """Return every route, built; for the description of the whole."""
-        return [each.route for each in self._routes]
-
-    def matches(self, scope: Scope) -> tuple[Match, Scope]:
-        """Find the route of a request; one with another method is remembered, as a router does."""
-        partial: tuple[Match, Scope] = Match.NONE, {}
-        if scope["type"] != "http":
-            return partial
-        parts = _split(scope["path"].removeprefix(scope.get("root_path", "")))
-        for each in self._by_length.get(len(parts), ()):
-            if each.may_match(parts):
-                match, child = each.route.matches(scope)
-                if match == Match.FULL:
-                    return match, child
-                if match == Match.PARTIAL and partial[0] == Match.NONE:
-                    partial = match, child
-        return partial
-
-    async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Let the route that was found answer."""
-        await scope["route"].handle(scope, receive, send)
+        super().__init__(
+            LateRoute(prefix + case.path, partial(_route, case, service, prefix)) for case, service in services
+        )
 
 
-def _split(path: str) -> list[str]:
-    return path.split("/")
+def _route(case: UseCase, service: object, prefix: str) -> APIRoute:
+    shape = _shape_of(case)
+    return APIRoute(
+        prefix + case.path,
+        _endpoint(case, shape, getattr(service, case.name.rpartition(".")[2])),
+        methods=[case.method],
+        operation_id=case.name,
+        summary=case.summary,
+        description=case.help,
+        tags=[case.name.partition(".")[0]],
+        status_code=204 if case.result is type(None) else case.status,
+        response_model=None if case.result is type(None) else case.result,
+    )
 
 
 def _help_of(hint: Any) -> str | None:
