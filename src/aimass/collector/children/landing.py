@@ -31,11 +31,12 @@ from aimass.lake import (
     columns_now,
     commit,
     commit_parts,
+    exists,
     fold,
     is_marked,
     lease,
     open_newest,
-    open_table,
+    open_target,
     scan,
     widen,
 )
@@ -187,15 +188,15 @@ class Landing:
     def _take_back(self) -> None:
         """Drop rows that an attempt put aside and was killed before it committed the good ones; open what is there."""
         order = self._order
-        self._opened = open_table(order.target) if self.batch or Path(order.target, "_delta_log").is_dir() else None
+        self._opened = open_newest(order.target)
         self._seen_aside: set[str] = set()
-        if not Path(order.quarantine, "_delta_log").is_dir():
+        if not exists(order.quarantine):
             return
         mine = scan(order.quarantine).filter(pl.col("source") == order.source)
         if mine.filter(pl.col("batch") > self.batch).select(pl.len()).collect().item():
             with lease(order.quarantine):
                 name = order.source.replace("'", "''")
-                open_table(order.quarantine).delete(f"source = '{name}' AND batch > {self.batch}")
+                open_target(order.quarantine).delete(f"source = '{name}' AND batch > {self.batch}")
         if order.wish.cursor:
             self._seen_aside = set(mine.filter(pl.col("batch") <= self.batch).select("id").collect()["id"])
 

@@ -30,6 +30,7 @@ from aimass.lake import (
     is_marked,
     lease,
     open_table,
+    open_target,
     scan,
     widen,
 )
@@ -227,7 +228,7 @@ def _header(plan: Plan, names: list[str]) -> str:
 def _release(quarantine: str, target: str) -> int:
     """Take the rows that are in the dataset now out of quarantine; return how many those are."""
     with lease(quarantine):
-        table, data = open_table(quarantine), open_table(target)
+        table, data = open_target(quarantine), open_table(target)
         here = scan(quarantine).select("id").collect()["id"]
         gone = [id_ for id_ in here if is_marked(data, _mark(id_))]
         for start in range(0, len(gone), 1000):

@@ -11,7 +11,7 @@ from arro3.core import RecordBatch, Table
 from aimass.kernel.errors import Invalid
 from aimass.lake.children.query import batches, running
 from aimass.lake.children.rewrite import ask
-from aimass.lake.children.tables import Commit, Stream, commit, committed_before, exists, scan
+from aimass.lake.children.tables import Commit, Stream, columns_now, commit, committed_before, exists
 from aimass.lake.children.values import frame_of, polars_type
 
 LONGEST_S = 3_600.0
@@ -38,7 +38,7 @@ def append(args: dict[str, Any]) -> dict[str, Any]:
         return {"version": done.version, "rows": 0, "already": True}
     frame = incoming(args)
     if exists(args["path"]) and order.mode == "append":
-        frame = aligned(frame, dict(scan(args["path"]).collect_schema()))
+        frame = aligned(frame, columns_now(args["path"]))
     made = commit(args["path"], frame, order)
     return {"version": made.version, "rows": 0 if made.already else len(frame), "already": made.already}
 

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import shutil
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -14,12 +12,23 @@ from deltalake import CommitProperties, DeltaTable, Transaction
 from deltalake.exceptions import CommitFailedError
 from deltalake.transaction import AddAction, create_table_with_add_actions
 
+from aimass.infra.tables import tables_of
 from aimass.kernel.errors import Conflict, Invalid
 from aimass.kernel.ids import new_id
 from aimass.lake.children.compare import States, hidden, states
 from aimass.lake.children.merge import merge_held
 from aimass.lake.children.quoting import sql_name
-from aimass.lake.children.tables import Commit, committed_before, exists, files, found_of, lease, open_table
+from aimass.lake.children.tables import (
+    Commit,
+    committed_before,
+    exists,
+    found_of,
+    lease,
+    names,
+    open_table,
+    open_target,
+    path_of,
+)
 from aimass.lake.children.values import plain
 
 SHOWN_CONFLICTS = 100
@@ -45,12 +54,14 @@ def fork(args: dict[str, Any]) -> dict[str, Any]:
         if exists(target):
             raise Conflict(f"there is a table {target.name!r} already", field="branch", value=target.name)
         adds, copied = _brought(source, target)
+        place = tables_of(target).target(target)
         create_table_with_add_actions(
-            str(target),
+            place.address,
             source.schema(),
             adds,
             partition_by=source.metadata().partition_columns or None,
             configuration=dict(source.metadata().configuration),
+            storage_options=None if place.options is None else dict(place.options),
         )
     return {"version": 0, "files": len(adds), "copied": copied}
 
@@ -59,10 +70,11 @@ def _brought(source: DeltaTable, target: Path) -> tuple[list[AddAction], int]:
     """Give every file of a table a name in another folder."""
     told = pl.DataFrame(source.get_add_actions(flatten=True))
     partitions = source.metadata().partition_columns
+    tables, root = tables_of(target), path_of(source)
     adds, copied = list[AddAction](), 0
-    for row, file in zip(told.iter_rows(named=True), files(source), strict=True):
+    for row, file in zip(told.iter_rows(named=True), names(source), strict=True):
         name = f"{Path(row['path']).parent}/part-{new_id()}.parquet".removeprefix("./")
-        copied += _linked(Path(file), target / name)
+        copied += tables.copy(root, file, target, name)
         adds.append(
             AddAction(
                 path=name,
@@ -74,17 +86,6 @@ def _brought(source: DeltaTable, target: Path) -> tuple[list[AddAction], int]:
             )
         )
     return adds, copied
-
-
-def _linked(file: Path, target: Path) -> bool:
-    """Make a second name of the same bytes, or a copy; tell whether it is a copy."""
-    target.parent.mkdir(parents=True, exist_ok=True)
-    try:
-        os.link(file, target)
-    except OSError:
-        shutil.copyfile(file, target)
-        return True
-    return False
 
 
 def take_over(args: dict[str, Any]) -> dict[str, Any]:
@@ -101,7 +102,7 @@ def take_over(args: dict[str, Any]) -> dict[str, Any]:
         if done is not None:
             return {"version": done.version}
         unchanged(args["path"], int(args["expected"]))
-        source, table = open_table(**args["source"]), open_table(args["path"])
+        source, table = open_table(**args["source"]), open_target(args["path"])
         adds, _ = _brought(source, Path(args["path"]))
         columns = table.metadata().partition_columns
         if columns != source.metadata().partition_columns:

@@ -12,7 +12,7 @@ from aimass.lake.children.append import order_of
 from aimass.lake.children.branch import unchanged
 from aimass.lake.children.describe import describe_version
 from aimass.lake.children.merge import merge
-from aimass.lake.children.tables import committed_before, found_of, lease, open_table
+from aimass.lake.children.tables import committed_before, found_of, lease, open_target
 
 
 def upsert(args: dict[str, Any]) -> dict[str, Any]:
@@ -58,7 +58,7 @@ def _restore(args: dict[str, Any]) -> None:
         app_transactions=[Transaction(app_id=order.app_id, version=order.batch)],
     )
     try:
-        open_table(args["path"]).restore(int(args["version"]), commit_properties=properties)
+        open_target(args["path"]).restore(int(args["version"]), commit_properties=properties)
     except CommitFailedError as reason:
         raise Conflict("another writer changed the table in the same moment", hint="repeat") from reason
     except DeltaError as reason:

@@ -7,7 +7,7 @@ from typing import Any
 from aimass.lake.children.classify import classify
 from aimass.lake.children.profile import profile
 from aimass.lake.children.quality import propose_rules, quality
-from aimass.lake.children.tables import open_table, scan
+from aimass.lake.children.tables import open_table, schema_of
 from aimass.lake.children.values import columns_of, schema_hash
 
 
@@ -27,7 +27,7 @@ def describe_version(args: dict[str, Any]) -> dict[str, Any]:
     """
     table = open_table(args["path"], args.get("version"))
     at = {"path": args["path"], "version": table.version()}
-    columns = columns_of(dict(scan(**at).collect_schema()))
+    columns = columns_of(schema_of(table))
     findings = args.get("classification")
     if findings is None:
         findings = classify(at)["columns"]

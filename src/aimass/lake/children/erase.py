@@ -10,13 +10,14 @@ from typing import Any
 
 import polars as pl
 
+from aimass.infra.tables import LOG, tables_of
 from aimass.kernel.erasing import Person, pattern
 from aimass.kernel.errors import NotFound
 from aimass.lake.children.log import entries, without_checkpoint
 from aimass.lake.children.query import batches, engine
 from aimass.lake.children.quoting import sql_literal, sql_name
 from aimass.lake.children.rewrite import attach
-from aimass.lake.children.tables import Commit, Stream, commit_held, exists, files, lease, open_table
+from aimass.lake.children.tables import Commit, Stream, commit_held, exists, lease, names, open_table, open_target
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,8 +89,9 @@ def _purge(path: str, search: _Search, held: set[str], kept: list[int]) -> tuple
     known = {version: _files(path, version) for version in kept if version != newest}
     clean = [version for version, found in known.items() if found is not None and not held & found]
     keep = [*clean, newest]
-    open_table(path).vacuum(0, dry_run=False, enforce_retention_duration=False, full=True, keep_versions=keep)
+    open_target(path).vacuum(0, dry_run=False, enforce_retention_duration=False, full=True, keep_versions=keep)
     clean_log(path, search.person, kept=clean)
+    tables_of(path).sweep(Path(path))
     return deleted, [*_holding(path, search), *(str(log) for log in _logs_holding(path, search.person))]
 
 
@@ -104,13 +106,14 @@ def _newest(path: str, person: Person) -> tuple[int, bool]:
 
 def _is_whole(path: str, version: int) -> bool:
     found = _files(path, version)
-    return found is not None and all(Path(file).exists() for file in found)
+    there = {f"{path}/{file.name}" for file in tables_of(path).files(Path(path))}
+    return found is not None and found <= there
 
 
 def _files(path: str, version: int) -> set[str] | None:
     """Return the data files of a version, None when the log cannot tell it any more."""
     try:
-        return set(files(open_table(path, version)))
+        return {f"{path}/{name}" for name in names(open_table(path, version))}
     except NotFound:
         return None
 
@@ -141,17 +144,19 @@ def _rewrite(path: str, search: _Search) -> int:
 
 def _holding(path: str, search: _Search) -> Iterator[str]:
     """Yield the data files in which a row names the subject, of whatever version."""
-    for file in sorted(Path(path).rglob("*.parquet")):
-        if "_delta_log" not in file.parts:
-            frame = pl.scan_parquet(file)
-            match = search.expr(dict(frame.collect_schema())).fill_null(value=False)
-            if frame.select(match.any()).collect().item():
-                yield str(file)
+    tables = tables_of(path)
+    for name in [file.name for file in tables.files(Path(path)) if file.is_data]:
+        tables.bring(Path(path), [name])
+        frame = pl.scan_parquet(f"{path}/{name}", glob=False)
+        match = search.expr(dict(frame.collect_schema())).fill_null(value=False)
+        if frame.select(match.any()).collect().item():
+            yield f"{path}/{name}"
 
 
 def _logs_holding(path: str, person: Person) -> Iterator[Path]:
     """Yield the files of the log that hold a value."""
-    for log in sorted(Path(path, "_delta_log").iterdir()):
+    tables_of(path).refresh(Path(path))
+    for log in sorted(Path(path, LOG).iterdir()):
         if (log.suffix == ".json" and any(_names(line, person) for line in log.read_text().splitlines())) or (
             log.suffix == ".parquet" and person.is_in(pl.read_parquet(log).write_ndjson())
         ):
@@ -170,19 +175,16 @@ def clean_log(path: str, person: Person, *, history: bool = True, kept: Iterable
     """
     held = list(_logs_holding(path, person))
     if held and not history:
-        open_table(path).create_checkpoint()
+        open_target(path).create_checkpoint()
         newest = f"{open_table(path).version():020d}."
-        for log in held:
-            if log.name < newest:
-                log.unlink()
+        tables_of(path).remove(Path(path), (f"{LOG}/{log.name}" for log in held if log.name < newest))
         return
     for log in held:
         if log.suffix == ".parquet":
             without_checkpoint(path, log, kept)
             continue
-        draft = log.with_suffix(".tmp")
-        draft.write_text("".join(_without(line, person) + "\n" for line in log.read_text().splitlines()))
-        draft.rename(log)
+        text = "".join(_without(line, person) + "\n" for line in log.read_text().splitlines())
+        tables_of(path).rewrite(Path(path), f"{LOG}/{log.name}", text.encode())
 
 
 def _without(line: str, person: Person) -> str:

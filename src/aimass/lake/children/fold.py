@@ -16,12 +16,12 @@ from aimass.lake.children.room import full_disk
 from aimass.lake.children.tables import (
     Commit,
     Committed,
+    columns_now,
     commit_held,
     committed_before,
     exists,
     lease,
-    open_table,
-    scan,
+    open_target,
 )
 
 OPERATION = "_operation"
@@ -53,7 +53,7 @@ def fold(path: str | Path, changes: pl.DataFrame, keys: list[str], order: Commit
         if not exists(path):
             return commit_held(path, last.filter(~is_gone).drop(OPERATION), order)
         if is_void:
-            rows = aligned(last.filter(~is_gone).drop(OPERATION), dict(scan(path).collect_schema()))
+            rows = aligned(last.filter(~is_gone).drop(OPERATION), columns_now(path))
             return commit_held(path, rows, replace(order, mode="overwrite"))
         return _merged(path, last, keys, order)
 
@@ -78,7 +78,7 @@ def _last(changes: pl.DataFrame, keys: list[str]) -> pl.DataFrame:
 
 
 def _merged(path: str | Path, last: pl.DataFrame, keys: list[str], order: Commit) -> Committed:
-    schema = dict(scan(path).collect_schema())
+    schema = columns_now(path)
     told = [name for name in last.columns if name != OPERATION]
     rows = aligned(last, {**schema, OPERATION: pl.String()})
     if len(rows.columns) > len(schema) + 1:
@@ -86,7 +86,7 @@ def _merged(path: str | Path, last: pl.DataFrame, keys: list[str], order: Commit
     same = " AND ".join(f"t.{sql_name(key)} = s.{sql_name(key)}" for key in keys)
     stays, goes = f"s.{OPERATION} <> '{DELETE}'", f"s.{OPERATION} = '{DELETE}'"
     values = {sql_name(name): f"s.{sql_name(name)}" for name in rows.columns if name != OPERATION}
-    table = open_table(path)
+    table = open_target(path)
     try:
         (
             table.merge(rows, same, source_alias="s", target_alias="t", commit_properties=_properties(order))

@@ -17,6 +17,8 @@ from threading import Lock
 from deltalake import DeltaTable
 from deltalake.exceptions import DeltaError, TableNotFoundError
 
+from aimass.infra.tables import tables_of
+
 KEPT = 16
 _Stamp = tuple[int, int, int] | None
 
@@ -45,6 +47,7 @@ class Handles:
     def newest(self, path: str | Path) -> DeltaTable | None:
         """Return a table at its newest version, or None where there is none."""
         key = str(path)
+        tables_of(key).refresh(Path(key))
         with self._lock:
             held = self._open.pop(key, None)
         if held is None or not _moved_on(key, held):
@@ -55,7 +58,7 @@ class Handles:
     def _opened(self, key: str) -> DeltaTable | None:
         checkpoint = _stamp(key, "_last_checkpoint")
         try:
-            table = DeltaTable(key)
+            table = opened(key)
         except TableNotFoundError:
             return None
         self._put(key, table, checkpoint)
@@ -64,6 +67,7 @@ class Handles:
     def keep(self, path: str | Path, table: DeltaTable) -> None:
         """Keep a table open that was just written; after a checkpoint a fresh one is cheaper."""
         key = str(path)
+        tables_of(key).refresh(Path(key))
         with self._lock:
             held = self._open.pop(key, None)
         if held is not None and held.mark.checkpoint == _stamp(key, "_last_checkpoint"):
@@ -87,6 +91,14 @@ class Handles:
             with self._lock:
                 self._open.pop(str(path), None)
             raise
+
+
+def opened(path: str | Path, version: int | None = None) -> DeltaTable:
+    """Open a table where it is written."""
+    place = tables_of(path).target(Path(path))
+    return DeltaTable(
+        place.address, version=version, storage_options=None if place.options is None else dict(place.options)
+    )
 
 
 def _moved_on(key: str, held: _Open) -> bool:

@@ -16,10 +16,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from deltalake import DeltaTable
 from deltalake.exceptions import DeltaError
 
+from aimass.infra.tables import LOG, tables_of
 from aimass.kernel.clock import SystemClock
+from aimass.lake.children.handles import opened
 
 FAR = 8  # commits between two kept versions that are cheaper than a checkpoint
 _COMMIT = re.compile(r"^(\d{20})\.json$")
@@ -36,6 +37,7 @@ class Entry:
 
 def entries(path: str | Path, limit: int | None = None) -> Iterator[Entry]:
     """Yield the commits that the log still has, newest first."""
+    tables_of(path).refresh(Path(path))
     for version in sorted(_versions(path, _COMMIT), reverse=True)[:limit]:
         found = entry(path, version)
         if found is not None:
@@ -44,6 +46,7 @@ def entries(path: str | Path, limit: int | None = None) -> Iterator[Entry]:
 
 def entry(path: str | Path, version: int) -> Entry | None:
     """Return one commit, None where the log has it no more."""
+    tables_of(path).refresh(Path(path), version)
     try:
         lines = _commit(path, version).read_bytes().splitlines()
     except FileNotFoundError:
@@ -56,6 +59,7 @@ def entry(path: str | Path, version: int) -> Entry | None:
 
 def readable(path: str | Path) -> set[int]:
     """Return the versions that the log can still tell: those with a checkpoint, and those that commits lead to."""
+    tables_of(path).refresh(Path(path))
     commits, told = _versions(path, _COMMIT), set(_versions(path, _CHECKPOINT))
     for version in sorted(commits):
         if version == 0 or version - 1 in told:
@@ -80,11 +84,12 @@ def tidy(path: str | Path, kept: Iterable[int], *, hours: float) -> int:
     int
         Files that were removed. The last commit of a source stays: it finds there how far it came.
     """
-    table = DeltaTable(str(path))
+    table = opened(path)
     newest, before = table.version(), SystemClock().now().timestamp() - hours * 3600
     wanted = {version for version in kept if version < newest} & readable(path)
     needed = _led_to(path, wanted)
     table.create_checkpoint()
+    tables_of(path).refresh(Path(path))
     return _removed(path, newest, needed | _last_of_each(path, newest) | {newest}, before)
 
 
@@ -94,7 +99,7 @@ def _led_to(path: str | Path, wanted: set[int]) -> set[int]:
     for version in sorted(wanted):
         at = max(at, max((known for known in checkpoints if known <= version), default=-1))
         if version - at > FAR:
-            DeltaTable(str(path), version=version).create_checkpoint()
+            opened(path, version).create_checkpoint()
             at = version
         needed |= set(range(max(at, 0), version + 1))
         at = version
@@ -102,14 +107,14 @@ def _led_to(path: str | Path, wanted: set[int]) -> set[int]:
 
 
 def _removed(path: str | Path, newest: int, needed: set[int], before: float) -> int:
-    removed = 0
+    removed: list[str] = []
     for kind in (_COMMIT, _CHECKPOINT):
         for version in sorted(_versions(path, kind)):
             file = _commit(path, version) if kind is _COMMIT else _checkpoint(path, version)
             if version < newest and version not in needed and file.stat().st_mtime < before:
-                file.unlink()
-                removed += 1
-    return removed
+                removed.append(f"{LOG}/{file.name}")
+    tables_of(path).remove(Path(path), removed)
+    return len(removed)
 
 
 def _last_of_each(path: str | Path, newest: int) -> set[int]:
@@ -140,26 +145,25 @@ def without_checkpoint(path: str | Path, checkpoint: Path, kept: Iterable[int]) 
             if following > version and (later is None or following < later):
                 _checkpointed(path, following)
         if later is None:
-            DeltaTable(str(path)).create_checkpoint()
-    (checkpoint.parent / "_last_checkpoint").unlink(missing_ok=True)
-    checkpoint.unlink()
+            opened(path).create_checkpoint()
+    tables_of(path).remove(Path(path), (f"{LOG}/_last_checkpoint", f"{LOG}/{checkpoint.name}"))
 
 
 def _checkpointed(path: str | Path, version: int) -> None:
     try:
-        DeltaTable(str(path), version=version).create_checkpoint()
+        opened(path, version).create_checkpoint()
     except DeltaError as reason:
         raise OSError(f"version {version} of the table {Path(path).name!r} cannot be summed up") from reason
 
 
 def _versions(path: str | Path, kind: re.Pattern[str]) -> list[int]:
-    with os.scandir(Path(path) / "_delta_log") as files:
+    with os.scandir(Path(path) / LOG) as files:
         return [int(found[1]) for file in files if (found := kind.match(file.name))]
 
 
 def _commit(path: str | Path, version: int) -> Path:
-    return Path(path) / "_delta_log" / f"{version:020}.json"
+    return Path(path) / LOG / f"{version:020}.json"
 
 
 def _checkpoint(path: str | Path, version: int) -> Path:
-    return Path(path) / "_delta_log" / f"{version:020}.checkpoint.parquet"
+    return Path(path) / LOG / f"{version:020}.checkpoint.parquet"

@@ -7,8 +7,9 @@ from typing import Any
 
 import polars as pl
 
+from aimass.infra.tables import tables_of
 from aimass.lake.children.log import readable, tidy
-from aimass.lake.children.tables import lease, open_table, scan
+from aimass.lake.children.tables import lease, open_target, scan
 from aimass.lake.children.values import columns_of, plain, type_name
 
 RETAIN_HOURS = 168
@@ -32,7 +33,7 @@ def maintain(args: dict[str, Any]) -> dict[str, Any]:
     """
     dry = bool(args.get("dry_run"))
     with lease(args["path"]):
-        table = open_table(args["path"])
+        table = open_target(args["path"])
         pinned = sorted({int(v) for v in args.get("pinned") or []} & readable(args["path"]) | {table.version()})
         compacted = 0
         if args.get("compact", True) and not dry:
@@ -45,6 +46,7 @@ def maintain(args: dict[str, Any]) -> dict[str, Any]:
             )
         if not dry:
             tidy(args["path"], pinned, hours=min(hours, LOG_HOURS))
+            tables_of(args["path"]).sweep(Path(args["path"]))
         return {
             "version": table.version(),
             "compacted": compacted,
@@ -61,7 +63,7 @@ def upkeep(ctx: Any) -> dict[str, Any]:
 
 def used_bytes(path: str) -> int:
     """Add up everything a table has on disk, old files and log included."""
-    return sum(file.stat().st_size for file in Path(path).rglob("*") if file.is_file())
+    return sum(file.size for file in tables_of(path).files(Path(path)))
 
 
 def diff(args: dict[str, Any]) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from deltalake.exceptions import CommitFailedError
 from aimass.kernel.errors import Conflict, Invalid
 from aimass.lake.children.append import aligned, incoming, order_of
 from aimass.lake.children.quoting import sql_name
-from aimass.lake.children.tables import Commit, commit_held, committed_before, exists, lease, open_table, scan
+from aimass.lake.children.tables import Commit, commit_held, committed_before, exists, lease, open_target, scan
 
 ATTEMPTS = 5
 _GONE = "aimass gone"
@@ -105,7 +105,7 @@ def _marked(rows: pl.DataFrame, gone: pl.DataFrame, keys: list[str], schema: dic
 
 
 def _merged(path: str, frame: pl.DataFrame, names: tuple[list[str], list[str]], order: Commit) -> dict[str, Any]:
-    table, (keys, told) = open_table(path), names
+    table, (keys, told) = open_target(path), names
     same = " AND ".join(f"t.{sql_name(key)} = s.{sql_name(key)}" for key in keys)
     stays, goes = f"NOT s.{sql_name(_GONE)}", f"s.{sql_name(_GONE)}"
     properties = CommitProperties(

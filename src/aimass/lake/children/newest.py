@@ -14,7 +14,7 @@ from aimass.lake.children.join import LONGEST_S, MEMORY_MB, quiet, rows_of
 from aimass.lake.children.query import engine, select, time_limit
 from aimass.lake.children.quoting import sql_literal
 from aimass.lake.children.rewrite import attach
-from aimass.lake.children.tables import files, open_table
+from aimass.lake.children.tables import files, names, open_table, path_of
 from aimass.lake.children.values import plain
 from aimass.lake.online import NEVER, key_of
 
@@ -54,9 +54,10 @@ def added_files(order: Mapping[str, Any]) -> list[str] | None:
     """Return the files that a table got since a version; None when it lost some: then every row has to be read."""
     (at,) = order["tables"].values()
     try:
-        before = set(files(open_table(at["path"], order["since"])))
+        earlier = open_table(at["path"], order["since"])
     except NotFound:
         return None  # upkeep took what the log knew of that version
+    before = {f"{path_of(earlier)}/{name}" for name in names(earlier)}
     now = set(files(open_table(at["path"], at["version"])))
     return sorted(now - before) if before <= now else None
 

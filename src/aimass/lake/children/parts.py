@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import shutil
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +13,7 @@ from deltalake import CommitProperties, DeltaTable, Schema, Transaction
 from deltalake.exceptions import CommitFailedError
 from deltalake.transaction import AddAction, create_table_with_add_actions
 
+from aimass.infra.tables import tables_of
 from aimass.kernel.errors import Conflict
 from aimass.kernel.ids import new_id
 from aimass.lake.children.handles import HANDLES
@@ -82,7 +81,6 @@ def _rows_of(parts: Sequence[Part]) -> Iterator[RecordBatch]:
 
 
 def _link(path: Path, parts: Sequence[Part], schema: Schema, order: Commit, table: DeltaTable | None) -> None:
-    path.mkdir(parents=True, exist_ok=True)
     actions = [_added(path, part) for part in parts]
     properties = CommitProperties(
         custom_metadata={**order.metadata, "aimass.transaction": f"{order.app_id}/{order.batch}"},
@@ -95,8 +93,14 @@ def _link(path: Path, parts: Sequence[Part], schema: Schema, order: Commit, tabl
         if table is None:
             names = [field.name for field in schema.fields]
             settings = {**KEEP_HISTORY, STATS_COLUMNS: stats_columns(names, order.private)}
+            place = tables_of(path).target(path)
             create_table_with_add_actions(
-                str(path), schema, actions, configuration=settings, commit_properties=properties
+                place.address,
+                schema,
+                actions,
+                configuration=settings,
+                storage_options=None if place.options is None else dict(place.options),
+                commit_properties=properties,
             )
         else:
             table.create_write_transaction([*actions], order.mode, schema, commit_properties=properties)
@@ -107,14 +111,10 @@ def _link(path: Path, parts: Sequence[Part], schema: Schema, order: Commit, tabl
 
 
 def _added(path: Path, part: Part) -> AddAction:
-    """Bring a file into the folder of the table, as a second name of the same bytes where the disk can do that."""
+    """Bring a file into the table, as a second name of the same bytes where the disk can do that."""
     name = f"part-{new_id()}.parquet"
-    target = path / name
-    try:
-        os.link(part.file, target)
-    except OSError:
-        shutil.copyfile(part.file, target)
-    found = target.stat()
+    tables_of(path).put(path, name, part.file)
+    found = part.file.stat()
     return AddAction(
         path=name,
         size=found.st_size,

@@ -14,7 +14,6 @@ from functools import lru_cache
 from typing import Any
 
 import duckdb
-import polars as pl
 from sqlglot import exp
 
 from aimass.kernel.errors import Invalid
@@ -22,7 +21,7 @@ from aimass.lake.children.engines import close_all_but
 from aimass.lake.children.guard import check_tables, checked_text, dataset_tables, read_select
 from aimass.lake.children.masks import TokenKey, guarded
 from aimass.lake.children.quoting import sql_literal, sql_name
-from aimass.lake.children.tables import files, open_at
+from aimass.lake.children.tables import files, open_at, schema_of
 from aimass.lake.children.values import columns_of, sql_type
 
 _OWN = re.compile(r"getvariable|\b[dkv][0-9a-f]{12,16}\b|\bt[0-9a-f]{12}\b")
@@ -134,7 +133,7 @@ def readable(at: Mapping[str, Any]) -> Readable:
         ``path``, ``version``, and ``policy`` if one counts for who asks.
     """
     table = open_at(at["path"], at.get("version"))
-    columns = columns_of(dict(pl.scan_delta(table).collect_schema()))
+    columns = columns_of(schema_of(table))
     return Readable(columns=columns, files=files(table), policy=at.get("policy"))
 
 

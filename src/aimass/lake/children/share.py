@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 import polars as pl
 
-from aimass.lake.children.tables import files as files_of
-from aimass.lake.children.tables import open_table
+from aimass.lake.children.tables import names, open_table
 from aimass.lake.children.values import plain
 
 
@@ -29,16 +27,15 @@ def files(args: dict[str, Any]) -> dict[str, Any]:
     table = open_table(args["path"], args["version"])
     partitions = table.metadata().partition_columns
     told = pl.DataFrame(table.get_add_actions(flatten=True)).iter_rows(named=True)
-    root = Path(args["path"])
     found = [
         {
-            "name": str(Path(file).relative_to(root)),
+            "name": file,
             "bytes": row["size_bytes"],
             "rows": row["num_records"],
             "moment": row["modification_time"],
             "values": {name: plain(row[f"partition.{name}"]) for name in partitions},
         }
-        for row, file in zip(told, files_of(table), strict=True)
+        for row, file in zip(told, names(table), strict=True)
     ]
     total = sum(file["bytes"] for file in found)
     return {"schema": table.schema().to_json(), "partitions": partitions, "bytes": total, "files": found}

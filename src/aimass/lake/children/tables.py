@@ -1,9 +1,7 @@
-"""Delta tables on disk: open, scan, and commit exactly once."""
+"""Delta tables: open, scan, and commit exactly once, wherever their files lie."""
 
 from __future__ import annotations
 
-import fcntl
-import shutil
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -15,8 +13,9 @@ from arro3.core import RecordBatch, RecordBatchReader, Schema
 from deltalake import CommitProperties, DeltaTable, Transaction, write_deltalake
 from deltalake.exceptions import CommitFailedError, DeltaError, TableNotFoundError
 
+from aimass.infra.tables import path_at, tables_of
 from aimass.kernel.errors import Conflict, NotFound
-from aimass.lake.children.handles import HANDLES
+from aimass.lake.children.handles import HANDLES, opened
 from aimass.lake.children.log import Entry, entries, entry
 from aimass.lake.children.room import full_disk
 
@@ -98,9 +97,22 @@ class Stream:
 
 
 def open_table(path: str | Path, version: int | None = None) -> DeltaTable:
-    """Open a table, at one of its versions if asked."""
-    try:
+    """Open a table for reading, at one of its versions if asked."""
+    tables_of(path).refresh(Path(path), version)
+    with _found(path, version):
         return DeltaTable(str(path), version=version)
+
+
+def open_target(path: str | Path, version: int | None = None) -> DeltaTable:
+    """Open a table where it is written, for a commit, a checkpoint or a vacuum."""
+    with _found(path, version):
+        return opened(path, version)
+
+
+@contextmanager
+def _found(path: str | Path, version: int | None) -> Iterator[None]:
+    try:
+        yield
     except (TableNotFoundError, DeltaError) as reason:
         at = "" if version is None else f" at Delta version {version}"
         raise NotFound(
@@ -112,6 +124,7 @@ def open_table(path: str | Path, version: int | None = None) -> DeltaTable:
 
 def exists(path: str | Path) -> bool:
     """Tell whether there is a Delta table."""
+    tables_of(path).refresh(Path(path))
     return DeltaTable.is_deltatable(str(path))
 
 
@@ -125,13 +138,23 @@ def scan(path: str | Path, version: int | None = None, columns: list[str] | None
     columns
         Only these, in this order.
     """
-    frame = pl.scan_delta(open_table(path, version))
+    frame = scan_of(open_table(path, version))
     return frame.select(columns) if columns is not None else frame
+
+
+def scan_of(table: DeltaTable) -> pl.LazyFrame:
+    """Read a table that is open, lazily."""
+    files(table)
+    return pl.scan_delta(table)
 
 
 def columns_now(path: str | Path) -> dict[str, pl.DataType]:
     """Return the columns of the newest version, from a table that is kept open between commits."""
-    table = HANDLES.newest(path) or open_table(path)
+    return schema_of(HANDLES.newest(path) or open_table(path))
+
+
+def schema_of(table: DeltaTable) -> dict[str, pl.DataType]:
+    """Return the columns of a table that is open; no file of it is looked at."""
     told = table.schema().to_json()
     if told not in _COLUMNS:
         if len(_COLUMNS) >= KEPT_SCHEMAS:
@@ -152,8 +175,21 @@ def open_at(path: str | Path, version: int | None) -> DeltaTable:
 
 
 def files(table: DeltaTable) -> list[str]:
-    """List the Parquet files of a version; right as long as tables carry no deletion vectors, which we never write."""
-    return [uri.removeprefix("file://") for uri in table.file_uris()]
+    """List the Parquet files of a version, readable; right as long as tables carry no deletion vectors, which we never write."""
+    path, found = path_of(table), names(table)
+    tables_of(path).bring(path, found)
+    return [f"{path}/{name}" for name in found]
+
+
+def names(table: DeltaTable) -> list[str]:
+    """List the Parquet files of a version by their names below the table, whether they are here or not."""
+    root = table.table_uri.removeprefix("file://")
+    return [uri.removeprefix("file://").removeprefix(root) for uri in table.file_uris()]
+
+
+def path_of(table: DeltaTable) -> Path:
+    """Return the path that names a table which is open, wherever it was opened."""
+    return path_at(table.table_uri)
 
 
 def commit(path: str | Path, data: pl.DataFrame | Stream, order: Commit) -> Committed:
@@ -193,7 +229,7 @@ def commit_held(path: str | Path, data: pl.DataFrame | Stream, order: Commit) ->
         ) from reason
     except DeltaError as reason:
         if fresh and not exists(path):
-            shutil.rmtree(path, ignore_errors=True)
+            tables_of(path).clear(Path(path))
         error = data.error if isinstance(data, Stream) else None
         raise error or full_disk(reason) or reason from None
     if table is not None:
@@ -206,15 +242,15 @@ def commit_held(path: str | Path, data: pl.DataFrame | Stream, order: Commit) ->
 
 def _write(target: str | Path | DeltaTable, data: pl.DataFrame | Stream, order: Commit) -> None:
     fresh = not isinstance(target, DeltaTable)
-    if fresh:
-        Path(target).parent.mkdir(parents=True, exist_ok=True)
+    place = tables_of(target).target(Path(target)) if fresh else None
     merge: Literal["merge", "overwrite"] = "merge" if order.mode == "append" else "overwrite"
     write_deltalake(
-        str(target) if fresh else target,
+        target if place is None else place.address,
         data,
         mode=order.mode,
         schema_mode=None if fresh else merge,
         configuration={**KEEP_HISTORY, STATS_COLUMNS: stats_columns(data.columns, order.private)} if fresh else None,
+        storage_options=None if place is None or place.options is None else dict(place.options),
         commit_properties=CommitProperties(
             custom_metadata={**order.metadata, "aimass.transaction": f"{order.app_id}/{order.batch}"},
             app_transactions=[
@@ -304,11 +340,8 @@ def _is_of(entry: Entry, order: Commit) -> bool:
 
 @contextmanager
 def lease(path: str | Path) -> Iterator[None]:
-    """Hold the one write lease of a table; released by the kernel when the process dies."""
-    lock = Path(f"{path}.lock")
-    lock.parent.mkdir(parents=True, exist_ok=True)
-    with lock.open("ab") as handle:
-        fcntl.flock(handle, fcntl.LOCK_EX)
+    """Hold the one write lease of a table; it is free again when the process dies."""
+    with tables_of(path).lease(Path(path)):
         yield
 
 

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import asdict
-from pathlib import Path
-from shutil import rmtree
 from typing import Any
 
 from sqlalchemy import Connection, Row
 
 from aimass.infra.database import Change
+from aimass.infra.tables import tables_of
 from aimass.kernel.errors import Conflict
 from aimass.kernel.ids import new_id
 from aimass.kernel.names import check_slug, clean_name, slug_of
@@ -126,9 +125,9 @@ class Datasets(Guarding):
     def _remove_files(self, workspace: str, dataset: str) -> None:
         """Remove table and quarantine; what a crash leaves goes when a dataset gets the name again."""
         for table in (self.table_path(workspace, dataset), self.quarantine_path(workspace, dataset)):
-            rmtree(table, ignore_errors=True)
-            Path(f"{table}.lock").unlink(missing_ok=True)
-        rmtree(self.copies_path(workspace, dataset), ignore_errors=True)
+            tables_of(table).drop(table)
+        copies = self.copies_path(workspace, dataset)
+        tables_of(copies).drop(copies)
 
     @use_case(f"POST {_PATH}/{{dataset}}/restore", permission="lake.manage", cli="data restore", on="dataset")
     def restore_dataset(self, who: Principal, command: OneDataset) -> Dataset:

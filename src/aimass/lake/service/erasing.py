@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from shutil import rmtree
 from typing import Any
 
 from sqlalchemy import Row
 
+from aimass.infra.tables import tables_of
 from aimass.kernel.clock import instant
 from aimass.kernel.erasing import Erased, Person
 from aimass.kernel.principal import SYSTEM
@@ -71,7 +71,8 @@ class Erasing(Upkeeping):
         texts = [person.column] if person.column else []  # whoever names a column means what is said in it too
         told = self._erase_in(path, person, {"columns": columns, "texts": texts, "kept": kept})
         # copies are made again when they are asked for; one of a version that is gone may be the last that names the person
-        rmtree(self.copies_path(row.workspace, row.slug), ignore_errors=True)
+        copies = self.copies_path(row.workspace, row.slug)
+        tables_of(copies).drop(copies)
         apart = self._erase_in(aside, person, {"texts": _QUARANTINE})
         found.rows += told["deleted"]
         found.aside += apart["deleted"]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import secrets
 from collections.abc import Iterable
 from dataclasses import replace
@@ -14,6 +13,7 @@ from typing import Any
 from sqlalchemy import Connection, Row
 
 from aimass.cluster import Job
+from aimass.infra.tables import tables_of
 from aimass.kernel.errors import Conflict, Forbidden, NotFound, Stale
 from aimass.kernel.ids import new_id
 from aimass.kernel.principal import SYSTEM, Principal
@@ -213,7 +213,7 @@ class Guarding(Part):
         args |= {"sql": f'FROM "{version.dataset}"', "tables": {version.dataset: {**at, "policy": policy}}}
         args["private"] = [column.name for column in version.columns]
         made = self._call("copies:copy", args, LONG_S)
-        os.utime(path)
+        tables_of(path).stamp(path)
         return {"path": str(path), "version": made["version"], "rows": made["rows"]}
 
     def shared_folder(self, workspace: str, dataset: str, number: int, copy: str) -> Path | None:

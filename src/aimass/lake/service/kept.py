@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import suppress
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
-from shutil import rmtree
 from typing import Any
 
 from sqlalchemy import Row
 
 from aimass.cluster import SubmitJob
+from aimass.infra.tables import tables_of
 from aimass.kernel.errors import Conflict, NotFound, Stale
 from aimass.kernel.keeping import KEEP_DELETED_DAYS, Going, Holding
 from aimass.kernel.names import check_slug
@@ -69,7 +69,8 @@ class Kept(Erasing):
 
     def leave(self, workspace: str) -> None:
         """Remove the folder of a workspace that is gone."""
-        rmtree(self._ground.folder / check_slug(workspace), ignore_errors=True)
+        folder = self._ground.folder / check_slug(workspace)
+        tables_of(folder).drop(folder)
 
     def _purge_deleted(self) -> list[Going]:
         now = self._database.clock.now()
@@ -124,33 +125,28 @@ class Kept(Erasing):
         now = self._database.clock.now()
         due = [(going, table) for going, table in (*self._orphans(), *self._copies()) if going.goes_at <= now]
         for _, table in due:
-            rmtree(table, ignore_errors=True)
-            Path(f"{table}.lock").unlink(missing_ok=True)
+            tables_of(table).drop(table)
         return [going for going, _ in due]
 
     def _orphans(self) -> Iterator[tuple[Going, Path]]:
         """Yield the tables that a crash left: a dataset is forgotten before its files are."""
         with self._database.read() as conn:
             known = {(row.workspace, row.slug) for row in datasets_of(conn, deleted=True)}
-        for table in [*self._ground.folder.glob("*/[!_]*/"), *self._ground.folder.glob("*/_quarantine/*/")]:
-            workspace = table.relative_to(self._ground.folder).parts[0]
-            if (workspace, table.name) not in known and (table / "_delta_log").is_dir():
-                yield _orphan(table, workspace), table
+        tables = tables_of(self._ground.folder)
+        for workspace in tables.folders(self._ground.folder):
+            own = (table for table in tables.folders(workspace) if not table.name.startswith("_"))
+            for table in (*own, *tables.folders(workspace / "_quarantine")):
+                if (workspace.name, table.name) not in known and (since := tables.used_at(table)) is not None:
+                    yield _orphan(table, workspace.name, since), table
 
     def _copies(self) -> Iterator[tuple[Going, Path]]:
         """Yield the copies that were made for people who see only a part of a dataset."""
-        for table in self._ground.folder.glob(f"*/{COPIES}/*/*/"):
-            since = datetime.fromtimestamp(table.stat().st_mtime, UTC)
-            going = Going(
-                kind="copy",
-                name=table.parent.name,
-                workspace=table.relative_to(self._ground.folder).parts[0],
-                since=since,
-                goes_at=since + timedelta(days=_COPY_DAYS),
-                rule=_COPY,
-                size_bytes=size_of(table),
-            )
-            yield going, table
+        tables = tables_of(self._ground.folder)
+        for workspace in tables.folders(self._ground.folder):
+            for table in (copy for dataset in tables.folders(workspace / COPIES) for copy in tables.folders(dataset)):
+                since = tables.used_at(table)
+                if since is not None:
+                    yield _copy(table, workspace.name, since), table
 
     def _size(self, workspace: str, dataset: str) -> int:
         places = (self.table_path, self.quarantine_path, self.copies_path)
@@ -196,8 +192,19 @@ def _old(row: Row[Any], version: DatasetVersion) -> Going:
     )
 
 
-def _orphan(table: Path, workspace: str) -> Going:
-    since = datetime.fromtimestamp((table / "_delta_log").stat().st_mtime, UTC)
+def _copy(table: Path, workspace: str, since: datetime) -> Going:
+    return Going(
+        kind="copy",
+        name=table.parent.name,
+        workspace=workspace,
+        since=since,
+        goes_at=since + timedelta(days=_COPY_DAYS),
+        rule=_COPY,
+        size_bytes=size_of(table),
+    )
+
+
+def _orphan(table: Path, workspace: str, since: datetime) -> Going:
     return Going(
         kind="table",
         name=table.name,

@@ -8,6 +8,7 @@ from typing import Any
 from sqlalchemy import Row
 
 from aimass.cluster import SubmitJob
+from aimass.infra.tables import LOG, tables_of
 from aimass.kernel.clock import instant
 from aimass.kernel.errors import Conflict, TooMany
 from aimass.kernel.principal import SYSTEM, Principal
@@ -138,17 +139,12 @@ class Upkeeping(SavedQueries):
 
 def _last_commit(table: Path) -> int:
     """Return the newest version that the log of a Delta table names; -1 without a log."""
-    log = table / "_delta_log"
+    tables_of(table).refresh(table)
+    log = table / LOG
     names = [file.name.partition(".")[0] for file in log.iterdir()] if log.is_dir() else []
     return max((int(name) for name in names if name.isdigit()), default=-1)
 
 
 def size_of(folder: Path) -> int:
-    """Add up the bytes below a folder; files that go meanwhile do not count."""
-    total = 0
-    for file in folder.rglob("*") if folder.exists() else ():
-        try:
-            total += file.stat().st_size if file.is_file() else 0
-        except FileNotFoundError:
-            continue
-    return total
+    """Add up the bytes below a folder of tables; files that go meanwhile do not count."""
+    return sum(file.size for file in tables_of(folder).files(folder))
