@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from typing import Any
 
 from aimass.collector.connectors import find_connector, load_connector
 from aimass.collector.connectors.port import Connector
-from aimass.collector.connectors.reach import Reach, check_reach, limit_to
+from aimass.collector.connectors.reach import Reach, check_reach, guarded, limit_to
 from aimass.kernel.errors import AimassError, Unavailable
 
 HIDDEN = "***"
@@ -28,11 +28,8 @@ def opened(name: str, parameters: Mapping[str, Any], secrets: Mapping[str, Any],
         checked = manifest.check({**parameters, **secrets})
         limit_to(reach)
         check_reach(manifest.parameters, checked)
-        connector = load_connector(name)(checked)
-        try:
+        with guarded(reach), closing(load_connector(name)(checked)) as connector:
             yield connector
-        finally:
-            connector.close()
     except AimassError as reason:
         raise _clean(reason, words) from None
     except (OSError, RuntimeError, ValueError, TypeError, LookupError, ArithmeticError) as reason:

@@ -2,14 +2,20 @@
 
 A field of a connector's parameters says what it names: ``json_schema_extra={"reach": "host"}`` (or ``url``, ``path``, ``module``). Those
 fields are checked before the connection is opened; a connector that follows links asks :func:`check_host` for each.
+
+A name may lead elsewhere a moment after it was looked up. So each connection that Python opens is checked once more, by the address
+that it goes to (:func:`guarded`), and libraries that look names up by themselves are given the addresses that were checked.
 """
 
 from __future__ import annotations
 
 import socket
-from collections.abc import Mapping
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import asdict, dataclass
+from functools import cache
 from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
 from pathlib import Path
 from typing import Any
@@ -120,24 +126,69 @@ def check_url(url: str, field: str = "url") -> None:
         check_host(host, field)
 
 
-def check_host(host: str, field: str = "host") -> None:
-    """Refuse a host that must not be reached, by every address that it has; a path names a socket of this machine."""
+def check_host(host: str, field: str = "host") -> list[str]:
+    """Refuse a host that must not be reached, by every address that it has; a path names a socket of this machine.
+
+    Returns
+    -------
+    list
+        The addresses, none for a path: what looks the name up by itself is given these, because the name may lead elsewhere
+        a moment later.
+    """
     limit = _LIMIT.get()
     if host.startswith(("/", "@")):
         if not limit.loopback:
             raise _own(host, field)
+        return []
+    found = _addresses(host, field)
+    for address in found:
+        _check_address(address, host, field, limit)
+    return [str(address) for address in found]
+
+
+def _check_address(address: IPv4Address | IPv6Address, host: str, field: str, limit: Reach) -> None:
+    found = address.ipv4_mapped or address if isinstance(address, IPv6Address) else address
+    if (found.is_loopback or found.is_unspecified) and not limit.loopback:
+        raise _own(host, field)
+    if any(found in ip_network(network) for network in limit.refused if not found.is_loopback):
+        raise Forbidden(
+            f"the host {host!r} has the address {found}, which connectors must not reach",
+            field=field,
+            value=host,
+            hint="an administrator lists refused networks in AIMASS_COLLECTOR_REFUSED_NETWORKS",
+        )
+
+
+_guard: list[Reach] = []
+
+
+@contextmanager
+def guarded(reach: Reach) -> Iterator[None]:
+    """Refuse, while it lasts, every connection that Python opens in this process to an address that must not be reached."""
+    _hook()
+    _guard.append(reach)
+    try:
+        yield
+    finally:
+        _guard.remove(reach)
+
+
+@cache
+def _hook() -> None:
+    """Hear of each connection; a hook stays as long as its process."""
+    sys.addaudithook(_heard)
+
+
+def _heard(event: str, args: tuple[Any, ...]) -> None:
+    if event != "socket.connect" or not _guard or args[0].family not in (socket.AF_INET, socket.AF_INET6):
         return
-    for address in _addresses(host, field):
-        found = address.ipv4_mapped or address if isinstance(address, IPv6Address) else address
-        if found.is_loopback and not limit.loopback:
-            raise _own(host, field)
-        if any(found in ip_network(network) for network in limit.refused if not (found.is_loopback)):
-            raise Forbidden(
-                f"the host {host!r} has the address {found}, which connectors must not reach",
-                field=field,
-                value=host,
-                hint="an administrator lists refused networks in AIMASS_COLLECTOR_REFUSED_NETWORKS",
-            )
+    host = str(args[1][0])
+    try:
+        for address in _addresses(host, "host"):
+            _check_address(address, host, "host", _guard[-1])
+    except Forbidden:
+        args[0].close()  # who opened it expects errors of the system alone
+        raise
 
 
 def _own(host: str, field: str) -> Forbidden:

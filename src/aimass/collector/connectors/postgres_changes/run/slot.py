@@ -12,6 +12,7 @@ from psycopg import errors, sql
 
 from aimass.collector.connectors.postgres_changes.manifest import ChangesParameters
 from aimass.collector.connectors.postgres_changes.run.pgoutput import lsn_of, lsn_text
+from aimass.collector.connectors.reach import check_host
 from aimass.kernel.errors import AimassError, Conflict, Forbidden, Invalid, NotFound, Unavailable
 
 _SETTINGS = {
@@ -30,9 +31,11 @@ def connect(told: ChangesParameters, **more: Any) -> psycopg.Connection[Any]:
     options = " ".join(
         f"-c {key}={value.replace(' ', '')}" for key, value in _SETTINGS.items() if key != "client_encoding"
     )
+    addresses = check_host(told.host)
     try:
         return psycopg.connect(
-            host=told.host,
+            host=",".join([told.host] * len(addresses)) or told.host,
+            hostaddr=",".join(addresses) or None,
             port=told.port,
             dbname=told.database,
             user=told.user,

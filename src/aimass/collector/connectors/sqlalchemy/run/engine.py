@@ -51,6 +51,7 @@ def engine_of(parameters: Parameters) -> sa.Engine:
         more = {**more, "connect_args": {}, "creator": lambda: _opened(str(path), parameters.timeout_s)}
     else:
         _check_reach(url)
+        more["connect_args"] |= _pinned(url)
     if parameters.password is not None:
         url = url.set(password=parameters.password.get_secret_value())
     try:
@@ -110,6 +111,16 @@ def _check_reach(url: URL) -> None:
         raise Invalid(
             "the address names no host", field="url", value=_shown(url), allowed="dialect://user@host/database"
         )
+
+
+def _pinned(url: URL) -> dict[str, str]:
+    """Give libpq, which looks names up by itself, the addresses that were checked."""
+    if url.get_driver_name() != "psycopg" or not url.host or "host" in url.query:
+        return {}
+    pairs = [(host, address) for host in url.host.split(",") for address in check_host(host, "url")]
+    if not pairs:
+        return {}
+    return {"host": ",".join(host for host, _ in pairs), "hostaddr": ",".join(address for _, address in pairs)}
 
 
 def _opened(path: str, timeout_s: float) -> sqlite3.Connection:
