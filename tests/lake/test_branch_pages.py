@@ -50,6 +50,18 @@ def test_each_page_opens_names_its_operations_and_is_closed_to_strangers(site, p
     assert site.visitor("stranger").open(path).status_code == 404
 
 
+def test_who_manages_the_lake_sees_how_the_rows_lie_and_sets_their_order(site):
+    editor, admin = site.visitor("editor"), site.visitor("admin")
+    assert ('data-dialog="dataset-order"' in editor.open(f"{HOME}/versions").text) is False
+    assert 'data-dialog="dataset-order"' in admin.open(f"{HOME}/versions").text
+    assert "The rows lie as they came" in admin.open(f"{HOME}/order").text
+    assert editor.do("POST", f"{HOME}/order", columns="age").status_code == 403
+    assert admin.do("POST", f"{HOME}/order", columns="age, ").status_code == 204
+    assert "A query for one value of age" in admin.open(f"{HOME}/order").text
+    assert "Rows lie by" in admin.open(f"{HOME}/versions").text
+    assert admin.do("POST", f"{HOME}/order", columns="").status_code == 204
+
+
 def test_rows_that_differ_are_shown_with_both_cells(site):
     text = site.visitor("editor").open(f"{HOME}/versions?base=1&head=2").text
     assert ('<del class="muted">30</del>' in text, '<ins class="strong">77</ins>' in text) == (True, True)

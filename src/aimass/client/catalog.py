@@ -3483,6 +3483,14 @@ OPERATIONS: dict[str, Operation] = {
                 choices=("landing", "bronze", "silver", "gold"),
                 help="how far its rows are worked up; else its first version decides",
             ),
+            Param(
+                name="ordered_by",
+                where="body",
+                kind="str",
+                required=False,
+                many=True,
+                help="columns by whose values its rows lie on disk",
+            ),
         ),
     ),
     "lake.create_feature_view": Operation(
@@ -4456,6 +4464,27 @@ OPERATIONS: dict[str, Operation] = {
             Param(name="key", where="body", kind="str", required=False, help="the same key again changes nothing"),
         ),
     ),
+    "lake.order_dataset": Operation(
+        name="lake.order_dataset",
+        method="PUT",
+        path="/workspaces/{workspace}/datasets/{dataset}/order",
+        cli="data order",
+        permission="lake.manage",
+        summary="Say by which columns the rows lie; a job writes them in that order, and upkeep keeps it.",
+        help="Say by which columns the rows lie; a job writes them in that order, and upkeep keeps it.\n\n        Queries that compare the first column with a value then read the files that can hold it and no others. Rows stay the same, so\n        it is no new version of the dataset; the versions before stay readable.",
+        params=(
+            Param(name="workspace", where="path", kind="str", help="slug of the workspace"),
+            Param(name="dataset", where="path", kind="str", help="slug of the dataset"),
+            Param(
+                name="columns",
+                where="body",
+                kind="str",
+                required=False,
+                many=True,
+                help="columns by whose values the rows lie, the most asked for first; none: as they came",
+            ),
+        ),
+    ),
     "lake.preview_merge": Operation(
         name="lake.preview_merge",
         method="GET",
@@ -4875,6 +4904,19 @@ OPERATIONS: dict[str, Operation] = {
                 default=False,
                 help="columns with personal data go with it",
             ),
+        ),
+    ),
+    "lake.show_layout": Operation(
+        name="lake.show_layout",
+        method="GET",
+        path="/workspaces/{workspace}/datasets/{dataset}/order",
+        cli="data layout",
+        permission="lake.use",
+        summary="Show how the rows of a dataset lie, how much of it queries read, and by which columns an order would help.",
+        help="Show how the rows of a dataset lie, how much of it queries read, and by which columns an order would help.",
+        params=(
+            Param(name="workspace", where="path", kind="str", help="slug of the workspace"),
+            Param(name="dataset", where="path", kind="str", help="slug of the dataset"),
         ),
     ),
     "lake.unshare_table": Operation(

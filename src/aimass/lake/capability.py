@@ -62,7 +62,10 @@ CAPABILITY = Capability(
             check="aimass.lake.jobs:check_refresh",
             ready="aimass.lake.jobs:ready_to_refresh",
         ),
-        "lake.upkeep": JobKind(run="aimass.lake.children.maintain:upkeep"),
+        "lake.upkeep": JobKind(
+            run="aimass.lake.children.maintain:upkeep",
+            done="aimass.lake.jobs:tended",
+        ),
     },
     storage="aimass.lake.keeping:storage",
     going="aimass.lake.keeping:going",

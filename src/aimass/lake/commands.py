@@ -33,6 +33,9 @@ class CreateDataset:
     keys: Annotated[list[str], doc("columns that name a row")] = field(default_factory=list[str])
     retain_days: Annotated[int | None, Ge(1), doc("age after which old versions are collected")] = None
     layer: Annotated[Layer | None, doc("how far its rows are worked up; else its first version decides")] = None
+    ordered_by: Annotated[list[str], MaxLen(4), doc("columns by whose values its rows lie on disk")] = field(
+        default_factory=list[str]
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

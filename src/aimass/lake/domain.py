@@ -110,6 +110,8 @@ class Dataset:
         Slug of the dataset that this is a branch of; the slug of a branch is ``<dataset>@<branch>``.
     deleted_at
         When it was deleted; it can be restored for 30 days.
+    ordered_by
+        Columns by whose values its rows lie on disk; empty: as they came.
     """
 
     id: str
@@ -118,6 +120,7 @@ class Dataset:
     slug: str
     description: str
     keys: list[str]
+    ordered_by: list[str]
     layer: str | None
     parent: str | None
     latest: int | None

@@ -7,6 +7,7 @@ DATASET_CHANGED = "lake.dataset.changed"
 DATASET_DELETED = "lake.dataset.deleted"
 DATASET_RESTORED = "lake.dataset.restored"
 DATASET_PURGED = "lake.dataset.purged"
+DATASET_ORDERED = "lake.dataset.ordered"
 BRANCH_CREATED = "lake.branch.created"
 BRANCH_MERGED = "lake.branch.merged"
 VERSION_CREATED = "lake.version.created"
@@ -46,6 +47,7 @@ ALL = (
     DATASET_DELETED,
     DATASET_RESTORED,
     DATASET_PURGED,
+    DATASET_ORDERED,
     BRANCH_CREATED,
     BRANCH_MERGED,
     VERSION_CREATED,

@@ -64,6 +64,11 @@ def tend(registry: Registry) -> int:
     return registry.get(Lake).tend()
 
 
+def tended(registry: Registry, job: Job) -> None:
+    """Note how the rows of a table lie after its upkeep."""
+    registry.get(Lake).tended(job)
+
+
 def compare_values(registry: Registry) -> int:
     """Compare the values that look-ups find with the lake, where they were renewed."""
     return registry.get(Lake).compare_renewed()

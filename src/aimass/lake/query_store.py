@@ -60,6 +60,15 @@ def runs_page(conn: Connection, workspace: str, by: str | None, cursor: str | No
     return list(conn.execute(query.order_by(query_runs.c.id.desc()).limit(limit + 1)))
 
 
+def texts_about(conn: Connection, workspace: str, dataset: str, limit: int) -> list[str]:
+    """Return the statements of the newest queries that read a dataset and came to an end."""
+    query = select(query_runs.c.sql, query_runs.c.datasets).where(
+        query_runs.c.workspace == workspace, query_runs.c.state == "SUCCEEDED"
+    )
+    rows = conn.execute(query.order_by(query_runs.c.id.desc()).limit(10 * limit))
+    return [row.sql for row in rows if dataset in row.datasets][:limit]
+
+
 def drop_runs_before(change: Change, moment: datetime) -> int:
     """Forget the queries before a moment; return how many."""
     return int(change.execute(delete(query_runs).where(query_runs.c.started_at < moment)).rowcount)

@@ -20,11 +20,12 @@ from aimass.lake.commands import (
     SetRules,
 )
 from aimass.lake.domain import Dataset, Finding, Rule
+from aimass.lake.ordering import OrderDataset
 from aimass.lake.policy_specs import apply_policies, read_policies, written_policies
 from aimass.lake.service.lake import Lake
 
 KIND = "dataset"
-_PLAIN = ("description", "keys", "retain_days", "layer")
+_PLAIN = ("description", "keys", "retain_days", "layer", "ordered_by")
 _FIELDS = (*_PLAIN, "rules", "personal", "policies")
 _RULE = frozenset(Rule.__dataclass_fields__)
 
@@ -51,7 +52,7 @@ class Datasets:
             before, action = _document(lake, who, lake.get_dataset(who, one)), "change"
         except NotFound:
             before, action = {}, "create"
-        nothing: dict[str, Any] = {"description": "", "keys": [], "retain_days": None, "layer": None}
+        nothing: dict[str, Any] = {"description": "", "keys": [], "retain_days": None, "layer": None, "ordered_by": []}
         nothing |= {"rules": [], "personal": [], "policies": []}
         present = nothing | before
         fields = sorted(
@@ -67,7 +68,11 @@ class Datasets:
                 kept: dict[str, Any] = plain | (
                     {"retain_days": plain["retain_days"] or 0} if "retain_days" in plain else {}
                 )
-                lake.change_dataset(who, ChangeDataset(workspace=workspace, dataset=slug, **kept))
+                columns = kept.pop("ordered_by", None)
+                if kept:
+                    lake.change_dataset(who, ChangeDataset(workspace=workspace, dataset=slug, **kept))
+                if columns is not None:
+                    lake.order_dataset(who, OrderDataset(workspace=workspace, dataset=slug, columns=columns))
             _apply_parts(lake, who, one, {name: _given(document, name) for name in fields})
         return (action if fields or not before else "none"), fields
 

@@ -59,6 +59,8 @@ datasets = Table(
     Column("base", Integer, nullable=True),
     Column("is_even", Boolean, nullable=True),
     Column("tended", Integer, nullable=True),
+    Column("ordered_by", Json, nullable=False, server_default="[]"),
+    Column("ordered_share", Float, nullable=True),
     Column("created_by", String(120), nullable=False),
     Column("created_at", Instant, nullable=False),
     Column("changed_at", Instant, nullable=False),
@@ -265,6 +267,11 @@ def put_version(change: Change, id_: str, **values: Any) -> None:
 def note_tended(change: Change, id_: str, delta_version: int) -> None:
     """Note up to which commit a table is tended; that is no change of the dataset."""
     change.execute(update(datasets).where(datasets.c.id == id_).values(tended=delta_version))
+
+
+def note_order(change: Change, id_: str, share: float) -> None:
+    """Note how well the rows of a table lie since its last ordering; that is no change of the dataset."""
+    change.execute(update(datasets).where(datasets.c.id == id_).values(ordered_share=share))
 
 
 def mark_collected(change: Change, ids: Sequence[str], now: datetime) -> None:

@@ -14,6 +14,7 @@ from aimass.client.generated.lake_types import (
     Feature,
     FeatureView,
     Finding,
+    Layout,
     Materialisation,
     Merge,
     MergedRows,
@@ -294,6 +295,7 @@ class LakeCalls(Calls):
         keys: list[str] | None = None,
         retain_days: int | None = None,
         layer: Literal["landing", "bronze", "silver", "gold"] | None = None,
+        ordered_by: list[str] | None = None,
     ) -> Dataset:
         """Create an empty dataset."""
         return self._call(
@@ -306,6 +308,7 @@ class LakeCalls(Calls):
                 "keys": keys,
                 "retain_days": retain_days,
                 "layer": layer,
+                "ordered_by": ordered_by,
             },
             Dataset,
         )
@@ -829,6 +832,12 @@ class LakeCalls(Calls):
             MergedRows,
         )
 
+    def order_dataset(self, *, dataset: str, workspace: str | None = None, columns: list[str] | None = None) -> Dataset:
+        """Say by which columns the rows lie; a job writes them in that order, and upkeep keeps it."""
+        return self._call(
+            "lake.order_dataset", {"dataset": dataset, "workspace": workspace, "columns": columns}, Dataset
+        )
+
     def preview_merge(self, *, dataset: str, branch: str, workspace: str | None = None) -> Merge:
         """Show what a merge of a branch would change in the dataset, and which rows both sides changed."""
         return self._call("lake.preview_merge", {"dataset": dataset, "branch": branch, "workspace": workspace}, Merge)
@@ -1070,6 +1079,10 @@ class LakeCalls(Calls):
             },
             Share,
         )
+
+    def show_layout(self, *, dataset: str, workspace: str | None = None) -> Layout:
+        """Show how the rows of a dataset lie, how much of it queries read, and by which columns an order would help."""
+        return self._call("lake.show_layout", {"dataset": dataset, "workspace": workspace}, Layout)
 
     def unshare_table(self, *, share: str, namespace: str, name: str, workspace: str | None = None) -> None:
         """Take a table out of a share."""
@@ -1333,6 +1346,7 @@ class AsyncLakeCalls(AsyncCalls):
         keys: list[str] | None = None,
         retain_days: int | None = None,
         layer: Literal["landing", "bronze", "silver", "gold"] | None = None,
+        ordered_by: list[str] | None = None,
     ) -> Dataset:
         """Create an empty dataset."""
         return await self._call(
@@ -1345,6 +1359,7 @@ class AsyncLakeCalls(AsyncCalls):
                 "keys": keys,
                 "retain_days": retain_days,
                 "layer": layer,
+                "ordered_by": ordered_by,
             },
             Dataset,
         )
@@ -1878,6 +1893,14 @@ class AsyncLakeCalls(AsyncCalls):
             MergedRows,
         )
 
+    async def order_dataset(
+        self, *, dataset: str, workspace: str | None = None, columns: list[str] | None = None
+    ) -> Dataset:
+        """Say by which columns the rows lie; a job writes them in that order, and upkeep keeps it."""
+        return await self._call(
+            "lake.order_dataset", {"dataset": dataset, "workspace": workspace, "columns": columns}, Dataset
+        )
+
     async def preview_merge(self, *, dataset: str, branch: str, workspace: str | None = None) -> Merge:
         """Show what a merge of a branch would change in the dataset, and which rows both sides changed."""
         return await self._call(
@@ -2123,6 +2146,10 @@ class AsyncLakeCalls(AsyncCalls):
             },
             Share,
         )
+
+    async def show_layout(self, *, dataset: str, workspace: str | None = None) -> Layout:
+        """Show how the rows of a dataset lie, how much of it queries read, and by which columns an order would help."""
+        return await self._call("lake.show_layout", {"dataset": dataset, "workspace": workspace}, Layout)
 
     async def unshare_table(self, *, share: str, namespace: str, name: str, workspace: str | None = None) -> None:
         """Take a table out of a share."""

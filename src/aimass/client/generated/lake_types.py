@@ -17,6 +17,7 @@ class Dataset:
     slug: str
     description: str
     keys: list[str]
+    ordered_by: list[str]
     layer: str | None
     parent: str | None
     latest: int | None
@@ -548,3 +549,25 @@ class Rows:
     rows: list[list[Any]]
     truncated: bool = False
     total_columns: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Layout:
+    """How the rows of a dataset lie on disk."""
+
+    dataset: str
+    ordered_by: list[str]
+    share: float | None
+    ordered_share: float | None
+    files: int
+    size_bytes: int
+    proposals: list[ProposedOrder]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProposedOrder:
+    """A column that queries ask for."""
+
+    column: str
+    queries: int
+    share: float

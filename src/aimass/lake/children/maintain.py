@@ -6,8 +6,10 @@ from pathlib import Path
 from typing import Any
 
 import polars as pl
+from deltalake import DeltaTable
 
 from aimass.infra.tables import tables_of
+from aimass.lake.children.layout import bytes_of, check_order, is_due, ordered, part_bytes, share_read
 from aimass.lake.children.log import readable, tidy
 from aimass.lake.children.tables import lease, open_target, scan
 from aimass.lake.children.values import columns_of, plain, type_name
@@ -24,20 +26,20 @@ def maintain(args: dict[str, Any]) -> dict[str, Any]:
     ----------
     args
         ``path``; ``pinned``: Delta versions that must stay readable; ``retain_hours`` (168 by default): younger files stay;
-        ``compact`` and ``vacuum`` (both true by default); ``dry_run``.
+        ``compact`` and ``vacuum`` (both true by default); ``dry_run``; ``order_by``: columns by which the rows are to lie, and
+        ``share``: which share of the bytes a query for one value read after the last ordering (None: there was none).
 
     Returns
     -------
     dict
-        ``version``, ``compacted`` (files replaced), ``removed`` (files), ``bytes`` on disk afterwards.
+        ``version``, ``compacted`` (files replaced), ``removed`` (files), ``bytes`` on disk afterwards, and ``share`` as it is
+        now (None for rows in no order).
     """
     dry = bool(args.get("dry_run"))
     with lease(args["path"]):
         table = open_target(args["path"])
         pinned = sorted({int(v) for v in args.get("pinned") or []} & readable(args["path"]) | {table.version()})
-        compacted = 0
-        if args.get("compact", True) and not dry:
-            compacted = int(table.optimize.compact()["numFilesRemoved"])
+        compacted, share = _compacted(table, args) if args.get("compact", True) and not dry else (0, args.get("share"))
         removed: list[str] = []
         hours = int(RETAIN_HOURS if args.get("retain_hours") is None else args["retain_hours"])
         if args.get("vacuum", True):
@@ -52,7 +54,21 @@ def maintain(args: dict[str, Any]) -> dict[str, Any]:
             "compacted": compacted,
             "removed": len(removed),
             "bytes": used_bytes(args["path"]),
+            "share": share,
         }
+
+
+def _compacted(table: DeltaTable, args: dict[str, Any]) -> tuple[int, float | None]:
+    """Put small files together, or bring the rows in order where that is wanted and due."""
+    columns, share = list(args.get("order_by") or ()), args.get("share")
+    names = {field.name for field in table.schema().fields}
+    if not columns or not set(columns) <= names:
+        return int(table.optimize.compact()["numFilesRemoved"]), None
+    check_order(table, columns)
+    if not is_due(table, columns, share):
+        fresh = part_bytes(bytes_of(table)) // 2  # files that were ordered are larger, and stay
+        return int(table.optimize.compact(target_size=fresh)["numFilesRemoved"]), share
+    return ordered(table, columns), share_read(table, columns[0])
 
 
 def upkeep(ctx: Any) -> dict[str, Any]:

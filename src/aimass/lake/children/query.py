@@ -91,14 +91,14 @@ def query(args: dict[str, Any]) -> dict[str, Any]:
 def running(args: Mapping[str, Any], asked: Asked) -> Iterator[tuple[duckdb.DuckDBPyRelation, Prepared]]:
     """Run a checked query within its limits."""
     seconds = float(args.get("timeout_s") or TIMEOUT_S)
-    tables = {name: readable(args["tables"][name]) for name in asked.used}
+    given = args.get("parameters") or {}
+    tables = {name: readable(args["tables"][name], asked, name, given) for name in asked.used}
     with _lent(args, sorted({file for table in tables.values() for file in table.files})) as con:
         prepared = Prepared(text="")
         try:
             with time_limit(con, seconds):
                 prepared = prepare(con, asked, tables, args.get("key"))
             with time_limit(con, seconds, prepared.names):
-                given = args.get("parameters") or {}
                 yield con.sql(prepared.text, params=given) if given else con.sql(prepared.text), prepared
         except Invalid as reason:
             raise Invalid(placed(reason.message, str(args["sql"])), field="sql") from None

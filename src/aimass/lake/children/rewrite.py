@@ -17,8 +17,10 @@ import duckdb
 from sqlglot import exp
 
 from aimass.kernel.errors import Invalid
+from aimass.lake.children.conditions import conditions_of
 from aimass.lake.children.engines import close_all_but
 from aimass.lake.children.guard import check_tables, checked_text, dataset_tables, read_select
+from aimass.lake.children.layout import matching
 from aimass.lake.children.masks import TokenKey, guarded
 from aimass.lake.children.quoting import sql_literal, sql_name
 from aimass.lake.children.tables import files, open_at, schema_of
@@ -40,10 +42,19 @@ class Asked:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Readable:
-    """A version of a dataset as an engine reads it; ``policy`` is what counts for who asks."""
+    """A version of a dataset as an engine reads it.
+
+    Attributes
+    ----------
+    files, read
+        All its files, and those that can hold what the query asks for.
+    policy
+        What counts for who asks.
+    """
 
     columns: list[dict[str, Any]]
     files: list[str]
+    read: list[str]
     policy: Mapping[str, Any] | None = None
 
 
@@ -124,17 +135,27 @@ def _name_columns(tree: exp.Expr) -> None:
                 chosen.replace(exp.alias_(chosen.copy(), text, quoted=True))
 
 
-def readable(at: Mapping[str, Any]) -> Readable:
-    """Look at a dataset: its columns and files.
+def readable(
+    at: Mapping[str, Any], asked: Asked | None = None, name: str = "", parameters: Mapping[str, Any] | None = None
+) -> Readable:
+    """Look at a dataset: its columns and files, and those of them that a query has to read.
+
+    Where a policy counts every file is read: a masked column holds other values than the log knows.
 
     Parameters
     ----------
     at
         ``path``, ``version``, and ``policy`` if one counts for who asks.
+    asked, name, parameters
+        The query, what it calls the dataset, and its values.
     """
     table = open_at(at["path"], at.get("version"))
     columns = columns_of(schema_of(table))
-    return Readable(columns=columns, files=files(table), policy=at.get("policy"))
+    every = files(table)
+    known = [column["name"] for column in columns]
+    wanted = conditions_of(asked.tree, name, known) if asked is not None and not at.get("policy") else []
+    read = matching(table, wanted, parameters or {}) if wanted else every
+    return Readable(columns=columns, files=every, read=read or every[:1], policy=at.get("policy"))
 
 
 def attach(con: duckdb.DuckDBPyConnection, tables: Mapping[str, Mapping[str, Any]]) -> None:
@@ -146,10 +167,17 @@ def attach(con: duckdb.DuckDBPyConnection, tables: Mapping[str, Mapping[str, Any
 
 
 def _make_view(con: duckdb.DuckDBPyConnection, view: str, table: Readable) -> None:
-    """Make a view over the files of a dataset."""
-    if table.files:
+    """Make a view over the files of a dataset that are read; over all where those lack a column that came later."""
+    try:
+        _view_over(con, view, table, table.read)
+    except duckdb.BinderException:
+        _view_over(con, view, table, table.files)
+
+
+def _view_over(con: duckdb.DuckDBPyConnection, view: str, table: Readable, chosen: list[str]) -> None:
+    if chosen:
         wanted = ", ".join(sql_name(c["name"]) for c in table.columns)
-        listed = ", ".join(map(sql_literal, table.files))
+        listed = ", ".join(map(sql_literal, chosen))
         body = f"SELECT {wanted} FROM read_parquet([{listed}], union_by_name = true)"  # noqa: S608 quoted
     else:
         empty = ", ".join(f"NULL::{sql_type(c)} AS {sql_name(c['name'])}" for c in table.columns)

@@ -10,6 +10,7 @@ from pydantic import BaseModel, Field
 
 from aimass.lake.commands import ChangeDataset, DeleteDataset, OneDataset, SetClassification
 from aimass.lake.domain import Finding
+from aimass.lake.ordering import OrderDataset
 from aimass.lake.service.lake import Lake
 from aimass.web import Visit, page_router
 
@@ -66,6 +67,23 @@ def classify(
     if private:
         return visit.done(visit.say("%(column)s is hidden from those who may only read", column=column))
     return visit.done(visit.say("%(column)s is shown to everybody who may read", column=column))
+
+
+@router.get(f"{PATH}/order")
+def order(visit: Visit, dataset: str) -> Response:
+    """How do its rows lie, and would another order help?"""
+    found = visit.get(Lake).show_layout(visit.who, OneDataset(workspace=visit.workspace, dataset=dataset))
+    return visit.render("lake/_order.html", found=found, home=f"/{visit.workspace}/data/{dataset}")
+
+
+@router.post(f"{PATH}/order")
+def set_order(visit: Visit, dataset: str, columns: Text = "") -> Response:
+    """Say by which columns the rows lie."""
+    named = [column.strip() for column in columns.split(",") if column.strip()]
+    wish = OrderDataset(workspace=visit.workspace, dataset=dataset, columns=named)
+    visit.get(Lake).order_dataset(visit.who, wish)
+    text = visit.say("A job writes the rows in this order") if named else visit.say("The rows lie as they come")
+    return visit.go(f"/{visit.workspace}/data/{dataset}", toast=text)
 
 
 @router.delete(PATH)

@@ -70,7 +70,7 @@ class Datasets(Guarding):
             values |= {"id": new_id(), "workspace": command.workspace, "name": name, "slug": slug, "keys": command.keys}
             values |= {"description": command.description, "classification": [], "is_classified": False}
             values |= {"retain_days": command.retain_days, "created_by": who.id, "version": 1}
-            values |= {"layer": check_layer(command.layer)}
+            values |= {"layer": check_layer(command.layer), "ordered_by": command.ordered_by}
             add_dataset(change, {**values, "created_at": change.now, "changed_at": change.now})
             tell(change, DATASET_CREATED, slug, {"keys": command.keys})
         return self._dataset(command.workspace, slug)

@@ -7,10 +7,11 @@ from pathlib import Path
 from aimass.kernel.principal import Principal
 from aimass.lake.commands import ExportRows
 from aimass.lake.service.ground import LONG_S
+from aimass.lake.service.ordering import Ordering
 from aimass.lake.service.refreshing import Refreshing
 
 
-class Lake(Refreshing):
+class Lake(Refreshing, Ordering):
     """Datasets with versions, profiles, rules, quality reports, classification and queries; views and feature views over them."""
 
     def export_rows(self, who: Principal, command: ExportRows, target: Path) -> Path:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Row
+from sqlalchemy import Connection, Row
 
 from aimass.cluster import SubmitJob
 from aimass.infra.tables import LOG, tables_of
@@ -22,6 +22,7 @@ from aimass.lake.store import (
     dataset_row,
     datasets_of,
     kept_versions,
+    note_order,
     note_tended,
     put_dataset,
     put_quality,
@@ -41,8 +42,11 @@ class Upkeeping(SavedQueries):
     def maintain_dataset(self, who: Principal, command: MaintainDataset) -> Upkeep:
         """Put small files together, and remove files that no kept version needs."""
         wishes = {"dry_run": command.dry_run, "retain_hours": command.retain_hours}
-        told = self._call("maintain:maintain", self._upkeep(command.workspace, command.dataset, wishes), LONG_S)
+        args = self._upkeep(command.workspace, command.dataset, wishes)
+        told = self._call("maintain:maintain", args, LONG_S)
         with self._database.change(who, command.workspace) as change:
+            if told["share"] is not None and told["share"] != args["share"]:
+                note_order(change, dataset_row(change.conn, command.workspace, command.dataset).id, told["share"])
             facts = {"compacted": told["compacted"], "removed": told["removed"], "dry_run": command.dry_run}
             change.audit("lake.dataset.maintain", object_=f"dataset:{command.dataset}", detail=facts)
         return Upkeep(
@@ -53,10 +57,16 @@ class Upkeeping(SavedQueries):
         """Return what upkeep of a dataset needs to know: above all the versions that have to stay readable."""
         with self._database.read() as conn:
             row = dataset_row(conn, workspace, dataset)
-            kept = [version.delta_version for version in kept_versions(conn, row.id)]
-        if not kept:
+            args = self.upkeep_args(row, conn)
+        if not args["pinned"]:
             raise Conflict(f"dataset {dataset!r} has no version yet", field="dataset", value=dataset)
-        return {"path": str(self.table_path(workspace, dataset)), "pinned": kept, **wishes}
+        return {**args, **wishes}
+
+    def upkeep_args(self, row: Row[Any], conn: Connection) -> dict[str, Any]:
+        """Return what upkeep of a dataset needs to know, as its row tells."""
+        kept = [version.delta_version for version in kept_versions(conn, row.id)]
+        path = str(self.table_path(row.workspace, row.slug))
+        return {"path": path, "pinned": kept, "order_by": list(row.ordered_by), "share": row.ordered_share}
 
     def tend(self) -> int:
         """Begin the upkeep of the tables that took many commits since their last one; return how many those are."""
@@ -70,13 +80,12 @@ class Upkeeping(SavedQueries):
         if last - (row.tended or 0) < COMMITS:
             return False
         with self._database.change(SYSTEM, row.workspace) as change:
-            kept = [version.delta_version for version in kept_versions(change.conn, row.id)]
             note_tended(change, row.id, last)
             wish = SubmitJob(
                 workspace=row.workspace,
                 kind=UPKEEP,
                 title=f"Put small files of {row.slug} together",
-                payload={"path": str(path), "pinned": kept},
+                payload=self.upkeep_args(row, change.conn),
                 subject=f"dataset:{row.slug}",
             )
             try:
