@@ -8,7 +8,7 @@ HEAVY = {"polars", "duckdb", "deltalake", "sklearn", "lightgbm", "onnx", "onnxru
 BUILD = """
 import sys
 from pathlib import Path
-from aimass.bootstrap.control import create_control
+from aimass.bootstrap.application import create_control
 from aimass.bootstrap.platform import open_platform
 from aimass.bootstrap.settings import read_settings
 app = create_control(open_platform(read_settings(Path(sys.argv[1]))))

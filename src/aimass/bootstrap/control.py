@@ -1,81 +1,17 @@
-"""The control process: REST, console, workflows and reconcile loops behind one Unix socket.
+"""The control process, behind one Unix socket: ``python -m aimass.bootstrap.control``.
 
-It never loads a model, never runs user code and never runs a query on the lake: children do.
+What it serves is in :mod:`aimass.bootstrap.application`, which is loaded without looking for garbage meanwhile.
 """
 
 from __future__ import annotations
 
 import argparse
-import os
 import sys
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
-from functools import partial
 from pathlib import Path
-from typing import Any
 
-import orjson
-import uvicorn
-from anyio import to_thread
-from fastapi import FastAPI
-
-from aimass.access import Access
-from aimass.bootstrap.identity import Identity
-from aimass.bootstrap.logs import set_up_logs
-from aimass.bootstrap.loops import Loops
-from aimass.bootstrap.platform import Platform, open_platform
-from aimass.bootstrap.schema import NewerVersion
-from aimass.bootstrap.settings import read_settings
-from aimass.bootstrap.supervisor import CANNOT_START
 from aimass.infra.parent import die_with_parent
-from aimass.infra.workflows import Runs
 from aimass.kernel.capability import load
-from aimass.kernel.clock import SystemClock
-from aimass.kernel.errors import Failed, MissingExtra
-from aimass.web.api import AppParts, create_app
-from aimass.web.console import Console, ConsoleSetup
-
-
-def create_control(platform: Platform) -> FastAPI:
-    """Build the application of control; its loops and workflows run while it is served."""
-    identity = Identity(platform.registry)
-    loops = Loops(platform.registry, platform.capabilities)
-    ready: list[bool] = []
-
-    @asynccontextmanager
-    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        del app
-        await to_thread.run_sync(platform.registry.get(Runs).launch)
-        loops.start()
-        ready.append(True)
-        yield
-        ready.clear()
-        await to_thread.run_sync(loops.stop)
-        await to_thread.run_sync(platform.close)
-
-    parts = AppParts(
-        registry=platform.registry,
-        authenticate=identity.authenticate,
-        cases=list(platform.cases()),
-        apis=[load(c.api) for c in platform.capabilities if c.api],
-        protocols=[load(c.protocol) for c in platform.capabilities if c.protocol],
-        ready=lambda: bool(ready),
-        has_workspace=platform.registry.get(Access).has_workspace,
-        lifespan=lifespan,
-    )
-    app = create_app(parts)
-    setup = ConsoleSetup(
-        capabilities=platform.capabilities,
-        authenticate=identity.authenticate,
-        workspaces=identity.workspaces,
-        registry=platform.registry,
-        secret=identity.secret,
-        badges=partial(identity.badges, platform.capabilities),
-        clock=SystemClock(),
-        secure=platform.settings.is_tls,
-    )
-    Console(setup).install(app)
-    return app
+from aimass.kernel.lasting import lasting
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -87,22 +23,9 @@ def main(arguments: list[str] | None = None) -> None:
     given = parser.parse_args(arguments)
     if given.parent:
         die_with_parent(given.parent)
-    set_up_logs()
-    try:
-        platform = open_platform(read_settings(given.data_dir))
-    except (NewerVersion, Failed, MissingExtra) as error:  # a later try would find the same
-        print(orjson.dumps(error.problem()).decode(), file=sys.stderr)  # noqa: T201 the supervisor reads it in the log
-        sys.exit(CANNOT_START)
-    app = create_control(platform)
-    given.socket.unlink(missing_ok=True)
-    os.umask(0o077)
-    config: dict[str, Any] = {
-        "uds": str(given.socket),
-        "log_level": "warning",
-        "access_log": False,
-        "timeout_graceful_shutdown": 5,
-    }
-    uvicorn.run(app, proxy_headers=True, forwarded_allow_ips="*", **config)
+    with lasting():
+        app = load("aimass.bootstrap.application:build")(given.data_dir)
+    load("aimass.bootstrap.application:serve")(app, given.socket)
     sys.exit(0)
 
 

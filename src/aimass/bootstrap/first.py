@@ -12,9 +12,10 @@ import orjson
 from aimass.access import Access
 from aimass.bootstrap.first_password import NAME, first_password, keep_password
 from aimass.bootstrap.logs import set_up_logs
-from aimass.bootstrap.platform import open_platform
 from aimass.bootstrap.settings import read_settings
+from aimass.kernel.capability import load
 from aimass.kernel.errors import AimassError
+from aimass.kernel.lasting import lasting
 from aimass.kernel.layout import DataDir
 
 
@@ -25,7 +26,8 @@ def main() -> int:
     set_up_logs()
     settings = read_settings(parser.parse_args().data_dir)
     try:
-        platform = open_platform(settings)
+        with lasting():
+            platform = load("aimass.bootstrap.platform:open_platform")(settings)
     except AimassError as error:
         print(f"{error.message}. {error.hint}", file=sys.stderr)  # noqa: T201 the caller reads it
         return 1

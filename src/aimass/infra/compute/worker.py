@@ -15,6 +15,7 @@ from aimass.infra.compute.directory import Fenced, JobDirectory
 from aimass.infra.compute.files import plain
 from aimass.kernel.capability import load
 from aimass.kernel.errors import AimassError
+from aimass.kernel.lasting import lasting
 
 EXIT_FAILED, EXIT_CANCELLED, EXIT_FENCED = 1, 75, 77
 
@@ -63,7 +64,8 @@ def _function(name: str) -> Any:
     module, _, function = name.partition(":")
     if not module or not function:
         raise AimassError(f"{name!r} names no function", hint="write 'module:function'", value=name)
-    return load(name)
+    with lasting():
+        return load(name)
 
 
 def _object(result: Any) -> dict[str, Any]:
