@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import itertools
 import os
 from collections.abc import Iterator
@@ -16,6 +17,8 @@ from tests.fixtures.postgres import PostgresServer, postgres_server, programs
 
 os.environ.setdefault("AIMASS_GRPC_PORT", "0")  # the port after a free one may be another test's
 
+gc.disable()  # until everything is collected: modules and tests stay, and looking through them takes a third of it
+
 ON_POSTGRES = os.environ.get("AIMASS_TEST_ENGINE") == "postgres"
 
 
@@ -26,6 +29,12 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.long)
     weights = {path: _weight(list(group)) for path, group in itertools.groupby(items, _path)}
     items.sort(key=lambda item: weights[_path(item)], reverse=True)  # stable: the order within a file stays
+
+
+def pytest_collection_finish() -> None:
+    """From here on look for garbage again, but never in what was collected."""
+    gc.freeze()
+    gc.enable()
 
 
 def _path(item: pytest.Item) -> Path:

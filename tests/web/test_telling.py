@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import re
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -21,6 +22,24 @@ from tests.fixtures.messages import SOURCE
 PLACE = re.compile(r"%\(\w+\)s")
 FILES = [p for p in sorted(SOURCE.rglob("*.py")) if not {"node_modules", "generated"} & set(p.parts)]
 CHINESE = re.compile("[\u4e00-\u9fff]")
+LOOKED_FOR = (ast.ClassDef, ast.Call, ast.Assign, ast.Dict, ast.FunctionDef, ast.Raise, ast.Constant)
+
+
+@cache
+def _nodes(path: Path) -> list[ast.AST]:
+    """Return every node of a source that a test looks for; every process that collects tests reads each file once."""
+    found: list[ast.AST] = []
+    left: list[ast.AST] = [ast.parse(path.read_text())]
+    while left:
+        node = left.pop()
+        if isinstance(node, LOOKED_FOR):
+            found.append(node)
+        for value in vars(node).values():
+            if isinstance(value, list):
+                left += [one for one in value if isinstance(one, ast.AST)]
+            elif isinstance(value, ast.AST):
+                left.append(value)
+    return found
 
 
 @pytest.fixture(scope="module")
@@ -31,7 +50,7 @@ def chinese() -> Telling:
 def _codes() -> Iterator[tuple[str, str]]:
     """Yield each error code of the sources, with its class."""
     for path in FILES:
-        for node in ast.walk(ast.parse(path.read_text())):
+        for node in _nodes(path):
             if isinstance(node, ast.ClassDef) and node.bases:
                 for line in node.body:
                     target = line.target if isinstance(line, ast.AnnAssign) else line.targets[0] if isinstance(line, ast.Assign) else None  # fmt: skip
@@ -60,9 +79,8 @@ STORED_KEYWORDS = {"SubmitJob": "title", "StepPlan": "title", "Template": "title
 def _sentences() -> Iterator[tuple[str, str]]:
     """Yield the sentences that rooms store or hand on: titles of jobs and steps, notes, evidence, what needs somebody."""
     for path in FILES:
-        tree = ast.parse(path.read_text())
         where = str(path.relative_to(SOURCE))
-        for node in ast.walk(tree):
+        for node in _nodes(path):
             if isinstance(node, ast.Call):
                 wanted = STORED_KEYWORDS.get(getattr(node.func, "id", ""))
                 yield from ((where, _skeleton(k.value)) for k in node.keywords if k.arg == wanted)
@@ -103,7 +121,7 @@ def _raised() -> Iterator[tuple[str, str, str]]:
         room = path.relative_to(SOURCE).parts[0]
         if room not in SEEN_IN_THE_CONSOLE or path.name in ("specs.py", "api.py"):
             continue
-        for node in ast.walk(ast.parse(path.read_text())):
+        for node in _nodes(path):
             if isinstance(node, ast.Raise) and isinstance(node.exc, ast.Call) and node.exc.args:
                 hint = next((k.value for k in node.exc.keywords if k.arg == "hint"), None)
                 yield room, _skeleton(node.exc.args[0]), _skeleton(hint)
@@ -140,7 +158,7 @@ def test_every_form_is_of_words_that_are_written_somewhere():
 
 
 def _texts(path: Path) -> Iterator[str]:
-    for node in ast.walk(ast.parse(path.read_text())):
+    for node in _nodes(path):
         if isinstance(node, ast.Constant) and isinstance(node.value, str):
             yield node.value
 

@@ -28,6 +28,9 @@ _QUEUE = "aimass"
 _WORKFLOW = "aimass.flow"
 SCHEMA = "aimass-1"
 _POLL_S = 0.1
+_QUEUE_S = (
+    0.25  # each look is two transactions: ten a second were half of what control does while nothing is asked of it
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -122,7 +125,7 @@ class Runs:
         }
         DBOS(config=config)
         DBOS.launch()
-        DBOS.register_queue(_QUEUE, worker_concurrency=self._config.parallel, polling_interval_sec=0.1)
+        DBOS.register_queue(_QUEUE, worker_concurrency=self._config.parallel, polling_interval_sec=_QUEUE_S)
         self._adopt()
 
     def _adopt(self) -> None:
