@@ -37,6 +37,11 @@ def pytest_collection_finish() -> None:
     gc.enable()
 
 
+def pytest_unconfigure() -> None:
+    """Let the end of the process take everything away: some libraries complain of what is left."""
+    gc.unfreeze()
+
+
 def _path(item: pytest.Item) -> Path:
     return item.path
 

@@ -115,8 +115,8 @@ def make(folder: Path, spine: int, rows: int) -> None:
 
 def own(folder: Path) -> dict[str, Any]:
     """Join by the job's own code: into a table alone, then as the whole job with checks, commit and description."""
+    from aimass.lake.children.engines import engine
     from aimass.lake.children.join import MEMORY_MB, RESULT, SPINE, join, joined
-    from aimass.lake.children.query import engine
     from aimass.lake.children.rewrite import attach
 
     features = [

@@ -12,13 +12,14 @@ from hypothesis import strategies as st
 
 from aimass.kernel.erasing import Person, pattern
 from aimass.kernel.errors import Invalid, NotFound
-from aimass.lake.children.append import append, materialise
+from aimass.lake.children.append import append
+from aimass.lake.children.engines import engine
 from aimass.lake.children.erase import erase, mentions
 from aimass.lake.children.maintain import diff, maintain
 from aimass.lake.children.merge import merge
 from aimass.lake.children.preview import export, preview
-from aimass.lake.children.query import engine
 from aimass.lake.children.quoting import sql_literal
+from aimass.lake.children.selecting import materialise
 from aimass.lake.children.tables import Commit, Committed, commit, scan
 
 

@@ -10,10 +10,10 @@ if TYPE_CHECKING:
     from aimass.lake.capability import CAPABILITY
     from aimass.lake.children.classify import classify_frame
     from aimass.lake.children.describe import describe_version
+    from aimass.lake.children.engines import engine
     from aimass.lake.children.erase import clean_log
     from aimass.lake.children.fold import fold
     from aimass.lake.children.parts import Part, commit_parts
-    from aimass.lake.children.query import engine
     from aimass.lake.children.quoting import sql_literal, sql_name
     from aimass.lake.children.room import DiskFull, minding_the_disk
     from aimass.lake.children.tables import (
@@ -92,7 +92,7 @@ __getattr__, __dir__ = door(
         "committed_before": "aimass.lake.children.tables",
         "dataset_sheet": "aimass.lake.console.sheet",
         "describe_version": "aimass.lake.children.describe",
-        "engine": "aimass.lake.children.query",
+        "engine": "aimass.lake.children.engines",
         "exists": "aimass.lake.children.tables",
         "fold": "aimass.lake.children.fold",
         "is_marked": "aimass.lake.children.tables",

@@ -16,7 +16,8 @@ import polars as pl
 from arro3.core import Table
 
 from aimass.kernel.errors import Invalid
-from aimass.lake.children.query import engine, time_limit
+from aimass.lake.children.engines import engine
+from aimass.lake.children.query import time_limit
 from aimass.lake.children.quoting import sql_literal, sql_name
 from aimass.lake.children.tables import files, open_table
 from aimass.lake.children.values import columns_of, plain

@@ -6,7 +6,7 @@ from typing import Any
 
 import polars as pl
 
-from aimass.lake.children.append import materialise
+from aimass.lake.children.selecting import materialise
 from aimass.lake.children.tables import scan
 
 

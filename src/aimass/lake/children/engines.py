@@ -61,6 +61,15 @@ def opened(limits: Limits) -> Iterator[duckdb.DuckDBPyConnection]:
         con.close()
 
 
+@contextmanager
+def engine(
+    memory_mb: int = MEMORY_MB, threads: int = THREADS, spill: str | None = None, spill_mb: int | None = None
+) -> Iterator[duckdb.DuckDBPyConnection]:
+    """Open one for the work of a child itself; what it may read is up to who opened it."""
+    with opened(Limits(memory_mb=memory_mb, threads=threads, spill=spill or "", spill_mb=spill_mb)) as con:
+        yield con
+
+
 def close_all_but(con: duckdb.DuckDBPyConnection, files: Sequence[str]) -> None:
     """Let a connection read some files, and never again anything else; its settings stay as they are."""
     con.execute(f"SET allowed_paths = [{', '.join(map(sql_literal, files))}]")

@@ -13,8 +13,9 @@ import polars as pl
 from aimass.infra.tables import LOG, tables_of
 from aimass.kernel.erasing import Person, pattern
 from aimass.kernel.errors import NotFound
+from aimass.lake.children.engines import engine
 from aimass.lake.children.log import entries, without_checkpoint
-from aimass.lake.children.query import batches, engine
+from aimass.lake.children.query import batches
 from aimass.lake.children.quoting import sql_literal, sql_name
 from aimass.lake.children.rewrite import attach
 from aimass.lake.children.tables import Commit, Stream, commit_held, exists, lease, names, open_table, open_target

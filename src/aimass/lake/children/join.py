@@ -19,8 +19,9 @@ from arro3.core import Table
 from aimass.lake.children.append import order_of
 from aimass.lake.children.classify import SAMPLE, classify_frame
 from aimass.lake.children.describe import describe_version
+from aimass.lake.children.engines import engine
 from aimass.lake.children.guard import check_select
-from aimass.lake.children.query import engine, select, time_limit
+from aimass.lake.children.query import select, time_limit
 from aimass.lake.children.quoting import sql_literal, sql_name
 from aimass.lake.children.rewrite import attach
 from aimass.lake.children.tables import Commit, Stream, commit, committed_before

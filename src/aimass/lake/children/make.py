@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from aimass.lake.children.append import append, incoming, materialise, selected
+from aimass.lake.children.append import append, incoming
 from aimass.lake.children.classify import SAMPLE, classify_frame
 from aimass.lake.children.describe import describe_version
 from aimass.lake.children.merge import merge
 from aimass.lake.children.query import sample
+from aimass.lake.children.selecting import materialise, selected
 from aimass.lake.children.tables import exists
 
 

@@ -10,8 +10,9 @@ import polars as pl
 from arro3.core import RecordBatchReader
 
 from aimass.kernel.errors import NotFound
+from aimass.lake.children.engines import engine
 from aimass.lake.children.join import LONGEST_S, MEMORY_MB, quiet, rows_of
-from aimass.lake.children.query import engine, select, time_limit
+from aimass.lake.children.query import select, time_limit
 from aimass.lake.children.quoting import sql_literal
 from aimass.lake.children.rewrite import attach
 from aimass.lake.children.tables import files, names, open_table, path_of

@@ -7,9 +7,9 @@ from typing import Any
 import duckdb
 
 from aimass.kernel.errors import Invalid
+from aimass.lake.children.engines import engine
 from aimass.lake.children.guard import checked_text
 from aimass.lake.children.masks import guarded, predicate
-from aimass.lake.children.query import engine
 from aimass.lake.children.quoting import sql_name
 from aimass.lake.children.rewrite import Prepared
 from aimass.lake.children.values import sql_type

@@ -16,7 +16,7 @@ from arro3.core import RecordBatchReader, Table
 from sqlglot import exp
 
 from aimass.kernel.errors import Invalid, TooLarge
-from aimass.lake.children.engines import ENGINES, MEMORY_MB, THREADS, Limits, close_all_but, opened
+from aimass.lake.children.engines import ENGINES, MEMORY_MB, Limits, close_all_but, opened
 from aimass.lake.children.rewrite import Asked, Prepared, ask, prepare, readable
 from aimass.lake.children.values import columns_of, plain_rows
 
@@ -24,15 +24,6 @@ MAX_ROWS = 10_000
 TIMEOUT_S = 30.0
 MAX_BYTES = 64 * 2**20
 UNKEPT = frozenset({"INTERVAL", "TIME", "TIME WITH TIME ZONE"})
-
-
-@contextmanager
-def engine(
-    memory_mb: int = MEMORY_MB, threads: int = THREADS, spill: str | None = None, spill_mb: int | None = None
-) -> Iterator[duckdb.DuckDBPyConnection]:
-    """Open DuckDB without extensions; it works in UTC."""
-    with opened(Limits(memory_mb=memory_mb, threads=threads, spill=spill or "", spill_mb=spill_mb)) as con:
-        yield con
 
 
 @contextmanager

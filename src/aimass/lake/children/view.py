@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from aimass.lake.children.append import LONGEST_S, materialise
 from aimass.lake.children.classify import SAMPLE, classify_frame
 from aimass.lake.children.describe import describe_version
 from aimass.lake.children.query import sample
+from aimass.lake.children.selecting import LONGEST_S, materialise
 from aimass.lake.children.tables import exists, scan
 
 
