@@ -101,13 +101,15 @@ def test_a_missing_library_is_told_by_name(client, monkeypatch):
     assert wrong.value.hint == "pip install 'aimass[pandas]'"
 
 
-@pytest.mark.parametrize("file_format", ["csv", "parquet", "ndjson", "arrow"])
+@pytest.mark.parametrize("file_format", ["csv", "parquet", "ndjson", "arrow", "avro", "xlsx"])
 def test_an_answer_is_written_in_every_format(client, tmp_path, file_format):
     sql = "select id, mail, [id, 1] as l, id * 1.5 as f from people order by id"
     path = client.query_to_file(sql, tmp_path / "a", file_format=file_format)
     readers = {
         "parquet": pl.read_parquet,
         "ndjson": pl.read_ndjson,
+        "avro": pl.read_avro,
+        "xlsx": pl.read_excel,
         "arrow": pl.read_ipc_stream,
         "csv": lambda file: pl.DataFrame(list(csv.DictReader(io.StringIO(Path(file).read_text())))),
     }

@@ -244,11 +244,11 @@ def test_a_preview_hides_masked_columns_and_pages(table):
         preview({"path": table.path, "columns": ["z"]})
 
 
-@pytest.mark.parametrize("kind", ["csv", "parquet", "ndjson"])
+@pytest.mark.parametrize("kind", ["csv", "parquet", "ndjson", "avro", "xlsx"])
 def test_an_export_holds_every_row(table, tmp_path, kind):
     table.append([{"a": n, "b": "é,😀"} for n in range(3)])
     told = export({"path": table.path, "format": kind, "target": str(tmp_path / "out")})
-    read = {"csv": pl.read_csv, "parquet": pl.read_parquet, "ndjson": pl.read_ndjson}[kind]
+    read = getattr(pl, "read_excel" if kind == "xlsx" else f"read_{kind}")
     assert read(told["target"]).rows() == table.rows()
 
 

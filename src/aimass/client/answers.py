@@ -18,9 +18,11 @@ from aimass.kernel.errors import Invalid, MissingExtra
 
 MEDIA = {
     "arrow": "application/vnd.apache.arrow.stream",
+    "avro": "application/vnd.apache.avro",
     "csv": "text/csv",
     "ndjson": "application/x-ndjson",
     "parquet": "application/vnd.apache.parquet",
+    "xlsx": "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
 }
 _CHUNK = 1 << 20
 _SPARE_S = 60.0

@@ -304,7 +304,7 @@ class Client(Groups):
         versions: Mapping[str, int | str] | None = None,
         timeout_s: float = 300.0,
     ) -> Path:
-        """Write the answer of a query to a file: ``parquet``, ``csv``, ``ndjson`` or ``arrow`` (a stream)."""
+        """Write the answer of a query to a file: ``parquet``, ``csv``, ``ndjson``, ``avro``, ``xlsx`` or ``arrow`` (a stream)."""
         return self._asking(sql, parameters, versions, timeout_s).write(Path(path), file_format)
 
     def _asking(

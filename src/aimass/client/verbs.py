@@ -151,7 +151,7 @@ class DatasetHandle:
         return as_dicts(self.groups.lake.preview_rows(dataset=self.slug, limit=limit, number=number))
 
     def download(self, path: Path | str, file_format: str = "parquet", number: int | None = None) -> Path:
-        """Write a version to a file: csv, parquet or ndjson."""
+        """Write a version to a file: csv, parquet, ndjson, avro or xlsx."""
         query = {"format": file_format} | ({"number": number} if number else {})
         base = f"{API}/workspaces/{quote(self.workspace, safe='')}/datasets/{quote(self.slug, safe='')}/file"
         target = Path(path)

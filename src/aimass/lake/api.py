@@ -30,6 +30,8 @@ _MEDIA: dict[FileFormat, str] = {
     "parquet": "application/vnd.apache.parquet",
     "ndjson": "application/x-ndjson",
     "arrow": "application/vnd.apache.arrow.stream",
+    "avro": "application/vnd.apache.avro",
+    "xlsx": "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
 }
 
 
@@ -62,7 +64,7 @@ files = APIRouter(route_class=FileRoute, include_in_schema=False)
 
 @files.post("/workspaces/{workspace}/query")
 async def query_file(request: Request, workspace: str, body: Asked) -> FileResponse:
-    """Answer a query as an Arrow stream, Parquet, CSV or NDJSON, whichever is accepted."""
+    """Answer a query as an Arrow stream, Parquet, CSV, NDJSON, Avro or XLSX, whichever is accepted."""
     form, stop = _wanted(request.scope) or "arrow", Stop()
 
     def work() -> FileResponse:
@@ -94,7 +96,7 @@ def export_rows(
     number: Annotated[int | None, Query(ge=1)] = None,
     format: Format = "csv",  # noqa: A002 the name of the query parameter
 ) -> FileResponse:
-    """Download a version as CSV, Parquet or NDJSON."""
+    """Download a version as CSV, Parquet, NDJSON, Avro or XLSX."""
     who, lake = caller(request), registry_of(request).get(Lake)
     command = ExportRows(workspace=workspace, dataset=dataset, number=number, format=format)
     return in_a_file(format, f"{dataset}.{format}", lambda target: lake.export_rows(who, command, target))

@@ -11,7 +11,7 @@ from annotated_types import Ge, Le, MaxLen, doc
 from aimass.lake.domain import Cursor, Limit, Workspace
 
 QueryState = Literal["SUCCEEDED", "FAILED", "CANCELLED"]
-FileFormat = Literal["arrow", "parquet", "csv", "ndjson"]
+FileFormat = Literal["arrow", "parquet", "csv", "ndjson", "avro", "xlsx"]
 Sql = Annotated[str, MaxLen(100_000), doc("one SELECT statement in DuckDB's dialect")]
 
 

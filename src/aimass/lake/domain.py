@@ -17,7 +17,7 @@ from aimass.kernel.pages import MAX_LIMIT
 ColumnType = Literal["string", "integer", "float", "boolean", "timestamp", "date", "decimal", "json"]
 RuleKind = Literal["not_null", "unique", "range", "in_set", "regex", "row_count", "freshness"]
 Severity = Literal["error", "warning"]
-Format = Literal["csv", "parquet", "ndjson"]
+Format = Literal["csv", "parquet", "ndjson", "avro", "xlsx"]
 Layer = Literal["landing", "bronze", "silver", "gold"]
 LAYERS = ("landing", "bronze", "silver", "gold")
 RULE_KINDS = ("not_null", "unique", "range", "in_set", "regex", "row_count", "freshness")

@@ -14,9 +14,11 @@ from arro3.core import RecordBatchReader, Table
 from polars.io.plugins import register_io_source
 
 from aimass.kernel.errors import Invalid
+from aimass.lake.children.avro_out import write_avro
 from aimass.lake.children.query import TIMEOUT_S, batches, problem_of, running, too_many_bytes
 from aimass.lake.children.rewrite import ask
 from aimass.lake.children.values import plain, type_name
+from aimass.lake.children.xlsx_out import write_xlsx
 
 MAX_BYTES = 4 * 2**30
 _PREFIX = 8  # of each message: a mark and a length; the end is a mark and the length 0
@@ -70,7 +72,7 @@ def write(args: dict[str, Any]) -> dict[str, Any]:
     Parameters
     ----------
     args
-        What :func:`~aimass.lake.children.query.query` takes, without ``limit``; ``format``: arrow, parquet, csv or ndjson;
+        What :func:`~aimass.lake.children.query.query` takes, without ``limit``; ``format``: arrow, parquet, csv, ndjson, avro or xlsx;
         ``target``: the file; ``max_bytes``.
 
     Returns
@@ -141,9 +143,19 @@ def _cell(value: Any) -> str | None:
     return None if value is None else str(plain(value))
 
 
+def _avro(rows: _Rows, target: Path) -> None:
+    write_avro(rows.empty, rows.frames(), target)
+
+
+def _xlsx(rows: _Rows, target: Path) -> None:
+    write_xlsx(rows.empty, rows.frames(), target)
+
+
 _WRITERS: dict[str, Callable[[_Rows, Path], None]] = {
     "arrow": _arrow,
     "parquet": _parquet,
     "csv": _csv,
     "ndjson": _ndjson,
+    "avro": _avro,
+    "xlsx": _xlsx,
 }

@@ -8,14 +8,17 @@ from typing import Any
 import polars as pl
 
 from aimass.kernel.errors import Invalid
+from aimass.lake.children.avro_out import write_avro
 from aimass.lake.children.query import sample
 from aimass.lake.children.quoting import sql_name
 from aimass.lake.children.tables import scan
 from aimass.lake.children.values import columns_of, plain, type_name
+from aimass.lake.children.xlsx_out import write_xlsx
 
 MAX_ROWS = 1_000
 MAX_COLUMNS = 200
-FORMATS = ("csv", "parquet", "ndjson")
+EXPORTED = 50_000  # rows at a time
+FORMATS = ("csv", "parquet", "ndjson", "avro", "xlsx")
 
 
 def preview(args: dict[str, Any]) -> dict[str, Any]:
@@ -70,7 +73,7 @@ def export(args: dict[str, Any]) -> dict[str, Any]:
     Parameters
     ----------
     args
-        ``path, version``; ``format``: csv, parquet or ndjson; ``target``: the file to write.
+        ``path, version``; ``format``: csv, parquet, ndjson, avro or xlsx; ``target``: the file to write.
     """
     kind = args["format"]
     if kind not in FORMATS:
@@ -85,6 +88,9 @@ def export(args: dict[str, Any]) -> dict[str, Any]:
         frame.with_columns(pl.col(name).map_elements(lambda v: str(plain(v)), pl.String) for name in nested).sink_csv(
             target
         )
-    else:
+    elif kind == "ndjson":
         frame.sink_ndjson(target)
+    else:
+        frames = (part for part in frame.collect_batches(chunk_size=EXPORTED, maintain_order=True) if len(part))
+        (write_avro if kind == "avro" else write_xlsx)(pl.DataFrame(schema=frame.collect_schema()), frames, target)
     return {"target": str(target), "bytes": target.stat().st_size}
