@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import gzip
 import hashlib
 import hmac
 import random
+import shutil
 import threading
 import time
 from collections.abc import Iterator
@@ -17,9 +19,10 @@ from typing import Any
 import pytest
 from fastapi.testclient import TestClient
 
-from aimass.client import Client
+from aimass.client import AsyncClient, Client
 from aimass.collector import CollectStreams, ListCollections, OneSource, StreamWish
 from aimass.collector.commands import ChangeReading, LoadedColumn, SetHook
+from aimass.collector.connectors.push.spool import Full
 from aimass.collector.jobs import erase, follow, on_workspace_purged
 from aimass.collector.keeping import collect, storage
 from aimass.collector.specs import SOURCE
@@ -444,6 +447,37 @@ def test_the_client_and_the_terminal_push_in_parts_that_are_stored_once(quiet, t
         with pytest.raises(TooMany):
             client.push("refused", [{"n": 1}], timeout_s=0)
     assert waits(platform, "programs") == 253
+
+
+def test_the_client_for_asyncio_waits_as_long_as_it_is_asked_to_and_lets_others_go_on(quiet, monkeypatch):
+    platform, http = quiet
+    make(platform, "patient")
+    monkeypatch.setattr(Full, "retry_after_s", 1)
+    monkeypatch.setattr("aimass.client.pushing.CHUNK_ROWS", 2)
+    real, is_full = shutil.disk_usage, [True]
+    monkeypatch.setattr(shutil, "disk_usage", lambda path: real(path)._replace(free=0) if is_full[0] else real(path))
+
+    async def make_room():
+        await asyncio.sleep(0.4)  # the first pause of its own would be over by now
+        is_full[0] = False
+
+    async def both(url):
+        async with AsyncClient(url, key="", workspace="demo") as client:
+            client.transport.http.headers["x-who"] = "uma"
+            began = time.monotonic()
+            done, _ = await asyncio.gather(
+                client.push("patient", [{"n": n} for n in range(5)], timeout_s=20), make_room()
+            )
+            took = time.monotonic() - began
+            with pytest.raises(NotFound):
+                await client.push("nowhere", [{"n": 1}])
+            return done, took
+
+    with serving(http.app) as url:
+        done, took = asyncio.run(both(url))
+    assert (done.rows, len(done.ids), done.repeated) == (5, 3, 0)
+    assert took >= 1.0
+    assert waits(platform, "patient") == 5
 
 
 def test_a_source_that_is_pushed_to_is_a_document_with_its_scheme_and_without_its_secret(platform):

@@ -15,7 +15,7 @@ from aimass.client.generated.lifecycle_types import PipelineRun
 from aimass.client.generated.serving_types import Scoring
 from aimass.client.inference import Endpoint, Explanation, Prediction, Row
 from aimass.client.loading import CollectOptions, collect_file, silent
-from aimass.client.pushing import Pushed, push_to
+from aimass.client.pushing import Pushed, push_async, push_to
 from aimass.client.registering import Registration
 from aimass.client.settings import ClientSettings, read_settings
 from aimass.client.transport import AsyncTransport, Transport
@@ -347,6 +347,17 @@ class AsyncClient(AsyncGroups):
         where, auth = _caller(settings, url, key, self.workspace)
         self.transport = AsyncTransport(where, settings.key if key is None else key, timeout_s=timeout_s, auth=auth)
         super().__init__(self.transport, self.workspace)
+
+    async def push(
+        self,
+        source: str,
+        rows: Iterable[Mapping[str, Any] | bytes] | Path,
+        *,
+        key: str | None = None,
+        timeout_s: float = 300.0,
+    ) -> Pushed:
+        """Push rows to a source, as :meth:`Client.push` does; when this returns the platform has them on disk."""
+        return await push_async(self, source, rows, key=key, timeout_s=timeout_s)
 
     async def close(self) -> None:
         """Close the connections."""

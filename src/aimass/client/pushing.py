@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import gzip
 import json
 import time
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, datetime
 from pathlib import Path
 from typing import Any
@@ -14,11 +15,11 @@ from urllib.parse import quote
 from uuid import uuid4
 
 from aimass.client.request import API
-from aimass.client.transport import Transport
-from aimass.kernel.errors import Invalid, TooMany, Unavailable
+from aimass.kernel.errors import AimassError, Invalid, TooMany, Unavailable
 
 CHUNK_ROWS = 10_000
 CHUNK_BYTES = 4 * 2**20
+FIRST_PAUSE_S = 0.25
 _LONGEST_PAUSE_S = 5.0
 
 
@@ -43,43 +44,83 @@ def push_to(
     client: Any, source: str, rows: Iterable[Mapping[str, Any] | bytes] | Path, *, key: str | None, timeout_s: float
 ) -> Pushed:
     """Send rows to a source of the client's workspace."""
-    path = f"{API}/workspaces/{quote(str(client.workspace), safe='')}/sources/{quote(source, safe='')}/push"
-    return _Pusher(transport=client.transport, path=path, end=time.monotonic() + timeout_s).push(
-        rows, key or uuid4().hex
-    )
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Pusher:
-    """Sends rows to one source until a moment."""
-
-    transport: Transport
-    path: str
-    end: float
-
-    def push(self, rows: Iterable[Mapping[str, Any] | bytes] | Path, key: str) -> Pushed:
-        taken = repeated = 0
-        ids: list[str] = []
-        lines = lines_in(rows) if isinstance(rows, Path) else map(_line, rows)
-        for number, part in enumerate(_parts(lines)):
-            answer = self._sent(part, f"{key}/{number}")
-            taken += answer["rows"]
-            repeated += answer["rows"] if answer["repeated"] else 0
-            ids.append(answer["id"])
-        return Pushed(rows=taken, ids=tuple(ids), repeated=repeated)
-
-    def _sent(self, part: bytes, key: str) -> dict[str, Any]:
-        """Send one part; its key makes it safe to send it again when the answer is lost, or the inbox is full."""
-        headers = {"Content-Type": "application/x-ndjson", "Content-Encoding": "gzip", "Idempotency-Key": key}
-        packed, pause = gzip.compress(part, 1, mtime=0), 0.25
+    pusher, transport = _pusher(client, source, timeout_s), client.transport
+    for part in pusher.parts(rows, key):
+        pause = FIRST_PAUSE_S
         while True:
             try:
-                return self.transport.send("POST", self.path, content=packed, headers=headers).json()
-            except (TooMany, Unavailable):
-                if time.monotonic() + pause > self.end:
-                    raise
-                time.sleep(pause)
+                pusher.take(transport.send("POST", pusher.path, **part).json())
+                break
+            except (TooMany, Unavailable) as reason:
+                time.sleep(pusher.wait(reason, pause))
                 pause = min(_LONGEST_PAUSE_S, 2 * pause)
+    return pusher.done()
+
+
+async def push_async(
+    client: Any, source: str, rows: Iterable[Mapping[str, Any] | bytes] | Path, *, key: str | None, timeout_s: float
+) -> Pushed:
+    """Do the same for asyncio; other coroutines go on while a part is on its way, or waits to be sent again."""
+    pusher, transport = _pusher(client, source, timeout_s), client.transport
+    for part in pusher.parts(rows, key):
+        pause = FIRST_PAUSE_S
+        while True:
+            try:
+                pusher.take((await transport.send("POST", pusher.path, **part)).json())
+                break
+            except (TooMany, Unavailable) as reason:
+                await asyncio.sleep(pusher.wait(reason, pause))
+                pause = min(_LONGEST_PAUSE_S, 2 * pause)
+    return pusher.done()
+
+
+def _pusher(client: Any, source: str, timeout_s: float) -> _Pusher:
+    path = f"{API}/workspaces/{quote(str(client.workspace), safe='')}/sources/{quote(source, safe='')}/push"
+    return _Pusher(path=path, end=time.monotonic() + timeout_s)
+
+
+@dataclass(slots=True, kw_only=True)
+class _Pusher:
+    """Rows on their way to one source until a moment, and what is on disk there."""
+
+    path: str
+    end: float
+    rows: int = 0
+    repeated: int = 0
+    ids: list[str] = field(default_factory=list[str])
+
+    def parts(self, rows: Iterable[Mapping[str, Any] | bytes] | Path, key: str | None) -> Iterator[dict[str, Any]]:
+        """Yield the requests; the key of each makes it safe to send it again when the answer is lost, or the inbox is full."""
+        name = key or uuid4().hex
+        lines = lines_in(rows) if isinstance(rows, Path) else map(_line, rows)
+        for number, part in enumerate(_parts(lines)):
+            headers = {"Content-Type": "application/x-ndjson", "Content-Encoding": "gzip"}
+            headers["Idempotency-Key"] = f"{name}/{number}"
+            yield {"content": gzip.compress(part, 1, mtime=0), "headers": headers}
+
+    def take(self, answer: Mapping[str, Any]) -> None:
+        """Count what the platform has on disk."""
+        self.rows += answer["rows"]
+        self.repeated += answer["rows"] if answer["repeated"] else 0
+        self.ids.append(answer["id"])
+
+    def wait(self, reason: AimassError, pause: float) -> float:
+        """Return how long to wait before a part is sent again: as long as the platform asks for, and else some time.
+
+        Raises
+        ------
+        AimassError
+            The reason itself, when the time would be over by then.
+        """
+        asked = getattr(reason, "retry_after_s", None)
+        seconds = max(pause, asked or 0.0)
+        if time.monotonic() + seconds > self.end:
+            raise reason
+        return seconds
+
+    def done(self) -> Pushed:
+        """Tell what is on disk."""
+        return Pushed(rows=self.rows, ids=tuple(self.ids), repeated=self.repeated)
 
 
 def lines_in(path: Path) -> Iterator[bytes]:

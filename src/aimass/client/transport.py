@@ -40,6 +40,8 @@ def error_of(response: httpx2.Response) -> AimassError:
         allowed=body.get("allowed"),
     )
     error.http_status = response.status_code  # pyright: ignore[reportAttributeAccessIssue]
+    wait = response.headers.get("retry-after", "")
+    error.retry_after_s = float(wait) if wait.isdecimal() else None  # pyright: ignore[reportAttributeAccessIssue]
     return error
 
 
@@ -173,13 +175,18 @@ class AsyncTransport:
         self, method: str, path: str, *, query: Mapping[str, Any], body: Any, headers: Mapping[str, str]
     ) -> Any:
         """Send JSON and return the decoded reply; None for an empty one."""
+        response = await self.send(method, path, params=_query(query), json=body, headers=dict(headers))
+        return response.json() if response.content else None
+
+    async def send(self, method: str, path: str, **options: Any) -> httpx2.Response:
+        """Send a request once."""
         try:
-            response = await self.http.request(method, path, params=_query(query), json=body, headers=dict(headers))
+            response = await self.http.request(method, path, **options)
         except httpx2.TransportError as reason:
             raise Unavailable(f"no platform answers at {self.url}", hint="start it with 'aimass up'") from reason
         if response.status_code >= _CLIENT_ERROR:
             raise error_of(response)
-        return response.json() if response.content else None
+        return response
 
     async def close(self) -> None:
         """Close the connections."""
