@@ -114,12 +114,24 @@ def _rows(items: list[Any]) -> None:
             console.print(cell(item), markup=False)
         return
     names = [n for n in items[0] if n not in _HIDDEN and any(not isinstance(i.get(n), dict | list) for i in items)]
-    table = Table(box=None, header_style="bold", pad_edge=False)
-    for name in names[:_MAX_COLUMNS]:
+    table, shown = Table(box=None, header_style="bold", pad_edge=False), chosen(names)
+    for name in shown:
         table.add_column(name, overflow="fold", no_wrap=name in _WHOLE)
     for item in items:
-        table.add_row(*[cell(item.get(n)) for n in names[:_MAX_COLUMNS]])
+        table.add_row(*[cell(item.get(n)) for n in shown])
     console.print(table)
+
+
+def chosen(names: list[str]) -> list[str]:
+    """Return the columns of a list that there is room for: the first ones, and the state wherever it stands.
+
+    Examples
+    --------
+    >>> chosen(["id", *"abcdefghi", "state"])
+    ['id', 'a', 'b', 'c', 'd', 'e', 'f', 'state']
+    """
+    first = names[:_MAX_COLUMNS]
+    return [*first[:-1], "state"] if "state" in names[_MAX_COLUMNS:] else first
 
 
 def _facts(value: dict[str, Any]) -> None:
