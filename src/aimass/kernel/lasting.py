@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import gc
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 
 
 @contextmanager
-def lasting() -> Iterator[None]:
+def lasting() -> Generator[None]:
     """Look for no garbage inside the block, and never again in what it leaves behind.
 
     Python looks through all young objects whenever some hundreds were made, and through all there are now and then. Modules,
