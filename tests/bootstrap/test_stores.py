@@ -17,6 +17,7 @@ from aimass.bootstrap.settings import PlatformSettings
 from aimass.bootstrap.stores import open_bucket
 from aimass.infra.blobs import Blobs, ObjectBlobs
 from aimass.infra.objects import check_bucket, clock_gap
+from aimass.infra.tables import FolderTables, ObjectTables, TablesGrant, tables_of
 from aimass.kernel.clock import SystemClock
 from aimass.kernel.errors import Conflict, Invalid, MissingExtra, Unavailable
 from tests.fixtures.object_store import SECRET, ObjectStoreServer
@@ -109,6 +110,29 @@ def test_doctor_finds_blobs_that_the_settings_forgot(tmp_path: Path, address: st
         pass
     found = place.blobs(PlatformSettings(data_dir=tmp_path / "d"))
     assert (found.is_good, found.hint) == (False, f"set AIMASS_BLOBS={address}")
+
+
+def test_tables_lie_in_the_store_and_a_platform_is_not_started_beside_them(tmp_path: Path, address: str) -> None:
+    def platform(lake: str, name: str = "d") -> PlatformSettings:
+        return PlatformSettings(data_dir=tmp_path / name, lake=lake)
+
+    with closing(open_platform(platform(address))) as found:
+        assert isinstance(tables_of(tmp_path / "d" / "lake" / "demo"), ObjectTables)
+        assert SECRET not in repr(found.registry.get(TablesGrant))
+    assert isinstance(tables_of(tmp_path / "e" / "lake"), FolderTables)
+    for settings, why in (
+        (platform(""), "and AIMASS_LAKE is not set"),
+        (platform(address + "/other"), "keeps its tables in"),
+        (platform(address, "e"), "belongs to another platform"),
+    ):
+        with pytest.raises(Conflict, match=why):
+            open_platform(settings)
+    found = place.lake(platform(""))
+    assert (found.is_good, found.hint) == (False, f"set AIMASS_LAKE={address}")
+    assert place.lake(platform(address)).is_good
+    (tmp_path / "f" / "lake" / "demo" / "visits" / "_delta_log").mkdir(parents=True)
+    with pytest.raises(Conflict, match="the tables of this platform lie in"):
+        open_platform(platform(address + "/f", "f"))
 
 
 def test_a_look_at_the_store_leaves_nothing(address: str) -> None:

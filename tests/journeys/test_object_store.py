@@ -1,4 +1,4 @@
-"""A platform whose blobs lie in an object store works, is backed up, and goes on elsewhere, or back in files."""
+"""A platform whose blobs and tables lie in an object store works, is backed up, and goes on elsewhere, or back in files."""
 
 from __future__ import annotations
 
@@ -24,7 +24,8 @@ pytestmark = [pytest.mark.long, pytest.mark.timeout(600)]
 
 
 def _on(server: ObjectStoreServer) -> dict[str, str]:
-    return {**server.settings(), "AIMASS_BLOBS": f"s3://{server.bucket()}/blobs"}
+    bucket = server.bucket()
+    return {**server.settings(), "AIMASS_BLOBS": f"s3://{bucket}/blobs", "AIMASS_LAKE": f"s3://{bucket}/lake"}
 
 
 @pytest.fixture(scope="module")
@@ -70,6 +71,8 @@ def test_a_store_that_fails_in_the_middle_leaves_the_place_empty_for_the_next_tr
 
 def test_nothing_that_is_kept_names_the_key(house: House) -> None:
     root = house.platform.data_dir
+    assert (root / "run" / "lake.json").exists()
+    assert not list((root / "lake").glob("*/*.lock"))  # no table was written in the folder
     files = [file for file in root.rglob("*") if file.is_file()]
     assert len(files) > 50
     assert [file for file in files if SECRET.encode() in file.read_bytes()] == []

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from datetime import timedelta
+from shutil import rmtree
 from typing import Any
 
 import polars as pl
@@ -31,10 +32,12 @@ from aimass.lake.sharing import (
     UnshareTable,
 )
 from aimass.protocols.deltasharing import CAPABILITY as DELTA_SHARING
+from aimass.training.children.table import Source, read_rows
 from tests.fixtures.browser import axe_violations, browser, new_page, picture, serving, settle  # noqa: F401
 from tests.fixtures.data import ANN, Data
 from tests.fixtures.rooms import Rooms
 from tests.fixtures.site import Site, site_of, unnamed_actions
+from tests.fixtures.stored import grant_of, stored
 
 ROWS = "id,city,age\n1,Kiel,30\n2,Ulm,40\n3,Bonn,50\n"
 MAILS = "id,mail\n1,ann@example.org\n2,bob@example.org\n"
@@ -119,6 +122,26 @@ def test_a_table_is_read_by_addresses_that_need_no_other_proof(site, tmp_path):
     assert http.head(f"{DS}{path}").headers["content-length"] == str(entry["size"])
     assert str(site.folder) not in answer.text
     assert http.get(f"{DS}{path}".replace("/files/", "/files/A")).status_code == 404
+
+
+@pytest.mark.long
+def test_a_table_in_an_object_store_is_read_by_addresses_of_the_platform(object_store, tmp_path):
+    with stored(object_store, tmp_path / "lake") as tables:
+        grant = grant_of(object_store, tables.root, tables.bucket.place.bucket)
+        with site_of(tmp_path, [ACCESS, CLUSTER, LAKE, COLLECTOR, DELTA_SHARING], grant) as site:
+            Data(Rooms(tmp_path, [], registry=site.registry)).collect(ROWS, source={"keys": ["id"]})
+            lake_of(site).create_share(ANN, CreateShare(**W, share="partners"))
+            lake_of(site).share_dataset(ANN, ShareDataset(**W, share="partners", dataset="customers"))
+            http = client(site, profile(site, "partners"))
+            (entry,) = [line["file"] for line in lines(http.post(f"{TABLE}/query", json={}))[2:]]
+            rmtree(tmp_path / "lake" / "demo")
+            whole = http.get(DS + entry["url"].partition("/delta-sharing")[2])
+            assert len(pl.read_parquet(whole.content)) == 3
+            where = lake_of(site).locate(ANN, "demo", "customers")
+            rmtree(tmp_path / "lake" / "demo")
+            lake_of(site).bring({"dataset": {"path": where.path, "version": where.delta_version}})
+            source = Source(path=where.path, version=where.delta_version, target="city")
+            assert read_rows(source)["city"].sort().to_list() == ["Bonn", "Kiel", "Ulm"]
 
 
 def test_an_address_counts_for_an_hour(site, monkeypatch):

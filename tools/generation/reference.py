@@ -91,10 +91,10 @@ def _errors() -> str:
 
 
 def _every_error() -> list[type[AimassError]]:
-    """Return the errors of the kernel, of every room and of the data plane, by status and code."""
+    """Return the errors of the kernel, of every room and of the data plane, by status and code; the first with a code tells it."""
     for module in _ERRORS:
         import_module(module)
-    found = {kind.code: kind for kind in _below(AimassError) if kind.__module__.startswith("aimass.")}
+    found = {kind.code: kind for kind in reversed(_below(AimassError)) if kind.__module__.startswith("aimass.")}
     return sorted(found.values(), key=lambda kind: (kind.status, kind.code))
 
 

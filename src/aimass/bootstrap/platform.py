@@ -11,7 +11,7 @@ from aimass.bootstrap.discovery import capabilities
 from aimass.bootstrap.lock import make_data_dir
 from aimass.bootstrap.schema import newest_schema, present_schema
 from aimass.bootstrap.settings import PlatformSettings
-from aimass.bootstrap.stores import keep_copies_in_use, open_blobs, settle
+from aimass.bootstrap.stores import grant_of, keep_copies_in_use, open_blobs, open_lake, settle, settle_lake
 from aimass.bootstrap.upgrade import upgrade
 from aimass.cluster import JobKinds
 from aimass.infra.blobs import Blobs
@@ -21,6 +21,7 @@ from aimass.infra.events import Dispatcher, EventLog
 from aimass.infra.live import LiveHub
 from aimass.infra.search import Search
 from aimass.infra.secrets import Secrets, SecretsSettings, open_secrets
+from aimass.infra.tables import TablesGrant, mount, unmount
 from aimass.infra.workflows import Runs, RunsConfig, executor_identity
 from aimass.kernel.capability import Capabilities, Capability, load
 from aimass.kernel.clock import Clock
@@ -53,6 +54,7 @@ class Platform:
             close = getattr(thing, "close", None)
             if callable(close):
                 close()
+        unmount(DataDir(self.settings.data_dir).lake)
 
 
 def declare_tables(found: Sequence[Capability] | None = None) -> None:
@@ -77,6 +79,7 @@ def open_platform(settings: PlatformSettings, clock: Clock | None = None) -> Pla
         folder.mkdir(parents=True, exist_ok=True)
     layout.keys.chmod(0o700)
     settle(open_blobs(settings, clock), layout)  # before anything is open that would have to be closed
+    settle_lake(settings, layout)
     declare_tables(found)
     database = _database(settings, clock)
     upgrade(database, layout)
@@ -131,6 +134,10 @@ def _ports(settings: PlatformSettings, layout: DataDir, database: Database) -> R
     registry.put(Dispatcher, Dispatcher(database, log))
     registry.put(LiveHub, LiveHub())
     registry.put(Blobs, open_blobs(settings, database.clock))
+    registry.put(TablesGrant, grant_of(settings))
+    tables = open_lake(settings)
+    if tables is not None:
+        mount(layout.lake, tables)
     registry.put(Search, Search(database))
     registry.put(Secrets, open_secrets(SecretsSettings(), layout.keys))
     return registry
@@ -148,5 +155,8 @@ def _engines(registry: Registry, settings: PlatformSettings, found: list[Capabil
     registry.put(JobKinds, kinds)
     registry.put(Compute, ProcessCompute(layout.jobs, environment=environment, data=layout.root))
     size = LakeSettings().query_slots + _SHORT_CALLS
-    registry.put(WarmChild, WarmChild(layout.logs / "data.log", environment=environment, size=size))
+    registry.put(
+        WarmChild,
+        WarmChild(layout.logs / "data.log", environment=environment, size=size, secrets=registry.get(TablesGrant).told),
+    )
     registry.put(Runs, Runs(RunsConfig(url=url, executor_id=executor), flows))

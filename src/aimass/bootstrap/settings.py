@@ -30,6 +30,8 @@ class PlatformSettings:
         SQLAlchemy URL; empty means SQLite in the data directory; ``AIMASS_DB``.
     blobs
         ``s3://bucket/prefix`` of an object store; empty means a folder of the data directory; ``AIMASS_BLOBS``.
+    lake
+        The same for the tables of the lake; ``AIMASS_LAKE``.
     gateways
         Number of gateway workers; ``AIMASS_GATEWAYS``.
     is_tls
@@ -45,6 +47,7 @@ class PlatformSettings:
     grpc_is_named: bool = False
     database: str = ""
     blobs: str = ""
+    lake: str = ""
     gateways: int = 1
     is_tls: bool = False
     segment_age_s: float = 10.0
@@ -57,7 +60,7 @@ class PlatformSettings:
 
     def on_files(self, data_dir: Path) -> PlatformSettings:
         """Return the settings of the same platform on the files of another folder alone."""
-        return replace(self, data_dir=data_dir, database="", blobs="")
+        return replace(self, data_dir=data_dir, database="", blobs="", lake="")
 
     @property
     def url(self) -> str:
@@ -88,6 +91,7 @@ def read_settings(
         grpc_is_named=grpc_port is not None,
         database=env.get("AIMASS_DB", ""),
         blobs=env.get("AIMASS_BLOBS", ""),
+        lake=env.get("AIMASS_LAKE", ""),
         gateways=int(env.get("AIMASS_GATEWAYS", "1")),
         is_tls=GatewaySettings.from_environment(data_dir=root).is_tls,
         segment_age_s=float(env.get("AIMASS_SEGMENT_AGE_S", "10")),

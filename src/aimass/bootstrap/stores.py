@@ -1,4 +1,4 @@
-"""Where blobs lie: in the data directory, or in an object store that ``AIMASS_BLOBS`` names."""
+"""Where blobs and tables lie: in the data directory, or in object stores that ``AIMASS_BLOBS`` and ``AIMASS_LAKE`` name."""
 
 from __future__ import annotations
 
@@ -7,13 +7,14 @@ from pathlib import Path
 from aimass.bootstrap.settings import PlatformSettings
 from aimass.infra.blobs import BlobCache, Blobs, FolderBlobs, ObjectBlobs
 from aimass.infra.objects import Bucket, ObjectStoreSettings, check_bucket, claim, claimed, parse_place
+from aimass.infra.tables import LOG, ObjectTables, TablesGrant, granted, open_tables
 from aimass.kernel.clock import Clock, SystemClock
 from aimass.kernel.errors import Conflict
 from aimass.kernel.keeping import needed
 from aimass.kernel.layout import DataDir
 from aimass.kernel.registry import Registry
 
-SETTING = "AIMASS_BLOBS"
+SETTING, LAKE = "AIMASS_BLOBS", "AIMASS_LAKE"
 _MIB = 1 << 20
 _MOVE = "move them by a backup and a restore"
 
@@ -64,6 +65,54 @@ def settle(blobs: Blobs, layout: DataDir) -> None:
         )
     check_bucket(blobs.bucket)
     claim(blobs.bucket, claim_file(layout))
+
+
+def lake_file(layout: DataDir) -> Path:
+    """Return where a platform keeps which place of tables in an object store is its own."""
+    return layout.run / "lake.json"
+
+
+def open_lake(settings: PlatformSettings) -> ObjectTables | None:
+    """Return the place of the tables in an object store; None where they lie in the data directory."""
+    if not settings.lake:
+        return None
+    return open_tables(DataDir(settings.data_dir).lake, parse_place(settings.lake, LAKE), ObjectStoreSettings())
+
+
+def grant_of(settings: PlatformSettings) -> TablesGrant:
+    """Return what children that work on tables are told."""
+    if not settings.lake:
+        return TablesGrant()
+    return granted(DataDir(settings.data_dir).lake, parse_place(settings.lake, LAKE), ObjectStoreSettings())
+
+
+def settle_lake(settings: PlatformSettings, layout: DataDir) -> None:
+    """See at the start that the tables of this platform are where the settings say, and that it can rely on the store.
+
+    Raises
+    ------
+    Conflict
+        The tables lie elsewhere, or the place belongs to another platform.
+    Unavailable
+        The store does not answer, or does not keep conditions of puts.
+    """
+    elsewhere, tables = claimed(lake_file(layout)), open_lake(settings)
+    if tables is None:
+        if elsewhere:
+            raise Conflict(
+                f"this platform keeps its tables in {elsewhere}, and {LAKE} is not set",
+                value=elsewhere,
+                hint=f"set {LAKE}={elsewhere}, or {_MOVE}",
+            )
+        return
+    if not elsewhere and next(layout.lake.glob(f"*/**/{LOG}"), None) is not None:
+        raise Conflict(
+            f"the tables of this platform lie in {str(layout.lake)!r}, not in {tables.bucket.place}",
+            value=str(tables.bucket.place),
+            hint=f"leave {LAKE} unset, or {_MOVE}",
+        )
+    check_bucket(tables.bucket)
+    claim(tables.bucket, lake_file(layout), "tables")
 
 
 def keep_copies_in_use(registry: Registry) -> None:

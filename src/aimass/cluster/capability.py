@@ -12,6 +12,7 @@ from aimass.infra.blobs import Blobs
 from aimass.infra.compute import Compute
 from aimass.infra.database import Database
 from aimass.infra.live import LiveHub
+from aimass.infra.tables import TablesGrant
 from aimass.kernel.capability import Capability, JobKinds, Loop, Place
 from aimass.kernel.registry import Registry
 
@@ -71,6 +72,7 @@ def build(registry: Registry) -> Jobs:
         live=registry.get(LiveHub),
         settings=ClusterSettings(),
         blobs=registry.get(Blobs),
+        tables=registry.get(TablesGrant) if registry.has(TablesGrant) else TablesGrant(),
     )
     ground.kinds.check()
     registry.put(Runner, Runner(registry, ground))

@@ -266,7 +266,9 @@ class Runner:
             kind = self._ground.kinds.kind(job.kind)
             if kind.ready:
                 load(kind.ready)(self._registry, job)
-            secrets = load(kind.secrets)(self._registry, job) if kind.secrets else None
+            secrets = dict(load(kind.secrets)(self._registry, job)) if kind.secrets else {}
+            if kind.on_tables:
+                secrets |= self._ground.tables.told
             laid = replace(job, payload=self._laid(job))
             handle = self._compute.submit(_spec(laid, kind.run, room.take(job)), secrets)
         except Unavailable as reason:

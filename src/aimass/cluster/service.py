@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -53,6 +53,7 @@ from aimass.infra.blobs import Blobs
 from aimass.infra.compute import Compute
 from aimass.infra.database import Change, Database
 from aimass.infra.live import LiveHub
+from aimass.infra.tables import TablesGrant
 from aimass.kernel.capability import JobKind, JobKinds
 from aimass.kernel.errors import AimassError, Conflict, NotFound, Stale, TooMany
 from aimass.kernel.ids import new_id
@@ -76,6 +77,7 @@ class Ground:
     live: LiveHub
     settings: ClusterSettings
     blobs: Blobs | None = None
+    tables: TablesGrant = field(default_factory=TablesGrant)
 
 
 class Jobs:

@@ -29,12 +29,14 @@ CAPABILITY = Capability(
     settings="aimass.collector.settings:CollectorSettings",
     jobs={
         "collector.collect": JobKind(
+            on_tables=True,
             run="aimass.collector.children.collect:collect",
             done="aimass.collector.jobs:collected",
             failed="aimass.collector.jobs:not_collected",
             private=("describe", "version"),
         ),
         "collector.load": JobKind(
+            on_tables=True,
             run="aimass.collector.children.loading:load",
             done="aimass.collector.jobs:collected",
             failed="aimass.collector.jobs:not_collected",
@@ -45,6 +47,7 @@ CAPABILITY = Capability(
             check="aimass.collector.jobs:check_load",
         ),
         "collector.replay": JobKind(
+            on_tables=True,
             run="aimass.collector.children.replay:replay",
             done="aimass.collector.jobs:replayed",
             private=("describe", "version"),

@@ -38,6 +38,9 @@ class JobKind:
     ready
         ``module:function(registry, job)`` called in control right before each attempt, also when somebody begins a job again:
         refuses what may not run any more, because a right or a policy changed while it waited. Optional.
+    on_tables
+        True when the child works on tables of the lake: where these lie in an object store it is handed the key in memory. A child
+        that runs what others wrote is never handed it; it is given local copies (``ready``).
     private
         Names in payload and result that tell what is in the data (profiles, samples, rules): whoever may look at jobs is
         not shown them, because policies decide elsewhere who sees that.
@@ -51,6 +54,7 @@ class JobKind:
     check: str | None = None
     secrets: str | None = None
     ready: str | None = None
+    on_tables: bool = False
     private: tuple[str, ...] = ()
 
 

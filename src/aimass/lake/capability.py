@@ -32,12 +32,14 @@ CAPABILITY = Capability(
     api="aimass.lake.api:router",
     jobs={
         "lake.make_version": JobKind(
+            on_tables=True,
             run="aimass.lake.children.make:make",
             done="aimass.lake.jobs:made",
             private=("describe", "version"),
             ready="aimass.lake.jobs:ready_to_make",
         ),
         "lake.join_features": JobKind(
+            on_tables=True,
             run="aimass.lake.children.join:join",
             done="aimass.lake.jobs:joined",
             failed="aimass.lake.jobs:not_joined",
@@ -45,6 +47,7 @@ CAPABILITY = Capability(
             ready="aimass.lake.jobs:ready_to_join",
         ),
         "lake.materialise": JobKind(
+            on_tables=True,
             run="aimass.lake.children.newest:materialise",
             done="aimass.lake.jobs:values_computed",
             failed="aimass.lake.jobs:values_not_computed",
@@ -53,6 +56,7 @@ CAPABILITY = Capability(
             check="aimass.lake.jobs:check_materialising",
         ),
         "lake.refresh_view": JobKind(
+            on_tables=True,
             run="aimass.lake.children.view:refresh",
             done="aimass.lake.jobs:view_refreshed",
             failed="aimass.lake.jobs:view_not_refreshed",
@@ -64,6 +68,7 @@ CAPABILITY = Capability(
         ),
         "lake.upkeep": JobKind(
             run="aimass.lake.children.maintain:upkeep",
+            on_tables=True,
             done="aimass.lake.jobs:tended",
         ),
     },

@@ -32,6 +32,7 @@ CAPABILITY = Capability(
     settings="aimass.serving.settings:ServingSettings",
     jobs={
         "serving.score": JobKind(
+            on_tables=True,
             run="aimass.serving.children.score:score",
             done="aimass.serving.jobs:scored",
             failed="aimass.serving.jobs:not_scored",

@@ -27,21 +27,25 @@ CAPABILITY = Capability(
     console="aimass.training.console:router",
     jobs={
         "training.split": JobKind(
+            ready="aimass.training.jobs:with_copies",
             run="aimass.training.children.split:split",
             done="aimass.training.jobs:split_done",
             failed="aimass.training.jobs:split_failed",
         ),
         "training.fit": JobKind(
+            ready="aimass.training.jobs:with_copies",
             run="aimass.training.children.fit:fit",
             done="aimass.training.jobs:fit_done",
             failed="aimass.training.jobs:fit_failed",
         ),
         "training.evaluate": JobKind(
+            ready="aimass.training.jobs:with_copies",
             run="aimass.training.children.evaluate:evaluate",
             done="aimass.training.jobs:evaluate_done",
             failed="aimass.training.jobs:evaluate_failed",
         ),
         "training.metric_gate": JobKind(
+            ready="aimass.training.jobs:with_copies",
             run="aimass.training.children.metric_gate:metric_gate",
             done="aimass.models.jobs:check_done",
             failed="aimass.models.jobs:check_failed",

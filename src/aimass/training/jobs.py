@@ -7,8 +7,14 @@ from typing import Any
 
 from aimass.cluster import Job, Jobs
 from aimass.kernel.registry import Registry
+from aimass.lake import Lake
 from aimass.models import ModelVersion
 from aimass.training.service.training import Training
+
+
+def with_copies(registry: Registry, job: Job) -> None:
+    """Bring the tables that a job reads: it runs recipes, and no key of a store is handed to it."""
+    registry.get(Lake).bring(job.payload)
 
 
 def split_done(registry: Registry, job: Job) -> None:

@@ -22,10 +22,12 @@ from aimass.bootstrap.carrying.files import (
     size_of,
 )
 from aimass.bootstrap.carrying.manifest import Fact, Manifest, write_manifest
+from aimass.bootstrap.carrying.tables import tables_bytes, tables_to_files
 from aimass.bootstrap.platform import declare_tables
 from aimass.bootstrap.schema import schema_of_file
 from aimass.bootstrap.settings import PlatformSettings
 from aimass.infra.collecting import nothing_goes
+from aimass.infra.tables import is_copy
 from aimass.kernel.clock import SystemClock, instant
 from aimass.kernel.errors import Conflict, Invalid, NotFound
 from aimass.kernel.layout import DataDir
@@ -70,7 +72,11 @@ def backup(settings: PlatformSettings, target: Path, told: Told) -> Made:
     declare_tables()
     with clear_errors("the backup"), _new_folder(target), nothing_goes(DataDir(settings.data_dir).run):
         total = size_of(settings.data_dir)
-        outside = stored_bytes(settings) + (server_bytes(settings.database) if settings.database else 0)
+        outside = (
+            stored_bytes(settings)
+            + tables_bytes(settings)
+            + (server_bytes(settings.database) if settings.database else 0)
+        )
         require_room(target, total + outside, "the backup")
         manifest = _write(settings, target, total, told)
         write_manifest(target, manifest)
@@ -129,10 +135,14 @@ def _write(settings: PlatformSettings, target: Path, total: int, told: Told) -> 
         files.update({f"blobs/{name}": fact for name, fact in fetched.items()})
         begun += _BLOBS_SHARE
     for file in data_of(root):
+        if settings.lake and file.is_relative_to(root / "lake") and is_copy(file, root / "lake"):
+            continue
         fact = add(files, file, target, root)
         done += fact.size if fact is not None else 0
         share = min(1.0, done / max(total, 1))
         told(begun + (1 - begun) * share, file.relative_to(root).parts[0])
+    fetched = tables_to_files(settings, target / "lake", lambda _, note: told(1.0, note))
+    files.update({f"lake/{name}": fact for name, fact in fetched.items()})
     engine = "postgresql" if settings.database else "sqlite"
     return Manifest(
         created_at=created,

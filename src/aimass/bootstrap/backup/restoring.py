@@ -16,15 +16,17 @@ from aimass.bootstrap.carrying.blobs import blobs_to_files, filled_store, requir
 from aimass.bootstrap.carrying.engines import filled_server, require_empty_server
 from aimass.bootstrap.carrying.files import Told, add, clear_errors, copy, data_of, require_room, size_of
 from aimass.bootstrap.carrying.manifest import DATABASES, Fact, Manifest, read_manifest
+from aimass.bootstrap.carrying.tables import filled_lake, require_free_lake, tables_to_files
 from aimass.bootstrap.lock import lock_data_dir
 from aimass.bootstrap.platform import declare_tables, open_platform
 from aimass.bootstrap.schema import known_schemas
 from aimass.bootstrap.settings import PlatformSettings
-from aimass.bootstrap.stores import claim_file
+from aimass.bootstrap.stores import claim_file, lake_file
 from aimass.infra.collecting import nothing_goes
 from aimass.infra.database import clear_errors as clear_database_errors
 from aimass.infra.objects import claimed
 from aimass.infra.search import Search
+from aimass.infra.tables import is_copy
 from aimass.kernel.durable import sync_folder
 from aimass.kernel.errors import AimassError, Conflict, Invalid
 from aimass.kernel.keeping import needed
@@ -78,6 +80,7 @@ def restore(source: Path, settings: PlatformSettings, told: Told, erasures: Path
     if settings.database:
         require_empty_server(settings.database)
     require_free_store(settings)
+    require_free_lake(settings)
     with clear_errors("the restore"), _empty_place(settings.data_dir) as place:
         more = size_of(origin) if origin is not None else 0
         require_room(settings.data_dir, manifest.size_bytes + more, "the restore")
@@ -88,6 +91,7 @@ def restore(source: Path, settings: PlatformSettings, told: Told, erasures: Path
         _lay_out_packages(place, settings)
         with (
             filled_store(settings, place, told) if settings.blobs else nullcontext(),
+            filled_lake(settings, place, told),
             filled_server(settings.database, place, told) if settings.database else nullcontext(),
         ):
             _install(place, settings)
@@ -124,7 +128,10 @@ def _laid_from(origin: Path, settings: PlatformSettings, place: Path, told: Told
     """Copy the files that the databases name from the data directory that they were copied from."""
     files, total, done = dict[str, Fact](), max(size_of(origin), 1), 0
     with nothing_goes(DataDir(origin).run):
+        lake = claimed(lake_file(DataDir(origin)))
         for file in data_of(origin):
+            if lake and file.is_relative_to(origin / "lake") and is_copy(file, origin / "lake"):
+                continue
             fact = add(files, file, place, origin)
             done += fact.size if fact is not None else 0
             told(_FILES_SHARE * min(1.0, done / total), file.relative_to(origin).parts[0])
@@ -134,6 +141,8 @@ def _laid_from(origin: Path, settings: PlatformSettings, place: Path, told: Told
             files.update(
                 {f"blobs/{name}": fact for name, fact in blobs_to_files(theirs, place / "blobs", told).items()}
             )
+        theirs = replace(settings, data_dir=origin, lake=lake)
+        files.update({f"lake/{name}": fact for name, fact in tables_to_files(theirs, place / "lake", told).items()})
     return files
 
 

@@ -56,7 +56,7 @@ def blobs_to_files(settings: PlatformSettings, target: Path, told: Told) -> dict
     for number, blob in enumerate(found):
         name = f"{blob.sha256[:2]}/{blob.sha256[2:]}"
         try:
-            fact = _written(target / name, blobs.read(blob.sha256))
+            fact = written(target / name, blobs.read(blob.sha256))
         except NotFound:
             continue  # removed meanwhile: whatever the databases name stays
         if fact.sha256 != blob.sha256:
@@ -98,10 +98,11 @@ def _bring(source: FolderBlobs, store: Blobs, told: Told) -> None:
         told((number + 1) / len(found), "blobs")
 
 
-def _written(path: Path, pieces: Iterable[bytes]) -> Fact:
+def written(path: Path, pieces: Iterable[bytes]) -> Fact:
+    """Write a file from pieces; return what it is."""
     digest, size = new_hash(), 0
     path.parent.mkdir(parents=True, exist_ok=True)
-    with clear_errors("the copy of a blob"):
+    with clear_errors("the copy from an object store"):
         try:
             with path.open("wb") as file:
                 for piece in pieces:

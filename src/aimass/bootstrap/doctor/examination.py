@@ -26,6 +26,7 @@ _CHECKS: tuple[tuple[str, Callable[[PlatformSettings], Finding]], ...] = (
     ("platform", place.running),
     ("database", place.database),
     ("blobs", place.blobs),
+    ("tables", place.lake),
 )
 
 

@@ -12,11 +12,11 @@ from aimass.bootstrap.lock import lock_data_dir
 from aimass.bootstrap.ports import check_port
 from aimass.bootstrap.schema import known_schemas, newest_schema, present_schema
 from aimass.bootstrap.settings import PlatformSettings
-from aimass.bootstrap.stores import SETTING, claim_file, open_bucket
+from aimass.bootstrap.stores import LAKE, SETTING, claim_file, lake_file, open_bucket, open_lake
 from aimass.bootstrap.supervisor import require_whole
 from aimass.bootstrap.waiting import answers
 from aimass.infra.database import Database
-from aimass.infra.objects import check_bucket, claimed, clock_gap
+from aimass.infra.objects import Bucket, check_bucket, claimed, clock_gap
 from aimass.kernel.clock import SystemClock
 from aimass.kernel.errors import AimassError
 from aimass.kernel.findings import Finding, finding_of
@@ -120,12 +120,25 @@ def blobs(settings: PlatformSettings) -> Finding:
         elsewhere = claimed(claim_file(layout))
         faults = [f"they lie in {elsewhere}, and {SETTING} is not set"] if elsewhere else []
         return finding_of("blobs", str(layout.blobs), faults, f"set {SETTING}={elsewhere}")
-    bucket = open_bucket(settings.blobs)
+    return _store("blobs", open_bucket(settings.blobs))
+
+
+def lake(settings: PlatformSettings) -> Finding:
+    """Look whether the store of the tables answers, keeps the conditions of puts, and agrees about the time."""
+    layout, tables = DataDir(settings.data_dir), open_lake(settings)
+    if tables is not None:
+        return _store("tables", tables.bucket)
+    elsewhere = claimed(lake_file(layout))
+    faults = [f"they lie in {elsewhere}, and {LAKE} is not set"] if elsewhere else []
+    return finding_of("tables", str(layout.lake), faults, f"set {LAKE}={elsewhere}")
+
+
+def _store(what: str, bucket: Bucket) -> Finding:
     check_bucket(bucket)
     ahead = clock_gap(bucket, SystemClock()).total_seconds()
     faults = [f"the clock of {bucket.place} is {ahead:+.0f} s off this machine's"] if abs(ahead) > _MOST_GAP_S else []
     told = f"{bucket.place} answers and keeps the conditions of puts"
-    return finding_of("blobs", told, faults, "let both machines take the time from a time server")
+    return finding_of(what, told, faults, "let both machines take the time from a time server")
 
 
 def _damage(file: Path) -> str:

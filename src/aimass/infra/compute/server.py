@@ -1,4 +1,4 @@
-"""The other end of :class:`~aimass.infra.compute.WarmChild`: ``python -m aimass.infra.compute.server <fd> <folder>``."""
+"""The other end of :class:`~aimass.infra.compute.WarmChild`: ``python -m aimass.infra.compute.server <fd> <folder> [<fd of secrets>]``."""
 
 from __future__ import annotations
 
@@ -13,9 +13,11 @@ import threading
 import traceback
 from typing import Any
 
+from aimass.infra.compute.confiding import confided
 from aimass.infra.compute.files import plain
 from aimass.infra.compute.frames import receive, send
 from aimass.infra.compute.worker import problem
+from aimass.infra.tables import accept
 from aimass.kernel.capability import load
 
 
@@ -50,4 +52,6 @@ def _answer(call: dict[str, Any]) -> dict[str, Any]:
 
 
 if __name__ == "__main__":
+    if sys.argv[3:]:
+        accept(confided(int(sys.argv[3])))
     serve(int(sys.argv[1]), sys.argv[2])

@@ -15,6 +15,7 @@ from contextlib import contextmanager, nullcontext, suppress
 from pathlib import Path
 from typing import Any
 
+from aimass.infra.compute.confiding import handed_over
 from aimass.infra.compute.frames import receive, send
 from aimass.infra.compute.processes import signal_group
 from aimass.kernel.errors import AimassError, Conflict, Failed, Invalid, Unavailable
@@ -58,18 +59,19 @@ class Stop:
 class _Child:
     """One process, the socket to it, and its folder for temporary files, which goes with it."""
 
-    def __init__(self, environment: Mapping[str, str], log: Path) -> None:
+    def __init__(self, environment: Mapping[str, str], log: Path, secrets: Mapping[str, Any]) -> None:
         self._scratch = tempfile.mkdtemp(prefix="aimass-data-")
         self._socket, theirs = socket.socketpair()
         fresh = "wb" if log.exists() and log.stat().st_size > _LOG_LIMIT_BYTES else "ab"
-        with theirs, log.open(fresh) as output, self._gone_if_it_fails():
+        with theirs, log.open(fresh) as output, self._gone_if_it_fails(), handed_over(secrets) as whispers:
             self._process = subprocess.Popen(
-                [sys.executable, "-P", "-m", "aimass.infra.compute.server", str(theirs.fileno()), self._scratch],
+                [sys.executable, "-P", "-m", "aimass.infra.compute.server", str(theirs.fileno()), self._scratch]
+                + [str(whisper) for whisper in whispers],
                 env={**environment, "TMPDIR": self._scratch},
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=output,
-                pass_fds=(theirs.fileno(),),
+                pass_fds=(theirs.fileno(), *whispers),
                 start_new_session=True,
             )
         self.pid = self._process.pid
@@ -125,6 +127,8 @@ class WarmChild:
         Largest number of children.
     idle_s
         Time without calls after which a child ends.
+    secrets
+        What each child is told in memory: where the tables of the lake lie.
 
     Examples
     --------
@@ -144,7 +148,9 @@ class WarmChild:
         threads: int | None = None,
         size: int = 1,
         idle_s: float = 300.0,
+        secrets: Mapping[str, Any] | None = None,
     ) -> None:
+        self._secrets = dict(secrets or {})
         caps = {} if threads is None else dict.fromkeys(("OMP_NUM_THREADS", "POLARS_MAX_THREADS"), str(threads))
         self._environment = {**environment, **caps}
         self._log = log
@@ -235,7 +241,7 @@ class WarmChild:
 
     def _started(self) -> _Child:
         try:
-            child = _Child(self._environment, self._log)
+            child = _Child(self._environment, self._log, self._secrets)
         except OSError as reason:
             raise Unavailable(f"no data child can be started: {reason}", hint="free memory or disk") from reason
         with self._changed:

@@ -13,6 +13,7 @@ from typing import Any, NoReturn
 from aimass.infra.compute.context import Cancelled, JobContext
 from aimass.infra.compute.directory import Fenced, JobDirectory
 from aimass.infra.compute.files import plain
+from aimass.infra.tables import accept
 from aimass.kernel.capability import load
 from aimass.kernel.errors import AimassError
 from aimass.kernel.lasting import lasting
@@ -49,7 +50,7 @@ def _stop(_sign: int, _frame: object) -> NoReturn:
 
 def _outcome(directory: JobDirectory, attempt: int, secrets: Mapping[str, Any]) -> dict[str, Any]:
     try:
-        context = JobContext(directory, attempt, secrets=secrets)
+        context = JobContext(directory, attempt, secrets=accept(secrets) if secrets else {})
         context.check()
         result = _function(directory.spec()["run"])(context)
         return {"state": "succeeded", "result": _object(result), "usage": usage()}

@@ -119,6 +119,21 @@ class Bucket:
         with self._told(name):
             obstore.put(self._store, name, data, mode={"e_tag": tag})
 
+    def copy(self, name: str, new_name: str) -> None:
+        """Let the store copy an object within itself."""
+        import obstore
+
+        with self._told(name):
+            obstore.copy(self._store, name, new_name)
+
+    def folders(self, below: str = "") -> list[str]:
+        """Return the names of the folders in a folder."""
+        import obstore
+
+        with self._told(below):
+            found = obstore.list_with_delimiter(self._store, prefix=below or None)
+        return [prefix.rstrip("/").rsplit("/", 1)[-1] for prefix in found["common_prefixes"]]
+
     def remove(self, *names: str) -> None:
         """Forget objects; a missing one is no error."""
         import obstore

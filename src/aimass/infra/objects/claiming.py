@@ -21,13 +21,15 @@ def claimed(file: Path) -> str:
     return str(orjson.loads(file.read_bytes())["place"]) if file.exists() else ""
 
 
-def claim(bucket: Bucket, file: Path) -> None:
+def claim(bucket: Bucket, file: Path, what: str = "blobs") -> None:
     """Make a place this platform's own, once.
 
     Parameters
     ----------
     file
         Where the platform keeps what it has claimed.
+    what
+        What it keeps there, in the words of people.
 
     Raises
     ------
@@ -41,7 +43,7 @@ def claim(bucket: Bucket, file: Path) -> None:
         _write(file, kept)  # first, so that a start that is killed here finds its own claim
     if kept["place"] != place:
         raise Conflict(
-            f"this platform keeps its blobs in {kept['place']}, not in {place}",
+            f"this platform keeps its {what} in {kept['place']}, not in {place}",
             value=place,
             allowed=kept["place"],
             hint="name that place, or move the platform by a backup and a restore",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from dataclasses import dataclass
 
@@ -10,6 +11,13 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from aimass.kernel.errors import Invalid
 
+_ELSEWHERE = {
+    "endpoint": "AWS_ENDPOINT_URL",
+    "region": "AWS_REGION",
+    "key_id": "AWS_ACCESS_KEY_ID",
+    "secret": "AWS_SECRET_ACCESS_KEY",
+    "token": "AWS_SESSION_TOKEN",
+}
 _PLACE = re.compile(r"s3://([a-z0-9][a-z0-9.-]{1,61}[a-z0-9])(?:/([A-Za-z0-9._/=-]*))?")
 
 
@@ -30,7 +38,9 @@ class ObjectStoreSettings(BaseSettings):
     secret: SecretStr = Field(default=SecretStr(""), description="The key itself")
     token: SecretStr = Field(default=SecretStr(""), description="Token of a key that is valid for a while")
     cache_mib: float = Field(
-        default=10_240.0, gt=0, description="Room in MiB for local copies of blobs, which jobs read as files"
+        default=10_240.0,
+        gt=0,
+        description="Room in MiB for local copies of blobs, and as much for those of tables, which are read as files",
     )
 
     def config(self) -> dict[str, str]:
@@ -43,6 +53,25 @@ class ObjectStoreSettings(BaseSettings):
             "session_token": self.token.get_secret_value(),
         }
         return {name: value for name, value in given.items() if value}
+
+    def handed(self) -> dict[str, str]:
+        """Return the values of the settings as another process has to be told them, those of other clients' variables too; secrets."""
+        own = {
+            "endpoint": self.endpoint,
+            "region": self.region,
+            "key_id": self.key_id.get_secret_value(),
+            "secret": self.secret.get_secret_value(),
+            "token": self.token.get_secret_value(),
+        }
+        found = {name: value or os.environ.get(_ELSEWHERE[name], "") for name, value in own.items()}
+        if self.key_id.get_secret_value():
+            found["token"] = own["token"]  # a token of another key
+        return found
+
+    def delta(self) -> dict[str, str]:
+        """Return what a client of Delta is told; it holds secrets."""
+        told = {f"aws_{name}": value for name, value in self.config().items()}
+        return {**told, "aws_allow_http": "true"} if self.endpoint.startswith("http://") else told
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,9 +7,18 @@ from pathlib import Path
 from urllib.parse import unquote
 
 from aimass.infra.tables.folder import FolderTables
-from aimass.infra.tables.port import Tables
+from aimass.infra.tables.port import LOG, Tables
+from aimass.kernel.errors import Failed
 
+ELSEWHERE = ".copies"  # what lies beside it are copies
 _FOLDERS = FolderTables()
+
+
+def is_copy(file: Path, root: Path) -> bool:
+    """Tell whether a file below a folder of tables is one of a table, or serves the copies of those that lie elsewhere."""
+    below = file.relative_to(root).parts
+    folders = [root.joinpath(*below[:depth]) for depth in range(1, len(below))]
+    return below[0] == ELSEWHERE or LOG in below or any((folder / LOG).is_dir() for folder in folders)
 
 
 class Mounts:
@@ -34,6 +43,13 @@ class Mounts:
         for root, tables in self._places.items():
             if Path(path).is_relative_to(root):
                 return tables
+        for folder in Path(path).parents:
+            if (folder / ELSEWHERE).exists():
+                raise Failed(
+                    "this table lies in an object store, and this process was not told its key",
+                    value=Path(path).name,
+                    hint="give the work to a job that is declared to work on tables",
+                )
         return _FOLDERS
 
     def path_at(self, address: str) -> Path:

@@ -7,7 +7,21 @@ from typing import Any
 import polars as pl
 
 from aimass.lake.children.selecting import materialise
-from aimass.lake.children.tables import scan
+from aimass.lake.children.tables import files, open_table, scan
+
+
+def bring(args: dict[str, Any]) -> dict[str, Any]:
+    """Make versions of tables readable as files, for whoever has no key of the store that they lie in.
+
+    Parameters
+    ----------
+    args
+        ``tables``: list of ``{path, version}``.
+    """
+    for at in args["tables"]:
+        open_table(at["path"])  # the log as it is, for whoever looks at the newest version
+        files(open_table(at["path"], at["version"]))
+    return {}
 
 
 def copy(args: dict[str, Any]) -> dict[str, Any]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import secrets
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from hashlib import sha256
 from pathlib import Path
@@ -13,7 +13,7 @@ from typing import Any
 from sqlalchemy import Connection, Row
 
 from aimass.cluster import Job
-from aimass.infra.tables import tables_of
+from aimass.infra.tables import FolderTables, tables_of
 from aimass.kernel.errors import Conflict, Forbidden, NotFound, Stale
 from aimass.kernel.ids import new_id
 from aimass.kernel.principal import SYSTEM, Principal
@@ -206,6 +206,14 @@ class Guarding(Part):
             rows=at["rows"],
         )
 
+    def bring(self, payload: Mapping[str, Any]) -> None:
+        """Make the tables that the order of a job names readable as files, for a child that is not handed the key of their store."""
+        if isinstance(tables_of(self._ground.folder), FolderTables):
+            return
+        named = [at for at in _named_in(payload) if Path(str(at["path"])).is_relative_to(self._ground.folder)]
+        if named:
+            self._call("copies:bring", {"tables": named}, LONG_S)
+
     def _copied(self, version: DatasetVersion, at: dict[str, Any], policy: dict[str, Any]) -> dict[str, Any]:
         """Make the copy of what somebody sees of a version, unless it is there; return where it lies."""
         path = self.copies_path(version.workspace, version.dataset) / _copy_name(version, policy)
@@ -242,6 +250,24 @@ class Guarding(Part):
                     value=dataset,
                     hint="query the dataset instead, or ask for an exemption from its policies",
                 )
+
+
+def _named_in(value: Any) -> Iterator[dict[str, Any]]:
+    """Yield what names a version of a table: ``path`` and ``version``, at any depth.
+
+    Examples
+    --------
+    >>> list(_named_in({"dataset": {"path": "/lake/t", "version": 3}, "split": {"file": "x"}}))
+    [{'path': '/lake/t', 'version': 3}]
+    """
+    if isinstance(value, Mapping):
+        if isinstance(value.get("path"), str) and isinstance(value.get("version"), int):
+            yield {"path": value["path"], "version": value["version"]}
+        value = value.values()
+    elif not isinstance(value, list | tuple):
+        return
+    for item in value:
+        yield from _named_in(item)
 
 
 def _copy_name(version: DatasetVersion, policy: dict[str, Any]) -> str:

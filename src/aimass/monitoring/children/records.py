@@ -11,9 +11,10 @@ from typing import Any
 import polars as pl
 from deltalake import DeltaTable, write_deltalake
 
+from aimass.infra.tables import tables_of
 from aimass.kernel.clock import parse_instant
 from aimass.kernel.erasing import ERASED, Person, pattern
-from aimass.lake import clean_log
+from aimass.lake import clean_log, open_target
 from aimass.monitoring.children.rows import INPUT, OUTPUT
 from aimass.monitoring.children.tables import exists, lease, scan
 
@@ -124,7 +125,7 @@ def upkeep(args: dict[str, Any]) -> dict[str, Any]:
     if not exists(path):
         return {"deleted": 0, "bytes": 0, "files": 0}
     with lease(path):
-        table = DeltaTable(path)
+        table = open_target(path)
         files = _files(table)
         cutoff = _cutoff(files, args)
         deleted, compacted = 0, False
@@ -137,7 +138,8 @@ def upkeep(args: dict[str, Any]) -> dict[str, Any]:
         if deleted or compacted:
             table.create_checkpoint()
             table.vacuum(retention_hours=1, dry_run=False, enforce_retention_duration=False)
-        files = _files(DeltaTable(path))
+            tables_of(path).sweep(Path(path))
+        files = _files(open_target(path))
     return {"deleted": deleted, "bytes": int(files["bytes"].sum()), "files": files.height}
 
 
@@ -191,9 +193,10 @@ def erase(args: dict[str, Any]) -> dict[str, Any]:
         mine = _mine(frame.schema, person, args["column"]) | _named(frame, key, person, args["rows"])
         going, (staying, unnamed) = frame.filter(mine), _unnamed(frame.filter(~mine), person)
         if going.height or unnamed:
-            write_deltalake(path, staying, mode="overwrite")
-        DeltaTable(path).vacuum(retention_hours=0, dry_run=False, enforce_retention_duration=False, full=True)
+            write_deltalake(open_target(path), staying, mode="overwrite")
+        open_target(path).vacuum(retention_hours=0, dry_run=False, enforce_retention_duration=False, full=True)
         clean_log(path, person, history=False)
+        tables_of(path).sweep(Path(path))
     rows = going.select(key, "row").unique().sort(key, "row").rows()
     return {"deleted": going.height, "unnamed": unnamed, "rows": [list(row) for row in rows]}
 

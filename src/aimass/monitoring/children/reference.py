@@ -6,10 +6,9 @@ from pathlib import Path
 from typing import Any
 
 import polars as pl
-from deltalake import DeltaTable
-from deltalake.exceptions import DeltaError, TableNotFoundError
 
 from aimass.kernel.errors import Invalid, NotFound
+from aimass.lake import scan
 from aimass.models import load_model, read_package
 from aimass.monitoring.children.rows import INPUT
 
@@ -69,8 +68,8 @@ def _read(args: dict[str, Any]) -> pl.DataFrame:
     try:
         if path.is_file():
             return pl.read_parquet(path)
-        return pl.scan_delta(DeltaTable(str(path), version=args.get("version"))).collect()
-    except (TableNotFoundError, DeltaError, OSError) as reason:
+        return scan(path, args.get("version")).collect()
+    except (NotFound, OSError) as reason:
         raise NotFound(
             f"there is no readable reference in {path.name!r}", field="reference", value=str(path)
         ) from reason

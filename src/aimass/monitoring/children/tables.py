@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import fcntl
 import json
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -11,7 +10,13 @@ from pathlib import Path
 from typing import Any
 
 import polars as pl
-from deltalake import CommitProperties, DeltaTable, Transaction, write_deltalake
+from deltalake import CommitProperties, Transaction, write_deltalake
+
+from aimass.infra.tables import tables_of
+from aimass.lake import exists as table_exists
+from aimass.lake import lease as lease_of
+from aimass.lake import open_table
+from aimass.lake import scan as scan_table
 
 _STATS = "id,t,row,deployment,revision,status,request_id,seq"
 _TRANSACTION = "aimass.transaction"
@@ -35,27 +40,24 @@ class Order:
 
 def exists(path: str | Path) -> bool:
     """Tell whether there is a table."""
-    return DeltaTable.is_deltatable(str(path))
+    return table_exists(path)
 
 
 def scan(path: str | Path) -> pl.LazyFrame:
     """Read the newest version of a table lazily."""
-    return pl.scan_delta(DeltaTable(str(path)))
+    return scan_table(path)
 
 
 @contextmanager
 def lease(path: str | Path) -> Iterator[None]:
-    """Hold the one write lease of a table; the kernel releases it when the process dies."""
-    lock = Path(f"{path}.lock")
-    lock.parent.mkdir(parents=True, exist_ok=True)
-    with lock.open("ab") as handle:
-        fcntl.flock(handle, fcntl.LOCK_EX)
+    """Hold the one write lease of a table; it is free again when the process dies."""
+    with lease_of(path):
         yield
 
 
 def last_batch(path: str | Path, app_id: str) -> int:
     """Return the highest batch that an application has committed; -1 for none."""
-    last = DeltaTable(str(path)).transaction_version(app_id) if exists(path) else None
+    last = open_table(path).transaction_version(app_id) if exists(path) else None
     return -1 if last is None else last
 
 
@@ -63,7 +65,7 @@ def committed(path: str | Path, order: Order) -> dict[str, Any] | None:
     """Return the counts of a commit that was made before, or None when it was not."""
     if last_batch(path, order.app_id) < order.batch:
         return None
-    table = DeltaTable(str(path))
+    table = open_table(path)
     for limit in (_RECENT, None):
         for entry in table.history(limit):
             if entry.get(_TRANSACTION) == order.name:
@@ -77,8 +79,9 @@ def append(path: str | Path, frame: pl.DataFrame, order: Order) -> None:
     Smallest and largest values stand in the log for ids and times alone, never for what a data subject told.
     """
     fresh = not exists(path)
+    target = tables_of(path).target(Path(path))
     write_deltalake(
-        str(path),
+        target.address,
         frame if fresh else aligned(frame, schema_of(path)),
         mode="append",
         schema_mode=None if fresh else "merge",
@@ -88,6 +91,7 @@ def append(path: str | Path, frame: pl.DataFrame, order: Order) -> None:
         }
         if fresh
         else None,
+        storage_options=None if target.options is None else dict(target.options),
         commit_properties=CommitProperties(
             custom_metadata={_TRANSACTION: order.name, _COUNTS: json.dumps(dict(order.counts))},
             app_transactions=[Transaction(app_id=order.app_id, version=order.batch)],

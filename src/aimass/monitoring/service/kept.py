@@ -9,6 +9,7 @@ from typing import Any
 
 from sqlalchemy import Row
 
+from aimass.infra.tables import tables_of
 from aimass.kernel.keeping import Going, Holding
 from aimass.kernel.principal import ANYWHERE
 from aimass.monitoring.service.ground import Part
@@ -37,12 +38,12 @@ class Kept(Part):
         ]
 
     def _holding(self, row: Row[Any]) -> Holding:
-        files = [file for path in self._tables(row.workspace, row.endpoint).values() for file in Path(path).rglob("*")]
+        paths = [Path(path) for path in self._tables(row.workspace, row.endpoint).values()]
         return Holding(
             part="records",
             name=row.endpoint,
             workspace=row.workspace,
-            size_bytes=_size(files),
+            size_bytes=sum(file.size for path in paths for file in tables_of(path).files(path)),
             count=row.rows,
             rule=f"records are kept for {row.retention_days} days, and at most {row.max_bytes // 2**20} MiB of them",
             path="" if row.is_deleted else f"/{row.workspace}/services/{row.endpoint}/records",

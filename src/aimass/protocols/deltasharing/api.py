@@ -13,6 +13,7 @@ from pydantic import BaseModel, Field, ValidationError
 from starlette.responses import FileResponse, JSONResponse, Response, StreamingResponse
 
 from aimass.infra.database import Database
+from aimass.infra.tables import tables_of
 from aimass.kernel.errors import AimassError, Invalid, NotFound, Unauthenticated
 from aimass.lake import Lake, Recipient, Share, SharedTable, TableRead
 from aimass.protocols.deltasharing.links import KEEP_S, Grant, Links
@@ -208,6 +209,7 @@ def file(request: Request, sealed: str, name: str) -> Response:
                 "policies leave something else of this table now", hint="ask for the files of the table again"
             )
         path = folder / grant.file
+        tables_of(folder).bring(folder, [grant.file])
         if not path.is_file():
             raise NotFound("this file is gone", hint="ask for the files of the table again")
         return FileResponse(path, media_type="application/vnd.apache.parquet", headers={"Cache-Control": "no-store"})
