@@ -1,25 +1,17 @@
-"""How a child learns where tables lie: what it is told holds the key of the store, and goes through the pipe of secrets alone."""
+"""Places of tables in object stores, as settings name them and as a child is told of them."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from aimass.infra.objects import Bucket, ObjectStoreSettings, Place
+from aimass.infra.tables.grants import KEY, TablesGrant
 from aimass.infra.tables.mounts import mount
 from aimass.infra.tables.objects import ObjectTables
 
-_KEY = "tables"
 _MIB = 1 << 20
-
-
-@dataclass(frozen=True, slots=True)
-class TablesGrant:
-    """What a child is told so that it finds the tables; nothing where they lie in folders."""
-
-    told: Mapping[str, Any] = field(default_factory=dict[str, Any], repr=False)
 
 
 def open_tables(root: Path, place: Place, settings: ObjectStoreSettings) -> ObjectTables:
@@ -38,7 +30,7 @@ def granted(root: Path, place: Place, settings: ObjectStoreSettings) -> TablesGr
     """
     return TablesGrant(
         {
-            _KEY: {
+            KEY: {
                 "root": str(root),
                 "bucket": place.bucket,
                 "prefix": place.prefix,
@@ -48,10 +40,7 @@ def granted(root: Path, place: Place, settings: ObjectStoreSettings) -> TablesGr
     )
 
 
-def accept(secrets: Mapping[str, Any]) -> dict[str, Any]:
-    """Let the tables of this process lie where it was told, if it was; return the other secrets."""
-    grant = secrets.get(_KEY)
-    if grant is not None:
-        root, settings = Path(grant["root"]), ObjectStoreSettings(**grant["settings"])
-        mount(root, open_tables(root, Place(grant["bucket"], grant["prefix"]), settings))
-    return {name: value for name, value in secrets.items() if name != _KEY}
+def mount_told(told: Mapping[str, Any]) -> None:
+    """Mount the place that a process was told of."""
+    root, settings = Path(told["root"]), ObjectStoreSettings(**told["settings"])
+    mount(root, open_tables(root, Place(told["bucket"], told["prefix"]), settings))

@@ -13,7 +13,7 @@ from deltalake import DeltaTable
 from aimass.kernel.errors import Invalid
 from aimass.lake.children.conditions import Condition, conditions_of
 from aimass.lake.children.guard import read_select
-from aimass.lake.children.tables import STATS_COLUMNS, files, open_at
+from aimass.lake.children.tables import STATS_COLUMNS, listed, names, open_at
 from aimass.lake.children.values import type_name
 
 SMALLEST, LARGEST, PARTS = 8 * 2**20, 128 * 2**20, 32
@@ -38,7 +38,7 @@ def matching(table: DeltaTable, wanted: Sequence[Sequence[Condition]], parameter
     parameters
         Values of the query by name.
     """
-    every = files(table)
+    every = listed(table)
     if len(every) == 1 or not wanted or not all(wanted):
         return every
     told = pl.DataFrame(table.get_add_actions(flatten=True))
@@ -189,7 +189,7 @@ def look(args: dict[str, Any]) -> dict[str, Any]:
         ``files``, ``size_bytes``, ``share``, and ``proposals``: ``column``, ``queries`` and ``share`` each.
     """
     table, columns = open_at(args["path"], None), list(args["order_by"])
-    size, count = bytes_of(table), len(files(table))
+    size, count = bytes_of(table), len(names(table))
     share = share_read(table, columns[0]) if columns else None
     proposals: list[dict[str, Any]] = []
     if not columns and count >= MANY_FILES and size >= MANY_BYTES:

@@ -14,6 +14,7 @@ from functools import lru_cache
 from typing import Any
 
 import duckdb
+from deltalake import DeltaTable
 from sqlglot import exp
 
 from aimass.kernel.errors import Invalid
@@ -23,7 +24,7 @@ from aimass.lake.children.guard import check_tables, checked_text, dataset_table
 from aimass.lake.children.layout import matching
 from aimass.lake.children.masks import TokenKey, guarded
 from aimass.lake.children.quoting import sql_literal, sql_name
-from aimass.lake.children.tables import files, open_at, schema_of
+from aimass.lake.children.tables import brought, listed, open_at, schema_of
 from aimass.lake.children.values import columns_of, sql_type
 
 _OWN = re.compile(r"getvariable|\b[dkv][0-9a-f]{12,16}\b|\bt[0-9a-f]{12}\b")
@@ -52,6 +53,7 @@ class Readable:
         What counts for who asks.
     """
 
+    table: DeltaTable
     columns: list[dict[str, Any]]
     files: list[str]
     read: list[str]
@@ -151,11 +153,12 @@ def readable(
     """
     table = open_at(at["path"], at.get("version"))
     columns = columns_of(schema_of(table))
-    every = files(table)
+    every = listed(table)
     known = [column["name"] for column in columns]
     wanted = conditions_of(asked.tree, name, known) if asked is not None and not at.get("policy") else []
     read = matching(table, wanted, parameters or {}) if wanted else every
-    return Readable(columns=columns, files=every, read=read or every[:1], policy=at.get("policy"))
+    read = brought(table, read or every[:1])
+    return Readable(table=table, columns=columns, files=every, read=read, policy=at.get("policy"))
 
 
 def attach(con: duckdb.DuckDBPyConnection, tables: Mapping[str, Mapping[str, Any]]) -> None:
@@ -171,7 +174,7 @@ def _make_view(con: duckdb.DuckDBPyConnection, view: str, table: Readable) -> No
     try:
         _view_over(con, view, table, table.read)
     except duckdb.BinderException:
-        _view_over(con, view, table, table.files)
+        _view_over(con, view, table, brought(table.table, table.files))
 
 
 def _view_over(con: duckdb.DuckDBPyConnection, view: str, table: Readable, chosen: list[str]) -> None:

@@ -176,9 +176,20 @@ def open_at(path: str | Path, version: int | None) -> DeltaTable:
 
 def files(table: DeltaTable) -> list[str]:
     """List the Parquet files of a version, readable; right as long as tables carry no deletion vectors, which we never write."""
-    path, found = path_of(table), names(table)
-    tables_of(path).bring(path, found)
-    return [f"{path}/{name}" for name in found]
+    return brought(table, listed(table))
+
+
+def listed(table: DeltaTable) -> list[str]:
+    """List the Parquet files of a version at their paths, whether they are here or not."""
+    path = path_of(table)
+    return [f"{path}/{name}" for name in names(table)]
+
+
+def brought(table: DeltaTable, chosen: list[str]) -> list[str]:
+    """Make some of the listed files readable; return them."""
+    path = path_of(table)
+    tables_of(path).bring(path, [file.removeprefix(f"{path}/") for file in chosen])
+    return chosen
 
 
 def names(table: DeltaTable) -> list[str]:
