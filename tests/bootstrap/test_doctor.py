@@ -27,7 +27,19 @@ from tests.fixtures.platform import free_port
 from tests.fixtures.postgres import PostgresServer
 
 pytestmark = pytest.mark.timeout(180)
-HEALTHY = {"python", "packages", "console", "rooms", "disk", "data directory", "keys", "platform", "database", "blobs"}
+HEALTHY = {
+    "python",
+    "packages",
+    "console",
+    "rooms",
+    "disk",
+    "data directory",
+    "keys",
+    "platform",
+    "database",
+    "blobs",
+    "tables",
+}
 ROOMS = {"events", "audit log", "datasets", "models", "services", "erasures", "isolation", "certificate"}
 
 

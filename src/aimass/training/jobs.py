@@ -14,7 +14,8 @@ from aimass.training.service.training import Training
 
 def with_copies(registry: Registry, job: Job) -> None:
     """Bring the tables that a job reads: it runs recipes, and no key of a store is handed to it."""
-    registry.get(Lake).bring(job.payload)
+    if registry.has(Lake):  # without one the tables are files of this machine
+        registry.get(Lake).bring(job.payload)
 
 
 def split_done(registry: Registry, job: Job) -> None:
