@@ -188,7 +188,7 @@ def forget_authors(change: Change, person: Person) -> int:
                 continue
             here = [table.c.workspace == person.workspace]
         for column in table.c:
-            if column.name.endswith(_AUTHORS):
+            if column.name.endswith(_AUTHORS) and isinstance(column.type, String):
                 named = update_(table).where(column.in_(person.values), *here)
                 told += change.execute(named.values({column: ERASED})).rowcount
     return told
