@@ -8,58 +8,40 @@ from aimass.kernel.doors import door
 
 if TYPE_CHECKING:
     from aimass.training.capability import CAPABILITY
-    from aimass.training.domain import (
-        CompareRuns,
-        CreateExperiment,
-        CreateSplit,
-        EvaluateRun,
-        Evaluation,
-        Experiment,
-        ListExperiments,
-        ListRuns,
-        ListSplitRows,
-        ListSplits,
-        OneExperiment,
-        OneMetric,
-        OneRecipe,
-        OneRun,
-        OneSplit,
-        RegisterRun,
-        Run,
-        Split,
-        StartRun,
-        TagRun,
-    )
+    from aimass.training.domain.evaluations import EvaluateRun, Evaluation
+    from aimass.training.domain.experiments import CreateExperiment, Experiment, ListExperiments, OneExperiment
+    from aimass.training.domain.recipes import OneRecipe
+    from aimass.training.domain.runs import CompareRuns, ListRuns, OneMetric, OneRun, RegisterRun, Run, StartRun, TagRun
+    from aimass.training.domain.splits import CreateSplit, ListSplitRows, ListSplits, OneSplit, Split
     from aimass.training.service.splits import Judges, Returned
     from aimass.training.service.training import Training
 
-_DOMAIN = "aimass.training.domain"
 __getattr__, __dir__ = door(
     __name__,
     {
         "CAPABILITY": "aimass.training.capability",
-        "CompareRuns": _DOMAIN,
-        "CreateExperiment": _DOMAIN,
-        "CreateSplit": _DOMAIN,
-        "EvaluateRun": _DOMAIN,
-        "Evaluation": _DOMAIN,
-        "Experiment": _DOMAIN,
+        "CompareRuns": "aimass.training.domain.runs",
+        "CreateExperiment": "aimass.training.domain.experiments",
+        "CreateSplit": "aimass.training.domain.splits",
+        "EvaluateRun": "aimass.training.domain.evaluations",
+        "Evaluation": "aimass.training.domain.evaluations",
+        "Experiment": "aimass.training.domain.experiments",
         "Judges": "aimass.training.service.splits",
-        "ListExperiments": _DOMAIN,
-        "ListRuns": _DOMAIN,
-        "ListSplitRows": _DOMAIN,
-        "ListSplits": _DOMAIN,
-        "OneExperiment": _DOMAIN,
-        "OneMetric": _DOMAIN,
-        "OneRecipe": _DOMAIN,
-        "OneRun": _DOMAIN,
-        "OneSplit": _DOMAIN,
-        "RegisterRun": _DOMAIN,
+        "ListExperiments": "aimass.training.domain.experiments",
+        "ListRuns": "aimass.training.domain.runs",
+        "ListSplitRows": "aimass.training.domain.splits",
+        "ListSplits": "aimass.training.domain.splits",
+        "OneExperiment": "aimass.training.domain.experiments",
+        "OneMetric": "aimass.training.domain.runs",
+        "OneRecipe": "aimass.training.domain.recipes",
+        "OneRun": "aimass.training.domain.runs",
+        "OneSplit": "aimass.training.domain.splits",
+        "RegisterRun": "aimass.training.domain.runs",
         "Returned": "aimass.training.service.splits",
-        "Run": _DOMAIN,
-        "Split": _DOMAIN,
-        "StartRun": _DOMAIN,
-        "TagRun": _DOMAIN,
+        "Run": "aimass.training.domain.runs",
+        "Split": "aimass.training.domain.splits",
+        "StartRun": "aimass.training.domain.runs",
+        "TagRun": "aimass.training.domain.runs",
         "Training": "aimass.training.service.training",
     },
 )

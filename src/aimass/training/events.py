@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from aimass.infra.live import LiveHub
-from aimass.training.domain import Run
+from aimass.training.domain.runs import Run
 
 EXPERIMENT_CREATED = "training.experiment.created"
 EXPERIMENT_DELETED = "training.experiment.deleted"

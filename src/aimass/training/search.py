@@ -6,7 +6,7 @@ from aimass.infra.search import Document
 from aimass.kernel.errors import NotFound
 from aimass.kernel.principal import SYSTEM
 from aimass.kernel.registry import Registry
-from aimass.training.domain import OneExperiment
+from aimass.training.domain.experiments import OneExperiment
 from aimass.training.service.training import Training
 
 

@@ -10,18 +10,10 @@ from sqlalchemy import Connection, Row, Select, Table, and_, delete, func, inser
 from aimass.infra.database import Change
 from aimass.kernel.errors import Invalid
 from aimass.kernel.pages import decode_cursor
-from aimass.training.domain import (
-    Artifact,
-    Evaluation,
-    Experiment,
-    ListExperiments,
-    ListRuns,
-    ListSplits,
-    Point,
-    Run,
-    RunPackage,
-    Split,
-)
+from aimass.training.domain.evaluations import Evaluation
+from aimass.training.domain.experiments import Experiment, ListExperiments
+from aimass.training.domain.runs import Artifact, ListRuns, Point, Run, RunPackage
+from aimass.training.domain.splits import ListSplits, Split
 from aimass.training.tables import artifacts, evaluations, experiments, points, runs, scores, splits
 
 

@@ -8,7 +8,7 @@ from fastapi import Query, Response
 
 from aimass.training.console.charts import best_of, pairs
 from aimass.training.console.run import report_of
-from aimass.training.domain import CompareRuns, Run
+from aimass.training.domain.runs import CompareRuns, Run
 from aimass.training.service.training import Training
 from aimass.web import PageVisit, Visit, page_router
 

@@ -7,7 +7,8 @@ from typing import Annotated
 from fastapi import Form, Response
 
 from aimass.training.console.runs import LIST, Wanted, shown_runs
-from aimass.training.domain import CreateExperiment, ListExperiments, ListRuns, OneExperiment, Run
+from aimass.training.domain.experiments import CreateExperiment, ListExperiments, OneExperiment
+from aimass.training.domain.runs import ListRuns, Run
 from aimass.training.service.training import Training
 from aimass.web import PageVisit, Visit, page_router
 

@@ -10,7 +10,9 @@ from fastapi import Form, Response
 from aimass.kernel.errors import NotFound
 from aimass.models import ModelVersion
 from aimass.training.console.charts import charts_of, folds_of, history_of
-from aimass.training.domain import EvaluateRun, Evaluation, OneRun, Part, RegisterRun, Run
+from aimass.training.domain.evaluations import EvaluateRun, Evaluation
+from aimass.training.domain.runs import OneRun, RegisterRun, Run
+from aimass.training.domain.words import Part
 from aimass.training.service.training import Training
 from aimass.web import PageVisit, Panel, Visit, page_router
 

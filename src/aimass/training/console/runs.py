@@ -9,7 +9,10 @@ from fastapi import Form, Query, Response
 from pydantic import BaseModel
 
 from aimass.kernel.errors import Invalid
-from aimass.training.domain import CreateSplit, ListExperiments, ListRuns, ListSplits, RunState, StartRun
+from aimass.training.domain.experiments import ListExperiments
+from aimass.training.domain.runs import ListRuns, StartRun
+from aimass.training.domain.splits import CreateSplit, ListSplits
+from aimass.training.domain.words import RunState
 from aimass.training.service.training import Training
 from aimass.web import PageVisit, Visit, page_router
 

@@ -9,14 +9,8 @@ from aimass.kernel.names import check_slug, clean_name, slug_of
 from aimass.kernel.pages import Page, page_of
 from aimass.kernel.principal import Principal
 from aimass.kernel.usecase import SIGNED_IN, use_case
-from aimass.training.domain import (
-    CreateExperiment,
-    Experiment,
-    ListExperiments,
-    OneExperiment,
-    OneRecipe,
-    RecipeInfo,
-)
+from aimass.training.domain.experiments import CreateExperiment, Experiment, ListExperiments, OneExperiment
+from aimass.training.domain.recipes import OneRecipe, RecipeInfo
 from aimass.training.events import EXPERIMENT_CREATED, EXPERIMENT_DELETED
 from aimass.training.recipes import RecipeManifest, find_recipe, recipes
 from aimass.training.service.ground import Part

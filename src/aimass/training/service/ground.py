@@ -16,7 +16,8 @@ from aimass.infra.live import LiveHub
 from aimass.kernel.errors import NotFound, Stale
 from aimass.kernel.principal import Principal
 from aimass.models import Models
-from aimass.training.domain import Run, Split
+from aimass.training.domain.runs import Run
+from aimass.training.domain.splits import Split
 from aimass.training.store import find_run, find_split
 
 

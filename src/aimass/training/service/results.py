@@ -15,19 +15,9 @@ from aimass.kernel.ids import new_id
 from aimass.kernel.principal import SYSTEM, Principal
 from aimass.kernel.usecase import use_case
 from aimass.models import Facts, ModelVersion, Registration
-from aimass.training.domain import (
-    ENDED,
-    EVALUATE,
-    Artifact,
-    EvaluateRun,
-    Evaluation,
-    OneMetric,
-    OneRun,
-    Point,
-    RegisterRun,
-    Run,
-    RunPackage,
-)
+from aimass.training.domain.evaluations import EvaluateRun, Evaluation
+from aimass.training.domain.runs import Artifact, OneMetric, OneRun, Point, RegisterRun, Run, RunPackage
+from aimass.training.domain.words import ENDED, EVALUATE
 from aimass.training.events import (
     EVALUATION_FAILED,
     EVALUATION_READY,

@@ -14,19 +14,9 @@ from aimass.kernel.names import check_slug, clean_name
 from aimass.kernel.pages import Page, page_of
 from aimass.kernel.principal import SYSTEM, Principal
 from aimass.kernel.usecase import use_case
-from aimass.training.domain import (
-    ENDED,
-    FIT,
-    CompareRuns,
-    ListRuns,
-    OneRun,
-    Run,
-    RunComparison,
-    RunProgress,
-    Split,
-    StartRun,
-    TagRun,
-)
+from aimass.training.domain.runs import CompareRuns, ListRuns, OneRun, Run, RunComparison, RunProgress, StartRun, TagRun
+from aimass.training.domain.splits import Split
+from aimass.training.domain.words import ENDED, FIT
 from aimass.training.events import RUN_CREATED, RUN_DELETED, RUN_STARTED, RUN_TAGGED, tell
 from aimass.training.recipes import find_recipe
 from aimass.training.service.experiments import new_experiment

@@ -14,7 +14,8 @@ from aimass.kernel.ids import new_id
 from aimass.kernel.pages import Page, decode_number, encode_cursor, page_of
 from aimass.kernel.principal import SYSTEM, Principal
 from aimass.kernel.usecase import use_case
-from aimass.training.domain import SPLIT, CreateSplit, ListSplitRows, ListSplits, OneSplit, Split
+from aimass.training.domain.splits import CreateSplit, ListSplitRows, ListSplits, OneSplit, Split
+from aimass.training.domain.words import SPLIT
 from aimass.training.events import SPLIT_CREATED, SPLIT_FAILED, SPLIT_READY
 from aimass.training.service.ground import Located, Part, need_split
 from aimass.training.store import add, put, split_by_key, splits_page

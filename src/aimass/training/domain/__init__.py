@@ -1,0 +1,1 @@
+"""The words of training: recipes, experiments, splits, runs and evaluations."""

@@ -1,0 +1,31 @@
+"""Recipes as people see them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Annotated, Any
+
+from annotated_types import MaxLen, doc
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RecipeInfo:
+    """A recipe as people see it; ``parameters`` is the JSON schema of its parameters."""
+
+    name: str
+    version: str
+    title: str
+    summary: str
+    task: str
+    slots: int
+    memory_mb: int
+    capabilities: tuple[str, ...]
+    parameters: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OneRecipe:
+    """Name one recipe."""
+
+    recipe: Annotated[str, MaxLen(63), doc("name of the recipe, for example lightgbm")]

@@ -1,0 +1,195 @@
+"""Runs: one training each, and what it leaves."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Annotated, Any, Literal
+
+from annotated_types import Ge, Le, MaxLen, doc
+
+from aimass.training.domain.words import (
+    DEFAULT,
+    Cursor,
+    ExperimentSlug,
+    Key,
+    Limit,
+    RunId,
+    RunState,
+    SplitId,
+    Workspace,
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunPackage:
+    """The package that a run made, and how it was checked."""
+
+    digest: str
+    runtime: str
+    size: int
+    parity: str
+    why_python: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunProgress:
+    """How far a run is, while it runs."""
+
+    fraction: float | None
+    stage: str
+    metrics: Mapping[str, float | None]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Run:
+    """One training of one recipe on one split.
+
+    Attributes
+    ----------
+    metrics
+        The last value of each metric: validation scores, ``cv_roc_auc`` and its deviation, times.
+    progress
+        Set while the run runs.
+    """
+
+    id: str
+    workspace: str
+    experiment: str
+    name: str
+    recipe: str
+    recipe_version: str
+    params: Mapping[str, Any]
+    dataset: str
+    dataset_version: int
+    split: str
+    target: str
+    features: tuple[str, ...] | None
+    unseen: Mapping[str, str]
+    seed: int
+    folds: int
+    state: RunState
+    job: str | None
+    metrics: Mapping[str, float]
+    tags: Mapping[str, str]
+    package: RunPackage | None
+    notes: tuple[str, ...]
+    error: Mapping[str, Any] | None
+    created_by: str
+    created_by_name: str
+    created_at: datetime
+    started_at: datetime | None
+    ended_at: datetime | None
+    version: int
+    progress: RunProgress | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Point:
+    """One value of a metric."""
+
+    step: int
+    value: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Artifact:
+    """A file that a run left."""
+
+    name: str
+    sha256: str
+    size: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunComparison:
+    """Runs side by side: metrics, and the parameters and data in which they differ; values in the order of the runs."""
+
+    runs: tuple[Run, ...]
+    metrics: Mapping[str, tuple[float | None, ...]]
+    differences: Mapping[str, tuple[Any, ...]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StartRun:
+    """Train a recipe on a split."""
+
+    workspace: Workspace
+    recipe: Annotated[str, MaxLen(63), doc("name of the recipe")]
+    split: SplitId
+    experiment: ExperimentSlug = DEFAULT
+    name: Annotated[str | None, MaxLen(255), doc("any name; the recipe's if absent")] = None
+    params: Annotated[Mapping[str, Any], doc("parameters of the recipe; the rest get their defaults")] = field(
+        default_factory=dict[str, Any]
+    )
+    features: Annotated[list[str] | None, doc("columns to learn from; all but target and key if absent")] = None
+    unseen: Annotated[Mapping[str, Literal["serve", "refuse"]], doc("by text column: serve or refuse new values")] = (
+        field(default_factory=dict[str, Literal["serve", "refuse"]])
+    )
+    seed: Annotated[int, Ge(0), Le(2**32 - 1), doc("the same seed gives the same model")] = 0
+    folds: Annotated[int, Ge(2), Le(20), doc("folds of the cross-validation")] = 5
+    tags: Mapping[str, str] = field(default_factory=dict[str, str])
+    key: Key = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ListRuns:
+    """List runs, newest first, or sorted by a metric; then only runs that have it."""
+
+    workspace: Workspace
+    experiment: Annotated[str | None, doc("only runs of this experiment")] = None
+    recipe: Annotated[str | None, doc("only runs of this recipe")] = None
+    state: Annotated[RunState | None, doc("only runs in this state")] = None
+    split: Annotated[str | None, doc("only runs on this split")] = None
+    dataset: Annotated[str | None, doc("only runs on this dataset")] = None
+    sort: Annotated[str | None, MaxLen(120), doc("metric to sort by, for example cv_roc_auc")] = None
+    ascending: Annotated[bool, doc("smallest value first")] = False
+    limit: Limit = 50
+    cursor: Cursor = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OneRun:
+    """Name one run."""
+
+    workspace: Workspace
+    run: RunId
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CompareRuns:
+    """Name the runs to compare."""
+
+    workspace: Workspace
+    runs: Annotated[list[str], doc("ids of 2 to 20 runs")]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OneMetric:
+    """Name a metric of a run."""
+
+    workspace: Workspace
+    run: RunId
+    metric: Annotated[str, MaxLen(120), doc("name of the metric")]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TagRun:
+    """Set tags of a run; an empty value takes a tag away."""
+
+    workspace: Workspace
+    run: RunId
+    tags: Annotated[Mapping[str, str], doc("name to value")]
+    expected_version: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RegisterRun:
+    """Register the package of a run as the next version of a model."""
+
+    workspace: Workspace
+    run: RunId
+    model: Annotated[str, MaxLen(63), doc("slug of the model; created when missing")]
+    name: Annotated[str | None, MaxLen(255), doc("name of a model that is created")] = None
+    description: Annotated[str, MaxLen(5000), doc("what is new in this version")] = ""

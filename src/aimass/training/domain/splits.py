@@ -1,0 +1,100 @@
+"""Splits: which row belongs to which part."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Annotated, Any
+
+from annotated_types import Ge, Le, MaxLen, doc
+
+from aimass.training.domain.words import FRACTIONS, Cursor, Key, Limit, Part, SplitId, Workspace, WorkState
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Split:
+    """Which row of a dataset version belongs to which part, by a stored seed.
+
+    Attributes
+    ----------
+    key_column
+        The column that names a row; rows keep their part in the splits of later versions by it.
+    base
+        The split of an earlier version, whose parts were kept.
+    classes
+        Rows by part and class.
+    """
+
+    id: str
+    workspace: str
+    dataset: str
+    dataset_version: int
+    target: str
+    key_column: str | None
+    fractions: Mapping[str, float]
+    seed: int
+    stratify: bool
+    base: str | None
+    state: WorkState
+    counts: Mapping[str, int]
+    classes: Mapping[str, Mapping[str, int]]
+    sha256: str | None
+    notes: tuple[str, ...]
+    error: Mapping[str, Any] | None
+    job: str | None
+    created_by: str
+    created_at: datetime
+    version: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CreateSplit:
+    """Split a dataset version.
+
+    With ``base`` the rows of an earlier split keep their part, so that a test set stays untouched when the dataset
+    grows; new rows go to ``new_rows``.
+    """
+
+    workspace: Workspace
+    dataset: Annotated[str, MaxLen(63), doc("slug of the dataset")]
+    target: Annotated[str, MaxLen(255), doc("column to predict")]
+    dataset_version: Annotated[int | None, Ge(1), doc("number of the version; the newest if absent")] = None
+    key_column: Annotated[str | None, MaxLen(255), doc("column that names a row; never learned from")] = None
+    fractions: Annotated[Mapping[str, float], doc("share of train, validation, test and future")] = field(
+        default_factory=lambda: dict(FRACTIONS)
+    )
+    seed: Annotated[int, Ge(0), Le(2**32 - 1), doc("the same seed gives the same split")] = 0
+    stratify: Annotated[bool, doc("give every part its share of each class")] = True
+    base: Annotated[str | None, doc("id of an earlier split whose parts are kept")] = None
+    new_rows: Annotated[Part, doc("part of rows that the base does not know")] = "train"
+    key: Key = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ListSplits:
+    """List splits, newest first."""
+
+    workspace: Workspace
+    dataset: Annotated[str | None, doc("only splits of this dataset")] = None
+    limit: Limit = 50
+    cursor: Cursor = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OneSplit:
+    """Name one split."""
+
+    workspace: Workspace
+    split: SplitId
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ListSplitRows:
+    """Name the part of a split whose rows are wanted."""
+
+    workspace: Workspace
+    split: SplitId
+    part: Annotated[Part, doc("train, validation, test or future")]
+    limit: Limit = 500
+    cursor: Cursor = None

@@ -1,0 +1,49 @@
+"""Tasks: what is predicted, and by which number runs are compared unless somebody names another."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from aimass.kernel.errors import Invalid
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Task:
+    """A kind of question that models answer.
+
+    Attributes
+    ----------
+    metric
+        The score that runs are compared by; its mean over the folds is ``cv_<metric>``.
+    is_lower_better
+        Whether less of it is better.
+    """
+
+    name: str
+    title: str
+    metric: str
+    is_lower_better: bool = False
+
+    @property
+    def objective(self) -> str:
+        """Return the metric that a search looks at: the mean over the folds.
+
+        Examples
+        --------
+        >>> TASKS["classification"].objective
+        'cv_roc_auc'
+        """
+        return f"cv_{self.metric}"
+
+
+TASKS: Mapping[str, Task] = {
+    task.name: task for task in (Task(name="classification", title="Classification", metric="roc_auc"),)
+}
+
+
+def find_task(name: str) -> Task:
+    """Return a task by name, or say which there are."""
+    if name not in TASKS:
+        raise Invalid(f"there is no task {name!r}", field="task", value=name, allowed=sorted(TASKS))
+    return TASKS[name]
