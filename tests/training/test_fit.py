@@ -22,7 +22,9 @@ from aimass.training.children.evaluate import evaluate
 from aimass.training.children.fit import Fit, FitContext, fit
 from aimass.training.children.metric_gate import metric_gate
 from aimass.training.children.split import split
+from aimass.training.children.table import Source, read_rows
 from aimass.training.errors import NotFinite, Unlearnable
+from aimass.training.measures.ranking import roc_auc
 
 FRACTIONS = {"train": 0.6, "validation": 0.2, "test": 0.2}
 Make = Callable[..., Any]
@@ -63,6 +65,19 @@ def test_a_run_reaches_the_bar_on_the_churn_data(churn_job: dict[str, Any], make
     assert found["package"]["runtime"] == "onnx"
     assert report["rows"] == {"train": 4219, "validation": 1406, "test": 1407}
     assert set(report["curves"]) == {"roc", "pr", "calibration", "confusion"}
+
+
+def test_the_folds_say_something_of_each_training_row_by_its_place(churn_job: dict[str, Any], make_job: Make) -> None:
+    job = make_job({**churn_job, "recipe": "logistic_regression", "params": {}, "folds": 3})
+    found = fit(job)
+    said = pl.read_parquet(job.out / "folds.parquet")
+    assert said.schema == {"row": pl.UInt32, "fold": pl.UInt8, "p0": pl.Float32, "p1": pl.Float32}
+    parts = pl.read_parquet(churn_job["split"]["file"])
+    assert sorted(said["row"]) == parts.filter(pl.col("part") == "train")["row"].to_list()
+    source = Source.of(job.params)
+    truth = (read_rows(source)["Churn"] == "Yes").to_numpy()[said["row"].to_numpy()]
+    areas = [roc_auc(truth[rows], said["p1"].to_numpy()[rows]) for rows in (said["fold"] == n for n in (1, 2, 3))]
+    assert np.mean(areas) == pytest.approx(found["metrics"]["cv_roc_auc"], abs=1e-4)
 
 
 def test_the_package_tells_types_nulls_and_categories(churn_job: dict[str, Any], make_job: Make) -> None:
@@ -119,12 +134,14 @@ def test_a_second_attempt_repeats_no_finished_fold(churn_job: dict[str, Any], ma
         fit(Watched(directory, job.attempt))
     seen.clear()
     second = fit(Watched(directory, directory.take()))
-    undisturbed = fit(make_job(job.params))
+    again = make_job(job.params)
+    undisturbed = fit(again)
     assert "fold 1" not in seen
     assert "fold 2" not in seen
     assert "fold 3" in seen
     assert second["metrics"]["cv_roc_auc"] == undisturbed["metrics"]["cv_roc_auc"]
     assert second["package"]["digest"] == undisturbed["package"]["digest"]
+    assert pl.read_parquet(job.out / "folds.parquet").equals(pl.read_parquet(again.out / "folds.parquet"))
 
 
 def test_a_column_without_values_is_left_out_with_a_note(tmp_path: Path, make_job: Make) -> None:

@@ -224,7 +224,8 @@ def test_a_run_records_metrics_history_files_and_lineage(rooms: Rooms, training:
 
 def test_the_files_of_a_run_are_blobs(training: Training, run: Run) -> None:
     names = [artifact.name for artifact in training.list_artifacts(ANN, OneRun(workspace="demo", run=run.id))]
-    assert names == ["package/manifest.json", "package/model.onnx", "package/samples.json", "report.json"]
+    package = ["package/manifest.json", "package/model.onnx", "package/samples.json"]
+    assert names == ["folds.parquet", *package, "report.json"]
     artifact, path = training.artifact("demo", run.id, "package/model.onnx")
     assert path.stat().st_size == artifact.size
     with pytest.raises(NotFound, match="no file 'secret'"):

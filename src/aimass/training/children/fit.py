@@ -10,9 +10,11 @@ from hashlib import sha256
 from typing import Any
 
 import numpy as np
+import polars as pl
 from sklearn.model_selection import StratifiedKFold
 
 from aimass.models import Package, Parity, Rows, Signature, build_package, sampled
+from aimass.training.children.folds import FOLDS_FILE, out_of_fold, packed, unpacked
 from aimass.training.children.table import Prepared, Source, columns_of, prepare
 from aimass.training.errors import NotFinite, Unlearnable
 from aimass.training.measures.curves import curves
@@ -22,6 +24,7 @@ from aimass.training.recipes.protocol import Recipe, Table, parameters_of
 FOLDS = 5
 REPLAYED = 2000
 STATE = "folds"
+OUTSIDE = "outside"
 SAMPLED = "sampled.json"
 
 
@@ -69,7 +72,7 @@ class FitContext:
 
 
 def fit(ctx: Any) -> dict[str, Any]:
-    """Run a recipe; write ``package/`` and ``report.json``; return the numbers of the run.
+    """Run a recipe; write ``package/``, ``report.json`` and ``folds.parquet``; return the numbers of the run.
 
     The payload has ``recipe``, ``params``, ``dataset`` (``path``, ``version``), ``split`` (``file``, ``sha256``),
     ``target``, ``key``, ``features``, ``seed``, ``folds`` and ``unseen`` by column. An attempt after a kill repeats
@@ -122,6 +125,7 @@ class Fit:
         self._params = params
         self._data = data
         self._seed = int(ctx.params.get("seed", 0))
+        self._outside: list[pl.DataFrame] = []
 
     def _context(self, stage: str, start: float, share: float, tables: Mapping[str, Table]) -> FitContext:
         return FitContext(
@@ -137,7 +141,10 @@ class Fit:
         )
 
     def cross_validate(self, folds: int) -> list[dict[str, float]]:
-        """Return the scores of each fold of the training part; folds of an earlier attempt are taken over."""
+        """Return the scores of each fold of the training part; folds of an earlier attempt are taken over.
+
+        What the folds say of the rows that they left out is written to ``folds.parquet``.
+        """
         train = self._data.table("train")
         smallest = int(np.bincount(train.truth).min())
         if smallest < folds:
@@ -157,14 +164,26 @@ class Fit:
             context = self._context(f"fold {number + 1}", 0.05 + 0.6 * number / folds, 0.6 / folds, tables)
             model = self._recipe.fit(context)
             done.append(self._scores(context, model, tables["validation"]))
+            self._keep(number + 1, outside, self._recipe.predict(context, model, tables["validation"].features))
             self._ctx.save(json.dumps({"spec": self._spec(), "folds": done}).encode(), STATE)
             self._ctx.report(0.05 + 0.6 * (number + 1) / folds, stage=context.stage, fold_roc_auc=done[-1]["roc_auc"])
+        pl.concat(self._outside).write_parquet(self._ctx.out / FOLDS_FILE, compression="zstd", statistics=False)
         return done
+
+    def _keep(self, fold: int, outside: Any, predicted: Any) -> None:
+        """Commit what a fold says, before its scores are: a fold whose scores are there has its answers too."""
+        rows = self._data.places_of("train")[outside]
+        self._outside.append(out_of_fold(fold, rows, predicted))
+        self._ctx.save(packed(self._outside[-1]), f"{OUTSIDE}-{fold}")
 
     def _finished(self) -> list[dict[str, float]]:
         state = self._ctx.restore(STATE)
         saved = json.loads(state) if state else {}
-        return list(saved["folds"]) if saved.get("spec") == self._spec() else []
+        folds = saved["folds"] if saved.get("spec") == self._spec() else []
+        kept = [self._ctx.restore(f"{OUTSIDE}-{number}") for number in range(1, len(folds) + 1)]
+        whole = len(kept) if None not in kept else kept.index(None)
+        self._outside = [unpacked(state) for state in kept[:whole] if state is not None]
+        return list(folds[:whole])
 
     def _spec(self) -> str:
         return sha256(json.dumps(self._ctx.params, sort_keys=True).encode()).hexdigest()

@@ -180,18 +180,29 @@ def erase_identities(args: dict[str, Any]) -> dict[str, Any]:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Prepared:
-    """The data of one run: its signature, the parts as tables, what names each row, and notes for people."""
+    """The data of one run: its signature, the parts as tables, what names each row, and notes for people.
+
+    Attributes
+    ----------
+    places
+        Position of each row in the canonical order of the dataset version.
+    """
 
     signature: Signature
     frame: pl.DataFrame
     truth: Any
     parts: pl.Series
     notes: tuple[str, ...]
+    places: Any
     keys: pl.Series | None = None
 
     def keys_of(self, part: str) -> list[str] | None:
         """Return what names the rows of one part, in the order of its table; None where no key names a row."""
         return None if self.keys is None else self.keys.filter(self.parts == part).to_list()
+
+    def places_of(self, part: str) -> Any:
+        """Return where the rows of one part stand in the dataset version, in the order of its table."""
+        return self.places[(self.parts == part).to_numpy()]
 
     def table(self, part: str) -> Table:
         """Return the rows of one part."""
@@ -223,6 +234,7 @@ def prepare(source: Source, split: Mapping[str, Any], unseen: Mapping[str, Any] 
         truth=np.array([codes[name] for name in target.filter(known)], dtype=np.int64),
         parts=parts.filter(known),
         notes=tuple(notes),
+        places=np.flatnonzero(known.fill_null(value=False).to_numpy()).astype(np.uint32),
         keys=None if source.key is None else identities(rows, source.key).filter(known),
     )
 

@@ -42,7 +42,7 @@ from aimass.training.store import (
 )
 from aimass.training.tables import evaluations, runs
 
-REPORT = "report.json"
+REPORT, FOLDS = "report.json", "folds.parquet"
 EVALUATION = "evaluation.json"
 
 
@@ -193,7 +193,7 @@ class Results(Runs):
         """Keep what a run left; repeating it changes nothing."""
         report = json.loads((outputs / REPORT).read_bytes())
         kept = self._ground.models.keep_package(outputs / result["package"]["folder"])
-        found = [*self._kept(outputs, REPORT), *_files_of(outputs, kept)]
+        found = [*self._kept(outputs, REPORT), *self._kept(outputs, FOLDS), *_files_of(outputs, kept)]
         described = {name: result["package"][name] for name in ("digest", "runtime", "size", "parity", "why_python")}
         with self._database.change(SYSTEM, workspace) as change:
             known = need_run(change.conn, workspace, run)
