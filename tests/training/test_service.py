@@ -1,29 +1,17 @@
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass, replace
-from pathlib import Path
+from dataclasses import replace
 from typing import Any
 
 import polars as pl
 import pytest
-from deltalake import DeltaTable
 from sqlalchemy import select
 
-from aimass.access import Access, CreateWorkspace
-from aimass.access.capability import CAPABILITY as ACCESS
-from aimass.cluster import CAPABILITY as CLUSTER
 from aimass.cluster import Job, Jobs
-from aimass.infra.blobs import Blobs
-from aimass.infra.compute import WarmChild
 from aimass.infra.database import Database, audit_log, events_log, lineage_edges
-from aimass.infra.live import LiveHub
 from aimass.kernel.errors import Conflict, Forbidden, Invalid, NotFound, Stale
-from aimass.kernel.principal import SYSTEM, Principal
-from aimass.models import CAPABILITY as MODELS
 from aimass.models import Models, OneVersion, SetAlias
 from aimass.training import (
-    CAPABILITY,
     CompareRuns,
     CreateExperiment,
     CreateSplit,
@@ -36,7 +24,6 @@ from aimass.training import (
     OneMetric,
     OneRecipe,
     OneRun,
-    OneSplit,
     RegisterRun,
     Run,
     Split,
@@ -46,27 +33,10 @@ from aimass.training import (
 )
 from aimass.training.jobs import fit_done, follow
 from aimass.training.search import document
-from aimass.training.service.ground import Ground
-from tests.fixtures.rooms import ON_POSTGRES, Rooms, person
+from tests.fixtures.rooms import Rooms
+from tests.training.place import AMY, ANN, EVE, Lakeside, ended, split_made
 
-EDITOR = ("training.read", "training.use", "training.edit", "training.manage", "models.read", "models.edit")
-ANN = person("Ann", *EDITOR)
-AMY = person("Amy", *EDITOR, workspace="auto")
-EVE = person("Eve", "training.read")
 WISH = CreateSplit(workspace="demo", dataset="telco-churn", target="Churn", key_column="customerID", seed=7)
-
-
-def made(rooms: Rooms, wish: CreateSplit = WISH, who: Any = ANN) -> Split:
-    training = rooms.get(Training)
-    split = training.create_split(who, wish)
-    name = OneSplit(workspace=wish.workspace, split=split.id)
-    return rooms.until(lambda: (found := training.get_split(who, name)).state != "PENDING" and found)
-
-
-def ended(rooms: Rooms, run: Run, who: Any = ANN) -> Run:
-    training = rooms.get(Training)
-    name = OneRun(workspace=run.workspace, run=run.id)
-    return rooms.until(lambda: (found := training.get_run(who, name)).ended_at and found)
 
 
 def trained(rooms: Rooms, split: Split, who: Any = ANN, recipe: str = "logistic_regression", **more: Any) -> Run:
@@ -85,68 +55,9 @@ def job_of(rooms: Rooms, run: Run) -> Job:
     return rooms.get(Jobs).job(run.workspace, str(run.job))
 
 
-@dataclass(frozen=True)
-class Location:
-    """Where the lake keeps a version."""
-
-    number: int
-    version_id: str
-    path: str
-    delta_version: int
-
-
-@dataclass
-class Lakeside:
-    """A folder with Delta tables, version n of a dataset being version n - 1 of its table."""
-
-    folder: Path
-
-    def write(self, dataset: str, frame: pl.DataFrame) -> None:
-        frame.write_delta(str(self.folder / dataset), mode="append")
-
-    def locate(self, who: Principal, workspace: str, dataset: str, number: int | None) -> Location:
-        del who
-        path = str(self.folder / dataset)
-        newest = DeltaTable(path).version() + 1
-        number = number or newest
-        return Location(number, f"{workspace}/{dataset}/{number}", path, number - 1)
-
-    def need_whole(self, who: Principal, workspace: str, dataset: str, what: str) -> None:
-        """Find no policy: this lake knows none."""
-
-
-@pytest.fixture(scope="module")
-def lakeside(tmp_path_factory: pytest.TempPathFactory, churn: pl.DataFrame) -> Lakeside:
-    found = Lakeside(tmp_path_factory.mktemp("lake"))
-    found.write("telco-churn", churn.head(1500))
-    return found
-
-
-@pytest.fixture(scope="module")
-def rooms(
-    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, lakeside: Lakeside
-) -> Iterator[Rooms]:
-    here = replace(CAPABILITY, requires=("cluster", "models"), build=None)
-    url = request.getfixturevalue("postgres").create() if ON_POSTGRES else None
-    found = Rooms(tmp_path_factory.mktemp("data"), [ACCESS, CLUSTER, MODELS, here], url).start()
-    kinds = (Database, Blobs, Jobs, Models, LiveHub, WarmChild)
-    names = ("database", "blobs", "jobs", "models", "live", "warm")
-    ports = {name: found.get(kind) for name, kind in zip(names, kinds, strict=True)}
-    found.registry.put(Training, Training(Ground(locate=lakeside.locate, need_whole=lakeside.need_whole, **ports)))
-    for slug, review in (("demo", "person"), ("auto", "auto")):
-        found.get(Access).create_workspace(SYSTEM, CreateWorkspace(name=slug, slug=slug, review=review))
-    yield found
-    found.close()
-
-
-@pytest.fixture(scope="module")
-def training(rooms: Rooms) -> Training:
-    return rooms.get(Training)
-
-
 @pytest.fixture(scope="module")
 def split(rooms: Rooms) -> Split:
-    return made(rooms)
+    return split_made(rooms)
 
 
 @pytest.fixture(scope="module")
@@ -181,11 +92,11 @@ def test_the_rows_of_a_part_are_listed_by_what_names_them(
 
 def test_a_split_asked_twice_with_one_key_is_one(rooms: Rooms, training: Training) -> None:
     wish = replace(WISH, key="story-1")
-    assert made(rooms, wish).id == training.create_split(ANN, wish).id
+    assert split_made(rooms, wish).id == training.create_split(ANN, wish).id
 
 
 def test_a_split_that_cannot_be_made_says_why_and_nothing_is_trained_on_it(rooms: Rooms, training: Training) -> None:
-    split = made(rooms, replace(WISH, target="Churned"))
+    split = split_made(rooms, replace(WISH, target="Churned"))
     assert split.error is not None
     assert (split.state, split.error["field"], split.error["value"]) == ("FAILED", "target", "Churned")
     with pytest.raises(Conflict, match="FAILED"):
@@ -197,9 +108,9 @@ def test_a_later_version_keeps_the_test_rows(
 ) -> None:
     lakeside.write("growing", churn.head(400))
     wish = replace(WISH, dataset="growing")
-    first = made(rooms, wish)
+    first = split_made(rooms, wish)
     lakeside.write("growing", churn.slice(1500, 300))
-    second = made(rooms, replace(wish, base=first.id))
+    second = split_made(rooms, replace(wish, base=first.id))
     assert second.dataset_version == 2
     assert second.counts == {**first.counts, "train": first.counts["train"] + 300}
     assert len(training.list_splits(ANN, ListSplits(workspace="demo", dataset="growing")).items) == 2
@@ -346,7 +257,7 @@ def test_a_part_is_evaluated_once_and_the_card_of_the_version_holds_the_facts(
 
 def test_the_review_compares_with_the_champion_on_the_same_test_rows(rooms: Rooms, training: Training) -> None:
     models = rooms.get(Models)
-    split = made(rooms, replace(WISH, workspace="auto"), AMY)
+    split = split_made(rooms, replace(WISH, workspace="auto"), AMY)
     gates = []
     for number, features in ((1, None), (2, ["gender", "PhoneService", "Partner"])):
         run = trained(rooms, split, AMY, features=features)

@@ -8,6 +8,15 @@ from aimass.kernel.doors import door
 
 if TYPE_CHECKING:
     from aimass.training.capability import CAPABILITY
+    from aimass.training.domain.autos import (
+        AutoRun,
+        BlendRuns,
+        ListAutos,
+        OneAuto,
+        Recommendation,
+        RecommendRecipes,
+        StartAuto,
+    )
     from aimass.training.domain.evaluations import EvaluateRun, Evaluation
     from aimass.training.domain.experiments import CreateExperiment, Experiment, ListExperiments, OneExperiment
     from aimass.training.domain.recipes import OneRecipe
@@ -20,6 +29,13 @@ __getattr__, __dir__ = door(
     __name__,
     {
         "CAPABILITY": "aimass.training.capability",
+        "StartAuto": "aimass.training.domain.autos",
+        "Recommendation": "aimass.training.domain.autos",
+        "RecommendRecipes": "aimass.training.domain.autos",
+        "OneAuto": "aimass.training.domain.autos",
+        "ListAutos": "aimass.training.domain.autos",
+        "BlendRuns": "aimass.training.domain.autos",
+        "AutoRun": "aimass.training.domain.autos",
         "CompareRuns": "aimass.training.domain.runs",
         "CreateExperiment": "aimass.training.domain.experiments",
         "CreateSplit": "aimass.training.domain.splits",
@@ -47,6 +63,8 @@ __getattr__, __dir__ = door(
 )
 __all__ = [
     "CAPABILITY",
+    "AutoRun",
+    "BlendRuns",
     "CompareRuns",
     "CreateExperiment",
     "CreateSplit",
@@ -54,19 +72,24 @@ __all__ = [
     "Evaluation",
     "Experiment",
     "Judges",
+    "ListAutos",
     "ListExperiments",
     "ListRuns",
     "ListSplitRows",
     "ListSplits",
+    "OneAuto",
     "OneExperiment",
     "OneMetric",
     "OneRecipe",
     "OneRun",
     "OneSplit",
+    "RecommendRecipes",
+    "Recommendation",
     "RegisterRun",
     "Returned",
     "Run",
     "Split",
+    "StartAuto",
     "StartRun",
     "TagRun",
     "Training",

@@ -8,8 +8,9 @@ from aimass.infra.compute import WarmChild
 from aimass.infra.database import Database
 from aimass.infra.live import LiveHub
 from aimass.kernel.capability import Capability, JobKind, Loop, Place
+from aimass.kernel.principal import Principal
 from aimass.kernel.registry import Registry
-from aimass.lake import Lake
+from aimass.lake import AboutVersion, Lake
 from aimass.models import Models
 from aimass.training.events import ALL
 from aimass.training.service.ground import Ground
@@ -38,6 +39,12 @@ CAPABILITY = Capability(
             done="aimass.training.jobs:fit_done",
             failed="aimass.training.jobs:fit_failed",
         ),
+        "training.blend": JobKind(
+            ready="aimass.training.jobs:with_copies",
+            run="aimass.training.children.blend:blend",
+            done="aimass.training.jobs:fit_done",
+            failed="aimass.training.jobs:fit_failed",
+        ),
         "training.evaluate": JobKind(
             ready="aimass.training.jobs:with_copies",
             run="aimass.training.children.evaluate:evaluate",
@@ -52,7 +59,10 @@ CAPABILITY = Capability(
         ),
     },
     checks={"training.metric_gate": "aimass.training.jobs:gate_payload"},
-    loops={"training.follow": Loop(run="aimass.training.jobs:follow", every_s=0.5)},
+    loops={
+        "training.follow": Loop(run="aimass.training.jobs:follow", every_s=0.5),
+        "training.autos": Loop(run="aimass.training.jobs:follow_autos", every_s=0.5),
+    },
     emits=ALL,
     pages=(
         Place(
@@ -62,6 +72,14 @@ CAPABILITY = Capability(
             icon="flask-conical",
             permission="training.read",
             order=30,
+        ),
+        Place(
+            path="/{workspace}/work/auto",
+            title="Automatic training",
+            place="work",
+            icon="sparkles",
+            permission="training.read",
+            order=32,
         ),
         Place(
             path="/{workspace}/work/training",
@@ -84,6 +102,11 @@ CAPABILITY = Capability(
 def build(registry: Registry) -> Training:
     """Build the service."""
     lake = registry.get(Lake)
+
+    def columns(who: Principal, workspace: str, dataset: str, number: int) -> list[str]:
+        version = lake.get_version(who, AboutVersion(workspace=workspace, dataset=dataset, number=number))
+        return [column.name for column in version.columns]
+
     ground = Ground(
         database=registry.get(Database),
         blobs=registry.get(Blobs),
@@ -93,5 +116,6 @@ def build(registry: Registry) -> Training:
         warm=registry.get(WarmChild),
         locate=lake.locate,
         need_whole=lake.need_whole,
+        columns=columns,
     )
     return Training(ground)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from aimass.infra.live import LiveHub
+from aimass.training.domain.autos import AutoRun
 from aimass.training.domain.runs import Run
 
 EXPERIMENT_CREATED = "training.experiment.created"
@@ -21,7 +22,19 @@ RUN_DELETED = "training.run.deleted"
 RUN_PURGED = "training.run.purged"
 EVALUATION_READY = "training.evaluation.ready"
 EVALUATION_FAILED = "training.evaluation.failed"
+AUTO_STARTED = "training.auto.started"
+AUTO_FINISHED = "training.auto.finished"
+AUTO_FAILED = "training.auto.failed"
+AUTO_KILLED = "training.auto.killed"
+AUTO_DELETED = "training.auto.deleted"
+AUTO_PURGED = "training.auto.purged"
 ALL = (
+    AUTO_STARTED,
+    AUTO_FINISHED,
+    AUTO_FAILED,
+    AUTO_KILLED,
+    AUTO_DELETED,
+    AUTO_PURGED,
     EXPERIMENT_CREATED,
     EXPERIMENT_DELETED,
     EXPERIMENT_PURGED,
@@ -53,3 +66,10 @@ def tell(live: LiveHub, run: Run) -> None:
     }
     live.publish(f"{run.workspace}/run:{run.id}", news)
     live.publish(f"{run.workspace}/runs", news)
+
+
+def tell_auto(live: LiveHub, auto: AutoRun) -> None:
+    """Show an automatic training's state on the pages that follow it, or the list."""
+    news = {"id": auto.id, "name": auto.name, "state": auto.state, "best": auto.best}
+    live.publish(f"{auto.workspace}/auto:{auto.id}", news)
+    live.publish(f"{auto.workspace}/autos", news)

@@ -54,6 +54,11 @@ def follow(registry: Registry) -> None:
     registry.get(Training).follow_runs()
 
 
+def follow_autos(registry: Registry) -> None:
+    """Let automatic trainings go on."""
+    registry.get(Training).step_autos()
+
+
 def gate_payload(registry: Registry, version: ModelVersion) -> dict[str, Any] | None:
     """Return what the metric gate needs to judge a version."""
     return registry.get(Training).gate_payload(version)

@@ -8,10 +8,12 @@ from aimass.client.calls import AsyncCalls, Calls
 from aimass.client.generated.models_types import ModelVersion
 from aimass.client.generated.training_types import (
     Artifact,
+    AutoRun,
     Evaluation,
     Experiment,
     Point,
     RecipeInfo,
+    Recommendation,
     Run,
     RunComparison,
     Split,
@@ -21,6 +23,36 @@ from aimass.kernel.pages import Page
 
 class TrainingCalls(Calls):
     """Operations of training."""
+
+    def blend_runs(
+        self,
+        *,
+        runs: list[str],
+        workspace: str | None = None,
+        method: Literal["auto", "mean", "stack"] | None = None,
+        experiment: str | None = None,
+        name: str | None = None,
+        tags: dict[str, str] | None = None,
+        key: str | None = None,
+    ) -> Run:
+        """Blend finished runs on one split into one model: a weighted mean, or a stack, of their answers."""
+        return self._call(
+            "training.blend_runs",
+            {
+                "runs": runs,
+                "workspace": workspace,
+                "method": method,
+                "experiment": experiment,
+                "name": name,
+                "tags": tags,
+                "key": key,
+            },
+            Run,
+        )
+
+    def cancel_auto(self, *, auto: str, workspace: str | None = None) -> AutoRun:
+        """Cancel an automatic training and its runs that have not ended; those that have stay."""
+        return self._call("training.cancel_auto", {"auto": auto, "workspace": workspace}, AutoRun)
 
     def cancel_run(self, *, run: str, workspace: str | None = None) -> Run:
         """Cancel a run; what it did so far is kept as its job's log."""
@@ -74,6 +106,10 @@ class TrainingCalls(Calls):
             Split,
         )
 
+    def delete_auto(self, *, auto: str, workspace: str | None = None) -> None:
+        """Forget an automatic training that has ended; its runs stay."""
+        return self._call("training.delete_auto", {"auto": auto, "workspace": workspace}, None)
+
     def delete_experiment(self, *, experiment: str, workspace: str | None = None) -> None:
         """Delete an experiment with its runs; registered model versions stay."""
         return self._call("training.delete_experiment", {"experiment": experiment, "workspace": workspace}, None)
@@ -91,6 +127,10 @@ class TrainingCalls(Calls):
     ) -> Evaluation:
         """Evaluate the exported file of a run on a part of its split; a part is evaluated once."""
         return self._call("training.evaluate_run", {"run": run, "workspace": workspace, "part": part}, Evaluation)
+
+    def get_auto(self, *, auto: str, workspace: str | None = None) -> AutoRun:
+        """Show an automatic training: what was recommended and why, its runs, and the best."""
+        return self._call("training.get_auto", {"auto": auto, "workspace": workspace}, AutoRun)
 
     def get_evaluation(
         self,
@@ -143,6 +183,21 @@ class TrainingCalls(Calls):
     def list_artifacts(self, *, run: str, workspace: str | None = None) -> list[Artifact]:
         """List the files that a run left."""
         return self._call("training.list_artifacts", {"run": run, "workspace": workspace}, list[Artifact])
+
+    def list_autos(
+        self,
+        *,
+        workspace: str | None = None,
+        state: Literal["RUNNING", "FINISHED", "FAILED", "KILLED"] | None = None,
+        limit: int | None = None,
+        cursor: str | None = None,
+    ) -> Page[AutoRun]:
+        """List automatic trainings, newest first."""
+        return self._call(
+            "training.list_autos",
+            {"workspace": workspace, "state": state, "limit": limit, "cursor": cursor},
+            Page[AutoRun],
+        )
 
     def list_evaluations(self, *, run: str, workspace: str | None = None) -> list[Evaluation]:
         """List the evaluations of a run."""
@@ -223,6 +278,32 @@ class TrainingCalls(Calls):
             Page[Split],
         )
 
+    def recommend_recipes(
+        self,
+        *,
+        split: str,
+        workspace: str | None = None,
+        budget_s: float | None = None,
+        row_us: float | None = None,
+        size: int | None = None,
+        explainable: bool | None = None,
+        folds: int | None = None,
+    ) -> list[Recommendation]:
+        """Recommend recipes for a split, the best first, and say why; what the limits leave out comes last."""
+        return self._call(
+            "training.recommend_recipes",
+            {
+                "split": split,
+                "workspace": workspace,
+                "budget_s": budget_s,
+                "row_us": row_us,
+                "size": size,
+                "explainable": explainable,
+                "folds": folds,
+            },
+            list[Recommendation],
+        )
+
     def register_run(
         self,
         *,
@@ -237,6 +318,50 @@ class TrainingCalls(Calls):
             "training.register_run",
             {"run": run, "model": model, "workspace": workspace, "name": name, "description": description},
             ModelVersion,
+        )
+
+    def start_auto(
+        self,
+        *,
+        workspace: str | None = None,
+        split: str | None = None,
+        dataset: str | None = None,
+        target: str | None = None,
+        key_column: str | None = None,
+        name: str | None = None,
+        experiment: str | None = None,
+        budget_s: float | None = None,
+        most: int | None = None,
+        blend: bool | None = None,
+        row_us: float | None = None,
+        size: int | None = None,
+        explainable: bool | None = None,
+        seed: int | None = None,
+        folds: int | None = None,
+        key: str | None = None,
+    ) -> AutoRun:
+        """Train the best few recipes within a time, blend what they learned, and find the best."""
+        return self._call(
+            "training.start_auto",
+            {
+                "workspace": workspace,
+                "split": split,
+                "dataset": dataset,
+                "target": target,
+                "key_column": key_column,
+                "name": name,
+                "experiment": experiment,
+                "budget_s": budget_s,
+                "most": most,
+                "blend": blend,
+                "row_us": row_us,
+                "size": size,
+                "explainable": explainable,
+                "seed": seed,
+                "folds": folds,
+                "key": key,
+            },
+            AutoRun,
         )
 
     def start_run(
@@ -288,6 +413,36 @@ class TrainingCalls(Calls):
 
 class AsyncTrainingCalls(AsyncCalls):
     """Operations of training, for asyncio."""
+
+    async def blend_runs(
+        self,
+        *,
+        runs: list[str],
+        workspace: str | None = None,
+        method: Literal["auto", "mean", "stack"] | None = None,
+        experiment: str | None = None,
+        name: str | None = None,
+        tags: dict[str, str] | None = None,
+        key: str | None = None,
+    ) -> Run:
+        """Blend finished runs on one split into one model: a weighted mean, or a stack, of their answers."""
+        return await self._call(
+            "training.blend_runs",
+            {
+                "runs": runs,
+                "workspace": workspace,
+                "method": method,
+                "experiment": experiment,
+                "name": name,
+                "tags": tags,
+                "key": key,
+            },
+            Run,
+        )
+
+    async def cancel_auto(self, *, auto: str, workspace: str | None = None) -> AutoRun:
+        """Cancel an automatic training and its runs that have not ended; those that have stay."""
+        return await self._call("training.cancel_auto", {"auto": auto, "workspace": workspace}, AutoRun)
 
     async def cancel_run(self, *, run: str, workspace: str | None = None) -> Run:
         """Cancel a run; what it did so far is kept as its job's log."""
@@ -341,6 +496,10 @@ class AsyncTrainingCalls(AsyncCalls):
             Split,
         )
 
+    async def delete_auto(self, *, auto: str, workspace: str | None = None) -> None:
+        """Forget an automatic training that has ended; its runs stay."""
+        return await self._call("training.delete_auto", {"auto": auto, "workspace": workspace}, None)
+
     async def delete_experiment(self, *, experiment: str, workspace: str | None = None) -> None:
         """Delete an experiment with its runs; registered model versions stay."""
         return await self._call("training.delete_experiment", {"experiment": experiment, "workspace": workspace}, None)
@@ -358,6 +517,10 @@ class AsyncTrainingCalls(AsyncCalls):
     ) -> Evaluation:
         """Evaluate the exported file of a run on a part of its split; a part is evaluated once."""
         return await self._call("training.evaluate_run", {"run": run, "workspace": workspace, "part": part}, Evaluation)
+
+    async def get_auto(self, *, auto: str, workspace: str | None = None) -> AutoRun:
+        """Show an automatic training: what was recommended and why, its runs, and the best."""
+        return await self._call("training.get_auto", {"auto": auto, "workspace": workspace}, AutoRun)
 
     async def get_evaluation(
         self,
@@ -414,6 +577,21 @@ class AsyncTrainingCalls(AsyncCalls):
     async def list_artifacts(self, *, run: str, workspace: str | None = None) -> list[Artifact]:
         """List the files that a run left."""
         return await self._call("training.list_artifacts", {"run": run, "workspace": workspace}, list[Artifact])
+
+    async def list_autos(
+        self,
+        *,
+        workspace: str | None = None,
+        state: Literal["RUNNING", "FINISHED", "FAILED", "KILLED"] | None = None,
+        limit: int | None = None,
+        cursor: str | None = None,
+    ) -> Page[AutoRun]:
+        """List automatic trainings, newest first."""
+        return await self._call(
+            "training.list_autos",
+            {"workspace": workspace, "state": state, "limit": limit, "cursor": cursor},
+            Page[AutoRun],
+        )
 
     async def list_evaluations(self, *, run: str, workspace: str | None = None) -> list[Evaluation]:
         """List the evaluations of a run."""
@@ -494,6 +672,32 @@ class AsyncTrainingCalls(AsyncCalls):
             Page[Split],
         )
 
+    async def recommend_recipes(
+        self,
+        *,
+        split: str,
+        workspace: str | None = None,
+        budget_s: float | None = None,
+        row_us: float | None = None,
+        size: int | None = None,
+        explainable: bool | None = None,
+        folds: int | None = None,
+    ) -> list[Recommendation]:
+        """Recommend recipes for a split, the best first, and say why; what the limits leave out comes last."""
+        return await self._call(
+            "training.recommend_recipes",
+            {
+                "split": split,
+                "workspace": workspace,
+                "budget_s": budget_s,
+                "row_us": row_us,
+                "size": size,
+                "explainable": explainable,
+                "folds": folds,
+            },
+            list[Recommendation],
+        )
+
     async def register_run(
         self,
         *,
@@ -508,6 +712,50 @@ class AsyncTrainingCalls(AsyncCalls):
             "training.register_run",
             {"run": run, "model": model, "workspace": workspace, "name": name, "description": description},
             ModelVersion,
+        )
+
+    async def start_auto(
+        self,
+        *,
+        workspace: str | None = None,
+        split: str | None = None,
+        dataset: str | None = None,
+        target: str | None = None,
+        key_column: str | None = None,
+        name: str | None = None,
+        experiment: str | None = None,
+        budget_s: float | None = None,
+        most: int | None = None,
+        blend: bool | None = None,
+        row_us: float | None = None,
+        size: int | None = None,
+        explainable: bool | None = None,
+        seed: int | None = None,
+        folds: int | None = None,
+        key: str | None = None,
+    ) -> AutoRun:
+        """Train the best few recipes within a time, blend what they learned, and find the best."""
+        return await self._call(
+            "training.start_auto",
+            {
+                "workspace": workspace,
+                "split": split,
+                "dataset": dataset,
+                "target": target,
+                "key_column": key_column,
+                "name": name,
+                "experiment": experiment,
+                "budget_s": budget_s,
+                "most": most,
+                "blend": blend,
+                "row_us": row_us,
+                "size": size,
+                "explainable": explainable,
+                "seed": seed,
+                "folds": folds,
+                "key": key,
+            },
+            AutoRun,
         )
 
     async def start_run(

@@ -63,6 +63,64 @@ class RunProgress:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class AutoRun:
+    """An automatic training: the best few recipes, a blend of what they learned, and the best of all."""
+
+    id: str
+    workspace: str
+    name: str
+    experiment: str
+    dataset: str
+    target: str
+    split: str
+    task: str | None
+    objective: str | None
+    constraints: Constraints
+    most: int
+    is_blended: bool
+    seed: int
+    folds: int
+    state: Literal["RUNNING", "FINISHED", "FAILED", "KILLED"]
+    recommended: list[Recommendation]
+    runs: list[str]
+    blend: str | None
+    best: str | None
+    notes: list[str]
+    error: dict[str, Any] | None
+    created_by: str
+    created_by_name: str
+    created_at: datetime
+    deadline: datetime
+    ended_at: datetime | None
+    version: int
+    progress: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Constraints:
+    """What a model may cost."""
+
+    row_us: float | None = None
+    size: int | None = None
+    explainable: bool = False
+    budget_s: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Recommendation:
+    """One recipe as the selector sees it."""
+
+    recipe: str
+    title: str
+    score: float
+    seconds: float
+    row_us: float
+    size: int
+    reasons: list[str]
+    left_out: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class RunComparison:
     """Runs side by side: metrics, and the parameters and data in which they differ; values in the order of the runs."""
 
@@ -148,7 +206,7 @@ class RecipeInfo:
     version: str
     title: str
     summary: str
-    task: str
+    tasks: list[str]
     slots: int
     memory_mb: int
     capabilities: list[str]

@@ -14,6 +14,7 @@ import polars as pl
 from sklearn.model_selection import StratifiedKFold
 
 from aimass.models import Package, Parity, Rows, Signature, build_package, sampled
+from aimass.training.children.costs import row_us
 from aimass.training.children.folds import FOLDS_FILE, out_of_fold, packed, unpacked
 from aimass.training.children.table import Prepared, Source, columns_of, prepare
 from aimass.training.errors import NotFinite, Unlearnable
@@ -91,7 +92,8 @@ def fit(ctx: Any) -> dict[str, Any]:
     report = job.report_of(model, context, folds)
     ctx.report(0.85, stage="package")
     package, parity = job.package(model, context)
-    metrics = {**report["metrics"], "fit_s": fit_s, "training_s": time.perf_counter() - started}
+    metrics = {**report["metrics"], "row_us": row_us(package), "fit_s": fit_s}
+    metrics["training_s"] = time.perf_counter() - started
     report |= {"metrics": metrics, "recipe": {"name": manifest.name, "version": manifest.version}}
     (ctx.out / "report.json").write_text(json.dumps(report, ensure_ascii=False, allow_nan=False))
     ctx.report(1.0, stage="done", **metrics)

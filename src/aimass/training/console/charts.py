@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 HALF = 0.5
-LOWER_IS_BETTER = ("loss", "brier", "_s", "_sd", "_ms", "error")
+LOWER_IS_BETTER = ("loss", "brier", "_s", "_sd", "_ms", "_us", "error")
 _BINARY = 2
 
 

@@ -17,7 +17,7 @@ class RecipeInfo:
     version: str
     title: str
     summary: str
-    task: str
+    tasks: tuple[str, ...]
     slots: int
     memory_mb: int
     capabilities: tuple[str, ...]

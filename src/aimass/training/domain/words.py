@@ -14,6 +14,7 @@ WorkState = Literal["PENDING", "READY", "FAILED"]
 Part = Literal["train", "validation", "test", "future"]
 ENDED: tuple[RunState, ...] = ("FINISHED", "FAILED", "KILLED")
 FIT, SPLIT, EVALUATE, GATE = "training.fit", "training.split", "training.evaluate", "training.metric_gate"
+BLEND = "training.blend"
 FRACTIONS: Mapping[str, float] = {"train": 0.6, "validation": 0.1, "test": 0.15, "future": 0.15}
 DEFAULT = "default"
 Workspace = Annotated[str, MaxLen(63), doc("slug of the workspace")]

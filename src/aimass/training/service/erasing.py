@@ -13,7 +13,7 @@ from aimass.kernel.erasing import Erased, Person
 from aimass.kernel.principal import ANYWHERE, SYSTEM
 from aimass.models import SAMPLES
 from aimass.training.service.kept import Kept
-from aimass.training.tables import artifacts, evaluations, runs, splits
+from aimass.training.tables import artifacts, autos, evaluations, runs, splits
 
 _CHILD = "aimass.training.children.table:erase_identities"
 _LONG_S = 600.0
@@ -32,6 +32,7 @@ class Erasing(Kept):
         self._follow_packages(person)
         with self._database.change(SYSTEM, person.workspace) as change:
             told = scrub(change, runs, ["error", "notes", "tags", "name"], person, *_in(runs, person))
+            told += scrub(change, autos, ["error", "notes", "name"], person, *_in(autos, person))
             told += scrub(change, splits, ["error", "notes"], person, *_in(splits, person))
             told += scrub(change, evaluations, ["error", "notes"], person, *_in(evaluations, person))
         return [

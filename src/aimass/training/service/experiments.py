@@ -115,7 +115,7 @@ def _info(recipe: RecipeManifest) -> RecipeInfo:
         version=recipe.version,
         title=recipe.title,
         summary=recipe.summary,
-        task=recipe.task,
+        tasks=recipe.tasks,
         slots=recipe.needs.slots,
         memory_mb=recipe.needs.memory_mb,
         capabilities=tuple(sorted(recipe.capabilities)),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -57,6 +57,8 @@ class Ground:
     need_whole
         Refuses what cannot be cut to what somebody sees, if policies leave him a part of a dataset: who, workspace, dataset,
         what it is.
+    columns
+        Returns the names of the columns of a version of a dataset: who, workspace, dataset, number.
     """
 
     database: Database
@@ -67,6 +69,7 @@ class Ground:
     warm: WarmChild
     locate: Callable[[Principal, str, str, int | None], Located]
     need_whole: Callable[[Principal, str, str, str], None]
+    columns: Callable[[Principal, str, str, int], Sequence[str]]
 
 
 class Part:

@@ -11,11 +11,11 @@ from sqlalchemy import Row, Table, delete, select
 from aimass.infra.database import Change
 from aimass.kernel.keeping import KEEP_DELETED_DAYS, Going
 from aimass.kernel.principal import SYSTEM
-from aimass.training.events import EXPERIMENT_PURGED, RUN_PURGED
+from aimass.training.events import AUTO_PURGED, EXPERIMENT_PURGED, RUN_PURGED
 from aimass.training.service.ground import Part
-from aimass.training.tables import artifacts, evaluations, experiments, points, runs, scores, splits
+from aimass.training.tables import artifacts, autos, evaluations, experiments, points, runs, scores, splits
 
-_RULE = f"deleted runs and experiments are kept for {KEEP_DELETED_DAYS} days"
+_RULE = f"deleted runs, experiments and automatic trainings are kept for {KEEP_DELETED_DAYS} days"
 
 
 class Kept(Part):
@@ -46,7 +46,7 @@ class Kept(Part):
 
     def _deleted(self) -> list[Row[Any]]:
         with self._database.read() as conn:
-            return [*_rows(conn, runs), *_rows(conn, experiments)]
+            return [row for table in (runs, experiments, autos) for row in _rows(conn, table)]
 
 
 def _rows(conn: Any, table: Table) -> Sequence[Row[Any]]:
@@ -55,7 +55,7 @@ def _rows(conn: Any, table: Table) -> Sequence[Row[Any]]:
 
 def _going(row: Row[Any]) -> Going:
     return Going(
-        kind="run" if "recipe" in row._fields else "experiment",
+        kind=_kind(row),
         name=row.name,
         workspace=row.workspace,
         since=row.deleted_at,
@@ -64,14 +64,23 @@ def _going(row: Row[Any]) -> Going:
     )
 
 
-def _purge(change: Change, row: Row[Any]) -> None:
+def _kind(row: Row[Any]) -> str:
     if "recipe" in row._fields:
+        return "run"
+    return "automatic training" if "recommended" in row._fields else "experiment"
+
+
+def _purge(change: Change, row: Row[Any]) -> None:
+    if _kind(row) == "run":
         judged = list(change.execute(select(evaluations.c.id).where(evaluations.c.run == row.id)).scalars())
         change.execute(delete(artifacts).where(artifacts.c.run.in_([row.id, *judged])))
         for table in (evaluations, scores, points):
             change.execute(delete(table).where(table.c.run == row.id))
         change.execute(delete(runs).where(runs.c.id == row.id))
         subject, fact = f"run:{row.id}", RUN_PURGED
+    elif _kind(row) == "automatic training":
+        change.execute(delete(autos).where(autos.c.id == row.id))
+        subject, fact = f"auto:{row.id}", AUTO_PURGED
     else:
         change.execute(delete(experiments).where(experiments.c.id == row.id))
         subject, fact = f"experiment:{row.id}", EXPERIMENT_PURGED

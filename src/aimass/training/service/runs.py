@@ -52,7 +52,7 @@ class Runs(Part):
                 return known
             if find_experiment(change.conn, command.workspace, command.experiment) is None:
                 new_experiment(change, command.experiment, command.experiment)
-            values = {**_row(change, command, split), "recipe_version": recipe.version, "params": params}
+            values = {**row_of(change, command, split), "recipe_version": recipe.version, "params": params}
             add(change, runs, values)
             payload = {**self.data_of(split, location), **_fit(command, params)}
             subject = f"run:{values['id']}"
@@ -210,7 +210,8 @@ def _fit(command: StartRun, params: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def _row(change: Change, command: StartRun, split: Split) -> dict[str, Any]:
+def row_of(change: Change, command: StartRun, split: Split) -> dict[str, Any]:
+    """Return the row of a new run, without what its recipe says."""
     check_tags(command.tags)
     id_ = new_id()
     return {

@@ -6,14 +6,14 @@ from typing import Any
 
 from aimass.kernel.principal import Principal
 from aimass.models import CHAMPION, ModelVersion
+from aimass.training.service.advancing import Advancing
 from aimass.training.service.erasing import Erasing
 from aimass.training.service.experiments import Experiments
 from aimass.training.service.ground import need_split
-from aimass.training.service.results import Results
 from aimass.training.service.splits import Splits
 
 
-class Training(Experiments, Splits, Results, Erasing):
+class Training(Experiments, Splits, Advancing, Erasing):
     """Recipes, experiments, splits, runs and what they leave."""
 
     def gate_payload(self, version: ModelVersion) -> dict[str, Any] | None:

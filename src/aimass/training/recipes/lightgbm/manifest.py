@@ -6,7 +6,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from aimass.training.recipes import RecipeManifest
+from aimass.training.recipes import RecipeManifest, Traits
 
 
 class Parameters(BaseModel):
@@ -30,4 +30,11 @@ RECIPE = RecipeManifest(
     summary="Gradient boosting on binned values with leaf-wise trees: fast to train, small to serve.",
     parameters=Parameters,
     capabilities=frozenset({"resumable", "exportable:onnx"}),
+    traits=Traits(
+        place=0.9,
+        strength="boosted trees win on most tables, and this is their fastest kind",
+        fit_s=1.8,
+        row_us=240,
+        size=90_000,
+    ),
 )

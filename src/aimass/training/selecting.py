@@ -1,0 +1,169 @@
+"""The model selector: which recipes suit the data, the limits and what was learned before, and why.
+
+The first guess of a recipe's place stands in its manifest. What runs in this workspace have shown moves it, the more the
+more of them there are; limits leave recipes out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from statistics import median
+
+from aimass.training.domain.autos import Constraints, Recommendation
+from aimass.training.recipes import RecipeManifest
+from aimass.training.tasks import Task
+
+FEW_ROWS = 2000
+WIDE = 0.1
+HALF_WEIGHT = 3
+MOST_REGRET = 0.05
+_MB = 2**20
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Facts:
+    """What is known of the data.
+
+    Attributes
+    ----------
+    rows, columns
+        Of the training part, and those that can be learned from.
+    folds
+        Of the cross-validation; each costs a fit.
+    """
+
+    rows: int
+    columns: int
+    folds: int = 5
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Past:
+    """A run that finished.
+
+    Attributes
+    ----------
+    split
+        Runs on the same split can be compared.
+    score
+        Value of the objective of its task.
+    seconds, rows
+        How long it took, and the training rows that it took that for; None where not known.
+    row_us
+        Microseconds that its exported file needs for one row.
+    """
+
+    recipe: str
+    split: str
+    score: float
+    seconds: float | None = None
+    rows: int | None = None
+    row_us: float | None = None
+    size: int | None = None
+
+
+def recommend(
+    manifests: Iterable[RecipeManifest], task: Task, facts: Facts, limits: Constraints, past: Sequence[Past]
+) -> list[Recommendation]:
+    """Return every recipe that serves the task: those that fit first, the best first; what is left out says why."""
+    regrets = _regrets(past, task)
+    found = [_judge(one, facts, limits, past, regrets) for one in manifests if task.name in one.tasks]
+    return sorted(found, key=lambda one: (one.left_out is not None, -one.score, one.recipe))
+
+
+def _judge(
+    manifest: RecipeManifest,
+    facts: Facts,
+    limits: Constraints,
+    past: Sequence[Past],
+    regrets: Mapping[str, list[float]],
+) -> Recommendation:
+    mine = [one for one in past if one.recipe == manifest.name]
+    score, reasons = _fitness(manifest, facts)
+    moved, told = _learned(regrets.get(manifest.name, []))
+    seconds = _seconds(manifest, facts, mine)
+    row_us, size = _row_us(manifest, mine), _size(manifest, mine)
+    return Recommendation(
+        recipe=manifest.name,
+        title=manifest.title,
+        score=round(score + moved, 4),
+        seconds=round(seconds, 1),
+        row_us=round(row_us),
+        size=size,
+        reasons=(*reasons, *told),
+        left_out=_left_out(manifest, limits, seconds, row_us, size),
+    )
+
+
+def _fitness(manifest: RecipeManifest, facts: Facts) -> tuple[float, list[str]]:
+    """Return the guess for this data, and the reasons."""
+    traits = manifest.traits
+    score, reasons = traits.place, [traits.strength]
+    if facts.rows < FEW_ROWS:
+        score += traits.few_rows
+        if traits.few_rows > 0:
+            reasons.append(f"does well with few rows ({facts.rows:,})")
+        elif traits.few_rows < 0:
+            reasons.append(f"wants more rows than {facts.rows:,}")
+    if facts.columns > facts.rows * WIDE:
+        score += traits.wide
+        if traits.wide > 0:
+            reasons.append(f"does well with many columns ({facts.columns:,}) for its rows")
+    return score, reasons
+
+
+def _learned(regrets: Sequence[float]) -> tuple[float, list[str]]:
+    """Return how far the past moves a recipe: up when it was the best, down when it was far from it."""
+    if not regrets:
+        return 0.0, []
+    trust = len(regrets) / (len(regrets) + HALF_WEIGHT)
+    mean = sum(regrets) / len(regrets)
+    best = sum(1 for regret in regrets if regret <= 0)
+    told = f"best on {best} of {len(regrets)} splits where recipes were compared here"
+    return trust * (0.5 - min(1.0, mean / MOST_REGRET)), [told]
+
+
+def _regrets(past: Sequence[Past], task: Task) -> dict[str, list[float]]:
+    """Return, by recipe, how far its best score lay behind the best of the split, as a share of that."""
+    best: dict[str, dict[str, float]] = {}
+    better = min if task.is_lower_better else max
+    for one in past:
+        known = best.setdefault(one.split, {})
+        known[one.recipe] = better(known.get(one.recipe, one.score), one.score)
+    found: dict[str, list[float]] = {}
+    for known in best.values():
+        if len(known) > 1:  # alone it says nothing
+            top = better(known.values())
+            for recipe, score in known.items():
+                found.setdefault(recipe, []).append(abs(top - score) / (abs(top) or 1.0))
+    return found
+
+
+def _seconds(manifest: RecipeManifest, facts: Facts, past: Sequence[Past]) -> float:
+    rates = [one.seconds / one.rows for one in past if one.seconds is not None and one.rows]
+    if rates:
+        return median(rates) * facts.rows
+    return manifest.traits.fit_s * facts.rows * facts.columns / 1e6 * (facts.folds + 1)
+
+
+def _row_us(manifest: RecipeManifest, past: Sequence[Past]) -> float:
+    known = [one.row_us for one in past if one.row_us is not None]
+    return median(known) if known else manifest.traits.row_us
+
+
+def _size(manifest: RecipeManifest, past: Sequence[Past]) -> int:
+    known = [one.size for one in past if one.size is not None]
+    return int(median(known)) if known else manifest.traits.size
+
+
+def _left_out(manifest: RecipeManifest, limits: Constraints, seconds: float, row_us: float, size: int) -> str | None:
+    if limits.explainable and not manifest.traits.is_explainable:
+        return "its answers cannot be read off its coefficients"
+    if limits.row_us is not None and row_us > limits.row_us:
+        return f"needs about {row_us:.0f} µs for a row, {limits.row_us:.0f} are allowed"
+    if limits.size is not None and size > limits.size:
+        return f"takes about {size / _MB:.1f} MB, {limits.size / _MB:.1f} are allowed"
+    if limits.budget_s is not None and seconds > limits.budget_s:
+        return f"needs about {seconds:.0f} s, {limits.budget_s:.0f} are left"
+    return None
