@@ -66,7 +66,7 @@ def auto(rooms: Rooms, training: Training) -> AutoRun:
 
 
 def named(found: Any) -> list[str]:
-    return [one.recipe for one in found if one.left_out is None]
+    return [f"{one.recipe} {one.variant}".strip() for one in found if one.left_out is None]
 
 
 def test_an_automatic_training_goes_from_a_dataset_to_the_best_model(
@@ -101,8 +101,8 @@ def test_runs_of_an_automatic_training_move_the_next_recommendation(
     training: Training, auto: AutoRun, split: Split
 ) -> None:
     found = training.recommend_recipes(EVE, RecommendRecipes(workspace="demo", split=split.id))
-    told = {one.recipe: one for one in found}
-    tried = auto.recommended[0].recipe
+    told = {(one.recipe, one.variant): one for one in found}
+    tried = (auto.recommended[0].recipe, auto.recommended[0].variant)
     assert any("splits where recipes were compared here" in reason for reason in told[tried].reasons)
 
 
@@ -217,7 +217,8 @@ def test_a_blend_is_a_run_that_can_be_evaluated_and_its_key_counts_once(
 def test_few_rows_and_many_columns_favour_a_line() -> None:
     few = Facts(rows=300, columns=60)
     many = recommend(recipes().values(), TASK, FACTS, Constraints(), [])
-    assert named(many)[0] == "lightgbm"
+    assert (many[0].recipe, many[0].variant) == ("lightgbm", "deep")
+    assert many[0].params["max_leaves"] > many[1].params.get("max_leaves", 8)
     assert named(recommend(recipes().values(), TASK, few, Constraints(), []))[0] == "logistic_regression"
 
 
@@ -237,7 +238,8 @@ def test_what_was_best_here_comes_first_and_measured_costs_replace_guesses() -> 
         for n in range(6)
         for recipe, score, row_us in (("random_forest", 0.9, 50.0), ("lightgbm", 0.8, 900.0))
     ]
-    found = {one.recipe: one for one in recommend(recipes().values(), TASK, FACTS, Constraints(), past)}
+    told = recommend(recipes().values(), TASK, FACTS, Constraints(), past)
+    found = {one.recipe: one for one in told if not one.variant}
     ordered = named(recommend(recipes().values(), TASK, FACTS, Constraints(), past))
     assert ordered.index("random_forest") < ordered.index("lightgbm")
     assert (found["lightgbm"].row_us, found["lightgbm"].size, found["lightgbm"].seconds) == (900, 4000, 5.0)

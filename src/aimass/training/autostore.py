@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from datetime import timedelta
 from typing import Any
@@ -10,16 +10,25 @@ from typing import Any
 from sqlalchemy import Connection, Row, insert, select, update
 
 from aimass.infra.database import Change
+from aimass.kernel.errors import Invalid
 from aimass.kernel.pages import decode_cursor
 from aimass.training.domain.autos import AutoRun, Constraints, ListAutos, Recommendation, StartAuto
 from aimass.training.domain.splits import Split
+from aimass.training.recipes import recipes
 from aimass.training.selecting import Past
 from aimass.training.store import values_of
 from aimass.training.tables import autos, runs, splits
 from aimass.training.tasks import Task
 
 MOST_PAST = 500
-BLEND = "blend"
+
+
+def kind_of(recipe: str, params: Mapping[str, Any]) -> str | None:
+    """Return the variant of a recipe that parameters are; None for chosen ones, and for those of an older version."""
+    try:
+        return recipes()[recipe].kind_of(params)
+    except Invalid:
+        return None
 
 
 def _auto(row: Row[Any]) -> AutoRun:
@@ -104,13 +113,14 @@ def put_auto(change: Change, id_: str, **values: Any) -> None:
 
 def past_runs(conn: Connection, workspace: str, task: Task) -> list[Past]:
     """Return the newest finished runs of a workspace that have the objective of a task."""
-    query = select(runs.c.recipe, runs.c.split, runs.c.metrics, runs.c.package, splits.c.counts)
+    query = select(runs.c.recipe, runs.c.params, runs.c.split, runs.c.metrics, runs.c.package, splits.c.counts)
     query = query.join(splits, splits.c.id == runs.c.split)
     query = query.where(runs.c.workspace == workspace, runs.c.state == "FINISHED", runs.c.deleted_at.is_(None))
-    query = query.where(runs.c.recipe != BLEND).order_by(runs.c.id.desc()).limit(MOST_PAST)
+    query = query.where(runs.c.recipe.in_(list(recipes()))).order_by(runs.c.id.desc()).limit(MOST_PAST)
     return [
         Past(
             recipe=row.recipe,
+            variant=variant,
             split=row.split,
             score=row.metrics[task.objective],
             seconds=row.metrics.get("training_s"),
@@ -119,5 +129,5 @@ def past_runs(conn: Connection, workspace: str, task: Task) -> list[Past]:
             size=(row.package or {}).get("size"),
         )
         for row in conn.execute(query)
-        if task.objective in row.metrics
+        if task.objective in row.metrics and (variant := kind_of(row.recipe, row.params)) is not None
     ]

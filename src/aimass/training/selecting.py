@@ -9,9 +9,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from statistics import median
+from typing import Any
 
 from aimass.training.domain.autos import Constraints, Recommendation
-from aimass.training.recipes import RecipeManifest
+from aimass.training.recipes import RecipeManifest, Traits
 from aimass.training.tasks import Task
 
 FEW_ROWS = 2000
@@ -57,6 +58,7 @@ class Past:
     recipe: str
     split: str
     score: float
+    variant: str = ""
     seconds: float | None = None
     rows: int | None = None
     row_us: float | None = None
@@ -68,37 +70,45 @@ def recommend(
 ) -> list[Recommendation]:
     """Return every recipe that serves the task: those that fit first, the best first; what is left out says why."""
     regrets = _regrets(past, task)
-    found = [_judge(one, facts, limits, past, regrets) for one in manifests if task.name in one.tasks]
-    return sorted(found, key=lambda one: (one.left_out is not None, -one.score, one.recipe))
+    found = [
+        _judge(one, kind, facts, limits, (past, regrets))
+        for one in manifests
+        if task.name in one.tasks
+        for kind in one.kinds()
+    ]
+    return sorted(found, key=lambda one: (one.left_out is not None, -one.score, one.recipe, one.variant))
 
 
 def _judge(
     manifest: RecipeManifest,
+    kind: tuple[str, Mapping[str, Any], Traits],
     facts: Facts,
     limits: Constraints,
-    past: Sequence[Past],
-    regrets: Mapping[str, list[float]],
+    learned: tuple[Sequence[Past], Mapping[tuple[str, str], list[float]]],
 ) -> Recommendation:
-    mine = [one for one in past if one.recipe == manifest.name]
-    score, reasons = _fitness(manifest, facts)
-    moved, told = _learned(regrets.get(manifest.name, []))
-    seconds = _seconds(manifest, facts, mine)
-    row_us, size = _row_us(manifest, mine), _size(manifest, mine)
+    variant, params, traits = kind
+    past, regrets = learned
+    mine = [one for one in past if (one.recipe, one.variant) == (manifest.name, variant)]
+    score, reasons = _fitness(traits, facts)
+    moved, told = _learned(regrets.get((manifest.name, variant), []))
+    seconds = _seconds(traits, facts, mine)
+    row_us, size = _row_us(traits, mine), _size(traits, mine)
     return Recommendation(
         recipe=manifest.name,
+        variant=variant,
+        params=dict(params),
         title=manifest.title,
         score=round(score + moved, 4),
         seconds=round(seconds, 1),
         row_us=round(row_us),
         size=size,
         reasons=(*reasons, *told),
-        left_out=_left_out(manifest, limits, seconds, row_us, size),
+        left_out=_left_out(traits, limits, seconds, row_us, size),
     )
 
 
-def _fitness(manifest: RecipeManifest, facts: Facts) -> tuple[float, list[str]]:
+def _fitness(traits: Traits, facts: Facts) -> tuple[float, list[str]]:
     """Return the guess for this data, and the reasons."""
-    traits = manifest.traits
     score, reasons = traits.place, [traits.strength]
     if facts.rows < FEW_ROWS:
         score += traits.few_rows
@@ -124,41 +134,42 @@ def _learned(regrets: Sequence[float]) -> tuple[float, list[str]]:
     return trust * (0.5 - min(1.0, mean / MOST_REGRET)), [told]
 
 
-def _regrets(past: Sequence[Past], task: Task) -> dict[str, list[float]]:
-    """Return, by recipe, how far its best score lay behind the best of the split, as a share of that."""
-    best: dict[str, dict[str, float]] = {}
+def _regrets(past: Sequence[Past], task: Task) -> dict[tuple[str, str], list[float]]:
+    """Return, by recipe and variant, how far its best score lay behind the best of the split, as a share of that."""
+    best: dict[str, dict[tuple[str, str], float]] = {}
     better = min if task.is_lower_better else max
     for one in past:
         known = best.setdefault(one.split, {})
-        known[one.recipe] = better(known.get(one.recipe, one.score), one.score)
-    found: dict[str, list[float]] = {}
+        mine = (one.recipe, one.variant)
+        known[mine] = better(known.get(mine, one.score), one.score)
+    found: dict[tuple[str, str], list[float]] = {}
     for known in best.values():
         if len(known) > 1:  # alone it says nothing
             top = better(known.values())
-            for recipe, score in known.items():
-                found.setdefault(recipe, []).append(abs(top - score) / (abs(top) or 1.0))
+            for mine, score in known.items():
+                found.setdefault(mine, []).append(abs(top - score) / (abs(top) or 1.0))
     return found
 
 
-def _seconds(manifest: RecipeManifest, facts: Facts, past: Sequence[Past]) -> float:
+def _seconds(traits: Traits, facts: Facts, past: Sequence[Past]) -> float:
     rates = [one.seconds / one.rows for one in past if one.seconds is not None and one.rows]
     if rates:
         return median(rates) * facts.rows
-    return manifest.traits.fit_s * facts.rows * facts.columns / 1e6 * (facts.folds + 1)
+    return traits.fit_s * facts.rows * facts.columns / 1e6 * (facts.folds + 1)
 
 
-def _row_us(manifest: RecipeManifest, past: Sequence[Past]) -> float:
+def _row_us(traits: Traits, past: Sequence[Past]) -> float:
     known = [one.row_us for one in past if one.row_us is not None]
-    return median(known) if known else manifest.traits.row_us
+    return median(known) if known else traits.row_us
 
 
-def _size(manifest: RecipeManifest, past: Sequence[Past]) -> int:
+def _size(traits: Traits, past: Sequence[Past]) -> int:
     known = [one.size for one in past if one.size is not None]
-    return int(median(known)) if known else manifest.traits.size
+    return int(median(known)) if known else traits.size
 
 
-def _left_out(manifest: RecipeManifest, limits: Constraints, seconds: float, row_us: float, size: int) -> str | None:
-    if limits.explainable and not manifest.traits.is_explainable:
+def _left_out(traits: Traits, limits: Constraints, seconds: float, row_us: float, size: int) -> str | None:
+    if limits.explainable and not traits.is_explainable:
         return "its answers cannot be read off its coefficients"
     if limits.row_us is not None and row_us > limits.row_us:
         return f"needs about {row_us:.0f} µs for a row, {limits.row_us:.0f} are allowed"

@@ -111,6 +111,8 @@ class Recommendation:
     """One recipe as the selector sees it."""
 
     recipe: str
+    variant: str
+    params: dict[str, Any]
     title: str
     score: float
     seconds: float

@@ -46,6 +46,8 @@ class Recommendation:
 
     Attributes
     ----------
+    variant, params
+        Which of its sets of parameters; "" and none for the defaults.
     score
         Its place among the others; more is better.
     seconds, row_us, size
@@ -57,6 +59,8 @@ class Recommendation:
     """
 
     recipe: str
+    variant: str
+    params: Mapping[str, Any]
     title: str
     score: float
     seconds: float

@@ -6,7 +6,7 @@ A recipe is a package with a light ``manifest`` (``RECIPE``: name, parameters, n
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cache
 from importlib import import_module
@@ -61,6 +61,15 @@ class Traits:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Variant:
+    """Other parameters of a recipe that win on other data; the model selector knows it by its own traits."""
+
+    name: str
+    params: Mapping[str, Any]
+    traits: Traits
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class RecipeManifest:
     """The light side of a recipe: readable in control, imports nothing heavy.
 
@@ -81,6 +90,17 @@ class RecipeManifest:
     needs: Needs = field(default_factory=Needs)
     capabilities: frozenset[str] = frozenset()
     traits: Traits = field(default_factory=Traits)
+    variants: tuple[Variant, ...] = ()
+
+    def kinds(self) -> Iterator[tuple[str, Mapping[str, Any], Traits]]:
+        """Yield name, parameters and traits of the defaults, whose name is empty, and of each variant."""
+        yield "", {}, self.traits
+        for one in self.variants:
+            yield one.name, one.params, one.traits
+
+    def kind_of(self, params: Mapping[str, Any]) -> str | None:
+        """Return the variant that whole parameters are, "" for the defaults, None for anything else."""
+        return next((name for name, chosen, _ in self.kinds() if self.check(chosen) == dict(params)), None)
 
     def schema(self) -> dict[str, Any]:
         """Return the JSON schema of the parameters."""

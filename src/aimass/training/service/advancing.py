@@ -9,7 +9,7 @@ from typing import Any
 from aimass.kernel.errors import AimassError
 from aimass.kernel.principal import SYSTEM, Principal
 from aimass.training.autostore import find_auto, open_autos, put_auto
-from aimass.training.domain.autos import MAX_BLENDED, MIN_BLENDED, AutoRun, BlendRuns
+from aimass.training.domain.autos import MAX_BLENDED, MIN_BLENDED, AutoRun, BlendRuns, Recommendation
 from aimass.training.domain.runs import Run, StartRun
 from aimass.training.domain.splits import Split
 from aimass.training.domain.words import ENDED
@@ -61,10 +61,13 @@ class Advancing(Autos):
         recommended = self.recommended(SYSTEM, split, auto.constraints, auto.folds)
         chosen = [one for one in recommended if one.left_out is None][: auto.most]
         if not chosen:
-            why = "; ".join(f"{one.recipe}: {one.left_out}" for one in recommended) or "no recipe serves this task"
+            why = (
+                "; ".join(f"{one.recipe} {one.variant}".strip() + f": {one.left_out}" for one in recommended)
+                or "no recipe serves this task"
+            )
             self._fail(auto, {"code": "no_recipe", "detail": f"no recipe keeps the limits: {why}"})
             return
-        started = [self.start_run(_author(auto), self._order(auto, split, one.recipe)) for one in chosen]
+        started = [self.start_run(_author(auto), self._order(auto, split, one)) for one in chosen]
         with self._database.change(SYSTEM, auto.workspace) as change:
             task = TASKS[getattr(split, "task", "classification")]
             values: dict[str, Any] = {"task": task.name, "objective": task.objective}
@@ -74,16 +77,18 @@ class Advancing(Autos):
                 change.edge(src=("auto", auto.id), dst=("run", run.id), via="training.auto")
         self._tell(auto)
 
-    def _order(self, auto: AutoRun, split: Split, recipe: str) -> StartRun:
+    def _order(self, auto: AutoRun, split: Split, one: Recommendation) -> StartRun:
         return StartRun(
             workspace=auto.workspace,
-            recipe=recipe,
+            recipe=one.recipe,
+            params=one.params,
+            name=f"{one.recipe} {one.variant}".strip(),
             split=split.id,
             experiment=auto.experiment,
             seed=auto.seed,
             folds=auto.folds,
             tags={TAG: auto.id},
-            key=f"auto:{auto.id}:{recipe}",
+            key=f"auto:{auto.id}:{one.recipe}:{one.variant}",
         )
 
     def _watch_time(self, auto: AutoRun, known: Sequence[Run]) -> None:

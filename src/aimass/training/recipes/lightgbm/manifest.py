@@ -6,7 +6,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from aimass.training.recipes import RecipeManifest, Traits
+from aimass.training.recipes import RecipeManifest, Traits, Variant
 
 
 class Parameters(BaseModel):
@@ -36,5 +36,19 @@ RECIPE = RecipeManifest(
         fit_s=1.8,
         row_us=240,
         size=90_000,
+    ),
+    variants=(
+        Variant(
+            name="deep",
+            params={"trees": 300, "max_leaves": 31, "learning_rate": 0.05},
+            traits=Traits(
+                place=0.95,
+                few_rows=-0.5,
+                strength="larger trees find more where there are many rows",
+                fit_s=5.0,
+                row_us=300,
+                size=800_000,
+            ),
+        ),
     ),
 )
