@@ -28,6 +28,7 @@ _DATATYPES = {"string": "BYTES", "float": "FP32", "integer": "INT64", "boolean":
 class _Context:
     """A recipe context without a job."""
 
+    task: str
     params: Any
     signature: Signature
     tables: Mapping[str, Table]
@@ -62,9 +63,9 @@ def make(folder: Path) -> None:
     for name in RECIPES:
         manifest, recipe = find_recipe(name), load_recipe(name)
         params = parameters_of(manifest.check({}), manifest.parameters)
-        context = _Context(params=params, signature=signature, tables=tables)
+        context = _Context(task="classification", params=params, signature=signature, tables=tables)
         model, replayed = recipe.fit(context), tables["validation"].features
-        answers = Rows(columns=columns_of(replayed), probabilities=recipe.predict(context, model, replayed))
+        answers = Rows(columns=columns_of(replayed), expected=recipe.predict(context, model, replayed))
         candidate = recipe.package(context, model)
         native = replace(candidate, to_onnx=None, why_not_onnx="measured as the library itself")
         for place, one in ((name, candidate), (f"{name}-native", native)):

@@ -73,7 +73,7 @@ def trained() -> tuple[Candidate, Rows]:
             node.output[:] = ["label" if name == "output_label" else name for name in node.output]
         return model.SerializeToString()
 
-    rows = Rows(columns={"c0": plans.tolist(), "c1": charge.tolist()}, probabilities=pipeline.predict_proba(frame))
+    rows = Rows(columns={"c0": plans.tolist(), "c1": charge.tolist()}, expected=pipeline.predict_proba(frame))
     return Candidate(signature=signature, to_python=lambda: skops.io.dumps(pipeline), to_onnx=to_onnx), rows
 
 

@@ -17,9 +17,10 @@ EDITOR = ("training.read", "training.use", "training.edit", "training.manage", "
 ANN = person("Ann", *EDITOR)
 AMY = person("Amy", *EDITOR, workspace="auto")
 EVE = person("Eve", "training.read")
+WISH = CreateSplit(workspace="demo", dataset="telco-churn", target="Churn", key_column="customerID", seed=7)
 
 
-def split_made(rooms: Rooms, wish: CreateSplit, who: Any = ANN) -> Split:
+def split_made(rooms: Rooms, wish: CreateSplit = WISH, who: Any = ANN) -> Split:
     training = rooms.get(Training)
     split = training.create_split(who, wish)
     name = OneSplit(workspace=wish.workspace, split=split.id)

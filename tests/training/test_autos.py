@@ -15,7 +15,6 @@ from aimass.models import Models
 from aimass.training import (
     AutoRun,
     BlendRuns,
-    CreateSplit,
     ListAutos,
     OneAuto,
     OneRun,
@@ -33,9 +32,8 @@ from aimass.training.selecting import Facts, Past, recommend
 from aimass.training.tables import autos
 from aimass.training.tasks import TASKS
 from tests.fixtures.rooms import Rooms, person
-from tests.training.place import ANN, EVE, Lakeside, ended, split_made
+from tests.training.place import ANN, EVE, WISH, Lakeside, ended, split_made
 
-WISH = CreateSplit(workspace="demo", dataset="telco-churn", target="Churn", key_column="customerID", seed=7)
 BEN = person("Ben", "training.read", workspace="auto")
 TASK = TASKS["classification"]
 FACTS = Facts(rows=20_000, columns=20)

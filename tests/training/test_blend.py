@@ -18,7 +18,7 @@ from aimass.models import load_model, verify_package
 from aimass.training.children.blend import blend
 from aimass.training.children.fit import fit
 from aimass.training.children.split import split
-from aimass.training.children.weights import Shares, judged, shares_of, stack_of
+from aimass.training.children.weights import Shares, judged, line_of, shares_of, stack_of
 from aimass.training.errors import Unlearnable
 from aimass.training.measures.scores import log_loss, macro_auc
 
@@ -86,6 +86,26 @@ def test_a_blend_answers_as_one_graph_and_is_no_worse_than_its_members(
     assert answered["label"].tolist() == samples["outputs"]["label"]
 
 
+def test_numbers_are_blended_by_a_line_through_the_members(
+    data: dict[str, Any], make_job: Callable[..., Any], tmp_path: Path
+) -> None:
+    frame = rows(500)
+    value = 10 * frame["a"] + 4 * (frame["b"] * frame["c"] > 0).cast(pl.Float64)
+    frame = frame.drop("y").with_columns((100 + value).alias("y"))
+    frame.write_delta(str(tmp_path / "numbers"))
+    where = {"path": str(tmp_path / "numbers"), "version": 0}
+    wish = {"dataset": where, "target": "y", "task": "regression", "key": None, "seed": 1, "folds": 3}
+    job = make_job({**wish, "fractions": FRACTIONS})
+    found = split(job)
+    wish |= {"split": {"file": str(job.out / found["file"]), "sha256": found["sha256"]}}
+    members = [trained(wish, make_job, recipe) for recipe in ("linear_regression", "lightgbm")]
+    for method in ("mean", "stack"):
+        told = blend(make_job({**wish, "members": members, "method": method}))
+        assert told["package"]["runtime"] == "onnx"
+        assert told["metrics"]["cv_rmse"] < min(member["metrics"]["cv_rmse"] for member in members)
+        assert told["metrics"]["rmse"] > 0
+
+
 def test_a_mean_leaves_out_members_that_do_not_help(base: dict[str, Any], make_job: Callable[..., Any]) -> None:
     good = trained(base, make_job, "lightgbm")
     poor = {**trained(base, make_job, "lightgbm", params={"trees": 1, "max_leaves": 2}), "run": "poor"}
@@ -134,6 +154,16 @@ def test_weights_are_judged_on_rows_that_they_were_not_found_on() -> None:
     fooled = macro_auc(truth, shares_of(noise, truth, macro_auc).combine(noise))
     assert abs(honest - 0.5) < 0.1
     assert fooled > honest + 0.03
+
+
+def test_a_line_through_members_is_the_non_negative_least_squares_line() -> None:
+    rng = np.random.default_rng(5)
+    truth = rng.normal(50, 9, 300)
+    answers = np.array([truth * 0.5 + 3, truth + rng.normal(0, 30, 300), -truth])
+    line = line_of(answers, truth)
+    assert line.weights[0] == pytest.approx(2, abs=0.05)
+    assert line.weights[2] == 0
+    assert np.sqrt(np.mean((line.combine(answers) - truth) ** 2)) < 1e-6
 
 
 @pytest.mark.parametrize("classes", [2, 3])

@@ -190,7 +190,16 @@ def test_whole_numbers_and_truth_values_are_targets_too(tmp_path: Path, make_job
 
 def test_a_loss_that_is_no_number_stops_the_run(make_job: Make) -> None:
     context = FitContext(
-        job=make_job({}), params=None, signature=None, seed=0, threads=1, stage="fit", start=0, share=1, tables={}
+        job=make_job({}),
+        task="classification",
+        params=None,
+        signature=None,
+        seed=0,
+        threads=1,
+        stage="fit",
+        start=0,
+        share=1,
+        tables={},
     )
     with pytest.raises(NotFinite, match="train_loss became nan at step 3"):
         context.report(3, 10, train_loss=float("nan"))

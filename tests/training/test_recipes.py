@@ -8,13 +8,44 @@ from typing import ClassVar
 import pytest
 
 from aimass.kernel.errors import Invalid
-from aimass.training.recipes import GROUP, find_recipe, recipes
-from aimass.training.recipes.contract import RecipeContract
+from aimass.training.recipes import GROUP, check_task, find_recipe, recipes
+from aimass.training.recipes.contract import NumberContract, RecipeContract
+from aimass.training.tasks import TASKS
 
 
 class TestLogisticRegression(RecipeContract):
     __test__ = True
     recipe = "logistic_regression"
+
+
+class TestLinearRegression(NumberContract):
+    __test__ = True
+    recipe = "linear_regression"
+
+
+class TestRandomForestOfNumbers(NumberContract):
+    __test__ = True
+    recipe = "random_forest"
+    quick: ClassVar = {"trees": 20}
+
+
+class TestLightGbmOfNumbers(NumberContract):
+    __test__ = True
+    recipe = "lightgbm"
+    quick: ClassVar = {"trees": 40}
+
+
+class TestGradientBoostingOfNumbers(NumberContract):
+    __test__ = True
+    recipe = "gradient_boosting"
+    quick: ClassVar = {"trees": 40}
+
+
+class TestHistGradientBoostingOfNumbers(NumberContract):
+    __test__ = True
+    recipe = "hist_gradient_boosting"
+    runtime = "python"
+    quick: ClassVar = {"trees": 20}
 
 
 class TestRandomForest(RecipeContract):
@@ -49,9 +80,30 @@ def test_the_built_in_recipes_come_through_the_door_of_a_strangers_wheel() -> No
         "logistic_regression",
         "random_forest",
         "lightgbm",
+        "linear_regression",
         "gradient_boosting",
         "hist_gradient_boosting",
     }
+
+
+def test_every_task_of_a_recipe_has_its_suite() -> None:
+    suites = {
+        (suite.recipe, suite.task) for base in (RecipeContract, NumberContract) for suite in base.__subclasses__()
+    }
+    assert suites == {(name, task) for name, recipe in recipes().items() for task in recipe.tasks}
+    assert {task for _, task in suites} == set(TASKS)
+
+
+def test_a_recipe_that_cannot_do_a_task_is_refused_with_those_that_can() -> None:
+    with pytest.raises(Invalid, match="'logistic_regression' does not do regression") as caught:
+        check_task(find_recipe("logistic_regression"), "regression")
+    assert caught.value.allowed == [
+        "gradient_boosting",
+        "hist_gradient_boosting",
+        "lightgbm",
+        "linear_regression",
+        "random_forest",
+    ]
 
 
 def test_a_recipe_that_is_not_there_is_refused_with_those_that_are() -> None:

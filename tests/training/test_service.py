@@ -14,7 +14,6 @@ from aimass.models import Models, OneVersion, SetAlias
 from aimass.training import (
     CompareRuns,
     CreateExperiment,
-    CreateSplit,
     EvaluateRun,
     ListExperiments,
     ListRuns,
@@ -34,9 +33,7 @@ from aimass.training import (
 from aimass.training.jobs import fit_done, follow
 from aimass.training.search import document
 from tests.fixtures.rooms import Rooms
-from tests.training.place import AMY, ANN, EVE, Lakeside, ended, split_made
-
-WISH = CreateSplit(workspace="demo", dataset="telco-churn", target="Churn", key_column="customerID", seed=7)
+from tests.training.place import AMY, ANN, EVE, WISH, Lakeside, ended, split_made
 
 
 def trained(rooms: Rooms, split: Split, who: Any = ANN, recipe: str = "logistic_regression", **more: Any) -> Run:
@@ -116,6 +113,47 @@ def test_a_later_version_keeps_the_test_rows(
     assert len(training.list_splits(ANN, ListSplits(workspace="demo", dataset="growing")).items) == 2
     with pytest.raises(Invalid, match="names rows by another column"):
         training.create_split(ANN, replace(wish, base=first.id, key_column=None))
+
+
+@pytest.fixture(scope="module")
+def charges(rooms: Rooms, lakeside: Lakeside, churn: pl.DataFrame) -> Split:
+    """A split for regression, by groups; nobody named the task."""
+    lakeside.write("charges", churn.head(400))
+    return split_made(
+        rooms, replace(WISH, dataset="charges", target="MonthlyCharges", group_column="customerID", key_column=None)
+    )
+
+
+def test_the_task_of_a_split_is_found_from_its_target_and_kept_by_its_runs(
+    rooms: Rooms, training: Training, charges: Split, split: Split
+) -> None:
+    assert (split.task, charges.task, charges.group_column) == ("classification", "regression", "customerID")
+    assert charges.notes == ("the task is regression: target 'MonthlyCharges' holds fractions",)
+    with pytest.raises(Invalid, match="'logistic_regression' does not do regression") as caught:
+        training.start_run(ANN, StartRun(workspace="demo", recipe="logistic_regression", split=charges.id))
+    assert "linear_regression" in caught.value.allowed
+    run = trained(rooms, charges, recipe="linear_regression")
+    assert (run.state, run.task) == ("FINISHED", "regression"), run.error
+    assert {"cv_rmse", "cv_rmse_sd", "rmse", "r2"} <= set(run.metrics)
+    assert training.list_runs(ANN, ListRuns(workspace="demo", task="regression")).items == [run]
+    wish = EvaluateRun(workspace="demo", run=run.id)
+    training.evaluate_run(ANN, wish)
+    found = rooms.until(lambda: (known := training.get_evaluation(ANN, wish)).state != "PENDING" and known)
+    assert (found.state, found.interval["metric"], found.auc) == ("READY", "rmse", {}), found.error
+    version = training.register_run(ANN, RegisterRun(workspace="demo", run=run.id, model="charges"))
+    assert version.metrics["test_rmse"] == found.metrics["rmse"]
+    card = rooms.get(Models).get_card(ANN, OneVersion(workspace="demo", model="charges", number=1))
+    texts = {section.name: section.text for section in card.sections}
+    assert "predicts `MonthlyCharges` (a number)" in texts["summary"]
+    assert f"RMSE {found.interval['value']:.4f}, 95% interval" in texts["evaluation"]
+
+
+def test_a_split_by_groups_and_by_time_at_once_or_by_its_target_is_refused(training: Training) -> None:
+    with pytest.raises(Invalid, match="by groups or by time"):
+        training.create_split(ANN, replace(WISH, group_column="gender", time_column="tenure"))
+    with pytest.raises(Invalid, match="cannot be this column") as caught:
+        training.create_split(ANN, replace(WISH, group_column="Churn"))
+    assert caught.value.field == "group_column"
 
 
 def test_a_run_records_metrics_history_files_and_lineage(rooms: Rooms, training: Training, run: Run) -> None:

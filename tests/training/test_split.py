@@ -138,7 +138,14 @@ def test_a_target_of_one_class_is_refused(tmp_path: Path, make_job: Make) -> Non
 def test_a_target_of_fractions_is_refused(tmp_path: Path, make_job: Make) -> None:
     frame = tiny().with_columns((pl.col("x") / 7).alias("y"))
     with pytest.raises(Unlearnable, match="fractions"):
-        split(make_job(payload(stored(tmp_path / "d", frame), key=None, target="y")))
+        split(make_job(payload(stored(tmp_path / "d", frame), key=None, target="y", task="classification")))
+
+
+def test_a_target_of_fractions_is_found_to_be_for_regression(tmp_path: Path, make_job: Make) -> None:
+    frame = tiny().with_columns((pl.col("x") / 7).alias("y"))
+    found = split(make_job(payload(stored(tmp_path / "d", frame), key=None, target="y")))
+    assert (found["task"], found["classes"]) == ("regression", {})
+    assert found["notes"] == ["the task is regression: target 'y' holds fractions"]
 
 
 def test_a_class_with_too_few_rows_is_refused_by_name(tmp_path: Path, make_job: Make) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 from aimass.kernel.clock import parse_instant
 from aimass.models.domain import Card, CardSection, ModelVersion
 
+METRICS = {"roc_auc": "ROC AUC", "rmse": "RMSE"}
 TITLES = {
     "summary": "Summary",
     "intended_use": "Intended use",
@@ -63,7 +64,7 @@ def _summary(version: ModelVersion) -> str:
     facts = version.facts
     what = f"`{version.model}` version {version.number}"
     if facts.target:
-        classes = ", ".join(f"`{name}`" for name in version.signature.classes)
+        classes = ", ".join(f"`{name}`" for name in version.signature.classes) or "a number"
         what += f" predicts `{facts.target}` ({classes}) from {len(version.signature.inputs)} inputs"
     how = f" It was trained by recipe `{facts.recipe}` {facts.recipe_version or ''}".rstrip() if facts.recipe else ""
     return f"{what}.{how + '.' if how else ''} It runs as {version.runtime}, {version.size:,} bytes."
@@ -76,7 +77,7 @@ def _data(version: ModelVersion) -> str:
     lines = [f"Dataset `{facts.dataset}` version {facts.dataset_version}, target `{facts.target}`."]
     if facts.rows:
         parts = ", ".join(f"{name} {count:,}" for name, count in facts.rows.items())
-        lines.append(f"Rows by part (stratified, seed {facts.seed}): {parts}.")
+        lines.append(f"Rows by part (seed {facts.seed}): {parts}.")
     return "\n\n".join([*lines, *facts.notes])
 
 
@@ -90,16 +91,29 @@ def _training(version: ModelVersion) -> str:
 
 
 def _evaluation(version: ModelVersion) -> str:
-    lines = [f"| {name} | {value:.4f} |" for name, value in version.metrics.items()]
+    lines = [f"| {name} | {_number(value)} |" for name, value in version.metrics.items()]
     text = "\n".join(["| metric | value |", "| --- | --- |", *lines]) if lines else ""
-    auc = version.facts.evaluation.get("auc")
-    if auc:
-        part, rows = version.facts.evaluation.get("part"), version.facts.evaluation.get("rows")
+    known = version.facts.evaluation
+    found = known.get("interval") or ({"metric": "roc_auc", **known["auc"]} if known.get("auc") else None)
+    if found:
+        what = METRICS.get(found["metric"], found["metric"])
         text += (
-            f"\n\nOn the {rows:,} rows of part `{part}`, never used for training or choosing: ROC AUC "
-            f"{auc['value']:.4f}, {auc['level']:.0%} interval {auc['low']:.4f} to {auc['high']:.4f} ({auc['method']})."
+            f"\n\nOn the {known.get('rows'):,} rows of part `{known.get('part')}`, never used for training or choosing: {what} "
+            f"{_number(found['value'])}, {found['level']:.0%} interval {_number(found['low'])} to {_number(found['high'])} "
+            f"({found['method']})."
         )
     return text.strip()
+
+
+def _number(value: float) -> str:
+    """Write a score with four places; one in the unit of a large target with four digits.
+
+    Examples
+    --------
+    >>> _number(0.84567), _number(0.00012345), _number(54123.4)
+    ('0.8457', '0.0001', '54,123')
+    """
+    return f"{value:.4f}" if abs(value) < 1000 else f"{value:,.0f}"  # noqa: PLR2004 digits
 
 
 def _inputs(version: ModelVersion) -> str:

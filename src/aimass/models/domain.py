@@ -80,6 +80,7 @@ class Facts:
     dataset: str | None = None
     dataset_version: int | None = None
     target: str | None = None
+    task: str | None = None
     rows: Mapping[str, int] = field(default_factory=dict[str, int])
     seed: int | None = None
     evaluation: Mapping[str, Any] = field(default_factory=dict[str, Any])

@@ -126,7 +126,7 @@ def runs_in_state(conn: Connection, state: str) -> list[Run]:
 def runs_page(conn: Connection, command: ListRuns) -> list[tuple[Run, str]]:
     """Return one run more than the page wants, each with its sort key."""
     query: Select[Any] = select(runs).where(runs.c.workspace == command.workspace, runs.c.deleted_at.is_(None))
-    for name in ("experiment", "recipe", "state", "split", "dataset"):
+    for name in ("experiment", "recipe", "task", "state", "split", "dataset"):
         if getattr(command, name) is not None:
             query = query.where(runs.c[name] == getattr(command, name))
     if command.sort is None:
@@ -197,7 +197,10 @@ def artifacts_of(conn: Connection, owner: str) -> list[Artifact]:
 
 def _evaluation(row: Row[Any]) -> Evaluation:
     values = values_of(row)
-    return Evaluation(notes=tuple(values.pop("notes")), **values)
+    interval = values.pop("interval")
+    if interval is None:  # an evaluation from before there were other tasks
+        interval = {"metric": "roc_auc", **values["auc"]} if values["auc"] else {}
+    return Evaluation(notes=tuple(values.pop("notes")), interval=interval, **values)
 
 
 def find_evaluation(conn: Connection, run: str, part: str) -> Evaluation | None:

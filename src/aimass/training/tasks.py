@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Literal
 
 from aimass.kernel.errors import Invalid
 
@@ -16,14 +17,21 @@ class Task:
     ----------
     metric
         The score that runs are compared by; its mean over the folds is ``cv_<metric>``.
+    metric_title
+        How people write it.
     is_lower_better
         Whether less of it is better.
+    guess, guessed
+        A score that tells whether a model is better than a guess, and what a guess reaches.
     """
 
     name: str
     title: str
     metric: str
+    metric_title: str
     is_lower_better: bool = False
+    guess: str
+    guessed: float
 
     @property
     def objective(self) -> str:
@@ -38,8 +46,28 @@ class Task:
 
 
 TASKS: Mapping[str, Task] = {
-    task.name: task for task in (Task(name="classification", title="Classification", metric="roc_auc"),)
+    task.name: task
+    for task in (
+        Task(
+            name="classification",
+            title="Classification",
+            metric="roc_auc",
+            metric_title="ROC AUC",
+            guess="roc_auc",
+            guessed=0.5,
+        ),
+        Task(
+            name="regression",
+            title="Regression",
+            metric="rmse",
+            metric_title="RMSE",
+            is_lower_better=True,
+            guess="r2",
+            guessed=0.0,
+        ),
+    )
 }
+TaskName = Literal["classification", "regression"]
 
 
 def find_task(name: str) -> Task:

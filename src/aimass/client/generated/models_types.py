@@ -134,6 +134,7 @@ class Facts:
     dataset: str | None = None
     dataset_version: int | None = None
     target: str | None = None
+    task: str | None = None
     rows: dict[str, int] = field(default_factory=dict)
     seed: int | None = None
     evaluation: dict[str, Any] = field(default_factory=dict)

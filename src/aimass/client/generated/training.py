@@ -79,7 +79,10 @@ class TrainingCalls(Calls):
         target: str,
         workspace: str | None = None,
         dataset_version: int | None = None,
+        task: Literal["classification", "regression"] | None = None,
         key_column: str | None = None,
+        group_column: str | None = None,
+        time_column: str | None = None,
         fractions: dict[str, float] | None = None,
         seed: int | None = None,
         stratify: bool | None = None,
@@ -87,7 +90,7 @@ class TrainingCalls(Calls):
         new_rows: Literal["train", "validation", "test", "future"] | None = None,
         key: str | None = None,
     ) -> Split:
-        """Split a dataset version into train, validation, test and future rows."""
+        """Split a dataset version into train, validation, test and future rows: by a seed, by groups, or by time."""
         return self._call(
             "training.create_split",
             {
@@ -95,7 +98,10 @@ class TrainingCalls(Calls):
                 "target": target,
                 "workspace": workspace,
                 "dataset_version": dataset_version,
+                "task": task,
                 "key_column": key_column,
+                "group_column": group_column,
+                "time_column": time_column,
                 "fractions": fractions,
                 "seed": seed,
                 "stratify": stratify,
@@ -139,7 +145,7 @@ class TrainingCalls(Calls):
         workspace: str | None = None,
         part: Literal["train", "validation", "test", "future"] | None = None,
     ) -> Evaluation:
-        """Show what a run scores on a part, with the interval of its ROC AUC."""
+        """Show what a run scores on a part, with the interval of the metric of its task."""
         return self._call("training.get_evaluation", {"run": run, "workspace": workspace, "part": part}, Evaluation)
 
     def get_evaluation_report(
@@ -149,7 +155,7 @@ class TrainingCalls(Calls):
         workspace: str | None = None,
         part: Literal["train", "validation", "test", "future"] | None = None,
     ) -> dict[str, Any]:
-        """Show ROC, precision-recall, calibration, confusion matrix and permutation importance on a part."""
+        """Show the curves of a classifier or the residuals of a regression, and permutation importance, on a part."""
         return self._call(
             "training.get_evaluation_report", {"run": run, "workspace": workspace, "part": part}, dict[str, Any]
         )
@@ -173,7 +179,7 @@ class TrainingCalls(Calls):
         return self._call("training.get_run", {"run": run, "workspace": workspace}, Run)
 
     def get_run_report(self, *, run: str, workspace: str | None = None) -> dict[str, Any]:
-        """Show the whole report of a run: folds, curves, confusion matrix, importance, history."""
+        """Show the whole report of a run: folds, curves or residuals, confusion matrix, importance, history."""
         return self._call("training.get_run_report", {"run": run, "workspace": workspace}, dict[str, Any])
 
     def get_split(self, *, split: str, workspace: str | None = None) -> Split:
@@ -221,6 +227,7 @@ class TrainingCalls(Calls):
         workspace: str | None = None,
         experiment: str | None = None,
         recipe: str | None = None,
+        task: str | None = None,
         state: Literal["SCHEDULED", "RUNNING", "FINISHED", "FAILED", "KILLED"] | None = None,
         split: str | None = None,
         dataset: str | None = None,
@@ -236,6 +243,7 @@ class TrainingCalls(Calls):
                 "workspace": workspace,
                 "experiment": experiment,
                 "recipe": recipe,
+                "task": task,
                 "state": state,
                 "split": split,
                 "dataset": dataset,
@@ -469,7 +477,10 @@ class AsyncTrainingCalls(AsyncCalls):
         target: str,
         workspace: str | None = None,
         dataset_version: int | None = None,
+        task: Literal["classification", "regression"] | None = None,
         key_column: str | None = None,
+        group_column: str | None = None,
+        time_column: str | None = None,
         fractions: dict[str, float] | None = None,
         seed: int | None = None,
         stratify: bool | None = None,
@@ -477,7 +488,7 @@ class AsyncTrainingCalls(AsyncCalls):
         new_rows: Literal["train", "validation", "test", "future"] | None = None,
         key: str | None = None,
     ) -> Split:
-        """Split a dataset version into train, validation, test and future rows."""
+        """Split a dataset version into train, validation, test and future rows: by a seed, by groups, or by time."""
         return await self._call(
             "training.create_split",
             {
@@ -485,7 +496,10 @@ class AsyncTrainingCalls(AsyncCalls):
                 "target": target,
                 "workspace": workspace,
                 "dataset_version": dataset_version,
+                "task": task,
                 "key_column": key_column,
+                "group_column": group_column,
+                "time_column": time_column,
                 "fractions": fractions,
                 "seed": seed,
                 "stratify": stratify,
@@ -529,7 +543,7 @@ class AsyncTrainingCalls(AsyncCalls):
         workspace: str | None = None,
         part: Literal["train", "validation", "test", "future"] | None = None,
     ) -> Evaluation:
-        """Show what a run scores on a part, with the interval of its ROC AUC."""
+        """Show what a run scores on a part, with the interval of the metric of its task."""
         return await self._call(
             "training.get_evaluation", {"run": run, "workspace": workspace, "part": part}, Evaluation
         )
@@ -541,7 +555,7 @@ class AsyncTrainingCalls(AsyncCalls):
         workspace: str | None = None,
         part: Literal["train", "validation", "test", "future"] | None = None,
     ) -> dict[str, Any]:
-        """Show ROC, precision-recall, calibration, confusion matrix and permutation importance on a part."""
+        """Show the curves of a classifier or the residuals of a regression, and permutation importance, on a part."""
         return await self._call(
             "training.get_evaluation_report", {"run": run, "workspace": workspace, "part": part}, dict[str, Any]
         )
@@ -567,7 +581,7 @@ class AsyncTrainingCalls(AsyncCalls):
         return await self._call("training.get_run", {"run": run, "workspace": workspace}, Run)
 
     async def get_run_report(self, *, run: str, workspace: str | None = None) -> dict[str, Any]:
-        """Show the whole report of a run: folds, curves, confusion matrix, importance, history."""
+        """Show the whole report of a run: folds, curves or residuals, confusion matrix, importance, history."""
         return await self._call("training.get_run_report", {"run": run, "workspace": workspace}, dict[str, Any])
 
     async def get_split(self, *, split: str, workspace: str | None = None) -> Split:
@@ -615,6 +629,7 @@ class AsyncTrainingCalls(AsyncCalls):
         workspace: str | None = None,
         experiment: str | None = None,
         recipe: str | None = None,
+        task: str | None = None,
         state: Literal["SCHEDULED", "RUNNING", "FINISHED", "FAILED", "KILLED"] | None = None,
         split: str | None = None,
         dataset: str | None = None,
@@ -630,6 +645,7 @@ class AsyncTrainingCalls(AsyncCalls):
                 "workspace": workspace,
                 "experiment": experiment,
                 "recipe": recipe,
+                "task": task,
                 "state": state,
                 "split": split,
                 "dataset": dataset,

@@ -22,6 +22,7 @@ class Run:
     dataset_version: int
     split: str
     target: str
+    task: str
     features: list[str] | None
     unseen: dict[str, str]
     seed: int
@@ -148,14 +149,17 @@ class Experiment:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Split:
-    """Which row of a dataset version belongs to which part, by a stored seed."""
+    """Which row of a dataset version belongs to which part, by a stored seed, by groups, or by time."""
 
     id: str
     workspace: str
     dataset: str
     dataset_version: int
     target: str
+    task: str | None
     key_column: str | None
+    group_column: str | None
+    time_column: str | None
     fractions: dict[str, float]
     seed: int
     stratify: bool
@@ -184,6 +188,7 @@ class Evaluation:
     rows: int | None
     metrics: dict[str, float]
     auc: dict[str, Any]
+    interval: dict[str, Any]
     notes: list[str]
     error: dict[str, Any] | None
     job: str | None
@@ -202,7 +207,7 @@ class Point:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RecipeInfo:
-    """A recipe as people see it; ``parameters`` is the JSON schema of its parameters."""
+    """A recipe as people see it; ``parameters`` is the JSON schema of its parameters, ``tasks`` what it can be trained for."""
 
     name: str
     version: str

@@ -18,6 +18,7 @@ from aimass.models.runtimes import LoadedModel, load_model
 
 TOLERANCE = 1e-4
 SAMPLE_ROWS = 20
+VALUE = "value"
 _RUNTIME_PACKAGES = {
     "onnx": ("onnxruntime", "numpy"),
     "python": ("scikit-learn", "lightgbm", "numpy", "polars", "skops"),
@@ -47,28 +48,42 @@ class Candidate:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rows:
-    """Rows to replay, and the probabilities that the trained model itself gave them."""
+    """Rows to replay, and what the trained model itself said of them: probabilities by class, or a number each."""
 
     columns: Mapping[str, list[Any]]
-    probabilities: Any
+    expected: Any
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Parity:
-    """How a packaged model compares with the answers expected of it."""
+    """How a packaged model compares with the answers expected of it.
+
+    Attributes
+    ----------
+    max_difference
+        Of a probability; or of a number, as a share of it or of the spread of all, whichever is larger.
+    is_of_numbers
+        Whether the model answers a number and no label.
+    """
 
     rows: int
     labels_differ: int
     max_difference: float
     tolerance: float = TOLERANCE
+    is_of_numbers: bool = False
 
     @property
     def passed(self) -> bool:
-        """Tell whether labels agree and probabilities are within the tolerance."""
+        """Tell whether labels agree and probabilities or numbers are within the tolerance."""
         return self.labels_differ == 0 and self.max_difference <= self.tolerance
 
     def sentence(self) -> str:
         """Say it in one sentence."""
+        if self.is_of_numbers:
+            return (
+                f"{self.rows} rows replayed: largest difference of a value {self.max_difference:.2g} of its size or of "
+                f"the spread (allowed {self.tolerance:g})"
+            )
         return (
             f"{self.rows} rows replayed: {self.labels_differ} labels differ, "
             f"largest difference of a probability {self.max_difference:.2g} (allowed {self.tolerance:g})"
@@ -111,25 +126,28 @@ def _write(
 
 def sampled(rows: Rows) -> list[int]:
     """Return the places of the rows that a package carries as its samples, in their order."""
-    expected = np.asarray(rows.probabilities, dtype=float)
+    expected = np.asarray(rows.expected, dtype=float)
     if not len(expected):
         raise Invalid("a package needs sample rows", field="samples", hint="the validation part of the split is empty")
-    clear = np.flatnonzero(_margin(expected) > TOLERANCE)
+    clear = np.flatnonzero(_margin(expected) > TOLERANCE) if expected.ndim > 1 else ()
     pool = clear if len(clear) else np.arange(len(expected))
     return pool[np.unique(np.linspace(0, len(pool) - 1, SAMPLE_ROWS).round().astype(int))].tolist()
 
 
 def _samples(rows: Rows, signature: Signature) -> bytes:
-    expected, chosen = np.asarray(rows.probabilities, dtype=float), sampled(rows)
-    classes = np.array(signature.classes, dtype=object)
+    expected, chosen = np.asarray(rows.expected, dtype=float), sampled(rows)
     body = {
         "inputs": {c.name: [_plain(rows.columns[c.name][i]) for i in chosen] for c in signature.inputs},
-        "outputs": {
-            "label": classes[expected[chosen].argmax(axis=1)].tolist(),
-            "probabilities": expected[chosen].tolist(),
-        },
+        "outputs": _said(signature, expected[chosen]),
     }
     return json.dumps(body, ensure_ascii=False, allow_nan=False).encode()
+
+
+def _said(signature: Signature, expected: Any) -> dict[str, Any]:
+    if not signature.classes:
+        return {signature.outputs[0].name: expected.tolist()}
+    labels = np.array(signature.classes, dtype=object)[expected.argmax(axis=1)]
+    return {"label": labels.tolist(), "probabilities": expected.tolist()}
 
 
 def _plain(value: Any) -> Any:
@@ -144,12 +162,14 @@ def _margin(probabilities: Any) -> Any:
 def replay(package: Package, rows: Rows, model: LoadedModel | None = None) -> Parity:
     """Load the package as serving does, unless it is loaded already, answer the rows, and compare."""
     answers = (model or load_model(package)).predict(rows.columns)
-    return compare(package.manifest.signature, rows.probabilities, answers)
+    return compare(package.manifest.signature, rows.expected, answers)
 
 
 def compare(signature: Signature, expected: Any, answers: Mapping[str, Any]) -> Parity:
-    """Compare answers with expected probabilities; a tie within the tolerance may fall either way."""
+    """Compare answers with expected probabilities, where a tie within the tolerance may fall either way, or numbers."""
     wanted = np.asarray(expected, dtype=float)
+    if not signature.classes:
+        return _compare_numbers(wanted, np.asarray(answers[signature.outputs[0].name], dtype=float))
     found = np.asarray(answers["probabilities"], dtype=float).reshape(wanted.shape)
     classes = np.array(signature.classes, dtype=object)
     differ = classes[wanted.argmax(axis=1)] != np.array(answers["label"], dtype=object)
@@ -160,14 +180,36 @@ def compare(signature: Signature, expected: Any, answers: Mapping[str, Any]) -> 
     )
 
 
+def _compare_numbers(wanted: Any, found: Any) -> Parity:
+    """Compare numbers by their size, or by the spread of all: what is near 0 is a sum of large parts that cancel."""
+    size = np.maximum(np.abs(wanted), wanted.std() if len(wanted) else 0.0)
+    off = np.abs(found.reshape(wanted.shape) - wanted) / np.where(size > 0, size, 1.0)
+    largest = float(np.nan_to_num(off, nan=1.0).max(initial=0.0))
+    return Parity(rows=len(wanted), labels_differ=0, max_difference=largest, is_of_numbers=True)
+
+
+def is_of_number(signature: Signature) -> bool:
+    """Tell whether a model answers one number per row, and nothing else."""
+    outputs = signature.outputs
+    return [(one.name, one.type, one.shape) for one in outputs] == [(VALUE, "float", (-1,))]
+
+
 def replay_samples(package: Package, model: LoadedModel) -> dict[str, Any]:
     """Replay the samples that the package carries through its model; the job's answer as plain JSON."""
     samples = package.samples()
-    if package.manifest.signature.classes and {"label", "probabilities"} <= set(samples["outputs"]):
-        rows = Rows(columns=samples["inputs"], probabilities=np.asarray(samples["outputs"]["probabilities"]))
+    said = _expected(package.manifest.signature, samples["outputs"])
+    if said is not None:
+        rows = Rows(columns=samples["inputs"], expected=np.asarray(said))
         parity = replay(package, rows, model)
         return {**asdict(parity), "passed": parity.passed, "evidence": parity.sentence()}
     return compare_outputs(samples["outputs"], model.predict(samples["inputs"]))
+
+
+def _expected(signature: Signature, outputs: Mapping[str, Any]) -> Any:
+    """Return the probabilities or the numbers that the samples expect; None for a model of another kind."""
+    if signature.classes and {"label", "probabilities"} <= set(outputs):
+        return outputs["probabilities"]
+    return outputs.get(VALUE) if is_of_number(signature) else None
 
 
 def compare_outputs(expected: Mapping[str, Any], answers: Mapping[str, Any]) -> dict[str, Any]:

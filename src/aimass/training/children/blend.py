@@ -19,15 +19,15 @@ import polars as pl
 from aimass.kernel.errors import Failed, Invalid
 from aimass.models import Candidate, Package, Rows, build_package, sampled, verify_package
 from aimass.training.children.costs import row_us
-from aimass.training.children.evaluate import predictor
+from aimass.training.children.evaluate import predictor, task_of
 from aimass.training.children.fit import REPLAYED, SAMPLED, described
 from aimass.training.children.folds import FOLDS_FILE, out_of_fold
 from aimass.training.children.merge import merged
 from aimass.training.children.table import Prepared, Source, columns_of, prepare
-from aimass.training.children.weights import Shares, Stack, judged, shares_of, stack_of, without_idle
+from aimass.training.children.weights import Shares, Stack, judged, line_of, shares_of, stack_of, without_idle
 from aimass.training.errors import Unlearnable
-from aimass.training.measures.curves import curves
-from aimass.training.measures.scores import macro_auc, scores
+from aimass.training.measures.bytask import measures_of
+from aimass.training.tasks import Task
 
 GRAPH = "model.onnx"
 Find = Callable[[Any, Any], Shares | Stack]
@@ -58,19 +58,14 @@ def blend(ctx: Any) -> dict[str, Any]:
     members, notes = _members(ctx.params["members"], data)
     answers, folds = np.array([one.answers for one in members]), members[0].folds
     ctx.report(0.3, stage="weigh")
-    method, said = _better(ctx.params.get("method", "auto"), answers, train.truth, folds)
-    places = data.places_of("train")
-    outside = [out_of_fold(fold, places[rows], given) for fold, rows, given in said]
-    pl.concat(outside).write_parquet(ctx.out / FOLDS_FILE, compression="zstd", statistics=False)
-    combiner = _FINDS[method](answers, train.truth)
-    if isinstance(combiner, Shares):
-        kept = without_idle(combiner.weights)
-        members = [members[place] for place in kept]
-        combiner = Shares(weights=tuple(combiner.weights[place] for place in kept))
+    task = task_of(ctx.params)
+    method, combiner, said = _weighed(task, ctx.params.get("method", "auto"), answers, (train.truth, folds))
+    _write_outside(ctx, data, said)
+    members, combiner = _working(members, combiner)
     ctx.report(0.6, stage="package")
     made = Blend(ctx, data, members, combiner)
     package, parity = made.package()
-    folded = [scores(train.truth[rows], given) for _, rows, given in said]
+    folded = [measures_of(task.name).scores(train.truth[rows], given) for _, rows, given in said]
     report = made.report_of(folded, [*data.notes, *notes])
     metrics = {**report["metrics"], "row_us": row_us(package), "training_s": time.perf_counter() - started}
     told = {"members": [one.run for one in members], "method": method, "weights": _weights(combiner, members)}
@@ -84,6 +79,30 @@ def blend(ctx: Any) -> dict[str, Any]:
         "package": described(package, parity),
         "notes": report["notes"],
     }
+
+
+def _weighed(
+    task: Task, wanted: str, answers: Any, known: tuple[Any, Any]
+) -> tuple[str, Shares | Stack, list[tuple[int, Any, Any]]]:
+    """Return the method that was chosen, what it found on all folds, and what it says of folds that it had not seen."""
+    finds = _finds(task)
+    method, said = _better(task, finds if wanted == "auto" else {wanted: finds[wanted]}, answers, known)
+    return method, finds[method](answers, known[0]), said
+
+
+def _write_outside(ctx: Any, data: Prepared, said: Sequence[tuple[int, Any, Any]]) -> None:
+    places = data.places_of("train")
+    outside = [out_of_fold(fold, places[rows], given) for fold, rows, given in said]
+    pl.concat(outside).write_parquet(ctx.out / FOLDS_FILE, compression="zstd", statistics=False)
+
+
+def _working(members: list[Member], combiner: Shares | Stack) -> tuple[list[Member], Shares | Stack]:
+    """Leave out the members that count for nothing."""
+    if isinstance(combiner, Stack):
+        return members, combiner
+    kept = without_idle(combiner.weights)
+    weights = tuple(combiner.weights[place] for place in kept)
+    return [members[place] for place in kept], Shares(weights=weights, offset=combiner.offset)
 
 
 class Blend:
@@ -103,7 +122,7 @@ class Blend:
         """Join the graphs, and replay validation rows through the whole."""
         height = self._table.features.height
         rows = np.unique(np.linspace(0, height - 1, REPLAYED).round().astype(int))
-        replayed = Rows(columns=columns_of(self._table.features[rows]), probabilities=self._answers[rows])
+        replayed = Rows(columns=columns_of(self._table.features[rows]), expected=self._answers[rows])
         signature = self._members[0].package.manifest.signature
         graphs = [(one.package.folder / GRAPH).read_bytes() for one in self._members]
         candidate = Candidate(
@@ -121,15 +140,16 @@ class Blend:
 
     def report_of(self, folded: list[dict[str, float]], notes: list[str]) -> dict[str, Any]:
         """Return everything that a page about the run shows; the same as for a fit."""
-        truth = self._table.truth
-        areas = [fold["roc_auc"] for fold in folded]
-        metrics = scores(truth, self._answers)
-        metrics |= {"cv_roc_auc": float(np.mean(areas)), "cv_roc_auc_sd": float(np.std(areas, ddof=1))}
+        task, truth = task_of(self._ctx.params), self._table.truth
+        measures, values = measures_of(task.name), [fold[task.metric] for fold in folded]
+        metrics = measures.scores(truth, self._answers)
+        metrics |= {task.objective: float(np.mean(values)), f"{task.objective}_sd": float(np.std(values, ddof=1))}
         return {
+            "task": task.name,
             "metrics": metrics,
             "folds": folded,
             "classes": list(self._data.signature.classes),
-            "curves": curves(truth, self._answers, self._data.signature.classes),
+            "curves": measures.curves(truth, self._answers, self._data.signature.classes),
             "history": {},
             "importance": _importance(self._members, self._combiner),
             "rows": {part: int(count) for part, count in self._data.parts.value_counts().iter_rows()},
@@ -187,25 +207,30 @@ def _outside(file: Path, data: Prepared) -> tuple[Any, Any]:
     if joined["fold"].null_count() or frame.height != joined.height:
         raise Invalid("the answers of the folds belong to other rows", field="runs", hint="train on the split again")
     columns = [name for name in frame.columns if name not in ("row", "fold")]
-    return joined.select(columns).to_numpy().astype(float), joined["fold"].to_numpy()
+    answers = joined.select(columns).to_numpy().astype(float)
+    return answers if data.signature.classes else answers[:, 0], joined["fold"].to_numpy()
 
 
-def _mean(answers: Any, truth: Any) -> Shares:
-    return shares_of(answers, truth, macro_auc)
+def _finds(task: Task) -> Mapping[str, Find]:
+    """Return what finds how members combine, by method."""
+    score, sign = measures_of(task.name).score, -1 if task.is_lower_better else 1
+
+    def mean(answers: Any, truth: Any) -> Shares:
+        return shares_of(answers, truth, lambda true, said: sign * score(true, said))
+
+    return {"mean": mean, "stack": line_of if task.name == "regression" else stack_of}
 
 
-def _stack(answers: Any, truth: Any) -> Stack:
-    return stack_of(answers, truth)
-
-
-_FINDS: Mapping[str, Find] = {"mean": _mean, "stack": _stack}
-
-
-def _better(method: str, answers: Any, truth: Any, folds: Any) -> tuple[str, list[tuple[int, Any, Any]]]:
+def _better(
+    task: Task, finds: Mapping[str, Find], answers: Any, known: tuple[Any, Any]
+) -> tuple[str, list[tuple[int, Any, Any]]]:
     """Return the method that does better on folds that it was not found on, with what it says there."""
-    tried = {name: judged(_FINDS[name], answers, truth, folds) for name in (_FINDS if method == "auto" else (method,))}
+    truth, folds = known
+    score, sign = measures_of(task.name).score, -1 if task.is_lower_better else 1
+    tried = {name: judged(find, answers, truth, folds) for name, find in finds.items()}
     worth = {
-        name: float(np.mean([macro_auc(truth[rows], given) for _, rows, given in said])) for name, said in tried.items()
+        name: sign * float(np.mean([score(truth[rows], given) for _, rows, given in said]))
+        for name, said in tried.items()
     }
     best = max(worth, key=lambda name: worth[name])
     return best, tried[best]

@@ -13,11 +13,11 @@ import polars as pl
 
 from aimass.kernel.errors import Invalid
 from aimass.models import Package, Signature, load_model, verify_package
-from aimass.training.children.table import Source, columns_of, labels, plain, read_rows, read_split
+from aimass.training.children.table import Source, columns_of, plain, read_rows, read_split
+from aimass.training.children.targets import target_of, truth_of
 from aimass.training.errors import Unlearnable
-from aimass.training.measures.curves import curves
-from aimass.training.measures.intervals import auc_interval
-from aimass.training.measures.scores import macro_auc, scores
+from aimass.training.measures.bytask import measures_of
+from aimass.training.tasks import Task, find_task
 
 REPEATS = 3
 PERMUTED_ROWS = 2000
@@ -28,7 +28,8 @@ def evaluate(ctx: Any) -> dict[str, Any]:
     """Evaluate a package; write ``evaluation.json`` and return the numbers.
 
     The payload has ``package`` (folder), ``dataset`` (``path``, ``version``), ``split`` (``file``, ``sha256``),
-    ``part``, ``target``, ``key`` and ``seed``.
+    ``part``, ``target``, ``task``, ``key`` and ``seed``. ``auc`` is the interval of a classifier's ROC AUC, empty for
+    numbers; ``interval`` is that of the metric of the task.
     """
     ctx.report(0.05, stage="read")
     package = verify_package(Path(ctx.params["package"]))
@@ -36,27 +37,33 @@ def evaluate(ctx: Any) -> dict[str, Any]:
     features, truth, notes = part_of(ctx.params, package.manifest.signature)
     predict = predictor(package, threads=int(getattr(ctx, "slots", 1)))
     ctx.report(0.2, stage="predict")
-    probabilities = predict(features)
-    metrics = scores(truth, probabilities)
-    interval = auc_interval(truth, probabilities, seed=seed)
+    said, task, measures = predict(features), task_of(ctx.params), measures_of(task_of(ctx.params).name)
+    metrics = measures.scores(truth, said)
+    interval = asdict(measures.interval(truth, said, seed=seed))
     ctx.report(0.4, stage="importance", **metrics)
     importance, note = permuted(ctx, predict, features, truth)
     body = {
+        "task": task.name,
         "part": ctx.params["part"],
         "rows": features.height,
         "metrics": metrics,
-        "auc": asdict(interval),
+        "auc": interval if task.metric == "roc_auc" else {},
+        "interval": {"metric": task.metric, **interval},
         "classes": list(package.manifest.signature.classes),
-        "curves": curves(truth, probabilities, package.manifest.signature.classes),
+        "curves": measures.curves(truth, said, package.manifest.signature.classes),
         "importance": importance,
         "package": package.digest,
         "notes": [*notes, *note],
     }
     (ctx.out / "evaluation.json").write_text(json.dumps(body, ensure_ascii=False, allow_nan=False))
     ctx.report(1.0, stage="done")
-    return {key: body[key] for key in ("part", "rows", "metrics", "auc", "package", "notes")} | {
-        "report": "evaluation.json"
-    }
+    told = ("part", "rows", "metrics", "auc", "interval", "package", "notes")
+    return {key: body[key] for key in told} | {"report": "evaluation.json"}
+
+
+def task_of(payload: Any) -> Task:
+    """Return the task that a job's payload names; those of old named none."""
+    return find_task(payload.get("task") or "classification")
 
 
 def part_of(payload: Any, signature: Signature) -> tuple[pl.DataFrame, Any, list[str]]:
@@ -64,27 +71,28 @@ def part_of(payload: Any, signature: Signature) -> tuple[pl.DataFrame, Any, list
     source = Source.of(payload)
     rows = read_rows(source)
     parts = read_split(payload["split"]["file"], payload["split"].get("sha256"), rows.height)
-    target = labels(rows, source.target)
+    target = target_of(rows, source.target, source.task)
     missing = [column.name for column in signature.inputs if column.name not in rows.columns]
     if missing:
         raise Invalid(f"the dataset has no column {missing[0]!r}", field="dataset", value=missing[0])
-    wanted = parts == payload["part"]
-    known = wanted & target.is_in(list(signature.classes))
-    if known.sum() == 0 or target.filter(known).n_unique() < len(signature.classes):
-        raise Unlearnable(f"part {payload['part']!r} does not hold every class", field="part", value=payload["part"])
-    codes = {name: code for code, name in enumerate(signature.classes)}
-    truth = np.array([codes[name] for name in target.filter(known)], dtype=np.int64)
+    wanted = (parts == payload["part"]) & target.is_not_null()
+    known = wanted & target.is_in(list(signature.classes)) if signature.classes else wanted
+    if known.sum() == 0 or (signature.classes and target.filter(known).n_unique() < len(signature.classes)):
+        what = "every class" if signature.classes else "a row"
+        raise Unlearnable(f"part {payload['part']!r} does not hold {what}", field="part", value=payload["part"])
     left_out = int(wanted.sum() - known.sum())
     notes = [f"{left_out} rows left out: the model does not know their class"] if left_out else []
-    return plain(rows.filter(known), signature), truth, notes
+    return plain(rows.filter(known), signature), truth_of(target.filter(known), signature.classes), notes
 
 
 def predictor(package: Package, *, threads: int) -> Callable[[pl.DataFrame], Any]:
-    """Return a function from features to probabilities that runs the packaged file."""
+    """Return a function from features to probabilities, or numbers, that runs the packaged file."""
     model = load_model(package, threads=threads)
+    signature = package.manifest.signature
+    output = "probabilities" if signature.classes else signature.outputs[0].name
 
     def predict(features: pl.DataFrame) -> Any:
-        return np.asarray(model.predict(columns_of(features))["probabilities"], dtype=float)
+        return np.asarray(model.predict(columns_of(features))[output], dtype=float)
 
     return predict
 
@@ -92,7 +100,7 @@ def predictor(package: Package, *, threads: int) -> Callable[[pl.DataFrame], Any
 def permuted(
     ctx: Any, predict: Callable[[pl.DataFrame], Any], features: pl.DataFrame, truth: Any
 ) -> tuple[list[dict[str, Any]], list[str]]:
-    """Return how much ROC AUC each column carries: what is lost when its values are shuffled."""
+    """Return how much of the task's metric each column carries: how much worse it is when its values are shuffled."""
     rng = np.random.default_rng(int(ctx.params.get("seed", 0)))
     notes: list[str] = []
     if len(truth) > PERMUTED_ROWS:
@@ -102,10 +110,12 @@ def permuted(
     columns = features.columns[:PERMUTED_COLUMNS]
     if len(features.columns) > len(columns):
         notes.append(f"permutation importance of the first {PERMUTED_COLUMNS} columns")
-    whole = macro_auc(truth, predict(features))
+    task = task_of(ctx.params)
+    score, sign = measures_of(task.name).score, -1 if task.is_lower_better else 1
+    whole = score(truth, predict(features))
     found: list[dict[str, Any]] = []
     for number, name in enumerate(columns):
-        drops = [whole - macro_auc(truth, predict(_shuffled(features, name, rng))) for _ in range(REPEATS)]
+        drops = [sign * (whole - score(truth, predict(_shuffled(features, name, rng)))) for _ in range(REPEATS)]
         found.append({"column": name, "drop": float(np.mean(drops)), "sd": float(np.std(drops))})
         ctx.report(0.4 + 0.6 * (number + 1) / len(columns), stage="importance")
     return sorted(found, key=lambda item: -item["drop"]), notes

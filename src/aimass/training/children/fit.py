@@ -11,16 +11,16 @@ from typing import Any
 
 import numpy as np
 import polars as pl
-from sklearn.model_selection import StratifiedKFold
 
 from aimass.models import Package, Parity, Rows, Signature, build_package, sampled
 from aimass.training.children.costs import row_us
-from aimass.training.children.folds import FOLDS_FILE, out_of_fold, packed, unpacked
+from aimass.training.children.folds import FOLDS_FILE, cuts_of, out_of_fold, packed, unpacked
 from aimass.training.children.table import Prepared, Source, columns_of, prepare
-from aimass.training.errors import NotFinite, Unlearnable
-from aimass.training.measures.curves import curves
-from aimass.training.recipes import find_recipe, load_recipe
+from aimass.training.errors import NotFinite
+from aimass.training.measures.bytask import measures_of
+from aimass.training.recipes import check_task, find_recipe, load_recipe
 from aimass.training.recipes.protocol import Recipe, Table, parameters_of
+from aimass.training.tasks import find_task
 
 FOLDS = 5
 REPLAYED = 2000
@@ -37,6 +37,7 @@ class FitContext:
     """
 
     job: Any
+    task: str
     params: Any
     signature: Signature
     seed: int
@@ -76,12 +77,13 @@ def fit(ctx: Any) -> dict[str, Any]:
     """Run a recipe; write ``package/``, ``report.json`` and ``folds.parquet``; return the numbers of the run.
 
     The payload has ``recipe``, ``params``, ``dataset`` (``path``, ``version``), ``split`` (``file``, ``sha256``),
-    ``target``, ``key``, ``features``, ``seed``, ``folds`` and ``unseen`` by column. An attempt after a kill repeats
-    no finished fold.
+    ``target``, ``task``, ``key``, ``group``, ``time``, ``features``, ``seed``, ``folds`` and ``unseen`` by column. An
+    attempt after a kill repeats no finished fold.
     """
     started = time.perf_counter()
     ctx.report(0.01, stage="read")
     manifest = find_recipe(ctx.params["recipe"])
+    check_task(manifest, ctx.params.get("task") or "classification")
     params = parameters_of(manifest.check(ctx.params.get("params", {})), manifest.parameters)
     data = prepare(Source.of(ctx.params), ctx.params["split"], ctx.params.get("unseen"))
     for note in data.notes:
@@ -127,11 +129,13 @@ class Fit:
         self._params = params
         self._data = data
         self._seed = int(ctx.params.get("seed", 0))
+        self._task = find_task(ctx.params.get("task") or "classification")
         self._outside: list[pl.DataFrame] = []
 
     def _context(self, stage: str, start: float, share: float, tables: Mapping[str, Table]) -> FitContext:
         return FitContext(
             job=self._ctx,
+            task=self._task.name,
             params=self._params,
             signature=self._data.signature,
             seed=self._seed,
@@ -148,17 +152,8 @@ class Fit:
         What the folds say of the rows that they left out is written to ``folds.parquet``.
         """
         train = self._data.table("train")
-        smallest = int(np.bincount(train.truth).min())
-        if smallest < folds:
-            name = self._data.signature.classes[int(np.bincount(train.truth).argmin())]
-            raise Unlearnable(
-                f"class {name!r} has {smallest} training rows, {folds} folds need {folds}",
-                field="folds",
-                value=folds,
-                hint="collect more rows of this class, or take fewer folds",
-            )
+        cuts = cuts_of(self._data, folds, self._seed)
         done = self._finished()
-        cuts = StratifiedKFold(folds, shuffle=True, random_state=self._seed).split(train.truth, train.truth)
         for number, (inside, outside) in enumerate(cuts):
             if number < len(done):
                 continue
@@ -168,9 +163,12 @@ class Fit:
             done.append(self._scores(context, model, tables["validation"]))
             self._keep(number + 1, outside, self._recipe.predict(context, model, tables["validation"].features))
             self._ctx.save(json.dumps({"spec": self._spec(), "folds": done}).encode(), STATE)
-            self._ctx.report(0.05 + 0.6 * (number + 1) / folds, stage=context.stage, fold_roc_auc=done[-1]["roc_auc"])
+            self._ctx.report(0.05 + 0.6 * (number + 1) / folds, stage=context.stage, **self._of_fold(done[-1]))
         pl.concat(self._outside).write_parquet(self._ctx.out / FOLDS_FILE, compression="zstd", statistics=False)
         return done
+
+    def _of_fold(self, scores: Mapping[str, float]) -> dict[str, float]:
+        return {f"fold_{self._task.metric}": scores[self._task.metric]}
 
     def _keep(self, fold: int, outside: Any, predicted: Any) -> None:
         """Commit what a fold says, before its scores are: a fold whose scores are there has its answers too."""
@@ -211,17 +209,17 @@ class Fit:
         """Return everything that a page about the run shows."""
         self._ctx.report(0.8, stage="measure")
         table = self._data.table("validation")
-        areas = [fold["roc_auc"] for fold in folds]
+        objective, values = self._task.objective, [fold[self._task.metric] for fold in folds]
         metrics = self._scores(context, model, table)
-        metrics |= {"cv_roc_auc": float(np.mean(areas)), "cv_roc_auc_sd": float(np.std(areas, ddof=1))}
+        metrics |= {objective: float(np.mean(values)), f"{objective}_sd": float(np.std(values, ddof=1))}
         importance = self._recipe.importance(context, model)
+        predicted = self._recipe.predict(context, model, table.features)
         return {
+            "task": self._task.name,
             "metrics": metrics,
             "folds": folds,
             "classes": list(self._data.signature.classes),
-            "curves": curves(
-                table.truth, self._recipe.predict(context, model, table.features), context.signature.classes
-            ),
+            "curves": measures_of(self._task.name).curves(table.truth, predicted, context.signature.classes),
             "history": context.history,
             "importance": dict(sorted(importance.items(), key=lambda item: -item[1])) if importance else None,
             "rows": {part: int(count) for part, count in self._data.parts.value_counts().iter_rows()},
@@ -235,7 +233,7 @@ class Fit:
         features = table.features[rows]
         candidate = self._recipe.package(context, model)
         expected = self._recipe.predict(context, model, features)
-        replayed = Rows(columns=columns_of(features), probabilities=expected)
+        replayed = Rows(columns=columns_of(features), expected=expected)
         package, parity = build_package(self._ctx.out / "package", candidate, replayed)
         keys = self._data.keys_of("validation")
         if keys is not None:  # an erasure has to find the samples of a person; they carry inputs alone

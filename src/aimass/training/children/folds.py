@@ -1,4 +1,4 @@
-"""Out-of-fold predictions: what a run says of the rows that each of its folds left out."""
+"""Folds of the cross-validation, cut as the split was; and what a run says of the rows that each of them left out."""
 
 from __future__ import annotations
 
@@ -7,8 +7,83 @@ from typing import Any
 
 import numpy as np
 import polars as pl
+from sklearn.model_selection import GroupKFold, KFold, StratifiedGroupKFold, StratifiedKFold, TimeSeriesSplit
+
+from aimass.training.children.table import Prepared
+from aimass.training.errors import Unlearnable
 
 FOLDS_FILE = "folds.parquet"
+Cut = tuple[Any, Any]
+
+
+def cuts_of(data: Prepared, folds: int, seed: int) -> list[Cut]:
+    """Return, per fold, the training rows to learn from and those to judge by; positions among the training rows.
+
+    Rows of one group lie on one side. By time, each fold is judged on rows that are later than those it learned from,
+    so the earliest rows are never judged on. Otherwise rows are drawn by the seed, classes by their share.
+    """
+    train = data.table("train")
+    classes = data.signature.classes
+    if classes:
+        _check_classes(train.truth, classes, folds)
+    elif len(train.truth) < 2 * folds:
+        raise Unlearnable(
+            f"there are {len(train.truth)} training rows, {folds} folds need {2 * folds}", field="folds", value=folds
+        )
+    if data.times is not None:
+        return _whole(_by_time(data.times.filter(data.parts == "train"), folds), train.truth, classes)
+    if data.groups is not None:
+        groups = data.groups.filter(data.parts == "train").to_numpy()
+        _check_groups(len(np.unique(groups)), folds)
+        kind = StratifiedGroupKFold if classes else GroupKFold
+        cuts = kind(folds, shuffle=True, random_state=seed).split(train.truth, train.truth, groups)
+    else:
+        kind = StratifiedKFold if classes else KFold
+        cuts = kind(folds, shuffle=True, random_state=seed).split(train.truth, train.truth)
+    return _whole(list(cuts), train.truth, classes)
+
+
+def _by_time(times: pl.Series, folds: int) -> list[Cut]:
+    order = np.argsort(times.to_physical().to_numpy(), kind="stable")
+    if len(order) <= folds:
+        raise Unlearnable(f"there are {len(order)} training rows, too few for {folds} folds by time", field="folds")
+    return [(order[inside], order[outside]) for inside, outside in TimeSeriesSplit(folds).split(order)]
+
+
+def _check_classes(truth: Any, classes: tuple[str, ...], folds: int) -> None:
+    counts = np.bincount(truth)
+    if int(counts.min()) < folds:
+        name = classes[int(counts.argmin())]
+        raise Unlearnable(
+            f"class {name!r} has {int(counts.min())} training rows, {folds} folds need {folds}",
+            field="folds",
+            value=folds,
+            hint="collect more rows of this class, or take fewer folds",
+        )
+
+
+def _check_groups(groups: int, folds: int) -> None:
+    if groups < folds:
+        raise Unlearnable(
+            f"the training rows have {groups} groups, {folds} folds need {folds}",
+            field="folds",
+            value=folds,
+            hint="take fewer folds, or split by a column with more groups",
+        )
+
+
+def _whole(cuts: list[Cut], truth: Any, classes: tuple[str, ...]) -> list[Cut]:
+    """Refuse folds that have rows of one class alone, or learn without one."""
+    for number, (inside, outside) in enumerate(cuts, start=1):
+        for code, name in enumerate(classes):
+            if not (truth[inside] == code).any() or not (truth[outside] == code).any():
+                raise Unlearnable(
+                    f"fold {number} has no row of class {name!r} to learn from or to judge by",
+                    field="folds",
+                    value=name,
+                    hint="take fewer folds, or split by a column whose groups hold every class",
+                )
+    return cuts
 
 
 def out_of_fold(fold: int, rows: Any, predicted: Any) -> pl.DataFrame:

@@ -12,8 +12,6 @@ from onnx import TensorProto, helper, numpy_helper
 from aimass.models import Signature
 from aimass.training.children.weights import CLIP, Shares, Stack
 
-_ANSWERS = {"classification": "probabilities", "regression": "value"}
-
 
 def merged(graphs: Sequence[bytes], combiner: Shares | Stack, signature: Signature) -> bytes:
     """Return one graph with the inputs of the members, whose answers are combined as told.
@@ -77,7 +75,11 @@ def _combined(answers: Sequence[str], combiner: Shares | Stack, output: str) -> 
         helper.make_node("Mul", [answer, tensor.name], [part])
         for answer, tensor, part in zip(answers, tensors, parts, strict=True)
     ]
-    return [*nodes, helper.make_node("Sum", parts, [output])], tensors
+    if not combiner.offset:
+        return [*nodes, helper.make_node("Sum", parts, [output])], tensors
+    tensors.append(_tensor("offset", combiner.offset))
+    nodes += [helper.make_node("Sum", parts, ["sum"]), helper.make_node("Add", ["sum", "offset"], [output])]
+    return nodes, tensors
 
 
 def _stacked(answers: Sequence[str], stack: Stack, output: str) -> tuple[list[Any], list[Any]]:

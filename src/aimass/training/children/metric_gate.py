@@ -9,35 +9,38 @@ from typing import Any
 import polars as pl
 
 from aimass.models import verify_package
-from aimass.training.children.evaluate import part_of, predictor
-from aimass.training.measures.intervals import auc_interval, compare_auc
+from aimass.training.children.evaluate import part_of, predictor, task_of
+from aimass.training.measures.bytask import measures_of
+from aimass.training.measures.intervals import Comparison
+from aimass.training.tasks import Task
 
 TOLERANCE = 0.01
+_WORDS = {"r2": "R²"}
 
 
 def metric_gate(ctx: Any) -> dict[str, Any]:
     """Return ``passed``, the ``evidence`` in one sentence, and its numbers as ``detail``.
 
     The payload has ``package`` and ``champion`` (folders; no champion is a pass), ``dataset``, ``split``, ``part``
-    (``test``), ``target``, ``key``, ``seed``, ``tolerance`` (of ROC AUC) and optionally ``minimum``.
+    (``test``), ``target``, ``task``, ``key``, ``seed``, ``tolerance`` and optionally ``minimum``. The tolerance is one of
+    ROC AUC for classes, and a share of the champion's RMSE for numbers; the minimum is one of ROC AUC (0.5: guessing), and
+    of R² for numbers (0: the mean).
     """
     payload = {"part": "test", **ctx.params}
     if not payload.get("split"):
         return {"passed": True, "evidence": "no test rows are known for this package: nothing to compare", "detail": {}}
+    task = task_of(payload)
     candidate = verify_package(Path(payload["package"]))
     ctx.report(0.2, stage="candidate")
     features, truth, _ = part_of(payload, candidate.manifest.signature)
     own = predictor(candidate, threads=1)(features)
-    seed = int(payload.get("seed", 0))
-    interval = auc_interval(truth, own, seed=seed)
-    minimum = float(payload.get("minimum", 0.5))
-    if interval.value < minimum:
-        sentence = f"test ROC AUC {interval.value:.4f} is below the minimum {minimum:g}"
-        return {"passed": False, "evidence": sentence, "detail": asdict(interval)}
+    interval = measures_of(task.name).interval(truth, own, seed=int(payload.get("seed", 0)))
+    said = f"test {task.metric_title} {interval.value:.4{_form(task)}}"
+    low = _too_low(payload, task, said, truth, own)
+    if low:
+        return {"passed": False, "evidence": low, "detail": asdict(interval)}
     if not payload.get("champion"):
-        sentence = (
-            f"test ROC AUC {interval.value:.4f} [{interval.low:.4f}, {interval.high:.4f}]; there is no champion yet"
-        )
+        sentence = f"{said} [{interval.low:.4{_form(task)}}, {interval.high:.4{_form(task)}}]; there is no champion yet"
         return {"passed": True, "evidence": sentence, "detail": asdict(interval)}
     ctx.report(0.6, stage="champion")
     champion = verify_package(Path(payload["champion"]))
@@ -45,6 +48,21 @@ def metric_gate(ctx: Any) -> dict[str, Any]:
         sentence = "the champion predicts other classes: the two cannot be compared"
         return {"passed": True, "evidence": sentence, "detail": asdict(interval)}
     return _compared(payload, own, truth, _answers(payload, champion, features.height))
+
+
+def _form(task: Task) -> str:
+    """Return how a score is written: four places of a share, four digits of a number in the unit of the target."""
+    return "g" if task.is_lower_better else "f"
+
+
+def _too_low(payload: dict[str, Any], task: Task, said: str, truth: Any, own: Any) -> str:
+    """Return why the model is no better than guessing; empty where it is."""
+    least = float(payload.get("minimum", task.guessed))
+    value = measures_of(task.name).scores(truth, own).get(task.guess, least)
+    if value >= least:
+        return ""
+    what = "" if task.guess == task.metric else f", {_WORDS[task.guess]} {value:.4f}"
+    return f"{said}{what} is below the minimum {least:g}"
 
 
 def _answers(payload: dict[str, Any], champion: Any, rows: int) -> Any:
@@ -57,12 +75,21 @@ def _answers(payload: dict[str, Any], champion: Any, rows: int) -> Any:
 
 
 def _compared(payload: dict[str, Any], own: Any, truth: Any, other: Any) -> dict[str, Any]:
-    tolerance = float(payload.get("tolerance", TOLERANCE))
-    found = compare_auc(truth, own, other, seed=int(payload.get("seed", 0)))
-    passed = found.difference >= -tolerance
+    task, tolerance = task_of(payload), float(payload.get("tolerance", TOLERANCE))
+    found = measures_of(task.name).compare(truth, own, other, seed=int(payload.get("seed", 0)))
+    passed = _loss(task, found) <= tolerance
+    form = _form(task)
+    allowed = f"{tolerance:.2%} of it" if task.is_lower_better else f"{tolerance:g}"
     sentence = (
-        f"test ROC AUC {found.candidate:.4f} against {found.champion:.4f} of the champion on the same {len(truth)} rows: "
-        f"difference {found.difference:+.4f} [{found.low:+.4f}, {found.high:+.4f}], p = {found.p_value:.3f} "
-        f"({found.method}); a loss up to {tolerance:g} is allowed"
+        f"test {task.metric_title} {found.candidate:.4{form}} against {found.champion:.4{form}} of the champion on the same "
+        f"{len(truth)} rows: difference {found.difference:+.4{form}} [{found.low:+.4{form}}, {found.high:+.4{form}}], "
+        f"p = {found.p_value:.3f} ({found.method}); a loss up to {allowed} is allowed"
     )
-    return {"passed": passed, "evidence": sentence, "detail": asdict(found)}
+    return {"passed": bool(passed), "evidence": sentence, "detail": asdict(found)}
+
+
+def _loss(task: Task, found: Comparison) -> float:
+    """Return how much is lost against the champion, as the tolerance counts it."""
+    if not task.is_lower_better:
+        return -found.difference
+    return found.difference / found.champion if found.champion else (0.0 if found.difference <= 0 else float("inf"))

@@ -11,38 +11,96 @@ import numpy as np
 import polars as pl
 
 from aimass.kernel.errors import Invalid
-from aimass.training.children.table import SPLIT_FILE, Source, identities, labels, read_rows
+from aimass.training.children.assigning import (
+    PARTS,
+    assign,
+    assign_groups,
+    assign_times,
+    check_groups,
+    check_parts,
+    group_of,
+    keep_groups,
+    leaks,
+    out_of_order,
+    times_of,
+)
+from aimass.training.children.table import SPLIT_FILE, Source, identities, read_rows
+from aimass.training.children.targets import find_task, strata_of, target_of
 from aimass.training.errors import Unlearnable
 
-PARTS = ("train", "validation", "test", "future")
 _ASIDE = ("future", "none")
 
 
 def split(ctx: Any) -> dict[str, Any]:
-    """Write ``split.parquet`` (row, part, identity) and return its hash and counts.
+    """Write ``split.parquet`` (row, part, identity) and return its hash, counts and task.
 
-    The payload has ``dataset`` (``path``, ``version``), ``target``, ``key``, ``fractions`` by part, ``seed``,
-    ``stratify`` and ``base``: the file of an earlier split. Rows that the base knows keep their part, so that a test
-    set stays untouched when the dataset grows; new rows go to ``new_rows`` (``train``), and so do rows that were put
-    aside and have come back: those whose keys are in ``returned`` (``path``, ``column`` of a Parquet file).
+    The payload has ``dataset`` (``path``, ``version``), ``target``, ``task`` (found from the target where there is none),
+    ``key``, ``group`` and ``time`` (columns), ``fractions`` by part, ``seed``, ``stratify`` and ``base``: the file of an
+    earlier split. Rows that the base knows keep their part, so that a test set stays untouched when the dataset grows; new
+    rows go to ``new_rows`` (``train``), and so do rows that were put aside and have come back: those whose keys are in
+    ``returned`` (``path``, ``column`` of a Parquet file).
     """
-    source = Source.of(ctx.params)
     fractions = check_fractions(ctx.params["fractions"])
     ctx.report(0.1, stage="read")
-    rows = read_rows(source)
-    target = labels(rows, source.target)
-    identity = identities(rows, source.key)
-    base = ctx.params.get("base")
+    rows = read_rows(Source.of(ctx.params))
+    target, task, notes = _target(rows, ctx.params)
+    identity = identities(rows, ctx.params.get("key"))
     ctx.report(0.5, stage="assign")
-    if base:
-        new_rows = ctx.params.get("new_rows", "train")
-        parts = carry_over(identity, base, new_rows)
-        parts = release(identity, parts, ctx.params.get("returned"), new_rows)
-        parts = pl.select(pl.when(target.is_null()).then(pl.lit("none")).otherwise(parts)).to_series().alias("part")
+    if ctx.params.get("base"):
+        parts = _carried(ctx.params, rows, target, identity)
     else:
-        parts = assign(target, fractions, ctx.params["seed"], stratify=ctx.params.get("stratify", True))
-    check_classes(target, parts)
-    return _write(ctx.out / SPLIT_FILE, parts, target, identity)
+        parts, more = _drawn(ctx.params, rows, target, fractions)
+        notes += more
+    if task == "classification":
+        check_classes(target, parts)
+    check_parts(parts)
+    notes += _checked(ctx.params, rows, identity, parts)
+    return {**_write(ctx.out / SPLIT_FILE, parts, target, identity, notes), "task": task}
+
+
+def _target(rows: pl.DataFrame, payload: Mapping[str, Any]) -> tuple[pl.Series, str, list[str]]:
+    """Return the target as its task wants it, the task, and how it was found."""
+    name, task = payload["target"], payload.get("task")
+    if task is not None:
+        return target_of(rows, name, task), task, []
+    task, why = find_task(rows[name])
+    return target_of(rows, name, task), task, [f"the task is {task}: {why}"] if rows[name].dtype.is_numeric() else []
+
+
+def _drawn(
+    payload: Mapping[str, Any], rows: pl.DataFrame, target: pl.Series, fractions: Mapping[str, float]
+) -> tuple[pl.Series, list[str]]:
+    """Return the part of each row of a split without base, and what people should know of it."""
+    is_known = target.is_not_null()
+    if payload.get("time"):
+        times = times_of(rows[payload["time"]])
+        without = int((is_known & times.is_null()).sum())
+        notes = [f"{without} rows left out: their time is null"] if without else []
+        return assign_times(times, is_known, fractions), notes
+    if payload.get("group"):
+        return assign_groups(group_of(rows[payload["group"]]), is_known, fractions, payload["seed"]), []
+    is_stratified = payload.get("stratify", True)
+    return assign(strata_of(target), fractions, payload["seed"], stratify=is_stratified), []
+
+
+def _carried(payload: Mapping[str, Any], rows: pl.DataFrame, target: pl.Series, identity: pl.Series) -> pl.Series:
+    """Return the part of each row of a split with a base."""
+    new_rows = payload.get("new_rows", "train")
+    parts = carry_over(identity, payload["base"], new_rows)
+    parts = release(identity, parts, payload.get("returned"), new_rows)
+    parts = pl.select(pl.when(target.is_null()).then(pl.lit("none")).otherwise(parts)).to_series().alias("part")
+    if payload.get("group"):
+        base = pl.read_parquet(payload["base"], columns=["identity"])["identity"]
+        parts = keep_groups(group_of(rows[payload["group"]]), parts, ~identity.is_in(base.to_list()))
+    return parts
+
+
+def _checked(payload: Mapping[str, Any], rows: pl.DataFrame, identity: pl.Series, parts: pl.Series) -> list[str]:
+    """Refuse groups in two parts; return what else leaks from one part into another."""
+    if payload.get("group"):
+        check_groups(group_of(rows[payload["group"]]), parts)
+    notes = leaks(identity, parts)
+    return [*notes, *out_of_order(times_of(rows[payload["time"]]), parts)] if payload.get("time") else notes
 
 
 def check_fractions(fractions: Mapping[str, float]) -> dict[str, float]:
@@ -62,21 +120,6 @@ def check_fractions(fractions: Mapping[str, float]) -> dict[str, float]:
     if min(whole[part] for part in ("train", "validation", "test")) == 0:
         raise Invalid("train, validation and test need rows", field="fractions", value=dict(fractions))
     return whole
-
-
-def assign(target: pl.Series, fractions: Mapping[str, float], seed: int, *, stratify: bool) -> pl.Series:
-    """Draw the part of each row; with ``stratify`` each class on its own, so that all parts have its share."""
-    rng = np.random.default_rng(seed)
-    parts = np.full(len(target), "none", dtype=object)
-    groups = sorted(target.drop_nulls().unique().to_list()) if stratify else [None]
-    ends = np.cumsum([fractions[part] for part in PARTS])
-    for group in groups:
-        wanted = target.is_not_null() if group is None else (target == group).fill_null(value=False)
-        rows = rng.permutation(np.flatnonzero(wanted.to_numpy()))
-        cuts = np.round(ends * len(rows)).astype(int)
-        for part, chosen in zip(PARTS, np.split(rows, cuts[:-1]), strict=True):
-            parts[chosen] = part
-    return pl.Series("part", parts.tolist())
 
 
 def carry_over(identity: pl.Series, base: str, new_rows: str) -> pl.Series:
@@ -112,23 +155,28 @@ def check_classes(target: pl.Series, parts: pl.Series) -> None:
             )
 
 
-def _write(file: Path, parts: pl.Series, target: pl.Series, identity: pl.Series) -> dict[str, Any]:
+def _write(file: Path, parts: pl.Series, target: pl.Series, identity: pl.Series, notes: list[str]) -> dict[str, Any]:
     rows = pl.Series("row", np.arange(len(parts), dtype=np.uint32))
     frame = pl.DataFrame([rows, parts.alias("part"), identity])
     frame.write_parquet(file, compression="zstd", statistics=False)
     with file.open("rb") as stream:
         digest = file_digest(stream, "sha256").hexdigest()
     counted = frame.group_by("part").len().sort("part")
-    by_class = frame.with_columns(target.alias("class")).group_by("part", "class").len().sort("part", "class")
-    classes: dict[str, dict[str, int]] = {}
-    for part, name, count in by_class.drop_nulls("class").iter_rows():
-        classes.setdefault(part, {})[name] = count
-    unlabelled = int((parts == "none").sum())
+    unlabelled = target.null_count()
+    unknown = [f"{unlabelled} rows left out: their target is null"] if unlabelled else []
     return {
         "file": file.name,
         "sha256": digest,
         "rows": len(parts),
         "counts": dict(counted.iter_rows()),
-        "classes": classes,
-        "notes": [f"{unlabelled} rows left out: their target is null"] if unlabelled else [],
+        "classes": {} if target.dtype.is_numeric() else _by_class(frame, target),
+        "notes": [*unknown, *notes],
     }
+
+
+def _by_class(frame: pl.DataFrame, target: pl.Series) -> dict[str, dict[str, int]]:
+    counted = frame.with_columns(target.alias("class")).group_by("part", "class").len().sort("part", "class")
+    classes: dict[str, dict[str, int]] = {}
+    for part, name, count in counted.drop_nulls("class").iter_rows():
+        classes.setdefault(part, {})[name] = count
+    return classes

@@ -13,12 +13,13 @@ import polars as pl
 from deltalake import DeltaTable
 
 from aimass.kernel.errors import Conflict, Invalid, NotFound
-from aimass.models import Column, Output, Signature
+from aimass.models import Column, Signature
+from aimass.training.children.assigning import group_of, times_of
+from aimass.training.children.targets import MAX_CLASSES, outputs_of, target_of, truth_of
 from aimass.training.errors import Unlearnable
 from aimass.training.recipes.protocol import Table
 
 MAX_COLUMNS = 2000
-MAX_CLASSES = 100
 MAX_CATEGORIES = 1000
 SPLIT_FILE = "split.parquet"
 
@@ -33,16 +34,23 @@ class Source:
         The Delta table and its version.
     target
         The column to predict.
+    task
+        What the target is predicted as.
     key
         The column that names a row, or None; never a feature.
+    group, time
+        The columns that the rows were split by, if any; the group is never a feature, the time is one where it is named.
     features
-        The columns to learn from, or None for all but target, key and those that start with an underscore.
+        The columns to learn from, or None for all but target, key, group, time and those that start with an underscore.
     """
 
     path: str
     version: int
     target: str
+    task: str = "classification"
     key: str | None = None
+    group: str | None = None
+    time: str | None = None
     features: tuple[str, ...] | None = None
 
     @classmethod
@@ -53,7 +61,10 @@ class Source:
             path=payload["dataset"]["path"],
             version=payload["dataset"]["version"],
             target=payload["target"],
+            task=payload.get("task") or "classification",
             key=payload.get("key"),
+            group=payload.get("group"),
+            time=payload.get("time"),
             features=None if features is None else tuple(features),
         )
 
@@ -73,7 +84,8 @@ def read_rows(source: Source) -> pl.DataFrame:
     frame = pl.read_delta(source.path, version=source.version)
     if not frame.height:
         raise Unlearnable("the dataset has no rows", field="dataset", hint="collect data into it first")
-    for field, column in (("target", source.target), ("key", source.key)):
+    named = {"target": source.target, "key": source.key, "group_column": source.group, "time_column": source.time}
+    for field, column in named.items():
         if column is not None and column not in frame.columns:
             raise Invalid(
                 f"there is no column {column!r}",
@@ -85,34 +97,6 @@ def read_rows(source: Source) -> pl.DataFrame:
     if source.key is not None and frame[source.key].is_unique().all():
         return frame.sort(source.key)
     return frame.sort(frame.columns)
-
-
-def labels(frame: pl.DataFrame, target: str) -> pl.Series:
-    """Return the target as text, or refuse one that holds no classes."""
-    column = frame[target]
-    if column.dtype.is_float() and not (column.drop_nulls() == column.drop_nulls().round()).all():
-        raise Unlearnable(
-            f"target {target!r} holds fractions", field="target", value=target, hint="these recipes predict classes"
-        )
-    if column.dtype.is_float():
-        column = column.cast(pl.Int64, strict=False)
-    text = column.cast(pl.String)
-    classes = text.drop_nulls().n_unique()
-    if classes < 2:  # noqa: PLR2004 two classes
-        raise Unlearnable(
-            f"target {target!r} has {classes} class" + ("es" if classes == 0 else ""),
-            field="target",
-            value=text.drop_nulls().unique().to_list(),
-            allowed=f"2 to {MAX_CLASSES} classes",
-        )
-    if classes > MAX_CLASSES:
-        raise Unlearnable(
-            f"target {target!r} has {classes} classes",
-            field="target",
-            value=classes,
-            allowed=f"2 to {MAX_CLASSES} classes",
-        )
-    return text
 
 
 def identities(frame: pl.DataFrame, key: str | None) -> pl.Series:
@@ -186,6 +170,8 @@ class Prepared:
     ----------
     places
         Position of each row in the canonical order of the dataset version.
+    groups, times
+        What the rows were split by, if anything.
     """
 
     signature: Signature
@@ -195,6 +181,8 @@ class Prepared:
     notes: tuple[str, ...]
     places: Any
     keys: pl.Series | None = None
+    groups: pl.Series | None = None
+    times: pl.Series | None = None
 
     def keys_of(self, part: str) -> list[str] | None:
         """Return what names the rows of one part, in the order of its table; None where no key names a row."""
@@ -217,25 +205,28 @@ def prepare(source: Source, split: Mapping[str, Any], unseen: Mapping[str, Any] 
     """Read rows and split, and derive the signature from the training rows."""
     rows = read_rows(source)
     parts = read_split(split["file"], split.get("sha256"), rows.height)
-    target = labels(rows, source.target)
+    target = target_of(rows, source.target, source.task)
     kept = target.is_not_null() & (parts != "none")
-    train = rows.filter(kept & (parts == "train"))
-    names, notes = choose_columns(train, source)
-    classes = tuple(sorted(target.filter(kept & (parts == "train")).unique().to_list()))
-    codes = {name: code for code, name in enumerate(classes)}
-    known = kept & target.is_in(list(classes))
+    train = kept & (parts == "train")
+    names, notes = choose_columns(rows.filter(train), source)
+    classes: tuple[str, ...] = ()
+    if source.task == "classification":
+        classes = tuple(sorted(target.filter(train).unique().to_list()))
+    known = (kept & target.is_in(list(classes)) if classes else kept).fill_null(value=False)
     strangers = int((kept & ~known).sum())
     if strangers:
         notes.append(f"{strangers} rows left out: their class does not occur in training")
-    signature = signature_of(train.select(names), classes, unseen or {})
+    signature = signature_of(rows.filter(train).select(names), classes, unseen or {})
     return Prepared(
         signature=signature,
         frame=plain(rows.filter(known), signature),
-        truth=np.array([codes[name] for name in target.filter(known)], dtype=np.int64),
+        truth=truth_of(target.filter(known), classes),
         parts=parts.filter(known),
         notes=tuple(notes),
-        places=np.flatnonzero(known.fill_null(value=False).to_numpy()).astype(np.uint32),
+        places=np.flatnonzero(known.to_numpy()).astype(np.uint32),
         keys=None if source.key is None else identities(rows, source.key).filter(known),
+        groups=None if source.group is None else group_of(rows[source.group]).filter(known),
+        times=None if source.time is None else times_of(rows[source.time]).filter(known),
     )
 
 
@@ -250,7 +241,7 @@ def choose_columns(train: pl.DataFrame, source: Source) -> tuple[list[str], list
     names: list[str] = []
     notes: list[str] = []
     for name in wanted:
-        if name in (source.target, source.key):
+        if name in (source.target, source.key, source.group) or (name == source.time and source.features is None):
             continue
         why = _unfit(train[name], is_chosen=source.features is not None)
         if why:
@@ -295,14 +286,7 @@ def _unfit(column: pl.Series, *, is_chosen: bool) -> str | None:
 def signature_of(train: pl.DataFrame, classes: tuple[str, ...], unseen: Mapping[str, Any]) -> Signature:
     """Describe the inputs as training saw them: types, nulls, categories."""
     inputs = tuple(_column(train[name], unseen.get(name, "serve")) for name in train.columns)
-    shape = (-1, len(classes))
-    return Signature(
-        inputs=inputs,
-        outputs=(
-            Output(name="label", type="string", shape=(-1,)),
-            Output(name="probabilities", type="float", shape=shape, classes=classes),
-        ),
-    )
+    return Signature(inputs=inputs, outputs=outputs_of(classes))
 
 
 def _column(column: pl.Series, unseen: Any) -> Column:

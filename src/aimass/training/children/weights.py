@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from scipy.optimize import nnls
 from sklearn.linear_model import LogisticRegression
 
 ROUNDS = 30
@@ -16,15 +17,18 @@ Measure = Callable[[Any, Any], float]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Shares:
-    """A weighted mean of the members' answers.
+    """A weighted sum of the members' answers.
 
     Attributes
     ----------
     weights
-        One number per member, from 0, in sum 1.
+        One number per member, from 0; in sum 1 for a mean.
+    offset
+        What is added; 0 for a mean.
     """
 
     weights: tuple[float, ...]
+    offset: float = 0.0
 
     def combine(self, answers: Any) -> Any:
         """Return the blended answers.
@@ -32,14 +36,14 @@ class Shares:
         Parameters
         ----------
         answers
-            Shape ``(members, rows, outputs)``.
+            Shape ``(members, rows)``, or ``(members, rows, classes)``.
 
         Examples
         --------
         >>> Shares(weights=(0.25, 0.75)).combine(np.array([[[0.0, 1.0]], [[1.0, 0.0]]])).tolist()
         [[0.75, 0.25]]
         """
-        return np.tensordot(np.asarray(self.weights), np.asarray(answers, dtype=float), axes=1)
+        return np.tensordot(np.asarray(self.weights), np.asarray(answers, dtype=float), axes=1) + self.offset
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,7 +79,7 @@ def shares_of(answers: Any, truth: Any, measure: Measure) -> Shares:
     Parameters
     ----------
     answers
-        Out-of-fold answers, shape ``(members, rows, outputs)``.
+        Out-of-fold answers, shape ``(members, rows)``, or ``(members, rows, classes)``.
     truth
         What is true, shape ``(rows,)``.
     measure
@@ -108,6 +112,18 @@ def stack_of(answers: Any, truth: Any) -> Stack:
     if classes == 2:  # noqa: PLR2004 two classes have one line, and softmax wants one each
         matrix, offset = np.hstack([np.zeros_like(matrix), matrix]), np.array([0.0, offset[0]])
     return Stack(matrix=matrix, offset=offset)
+
+
+def line_of(answers: Any, truth: Any) -> Shares:
+    """Return the non-negative least squares line through the members' out-of-fold numbers, shape ``(members, rows)``.
+
+    Breiman, "Stacked regressions", Machine Learning 24, 1996: weights from 0 keep a stack from setting members against each
+    other.
+    """
+    answers, truth = np.asarray(answers, dtype=float), np.asarray(truth, dtype=float)
+    means, mean = answers.mean(axis=1), truth.mean()
+    weights, _ = nnls((answers - means[:, None]).T, truth - mean)
+    return Shares(weights=tuple(weights.tolist()), offset=float(mean - weights @ means))
 
 
 def judged(

@@ -18,8 +18,10 @@ class Evaluation:
 
     Attributes
     ----------
+    interval
+        The ``metric`` of the task as ``value`` with its interval ``low`` to ``high``, ``level`` and ``method``.
     auc
-        ROC AUC as ``value`` with its interval ``low`` to ``high``, ``level`` and ``method``.
+        The same for a classifier, whose metric is ROC AUC; empty for other tasks.
     """
 
     id: str
@@ -30,6 +32,7 @@ class Evaluation:
     rows: int | None
     metrics: Mapping[str, float]
     auc: Mapping[str, Any]
+    interval: Mapping[str, Any]
     notes: tuple[str, ...]
     error: Mapping[str, Any] | None
     job: str | None

@@ -11,7 +11,7 @@ from annotated_types import MaxLen, doc
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RecipeInfo:
-    """A recipe as people see it; ``parameters`` is the JSON schema of its parameters."""
+    """A recipe as people see it; ``parameters`` is the JSON schema of its parameters, ``tasks`` what it can be trained for."""
 
     name: str
     version: str

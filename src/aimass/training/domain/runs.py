@@ -48,8 +48,11 @@ class Run:
 
     Attributes
     ----------
+    task
+        What the target is predicted as, as its split says.
     metrics
-        The last value of each metric: validation scores, ``cv_roc_auc`` and its deviation, times.
+        The last value of each metric: validation scores; the mean over the folds of the task's metric and its deviation, such as
+        ``cv_roc_auc`` and ``cv_roc_auc_sd``, or ``cv_rmse`` and ``cv_rmse_sd``; times.
     progress
         Set while the run runs.
     """
@@ -65,6 +68,7 @@ class Run:
     dataset_version: int
     split: str
     target: str
+    task: str
     features: tuple[str, ...] | None
     unseen: Mapping[str, str]
     seed: int
@@ -140,6 +144,7 @@ class ListRuns:
     workspace: Workspace
     experiment: Annotated[str | None, doc("only runs of this experiment")] = None
     recipe: Annotated[str | None, doc("only runs of this recipe")] = None
+    task: Annotated[str | None, doc("only runs of this task")] = None
     state: Annotated[RunState | None, doc("only runs in this state")] = None
     split: Annotated[str | None, doc("only runs on this split")] = None
     dataset: Annotated[str | None, doc("only runs on this dataset")] = None

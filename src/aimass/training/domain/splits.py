@@ -10,20 +10,27 @@ from typing import Annotated, Any
 from annotated_types import Ge, Le, MaxLen, doc
 
 from aimass.training.domain.words import FRACTIONS, Cursor, Key, Limit, Part, SplitId, Workspace, WorkState
+from aimass.training.tasks import TaskName
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Split:
-    """Which row of a dataset version belongs to which part, by a stored seed.
+    """Which row of a dataset version belongs to which part, by a stored seed, by groups, or by time.
 
     Attributes
     ----------
+    task
+        What the target is predicted as; None until the job has looked at the target, where nobody named one.
+    group_column
+        Rows with the same value of it lie in one part.
+    time_column
+        Rows that are later by it lie in later parts.
     key_column
         The column that names a row; rows keep their part in the splits of later versions by it.
     base
         The split of an earlier version, whose parts were kept.
     classes
-        Rows by part and class.
+        Rows by part and class; empty where numbers are predicted.
     """
 
     id: str
@@ -31,7 +38,10 @@ class Split:
     dataset: str
     dataset_version: int
     target: str
+    task: str | None
     key_column: str | None
+    group_column: str | None
+    time_column: str | None
     fractions: Mapping[str, float]
     seed: int
     stratify: bool
@@ -52,7 +62,10 @@ class Split:
 class CreateSplit:
     """Split a dataset version.
 
-    With ``base`` the rows of an earlier split keep their part, so that a test set stays untouched when the dataset
+    Without ``task`` the target tells it: text, truth values and up to 20 different whole numbers are classes; numbers with
+    fractions, or more of them, are predicted as numbers (regression). With ``group_column`` a group lies in one part, whole; with
+    ``time_column`` the earliest rows are for training and the latest for later; both are obeyed by the folds of a
+    cross-validation too. With ``base`` the rows of an earlier split keep their part, so that a test set stays untouched when the dataset
     grows; new rows go to ``new_rows``.
     """
 
@@ -60,12 +73,17 @@ class CreateSplit:
     dataset: Annotated[str, MaxLen(63), doc("slug of the dataset")]
     target: Annotated[str, MaxLen(255), doc("column to predict")]
     dataset_version: Annotated[int | None, Ge(1), doc("number of the version; the newest if absent")] = None
+    task: Annotated[TaskName | None, doc("what the target is predicted as; found from the target if absent")] = None
     key_column: Annotated[str | None, MaxLen(255), doc("column that names a row; never learned from")] = None
+    group_column: Annotated[
+        str | None, MaxLen(255), doc("rows with the same value stay together; never learned from")
+    ] = None
+    time_column: Annotated[str | None, MaxLen(255), doc("later rows go to later parts: train, validation, test")] = None
     fractions: Annotated[Mapping[str, float], doc("share of train, validation, test and future")] = field(
         default_factory=lambda: dict(FRACTIONS)
     )
     seed: Annotated[int, Ge(0), Le(2**32 - 1), doc("the same seed gives the same split")] = 0
-    stratify: Annotated[bool, doc("give every part its share of each class")] = True
+    stratify: Annotated[bool, doc("give every part its share of each class, or of each tenth of the numbers")] = True
     base: Annotated[str | None, doc("id of an earlier split whose parts are kept")] = None
     new_rows: Annotated[Part, doc("part of rows that the base does not know")] = "train"
     key: Key = None

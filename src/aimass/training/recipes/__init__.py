@@ -77,6 +77,8 @@ class RecipeManifest:
     ----------
     parameters
         A pydantic model; its defaults are the ones to start with, its ranges and descriptions make form and CLI help.
+    tasks
+        What it can be trained for, see :mod:`aimass.training.tasks`.
     capabilities
         Of ``resumable``, ``incremental``, ``distributed``, ``federated``, ``prunable``, ``exportable:onnx``.
     """
@@ -144,6 +146,19 @@ def find_recipe(name: str) -> RecipeManifest:
     if name not in recipes():
         raise Invalid(f"there is no recipe {name!r}", field="recipe", value=name, allowed=sorted(recipes()))
     return recipes()[name]
+
+
+def check_task(recipe: RecipeManifest, task: str) -> None:
+    """Refuse a recipe that cannot be trained for a task, with those that can."""
+    if task not in recipe.tasks:
+        able = [one.name for one in recipes().values() if task in one.tasks]
+        raise Invalid(
+            f"recipe {recipe.name!r} does not do {task}",
+            field="recipe",
+            value=recipe.name,
+            allowed=able,
+            hint=f"take one of {', '.join(able)}",
+        )
 
 
 def load_recipe(name: str) -> Any:

@@ -1,5 +1,9 @@
 # ruff: noqa: D102 the names of the tests are sentences
-"""The conformance suite of recipes: a recipe's test inherits :class:`RecipeContract` and names the recipe."""
+"""The conformance suites of recipes, one per task.
+
+A recipe's test inherits :class:`RecipeContract` for classes and :class:`NumberContract` for regression, as far as the
+recipe serves them, and names the recipe.
+"""
 
 from __future__ import annotations
 
@@ -24,6 +28,7 @@ from aimass.training.recipes.protocol import Table, parameters_of
 class Bench:
     """A recipe context without a job."""
 
+    task: str
     params: Any
     signature: Signature
     tables: Mapping[str, Table]
@@ -51,13 +56,15 @@ class Bench:
 
 
 def rows(count: int, classes: int, seed: int) -> Table:
-    """Make rows with every type, nulls, and a column name that no identifier may have."""
+    """Make rows with every type, nulls, and a column name that no identifier may have; without classes a number is the truth."""
     rng = np.random.default_rng(seed)
     plan = rng.choice(["basic", "plus", "高级 😀"], count)
     charge, months = rng.gamma(2.0, 30.0, count), rng.integers(0, 72, count)
     paperless = rng.random(count) < 0.5  # noqa: PLR2004 half
     pull = charge / 40 - months / 24 + (plan == "basic") + rng.normal(0, 0.7, count)
-    truth = np.searchsorted(np.quantile(pull, np.arange(1, classes) / classes), pull).astype(np.int64)
+    truth: Any = 1000 + 250 * pull
+    if classes:
+        truth = np.searchsorted(np.quantile(pull, np.arange(1, classes) / classes), pull).astype(np.int64)
     frame = pl.DataFrame(
         {"plan": plan.tolist(), "monthly charge (€)": charge, "months": months, "paperless": paperless}
     )
@@ -83,17 +90,21 @@ def signature(classes: int) -> Signature:
         outputs=(
             Output(name="label", type="string", shape=(-1,)),
             Output(name="probabilities", type="float", shape=(-1, classes), classes=names),
-        ),
+        )
+        if classes
+        else (Output(name="value", type="float", shape=(-1,)),),
     )
 
 
-class RecipeContract:
-    """What every recipe keeps.
+class TaskContract:
+    """What every recipe keeps in every task.
 
     Attributes
     ----------
     recipe
         Its name, as registered.
+    task
+        The task that this suite is for.
     runtime
         The runtime of its packages.
     quick
@@ -102,16 +113,18 @@ class RecipeContract:
 
     __test__ = False
     recipe: ClassVar[str]
+    task: ClassVar[str]
+    classes: ClassVar[int]
     runtime: ClassVar[str] = "onnx"
     quick: ClassVar[Mapping[str, Any]] = {}
-    least_auc: ClassVar[float] = 0.75
 
-    def bench(self, classes: int = 2, **changes: Any) -> Bench:
+    def bench(self, classes: int | None = None, **changes: Any) -> Bench:
         """Make a context for the recipe."""
+        classes = self.classes if classes is None else classes
         manifest = find_recipe(self.recipe)
         params = parameters_of(manifest.check({**self.quick, **changes}), manifest.parameters)
         tables = {"train": rows(600, classes, 1), "validation": rows(300, classes, 2)}
-        return Bench(params=params, signature=signature(classes), tables=tables)
+        return Bench(task=self.task, params=params, signature=signature(classes), tables=tables)
 
     def packaged(self, bench: Bench, folder: Path) -> tuple[Any, Parity]:
         """Fit and package."""
@@ -119,7 +132,7 @@ class RecipeContract:
         model = recipe.fit(bench)
         features = bench.data("validation").features
         columns = {name: features[name].to_list() for name in features.columns}
-        expected = Rows(columns=columns, probabilities=recipe.predict(bench, model, features))
+        expected = Rows(columns=columns, expected=recipe.predict(bench, model, features))
         return build_package(folder, recipe.package(bench, model), expected)
 
     def test_its_manifest_tells_name_version_and_help_for_every_parameter(self) -> None:
@@ -127,6 +140,7 @@ class RecipeContract:
         assert manifest.name == self.recipe
         assert manifest.version
         assert manifest.summary
+        assert self.task in manifest.tasks
         assert all(part.get("description") for part in manifest.schema()["properties"].values())
 
     def test_its_defaults_are_allowed_values(self) -> None:
@@ -137,29 +151,18 @@ class RecipeContract:
         with pytest.raises(Invalid, match="no_such_thing"):
             find_recipe(self.recipe).check({"no_such_thing": 1})
 
-    def test_it_learns_two_classes(self) -> None:
-        bench, recipe = self.bench(), load_recipe(self.recipe)
-        scores = recipe.evaluate(bench, recipe.fit(bench), bench.data("validation"))
-        assert scores["roc_auc"] > self.least_auc
-        assert 0 < scores["brier"] < 0.25  # noqa: PLR2004 a coin
-
-    def test_it_learns_four_classes(self) -> None:
-        bench, recipe = self.bench(classes=4), load_recipe(self.recipe)
-        table = bench.data("validation")
-        given = recipe.predict(bench, recipe.fit(bench), table.features)
-        assert given.shape == (300, 4)
-        assert np.allclose(given.sum(axis=1), 1, atol=1e-5)
-        assert macro_auc(table.truth, given) > self.least_auc
-
     def test_the_same_seed_gives_the_same_answers(self) -> None:
         recipe = load_recipe(self.recipe)
         benches = (self.bench(), self.bench())
         first, second = (recipe.predict(b, recipe.fit(b), b.data("validation").features) for b in benches)
         assert np.array_equal(first, second)
 
-    @pytest.mark.parametrize("classes", [2, 4])
-    def test_its_package_answers_like_the_model(self, classes: int, tmp_path: Path) -> None:
-        package, parity = self.packaged(self.bench(classes=classes), tmp_path / "package")
+    def test_its_package_answers_like_the_model(self, tmp_path: Path) -> None:
+        self.check_package(self.bench(), tmp_path / "package")
+
+    def check_package(self, bench: Bench, folder: Path) -> None:
+        """Package and compare."""
+        package, parity = self.packaged(bench, folder)
         assert parity.passed, parity.sentence()
         assert package.manifest.runtime == self.runtime, package.manifest.why_python
         assert bool(package.manifest.why_python) == (self.runtime == "python")
@@ -174,7 +177,7 @@ class RecipeContract:
                 "paperless": [True, False, None, True],
             }
         )
-        bench.tables = {**bench.tables, "validation": Table(features=odd, truth=np.array([0, 1, 0, 1]))}
+        bench.tables = {**bench.tables, "validation": Table(features=odd, truth=bench.data("train").truth[:4])}
         _, parity = self.packaged(bench, tmp_path / "package")
         assert parity.passed, parity.sentence()
 
@@ -190,3 +193,45 @@ class RecipeContract:
         with warnings.catch_warnings():
             warnings.simplefilter("error")
             recipe.predict(bench, recipe.fit(bench), bench.data("validation").features)
+
+
+class RecipeContract(TaskContract):
+    """What a recipe for classes keeps."""
+
+    task: ClassVar[str] = "classification"
+    classes: ClassVar[int] = 2
+    least_auc: ClassVar[float] = 0.75
+
+    def test_it_learns_two_classes(self) -> None:
+        bench, recipe = self.bench(), load_recipe(self.recipe)
+        scores = recipe.evaluate(bench, recipe.fit(bench), bench.data("validation"))
+        assert scores["roc_auc"] > self.least_auc
+        assert 0 < scores["brier"] < 0.25  # noqa: PLR2004 a coin
+
+    def test_it_learns_four_classes(self) -> None:
+        bench, recipe = self.bench(classes=4), load_recipe(self.recipe)
+        table = bench.data("validation")
+        given = recipe.predict(bench, recipe.fit(bench), table.features)
+        assert given.shape == (300, 4)
+        assert np.allclose(given.sum(axis=1), 1, atol=1e-5)
+        assert macro_auc(table.truth, given) > self.least_auc
+
+    def test_its_package_of_four_classes_answers_like_the_model(self, tmp_path: Path) -> None:
+        self.check_package(self.bench(classes=4), tmp_path / "package")
+
+
+class NumberContract(TaskContract):
+    """What a recipe for regression keeps."""
+
+    task: ClassVar[str] = "regression"
+    classes: ClassVar[int] = 0
+    least_r2: ClassVar[float] = 0.4
+
+    def test_it_learns_numbers(self) -> None:
+        bench, recipe = self.bench(), load_recipe(self.recipe)
+        table, model = bench.data("validation"), recipe.fit(bench)
+        given = recipe.predict(bench, model, table.features)
+        scores = recipe.evaluate(bench, model, table)
+        assert given.shape == (300,)
+        assert scores["r2"] > self.least_r2
+        assert scores["rmse"] == pytest.approx(float(np.sqrt(np.mean((given - table.truth) ** 2))))

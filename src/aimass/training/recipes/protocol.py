@@ -21,7 +21,8 @@ class Table:
     features
         One column per input of the signature: strings, 64-bit numbers, booleans; nulls as they came.
     truth
-        Index of the true class per row (numpy, ``int64``), in the order of the signature's classes.
+        Per row (numpy): the index of the true class, ``int64``, in the order of the signature's classes; or the true number,
+        ``float64``.
     """
 
     features: pl.DataFrame
@@ -29,8 +30,9 @@ class Table:
 
 
 class RecipeContext(Protocol):
-    """What a recipe gets."""
+    """What a recipe gets; ``task`` is one that its manifest names."""
 
+    task: str
     params: Any
     signature: Signature
     seed: int
@@ -61,7 +63,7 @@ class Recipe(Protocol):
         ...
 
     def predict(self, ctx: RecipeContext, model: Any, features: pl.DataFrame) -> Any:
-        """Return probabilities, shape ``(rows, classes)``, in the order of the signature's classes."""
+        """Return probabilities, shape ``(rows, classes)``, in the order of the signature's classes; or numbers, shape ``(rows,)``."""
         ...
 
     def evaluate(self, ctx: RecipeContext, model: Any, table: Table) -> Mapping[str, float]:

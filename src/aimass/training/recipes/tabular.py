@@ -1,4 +1,4 @@
-"""An adapter from any scikit-learn classifier to a recipe for tables, with the preprocessing inside.
+"""An adapter from any scikit-learn classifier or regressor to a recipe for tables, with the preprocessing inside.
 
 Strings become one column per known category (unseen ones become zeros, a null is a category of its own); numbers get
 the median where they are null, and are scaled for linear models only. Everything is ``float32`` before a tree: a graph
@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 import polars as pl
+from onnx import TensorProto, helper, numpy_helper
 from skl2onnx import convert_sklearn
 from skl2onnx.common.data_types import FloatTensorType, StringTensorType
 from sklearn.compose import ColumnTransformer
@@ -21,10 +22,11 @@ from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import FunctionTransformer, OneHotEncoder, StandardScaler
 
 from aimass.models import Candidate, Signature
-from aimass.training.measures.scores import scores
+from aimass.training.measures.bytask import measures_of
 from aimass.training.recipes.protocol import RecipeContext, Table
 
 OPSET = {"": 18, "ai.onnx.ml": 3}
+STEP = "estimator"
 _ENCODING: dict[str, Any] = {"handle_unknown": "ignore", "sparse_output": False, "dtype": np.float32}
 
 
@@ -35,7 +37,7 @@ class TabularRecipe:
     Attributes
     ----------
     estimator
-        Makes the unfitted classifier from the context.
+        Makes the unfitted classifier or regressor from the context, by its task.
     options
         Extra arguments of its ``fit``, for example callbacks that report.
     scales, imputes
@@ -54,15 +56,13 @@ class TabularRecipe:
     why_not_onnx: str | None = None
 
     def fit(self, ctx: RecipeContext) -> Pipeline:
-        """Learn preprocessing and classifier from the training rows."""
+        """Learn preprocessing and estimator from the training rows."""
         table = ctx.data("train")
         frame = prepared(table.features, ctx.signature)
-        pipeline = Pipeline(
-            [("columns", self._columns(frame, ctx)), ("classifier", self.estimator(ctx))],
-        )
-        options = {f"classifier__{name}": value for name, value in (self.options(ctx) if self.options else {}).items()}
+        pipeline = Pipeline([("columns", self._columns(frame, ctx)), (STEP, self.estimator(ctx))])
+        options = {f"{STEP}__{name}": value for name, value in (self.options(ctx) if self.options else {}).items()}
         classes = np.array(ctx.signature.classes, dtype=object)
-        pipeline.fit(frame, classes[table.truth], **options)
+        pipeline.fit(frame, classes[table.truth] if len(classes) else table.truth, **options)
         return pipeline
 
     def _columns(self, frame: pl.DataFrame, ctx: RecipeContext) -> ColumnTransformer:
@@ -83,21 +83,23 @@ class TabularRecipe:
         return make_pipeline(*(steps or [FunctionTransformer()]))
 
     def predict(self, ctx: RecipeContext, model: Pipeline, features: pl.DataFrame) -> Any:
-        """Return probabilities in the order of the signature's classes."""
+        """Return probabilities in the order of the signature's classes, or numbers."""
+        if not ctx.signature.classes:
+            return np.asarray(model.predict(prepared(features, ctx.signature)), dtype=float)
         order = [list(model.classes_).index(name) for name in ctx.signature.classes]
         return model.predict_proba(prepared(features, ctx.signature))[:, order]
 
     def evaluate(self, ctx: RecipeContext, model: Pipeline, table: Table) -> Mapping[str, float]:
         """Return the numbers by which runs are compared."""
-        return scores(table.truth, self.predict(ctx, model, table.features))
+        return measures_of(ctx.task).scores(table.truth, self.predict(ctx, model, table.features))
 
     def importance(self, ctx: RecipeContext, model: Pipeline) -> Mapping[str, float] | None:
         """Return the weight of each input: the sum over the columns that it became."""
-        classifier: Any = model.named_steps["classifier"]
-        if hasattr(classifier, "coef_"):
-            weights = np.abs(classifier.coef_).mean(axis=0)
-        elif hasattr(classifier, "feature_importances_"):
-            weights = np.asarray(classifier.feature_importances_, dtype=float)
+        estimator: Any = model.named_steps[STEP]
+        if hasattr(estimator, "coef_"):
+            weights = np.abs(np.atleast_2d(estimator.coef_)).mean(axis=0)
+        elif hasattr(estimator, "feature_importances_"):
+            weights = np.asarray(estimator.feature_importances_, dtype=float)
         else:
             return None
         owners = _owners(model.named_steps["columns"], ctx.signature)
@@ -160,15 +162,26 @@ def to_skops(pipeline: Pipeline) -> bytes:
 
 
 def to_onnx(pipeline: Pipeline, signature: Signature) -> bytes:
-    """Export a pipeline: one named input per column, label and probabilities as outputs."""
+    """Export a pipeline: one named input per column; label and probabilities, or the value, as outputs."""
     types = {"string": StringTensorType}
     inputs = [(name_at(i), types.get(c.type, FloatTensorType)([None, 1])) for i, c in enumerate(signature.inputs)]
-    options = {id(pipeline): {"zipmap": False}}
+    options = {id(pipeline): {"zipmap": False}} if signature.classes else None
     model: Any = convert_sklearn(pipeline, name="aimass", initial_types=inputs, options=options, target_opset=OPSET)
+    if not signature.classes:
+        _flatten(model.graph)
     names = {name_at(i): column.name for i, column in enumerate(signature.inputs)}
     names |= {old.name: new.name for old, new in zip(model.graph.output, signature.outputs, strict=True)}
     _rename(model.graph, names)
     return model.SerializeToString()
+
+
+def _flatten(graph: Any) -> None:
+    """Let a graph answer one number per row instead of a row of one number."""
+    column = graph.output[0].name
+    graph.initializer.append(numpy_helper.from_array(np.array([-1], dtype=np.int64), "flat/shape"))
+    graph.node.append(helper.make_node("Reshape", [column, "flat/shape"], ["flat/value"], name="flat"))
+    del graph.output[:]
+    graph.output.append(helper.make_tensor_value_info("flat/value", TensorProto.FLOAT, [None]))
 
 
 def _rename(graph: Any, names: Mapping[str, str]) -> None:

@@ -69,7 +69,7 @@ class Advancing(Autos):
             return
         started = [self.start_run(_author(auto), self._order(auto, split, one)) for one in chosen]
         with self._database.change(SYSTEM, auto.workspace) as change:
-            task = TASKS[getattr(split, "task", "classification")]
+            task = TASKS[split.task or ""]
             values: dict[str, Any] = {"task": task.name, "objective": task.objective}
             values |= {"runs": [run.id for run in started], "recommended": [asdict(one) for one in recommended]}
             put_auto(change, auto.id, **values)

@@ -55,7 +55,7 @@ class Autos(Blending):
         """Return what the selector says of every recipe for a split that is ready."""
         if split.state != "READY":
             raise Conflict(f"split {split.id!r} is {split.state}", field="split", value=split.state, allowed="READY")
-        task = TASKS[getattr(split, "task", "classification")]
+        task = TASKS[split.task or ""]
         columns = self._ground.columns(who, split.workspace, split.dataset, split.dataset_version)
         aside = {split.target, split.key_column}
         width = sum(1 for name in columns if name not in aside and not name.startswith("_"))

@@ -65,7 +65,7 @@ class Results(Runs):
 
     @use_case("GET /workspaces/{workspace}/runs/{run}/report", permission="training.read", cli="train report")
     def get_run_report(self, who: Principal, command: OneRun) -> dict[str, Any]:
-        """Show the whole report of a run: folds, curves, confusion matrix, importance, history."""
+        """Show the whole report of a run: folds, curves or residuals, confusion matrix, importance, history."""
         del who
         run = self.run(command.workspace, command.run)
         return self._document(run.id, REPORT, f"run {run.id!r} is {run.state} and has no report yet")
@@ -136,7 +136,7 @@ class Results(Runs):
         "GET /workspaces/{workspace}/runs/{run}/evaluations/{part}", permission="training.read", cli="train evaluation"
     )
     def get_evaluation(self, who: Principal, command: EvaluateRun) -> Evaluation:
-        """Show what a run scores on a part, with the interval of its ROC AUC."""
+        """Show what a run scores on a part, with the interval of the metric of its task."""
         del who
         with self._database.read() as conn:
             run = need_run(conn, command.workspace, command.run)
@@ -144,7 +144,7 @@ class Results(Runs):
 
     @use_case("GET /workspaces/{workspace}/runs/{run}/evaluations/{part}/report", permission="training.read")
     def get_evaluation_report(self, who: Principal, command: EvaluateRun) -> dict[str, Any]:
-        """Show ROC, precision-recall, calibration, confusion matrix and permutation importance on a part."""
+        """Show the curves of a classifier or the residuals of a regression, and permutation importance, on a part."""
         evaluation = self.get_evaluation(who, command)
         return self._document(evaluation.id, EVALUATION, f"the evaluation is {evaluation.state} and has no report yet")
 
@@ -171,7 +171,8 @@ class Results(Runs):
             target=run.target,
             rows=split.counts,
             seed=split.seed,
-            evaluation={} if test is None else {"part": test.part, "rows": test.rows, "auc": dict(test.auc)},
+            task=run.task,
+            evaluation={} if test is None else _judged(test),
             notes=(*split.notes, *run.notes),
         )
         scores = {} if test is None else {f"test_{name}": value for name, value in test.metrics.items()}
@@ -237,9 +238,10 @@ class Results(Runs):
             if known.state != "PENDING":
                 return
             put_artifacts(change, evaluation, found)
-            values = {name: result[name] for name in ("rows", "metrics", "auc", "notes")}
+            values = {name: result[name] for name in ("rows", "metrics", "auc", "interval", "notes")}
             put(change, evaluations, evaluation, state="READY", **values)
-            data = {"part": known.part, "roc_auc": result["metrics"]["roc_auc"]}
+            metric = result["interval"]["metric"]
+            data = {"part": known.part, metric: result["metrics"][metric]}
             change.event(EVALUATION_READY, subject=f"run:{known.run}", data=data)
 
     def evaluation_failed(self, workspace: str, evaluation: str, error: Mapping[str, Any] | None) -> None:
@@ -254,6 +256,10 @@ class Results(Runs):
     def _kept(self, outputs: Path, name: str) -> list[Artifact]:
         blob = self._ground.blobs.put((outputs / name).read_bytes())
         return [Artifact(name=name, sha256=blob.sha256, size=blob.size)]
+
+
+def _judged(test: Evaluation) -> dict[str, Any]:
+    return {"part": test.part, "rows": test.rows, "auc": dict(test.auc), "interval": dict(test.interval)}
 
 
 def _sampled(outputs: Path) -> list[str] | None:
@@ -303,6 +309,7 @@ def _new_evaluation(change: Change, run: Run, part: str) -> str:
         "rows": None,
         "metrics": {},
         "auc": {},
+        "interval": None,
         "notes": [],
         "error": None,
         "job": None,

@@ -18,7 +18,7 @@ from aimass.training.domain.runs import CompareRuns, ListRuns, OneRun, Run, RunC
 from aimass.training.domain.splits import Split
 from aimass.training.domain.words import ENDED, FIT
 from aimass.training.events import RUN_CREATED, RUN_DELETED, RUN_STARTED, RUN_TAGGED, tell
-from aimass.training.recipes import find_recipe
+from aimass.training.recipes import check_task, find_recipe
 from aimass.training.service.experiments import new_experiment
 from aimass.training.service.ground import Located, Part, need_fresh, need_run, need_split
 from aimass.training.store import add, find_experiment, put, run_by_key, runs_in_state, runs_page
@@ -46,6 +46,8 @@ class Runs(Part):
         with self._database.read() as conn:
             split = need_split(conn, command.workspace, command.split)
         location = self._ground.locate(who, command.workspace, split.dataset, split.dataset_version)
+        data = self.data_of(split, location)
+        check_task(recipe, data["task"])
         with self._database.change(who, command.workspace) as change:
             known = run_by_key(change.conn, command.workspace, command.key) if command.key else None
             if known is not None:
@@ -54,7 +56,7 @@ class Runs(Part):
                 new_experiment(change, command.experiment, command.experiment)
             values = {**row_of(change, command, split), "recipe_version": recipe.version, "params": params}
             add(change, runs, values)
-            payload = {**self.data_of(split, location), **_fit(command, params)}
+            payload = {**data, **_fit(command, params)}
             subject = f"run:{values['id']}"
             title = f"Train {command.recipe} on {split.dataset} version {split.dataset_version}"
             wish = SubmitJob(workspace=command.workspace, kind=FIT, title=title, payload=payload, subject=subject)
@@ -83,7 +85,10 @@ class Runs(Part):
             "dataset": {"path": location.path, "version": location.delta_version},
             "split": {"file": str(self._ground.blobs.path(split.sha256)), "sha256": split.sha256},
             "target": split.target,
+            "task": split.task or "classification",
             "key": split.key_column,
+            "group": split.group_column,
+            "time": split.time_column,
         }
 
     @use_case("GET /workspaces/{workspace}/runs", permission="training.read", cli="train runs")
@@ -225,6 +230,7 @@ def row_of(change: Change, command: StartRun, split: Split) -> dict[str, Any]:
         "dataset_version": split.dataset_version,
         "split": split.id,
         "target": split.target,
+        "task": split.task or "classification",
         "features": command.features,
         "unseen": dict(command.unseen),
         "seed": command.seed,
@@ -250,7 +256,17 @@ def row_of(change: Change, command: StartRun, split: Split) -> dict[str, Any]:
 def _differences(found: tuple[Run, ...]) -> dict[str, tuple[Any, ...]]:
     columns: dict[str, tuple[Any, ...]] = {
         name: tuple(getattr(run, name) for run in found)
-        for name in ("recipe", "recipe_version", "dataset", "dataset_version", "split", "target", "seed", "folds")
+        for name in (
+            "recipe",
+            "recipe_version",
+            "dataset",
+            "dataset_version",
+            "split",
+            "target",
+            "task",
+            "seed",
+            "folds",
+        )
     }
     for name in sorted({name for run in found for name in run.params}):
         columns[f"params.{name}"] = tuple(run.params.get(name) for run in found)

@@ -20,6 +20,7 @@ from aimass.training.events import SPLIT_CREATED, SPLIT_FAILED, SPLIT_READY
 from aimass.training.service.ground import Located, Part, need_split
 from aimass.training.store import add, put, split_by_key, splits_page
 from aimass.training.tables import splits
+from aimass.training.tasks import find_task
 
 SPLIT_FILE = "split.parquet"
 _ROWS = "aimass.training.children.table:split_rows"
@@ -55,11 +56,12 @@ class Splits(Part):
         progress="training.get_split",
     )
     def create_split(self, who: Principal, command: CreateSplit) -> Split:
-        """Split a dataset version into train, validation, test and future rows."""
+        """Split a dataset version into train, validation, test and future rows: by a seed, by groups, or by time."""
         return self.split_again(who, command, None)
 
     def split_again(self, who: Principal, command: CreateSplit, returned: Returned | None) -> Split:
         """Split on behalf of somebody whose right was checked; rows of ``future`` that have returned go to the new rows."""
+        _check_columns(command)
         location = self._ground.locate(who, command.workspace, command.dataset, command.dataset_version)
         with self._database.change(who, command.workspace) as change:
             known = split_by_key(change.conn, command.workspace, command.key) if command.key else None
@@ -140,7 +142,7 @@ class Splits(Part):
         with self._database.change(SYSTEM, workspace) as change:
             if need_split(change.conn, workspace, split).state != "PENDING":
                 return
-            values = {name: result[name] for name in ("counts", "classes", "notes")}
+            values = {name: result[name] for name in ("counts", "classes", "notes", "task")}
             put(change, splits, split, state="READY", sha256=blob.sha256, **values)
             change.event(SPLIT_READY, subject=f"split:{split}", data={"sha256": blob.sha256, "rows": result["rows"]})
 
@@ -153,11 +155,31 @@ class Splits(Part):
             change.event(SPLIT_FAILED, subject=f"split:{split}", data={"code": (error or {}).get("code")})
 
 
+def _check_columns(command: CreateSplit) -> None:
+    """Refuse columns that cannot play two parts."""
+    if command.task is not None:
+        find_task(command.task)
+    if command.group_column and command.time_column:
+        raise Invalid(
+            "a split is made by groups or by time",
+            field="time_column",
+            value=command.time_column,
+            allowed=None,
+            hint="name one of the two columns",
+        )
+    for field in ("key_column", "group_column", "time_column"):
+        if getattr(command, field) == command.target:
+            raise Invalid("the target cannot be this column too", field=field, value=command.target)
+
+
 def _payload(command: CreateSplit, location: Located, base: str | None) -> dict[str, Any]:
     return {
         "dataset": {"path": location.path, "version": location.delta_version},
         "target": command.target,
+        "task": command.task,
         "key": command.key_column,
+        "group": command.group_column,
+        "time": command.time_column,
         "fractions": dict(command.fractions),
         "seed": command.seed,
         "stratify": command.stratify,
@@ -174,7 +196,10 @@ def _row(change: Change, id_: str, command: CreateSplit, location: Located) -> d
         "dataset": command.dataset,
         "dataset_version": location.number,
         "target": command.target,
+        "task": command.task,
         "key_column": command.key_column,
+        "group_column": command.group_column,
+        "time_column": command.time_column,
         "fractions": dict(command.fractions),
         "seed": command.seed,
         "stratify": command.stratify,

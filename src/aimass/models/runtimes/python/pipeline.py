@@ -25,10 +25,13 @@ class PythonModel:
         self._pipeline = skops.io.load(file, trusted=sorted(KNOWN))
         self._columns = package.manifest.signature.inputs
         self._classes = np.array(package.manifest.signature.classes, dtype=object)
+        self._output = package.manifest.signature.outputs[0].name
 
     def predict(self, columns: Mapping[str, Any]) -> dict[str, Any]:
         """Answer columns of inputs with columns of outputs, row by row."""
         frame = pl.DataFrame([_series(i, c, columns[c.name]) for i, c in enumerate(self._columns)])
+        if not len(self._classes):
+            return {self._output: np.asarray(self._pipeline.predict(frame), dtype=float).reshape(-1)}
         probabilities = self._pipeline.predict_proba(frame)
         labels = self._classes[probabilities.argmax(axis=1)]
         return {"label": labels, "probabilities": np.asarray(probabilities)}

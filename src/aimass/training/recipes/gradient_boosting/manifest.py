@@ -22,10 +22,11 @@ class Parameters(BaseModel):
 
 RECIPE = RecipeManifest(
     name="gradient_boosting",
-    version="1.0",
+    version="1.1",
     title="Gradient boosting",
     summary="Trees that correct each other, by scikit-learn: strong on small tables, exact splits, slower to train.",
     parameters=Parameters,
+    tasks=("classification", "regression"),
     capabilities=frozenset({"resumable", "exportable:onnx"}),
     traits=Traits(
         place=0.75,

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from typing import Any
 
-from sklearn.ensemble import GradientBoostingClassifier
+from sklearn.ensemble import GradientBoostingClassifier, GradientBoostingRegressor
 
 from aimass.training.recipes.protocol import RecipeContext
 from aimass.training.recipes.tabular import TabularRecipe
 
 
-def _estimator(ctx: RecipeContext) -> GradientBoostingClassifier:
-    return GradientBoostingClassifier(
+def _estimator(ctx: RecipeContext) -> GradientBoostingClassifier | GradientBoostingRegressor:
+    kind = GradientBoostingRegressor if ctx.task == "regression" else GradientBoostingClassifier
+    return kind(
         n_estimators=ctx.params.trees,
         learning_rate=ctx.params.learning_rate,
         max_depth=ctx.params.max_depth,

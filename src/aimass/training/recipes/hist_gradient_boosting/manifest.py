@@ -21,10 +21,11 @@ class Parameters(BaseModel):
 
 RECIPE = RecipeManifest(
     name="hist_gradient_boosting",
-    version="1.0",
+    version="1.1",
     title="Histogram gradient boosting",
     summary="Trees on binned values, by scikit-learn: fast on big tables; does not convert to ONNX, served by Python.",
     parameters=Parameters,
+    tasks=("classification", "regression"),
     capabilities=frozenset({"resumable"}),
     traits=Traits(
         place=0.55,

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from sklearn.ensemble import HistGradientBoostingClassifier
+from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
 
 from aimass.training.recipes.protocol import RecipeContext
 from aimass.training.recipes.tabular import TabularRecipe
 
 
-def _estimator(ctx: RecipeContext) -> HistGradientBoostingClassifier:
-    return HistGradientBoostingClassifier(
+def _estimator(ctx: RecipeContext) -> HistGradientBoostingClassifier | HistGradientBoostingRegressor:
+    kind = HistGradientBoostingRegressor if ctx.task == "regression" else HistGradientBoostingClassifier
+    return kind(
         max_iter=ctx.params.trees,
         learning_rate=ctx.params.learning_rate,
         max_leaf_nodes=ctx.params.max_leaves,
@@ -21,6 +22,6 @@ def _estimator(ctx: RecipeContext) -> HistGradientBoostingClassifier:
 RUN = TabularRecipe(
     estimator=_estimator,
     imputes=False,
-    why_not_onnx="scikit-learn's histogram gradient boosting does not convert to ONNX (TreeEnsembleClassifier refuses "
+    why_not_onnx="scikit-learn's histogram gradient boosting does not convert to ONNX (the tree operators refuse "
     "its base values); use 'lightgbm' or 'gradient_boosting' for an ONNX package",
 )

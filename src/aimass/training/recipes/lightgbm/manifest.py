@@ -19,16 +19,19 @@ class Parameters(BaseModel):
     max_leaves: int = Field(default=8, ge=2, le=1024, description="Leaves of a tree at most")
     min_rows_per_leaf: int = Field(default=20, ge=1, le=10_000, description="Rows that a leaf holds at least")
     column_share: float = Field(default=0.8, gt=0, le=1, description="Share of the columns that each tree sees")
-    class_weight: Literal["none", "balanced"] = Field(default="none", description="Weight rare classes up")
+    class_weight: Literal["none", "balanced"] = Field(
+        default="none", description="Weight rare classes up (classification)"
+    )
     max_categories: int = Field(default=100, ge=2, le=1000, description="Most frequent values kept per text column")
 
 
 RECIPE = RecipeManifest(
     name="lightgbm",
-    version="1.0",
+    version="1.1",
     title="LightGBM",
     summary="Gradient boosting on binned values with leaf-wise trees: fast to train, small to serve.",
     parameters=Parameters,
+    tasks=("classification", "regression"),
     capabilities=frozenset({"resumable", "exportable:onnx"}),
     traits=Traits(
         place=0.9,

@@ -8,11 +8,14 @@ import lightgbm as lgb
 import numpy as np
 from onnxmltools.convert.lightgbm.operator_converters.LightGbm import convert_lightgbm
 from skl2onnx import update_registered_converter
-from skl2onnx.common.shape_calculator import calculate_linear_classifier_output_shapes
+from skl2onnx.common.shape_calculator import (
+    calculate_linear_classifier_output_shapes,
+    calculate_linear_regressor_output_shapes,
+)
 from sklearn.pipeline import Pipeline
 
 from aimass.training.recipes.protocol import RecipeContext
-from aimass.training.recipes.tabular import TabularRecipe
+from aimass.training.recipes.tabular import STEP, TabularRecipe
 
 update_registered_converter(
     lgb.LGBMClassifier,
@@ -21,22 +24,32 @@ update_registered_converter(
     convert_lightgbm,
     options={"nocl": [True, False], "zipmap": [True, False, "columns"]},
 )
+update_registered_converter(
+    lgb.LGBMRegressor,
+    "LightGbmLGBMRegressor",
+    calculate_linear_regressor_output_shapes,
+    convert_lightgbm,
+    options={"split": None},
+)
 
 
-def _estimator(ctx: RecipeContext) -> lgb.LGBMClassifier:
-    return lgb.LGBMClassifier(
-        n_estimators=ctx.params.trees,
-        learning_rate=ctx.params.learning_rate,
-        num_leaves=ctx.params.max_leaves,
-        min_child_samples=ctx.params.min_rows_per_leaf,
-        colsample_bytree=ctx.params.column_share,
-        class_weight=None if ctx.params.class_weight == "none" else ctx.params.class_weight,
-        n_jobs=ctx.threads,
-        random_state=ctx.seed,
-        deterministic=True,
-        force_row_wise=True,
-        verbosity=-1,
-    )
+def _estimator(ctx: RecipeContext) -> lgb.LGBMModel:
+    shared: dict[str, Any] = {
+        "n_estimators": ctx.params.trees,
+        "learning_rate": ctx.params.learning_rate,
+        "num_leaves": ctx.params.max_leaves,
+        "min_child_samples": ctx.params.min_rows_per_leaf,
+        "colsample_bytree": ctx.params.column_share,
+        "n_jobs": ctx.threads,
+        "random_state": ctx.seed,
+        "deterministic": True,
+        "force_row_wise": True,
+        "verbosity": -1,
+    }
+    if ctx.task == "regression":
+        return lgb.LGBMRegressor(**shared)
+    weight = None if ctx.params.class_weight == "none" else ctx.params.class_weight
+    return lgb.LGBMClassifier(class_weight=weight, **shared)
 
 
 def _options(ctx: RecipeContext) -> dict[str, Any]:
@@ -48,10 +61,10 @@ def _options(ctx: RecipeContext) -> dict[str, Any]:
 
 def snap_thresholds(pipeline: Pipeline) -> None:
     """Move each threshold to the largest ``float32`` not above it: rows are ``float32``, so none goes another way."""
-    classifier: Any = pipeline["classifier"]
-    lines = classifier.booster_.model_to_string().splitlines()
+    estimator: Any = pipeline[STEP]
+    lines = estimator.booster_.model_to_string().splitlines()
     kept = [_snapped(line) for line in lines if not line.startswith("tree_sizes=")]
-    classifier._Booster = lgb.Booster(model_str="\n".join(kept) + "\n")  # noqa: SLF001 there is no public way back
+    estimator._Booster = lgb.Booster(model_str="\n".join(kept) + "\n")  # noqa: SLF001 there is no public way back
 
 
 def _snapped(line: str) -> str:

@@ -17,16 +17,19 @@ class Parameters(BaseModel):
     trees: int = Field(default=200, ge=1, le=5000, description="Trees in the forest")
     min_rows_per_leaf: int = Field(default=8, ge=1, le=10_000, description="Rows that a leaf holds at least")
     max_depth: int | None = Field(default=None, ge=1, le=64, description="Depth of a tree at most; empty for no limit")
-    class_weight: Literal["none", "balanced"] = Field(default="none", description="Weight rare classes up")
+    class_weight: Literal["none", "balanced"] = Field(
+        default="none", description="Weight rare classes up (classification)"
+    )
     max_categories: int = Field(default=100, ge=2, le=1000, description="Most frequent values kept per text column")
 
 
 RECIPE = RecipeManifest(
     name="random_forest",
-    version="1.0",
+    version="1.1",
     title="Random forest",
     summary="Many decision trees on random parts of the data: robust without tuning, larger to serve.",
     parameters=Parameters,
+    tasks=("classification", "regression"),
     capabilities=frozenset({"resumable", "exportable:onnx"}),
     traits=Traits(
         place=0.6,

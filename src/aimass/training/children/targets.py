@@ -1,0 +1,153 @@
+"""The target of each task: what is read as the truth, how a task is found, and what a package then answers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+import polars as pl
+
+from aimass.models import Output
+from aimass.training.errors import Unlearnable
+
+MAX_CLASSES = 100
+MANY_NUMBERS = 20
+BINS, ROWS_PER_BIN = 10, 20
+
+
+def find_task(column: pl.Series) -> tuple[str, str]:
+    """Return the task that a target is for, and why.
+
+    Text and truth values are classes. Numbers are classes too while they are whole and there are at most 20 different
+    ones; with fractions, or with more different numbers, they are predicted as numbers: regression.
+
+    Examples
+    --------
+    >>> find_task(pl.Series("rooms", [1, 2, 3, 2]))
+    ('classification', "target 'rooms' holds 3 different whole numbers")
+    >>> find_task(pl.Series("price", [1.5, 2.25]))
+    ('regression', "target 'price' holds fractions")
+    """
+    if not column.dtype.is_numeric():
+        return "classification", f"target {column.name!r} holds {_kind_of(column)}"
+    known = column.drop_nulls()
+    if _has_fractions(known):
+        return "regression", f"target {column.name!r} holds fractions"
+    different = known.n_unique()
+    task = "regression" if different > MANY_NUMBERS else "classification"
+    return task, f"target {column.name!r} holds {different} different whole numbers"
+
+
+def _kind_of(column: pl.Series) -> str:
+    return "truth values" if column.dtype == pl.Boolean else "text"
+
+
+def _has_fractions(known: pl.Series) -> bool:
+    if not (known.dtype.is_float() or known.dtype.is_decimal()):
+        return False
+    numbers = known.cast(pl.Float64)
+    return bool((numbers.is_finite() & (numbers != numbers.round())).any())
+
+
+def target_of(frame: pl.DataFrame, target: str, task: str) -> pl.Series:
+    """Return the truth of each row as the task wants it, null where it is not known."""
+    return TARGETS[task](frame, target)
+
+
+def labels(frame: pl.DataFrame, target: str) -> pl.Series:
+    """Return the target as text, or refuse one that holds no classes."""
+    column = frame[target]
+    if column.dtype.is_float() and not (column.drop_nulls() == column.drop_nulls().round()).all():
+        raise Unlearnable(
+            f"target {target!r} holds fractions",
+            field="target",
+            value=target,
+            hint="split it for the task regression, or put the numbers into classes first",
+        )
+    if column.dtype.is_float():
+        column = column.cast(pl.Int64, strict=False)
+    text = column.cast(pl.String)
+    classes = text.drop_nulls().n_unique()
+    if classes < 2:  # noqa: PLR2004 two classes
+        raise Unlearnable(
+            f"target {target!r} has {classes} class" + ("es" if classes == 0 else ""),
+            field="target",
+            value=text.drop_nulls().unique().to_list(),
+            allowed=f"2 to {MAX_CLASSES} classes",
+        )
+    if classes > MAX_CLASSES:
+        raise Unlearnable(
+            f"target {target!r} has {classes} classes",
+            field="target",
+            value=classes,
+            allowed=f"2 to {MAX_CLASSES} classes",
+            hint="split it for the task regression" if frame[target].dtype.is_numeric() else "",
+        )
+    return text
+
+
+def numbers(frame: pl.DataFrame, target: str) -> pl.Series:
+    """Return the target as numbers, or refuse one that holds none; NaN is a target that is not known."""
+    column = frame[target]
+    if not column.dtype.is_numeric():
+        raise Unlearnable(
+            f"target {target!r} holds {_kind_of(column)}",
+            field="target",
+            value=target,
+            hint="regression predicts numbers: split it for the task classification, or turn the column into numbers",
+        )
+    found = column.cast(pl.Float64).fill_nan(None)
+    if found.is_infinite().any():
+        raise Unlearnable(
+            f"target {target!r} holds infinite values",
+            field="target",
+            value=target,
+            hint="repair these rows, or leave them out",
+        )
+    if found.drop_nulls().n_unique() < 2:  # noqa: PLR2004 a spread
+        raise Unlearnable(
+            f"every known value of target {target!r} is the same", field="target", value=target, allowed="2 values"
+        )
+    return found
+
+
+TARGETS: Mapping[str, Callable[[pl.DataFrame, str], pl.Series]] = {"classification": labels, "regression": numbers}
+
+
+def strata_of(target: pl.Series) -> pl.Series:
+    """Return the stratum of each row, whose share every part gets: its class, or its bin of the numbers.
+
+    There are ten bins of equally many rows, fewer where one would have less than 20.
+
+    Examples
+    --------
+    >>> strata_of(pl.Series([float(n) for n in range(40)])).value_counts(sort=True)["count"].to_list()
+    [20, 20]
+    """
+    if not target.dtype.is_numeric():
+        return target
+    known = target.drop_nulls().to_numpy()
+    bins = max(1, min(BINS, len(known) // ROWS_PER_BIN))
+    edges = np.unique(np.quantile(known, np.arange(1, bins) / bins))
+    places = np.searchsorted(edges, target.fill_null(0.0).to_numpy(), side="left")
+    strata = pl.Series(target.name, [f"{place:02d}" for place in places])
+    return pl.select(pl.when(target.is_null()).then(None).otherwise(strata)).to_series()
+
+
+def truth_of(target: pl.Series, classes: tuple[str, ...]) -> Any:
+    """Return the truth as recipes and measures take it: the index of the class, or the number."""
+    if not classes:
+        return target.to_numpy().astype(np.float64)
+    codes = {name: code for code, name in enumerate(classes)}
+    return np.array([codes[name] for name in target], dtype=np.int64)
+
+
+def outputs_of(classes: tuple[str, ...]) -> tuple[Output, ...]:
+    """Return what a package answers: label and probabilities, or a number."""
+    if not classes:
+        return (Output(name="value", type="float", shape=(-1,)),)
+    return (
+        Output(name="label", type="string", shape=(-1,)),
+        Output(name="probabilities", type="float", shape=(-1, len(classes)), classes=classes),
+    )

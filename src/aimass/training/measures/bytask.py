@@ -1,0 +1,56 @@
+"""Which measures belong to which task: a further task is one more entry here and in :mod:`aimass.training.tasks`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from aimass.training.measures.curves import curves
+from aimass.training.measures.intervals import Comparison, Interval, auc_interval, compare_auc
+from aimass.training.measures.numbers import compare_rmse, number_curves, number_scores, rmse, rmse_interval
+from aimass.training.measures.scores import macro_auc, scores
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Measures:
+    """The measures of a task, each of the truth and of what a model says.
+
+    Attributes
+    ----------
+    scores
+        Every number by which runs are compared.
+    score
+        The metric of the task alone.
+    interval
+        That metric with its interval.
+    compare
+        That metric of two models on the same rows: candidate, champion.
+    curves
+        What a page shows; takes the classes too, none for numbers.
+    """
+
+    scores: Callable[[Any, Any], dict[str, float]]
+    score: Callable[[Any, Any], float]
+    interval: Callable[..., Interval]
+    compare: Callable[..., Comparison]
+    curves: Callable[[Any, Any, Sequence[str]], dict[str, Any]]
+
+
+MEASURES: Mapping[str, Measures] = {
+    "classification": Measures(
+        scores=scores, score=macro_auc, interval=auc_interval, compare=compare_auc, curves=curves
+    ),
+    "regression": Measures(
+        scores=number_scores,
+        score=rmse,
+        interval=rmse_interval,
+        compare=compare_rmse,
+        curves=lambda truth, predicted, _classes: number_curves(truth, predicted),
+    ),
+}
+
+
+def measures_of(task: str) -> Measures:
+    """Return the measures of a task."""
+    return MEASURES[task]

@@ -1,0 +1,37 @@
+"""What the recipe is."""
+
+from __future__ import annotations
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from aimass.training.recipes import RecipeManifest, Traits
+
+
+class Parameters(BaseModel):
+    """The parameters of linear regression."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    penalty: float = Field(default=1.0, ge=0, le=1e9, description="Weight of the penalty on large weights; 0 for none")
+    max_categories: int = Field(default=100, ge=2, le=1000, description="Most frequent values kept per text column")
+
+
+RECIPE = RecipeManifest(
+    name="linear_regression",
+    version="1.0",
+    title="Linear regression",
+    summary="A weighted sum of scaled numbers and one-hot text with a ridge penalty: small, fast, easy to explain.",
+    parameters=Parameters,
+    tasks=("regression",),
+    capabilities=frozenset({"resumable", "exportable:onnx"}),
+    traits=Traits(
+        place=0.5,
+        few_rows=0.4,
+        wide=0.2,
+        strength="a line is fast, small and can be explained; it differs from trees, which helps a blend",
+        fit_s=2.0,
+        row_us=90,
+        size=12_000,
+        is_explainable=True,
+    ),
+)
