@@ -6,6 +6,8 @@ import orjson
 import polars as pl
 import pytest
 
+from aimass.collector.children.drift import Drift
+from aimass.collector.connectors.port import StreamColumn
 from tests.collector.test_loading import Shop
 from tests.fixtures.api_server import Reply, api_server
 
@@ -174,3 +176,42 @@ def test_nested_values_and_a_name_that_differs_in_case_alone(tmp_path, policy, r
     found = pl.read_delta(str(origin.target)).sort("id").to_dicts()
     assert [{name: value for name, value in row.items() if value is not None} for row in found] == rows
     assert (told["quarantined"], origin.reasons()) == (len(aside), aside)
+
+
+CASED = [{"id": 1, "a": 1, "A": 9, "Id": 7}]
+
+
+def test_names_that_differ_in_case_alone_are_told_apart_once(tmp_path):
+    origin = Origin(tmp_path)
+    pinned = [{"name": "id", "type": "integer"}, {"name": "a", "type": "integer"}]
+    wish = {"stream": "/orders", "mode": "full", "cursor": None}
+    with api_server() as api:
+        more = {"connector": "rest", "parameters": {"base_url": api.url}, "reach": {"loopback": True}}
+        api.answer = lambda _: Reply(CASED)
+        told = origin.load(**more, wish={**wish, "columns": pinned}, into="replace")
+        assert sorted((note["column"], note["done"]) for note in told["drift"]) == [("A_2", "added"), ("Id_2", "added")]
+        again = origin.load(**more, wish={**wish, "columns": told["columns"]}, into="replace")
+    assert (again["drift"], again["columns"]) == ([], told["columns"])
+    assert pl.read_delta(str(origin.target)).to_dicts() == [{"id": 1, "a": 1, "A_2": 9, "Id_2": 7}]
+
+
+def test_a_numbered_column_follows_the_origin_by_its_own_name():
+    known = [StreamColumn(name=name, type="integer", native="INT") for name in ("id", "ID_2")]
+    drift = Drift(known, "evolve")
+    drift.seen([StreamColumn(name=name, type="integer", native="INT") for name in ("ID", "id")])
+    assert ([one.name for one in drift.asked], drift.columns, drift.notes) == (["id", "ID"], known, [])
+    aligned, _, _ = drift.align(pl.DataFrame({"id": [1], "ID": [2]}))
+    assert aligned.to_dicts() == [{"id": 1, "ID_2": 2}]
+    alone = Drift(known, "evolve")
+    alone.seen([StreamColumn(name="ID", type="integer", native="INT")])
+    assert ([one.name for one in alone.asked], [(note.column, note.kind) for note in alone.notes]) == (
+        ["ID"],
+        [("id", "dropped")],
+    )
+    assert alone.align(pl.DataFrame({"ID": [2]}))[0].to_dicts() == [{"ID_2": 2}]
+
+
+def test_a_name_with_a_number_of_its_own_is_no_numbered_one():
+    drift = Drift([StreamColumn(name=name, type="integer") for name in ("id", "ID_2")], "evolve")
+    drift.seen([StreamColumn(name=name, type="integer") for name in ("id", "ID_2", "ID")])
+    assert [(note.column, note.kind) for note in drift.notes] == [("ID_3", "new")]

@@ -61,6 +61,8 @@ class Drift:
         self.asked: list[StreamColumn] = list(self.columns)
         self.notes: list[Note] = []
         self._confirmed = frozenset(column.name for column in self.columns)
+        self._lower = frozenset(name.lower() for name in self._confirmed)
+        self._numbered = {theirs: name for name in self._confirmed if (theirs := self._before_number(name))}
         self._names: dict[str, str] = {}  # of the origin to ours
         self._held: set[str] = set()
         if any(column.name == EXTRA for column in pinned):
@@ -74,12 +76,14 @@ class Drift:
             if column.name == EXTRA:
                 continue
             match = found.get(column.name) or self._by_case(column.name, found)
+            match = match or found.get(self._before_number(column.name))
             if match is None:
                 self._note(column=column.name, kind="dropped", before=column.type, done="nulls")
                 continue
             if match.name != column.name:
                 self._names[match.name] = column.name
-                self._note(column=column.name, kind="renamed", before=column.name, after=match.name, done="same")
+                if match.name.lower() == column.name.lower():
+                    self._note(column=column.name, kind="renamed", before=column.name, after=match.name, done="same")
             self._compare(column, match)
             self.asked.append(replace(column, name=match.name))
         taken = {column.name for column in self.asked}
@@ -95,6 +99,9 @@ class Drift:
         ours = {column.name for column in self.columns}
         frame = frame.drop([name for name in frame.columns if name in self._left_out and name not in ours])
         for name in [name for name in frame.columns if name not in ours and name not in self._held]:
+            if name in self._numbered:
+                self._names[name] = self._numbered[name]
+                continue
             clash = next((one for one in ours if one.lower() == name.lower()), None)
             if clash is not None and clash not in frame.columns:
                 frame = frame.rename({name: clash})
@@ -121,8 +128,15 @@ class Drift:
         return frame.drop(held).with_columns(extra), None, []
 
     def _by_case(self, name: str, found: dict[str, StreamColumn]) -> StreamColumn | None:
-        alike = [column for other, column in found.items() if other.lower() == name.lower()]
+        there = {other: column for other, column in found.items() if other not in self._numbered}
+        alike = [column for other, column in there.items() if other.lower() == name.lower()]
         return alike[0] if len(alike) == 1 and alike[0].name not in self._confirmed else None
+
+    def _before_number(self, ours: str) -> str:
+        """Return what a column is called in the origin that :meth:`_free` numbered in an earlier load; nothing where it did not."""
+        name, mark, number = ours.rpartition("_")
+        is_ours = bool(mark) and number.isdecimal() and name.lower() in self._lower and name not in self._confirmed
+        return name if is_ours else ""
 
     def _compare(self, ours: StreamColumn, theirs: StreamColumn) -> None:
         if not ours.native or not theirs.native or ours.native == theirs.native:
