@@ -118,3 +118,19 @@ def test_a_row_that_changes_while_it_is_read_comes_as_it_was(origin):
     names = frame_of([first, *parts])["name"]
     connector.close()
     assert (len(names), (names == "changed").any()) == (200_000, False)
+
+
+def test_a_database_without_an_encoding_holds_back_only_the_texts_that_are_no_utf_8(origin):
+    name = f"{origin.database}_plain"
+    origin.con.execute(f"CREATE DATABASE {name} ENCODING 'SQL_ASCII' TEMPLATE template0 LC_COLLATE 'C' LC_CTYPE 'C'")
+    with psycopg.connect(host=origin.parameters["host"], dbname=name, user="aimass", autocommit=True) as con:
+        con.execute("CREATE TABLE plain (id bigint, name text)")
+        con.execute(rb"INSERT INTO plain VALUES (1, E'n\xc3\xa91'), (2, E'caf\xe9, au\nlait'), (3, NULL)")
+    limit_to(Reach(loopback=True))
+    connection = load_connector("postgres")(find_connector("postgres").check({**origin.parameters, "database": name}))
+    columns = connection.describe("public.plain", {}).columns
+    parts = list(connection.read(Wish(stream="public.plain", columns=columns), {}))
+    connection.close()
+    assert frame_of(parts).to_dicts() == [{"id": "1", "name": "né1"}, {"id": "3", "name": None}]
+    rejects = [(one.column, one.raw) for part in parts for one in part.rejects]
+    assert rejects == [("name", '{"id":"2","name":"636166e92c2061750a6c616974"}')]

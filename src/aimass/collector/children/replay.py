@@ -156,7 +156,7 @@ def _told(text: str, names: set[str]) -> dict[str, str | None] | str:
     """Read a row as texts by column, or say why it is none."""
     try:
         record = json.loads(text, parse_float=str, parse_int=str)
-    except ValueError as reason:
+    except (ValueError, RecursionError) as reason:
         return f"the row is no JSON: {reason}"
     if not isinstance(record, dict):
         return "the row is no JSON object"

@@ -46,13 +46,15 @@ class Window:
 
     def _read(self, target: str, begin: Any, end: Any) -> pl.DataFrame:
         frame = scan(target)
-        here = frame.collect_schema().names()
-        names = [name for name in self._names if name in here]
+        schema = frame.collect_schema()
+        names = [name for name in self._names if name in schema]
         self._names = names
         where = pl.lit(value=True)
         cursor = pl.col(self._cursor)
         if begin is not None:
             where = cursor.is_null() | (cursor >= begin)
+            if schema[self._cursor].is_float():
+                where = where | ~cursor.is_finite()  # no cursor: such a row comes with each reading
         if end is not None:
             where = where & (cursor < end)
         return frame.filter(where).select(names).group_by(names).agg(pl.len().alias(_COUNT)).collect()

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import UTC, date, datetime, timedelta
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
+from math import isfinite
 from typing import Any
 
 from aimass.kernel.errors import Invalid
 
 CURSOR = "cursor"
+MOST_DIGITS = 38
 KINDS = ("integer", "float", "decimal", "timestamp", "date", "string")
 
 
@@ -24,9 +26,9 @@ def cursor_of(kind: str, told: Any, *, field: str = "cursor") -> Any:
     if told is None:
         return None
     readers: Mapping[str, Any] = {
-        "integer": int,
-        "float": float,
-        "decimal": Decimal,
+        "integer": _whole,
+        "float": _finite,
+        "decimal": _decimal,
         "timestamp": moment,
         "date": lambda text: date.fromisoformat(str(text)),
         "string": str,
@@ -35,8 +37,31 @@ def cursor_of(kind: str, told: Any, *, field: str = "cursor") -> Any:
         raise Invalid(f"a column of type {kind} is no cursor", field=field, value=kind, allowed=list(KINDS))
     try:
         return readers[kind](told)
-    except (ValueError, TypeError, InvalidOperation):
+    except (ValueError, TypeError, ArithmeticError):
         raise Invalid(f"{told!r} is no {kind}", field=field, value=str(told)) from None
+
+
+def _whole(told: Any) -> int:
+    """Read an integer that a table can hold: one beyond would move the cursor past every row that does fit."""
+    found = int(told)
+    if not -(1 << 63) <= found < 1 << 63:
+        raise ValueError(told)
+    return found
+
+
+def _finite(told: Any) -> float:
+    """Read a number that others can be compared with: nothing comes after infinity, and NaN is not comparable."""
+    found = float(told)
+    if not isfinite(found):
+        raise ValueError(told)
+    return found
+
+
+def _decimal(told: Any) -> Decimal:
+    found = Decimal(told)
+    if not found.is_finite() or found.adjusted() >= MOST_DIGITS:
+        raise ValueError(told)
+    return found
 
 
 def moment(told: Any) -> datetime:
@@ -71,10 +96,13 @@ def begin_of(kind: str, told: Any, lag: float) -> Any:
     value = cursor_of(kind, told)
     if value is None or not lag or kind == "string":
         return value
-    if kind == "timestamp":
-        return value - timedelta(seconds=lag)
-    if kind == "date":
-        return value - timedelta(days=-(-lag // 86_400))
+    try:
+        if kind == "timestamp":
+            return value - timedelta(seconds=lag)
+        if kind == "date":
+            return value - timedelta(days=-(-lag // 86_400))
+    except OverflowError:
+        return datetime.min.replace(tzinfo=UTC) if kind == "timestamp" else date.min
     return value - (Decimal(str(lag)) if kind == "decimal" else type(value)(lag))
 
 

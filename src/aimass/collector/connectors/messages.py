@@ -16,6 +16,7 @@ import polars as pl
 from arro3.core import RecordBatch, RecordBatchReader
 
 from aimass.collector.connectors.port import Reject, StreamColumn
+from aimass.collector.connectors.strict_json import DEEPEST, may_be_deep, read_row
 
 EXACT_DIGITS = 15  # a double keeps so many decimal digits
 SHOWN = 10_000
@@ -65,7 +66,8 @@ class Reading:
                 rows = [orjson.loads(one) for one in payloads]
             except orjson.JSONDecodeError:
                 return self._one_by_one(payloads, place)
-            if Counter(map(type, rows)).keys() <= {dict}:
+            is_short = max(map(len, payloads), default=0) <= 2 * DEEPEST
+            if (is_short or not any(map(may_be_deep, payloads))) and Counter(map(type, rows)).keys() <= {dict}:
                 return Parsed(rows=rows)
         return self._one_by_one(payloads, place)
 
@@ -86,16 +88,12 @@ class Reading:
     def _parse(self, payload: bytes) -> list[dict[str, Any]]:
         if self.format == "text":
             return [{VALUE: payload.decode()}]
-        value = json.loads(payload, parse_float=str, parse_constant=_refuse) if self.exact else orjson.loads(payload)
+        value = read_row(payload, exact=self.exact)
         if isinstance(value, dict):
             return [value]
         if isinstance(value, list) and value and all(isinstance(one, dict) for one in value):
             return value
         return [{VALUE: value}]
-
-
-def _refuse(name: str) -> Any:
-    raise ValueError(f"{name} is no JSON number")
 
 
 def shown(payload: bytes) -> str:
@@ -106,6 +104,20 @@ def shown(payload: bytes) -> str:
     except UnicodeDecodeError as reason:
         is_cut_inside = len(payload) > SHOWN and reason.start > SHOWN - 4
         return cut.decode(errors="ignore") if is_cut_inside else cut.hex()
+
+
+def no_utf8(cells: Mapping[str, Any], column: str) -> Reject:
+    r"""Put a row of a table aside of which a text is no UTF-8; bytes among its cells are written in hexadecimal digits.
+
+    Examples
+    --------
+    >>> no_utf8({"id": 1, "name": b"caf\xe9", "at": None}, "name").raw
+    '{"id":1,"name":"636166e9"}'
+    """
+    told = {name: value.hex() if isinstance(value, bytes) else value for name, value in cells.items()}
+    raw = orjson.dumps({name: value for name, value in told.items() if value is not None}, default=str).decode()
+    reason = "the text is not UTF-8; its bytes stand here in hexadecimal digits"
+    return Reject(raw=raw, column=column, reason=reason, kind="CAST")
 
 
 def batch_of(parsed: Parsed, beside: Mapping[str, Sequence[Any]] | None = None) -> RecordBatch | None:

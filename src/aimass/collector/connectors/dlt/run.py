@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import suppress
 from datetime import UTC
 from importlib import import_module
 from typing import Any
@@ -219,7 +220,10 @@ class _Walk:
         value = row.get(str(self._wish.cursor))
         if value is None or (self._begin is None and self._wish.until is None):
             return not self._is_range or value is not None
-        found = cursor_of(self._wish.cursor_type, value)
+        try:
+            found = cursor_of(self._wish.cursor_type, value)
+        except Invalid:
+            return True  # the loader puts it aside, with its reason
         return (self._begin is None or found >= self._begin) and (self._wish.until is None or found < self._wish.until)
 
     def part(self, batch: RecordBatch) -> Part:
@@ -229,7 +233,8 @@ class _Walk:
         cursor = str(self._wish.cursor)
         if self._seen is not None and cursor in rows.schema.names:
             for value in pl.DataFrame(Table.from_batches([rows]))[cursor].drop_nulls().unique().to_list():
-                self._seen.add(value)
+                with suppress(Invalid):  # the row goes into quarantine; its cursor leads nowhere
+                    self._seen.add(value)
         moved = {**self._before, **self._seen.state} if self._seen and self.is_ascending else self._before
         return Part(rows=rows, state=moved, size_bytes=rows.nbytes)
 

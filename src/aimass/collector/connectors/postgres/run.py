@@ -7,6 +7,7 @@ the quarantine there.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Any
 
@@ -15,7 +16,8 @@ from arro3.core import Table
 from psycopg import sql
 
 from aimass.collector.connectors.cursor import CURSOR, Highest, begin_of
-from aimass.collector.connectors.port import Part, StreamColumn, StreamInfo, Wish
+from aimass.collector.connectors.messages import no_utf8
+from aimass.collector.connectors.port import Part, Reject, StreamColumn, StreamInfo, Wish
 from aimass.collector.connectors.portions import PART_BYTES
 from aimass.collector.connectors.postgres.manifest import Parameters
 from aimass.collector.connectors.postgres_changes.run.slot import connect, told_clearly
@@ -105,16 +107,17 @@ class Postgres:
         names = [column.name for column in wish.columns]
         with told_clearly():
             for text in self._copied(query):
-                rows = _frame(text, names, nothing)
+                rows, rejects = _read(text, names, nothing)
                 if seen is not None:
                     _advance(seen, rows[str(wish.cursor)])
-                yield Part(rows=_batch(rows), state={} if seen is None else seen.state, size_bytes=len(text))
+                told = {} if seen is None else seen.state
+                yield Part(rows=_batch(rows) if len(rows) else None, state=told, rejects=rejects, size_bytes=len(text))
         yield Part(rows=None, state={} if seen is None else seen.state)
 
     def _copied(self, query: sql.Composed) -> Iterator[bytes]:
         """Yield what the server sends, in pieces of whole rows."""
         held = bytearray()
-        with self._con.cursor() as cursor, cursor.copy(query) as copy:
+        with self._con.cursor() as cursor, self._as_it_is(), cursor.copy(query.as_bytes(self._con)) as copy:
             for row in copy:
                 held += row
                 if len(held) >= PART_BYTES:
@@ -122,6 +125,16 @@ class Postgres:
                     held.clear()
         if held:
             yield bytes(held)
+
+    @contextmanager
+    def _as_it_is(self) -> Iterator[None]:
+        """Let a database without an encoding (SQL_ASCII) send its texts, where it would end the statement at the first odd one."""
+        if self._con.info.parameter_status("server_encoding") != "SQL_ASCII":
+            yield
+            return
+        self._con.execute("SET client_encoding = 'SQL_ASCII'")
+        yield
+        self._con.execute("SET client_encoding = 'UTF8'")
 
     def acknowledge(self, state: Mapping[str, Any]) -> None:
         """Do nothing: a table remembers nobody."""
@@ -197,6 +210,31 @@ def _bound(value: Any, *, is_plain: bool) -> sql.Literal:
     if isinstance(value, datetime) and is_plain:
         return sql.Literal(value.astimezone(UTC).replace(tzinfo=None))
     return sql.Literal(value)
+
+
+def _read(text: bytes, names: Sequence[str], nothing: str) -> tuple[pl.DataFrame, tuple[Reject, ...]]:
+    """Read rows; a database without an encoding (SQL_ASCII) holds texts in any, which are put aside where they are no UTF-8."""
+    try:
+        return _frame(text, names, nothing), ()
+    except pl.exceptions.ComputeError:
+        bytewise = _frame(text.decode("latin-1").encode(), names, nothing)  # a letter of a cell is a byte of it
+    good: list[dict[str, Any]] = []
+    rejects: list[Reject] = []
+    for row in bytewise.iter_rows(named=True):
+        cells = {name: None if cell is None else _decoded(cell.encode("latin-1")) for name, cell in row.items()}
+        broken = next((name for name, cell in cells.items() if isinstance(cell, bytes)), None)
+        if broken is None:
+            good.append(cells)
+        else:
+            rejects.append(no_utf8(cells, broken))
+    return pl.DataFrame(good, schema=dict.fromkeys(names, pl.String), orient="row"), tuple(rejects)
+
+
+def _decoded(raw: bytes) -> Any:
+    try:
+        return raw.decode()
+    except UnicodeDecodeError:
+        return raw
 
 
 def _frame(text: bytes, names: Sequence[str], nothing: str) -> pl.DataFrame:

@@ -10,11 +10,11 @@ from typing import Any
 
 import orjson
 
+from aimass.collector.connectors.strict_json import DEEPEST, depth
 from aimass.kernel.errors import Invalid, TooLarge
 
 PACKED = ("", "identity", "gzip")
 MOST_ROWS = 100_000
-DEEPEST = 200
 MEMBERS = 300
 _GZIP = 31  # zlib: expect the header of gzip
 _SPACE = " \t\r\n"
@@ -167,17 +167,8 @@ def _row(line: str, number: int, at: int) -> str:
         raise Invalid(f"the body is no JSON: line {at}: {reason}", field="body", value=at, allowed=_FORMS) from None
     if not isinstance(value, dict):
         raise Invalid(f"row {number} is no object but {type(value).__name__}", field="body", value=number)
-    if line.count("[") + line.count("{") > DEEPEST and _depth(value) > DEEPEST:
+    if line.count("[") + line.count("{") > DEEPEST and depth(value) > DEEPEST:
         raise Invalid(
             f"row {number} is nested too deep", field="body", value=number, allowed=f"at most {DEEPEST} levels"
         )
     return line
-
-
-def _depth(value: Any) -> int:
-    """Return how deep objects and lists lie in each other; level by level, whatever the depth."""
-    level, found = [value], 0
-    while level := [one for one in level if isinstance(one, dict | list)]:
-        found += 1
-        level = [inner for one in level for inner in (one.values() if isinstance(one, dict) else one)]
-    return found

@@ -13,7 +13,8 @@ import polars as pl
 from arro3.core import Table
 
 from aimass.collector.connectors.cursor import CURSOR, Highest, begin_of
-from aimass.collector.connectors.port import Part, StreamColumn, StreamInfo, Wish
+from aimass.collector.connectors.messages import no_utf8
+from aimass.collector.connectors.port import Part, Reject, StreamColumn, StreamInfo, Wish
 from aimass.collector.connectors.portions import fetched
 from aimass.collector.connectors.reach import check_path
 from aimass.collector.connectors.sqlite.manifest import Parameters
@@ -75,11 +76,13 @@ class Sqlite:
         query, values = _query(wish, names, state)
         try:
             self._con.execute("BEGIN")
-            rows = self._con.execute(query, values)
-            for found, size in fetched(rows.fetchmany, ROWS):
+            for found, size in fetched(_Rows(self._con, query, values), ROWS):
+                is_odd = self._con.text_factory is _text_or_bytes
+                good, rejects = _apart(names, found) if is_odd else (found, ())
                 if seen is not None:
-                    native = _advance(seen, native, [row[names.index(str(wish.cursor))] for row in found])
-                yield Part(rows=_batch(names, found), state=_state(seen, native), size_bytes=size)
+                    native = _advance(seen, native, [row[names.index(str(wish.cursor))] for row in good])
+                rows = _batch(names, good) if good else None
+                yield Part(rows=rows, state=_state(seen, native), rejects=rejects, size_bytes=size)
             yield Part(rows=None, state=_state(seen, native))
         except sqlite3.Error as reason:
             raise _told(reason, self._path) from reason
@@ -108,6 +111,59 @@ class Sqlite:
 
 
 RUN = Sqlite
+
+
+class _NoText(bytes):
+    """The bytes of a text that is not written in UTF-8."""
+
+
+def _text_or_bytes(raw: bytes) -> str | _NoText:
+    try:
+        return raw.decode()
+    except UnicodeDecodeError:
+        return _NoText(raw)
+
+
+class _Rows:
+    """Fetches rows of a statement; from the first text on that is no UTF-8 each text is read by ourselves, which costs more."""
+
+    def __init__(self, con: sqlite3.Connection, query: str, values: list[Any]) -> None:
+        self._con, self._query, self._values = con, query, values
+        self._rows = con.execute(query, values)
+        self._done = 0
+
+    def __call__(self, count: int) -> list[Any]:
+        try:
+            found = self._rows.fetchmany(count)
+        except sqlite3.OperationalError as reason:
+            if "UTF-8" not in str(reason) or self._con.text_factory is _text_or_bytes:
+                raise
+            found = self._again(count)
+        self._done += len(found)
+        return found
+
+    def _again(self, count: int) -> list[Any]:
+        """Go back to where the last rows ended: within a transaction a statement gives the same rows in the same order."""
+        self._con.text_factory = _text_or_bytes
+        self._rows = self._con.execute(self._query, self._values)
+        left = self._done
+        while left:
+            left -= len(self._rows.fetchmany(min(left, ROWS)))
+        return self._rows.fetchmany(count)
+
+
+def _apart(names: list[str], rows: list[Sequence[Any]]) -> tuple[list[Sequence[Any]], tuple[Reject, ...]]:
+    """Return the rows that are whole, and those with a text that nobody can read."""
+    good = [row for row in rows if not any(isinstance(value, _NoText) for value in row)]
+    if len(good) == len(rows):
+        return rows, ()
+    bad = [row for row in rows if any(isinstance(value, _NoText) for value in row)]
+    return good, tuple(_reject(names, row) for row in bad)
+
+
+def _reject(names: list[str], row: Sequence[Any]) -> Reject:
+    column = next(name for name, value in zip(names, row, strict=True) if isinstance(value, _NoText))
+    return no_utf8(dict(zip(names, row, strict=True)), column)
 
 
 def _name(text: str) -> str:

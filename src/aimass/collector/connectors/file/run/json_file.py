@@ -11,6 +11,7 @@ from typing import Any
 from aimass.collector.connectors.file.run.records import SAMPLE_RECORDS, Found, RecordReading, propose_records
 from aimass.collector.connectors.file.run.scan import CHUNK, Opening, Scan, text_pieces
 from aimass.collector.connectors.file.run.sniff import guess_encoding
+from aimass.collector.connectors.strict_json import DEEPEST, depth, half_character, may_be_deep, too_deep
 from aimass.kernel.errors import Invalid, TooLarge
 
 LONGEST_VALUE = 64 * 1024 * 1024
@@ -70,11 +71,21 @@ class JsonText:
                 continue
             except RecursionError:
                 raise self._broken("too many brackets inside each other") from None
+            except ValueError:
+                raise self._broken("a number has too many digits") from None
             if end == len(self._text) and self._more():
                 continue  # a number may go on
             self.line += self._text.count("\n", self._at, end)
-            self._at = end
+            self._start, self._at = self._at, end
             return value
+
+    def record(self) -> Found:
+        """Read a value that becomes a row; one that nobody could write down is told as a problem."""
+        self.peek()
+        line, value = self.line, self.value()
+        text = self._text[self._start : self._at]
+        problem = too_deep() if may_be_deep(text) and depth(value) > DEEPEST else half_character(text, value)
+        return Found(line, None, text.encode(errors="replace"), problem) if problem else Found(line, value)
 
     def _more(self) -> bool:
         if self._ended:
@@ -121,8 +132,7 @@ def _records(text: JsonText, record_path: str) -> Iterator[Found]:
     for name in filter(None, record_path.split("/")):
         _enter(text, name, record_path)
     if text.peek() != "[":
-        line = text.line
-        yield Found(line, text.value())
+        yield text.record()
     else:
         yield from _elements(text)
     if not record_path:
@@ -135,9 +145,7 @@ def _elements(text: JsonText) -> Iterator[Found]:
         text.take("]")
         return
     while True:
-        text.peek()
-        line = text.line
-        yield Found(line, text.value())
+        yield text.record()
         if text.peek() == "]":
             text.take("]")
             return

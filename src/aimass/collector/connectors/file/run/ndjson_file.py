@@ -7,11 +7,10 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import orjson
-
 from aimass.collector.connectors.file.plan import Plan
 from aimass.collector.connectors.file.run.records import SAMPLE_RECORDS, Found, RecordReading, propose_records
 from aimass.collector.connectors.file.run.scan import Opening, Scan, scan
+from aimass.collector.connectors.strict_json import read_row
 from aimass.kernel.errors import Invalid
 
 SAMPLE_BYTES = 16 * 1024 * 1024
@@ -38,8 +37,8 @@ def records(path: Path) -> Iterator[Found]:
             if not raw.strip():
                 continue
             try:
-                yield Found(line, orjson.loads(raw.removeprefix(b"\xef\xbb\xbf")), raw)
-            except orjson.JSONDecodeError as reason:
+                yield Found(line, read_row(raw.removeprefix(b"\xef\xbb\xbf")), raw)
+            except ValueError as reason:
                 yield Found(line, None, raw, f"the line is no JSON: {reason}")
 
 
@@ -62,8 +61,8 @@ def _sample(path: Path) -> tuple[list[Mapping[str, Any]], bool]:
         for raw in source:
             read += len(raw)
             try:
-                record = orjson.loads(raw.removeprefix(b"\xef\xbb\xbf"))
-            except orjson.JSONDecodeError:
+                record = read_row(raw.removeprefix(b"\xef\xbb\xbf"))
+            except ValueError:
                 continue
             if isinstance(record, dict):
                 sample.append(record)

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-import orjson
 import polars as pl
 from arro3.core import RecordBatch, Table
 
@@ -17,6 +15,7 @@ from aimass.collector.connectors.file.run.sniff import text_columns
 from aimass.collector.connectors.logs.manifest import Stream
 from aimass.collector.connectors.messages import Parsed, Reading, arrow, batch_of
 from aimass.collector.connectors.port import Reject, StreamColumn
+from aimass.collector.connectors.strict_json import read_row
 from aimass.kernel.errors import Invalid
 
 FILE = "_file"
@@ -151,7 +150,7 @@ _GOOD = "§good"
 
 def _object(text: str, *, is_exact: bool = False) -> dict[str, Any] | None:
     try:
-        found = json.loads(text, parse_float=str) if is_exact else orjson.loads(text)
+        found = read_row(text, exact=is_exact)
     except ValueError:
         return None
     return found if isinstance(found, dict) else None

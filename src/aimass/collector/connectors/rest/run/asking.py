@@ -15,7 +15,7 @@ import httpx2
 
 from aimass.collector.connectors.reach import check_url
 from aimass.collector.connectors.rest.manifest import RestParameters
-from aimass.collector.connectors.rest.run.auth import Auth
+from aimass.collector.connectors.rest.run.auth import Auth, head_of
 from aimass.kernel.clock import Clock, SystemClock
 from aimass.kernel.errors import AimassError, Forbidden, Invalid, NotFound, TooLarge, Unavailable
 
@@ -112,7 +112,6 @@ class Asker:
 
     def _read(self, answer: httpx2.Response, url: str) -> bytes:
         if answer.status_code != OK:
-            answer.read()
             raise self._refused(answer, url)
         pieces: list[bytes] = []
         size = 0
@@ -140,18 +139,18 @@ class Asker:
             return Forbidden(f"{said} refused the credentials: status {code}", field="secret")
         if code in (NOT_FOUND, GONE):
             return NotFound(f"{said} is not there: status {code}", field="stream", value=urlsplit(url).path)
-        text = _clean(answer.text[:SHOWN], self.auth.secret)
+        text = _clean(head_of(answer).decode(errors="replace"), self.auth.secret)[:SHOWN]
         return Invalid(f"{said} refused the request: status {code}: {text}", field="stream_parameters")
 
     def _asked_wait(self, text: str | None) -> float | None:
         """Read Retry-After: seconds, or a date."""
         if not text:
             return None
-        if text.strip().isdigit():
+        if text.strip().isdecimal():
             return float(text)
         try:
             moment = parsedate_to_datetime(text)
-        except ValueError:
+        except (ValueError, OverflowError):
             return None
         aware = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
         return max(0.0, (aware - self._now()).total_seconds())

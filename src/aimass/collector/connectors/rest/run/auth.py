@@ -7,6 +7,7 @@ import time
 from typing import Any
 
 import httpx2
+import orjson
 
 from aimass.collector.connectors.rest.manifest import RestParameters
 from aimass.kernel.errors import Forbidden, Unavailable
@@ -15,6 +16,7 @@ EARLY_S = 30.0  # a token is renewed so long before it ends
 USUAL_S = 300.0
 REFUSED = (400, 401, 403)
 OK = 200
+MOST_BYTES = 64 * 1024
 
 
 class Auth:
@@ -55,17 +57,16 @@ class Auth:
         if not self._token or time.monotonic() > self._ends:
             answer = self._ask()
             self._token = str(answer["access_token"])
-            self._ends = time.monotonic() + max(float(answer.get("expires_in") or USUAL_S) - EARLY_S, 1.0)
+            self._ends = time.monotonic() + max(_seconds(answer.get("expires_in")) - EARLY_S, 1.0)
         return self._token
 
     def _ask(self) -> dict[str, Any]:
         told = self._told
         form = {"grant_type": "client_credentials", **({"scope": told.scope} if told.scope else {})}
         try:
-            answer = self._http.post(
-                str(told.token_url), data=form, auth=(str(told.client_id), self.secret), follow_redirects=False
-            )
-            body = answer.json() if answer.status_code == OK else {}
+            who = (str(told.client_id), self.secret)
+            with self._http.stream("POST", str(told.token_url), data=form, auth=who, follow_redirects=False) as answer:
+                body = orjson.loads(head_of(answer)) if answer.status_code == OK else {}
         except (httpx2.HTTPError, ValueError) as reason:
             raise Unavailable(
                 f"no token from {told.token_url!r}: {type(reason).__name__}", field="token_url", value=told.token_url
@@ -79,3 +80,20 @@ class Auth:
                 value=told.token_url,
             )
         return body
+
+
+def _seconds(told: Any) -> float:
+    try:
+        return float(told or USUAL_S)
+    except (TypeError, ValueError):
+        return USUAL_S
+
+
+def head_of(answer: httpx2.Response) -> bytes:
+    """Return the beginning of an answer that is no page of rows: nothing says that it ends."""
+    held = bytearray()
+    for piece in answer.iter_bytes():
+        held += piece
+        if len(held) >= MOST_BYTES:
+            break
+    return bytes(held[:MOST_BYTES])

@@ -9,11 +9,12 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from aimass.collector.connectors.cursor import CURSOR, Highest, begin_of, cursor_of
-from aimass.collector.connectors.messages import Parsed, Reading, batch_of, proposed
-from aimass.collector.connectors.port import Part, StreamInfo, Wish
+from aimass.collector.connectors.messages import Parsed, Reading, batch_of, proposed, text_of
+from aimass.collector.connectors.port import Part, Reject, StreamInfo, Wish
 from aimass.collector.connectors.rest.manifest import RestParameters, RestStream
 from aimass.collector.connectors.rest.run.asking import Answer, Asker
 from aimass.collector.connectors.rest.run.pages import Page, Pager, Position
+from aimass.collector.connectors.strict_json import DEEPEST, depth, too_deep
 from aimass.kernel.clock import Clock, SystemClock
 from aimass.kernel.errors import Invalid, NotFound, Unavailable
 
@@ -58,7 +59,7 @@ class RestConnection:
         told = RestStream.model_validate(dict(parameters))
         pager = Pager(told, exact=False)
         answer = _end_of(self._asker.get(self._url(stream), pager.params(pager.first)))
-        rows = self._page(pager, answer, pager.first).rows[:SAMPLE]
+        rows = [row for row in self._page(pager, answer, pager.first).rows[:SAMPLE] if depth(row) <= DEEPEST]
         columns = proposed(batch_of(Parsed(rows=rows)))
         cursors = tuple(one.name for one in columns if one.type in ("timestamp", "integer", "date"))
         modes = ("full", "incremental") if cursors else ("full",)
@@ -69,8 +70,9 @@ class RestConnection:
         try:
             return pager.read(answer, position)
         except ValueError as reason:
-            shown = answer.body[:100].decode(errors="replace")
-            raise Unavailable(f"the API answered no JSON: {reason}: {shown!r}") from None
+            body = answer.body.lstrip()
+            shown = f": {body[:100].decode(errors='replace')!r}" if body.startswith(b"<") else ""  # a page, and no rows
+            raise Unavailable(f"the API answered no JSON: {reason}{shown}") from None
 
     def read(self, wish: Wish, state: Mapping[str, Any]) -> Iterator[Part | None]:
         """Yield the pages of a path; ``going`` in the state tells which page comes next."""
@@ -165,7 +167,9 @@ class _Walk:
         if self._left is not None:
             kept = kept[: self._left]
             self._left -= len(kept)
-        return Part(rows=batch_of(Parsed(rows=kept)), state=self._state(), size_bytes=size)
+        good = [row for row in kept if depth(row) <= DEEPEST]
+        rejects = tuple(_reject(row) for row in kept if depth(row) > DEEPEST) if len(good) < len(kept) else ()
+        return Part(rows=batch_of(Parsed(rows=good)), state=self._state(), rejects=rejects, size_bytes=size)
 
     def _belongs(self, row: Mapping[str, Any]) -> bool:
         wish = self._wish
@@ -189,6 +193,12 @@ class _Walk:
             return highest
         before = {} if self._before is None else {CURSOR: self._before}
         return {**before, GOING: {"position": self.position, "highest": highest.get(CURSOR)}}
+
+
+def _reject(row: Mapping[str, Any]) -> Reject:
+    """Put a row aside that nobody could write down, by those of its cells that can be."""
+    told = {name: value for name, value in row.items() if depth(value) <= DEEPEST}
+    return Reject(raw=str(text_of(told)), reason=too_deep())
 
 
 def _moves(seen: set[str], rows: list[dict[str, Any]], body: bytes, position: Position, pages: int, most: int) -> None:

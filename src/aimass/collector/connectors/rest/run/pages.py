@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import json
 import re
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urljoin
 
-import orjson
-
 from aimass.collector.connectors.rest.manifest import RestStream
 from aimass.collector.connectors.rest.run.asking import Answer
+from aimass.collector.connectors.strict_json import read_page
 from aimass.kernel.errors import Invalid
 
 _LINK = re.compile(r'<([^>]*)>\s*;[^,]*?rel="?next"?', re.IGNORECASE)
@@ -50,7 +48,7 @@ class Pager:
 
     def read(self, answer: Answer, position: Position) -> Page:
         """Read an answer."""
-        body = _loaded(answer.body, exact=self._exact)
+        body = read_page(answer.body, exact=self._exact)
         records = self._records(body)
         rows = [one if isinstance(one, dict) else {"value": one} for one in records]
         return Page(rows, self._next(answer, body, rows, position))
@@ -121,7 +119,3 @@ def _holds(body: Any, path: str) -> bool:
 
 def _is_rows(value: Any) -> bool:
     return isinstance(value, list) and bool(value) and isinstance(value[0], dict)
-
-
-def _loaded(body: bytes, *, exact: bool) -> Any:
-    return json.loads(body, parse_float=str) if exact else orjson.loads(body)
