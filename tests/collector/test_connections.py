@@ -168,7 +168,15 @@ def test_rows_that_were_put_aside_are_mended_and_take_their_place(data, shop):
     job = data.done(data.collector.replay_quarantine(ANN, ReplayQuarantine(workspace="demo", dataset="t00", rows=rows)))
     assert (job.result["rows"], job.result["first"][0]["reason"]) == (1, "the field 'nickname' is not pinned")
     assert data.rows("t00").filter(pl.col("id") == 7)["name"].to_list() == ["even"]
-    left = MendedRow(id=aside[8], raw='{"id": 0, "name": "taken over", "changed": null}')
+    bare = MendedRow(id=aside[8], raw='{"id": 0, "name": "not this one", "changed": null}')
+    job = data.done(
+        data.collector.replay_quarantine(ANN, ReplayQuarantine(workspace="demo", dataset="t00", rows=[bare]))
+    )
+    assert (job.result["rows"], job.result["first"][0]["column"]) == (
+        0,
+        "changed",
+    )  # nothing tells that it is the newer one
+    left = MendedRow(id=aside[8], raw='{"id": 0, "name": "taken over", "changed": "2026-03-01 08:00:00"}')
     data.done(data.collector.replay_quarantine(ANN, ReplayQuarantine(workspace="demo", dataset="t00", rows=[left])))
     assert data.collector.list_quarantine(ANN, about).total == 0
     assert data.rows("t00").sort("id")["name"].to_list() == ["taken over", "row 1", "row 2", "even"]

@@ -2020,7 +2020,7 @@ OPERATIONS: dict[str, Operation] = {
         cli="quarantine replay",
         permission="collector.edit",
         summary="Read rows of the quarantine again, mended or by the types pinned since; each goes into the dataset once.",
-        help="Read rows of the quarantine again, mended or by the types pinned since; each goes into the dataset once.",
+        help="Read rows of the quarantine again, mended or by the types pinned since; each goes into the dataset once.\n\n        Where the source merges by keys, a row takes the place of an older one alone, by the cursor of the source; a source\n        without a cursor gets only rows whose keys are not there.",
         params=(
             Param(name="workspace", where="path", kind="str", help="slug of the workspace"),
             Param(name="dataset", where="path", kind="str", help="slug of the dataset"),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -15,6 +15,7 @@ import polars as pl
 from aimass.collector.children.casting import cast
 from aimass.collector.children.collect import Context
 from aimass.collector.children.fitting import fitted
+from aimass.collector.children.superseding import Merging, sort_out
 from aimass.collector.connectors.file.plan import Plan, plan_of
 from aimass.collector.connectors.file.run.quarantine import LONGEST_RAW, Origin, Quarantine
 from aimass.collector.connectors.file.run.read import reading_again, written_again
@@ -22,6 +23,7 @@ from aimass.collector.connectors.port import StreamColumn
 from aimass.kernel.errors import Failed
 from aimass.lake import (
     Commit,
+    Committed,
     columns_now,
     commit,
     committed_before,
@@ -65,15 +67,19 @@ def replay(ctx: Context) -> dict[str, Any]:
         Its ``params``: ``quarantine`` and ``target`` (tables); ``plans`` by source; ``rows``: ``{"id", "raw"}``, where an empty
         ``raw`` keeps the text, or an empty list for all rows; ``run``; ``describe``: arguments of ``describe_version``.
 
+    Where a source merges, a row takes the place of an older one alone: by the cursor of the source; where it has none, of no row.
+
     Returns
     -------
     dict
-        ``rows`` taken, ``refused`` (count), ``first`` (why, at most 100) and ``version``: the described version or None.
+        ``rows`` taken, ``superseded``: those that left the quarantine because a newer row with their keys is there, ``refused``
+        (count), ``first`` (why, at most 100) and ``version``: the described version or None.
     """
     params = ctx.params
     order = Commit(app_id=f"replay:{params['run']}", batch=1, metadata={"aimass.run": str(params["run"])})
     done = committed_before(params["target"], order)
     refused: list[dict[str, Any]] = []
+    superseded: list[str] = []
     if done is None:
         outcomes = list(_groups(ctx))
         refused = [row for outcome in outcomes for row in outcome.refused]
@@ -81,16 +87,44 @@ def replay(ctx: Context) -> dict[str, Any]:
         if taken:
             ctx.report(0.6, "load", rows=len(taken), quarantined=len(refused))
             rows = pl.concat([outcome.frame for outcome in outcomes if len(outcome.frame)], how="diagonal_relaxed")
-            rows = _fitted(params["target"], rows, order)
-            marked = replace(order, marks=tuple(_mark(id_) for id_ in taken))
-            keys = next((plan["merged_by"] for plan in params["plans"].values() if plan.get("merged_by")), [])
-            done = fold(params["target"], rows, keys, marked) if keys else commit(params["target"], rows, marked)
-    count = _release(params["quarantine"], params["target"])
+            made = _stored(params, _fitted(params["target"], rows, order), taken, order)
+            done, superseded = made.done, made.superseded
+            refused += made.refused
+    count = _release(params["quarantine"], params["target"], superseded) - len(superseded)
     version = None
     if done is not None:
         ctx.report(0.8, "describe")
         version = describe_version({**params["describe"], "path": params["target"], "version": done.version})
-    return {"rows": count, "refused": len(refused), "first": refused[:TOLD], "version": version}
+    told = {"rows": count, "superseded": len(superseded), "refused": len(refused), "first": refused[:TOLD]}
+    return {**told, "version": version}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stored:
+    """What became of the rows that fit."""
+
+    done: Committed | None
+    superseded: list[str]
+    refused: list[dict[str, Any]]
+
+
+def _stored(params: Mapping[str, Any], rows: pl.DataFrame, ids: list[str], order: Commit) -> Stored:
+    """Add the rows, or merge those that no newer row stands for; one commit names all that are settled by it."""
+    target, how = params["target"], Merging.of(params["plans"])
+    if how is None:
+        return Stored(done=commit(target, rows, _marked(order, ids)), superseded=[], refused=[])
+    sorted_ = sort_out(target, rows, ids, how)
+    superseded, refused = sorted_.superseded, sorted_.refused
+    if sorted_.rows.is_empty():
+        return Stored(done=None, superseded=superseded, refused=refused)
+    out = {row["id"] for row in refused}
+    marked = _marked(order, [id_ for id_ in ids if id_ not in out])
+    done = fold(target, sorted_.rows, how.keys, marked, newer_by=how.order or "")
+    return Stored(done=done, superseded=superseded, refused=refused)
+
+
+def _marked(order: Commit, ids: list[str]) -> Commit:
+    return replace(order, marks=tuple(map(_mark, ids)))
 
 
 def _fitted(target: str, rows: pl.DataFrame, order: Commit) -> pl.DataFrame:
@@ -225,12 +259,12 @@ def _header(plan: Plan, names: list[str]) -> str:
     return text.getvalue()
 
 
-def _release(quarantine: str, target: str) -> int:
-    """Take the rows that are in the dataset now out of quarantine; return how many those are."""
+def _release(quarantine: str, target: str, settled: Collection[str]) -> int:
+    """Take the rows that are in the dataset now, and others that are settled, out of quarantine; return how many those are."""
     with lease(quarantine):
         table, data = open_target(quarantine), open_table(target)
         here = scan(quarantine).select("id").collect()["id"]
-        gone = [id_ for id_ in here if is_marked(data, _mark(id_))]
+        gone = [id_ for id_ in here if id_ in settled or is_marked(data, _mark(id_))]
         for start in range(0, len(gone), 1000):
             ids = ", ".join(f"'{id_}'" for id_ in gone[start : start + 1000])
             table.delete(f"id IN ({ids})")

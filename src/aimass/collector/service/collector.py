@@ -58,7 +58,11 @@ class Collector(Following, Deciding, Uploads, Pushing):
         progress="cluster.get_job",
     )
     def replay_quarantine(self, who: Principal, command: ReplayQuarantine) -> Job:
-        """Read rows of the quarantine again, mended or by the types pinned since; each goes into the dataset once."""
+        """Read rows of the quarantine again, mended or by the types pinned since; each goes into the dataset once.
+
+        Where the source merges by keys, a row takes the place of an older one alone, by the cursor of the source; a source
+        without a cursor gets only rows whose keys are not there.
+        """
         who.need("lake.use", command.workspace, f"dataset:{command.dataset}")
         lake, run = self._ground.lake, new_id()
         dataset = lake.get_dataset(SYSTEM, OneDataset(workspace=command.workspace, dataset=command.dataset))
@@ -100,7 +104,7 @@ class Collector(Following, Deciding, Uploads, Pushing):
             )
             self._ground.lake.add_version(new)
         with self._database.change(SYSTEM, job.workspace) as change:
-            facts = {"rows": result["rows"], "refused": result["refused"], "job": job.id}
+            facts = {name: result.get(name, 0) for name in ("rows", "superseded", "refused")} | {"job": job.id}
             tell(change, QUARANTINE_REPLAYED, f"dataset:{dataset}", facts)
 
     def failing(self) -> list[Collection]:

@@ -265,17 +265,19 @@ def _last(conn: Connection, state: str) -> list[Collection]:
 def plans_into(conn: Connection, workspace: str, dataset: str) -> dict[str, Any]:
     """Return the pinned plans of the sources that fill a dataset, by the id of the source.
 
-    That of a source which merges names the columns by which it does, as ``merged_by``.
+    That of a source which merges names the columns by which it does, as ``merged_by``, and its cursor, as ``ordered_by``.
     """
     query = select(sources.c.id, sources.c.plan, sources.c.reading).where(
         sources.c.workspace == workspace, sources.c.dataset == dataset, sources.c.deleted_at.is_(None)
     )
     found = {row.id: row for row in conn.execute(query) if row.plan.get("columns")}
-    return {id_: {**row.plan, "merged_by": _merged_by(row.reading)} for id_, row in found.items()}
+    return {id_: {**row.plan, **_merging(row.reading)} for id_, row in found.items()}
 
 
-def _merged_by(reading: Mapping[str, Any] | None) -> list[str]:
-    return list(reading["keys"]) if reading and reading.get("into") == "merge" else []
+def _merging(reading: Mapping[str, Any] | None) -> dict[str, Any]:
+    if not reading or reading.get("into") != "merge":
+        return {"merged_by": [], "ordered_by": None}
+    return {"merged_by": list(reading["keys"]), "ordered_by": reading.get("cursor")}
 
 
 def put_upload(change: Change, workspace: str, upload: Upload) -> bool:

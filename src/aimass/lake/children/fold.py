@@ -28,7 +28,9 @@ OPERATION = "_operation"
 DELETE, TRUNCATE = "delete", "truncate"
 
 
-def fold(path: str | Path, changes: pl.DataFrame, keys: list[str], order: Commit) -> Committed:
+def fold(
+    path: str | Path, changes: pl.DataFrame, keys: list[str], order: Commit, *, newer_by: str | None = None
+) -> Committed:
     """Apply changes, exactly once per transaction; of several changes of one key the last one counts.
 
     Parameters
@@ -42,6 +44,8 @@ def fold(path: str | Path, changes: pl.DataFrame, keys: list[str], order: Commit
         The columns that name a row.
     order
         Transaction and metadata.
+    newer_by
+        A column: a row takes the place of one only that is not newer by it. Empty: rows take the place of none. None: of any.
     """
     changes, is_void = _after_truncate(changes)
     last = _last(changes, keys)
@@ -55,7 +59,7 @@ def fold(path: str | Path, changes: pl.DataFrame, keys: list[str], order: Commit
         if is_void:
             rows = aligned(last.filter(~is_gone).drop(OPERATION), columns_now(path))
             return commit_held(path, rows, replace(order, mode="overwrite"))
-        return _merged(path, last, keys, order)
+        return _merged(path, last, (keys, newer_by), order)
 
 
 def _after_truncate(changes: pl.DataFrame) -> tuple[pl.DataFrame, bool]:
@@ -77,8 +81,8 @@ def _last(changes: pl.DataFrame, keys: list[str]) -> pl.DataFrame:
     return changes.unique(keys, keep="last", maintain_order=True)
 
 
-def _merged(path: str | Path, last: pl.DataFrame, keys: list[str], order: Commit) -> Committed:
-    schema = columns_now(path)
+def _merged(path: str | Path, last: pl.DataFrame, by: tuple[list[str], str | None], order: Commit) -> Committed:
+    schema, (keys, newer_by) = columns_now(path), by
     told = [name for name in last.columns if name != OPERATION]
     rows = aligned(last, {**schema, OPERATION: pl.String()})
     if len(rows.columns) > len(schema) + 1:
@@ -91,7 +95,7 @@ def _merged(path: str | Path, last: pl.DataFrame, keys: list[str], order: Commit
         (
             table.merge(rows, same, source_alias="s", target_alias="t", commit_properties=_properties(order))
             .when_matched_delete(goes)
-            .when_matched_update({sql_name(name): f"s.{sql_name(name)}" for name in told}, predicate=stays)
+            .when_matched_update({sql_name(name): f"s.{sql_name(name)}" for name in told}, f"{stays}{_newer(newer_by)}")
             .when_not_matched_insert(values, predicate=stays)
             .execute()
         )
@@ -102,6 +106,13 @@ def _merged(path: str | Path, last: pl.DataFrame, keys: list[str], order: Commit
     except DeltaError as reason:
         raise full_disk(reason) or reason from None
     return Committed(version=table.version(), already=False)
+
+
+def _newer(by: str | None) -> str:
+    """Write the condition under which a row takes the place of another."""
+    if by is None:
+        return ""
+    return f" AND (t.{sql_name(by)} IS NULL OR s.{sql_name(by)} >= t.{sql_name(by)})" if by else " AND false"
 
 
 def _widen(path: str | Path, empty: pl.DataFrame, order: Commit) -> None:
