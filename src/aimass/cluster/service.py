@@ -50,7 +50,7 @@ from aimass.cluster.store import (
     states_of_jobs,
 )
 from aimass.infra.blobs import Blobs
-from aimass.infra.compute import Compute
+from aimass.infra.compute import Compute, JobEvent
 from aimass.infra.database import Change, Database
 from aimass.infra.live import LiveHub
 from aimass.infra.tables import TablesGrant
@@ -244,6 +244,16 @@ class Jobs:
         if found is None:
             raise _no_job(job)
         return found
+
+    def reports(self, job: Job, after: int = 0) -> tuple[list[JobEvent], int]:
+        """Return what a job reported behind a position, and the position to go on from; for rooms that follow their jobs.
+
+        A job that has not begun, or whose files are gone, has reported nothing.
+        """
+        try:
+            return self._compute.events(job.id, after)
+        except NotFound:
+            return [], after
 
     def submitted(self, workspace: str, key: str) -> Job | None:
         """Return the job that was submitted under a key, if there is one."""

@@ -62,6 +62,7 @@ CAPABILITY = Capability(
     loops={
         "training.follow": Loop(run="aimass.training.jobs:follow", every_s=0.5),
         "training.autos": Loop(run="aimass.training.jobs:follow_autos", every_s=0.5),
+        "training.search": Loop(run="aimass.training.jobs:search", every_s=0.5),
     },
     emits=ALL,
     pages=(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from aimass.infra.live import LiveHub
 from aimass.training.domain.autos import AutoRun
 from aimass.training.domain.runs import Run
+from aimass.training.domain.studies import Study
 
 EXPERIMENT_CREATED = "training.experiment.created"
 EXPERIMENT_DELETED = "training.experiment.deleted"
@@ -28,6 +29,16 @@ AUTO_FAILED = "training.auto.failed"
 AUTO_KILLED = "training.auto.killed"
 AUTO_DELETED = "training.auto.deleted"
 AUTO_PURGED = "training.auto.purged"
+STUDY_CREATED = "training.study.created"
+STUDY_PAUSED = "training.study.paused"
+STUDY_RESUMED = "training.study.resumed"
+STUDY_EXTENDED = "training.study.extended"
+STUDY_FINISHED = "training.study.finished"
+STUDY_FAILED = "training.study.failed"
+STUDY_KILLED = "training.study.killed"
+STUDY_DELETED = "training.study.deleted"
+STUDY_PURGED = "training.study.purged"
+TRIAL_ENDED = "training.trial.ended"
 ALL = (
     AUTO_STARTED,
     AUTO_FINISHED,
@@ -51,6 +62,16 @@ ALL = (
     RUN_PURGED,
     EVALUATION_READY,
     EVALUATION_FAILED,
+    STUDY_CREATED,
+    STUDY_PAUSED,
+    STUDY_RESUMED,
+    STUDY_EXTENDED,
+    STUDY_FINISHED,
+    STUDY_FAILED,
+    STUDY_KILLED,
+    STUDY_DELETED,
+    STUDY_PURGED,
+    TRIAL_ENDED,
 )
 
 
@@ -73,3 +94,10 @@ def tell_auto(live: LiveHub, auto: AutoRun) -> None:
     news = {"id": auto.id, "name": auto.name, "state": auto.state, "best": auto.best}
     live.publish(f"{auto.workspace}/auto:{auto.id}", news)
     live.publish(f"{auto.workspace}/autos", news)
+
+
+def tell_study(live: LiveHub, study: Study) -> None:
+    """Show the state of a study on the pages that follow it, or the list of studies."""
+    news = {"id": study.id, "slug": study.slug, "name": study.name, "state": study.state, "counts": dict(study.counts)}
+    live.publish(f"{study.workspace}/study:{study.id}", news | {"fraction": study.fraction, "stage": study.stage})
+    live.publish(f"{study.workspace}/studies", news)

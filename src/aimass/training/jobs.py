@@ -59,6 +59,11 @@ def follow_autos(registry: Registry) -> None:
     registry.get(Training).step_autos()
 
 
+def search(registry: Registry) -> None:
+    """Move the studies on."""
+    registry.get(Training).follow_studies()
+
+
 def gate_payload(registry: Registry, version: ModelVersion) -> dict[str, Any] | None:
     """Return what the metric gate needs to judge a version."""
     return registry.get(Training).gate_payload(version)

@@ -1,4 +1,4 @@
-"""How runs and experiments are found."""
+"""How runs, experiments and studies are found."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from aimass.training.service.training import Training
 
 
 def document(registry: Registry, workspace: str, subject: str) -> Document | None:
-    """Return how a run or an experiment is found, or None when it is gone."""
+    """Return how a run, an experiment or a study is found, or None when it is gone."""
     kind, _, name = subject.partition(":")
     training = registry.get(Training)
     try:
@@ -25,6 +25,10 @@ def document(registry: Registry, workspace: str, subject: str) -> Document | Non
             experiment = training.get_experiment(SYSTEM, wish)
             title, text = experiment.name, f"{experiment.slug} {experiment.description}"
             href = f"/{workspace}/work/experiments/{experiment.slug}"
+        elif kind == "study":
+            study = training.study(workspace, name)
+            title, text = study.name, f"{study.slug} {study.recipe} {study.experiment} {study.sampler}"
+            href = f"/{workspace}/work/studies/{study.slug}"
         else:
             return None
     except NotFound:

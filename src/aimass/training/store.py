@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Connection, Row, Select, Table, and_, delete, func, insert, or_, select, update
 
 from aimass.infra.database import Change
 from aimass.kernel.errors import Invalid
-from aimass.kernel.pages import decode_cursor
+from aimass.kernel.pages import decode_cursor, decode_number
 from aimass.training.domain.evaluations import Evaluation
 from aimass.training.domain.experiments import Experiment, ListExperiments
 from aimass.training.domain.runs import Artifact, ListRuns, Point, Run, RunPackage
 from aimass.training.domain.splits import ListSplits, Split
-from aimass.training.tables import artifacts, evaluations, experiments, points, runs, scores, splits
+from aimass.training.domain.studies import OPEN, ListStudies, ListTrials, Objective, Study, Trial
+from aimass.training.tables import artifacts, evaluations, experiments, points, runs, scores, splits, studies, trials
 
 
 def values_of(row: Row[Any], *without: str) -> dict[str, Any]:
@@ -219,3 +221,95 @@ def evaluations_of(conn: Connection, run: str) -> list[Evaluation]:
     """Return the evaluations of a run."""
     query = select(evaluations).where(evaluations.c.run == run).order_by(evaluations.c.id)
     return [_evaluation(row) for row in conn.execute(query)]
+
+
+def find_study(conn: Connection, workspace: str, slug: str, now: datetime) -> Study | None:
+    """Return a study."""
+    query = select(studies).where(studies.c.workspace == workspace, studies.c.slug == slug)
+    row = conn.execute(query.where(studies.c.deleted_at.is_(None))).first()
+    return None if row is None else _studies(conn, [row], now)[0]
+
+
+def studies_page(conn: Connection, command: ListStudies, now: datetime) -> list[Study]:
+    """Return one study more than the page wants, newest first."""
+    query = select(studies).where(studies.c.workspace == command.workspace, studies.c.deleted_at.is_(None))
+    for name in ("state", "recipe"):
+        if getattr(command, name) is not None:
+            query = query.where(studies.c[name] == getattr(command, name))
+    if command.cursor:
+        query = query.where(studies.c.id < decode_cursor(command.cursor))
+    return _studies(conn, conn.execute(query.order_by(studies.c.id.desc()).limit(command.limit + 1)).all(), now)
+
+
+def studies_at_work(conn: Connection, now: datetime) -> list[Study]:
+    """Return the studies of every workspace that run, or have a trial without an end; oldest first."""
+    unended = select(trials.c.study).where(trials.c.state.in_(OPEN))
+    query = select(studies).where(or_(studies.c.state == "RUNNING", studies.c.id.in_(unended)))
+    return _studies(conn, conn.execute(query.order_by(studies.c.id)).all(), now)
+
+
+def _studies(conn: Connection, rows: Sequence[Row[Any]], now: datetime) -> list[Study]:
+    query = select(trials.c.study, trials.c.state, func.count().label("number"))
+    query = query.where(trials.c.study.in_([row.id for row in rows])).group_by(trials.c.study, trials.c.state)
+    counted: dict[str, dict[str, int]] = {}
+    for row in conn.execute(query):
+        counted.setdefault(row.study, {})[row.state] = row.number
+    return [_study(row, counted.get(row.id, {}), now) for row in rows]
+
+
+def _study(row: Row[Any], counts: Mapping[str, int], now: datetime) -> Study:
+    values = values_of(row, "deleted_at", "since", "fresh_from")
+    features = values.pop("features")
+    ended = sum(number for state, number in counts.items() if state not in OPEN)
+    values["spent_s"] += (now - row.since).total_seconds() if row.since else 0.0
+    return Study(
+        features=None if features is None else tuple(features),
+        objectives=tuple(Objective(**objective) for objective in values.pop("objectives")),
+        best=tuple(values.pop("best")),
+        counts=counts,
+        fraction=1.0 if row.state == "FINISHED" else ended / row.trials,
+        stage=f"{ended} of {row.trials} trials",
+        **values,
+    )
+
+
+def trials_of(conn: Connection, study: str, states: Sequence[str] | None = None) -> list[Trial]:
+    """Return the trials of a study in their order, of some states."""
+    query = select(trials).where(trials.c.study == study)
+    if states is not None:
+        query = query.where(trials.c.state.in_(states))
+    return [_trial(row) for row in conn.execute(query.order_by(trials.c.number))]
+
+
+def _trial(row: Row[Any]) -> Trial:
+    values = values_of(row, "study", "judged", "attrs")
+    found = values.pop("values")
+    steps = tuple((int(step), float(value)) for step, value in values.pop("steps"))
+    return Trial(values=None if found is None else tuple(found), steps=steps, **values)
+
+
+def trials_page(conn: Connection, study: str, command: ListTrials) -> list[Trial]:
+    """Return one trial more than the page wants."""
+    query = select(trials).where(trials.c.study == study)
+    if command.state is not None:
+        query = query.where(trials.c.state == command.state)
+    if command.cursor:
+        query = query.where(trials.c.number > decode_number(command.cursor))
+    return [_trial(row) for row in conn.execute(query.order_by(trials.c.number).limit(command.limit + 1))]
+
+
+def told_trials(conn: Connection, study: str) -> list[dict[str, Any]]:
+    """Return what a sampler and a pruner are told of the trials of a study."""
+    columns = ("number", "params", "state", "values", "steps", "judged", "attrs")
+    query = select(*(trials.c[name] for name in columns)).where(trials.c.study == study)
+    return [values_of(row) for row in conn.execute(query.order_by(trials.c.number))]
+
+
+def fresh_from(conn: Connection, study: str) -> int:
+    """Return the first trial whose failure counts: those before the last resumption are forgiven."""
+    return conn.execute(select(studies.c.fresh_from).where(studies.c.id == study)).scalar_one()
+
+
+def put_trial(change: Change, study: str, number: int, **values: Any) -> None:
+    """Change a trial."""
+    change.execute(update(trials).where(trials.c.study == study, trials.c.number == number).values(**values))

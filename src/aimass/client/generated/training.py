@@ -11,12 +11,15 @@ from aimass.client.generated.training_types import (
     AutoRun,
     Evaluation,
     Experiment,
+    Importance,
     Point,
     RecipeInfo,
     Recommendation,
     Run,
     RunComparison,
     Split,
+    Study,
+    Trial,
 )
 from aimass.kernel.pages import Page
 
@@ -57,6 +60,10 @@ class TrainingCalls(Calls):
     def cancel_run(self, *, run: str, workspace: str | None = None) -> Run:
         """Cancel a run; what it did so far is kept as its job's log."""
         return self._call("training.cancel_run", {"run": run, "workspace": workspace}, Run)
+
+    def cancel_study(self, *, study: str, workspace: str | None = None) -> Study:
+        """Stop a study and the trials that run; what was found stays."""
+        return self._call("training.cancel_study", {"study": study, "workspace": workspace}, Study)
 
     def compare_runs(self, *, runs: list[str], workspace: str | None = None) -> RunComparison:
         """Compare runs: metrics side by side, and the data and parameters in which they differ."""
@@ -112,6 +119,52 @@ class TrainingCalls(Calls):
             Split,
         )
 
+    def create_study(
+        self,
+        *,
+        recipe: str,
+        split: str,
+        workspace: str | None = None,
+        name: str | None = None,
+        slug: str | None = None,
+        experiment: str | None = None,
+        space: dict[str, Any] | None = None,
+        params: dict[str, Any] | None = None,
+        features: list[str] | None = None,
+        sampler: Literal["grid", "random", "tpe", "gp", "cmaes", "nsga2"] | None = None,
+        pruner: Literal["none", "median", "hyperband", "halving"] | None = None,
+        objectives: list[str] | None = None,
+        trials: int | None = None,
+        parallel: int | None = None,
+        budget_s: float | None = None,
+        seed: int | None = None,
+        folds: int | None = None,
+    ) -> Study:
+        """Search for the best parameters of a recipe on a split: every trial is a run of its own."""
+        return self._call(
+            "training.create_study",
+            {
+                "recipe": recipe,
+                "split": split,
+                "workspace": workspace,
+                "name": name,
+                "slug": slug,
+                "experiment": experiment,
+                "space": space,
+                "params": params,
+                "features": features,
+                "sampler": sampler,
+                "pruner": pruner,
+                "objectives": objectives,
+                "trials": trials,
+                "parallel": parallel,
+                "budget_s": budget_s,
+                "seed": seed,
+                "folds": folds,
+            },
+            Study,
+        )
+
     def delete_auto(self, *, auto: str, workspace: str | None = None) -> None:
         """Forget an automatic training that has ended; its runs stay."""
         return self._call("training.delete_auto", {"auto": auto, "workspace": workspace}, None)
@@ -124,6 +177,10 @@ class TrainingCalls(Calls):
         """Delete a run that has ended; model versions made of it stay."""
         return self._call("training.delete_run", {"run": run, "workspace": workspace}, None)
 
+    def delete_study(self, *, study: str, workspace: str | None = None) -> None:
+        """Delete a study that has ended, with its trials; their runs stay in the experiment."""
+        return self._call("training.delete_study", {"study": study, "workspace": workspace}, None)
+
     def evaluate_run(
         self,
         *,
@@ -133,6 +190,16 @@ class TrainingCalls(Calls):
     ) -> Evaluation:
         """Evaluate the exported file of a run on a part of its split; a part is evaluated once."""
         return self._call("training.evaluate_run", {"run": run, "workspace": workspace, "part": part}, Evaluation)
+
+    def extend_study(
+        self, *, study: str, workspace: str | None = None, trials: int | None = None, budget_s: float | None = None
+    ) -> Study:
+        """Give a study more trials, or more time; one that has finished goes on."""
+        return self._call(
+            "training.extend_study",
+            {"study": study, "workspace": workspace, "trials": trials, "budget_s": budget_s},
+            Study,
+        )
 
     def get_auto(self, *, auto: str, workspace: str | None = None) -> AutoRun:
         """Show an automatic training: what was recommended and why, its runs, and the best."""
@@ -164,6 +231,12 @@ class TrainingCalls(Calls):
         """Show an experiment."""
         return self._call("training.get_experiment", {"experiment": experiment, "workspace": workspace}, Experiment)
 
+    def get_importance(self, *, study: str, workspace: str | None = None, objective: str | None = None) -> Importance:
+        """Tell how much of the spread of an objective each parameter explains (functional ANOVA on a forest)."""
+        return self._call(
+            "training.get_importance", {"study": study, "workspace": workspace, "objective": objective}, Importance
+        )
+
     def get_metric_history(self, *, run: str, metric: str, workspace: str | None = None) -> list[Point]:
         """Show every value of a metric, step by step."""
         return self._call(
@@ -186,6 +259,10 @@ class TrainingCalls(Calls):
         """Show a split with its rows by part and class."""
         return self._call("training.get_split", {"split": split, "workspace": workspace}, Split)
 
+    def get_study(self, *, study: str, workspace: str | None = None) -> Study:
+        """Show a study: how far it is, and which trials are best."""
+        return self._call("training.get_study", {"study": study, "workspace": workspace}, Study)
+
     def list_artifacts(self, *, run: str, workspace: str | None = None) -> list[Artifact]:
         """List the files that a run left."""
         return self._call("training.list_artifacts", {"run": run, "workspace": workspace}, list[Artifact])
@@ -204,6 +281,10 @@ class TrainingCalls(Calls):
             {"workspace": workspace, "state": state, "limit": limit, "cursor": cursor},
             Page[AutoRun],
         )
+
+    def list_best_trials(self, *, study: str, workspace: str | None = None) -> list[Trial]:
+        """List the best trials: one for one objective, else all that no other trial beats in everything."""
+        return self._call("training.list_best_trials", {"study": study, "workspace": workspace}, list[Trial])
 
     def list_evaluations(self, *, run: str, workspace: str | None = None) -> list[Evaluation]:
         """List the evaluations of a run."""
@@ -286,6 +367,42 @@ class TrainingCalls(Calls):
             Page[Split],
         )
 
+    def list_studies(
+        self,
+        *,
+        workspace: str | None = None,
+        state: Literal["RUNNING", "PAUSED", "FINISHED", "FAILED", "KILLED"] | None = None,
+        recipe: str | None = None,
+        limit: int | None = None,
+        cursor: str | None = None,
+    ) -> Page[Study]:
+        """List studies, newest first."""
+        return self._call(
+            "training.list_studies",
+            {"workspace": workspace, "state": state, "recipe": recipe, "limit": limit, "cursor": cursor},
+            Page[Study],
+        )
+
+    def list_trials(
+        self,
+        *,
+        study: str,
+        workspace: str | None = None,
+        state: Literal["WAITING", "RUNNING", "COMPLETE", "PRUNED", "FAIL"] | None = None,
+        limit: int | None = None,
+        cursor: str | None = None,
+    ) -> Page[Trial]:
+        """List the trials of a study in their order: parameters, state, values, and the run of each."""
+        return self._call(
+            "training.list_trials",
+            {"study": study, "workspace": workspace, "state": state, "limit": limit, "cursor": cursor},
+            Page[Trial],
+        )
+
+    def pause_study(self, *, study: str, workspace: str | None = None) -> Study:
+        """Begin no new trial; those that run go on to their end."""
+        return self._call("training.pause_study", {"study": study, "workspace": workspace}, Study)
+
     def recommend_recipes(
         self,
         *,
@@ -327,6 +444,10 @@ class TrainingCalls(Calls):
             {"run": run, "model": model, "workspace": workspace, "name": name, "description": description},
             ModelVersion,
         )
+
+    def resume_study(self, *, study: str, workspace: str | None = None) -> Study:
+        """Go on with a study that was paused, cancelled, or stopped after failures."""
+        return self._call("training.resume_study", {"study": study, "workspace": workspace}, Study)
 
     def start_auto(
         self,
@@ -456,6 +577,10 @@ class AsyncTrainingCalls(AsyncCalls):
         """Cancel a run; what it did so far is kept as its job's log."""
         return await self._call("training.cancel_run", {"run": run, "workspace": workspace}, Run)
 
+    async def cancel_study(self, *, study: str, workspace: str | None = None) -> Study:
+        """Stop a study and the trials that run; what was found stays."""
+        return await self._call("training.cancel_study", {"study": study, "workspace": workspace}, Study)
+
     async def compare_runs(self, *, runs: list[str], workspace: str | None = None) -> RunComparison:
         """Compare runs: metrics side by side, and the data and parameters in which they differ."""
         return await self._call("training.compare_runs", {"runs": runs, "workspace": workspace}, RunComparison)
@@ -510,6 +635,52 @@ class AsyncTrainingCalls(AsyncCalls):
             Split,
         )
 
+    async def create_study(
+        self,
+        *,
+        recipe: str,
+        split: str,
+        workspace: str | None = None,
+        name: str | None = None,
+        slug: str | None = None,
+        experiment: str | None = None,
+        space: dict[str, Any] | None = None,
+        params: dict[str, Any] | None = None,
+        features: list[str] | None = None,
+        sampler: Literal["grid", "random", "tpe", "gp", "cmaes", "nsga2"] | None = None,
+        pruner: Literal["none", "median", "hyperband", "halving"] | None = None,
+        objectives: list[str] | None = None,
+        trials: int | None = None,
+        parallel: int | None = None,
+        budget_s: float | None = None,
+        seed: int | None = None,
+        folds: int | None = None,
+    ) -> Study:
+        """Search for the best parameters of a recipe on a split: every trial is a run of its own."""
+        return await self._call(
+            "training.create_study",
+            {
+                "recipe": recipe,
+                "split": split,
+                "workspace": workspace,
+                "name": name,
+                "slug": slug,
+                "experiment": experiment,
+                "space": space,
+                "params": params,
+                "features": features,
+                "sampler": sampler,
+                "pruner": pruner,
+                "objectives": objectives,
+                "trials": trials,
+                "parallel": parallel,
+                "budget_s": budget_s,
+                "seed": seed,
+                "folds": folds,
+            },
+            Study,
+        )
+
     async def delete_auto(self, *, auto: str, workspace: str | None = None) -> None:
         """Forget an automatic training that has ended; its runs stay."""
         return await self._call("training.delete_auto", {"auto": auto, "workspace": workspace}, None)
@@ -522,6 +693,10 @@ class AsyncTrainingCalls(AsyncCalls):
         """Delete a run that has ended; model versions made of it stay."""
         return await self._call("training.delete_run", {"run": run, "workspace": workspace}, None)
 
+    async def delete_study(self, *, study: str, workspace: str | None = None) -> None:
+        """Delete a study that has ended, with its trials; their runs stay in the experiment."""
+        return await self._call("training.delete_study", {"study": study, "workspace": workspace}, None)
+
     async def evaluate_run(
         self,
         *,
@@ -531,6 +706,16 @@ class AsyncTrainingCalls(AsyncCalls):
     ) -> Evaluation:
         """Evaluate the exported file of a run on a part of its split; a part is evaluated once."""
         return await self._call("training.evaluate_run", {"run": run, "workspace": workspace, "part": part}, Evaluation)
+
+    async def extend_study(
+        self, *, study: str, workspace: str | None = None, trials: int | None = None, budget_s: float | None = None
+    ) -> Study:
+        """Give a study more trials, or more time; one that has finished goes on."""
+        return await self._call(
+            "training.extend_study",
+            {"study": study, "workspace": workspace, "trials": trials, "budget_s": budget_s},
+            Study,
+        )
 
     async def get_auto(self, *, auto: str, workspace: str | None = None) -> AutoRun:
         """Show an automatic training: what was recommended and why, its runs, and the best."""
@@ -566,6 +751,14 @@ class AsyncTrainingCalls(AsyncCalls):
             "training.get_experiment", {"experiment": experiment, "workspace": workspace}, Experiment
         )
 
+    async def get_importance(
+        self, *, study: str, workspace: str | None = None, objective: str | None = None
+    ) -> Importance:
+        """Tell how much of the spread of an objective each parameter explains (functional ANOVA on a forest)."""
+        return await self._call(
+            "training.get_importance", {"study": study, "workspace": workspace, "objective": objective}, Importance
+        )
+
     async def get_metric_history(self, *, run: str, metric: str, workspace: str | None = None) -> list[Point]:
         """Show every value of a metric, step by step."""
         return await self._call(
@@ -588,6 +781,10 @@ class AsyncTrainingCalls(AsyncCalls):
         """Show a split with its rows by part and class."""
         return await self._call("training.get_split", {"split": split, "workspace": workspace}, Split)
 
+    async def get_study(self, *, study: str, workspace: str | None = None) -> Study:
+        """Show a study: how far it is, and which trials are best."""
+        return await self._call("training.get_study", {"study": study, "workspace": workspace}, Study)
+
     async def list_artifacts(self, *, run: str, workspace: str | None = None) -> list[Artifact]:
         """List the files that a run left."""
         return await self._call("training.list_artifacts", {"run": run, "workspace": workspace}, list[Artifact])
@@ -606,6 +803,10 @@ class AsyncTrainingCalls(AsyncCalls):
             {"workspace": workspace, "state": state, "limit": limit, "cursor": cursor},
             Page[AutoRun],
         )
+
+    async def list_best_trials(self, *, study: str, workspace: str | None = None) -> list[Trial]:
+        """List the best trials: one for one objective, else all that no other trial beats in everything."""
+        return await self._call("training.list_best_trials", {"study": study, "workspace": workspace}, list[Trial])
 
     async def list_evaluations(self, *, run: str, workspace: str | None = None) -> list[Evaluation]:
         """List the evaluations of a run."""
@@ -688,6 +889,42 @@ class AsyncTrainingCalls(AsyncCalls):
             Page[Split],
         )
 
+    async def list_studies(
+        self,
+        *,
+        workspace: str | None = None,
+        state: Literal["RUNNING", "PAUSED", "FINISHED", "FAILED", "KILLED"] | None = None,
+        recipe: str | None = None,
+        limit: int | None = None,
+        cursor: str | None = None,
+    ) -> Page[Study]:
+        """List studies, newest first."""
+        return await self._call(
+            "training.list_studies",
+            {"workspace": workspace, "state": state, "recipe": recipe, "limit": limit, "cursor": cursor},
+            Page[Study],
+        )
+
+    async def list_trials(
+        self,
+        *,
+        study: str,
+        workspace: str | None = None,
+        state: Literal["WAITING", "RUNNING", "COMPLETE", "PRUNED", "FAIL"] | None = None,
+        limit: int | None = None,
+        cursor: str | None = None,
+    ) -> Page[Trial]:
+        """List the trials of a study in their order: parameters, state, values, and the run of each."""
+        return await self._call(
+            "training.list_trials",
+            {"study": study, "workspace": workspace, "state": state, "limit": limit, "cursor": cursor},
+            Page[Trial],
+        )
+
+    async def pause_study(self, *, study: str, workspace: str | None = None) -> Study:
+        """Begin no new trial; those that run go on to their end."""
+        return await self._call("training.pause_study", {"study": study, "workspace": workspace}, Study)
+
     async def recommend_recipes(
         self,
         *,
@@ -729,6 +966,10 @@ class AsyncTrainingCalls(AsyncCalls):
             {"run": run, "model": model, "workspace": workspace, "name": name, "description": description},
             ModelVersion,
         )
+
+    async def resume_study(self, *, study: str, workspace: str | None = None) -> Study:
+        """Go on with a study that was paused, cancelled, or stopped after failures."""
+        return await self._call("training.resume_study", {"study": study, "workspace": workspace}, Study)
 
     async def start_auto(
         self,

@@ -124,6 +124,51 @@ class Recommendation:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Study:
+    """A search for the best parameters of a recipe on a split."""
+
+    id: str
+    workspace: str
+    name: str
+    slug: str
+    recipe: str
+    recipe_version: str
+    split: str
+    experiment: str
+    params: dict[str, Any]
+    features: list[str] | None
+    space: dict[str, Any]
+    sampler: Literal["grid", "random", "tpe", "gp", "cmaes", "nsga2"]
+    pruner: Literal["none", "median", "hyperband", "halving"]
+    objectives: list[Objective]
+    trials: int
+    parallel: int
+    budget_s: float | None
+    spent_s: float
+    seed: int
+    folds: int
+    state: Literal["RUNNING", "PAUSED", "FINISHED", "FAILED", "KILLED"]
+    reason: str
+    counts: dict[str, int]
+    best: list[int]
+    fraction: float
+    stage: str
+    created_by: str
+    created_by_name: str
+    created_at: datetime
+    ended_at: datetime | None
+    version: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Objective:
+    """A metric of a run, and which way is better."""
+
+    metric: str
+    direction: Literal["maximize", "minimize"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class RunComparison:
     """Runs side by side: metrics, and the parameters and data in which they differ; values in the order of the runs."""
 
@@ -198,6 +243,16 @@ class Evaluation:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Importance:
+    """How much of the spread of an objective each parameter explains; the shares sum to 1."""
+
+    objective: str
+    method: str
+    trials: int
+    shares: dict[str, float]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Point:
     """One value of a metric."""
 
@@ -207,7 +262,7 @@ class Point:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RecipeInfo:
-    """A recipe as people see it; ``parameters`` is the JSON schema of its parameters, ``tasks`` what it can be trained for."""
+    """A recipe as people see it."""
 
     name: str
     version: str
@@ -218,6 +273,7 @@ class RecipeInfo:
     memory_mb: int
     capabilities: list[str]
     parameters: dict[str, Any]
+    space: dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -227,3 +283,20 @@ class Artifact:
     name: str
     sha256: str
     size: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Trial:
+    """One configuration that a study tries: an ordinary run."""
+
+    number: int
+    params: dict[str, Any]
+    state: Literal["WAITING", "RUNNING", "COMPLETE", "PRUNED", "FAIL"]
+    values: list[float] | None
+    steps: list[list[int]]
+    pruned_at: int | None
+    same_as: int | None
+    run: str | None
+    error: dict[str, Any] | None
+    created_at: datetime
+    ended_at: datetime | None

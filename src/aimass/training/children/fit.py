@@ -163,12 +163,14 @@ class Fit:
             done.append(self._scores(context, model, tables["validation"]))
             self._keep(number + 1, outside, self._recipe.predict(context, model, tables["validation"].features))
             self._ctx.save(json.dumps({"spec": self._spec(), "folds": done}).encode(), STATE)
-            self._ctx.report(0.05 + 0.6 * (number + 1) / folds, stage=context.stage, **self._of_fold(done[-1]))
+            self._ctx.report(0.05 + 0.6 * (number + 1) / folds, stage=context.stage, **self._so_far(done))
         pl.concat(self._outside).write_parquet(self._ctx.out / FOLDS_FILE, compression="zstd", statistics=False)
         return done
 
-    def _of_fold(self, scores: Mapping[str, float]) -> dict[str, float]:
-        return {f"fold_{self._task.metric}": scores[self._task.metric]}
+    def _so_far(self, done: list[dict[str, float]]) -> dict[str, float]:
+        """Return the mean of each score over the folds that are done, and the metric of the last of them."""
+        means = {f"cv_{name}": float(np.mean([fold[name] for fold in done])) for name in done[-1]}
+        return means | {f"fold_{self._task.metric}": done[-1][self._task.metric], "folds": len(done)}
 
     def _keep(self, fold: int, outside: Any, predicted: Any) -> None:
         """Commit what a fold says, before its scores are: a fold whose scores are there has its answers too."""

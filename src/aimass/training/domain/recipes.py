@@ -11,7 +11,17 @@ from annotated_types import MaxLen, doc
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RecipeInfo:
-    """A recipe as people see it; ``parameters`` is the JSON schema of its parameters, ``tasks`` what it can be trained for."""
+    """A recipe as people see it.
+
+    Attributes
+    ----------
+    parameters
+        JSON schema of its parameters.
+    tasks
+        What it can be trained for.
+    space
+        The values that a study tries unless somebody names others.
+    """
 
     name: str
     version: str
@@ -22,6 +32,7 @@ class RecipeInfo:
     memory_mb: int
     capabilities: tuple[str, ...]
     parameters: Mapping[str, Any]
+    space: Mapping[str, Any]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

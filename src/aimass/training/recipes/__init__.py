@@ -81,6 +81,8 @@ class RecipeManifest:
         What it can be trained for, see :mod:`aimass.training.tasks`.
     capabilities
         Of ``resumable``, ``incremental``, ``distributed``, ``federated``, ``prunable``, ``exportable:onnx``.
+    space
+        What a study tries unless somebody names other values; see :mod:`aimass.training.domain.space`.
     """
 
     name: str
@@ -103,6 +105,8 @@ class RecipeManifest:
     def kind_of(self, params: Mapping[str, Any]) -> str | None:
         """Return the variant that whole parameters are, "" for the defaults, None for anything else."""
         return next((name for name, chosen, _ in self.kinds() if self.check(chosen) == dict(params)), None)
+
+    space: Mapping[str, Any] = field(default_factory=dict[str, Any])
 
     def schema(self) -> dict[str, Any]:
         """Return the JSON schema of the parameters."""

@@ -19,6 +19,7 @@ import pytest
 
 from aimass.kernel.errors import Invalid
 from aimass.models import Column, Output, Parity, Rows, Signature, build_package
+from aimass.training.domain.space import space_of
 from aimass.training.measures.scores import macro_auc
 from aimass.training.recipes import find_recipe, load_recipe
 from aimass.training.recipes.protocol import Table, parameters_of
@@ -146,6 +147,13 @@ class TaskContract:
     def test_its_defaults_are_allowed_values(self) -> None:
         manifest = find_recipe(self.recipe)
         assert manifest.check(manifest.check({})) == manifest.check({})
+
+    def test_the_values_that_a_study_tries_are_allowed(self) -> None:
+        manifest = find_recipe(self.recipe)
+        assert manifest.space, "a study of it would have to name every range"
+        for name, dimension in space_of(manifest.space).items():
+            for value in dimension.points():
+                assert manifest.check({name: value})[name] == value
 
     def test_an_unknown_parameter_is_refused_with_its_name(self) -> None:
         with pytest.raises(Invalid, match="no_such_thing"):

@@ -13,7 +13,7 @@ from aimass.kernel.erasing import Erased, Person
 from aimass.kernel.principal import ANYWHERE, SYSTEM
 from aimass.models import SAMPLES
 from aimass.training.service.kept import Kept
-from aimass.training.tables import artifacts, autos, evaluations, runs, splits
+from aimass.training.tables import artifacts, autos, evaluations, runs, splits, studies, trials
 
 _CHILD = "aimass.training.children.table:erase_identities"
 _LONG_S = 600.0
@@ -35,6 +35,9 @@ class Erasing(Kept):
             told += scrub(change, autos, ["error", "notes", "name"], person, *_in(autos, person))
             told += scrub(change, splits, ["error", "notes"], person, *_in(splits, person))
             told += scrub(change, evaluations, ["error", "notes"], person, *_in(evaluations, person))
+            told += scrub(change, studies, ["name", "reason"], person, *_in(studies, person))
+            mine = trials.c.study.in_(select(studies.c.id).where(*_in(studies, person)))
+            told += scrub(change, trials, ["error"], person, mine)
         return [
             Erased(what="rows of splits", count=rows),
             Erased(what="samples of models", count=samples),

@@ -120,4 +120,5 @@ def _info(recipe: RecipeManifest) -> RecipeInfo:
         memory_mb=recipe.needs.memory_mb,
         capabilities=tuple(sorted(recipe.capabilities)),
         parameters=recipe.schema(),
+        space=dict(recipe.space),
     )

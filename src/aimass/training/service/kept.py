@@ -11,11 +11,25 @@ from sqlalchemy import Row, Table, delete, select
 from aimass.infra.database import Change
 from aimass.kernel.keeping import KEEP_DELETED_DAYS, Going
 from aimass.kernel.principal import SYSTEM
-from aimass.training.events import AUTO_PURGED, EXPERIMENT_PURGED, RUN_PURGED
+from aimass.training.events import AUTO_PURGED, EXPERIMENT_PURGED, RUN_PURGED, STUDY_PURGED
 from aimass.training.service.ground import Part
-from aimass.training.tables import artifacts, autos, evaluations, experiments, points, runs, scores, splits
+from aimass.training.tables import (
+    artifacts,
+    autos,
+    evaluations,
+    experiments,
+    points,
+    runs,
+    scores,
+    splits,
+    studies,
+    trials,
+)
 
-_RULE = f"deleted runs, experiments and automatic trainings are kept for {KEEP_DELETED_DAYS} days"
+_RULE = f"what was deleted here is kept for {KEEP_DELETED_DAYS} days"
+
+
+_MARKS = (("sampler", "study"), ("recommended", "automatic training"), ("recipe", "run"))
 
 
 class Kept(Part):
@@ -32,7 +46,7 @@ class Kept(Part):
             return list(conn.execute(select(splits.c.sha256).where(splits.c.sha256.is_not(None)).distinct()).scalars())
 
     def going(self) -> list[Going]:
-        """Return the deleted runs and experiments with the day on which they go for good."""
+        """Return the deleted runs, experiments and studies with the day on which they go for good."""
         return [_going(row) for row in self._deleted()]
 
     def purge(self) -> list[Going]:
@@ -46,7 +60,7 @@ class Kept(Part):
 
     def _deleted(self) -> list[Row[Any]]:
         with self._database.read() as conn:
-            return [row for table in (runs, experiments, autos) for row in _rows(conn, table)]
+            return [row for table in (runs, studies, experiments, autos) for row in _rows(conn, table)]
 
 
 def _rows(conn: Any, table: Table) -> Sequence[Row[Any]]:
@@ -65,13 +79,16 @@ def _going(row: Row[Any]) -> Going:
 
 
 def _kind(row: Row[Any]) -> str:
-    if "recipe" in row._fields:
-        return "run"
-    return "automatic training" if "recommended" in row._fields else "experiment"
+    fields = set(row._fields)
+    return next((kind for mark, kind in _MARKS if mark in fields), "experiment")
 
 
 def _purge(change: Change, row: Row[Any]) -> None:
-    if _kind(row) == "run":
+    if _kind(row) == "study":
+        change.execute(delete(trials).where(trials.c.study == row.id))
+        change.execute(delete(studies).where(studies.c.id == row.id))
+        subject, fact = f"study:{row.id}", STUDY_PURGED
+    elif _kind(row) == "run":
         judged = list(change.execute(select(evaluations.c.id).where(evaluations.c.run == row.id)).scalars())
         change.execute(delete(artifacts).where(artifacts.c.run.in_([row.id, *judged])))
         for table in (evaluations, scores, points):

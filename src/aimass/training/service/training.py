@@ -10,11 +10,12 @@ from aimass.training.service.advancing import Advancing
 from aimass.training.service.erasing import Erasing
 from aimass.training.service.experiments import Experiments
 from aimass.training.service.ground import need_split
+from aimass.training.service.searching import Searching
 from aimass.training.service.splits import Splits
 
 
-class Training(Experiments, Splits, Advancing, Erasing):
-    """Recipes, experiments, splits, runs and what they leave."""
+class Training(Experiments, Splits, Advancing, Searching, Erasing):
+    """Recipes, experiments, splits, runs and what they leave, and searches among them."""
 
     def gate_payload(self, version: ModelVersion) -> dict[str, Any] | None:
         """Return what the metric gate needs to judge a version against the champion; None for an upload."""

@@ -36,4 +36,11 @@ RECIPE = RecipeManifest(
         row_us=280,
         size=90_000,
     ),
+    space={
+        "trees": {"type": "int", "low": 50, "high": 600, "log": True},
+        "learning_rate": {"type": "float", "low": 0.01, "high": 0.3, "log": True},
+        "max_depth": {"type": "int", "low": 2, "high": 8},
+        "min_rows_per_leaf": {"type": "int", "low": 2, "high": 100, "log": True},
+        "subsample": {"type": "float", "low": 0.5, "high": 1.0},
+    },
 )

@@ -34,4 +34,10 @@ RECIPE = RecipeManifest(
         row_us=5000,
         size=500_000,
     ),
+    space={
+        "trees": {"type": "int", "low": 50, "high": 600, "log": True},
+        "learning_rate": {"type": "float", "low": 0.01, "high": 0.3, "log": True},
+        "max_leaves": {"type": "int", "low": 4, "high": 64, "log": True},
+        "min_rows_per_leaf": {"type": "int", "low": 2, "high": 100, "log": True},
+    },
 )

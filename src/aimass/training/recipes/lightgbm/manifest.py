@@ -54,4 +54,11 @@ RECIPE = RecipeManifest(
             ),
         ),
     ),
+    space={
+        "trees": {"type": "int", "low": 50, "high": 600, "log": True},
+        "learning_rate": {"type": "float", "low": 0.01, "high": 0.3, "log": True},
+        "max_leaves": {"type": "int", "low": 4, "high": 64, "log": True},
+        "min_rows_per_leaf": {"type": "int", "low": 5, "high": 100, "log": True},
+        "column_share": {"type": "float", "low": 0.4, "high": 1.0},
+    },
 )

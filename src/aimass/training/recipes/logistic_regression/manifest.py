@@ -37,4 +37,9 @@ RECIPE = RecipeManifest(
         size=12_000,
         is_explainable=True,
     ),
+    space={
+        "strength": {"type": "float", "low": 1e-4, "high": 100.0, "log": True},
+        "class_weight": {"type": "categorical", "choices": ["none", "balanced"]},
+        "max_categories": {"type": "int", "low": 5, "high": 100, "log": True},
+    },
 )

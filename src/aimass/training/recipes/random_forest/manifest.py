@@ -39,4 +39,10 @@ RECIPE = RecipeManifest(
         row_us=730,
         size=4_500_000,
     ),
+    space={
+        "trees": {"type": "int", "low": 50, "high": 500, "log": True},
+        "min_rows_per_leaf": {"type": "int", "low": 1, "high": 50, "log": True},
+        "max_depth": {"type": "categorical", "choices": [None, 6, 10, 16]},
+        "class_weight": {"type": "categorical", "choices": ["none", "balanced"]},
+    },
 )
