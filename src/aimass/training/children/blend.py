@@ -190,7 +190,7 @@ def _members(told: Sequence[Mapping[str, Any]], data: Prepared) -> tuple[list[Me
             f"{len(members)} of {len(told)} runs can be joined: a blend needs two",
             field="runs",
             value=len(members),
-            hint="; ".join(notes) or None,
+            hint="; ".join(notes),
         )
     if any((one.folds != members[0].folds).any() for one in members):
         raise Invalid(

@@ -102,7 +102,6 @@ def auto(visit: Visit, auto: str) -> Response:
         runs=runs,
         winner=_winner(found, runs),
         weights=_weights(runs),
-        lower=found.task in TASKS and TASKS[found.task].is_lower_better,
     )
 
 
@@ -127,7 +126,7 @@ def _winner(auto: AutoRun, runs: list[Run]) -> Run | None:
 def _ranked(auto: AutoRun, runs: list[Run]) -> list[Run]:
     """Return the runs, the best first; those without a score last."""
     objective = auto.objective or ""
-    sign = 1 if auto.task in TASKS and TASKS[auto.task].is_lower_better else -1
+    sign = 1 if auto.task is not None and TASKS[auto.task].is_lower_better else -1
     return sorted(runs, key=lambda run: (objective not in run.metrics, sign * run.metrics.get(objective, 0.0)))
 
 

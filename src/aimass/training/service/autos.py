@@ -31,10 +31,11 @@ from aimass.training.recipes import recipes
 from aimass.training.selecting import Facts, recommend
 from aimass.training.service.blending import Blending
 from aimass.training.service.ground import need_run, need_split
+from aimass.training.service.splits import Splits
 from aimass.training.tasks import TASKS
 
 
-class Autos(Blending):
+class Autos(Splits, Blending):
     """What is asked for; :mod:`aimass.training.service.advancing` carries it out."""
 
     @use_case(

@@ -11,10 +11,9 @@ from aimass.training.service.erasing import Erasing
 from aimass.training.service.experiments import Experiments
 from aimass.training.service.ground import need_split
 from aimass.training.service.searching import Searching
-from aimass.training.service.splits import Splits
 
 
-class Training(Experiments, Splits, Advancing, Searching, Erasing):
+class Training(Experiments, Advancing, Searching, Erasing):
     """Recipes, experiments, splits, runs and what they leave, and searches among them."""
 
     def gate_payload(self, version: ModelVersion) -> dict[str, Any] | None:
