@@ -22,6 +22,7 @@ from aimass.training import (
     ExtendStudy,
     ListStudies,
     ListTrials,
+    Objective,
     OneRun,
     OneSplit,
     OneStudy,
@@ -30,10 +31,12 @@ from aimass.training import (
     Training,
     Trial,
 )
+from aimass.training.domain.studies import objectives_of
 from aimass.training.jobs import follow, search
 from aimass.training.search import document
 from aimass.training.service import searching, studies
 from aimass.training.tables import runs
+from aimass.training.tasks import TASKS
 from tests.fixtures.lakeside import TRAINING
 from tests.fixtures.rooms import ON_POSTGRES, Rooms, person
 
@@ -338,6 +341,11 @@ def test_a_budget_ends_a_study(rooms: Rooms, training: Training, order: CreateSt
     short = ended(rooms, training.create_study(ANN, wish))
     assert (short.state, short.reason) == ("FINISHED", "the time budget is used up")
     assert sum(short.counts.values()) < 10
+
+
+def test_the_objective_is_the_number_that_the_task_is_judged_by() -> None:
+    assert objectives_of(None, TASKS["classification"]) == (Objective(metric="cv_roc_auc", direction="maximize"),)
+    assert objectives_of(None, TASKS["regression"]) == (Objective(metric="cv_rmse", direction="minimize"),)
 
 
 @pytest.mark.parametrize(

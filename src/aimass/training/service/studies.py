@@ -70,15 +70,14 @@ class Studies(Results):
         """Search for the best parameters of a recipe on a split: every trial is a run of its own."""
         recipe = find_recipe(command.recipe)
         space = checked_space(recipe, command)
+        check_slug(command.experiment, field="experiment")
         with self._database.read() as conn:
             split = need_split(conn, command.workspace, command.split)
-        self.data_of(split, self._ground.locate(who, command.workspace, split.dataset, split.dataset_version))
-        task = find_task(split.task or "")
-        check_task(recipe, task.name)
-        objectives = objectives_of(command.objectives, task)
+        data = self.data_of(split, self._ground.locate(who, command.workspace, split.dataset, split.dataset_version))
+        check_task(recipe, data["task"])
+        objectives = objectives_of(command.objectives, find_task(data["task"]))
         _check_way(command, space, objectives)
         most = len(grid_of(space, command.seed)) if command.sampler == "grid" else command.trials
-        check_slug(command.experiment, field="experiment")
         with self._database.change(who, command.workspace) as change:
             slug, name = _named(change, command, split)
             values = _row(change, command, recipe, objectives)
