@@ -10,13 +10,12 @@ import signal
 import socket
 import sys
 import threading
-import traceback
 from typing import Any
 
 from aimass.infra.compute.confiding import confided
 from aimass.infra.compute.files import plain
 from aimass.infra.compute.frames import receive, send
-from aimass.infra.compute.worker import problem
+from aimass.infra.compute.worker import problem, trace
 from aimass.infra.tables import accept
 from aimass.kernel.capability import load
 
@@ -47,7 +46,7 @@ def _answer(call: dict[str, Any]) -> dict[str, Any]:
     try:
         return {"result": plain(load(call["function"])(call["args"]))}
     except (Exception, SystemExit) as reason:  # noqa: BLE001 whatever the call raises is its answer
-        traceback.print_exc()
+        sys.stderr.write(trace(reason))
         return {"error": problem(reason)}
 
 

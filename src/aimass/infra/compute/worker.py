@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import os
+import re
 import resource
 import signal
 import sys
 import traceback
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any, NoReturn
 
 from aimass.infra.compute.context import Cancelled, JobContext
@@ -18,6 +19,9 @@ from aimass.kernel.capability import load
 from aimass.kernel.errors import AimassError
 from aimass.kernel.lasting import lasting
 
+_ENGINES = frozenset({"duckdb", "polars", "deltalake", "pyarrow", "psycopg", "sqlalchemy", "pymysql", "sqlite3"})
+_OF_NAMES = frozenset({"ColumnNotFoundError", "SchemaError", "BinderException", "CatalogException", "ParserException"})
+_QUOTED = re.compile(r"(in column '[^'\n]*')|(?<!\w)(?:'.*'|\".*\"|\[.*\])(?!\w)", re.DOTALL)
 EXIT_FAILED, EXIT_CANCELLED, EXIT_FENCED = 1, 75, 77
 
 
@@ -57,7 +61,7 @@ def _outcome(directory: JobDirectory, attempt: int, secrets: Mapping[str, Any]) 
     except (Exception, SystemExit) as reason:
         if directory.cancel.exists():
             raise Cancelled(directory.path.name) from reason
-        traceback.print_exc()
+        sys.stderr.write(trace(reason))
         return {"state": "failed", "error": problem(reason), "usage": usage()}
 
 
@@ -85,8 +89,7 @@ def problem(reason: BaseException) -> dict[str, Any]:
     if isinstance(reason, SystemExit):
         detail = f"the job called sys.exit({reason.code!r})"
     else:
-        detail = f"{type(reason).__name__}: {reason}"
-    lines = traceback.format_exception(reason)
+        detail = f"{type(reason).__name__}: {_without_values(reason)}"
     return {
         "type": "urn:aimass:error:job_failed",
         "title": "JobFailed",
@@ -94,8 +97,37 @@ def problem(reason: BaseException) -> dict[str, Any]:
         "code": "job_failed",
         "detail": detail[:2000],
         "exception": type(reason).__name__,
-        "traceback": "".join(lines)[-4000:],
+        "traceback": trace(reason)[-4000:],
     }
+
+
+def trace(reason: BaseException) -> str:
+    """Return where an exception arose; the words of engines, which quote values of rows, are left out."""
+    if not any(map(_is_of_engine, _chain(reason))):
+        return "".join(traceback.format_exception(reason))
+    frames = traceback.format_tb(reason.__traceback__)
+    return f"{''.join(frames)}{type(reason).__name__}: {_without_values(reason)}\n"
+
+
+def _chain(reason: BaseException) -> Iterator[BaseException]:
+    seen: set[int] = set()
+    found: BaseException | None = reason
+    while found is not None and id(found) not in seen:
+        seen.add(id(found))
+        yield found
+        found = found.__cause__ or (None if found.__suppress_context__ else found.__context__)
+
+
+def _is_of_engine(reason: BaseException) -> bool:
+    return type(reason).__module__.lstrip("_").partition(".")[0] in _ENGINES
+
+
+def _without_values(reason: BaseException) -> str:
+    """Leave out what an engine quotes: a cell of somebody's row does not belong into an error, which is kept."""
+    text = str(reason)
+    if not _is_of_engine(reason) or type(reason).__name__ in _OF_NAMES:
+        return text
+    return _QUOTED.sub(lambda found: found[1] or "…", text)
 
 
 def _shown(value: Any) -> Any:

@@ -17,6 +17,7 @@ from aimass.kernel.errors import Invalid
 from aimass.lake.children.avro_out import write_avro
 from aimass.lake.children.query import TIMEOUT_S, batches, problem_of, running, too_many_bytes
 from aimass.lake.children.rewrite import ask
+from aimass.lake.children.said import polars_said
 from aimass.lake.children.values import plain, type_name
 from aimass.lake.children.xlsx_out import write_xlsx
 
@@ -92,7 +93,7 @@ def write(args: dict[str, Any]) -> dict[str, Any]:
         try:
             _WRITERS[args["format"]](rows, target)
         except pl.exceptions.PolarsError as reason:
-            why = Invalid(f"the answer cannot be written as {args['format']}: {reason}", field="format")
+            why = Invalid(f"the answer cannot be written as {args['format']}: {polars_said(reason)}", field="format")
             raise rows.error or why from None
     told = {"rows": rows.rows, "bytes": target.stat().st_size, "sql": asked.text, "used": asked.used}
     return {**told, "seconds": time.monotonic() - began}

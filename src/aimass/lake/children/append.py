@@ -7,6 +7,7 @@ from typing import Any
 import polars as pl
 
 from aimass.kernel.errors import Invalid
+from aimass.lake.children.said import polars_said
 from aimass.lake.children.tables import Commit, columns_now, commit, committed_before, exists
 from aimass.lake.children.values import frame_of, polars_type
 
@@ -73,7 +74,7 @@ def _cast(frame: pl.DataFrame, columns: list[dict[str, Any]]) -> pl.DataFrame:
     try:
         return frame.select(present)
     except pl.exceptions.PolarsError as reason:
-        raise Invalid(f"the rows do not fit the schema: {str(reason).splitlines()[0]}", field="schema") from reason
+        raise Invalid(f"the rows do not fit the schema: {polars_said(reason)}", field="schema") from None
 
 
 def aligned(frame: pl.DataFrame, schema: dict[str, pl.DataType]) -> pl.DataFrame:

@@ -11,6 +11,7 @@ import polars as pl
 
 from aimass.kernel.errors import Invalid
 from aimass.lake.children.long_texts import Slices
+from aimass.lake.children.said import polars_said
 from aimass.lake.children.values import plain, type_name
 
 SAMPLES = 10
@@ -172,7 +173,7 @@ def _count(slices: Slices, rules: list[dict[str, Any]]) -> tuple[int, dict[str, 
         except Invalid as reason:
             faults[rule["id"]] = f"cannot be checked: {reason.message}"
         except pl.exceptions.PolarsError as reason:
-            faults[rule["id"]] = f"cannot be checked: {str(reason).splitlines()[0][:200]}"
+            faults[rule["id"]] = f"cannot be checked: {polars_said(reason)}"
     return rows, counts, faults
 
 

@@ -18,6 +18,7 @@ from sqlglot import exp
 from aimass.kernel.errors import Invalid, TooLarge
 from aimass.lake.children.engines import ENGINES, MEMORY_MB, Limits, close_all_but, opened
 from aimass.lake.children.rewrite import Asked, Prepared, ask, prepare, readable
+from aimass.lake.children.said import engine_said, polars_said
 from aimass.lake.children.values import columns_of, plain_rows
 
 MAX_ROWS = 10_000
@@ -41,12 +42,12 @@ def time_limit(con: duckdb.DuckDBPyConnection, seconds: float, said: Mapping[str
 
 
 def problem_of(reason: duckdb.Error, seconds: float, said: Mapping[str, str]) -> Invalid | TooLarge:
-    """Say what went wrong, without the text of the rewritten query."""
+    """Say what went wrong, without the text of the rewritten query and without values."""
     if isinstance(reason, duckdb.InterruptException):
         return TooLarge(f"the query ran longer than {seconds:g} s", hint="ask for less, or raise timeout_s")
     if isinstance(reason, duckdb.OutOfMemoryException):
         return TooLarge("the query needs more memory than it may use", hint="aggregate or filter earlier")
-    message = Prepared(text="", names=said).said(str(reason).splitlines()[0])
+    message = Prepared(text="", names=said).said(engine_said(reason))
     return Invalid(f"the query failed: {message}", field="sql")
 
 
@@ -94,7 +95,7 @@ def running(args: Mapping[str, Any], asked: Asked) -> Iterator[tuple[duckdb.Duck
         except Invalid as reason:
             raise Invalid(placed(reason.message, str(args["sql"])), field="sql") from None
         except pl.exceptions.PolarsError as reason:
-            raise Invalid(f"the query failed: {str(reason).splitlines()[0]}", field="sql") from None
+            raise Invalid(f"the query failed: {polars_said(reason)}", field="sql") from None
 
 
 @contextmanager

@@ -224,7 +224,7 @@ def _series(name: str, dtype: pl.DataType | type[pl.DataType], values: list[Any]
             )
         return pl.Series(name, values, dtype, strict=True)
     except (TypeError, ValueError, pl.exceptions.PolarsError) as reason:
-        raise Invalid(f"a value of column {name!r} is not of type {dtype}: {reason}", field=name) from reason
+        raise Invalid(f"a value of column {name!r} is not of type {dtype}", field=name) from reason
 
 
 def _moment(text: str) -> datetime:

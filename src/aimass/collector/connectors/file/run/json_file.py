@@ -107,7 +107,6 @@ class JsonText:
         return Invalid(
             f"the file is no JSON: line {self.line}: {reason}",
             field="file",
-            value=self._text[self._at : self._at + 40],
             hint="mend the file and send it again; nothing of it was stored",
         )
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -14,6 +15,7 @@ from arro3.core import RecordBatchReader
 from aimass.collector.connectors.portions import Portion
 from aimass.lake import Stream
 
+_QUOTED = re.compile(r"(['\"]).*\1 is (no .*)$", re.DOTALL)
 SPOOL_ROWS = 20_000
 LONGEST_RAW = 1_000_000
 SCHEMA: dict[str, type[pl.DataType]] = {
@@ -91,7 +93,7 @@ class Quarantine:
         self.count += 1
         self.reasons[column, kind] += 1
         if len(self.first) < 3:  # noqa: PLR2004 a few examples for the error message
-            self.first.append({"line": line, "column": column, "reason": reason[:200]})
+            self.first.append({"line": line, "column": column, "reason": without_value(reason)[:200]})
         if self._rows.is_full:
             self._spool()
 
@@ -106,6 +108,18 @@ class Quarantine:
         for file in self._spooled:
             yield pl.read_parquet(file)
         yield _frame(self._rows.rows)
+
+
+def without_value(reason: str) -> str:
+    """Leave the value out of a reason: an error is kept where rows are not.
+
+    Examples
+    --------
+    >>> without_value("'Ann' is no integer"), without_value("the field 'age' is not pinned")
+    ('no integer', "the field 'age' is not pinned")
+    """
+    found = _QUOTED.match(reason)
+    return found[2] if found else reason
 
 
 def stream_of(kept: Quarantine) -> Stream:

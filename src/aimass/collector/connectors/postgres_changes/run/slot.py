@@ -84,6 +84,12 @@ def told_clearly() -> Iterator[None]:
     except (psycopg.OperationalError, psycopg.InterfaceError) as reason:
         text = str(reason).strip().splitlines() or [type(reason).__name__]
         raise Unavailable(f"the connection to PostgreSQL was lost: {text[0]}") from None
+    except psycopg.DataError as reason:  # its words quote what stands in the row
+        raise Invalid(
+            f"PostgreSQL cannot give a value: {type(reason).__name__}, SQLSTATE {reason.sqlstate}",
+            field="stream",
+            hint="look at the server's log for the value",
+        ) from None
     except psycopg.Error as reason:
         raise Invalid(f"PostgreSQL said: {str(reason).strip().splitlines()[0]}") from None
 

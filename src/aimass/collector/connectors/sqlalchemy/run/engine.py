@@ -163,8 +163,18 @@ def told_clearly() -> Iterator[None]:
         yield
     except ImportError as reason:
         raise MissingExtra(_EXTRAS.get((reason.name or "").partition(".")[0], "connectors")) from None
+    except exc.DataError as reason:
+        raise _without_value(reason) from None
     except exc.SQLAlchemyError as reason:
         raise _told(reason) from None
+
+
+def _without_value(reason: exc.DataError) -> Invalid:
+    """Name an error whose words quote what stands in a row by its kind and code alone."""
+    first = next(iter(getattr(reason.orig, "args", ())), "")
+    code = getattr(reason.orig, "sqlstate", None) or (first if isinstance(first, int) else "")
+    known = f", {code}" if code else ""
+    return Invalid(f"the database cannot give a value: {type(reason.orig).__name__}{known}", field="stream")
 
 
 def _told(reason: exc.SQLAlchemyError) -> AimassError:
