@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import polars as pl
 import pytest
 from sqlalchemy import select
@@ -9,7 +11,7 @@ from sqlalchemy import select
 from aimass.infra.database import Database, audit_log, events_log, lineage_edges
 from aimass.kernel.errors import Conflict, Forbidden, Invalid, NotFound, Stale
 from aimass.lake import CreateDataset, ListVersions, OneDataset
-from aimass.lake.commands import ChangeDataset, ChangeVersion, MaintainDataset, SetClassification
+from aimass.lake.commands import ChangeDataset, ChangeVersion, DeleteDataset, MaintainDataset, SetClassification
 from aimass.lake.domain import Finding
 from aimass.lake.feature_commands import (
     ChangeFeatureView,
@@ -162,6 +164,35 @@ def test_a_version_that_retention_took_is_said_and_a_pinned_one_stays(data, monk
     collect(data.rooms.registry)
     with pytest.raises(Conflict, match="removed by retention"):
         data.lake.rebuild_training_set(ANN, OneTrainingSet(workspace="demo", training_set=first.id))
+
+
+def pinned(data, dataset="visits"):
+    listed = data.lake.list_versions(ANN, ListVersions(workspace="demo", dataset=dataset)).items
+    return {version.number: version.pinned for version in listed}
+
+
+def test_what_a_training_set_holds_is_let_go_with_it(data):
+    declare(data)
+    first = built(data)
+    again = ended(data, data.lake.rebuild_training_set(ANN, OneTrainingSet(workspace="demo", training_set=first.id)))
+    built(data, into="other")
+    assert (again.state, pinned(data), pinned(data, "churn")) == ("SUCCEEDED", {1: True}, {1: True})
+    for dataset, still in (("training", True), ("other", False)):
+        order = DeleteDataset(workspace="demo", dataset=dataset)
+        data.lake.delete_dataset(ANN, order)
+        assert pinned(data) == {1: True}  # it can be restored
+        data.lake.delete_dataset(ANN, replace(order, purge=True))
+        assert pinned(data) == {1: still}
+    assert pinned(data, "churn") == {1: False}
+
+
+def test_what_a_person_pinned_stays_and_a_failed_build_holds_nothing(data):
+    declare(data)
+    data.lake.change_version(ANN, ChangeVersion(workspace="demo", dataset="churn", number=1, pinned=True))
+    for file in data.lake.table_path("demo", "visits").glob("*.parquet"):
+        file.unlink()
+    assert built(data).state == "FAILED"
+    assert (pinned(data), pinned(data, "churn")) == ({1: False}, {1: True})
 
 
 def test_a_source_whose_files_are_gone_fails_the_training_set_with_its_reason(data):

@@ -34,6 +34,8 @@ from aimass.kernel.pages import decode_cursor, decode_number
 from aimass.lake.commands import ListDatasets
 from aimass.lake.domain import Dataset, DatasetVersion, Field
 
+ERASURE = "erasure:"  # what the origin of a version begins with that an erasure made
+
 datasets = Table(
     "lake_datasets",
     metadata,
@@ -208,6 +210,14 @@ def version_row(conn: Connection, dataset_id: str, number: int) -> Row[Any]:
     if row is None:
         raise NotFound(f"there is no version {number}", field="number", value=number, hint="list the versions")
     return row
+
+
+def origin_behind_erasures(conn: Connection, dataset_id: str) -> str | None:
+    """Return who made the newest rows of a dataset: an erasure takes rows out of them, and makes none."""
+    query = select(versions.c.origin).where(
+        versions.c.dataset_id == dataset_id, versions.c.origin.not_like(f"{ERASURE}%")
+    )
+    return conn.execute(query.order_by(versions.c.number.desc()).limit(1)).scalar()
 
 
 def place_of_version(conn: Connection, workspace: str, version_id: str) -> Row[Any, Any] | None:

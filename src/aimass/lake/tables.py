@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from aimass.lake.feature_tables import materialisations, online, training_sets, views
+from aimass.lake.held_store import held
 from aimass.lake.policy_store import policies, token_keys
 from aimass.lake.query_store import query_runs
 from aimass.lake.saved_store import saved_queries
@@ -12,6 +13,7 @@ from aimass.lake.view_store import made_views, refreshes
 
 __all__ = [
     "datasets",
+    "held",
     "made_views",
     "materialisations",
     "online",

@@ -26,6 +26,7 @@ from aimass.lake.commands import (
 )
 from aimass.lake.domain import Dataset, Finding, Rule, check_layer, check_rules
 from aimass.lake.events import DATASET_CHANGED, DATASET_CREATED, DATASET_DELETED, DATASET_PURGED, DATASET_RESTORED
+from aimass.lake.held_store import forget, let_go_of
 from aimass.lake.policies import rule_shown
 from aimass.lake.policy_store import drop_policies
 from aimass.lake.service.ground import fresh, tell
@@ -234,6 +235,8 @@ def _purge(change: Change, workspace: str, slug: str) -> None:
     if row is None:
         return
     drop_policies(change, row.id)
+    let_go_of(change, workspace, slug)
+    forget(change, row.id)
     for share in shares_of(change.conn, workspace):
         kept = [table for table in share.tables if table["dataset"] != slug]
         if len(kept) < len(share.tables):

@@ -16,6 +16,7 @@ from aimass.lake.events import SUBJECT_ERASED
 from aimass.lake.service.ground import LONG_S, tell
 from aimass.lake.service.upkeep import Upkeeping
 from aimass.lake.store import (
+    ERASURE,
     datasets_of,
     kept_versions,
     mark_collected,
@@ -117,6 +118,6 @@ class Erasing(Upkeeping):
         given = {"path": str(self.table_path(row.workspace, row.slug)), "version": delta, "keys": row.keys}
         given |= {"rules": row.rules, "classification": row.classification, "now": instant(self._database.clock.now())}
         described = self._call("describe:describe_version", given, LONG_S)
-        origin = f"erasure:{person.erasure}"
+        origin = f"{ERASURE}{person.erasure}"
         new = NewVersion(workspace=row.workspace, dataset=row.slug, described=described, origin=origin)
         self.add_version(new)

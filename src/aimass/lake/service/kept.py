@@ -19,6 +19,7 @@ from aimass.kernel.principal import SYSTEM
 from aimass.lake.commands import DeleteDataset
 from aimass.lake.domain import DatasetVersion
 from aimass.lake.events import VERSION_COLLECTED
+from aimass.lake.held_store import let_go_of
 from aimass.lake.service.erasing import Erasing
 from aimass.lake.service.ground import tell
 from aimass.lake.service.guarding import COPIES
@@ -104,6 +105,7 @@ class Kept(Erasing):
             kept = [version_of(version) for version in kept_versions(change.conn, row.id)]
             due = [version for version in _ageing(row, kept) if _old(row, version).goes_at <= now]
             mark_collected(change, [version.id for version in due], change.now)
+            let_go_of(change, row.workspace, row.slug, [version.number for version in due])
             for version in due:
                 tell(change, VERSION_COLLECTED, row.slug, {"number": version.number})
             gone = {version.id for version in due}

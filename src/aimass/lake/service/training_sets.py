@@ -34,9 +34,10 @@ from aimass.lake.features import (
     column_names,
     definition_of,
 )
+from aimass.lake.held_store import hold, holds, let_go
 from aimass.lake.service.feature_views import FeatureViews
 from aimass.lake.service.ground import LONG_S
-from aimass.lake.store import any_dataset_row, dataset_row, put_version, version_row
+from aimass.lake.store import any_dataset_row, dataset_row, version_row
 
 JOIN = "lake.join_features"
 SPINE = "aimass spine"
@@ -114,7 +115,9 @@ class TrainingSets(FeatureViews):
             )
         for source in before.sources:
             who.need("lake.use", command.workspace, f"dataset:{source.dataset}")
-        wish = JoinFeatures(workspace=command.workspace, into=before.dataset, views=[], pin=False)
+        with self._database.read() as conn:
+            is_held = holds(conn, before.id)
+        wish = JoinFeatures(workspace=command.workspace, into=before.dataset, views=[], pin=is_held)
         return self._start(who, wish, before.definition, before.sources, before.rebuild_of or before.id)
 
     def training_set_of(self, workspace: str, dataset: str, number: int) -> TrainingSet | None:
@@ -153,6 +156,7 @@ class TrainingSets(FeatureViews):
             if set_row(change.conn, job.workspace, id_).state == "RUNNING":
                 state = "CANCELLED" if job.state == "CANCELLED" else "FAILED"
                 put_set(change, id_, state=state, error=dict(job.error) if job.error else None, ended_at=change.now)
+                let_go(change, [id_])
                 _tell(change, TRAINING_SET_FAILED, id_, {"state": state})
 
     def _asked_before(self, workspace: str, key: str | None) -> TrainingSet | None:
@@ -236,8 +240,8 @@ class TrainingSets(FeatureViews):
             values |= {"views": words_of([view["view"] for view in definition["views"]]), "rebuild_of": rebuild_of}
             values |= {"key": command.key, "job": job.id, "report": {}, "created_by": who.id, "created_at": change.now}
             add_set(change, values)
-            for source in sources if command.pin else ():
-                put_version(change, source.version_id, pinned=True)
+            if command.pin:
+                hold(change, command.workspace, id_, [source.version_id for source in sources])
             facts = {"dataset": command.into, "views": len(definition["views"]), "sources": len(sources)}
             _tell(change, TRAINING_SET_STARTED, id_, facts)
         return self.get_training_set(who, OneTrainingSet(workspace=command.workspace, training_set=id_))

@@ -23,7 +23,7 @@ from aimass.lake.policy_store import guarded_datasets
 from aimass.lake.saved import OneSavedQuery
 from aimass.lake.service.ground import fresh
 from aimass.lake.service.sharing import Sharing
-from aimass.lake.store import any_dataset_row, dataset_row, datasets_of, put_dataset, version_row
+from aimass.lake.store import any_dataset_row, dataset_row, datasets_of, origin_behind_erasures, put_dataset
 from aimass.lake.view_store import (
     add_made_view,
     drop_made_view,
@@ -290,7 +290,7 @@ def _refuse_foreign(conn: Connection, row: Row[Any], slug: str) -> None:
         raise Conflict(
             f"dataset {row.slug!r} was deleted and can be restored", field="dataset", value=row.slug, hint="purge it"
         )
-    is_left = row.latest is not None and version_row(conn, row.id, row.latest).origin == origin_of(slug)
+    is_left = row.latest is not None and origin_behind_erasures(conn, row.id) == origin_of(slug)
     if row.parent_id is not None or (row.latest is not None and not is_left):
         raise Conflict(
             f"dataset {row.slug!r} exists, and a view would replace its rows",
