@@ -24,6 +24,10 @@ RECIPE = RecipeManifest(
     parameters=Parameters,
     tasks=("regression",),
     capabilities=frozenset({"resumable", "exportable:onnx"}),
+    space={
+        "penalty": {"type": "float", "low": 1e-3, "high": 1e3, "log": True},
+        "max_categories": {"type": "int", "low": 5, "high": 100, "log": True},
+    },
     traits=Traits(
         place=0.5,
         few_rows=0.4,
