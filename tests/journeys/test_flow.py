@@ -107,6 +107,66 @@ def test_one_trace_finds_the_request_the_run_and_its_jobs(house: House) -> None:
     until(recorded)
 
 
+BILLS = {"dataset": "bills", "target": "bill", "model": "bills", "endpoint": "bills"}
+FAST = {"recipes": ["linear_regression"], "folds": 2}
+
+
+@dataclass
+class Billing:
+    """A model of numbers in service: the run that released it, what it was asked and said, and what came true."""
+
+    run: Any
+    asked: list[dict[str, Any]]
+    said: list[Any]
+    true: list[float]
+
+
+@pytest.fixture(scope="module")
+def billing(house: House) -> Billing:
+    client = house.client
+    rows = [(("basic", "plus", "pro")[n % 3], n % 24, f"c{n % 60}") for n in range(300)]
+    bills = [30.0 * len(plan) + 2.5 * months + (n * 7919 % 13) / 4 for n, (plan, months, _) in enumerate(rows)]
+    lines = [f"{plan},{months},{customer},{bill}" for (plan, months, customer), bill in zip(rows, bills, strict=True)]
+    (house.folder / "bills.csv").write_text("\n".join(["plan,months,customer,bill", *lines]) + "\n")
+    client.collect(house.folder / "bills.csv", "bills")
+    run = client.release(**BILLS, parameters={**FAST, "group_column": "customer"}, timeout_s=120)
+    asked = [{"plan": plan, "months": months} for plan, months, _ in rows[:120]]
+    said = [one for row in asked for one in client.predict("bills", [row])]
+    truth = [{"request_id": one.request_id, "label": bill} for one, bill in zip(said, bills, strict=False)]
+    client.monitoring.send_feedback(endpoint="bills", labels=truth)
+    until(lambda: client.monitoring.get_coverage(endpoint="bills").known == len(truth))
+    return Billing(run, asked, said, bills[:120])
+
+
+def test_a_number_is_predicted_explained_and_judged(house: House, billing: Billing) -> None:
+    steps = {step.name: step.output for step in billing.run.steps}
+    assert (steps["choose"]["metric"], steps["evaluate"]["test_interval"]["metric"]) == ("rmse", "rmse")
+    assert [one.label for one in billing.said] == pytest.approx(billing.true, abs=6.0)
+    (why,) = house.client.explain("bills", billing.asked[:1])
+    assert why.base + sum(why.shares.values()) == pytest.approx(billing.said[0].label, abs=0.01)
+    quality = house.client.monitoring.evaluate_now(endpoint="bills").quality[0]
+    assert set(quality.metrics) == {"rmse", "mae"}
+    assert quality.metrics["rmse"].value < 6
+    assert quality.baseline["rmse"] == pytest.approx(steps["evaluate"]["test_metrics"]["rmse"])
+
+
+@pytest.mark.usefixtures("billing")
+def test_a_model_of_numbers_learns_from_what_came_true(house: House) -> None:
+    client = house.client
+    parameters = {**BILLS, **FAST, "canary_requests": 5, "canary_timeout_s": 60}
+    client.lifecycle.create_pipeline(name="bills-again", template="retrain", parameters=parameters)
+    started = client.lifecycle.start_run(pipeline="bills-again")
+
+    def decided() -> Any:
+        client.predict("bills", [{"plan": "pro", "months": 3}])
+        found = client.lifecycle.get_run(run=started.id)
+        return found if found.state in ("SUCCEEDED", "FAILED") else None
+
+    ended = until(decided)
+    assert ended.state == "SUCCEEDED", ended.error
+    assert client.lake.get_version(dataset="bills").rows == 420
+
+
 def test_a_dataset_is_scored_by_the_command_line(house: House) -> None:
     done = house.run("predict", "small", "--dataset", "small", "--to", "by-hand", "--keep", "plan", "--once", "k1")
     again = house.run("predict", "small", "--dataset", "small", "--to", "by-hand", "--keep", "plan", "--once", "k1")

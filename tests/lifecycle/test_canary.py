@@ -18,6 +18,10 @@ def score(value: float, margin: float = 0.02) -> Score:
     return Score(value=value, low=value - margin, high=value + margin, count=200)
 
 
+def error(value: float, margin: float = 0.5) -> Score:
+    return Score(value=value, low=value - margin, high=value + margin, count=200, metric="rmse")
+
+
 CASES = [
     ("too few requests", Measured(requests=10), Measured(), None, None, "wait"),
     ("as good as main", Measured(), Measured(requests=900), None, None, "promote"),
@@ -29,6 +33,10 @@ CASES = [
     ("clearly worse answers", Measured(), Measured(), score(0.70), score(0.84), "roll back"),
     ("worse, but not clearly", Measured(), Measured(), score(0.78, 0.08), score(0.84), "promote"),
     ("better answers", Measured(), Measured(), score(0.88), score(0.84), "promote"),
+    ("clearly larger errors of numbers", Measured(), Measured(), error(12.0), error(10.0), "roll back"),
+    ("larger errors, but not clearly", Measured(), Measured(), error(12.0, 3.0), error(10.0), "promote"),
+    ("smaller errors of numbers", Measured(), Measured(), error(8.0), error(10.0), "promote"),
+    ("another measure than main", Measured(), Measured(), error(12.0), score(0.84), "promote"),
     ("no latency known", Measured(p95_ms=None), Measured(), None, None, "promote"),
 ]
 

@@ -258,6 +258,7 @@ def test_the_first_deployment_brings_the_default_rules_once(service: Monitoring)
     assert sorted((rule.metric, rule.threshold) for rule in rules) == [
         ("drift.max_psi", 0.2),
         ("quality.auc_drop", 0.05),
+        ("quality.rmse_rise", 0.1),
         ("traffic.error_rate", 0.05),
         ("traffic.p95_ms", 500.0),
     ]

@@ -29,11 +29,11 @@ from aimass.monitoring.domain.monitors import (
     SetReference,
     UseReference,
 )
-from aimass.monitoring.domain.records import GetCoverage, Label, ListRecords, SendFeedback
+from aimass.monitoring.domain.records import GetCoverage, Label, LabelledRecords, ListRecords, SendFeedback
 from aimass.monitoring.service.ground import Ground
 from aimass.monitoring.service.monitoring import Monitoring
 from aimass.monitoring.store.tables import drifts, series_names
-from tests.fixtures.packages import candidate
+from tests.fixtures.packages import candidate, number_candidate
 from tests.monitoring.samples import make_record
 
 CHURN = {"workspace": "demo", "endpoint": "churn"}
@@ -248,6 +248,52 @@ def test_quality_is_measured_where_the_truth_came_back_and_its_drop_fires(
     assert 0.3 < auc.low < auc.value < auc.high < 0.7
     assert set(found.metrics) == {"accuracy", "f1", "brier", "auc"}
     assert "quality.auc_drop" in open_alerts(service)
+
+
+@pytest.fixture(scope="module")
+def price_package(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A package that answers a number: three times the charge, and 20 more for the plan plus."""
+    folder = tmp_path_factory.mktemp("numbers")
+    made, rows = number_candidate()
+    build_package(folder / "package", made, rows)
+    return folder / "package"
+
+
+def test_numbers_are_watched_by_their_drift_and_their_error(
+    service: Monitoring, happen: Any, use: UseReference, price_package: Path, write_segment: Any
+) -> None:
+    happen("serving.revision.created")
+    baseline = {"rmse": 1.0, "mae": 0.8}
+    numbers = {"package": str(price_package), "classes": None, "positive": None, "baseline": baseline}
+    service.use_reference(SYSTEM, UseReference(**{**asdict_shallow(use), **numbers}))
+    rng = np.random.default_rng(8)
+    charges = rng.normal(50, 10, 300)
+    records = [
+        make_record(n, inputs={"c0": ["basic"], "c1": [charge]}, outputs={"value": [3 * charge]})
+        for n, charge in enumerate(charges)
+    ]
+    write_segment(records)
+    service.collect()
+    off = rng.normal(0, 2, 300)
+    labels = [
+        Label(request_id=r["id"], label=3 * charge - by) for r, charge, by in zip(records, charges, off, strict=True)
+    ]
+    service.send_feedback(SYSTEM, SendFeedback(**CHURN, labels=labels))
+    service.look()
+    drift, quality = service.get_drift(SYSTEM, GetDrift(**CHURN)), service.get_quality(SYSTEM, GetQuality(**CHURN))
+    assert drift.prediction is not None
+    assert (drift.prediction.name, drift.prediction.kind) == ("value", "numeric")
+    assert (quality.rows, quality.classes, quality.labels, quality.confusion) == (300, [], {}, [])
+    rmse, mae = quality.metrics["rmse"], quality.metrics["mae"]
+    assert rmse.value == pytest.approx(float(np.sqrt(np.mean(off**2))))
+    assert mae.value == pytest.approx(float(np.abs(off).mean()))
+    assert rmse.low < rmse.value < rmse.high
+    assert "quality.rmse_rise" in open_alerts(service)
+    alert = next(a for a in service.list_alerts(SYSTEM, ListAlerts(**CHURN)).items if a.metric == "quality.rmse_rise")
+    assert "RMSE is" in alert.summary
+    fed_back = service.labelled_records(SYSTEM, LabelledRecords(**CHURN, target="price"))
+    assert (fed_back.rows, fed_back.labels) == (300, {})
+    assert pl.read_parquet(fed_back.path)["price"].dtype == pl.Float64
 
 
 def test_late_feedback_is_measured_when_it_comes(

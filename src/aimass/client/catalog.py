@@ -8491,7 +8491,14 @@ OPERATIONS: dict[str, Operation] = {
             Param(name="workspace", where="path", kind="str", help="slug of the workspace"),
             Param(name="experiment", where="query", kind="str", required=False, help="only runs of this experiment"),
             Param(name="recipe", where="query", kind="str", required=False, help="only runs of this recipe"),
-            Param(name="task", where="query", kind="str", required=False, help="only runs of this task"),
+            Param(
+                name="task",
+                where="query",
+                kind="str",
+                required=False,
+                choices=("classification", "regression"),
+                help="only runs of this task",
+            ),
             Param(
                 name="state",
                 where="query",

@@ -34,8 +34,8 @@ class Prediction:
 
     @property
     def label(self) -> Any:
-        """The predicted class or value."""
-        return self.outputs.get("label")
+        """The predicted class, or the number where numbers are predicted."""
+        return self.outputs.get("label", self.outputs.get("value"))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

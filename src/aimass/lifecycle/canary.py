@@ -22,12 +22,34 @@ class TrafficLike(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Score:
-    """Live ROC AUC with its 95 % interval, over so many labelled rows."""
+    """Live ROC AUC, or RMSE of numbers, with its 95 % interval, over so many rows whose truth came back."""
 
     value: float
     low: float
     high: float
     count: int
+    metric: str = "auc"
+
+    def text(self) -> str:
+        """Write it short."""
+        return f"{self.value:.3f}" if abs(self.value) < 10 else f"{self.value:.5g}"  # noqa: PLR2004 digits
+
+    def is_clearly_below(self, other: Score, margin: float) -> bool:
+        """Tell whether it is worse by more than the margin, and beyond its interval.
+
+        The margin is one of ROC AUC, and a share of the other's RMSE.
+
+        Examples
+        --------
+        >>> main = Score(value=10.0, low=9.0, high=11.0, count=500, metric="rmse")
+        >>> Score(value=12.0, low=11.0, high=13.0, count=500, metric="rmse").is_clearly_below(main, 0.05)
+        True
+        """
+        if self.metric != other.metric:
+            return False
+        if self.metric == "rmse":
+            return self.value > other.value * (1 + margin) and self.low > other.value
+        return other.value - self.value > margin and self.high < other.value
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,7 +65,7 @@ class Limits:
     latency_ratio, latency_margin_s
         The canary's p95 may be this many times that of main, or this much above it, whichever is larger.
     quality_margin
-        Largest drop of the live ROC AUC that is clear beyond its interval.
+        Largest drop of the live ROC AUC, or rise of the live RMSE as a share of it, that is clear beyond its interval.
     """
 
     requests: int = 50
@@ -88,7 +110,7 @@ def decide_canary(evidence: Evidence, limits: Limits) -> Verdict:
     """Decide about a canary.
 
     Errors and latency decide once the canary has answered enough requests. Quality decides only when labels came back
-    for both: a drop counts when it is larger than the margin and the canary's interval lies below main's value.
+    for both: a loss counts when it is larger than the margin and main's value lies outside the canary's interval.
 
     Examples
     --------
@@ -113,13 +135,11 @@ def decide_canary(evidence: Evidence, limits: Limits) -> Verdict:
         if p95 > allowed:
             return _back(f"p95 {p95:.1f} ms against {main_p95:.1f} ms", facts)
     score, main_score = evidence.canary_score, evidence.main_score
-    if score is not None and main_score is not None:
-        drop = main_score.value - score.value
-        if drop > limits.quality_margin and score.high < main_score.value:
-            return _back(f"live AUC {score.value:.3f} against {main_score.value:.3f}", facts)
+    if score is not None and main_score is not None and score.is_clearly_below(main_score, limits.quality_margin):
+        return _back(f"live {score.metric.upper()} {score.text()} against {main_score.text()}", facts)
     reason = f"errors {errors:.1%} against {main_errors:.1%}, p95 {p95 or 0:.1f} ms against {main_p95 or 0:.1f} ms"
     if score is not None:
-        reason += f", live AUC {score.value:.3f}"
+        reason += f", live {score.metric.upper()} {score.text()}"
     return Verdict(decision="promote", reason=reason, progress=1.0, facts=facts)
 
 
@@ -136,5 +156,6 @@ def facts_of(evidence: Evidence) -> dict[str, Any]:
     ):
         found[name] = {"requests": traffic.requests, "error_rate": traffic.error_rate, "p95_ms": traffic.p95_ms}
         if score is not None:
-            found[name] |= {"auc": score.value, "auc_low": score.low, "auc_high": score.high, "labels": score.count}
+            one = score.metric
+            found[name] |= {one: score.value, f"{one}_low": score.low, f"{one}_high": score.high, "labels": score.count}
     return found

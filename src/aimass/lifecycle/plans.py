@@ -6,7 +6,6 @@ from aimass.kernel.errors import Invalid
 from aimass.lifecycle.domain import StepPlan, Template
 
 _STEPS = "aimass.lifecycle.steps"
-_RECIPES = ["gradient_boosting", "random_forest", "lightgbm", "logistic_regression"]  # slow ones first: no slot idles
 
 _LEARN = (
     StepPlan(name="train", title="Train the recipes", run=f"{_STEPS}.learn:train"),
@@ -32,8 +31,11 @@ RELEASE = Template(
     ),
     required=("dataset", "target", "model", "endpoint"),
     defaults={
-        "recipes": _RECIPES,
+        "recipes": None,
+        "task": None,
         "key_column": None,
+        "group_column": None,
+        "time_column": None,
         "seed": 42,
         "fractions": {"train": 0.55, "validation": 0.15, "test": 0.15, "future": 0.15},
         "folds": 5,
@@ -55,7 +57,7 @@ RETRAIN = Template(
     ),
     required=("dataset", "target", "model", "endpoint"),
     defaults={
-        "recipes": _RECIPES,
+        "recipes": None,
         "key_column": None,
         "seed": 42,
         "folds": 5,

@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     )
     from aimass.training.service.splits import Judges, Returned
     from aimass.training.service.training import Training
+    from aimass.training.tasks import Task, find_task
 
 __getattr__, __dir__ = door(
     __name__,
@@ -79,8 +80,10 @@ __getattr__, __dir__ = door(
         "StartRun": "aimass.training.domain.runs",
         "Study": "aimass.training.domain.studies",
         "TagRun": "aimass.training.domain.runs",
+        "Task": "aimass.training.tasks",
         "Training": "aimass.training.service.training",
         "Trial": "aimass.training.domain.studies",
+        "find_task": "aimass.training.tasks",
     },
 )
 __all__ = [
@@ -123,6 +126,8 @@ __all__ = [
     "StartRun",
     "Study",
     "TagRun",
+    "Task",
     "Training",
     "Trial",
+    "find_task",
 ]

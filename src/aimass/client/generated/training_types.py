@@ -22,7 +22,7 @@ class Run:
     dataset_version: int
     split: str
     target: str
-    task: str
+    task: Literal["classification", "regression"]
     features: list[str] | None
     unseen: dict[str, str]
     seed: int
@@ -201,7 +201,7 @@ class Split:
     dataset: str
     dataset_version: int
     target: str
-    task: str | None
+    task: Literal["classification", "regression"] | None
     key_column: str | None
     group_column: str | None
     time_column: str | None

@@ -162,14 +162,17 @@ class Advancer:
         return next((one.id for one in recent if one.number == deployment.revision), "")
 
     def _score(self, found: Rollout, deployment: str) -> Score | None:
-        """Return the live ROC AUC of a deployment, when labels came back for it."""
+        """Return the live ROC AUC of a deployment, or its RMSE where it predicts numbers, when the truth came back for it."""
         command = GetQuality(workspace=found.workspace, endpoint=found.endpoint, deployment=deployment)
         try:
             quality = self.registry.get(Monitoring).get_quality(SYSTEM, command)
         except NotFound:
             return None
-        auc = quality.metrics.get("auc")
-        return None if auc is None else Score(value=auc.value, low=auc.low, high=auc.high, count=auc.count)
+        name = next((name for name in ("auc", "rmse") if name in quality.metrics), None)
+        if name is None:
+            return None
+        one = quality.metrics[name]
+        return Score(value=one.value, low=one.low, high=one.high, count=one.count, metric=name)
 
     def _now(self) -> datetime:
         return self.registry.get(Database).clock.now()

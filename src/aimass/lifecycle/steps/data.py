@@ -31,7 +31,10 @@ def split(ctx: StepContext) -> dict[str, Any]:
         dataset=ctx.found("dataset"),
         dataset_version=ctx.found("dataset_version"),
         target=ctx.parameter("target"),
+        task=ctx.parameter("task"),
         key_column=ctx.parameter("key_column"),
+        group_column=ctx.parameter("group_column"),
+        time_column=ctx.parameter("time_column"),
         fractions=ctx.parameter("fractions"),
         seed=ctx.parameter("seed"),
         base=_base(ctx),
@@ -45,8 +48,9 @@ def _base(ctx: StepContext) -> str | None:
         found = champion_split(ctx)
     except (Conflict, NotFound):
         return None
-    same = (found.dataset, found.target, found.key_column)
-    return found.id if same == (ctx.found("dataset"), ctx.parameter("target"), ctx.parameter("key_column")) else None
+    is_same = found.dataset == ctx.found("dataset") and ctx.parameter("task") in (None, found.task)
+    columns = ("target", "key_column", "group_column", "time_column")
+    return found.id if is_same and all(getattr(found, name) == ctx.parameter(name) for name in columns) else None
 
 
 def await_split(ctx: StepContext, command: CreateSplit, returned: Returned | None = None) -> dict[str, Any]:

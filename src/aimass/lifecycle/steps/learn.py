@@ -7,19 +7,18 @@ from typing import Any
 from aimass.kernel.errors import Failed
 from aimass.lifecycle.errors import GateClosed
 from aimass.lifecycle.flow import StepContext
-from aimass.training import EvaluateRun, Evaluation, OneRun, Run, StartRun, Training
+from aimass.training import EvaluateRun, Evaluation, OneRun, OneSplit, Run, StartRun, Task, Training, find_task
 
 _ENDED = ("FINISHED", "FAILED", "KILLED")
 _TRAIN_TIMEOUT_S = 24 * 3600.0
 _EVALUATE_TIMEOUT_S = 3600.0
-SCORE = "cv_roc_auc"
 
 
 def train(ctx: StepContext) -> dict[str, Any]:
     """Train every recipe on the split, each as a job of its own; one that fails does not stop the others."""
     training = ctx.registry.get(Training)
     started: dict[str, str] = {}
-    for recipe in ctx.parameter("recipes"):
+    for recipe in ctx.parameter("recipes") or _task(ctx).recipes:
         command = StartRun(
             workspace=ctx.workspace,
             recipe=recipe,
@@ -50,26 +49,43 @@ def train(ctx: StepContext) -> dict[str, Any]:
     return {"runs": started, "failed_recipes": failed, "note": note}
 
 
+def _task(ctx: StepContext) -> Task:
+    """Return the task of the split; those of old name none."""
+    wish = OneSplit(workspace=ctx.workspace, split=ctx.found("split"))
+    return find_task(ctx.registry.get(Training).get_split(ctx.who, wish).task or "classification")
+
+
 def _runs(ctx: StepContext, started: dict[str, str]) -> list[Run]:
     training = ctx.registry.get(Training)
     return [training.get_run(ctx.who, OneRun(workspace=ctx.workspace, run=run)) for run in started.values()]
 
 
 def choose(ctx: StepContext) -> dict[str, Any]:
-    """Choose the run with the best mean ROC AUC over the folds; refuse a best one below the gate."""
-    runs = [r for r in _runs(ctx, ctx.found("runs")) if r.state == "FINISHED"]
-    best = max(runs, key=lambda r: (r.metrics[SCORE], r.recipe))
-    score, least = best.metrics[SCORE], float(ctx.parameter("least_score"))
-    if score < least:
+    """Choose the run with the best mean of its task's metric over the folds; refuse a best one below the gate.
+
+    The gate is one of the score that tells a model from a guess: ROC AUC for classes, R² for numbers.
+    """
+    task, runs = _task(ctx), [r for r in _runs(ctx, ctx.found("runs")) if r.state == "FINISHED"]
+    sign = -1 if task.is_lower_better else 1
+    best = max(runs, key=lambda r: (sign * r.metrics[task.objective], r.recipe))
+    score, least = best.metrics[task.objective], float(ctx.parameter("least_score"))
+    reached = best.metrics.get(f"cv_{task.guess}", least)
+    if reached < least:
         raise GateClosed(
-            f"the best recipe {best.recipe!r} reaches {score:.4f}, below {least}",
+            f"the best recipe {best.recipe!r} reaches {task.guess} {reached:.4f}, below {least}",
             field="least_score",
-            value=score,
+            value=reached,
             allowed=f"at least {least}",
             hint="collect more data, try other recipes, or lower the gate",
         )
-    scores = {r.recipe: r.metrics[SCORE] for r in runs}
-    return {"chosen": best.id, "recipe": best.recipe, "scores": scores, "note": f"{best.recipe}, cv AUC {score:.4f}"}
+    scores = {r.recipe: r.metrics[task.objective] for r in runs}
+    note = f"{best.recipe}, cv {task.metric_title} {_shown(score)}"
+    return {"chosen": best.id, "recipe": best.recipe, "metric": task.metric, "scores": scores, "note": note}
+
+
+def _shown(score: float) -> str:
+    """Write a score with four places; one in the unit of a large target with five digits."""
+    return f"{score:.4f}" if abs(score) < 10 else f"{score:.5g}"  # noqa: PLR2004 digits
 
 
 def evaluate(ctx: StepContext) -> dict[str, Any]:
@@ -85,9 +101,10 @@ def evaluate(ctx: StepContext) -> dict[str, Any]:
     evaluation = ctx.wait(done, timeout_s=_EVALUATE_TIMEOUT_S)
     if evaluation.state == "FAILED":
         raise Failed(f"the evaluation failed: {(evaluation.error or {}).get('detail', 'no reason given')}")
-    auc = evaluation.auc
-    note = f"test AUC {auc['value']:.4f} [{auc['low']:.4f}, {auc['high']:.4f}]"
-    return {"evaluation": evaluation.id, "test_metrics": dict(evaluation.metrics), "test_auc": dict(auc), "note": note}
+    found = {"test_metrics": dict(evaluation.metrics), "test_interval": dict(evaluation.interval)}
+    value, low, high = (_shown(evaluation.interval[name]) for name in ("value", "low", "high"))
+    note = f"test {_task(ctx).metric_title} {value} [{low}, {high}]"
+    return {"evaluation": evaluation.id, **found, "test_auc": dict(evaluation.auc), "note": note}
 
 
 def package(ctx: StepContext) -> dict[str, Any]:

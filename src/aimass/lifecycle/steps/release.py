@@ -65,7 +65,7 @@ def watch(ctx: StepContext) -> None:
         package=str(model.package_folder(version.digest)),
         target=split.target,
         features=[column.name for column in version.signature.inputs],
-        baseline={**ctx.found("test_metrics"), "auc": ctx.found("test_auc")["value"]},
+        baseline=ctx.found("test_metrics") | ({"auc": auc["value"]} if (auc := ctx.found("test_auc")) else {}),
         classes=classes,
         positive=classes[-1] if classes else None,
     )

@@ -20,6 +20,7 @@ from aimass.monitoring.children.measures import (
     ks_test,
     stability_index,
 )
+from aimass.monitoring.children.numbers import VALUE
 from aimass.monitoring.children.records import window
 from aimass.monitoring.children.rows import INPUT
 
@@ -178,13 +179,15 @@ def _told(first: Any, second: Any, labels: list[str], test: Test | None) -> dict
 
 
 def _prediction(reference: pl.DataFrame, live: pl.DataFrame) -> dict[str, Any] | None:
-    """Compare the score of the last class, or the labels where a model gives no probabilities."""
+    """Compare the score of the last class, the labels where a model gives no probabilities, or the number that it gives."""
     sides = (reference, live)
     if all("probabilities" in side.columns and side["probabilities"].null_count() < side.height for side in sides):
         scores = [side["probabilities"].list.last().alias("score") for side in sides]
         return compare("score", scores[0], scores[1])
     if all("label" in side.columns and side["label"].null_count() < side.height for side in sides):
         return compare("label", reference["label"], live["label"])
+    if all(VALUE in side.columns and side[VALUE].null_count() < side.height for side in sides):
+        return compare("value", reference[VALUE], _column(live, VALUE, pl.Float64))
     return None
 
 

@@ -7,6 +7,7 @@ from typing import Any
 
 import polars as pl
 
+from aimass.monitoring.children.numbers import VALUE
 from aimass.monitoring.children.records import select
 from aimass.monitoring.children.rows import INPUT
 from aimass.monitoring.children.tables import Order, append, exists, last_batch, lease, scan
@@ -108,13 +109,15 @@ def labelled(args: dict[str, Any]) -> dict[str, Any]:
     inputs = [name for name in rows.columns if name.startswith(INPUT)]
     whole = rows.filter(pl.any_horizontal(pl.col(inputs).is_not_null())) if inputs else rows.clear()
     kept = _without(whole, args.get("without")) if inputs else whole
+    kept = _typed(kept)
     table = kept.select(_named(inputs, str(args["target"]), args.get("key")) if inputs else [])
     out = Path(args["out"])
     out.parent.mkdir(parents=True, exist_ok=True)
     draft = out.with_suffix(".tmp")
     table.write_parquet(draft)
     draft.rename(out)
-    counted = kept["truth"].value_counts().sort("truth") if inputs else pl.DataFrame()
+    is_counted = bool(inputs) and not kept["truth"].dtype.is_numeric()
+    counted = kept["truth"].value_counts().sort("truth") if is_counted else pl.DataFrame()
     return {
         "path": str(out),
         "rows": table.height,
@@ -125,6 +128,13 @@ def labelled(args: dict[str, Any]) -> dict[str, Any]:
         "labels": dict(counted.iter_rows()),
         "until": None if not kept.height else kept["told_at"].max().isoformat(),  # pyright: ignore[reportOptionalMemberAccess, reportAttributeAccessIssue]
     }
+
+
+def _typed(rows: pl.DataFrame) -> pl.DataFrame:
+    """Return the truth as numbers where the model predicted numbers; what is none becomes null."""
+    if VALUE not in rows.columns or rows["label"].null_count() < rows.height:
+        return rows
+    return rows.with_columns(pl.col("truth").cast(pl.Float64, strict=False))
 
 
 def _named(inputs: list[str], target: str, key: str | None) -> list[pl.Expr]:

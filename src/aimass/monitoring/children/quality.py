@@ -15,6 +15,7 @@ import polars as pl
 
 from aimass.kernel.clock import instant
 from aimass.monitoring.children.feedback import joined
+from aimass.monitoring.children.numbers import measure_numbers, numbers_of
 
 Z = 1.959963984540054
 _DRAWS = 2000
@@ -34,19 +35,13 @@ def quality(args: dict[str, Any]) -> dict[str, Any]:
     -------
     dict
         ``rows``, ``since``, ``until``, ``classes``, ``positive``, ``labels`` (truth by class), ``confusion`` and ``metrics``: name to
-        ``value``, ``low``, ``high``, ``count``, ``method``.
+        ``value``, ``low``, ``high``, ``count``, ``method``. Of a model that predicts numbers: ``rmse`` and ``mae``.
     """
     frame = joined(args)
-    rows = None
-    if frame is not None:
-        rows = (
-            frame.filter(pl.col("label").is_not_null())
-            .top_k(int(args["rows"]), by=["t", "id", "row"])
-            .sort("t", "id")
-            .collect()
-        )
-    if rows is None or not rows.height:
-        return {"rows": 0, "since": None, "until": None, "classes": [], "positive": None, "labels": {}, "metrics": {}}
+    rows = None if frame is None else _newest(frame.filter(pl.col("label").is_not_null()), args)
+    if frame is None or rows is None or not rows.height:
+        said = None if frame is None else numbers_of(frame)
+        return _of_numbers(None if said is None else _newest(said, args))
     classes = args.get("classes") or classes_of(rows)
     positive = args.get("positive") or (classes[-1] if classes else None)
     return {
@@ -59,6 +54,19 @@ def quality(args: dict[str, Any]) -> dict[str, Any]:
         "confusion": _confusion(rows),
         "metrics": measure(rows, classes, positive),
     }
+
+
+def _newest(frame: pl.LazyFrame, args: dict[str, Any]) -> pl.DataFrame:
+    return frame.top_k(int(args["rows"]), by=["t", "id", "row"]).sort("t", "id").collect()
+
+
+def _of_numbers(rows: pl.DataFrame | None) -> dict[str, Any]:
+    """Return what is found of a model that predicts numbers, or nothing."""
+    nothing = {"rows": 0, "since": None, "until": None, "classes": [], "positive": None, "labels": {}, "metrics": {}}
+    if rows is None or not rows.height:
+        return nothing
+    span = {"since": instant(rows["t"][0]), "until": instant(rows["t"][-1])}
+    return {**nothing, **span, "rows": rows.height, "confusion": [], "metrics": measure_numbers(rows)}
 
 
 def classes_of(rows: pl.DataFrame) -> list[str]:

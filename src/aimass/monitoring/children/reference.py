@@ -10,6 +10,7 @@ import polars as pl
 from aimass.kernel.errors import Invalid, NotFound
 from aimass.lake import scan
 from aimass.models import load_model, read_package
+from aimass.monitoring.children.numbers import VALUE
 from aimass.monitoring.children.rows import INPUT
 
 MAX_ROWS = 20_000
@@ -127,4 +128,6 @@ def _answers(frame: pl.DataFrame, package: Any) -> tuple[list[pl.Series], str]:
     if found.get("probabilities") is not None:
         rows = [[float(p) for p in row] for row in found["probabilities"]]
         answers.append(pl.Series("probabilities", rows, dtype=pl.List(pl.Float64)))
+    if package.manifest.signature.classes == () and found.get("value") is not None:
+        answers.append(pl.Series(VALUE, found["value"], dtype=pl.Float64))
     return answers, ""

@@ -36,7 +36,8 @@ from aimass.monitoring.service.monitoring import Monitoring
 from aimass.web import PageVisit, Panel
 
 POINTS = 200
-METRICS = ("auc", "accuracy", "f1", "brier")
+METRICS = ("auc", "accuracy", "f1", "brier", "rmse", "mae")
+ERRORS = ("brier", "rmse", "mae")
 PAGE = 50
 ROWS_OF_A_REQUEST = 50
 _TRACE = re.compile("[0-9a-f]{32}")
@@ -129,7 +130,7 @@ def _measured(visit: PageVisit, quality: Quality | None) -> list[dict[str, Any]]
     shown: list[dict[str, Any]] = []
     for name in [metric for metric in METRICS if metric in quality.metrics]:
         one, base = quality.metrics[name], quality.baseline.get(name)
-        worse = base is not None and (one.low > base if name == "brier" else one.high < base)
+        worse = base is not None and (one.low > base if name in ERRORS else one.high < base)
         shown.append({"name": name, "one": one, "baseline": base, "worse": worse})
     first = shown[0]["name"] if shown else ""
     names = (visit.say("live"), visit.say("on the test set"))

@@ -33,6 +33,10 @@ METRICS: Mapping[str, str] = {
     "quality.auc_drop": "by how much the area is below that on the test set",
     "quality.accuracy_drop": "by how much the accuracy is below that on the test set",
     "quality.f1_drop": "by how much F1 is below that on the test set",
+    "quality.rmse": "root of the mean squared error of predicted numbers",
+    "quality.mae": "mean absolute error of predicted numbers",
+    "quality.rmse_rise": "share by which the RMSE is above that on the test set",
+    "quality.mae_rise": "share by which the mean absolute error is above that on the test set",
     "traffic.requests": "requests in the window",
     "traffic.rps": "requests per second",
     "traffic.error_rate": "share of answers of 500 and above",
@@ -51,6 +55,8 @@ _SENTENCES: Mapping[str, str] = {
     "quality.auc_drop": "ROC AUC is %(value)s below that on the test set",
     "quality.accuracy_drop": "accuracy is %(value)s below that on the test set",
     "quality.f1_drop": "F1 is %(value)s below that on the test set",
+    "quality.rmse_rise": "RMSE is %(value)s above that on the test set",
+    "quality.mae_rise": "the mean absolute error is %(value)s above that on the test set",
     "traffic.error_rate": "%(value)s of the answers failed",
     "traffic.refused_rate": "%(value)s of the requests were refused",
     "traffic.p50_ms": "half of the answers took more than %(value)s",
@@ -332,7 +338,7 @@ def summary_of(rule: AlertRule, seen: Observed) -> str:
     Examples
     --------
     >>> from datetime import UTC, datetime
-    >>> rule = AlertRule(id="r", workspace="demo", endpoint="churn", **DEFAULT_RULES[2], kind="threshold",
+    >>> rule = AlertRule(id="r", workspace="demo", endpoint="churn", **DEFAULT_RULES[3], kind="threshold",
     ...     feature=None, operator=">", window_s=300, is_enabled=True, is_default=True, version=1)
     >>> seen = Observed(target="", value=0.192, count=500, at=datetime(2026, 5, 1, tzinfo=UTC))
     >>> summary_of(rule, seen)
@@ -355,7 +361,7 @@ def shown(metric: str, value: float) -> str:
     >>> shown("traffic.error_rate", 0.05), shown("traffic.p95_ms", 812.4), shown("drift.max_psi", 7.069)
     ('5 %', '812 ms', '7.07')
     """
-    if metric.endswith("_rate") or metric.startswith("data.") or metric == "quality.accuracy":
+    if metric.endswith(("_rate", "_rise")) or metric.startswith("data.") or metric == "quality.accuracy":
         return f"{value * 100:.3g} %"
     return f"{value:.3g} ms" if metric.endswith("_ms") else f"{value:.3g}"
 
@@ -363,6 +369,7 @@ def shown(metric: str, value: float) -> str:
 DEFAULT_RULES: tuple[dict[str, Any], ...] = (
     {"name": "Input drift", "metric": "drift.max_psi", "threshold": 0.2, "min_count": 200, "severity": "warning"},
     {"name": "Quality drop", "metric": "quality.auc_drop", "threshold": 0.05, "min_count": 100, "severity": "critical"},
+    {"name": "Error rise", "metric": "quality.rmse_rise", "threshold": 0.1, "min_count": 100, "severity": "critical"},
     {
         "name": "Error rate",
         "metric": "traffic.error_rate",

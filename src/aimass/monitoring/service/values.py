@@ -15,7 +15,7 @@ from aimass.monitoring.service.compute import DRIFTED
 from aimass.monitoring.service.metrics import REQUESTS, endpoint_metrics
 from aimass.monitoring.store import monitors, series
 
-_QUALITY = ("auc", "accuracy", "f1", "brier")
+_QUALITY = ("auc", "accuracy", "f1", "brier", "rmse", "mae")
 _SHOWN = 10
 
 
@@ -55,7 +55,7 @@ class Observer:
 
     def _quality(self, row: Row[Any], name: str) -> Observed | None:
         found = monitors.newest_quality(self.conn, row.id, row.revision)
-        metric = name.removesuffix("_drop")
+        metric = name.removesuffix("_drop").removesuffix("_rise")
         measured = None if found is None else found.found["metrics"].get(metric)
         if found is None or measured is None or metric not in _QUALITY:
             return None
@@ -65,7 +65,7 @@ class Observer:
             if metric not in row.baseline:
                 return None
             detail["baseline"] = row.baseline[metric]
-            value = row.baseline[metric] - value
+            value = _change(name, value, row.baseline[metric])
         return _observed(row, value, (measured["count"], found.at), detail)
 
     def _traffic(self, rule: AlertRule, name: str) -> Observed | None:
@@ -87,6 +87,13 @@ class Observer:
         count = total(sample for _, _, sample in series.read(self.conn, ids, *bounds)).count
         value = {"rate": count / rule.window_s, "threshold": count}.get(rule.kind, 0.0 if count else 1.0)
         return Observed(target="", value=value, count=max(int(count), rule.min_count), at=self.now)
+
+
+def _change(name: str, value: float, baseline: float) -> float:
+    """Return by how much a score is below that on the test set; of an error, the share by which it is above."""
+    if name.endswith("_rise"):
+        return value / baseline - 1 if baseline else float(value > 0)
+    return baseline - value
 
 
 def _observed(row: Row[Any], value: float, basis: tuple[int, datetime], detail: Mapping[str, Any]) -> Observed:

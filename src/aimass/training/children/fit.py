@@ -211,9 +211,11 @@ class Fit:
         """Return everything that a page about the run shows."""
         self._ctx.report(0.8, stage="measure")
         table = self._data.table("validation")
-        objective, values = self._task.objective, [fold[self._task.metric] for fold in folds]
         metrics = self._scores(context, model, table)
-        metrics |= {objective: float(np.mean(values)), f"{objective}_sd": float(np.std(values, ddof=1))}
+        for name in dict.fromkeys((self._task.metric, self._task.guess)):
+            values = [fold[name] for fold in folds if name in fold]
+            if len(values) == len(folds):
+                metrics |= {f"cv_{name}": float(np.mean(values)), f"cv_{name}_sd": float(np.std(values, ddof=1))}
         importance = self._recipe.importance(context, model)
         predicted = self._recipe.predict(context, model, table.features)
         return {

@@ -20,6 +20,7 @@ from aimass.training.domain.words import (
     SplitId,
     Workspace,
 )
+from aimass.training.tasks import TaskName
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,7 +69,7 @@ class Run:
     dataset_version: int
     split: str
     target: str
-    task: str
+    task: TaskName
     features: tuple[str, ...] | None
     unseen: Mapping[str, str]
     seed: int
@@ -144,7 +145,7 @@ class ListRuns:
     workspace: Workspace
     experiment: Annotated[str | None, doc("only runs of this experiment")] = None
     recipe: Annotated[str | None, doc("only runs of this recipe")] = None
-    task: Annotated[str | None, doc("only runs of this task")] = None
+    task: Annotated[TaskName | None, doc("only runs of this task")] = None
     state: Annotated[RunState | None, doc("only runs in this state")] = None
     split: Annotated[str | None, doc("only runs on this split")] = None
     dataset: Annotated[str | None, doc("only runs on this dataset")] = None

@@ -38,7 +38,7 @@ class Split:
     dataset: str
     dataset_version: int
     target: str
-    task: str | None
+    task: TaskName | None
     key_column: str | None
     group_column: str | None
     time_column: str | None
