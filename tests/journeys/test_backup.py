@@ -27,6 +27,7 @@ from tests.fixtures.backups import (
     house_of,
     reads_every_version,
     restored_from,
+    takes_what_was_pushed,
     until,
     verifies_and_lets_in,
 )
@@ -112,6 +113,10 @@ def test_a_graph_is_restored_with_its_steps(restored: Client) -> None:
 
 def test_every_version_that_the_restored_database_names_can_be_read(restored: Client) -> None:
     reads_every_version(restored)
+
+
+def test_what_was_pushed_and_waited_comes_in_once(restored: Client, house: House) -> None:
+    takes_what_was_pushed(restored, house)
 
 
 def test_the_restored_platform_goes_on_with_what_ran(restored: Client, house: House) -> None:

@@ -16,7 +16,7 @@ import polars as pl
 from arro3.core import RecordBatch, RecordBatchReader
 
 from aimass.collector.connectors.port import Reject, StreamColumn
-from aimass.collector.connectors.strict_json import DEEPEST, may_be_deep, read_row
+from aimass.collector.connectors.strict_json import any_may_be_deep, read_row
 
 EXACT_DIGITS = 15  # a double keeps so many decimal digits
 SHOWN = 10_000
@@ -66,8 +66,7 @@ class Reading:
                 rows = [orjson.loads(one) for one in payloads]
             except orjson.JSONDecodeError:
                 return self._one_by_one(payloads, place)
-            is_short = max(map(len, payloads), default=0) <= 2 * DEEPEST
-            if (is_short or not any(map(may_be_deep, payloads))) and Counter(map(type, rows)).keys() <= {dict}:
+            if not any_may_be_deep(payloads) and Counter(map(type, rows)).keys() <= {dict}:
                 return Parsed(rows=rows)
         return self._one_by_one(payloads, place)
 

@@ -6,6 +6,8 @@ A text that only some readers take would otherwise be read, fail where it is wri
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
+from operator import methodcaller
 from typing import Any
 
 import orjson
@@ -74,6 +76,13 @@ def may_be_deep(payload: bytes | str) -> bool:
     if isinstance(payload, str):
         return payload.count("[") + payload.count("{") > DEEPEST
     return payload.count(b"[") + payload.count(b"{") > DEEPEST
+
+
+def any_may_be_deep(payloads: Sequence[bytes]) -> bool:
+    """Tell the same of many texts, cheaply for all of them at once."""
+    if max(map(len, payloads), default=0) <= 2 * DEEPEST:
+        return False
+    return any(max(map(methodcaller("count", mark), payloads)) > DEEPEST // 2 for mark in (b"[", b"{"))
 
 
 def depth(value: Any) -> int:
