@@ -50,6 +50,24 @@ def runs(site: Site, split: Split) -> list[Run]:
     return ended
 
 
+@pytest.fixture(scope="module")
+def numbers(site: Site) -> list[Run]:
+    """Two finished runs that predict numbers, in an experiment of their own; the first is evaluated on test."""
+    training = site.registry.get(Training)
+    wish = CreateSplit(workspace="demo", dataset="telco-churn", target="MonthlyCharges", key_column="customerID")
+    made = OneSplit(workspace="demo", split=training.create_split(SYSTEM, wish).id)
+    split = until(site.registry, lambda: (found := training.get_split(SYSTEM, made)).state == "READY" and found)
+    start = StartRun(
+        workspace="demo", recipe="linear_regression", split=split.id, folds=2, experiment="charges", name="ridge"
+    )
+    wishes = (start, replace(start, features=["tenure"], name="tenure alone"))
+    ended = [_ended(site, training.start_run(SYSTEM, wish).id) for wish in wishes]
+    one = EvaluateRun(workspace="demo", run=ended[0].id)
+    training.evaluate_run(SYSTEM, one)
+    until(site.registry, lambda: training.get_evaluation(SYSTEM, one).state == "READY")
+    return ended
+
+
 def _ended(site: Site, run: str) -> Run:
     name = OneRun(workspace="demo", run=run)
     return until(site.registry, lambda: (found := site.registry.get(Training).get_run(SYSTEM, name)).ended_at and found)
@@ -100,6 +118,34 @@ def test_the_charts_get_curves_matrix_and_importance(site, runs):
     assert charts["roc"]["curves"][0]["points"][0] == [0, 0]
     assert sum(map(sum, charts["confusion"]["counts"])) == 180
     assert charts["bars"]["items"][0]["value"] == max(item["value"] for item in charts["bars"]["items"])
+
+
+def test_a_run_of_numbers_shows_its_errors_and_residuals(site, numbers):
+    viewer = site.visitor("viewer")
+    found = site.registry.get(Training).get_evaluation(SYSTEM, EvaluateRun(workspace="demo", run=numbers[0].id))
+    text = viewer.open(_of(numbers[0])).text
+    assert "Test RMSE" in text
+    assert f"95 % interval {found.interval['low']:.3g} to {found.interval['high']:.3g}" in text
+    assert "AUC" not in re.sub(r"<script.*?</script>", "", text, flags=re.DOTALL)
+    text = viewer.open(_of(numbers[0], "evaluation")).text
+    charts = _charts(text)
+    assert set(charts) == {"scatter", "residuals", "bars"}
+    assert sum(item["value"] for item in charts["residuals"]["items"]) == found.rows
+    assert "RMSE is when the column is shuffled" in text
+
+
+def test_the_best_of_an_experiment_of_numbers_has_the_smallest_error(site, numbers):
+    viewer = site.visitor("viewer")
+    assert numbers[0].metrics["cv_rmse"] < numbers[1].metrics["cv_rmse"]
+    text = viewer.open("/demo/work/experiments/charges").text
+    assert re.search(r"Best run.{0,400}ridge", text, re.DOTALL)
+    text = viewer.part("/demo/work/training?task=regression&sort=cv_rmse", "runs").text
+    assert text.index(numbers[0].id) < text.index(numbers[1].id)
+    assert "CV RMSE" in text
+    assert "PR AUC" not in text
+    address = f"/demo/work/training/compare?run={numbers[0].id}&run={numbers[1].id}"
+    curves = _charts(viewer.open(address).text)["scatter"]["curves"]
+    assert [curve["name"] for curve in curves] == ["ridge", "tenure alone"]
 
 
 def test_runs_are_compared_by_what_differs(site, runs):
@@ -156,9 +202,14 @@ def test_every_action_names_its_operation(site, runs):
 
 
 @pytest.mark.parametrize(("theme", "language"), [("light", "en"), ("dark", "zh")])
-def test_the_pages_are_accessible(browser, site, runs, theme, language):
+def test_the_pages_are_accessible(browser, site, runs, numbers, theme, language):
     compare = f"/demo/work/training/compare?run={runs[0].id}&run={runs[1].id}"
-    paths = (*LISTS, compare, *(_of(runs[0], tab) for tab in ("", "evaluation", "files")))
+    paths = (
+        *LISTS,
+        compare,
+        *(_of(runs[0], tab) for tab in ("", "evaluation", "files")),
+        _of(numbers[0], "evaluation"),
+    )
     pages = new_page(browser, theme=theme, language=language, cookies=site.cookies("root"), url="http://127.0.0.1")
     with serving(site.app) as url, pages as page:
         for path in paths:

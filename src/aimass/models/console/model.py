@@ -87,13 +87,15 @@ def _card(visit: PageVisit, sheet: Sheet) -> dict[str, Any]:
 def _versions(visit: PageVisit, sheet: Sheet) -> dict[str, Any]:
     known = [(one.number, headline(one)) for one in reversed(sheet.versions)]
     sure = [(number, found) for number, found in known if found is not None and found.low is not None]
-    lines = (("AUC", "value", False), (visit.say("low"), "low", True), (visit.say("high"), "high", True))
+    name = sure[-1][1].name if sure else "AUC"
+    sure = [(number, found) for number, found in sure if found.name == name]
+    lines = ((name, "value", False), (visit.say("low"), "low", True), (visit.say("high"), "high", True))
     series = [
-        {"name": name, "points": [[number, getattr(found, field)] for number, found in sure], "dashed": dashed}
-        for name, field, dashed in lines
+        {"name": said, "points": [[number, getattr(found, field)] for number, found in sure], "dashed": dashed}
+        for said, field, dashed in lines
     ]
     chart = {"x": "step", "x_name": visit.say("version"), "series": series} if len(sure) > 1 else None
-    return {"history": history(visit, sheet), "chart": chart}
+    return {"history": history(visit, sheet), "chart": chart, "metric": name}
 
 
 def _evaluation(visit: PageVisit, sheet: Sheet) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from typing import Any
 
 from aimass.kernel.errors import NotFound
 from aimass.kernel.principal import Principal
-from aimass.models.cards import TITLES
+from aimass.models.cards import METRICS, TITLES
 from aimass.models.domain import (
     CHAMPION,
     OPEN,
@@ -24,7 +24,7 @@ from aimass.models.domain import (
 from aimass.models.service.models import Models
 from aimass.web import PageVisit
 
-HEADLINES = ("test_roc_auc", "cv_roc_auc", "roc_auc")
+HEADLINES = ("test_roc_auc", "test_rmse", "cv_roc_auc", "cv_rmse", "roc_auc", "rmse")
 MOST = 200
 
 
@@ -93,6 +93,10 @@ def headline(version: ModelVersion) -> Headline | None:
     auc = version.facts.evaluation.get("auc") or {}
     if known == "test_roc_auc" and auc:
         return Headline(name="AUC", value=auc["value"], low=auc["low"], high=auc["high"])
+    interval = version.facts.evaluation.get("interval") or {}
+    if known == f"test_{interval.get('metric')}":
+        name = METRICS.get(interval["metric"], str(interval["metric"]))
+        return Headline(name=name, value=interval["value"], low=interval["low"], high=interval["high"])
     return Headline(name=known, value=version.metrics[known])
 
 

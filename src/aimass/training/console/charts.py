@@ -4,16 +4,28 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 HALF = 0.5
-LOWER_IS_BETTER = ("loss", "brier", "_s", "_sd", "_ms", "_us", "error")
+LOWER_IS_BETTER = ("loss", "brier", "_s", "_sd", "_ms", "_us", "error", "rmse", "mae", "median_ae", "mape")
 _BINARY = 2
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class NumberCharts:
+    """The charts of one report about predicted numbers; each is the data that the chart of its name takes."""
+
+    scatter: dict[str, Any]
+    deciles: dict[str, Any]
+    residuals: dict[str, Any]
+    importance: dict[str, Any]
+    method: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Charts:
-    """The charts of one report; each is the data that the chart of its name takes."""
+    """The charts of one report about classes; each is the data that the chart of its name takes."""
 
     roc: dict[str, Any]
     pr: dict[str, Any]
@@ -23,8 +35,42 @@ class Charts:
     method: str
 
 
-def charts_of(report: Mapping[str, Any]) -> Charts:
-    """Return the charts of a run's report or of an evaluation's."""
+def charts_of(report: Mapping[str, Any]) -> Charts | NumberCharts:
+    """Return the charts of a run's report or of an evaluation's; reports of old name no task."""
+    return _number_charts(report) if "pairs" in report["curves"] else _class_charts(report)
+
+
+def _number_charts(report: Mapping[str, Any]) -> NumberCharts:
+    curves = report["curves"]
+    items, method = importance_of(report.get("importance"))
+    return NumberCharts(
+        scatter={"curves": [{"name": "", "points": _near(curves["pairs"]["true"], curves["pairs"]["predicted"])}]},
+        deciles={"lines": True, "curves": [{"name": "", "points": deciles_of(report)}]},
+        residuals=_residuals(curves["residuals"]),
+        importance={"items": items},
+        method=method,
+    )
+
+
+def deciles_of(report: Mapping[str, Any]) -> list[list[float]]:
+    """Return mean truth and mean prediction per tenth of the rows."""
+    tenths = report["curves"]["deciles"]
+    return _near(tenths["observed"], tenths["predicted"])
+
+
+def _near(xs: Sequence[float], ys: Sequence[float]) -> list[list[float]]:
+    """Return points of numbers of any size, written short."""
+    return [[float(f"{x:.6g}"), float(f"{y:.6g}")] for x, y in zip(xs, ys, strict=True)]
+
+
+def _residuals(found: Mapping[str, Any]) -> dict[str, Any]:
+    """Return how many rows were off by how much; each bin is named by its middle."""
+    middles = [(low + high) / 2 for low, high in pairwise(found["edges"])]
+    named = [f"{0.0 if abs(middle) < 1e-9 else middle:.3g}" for middle in middles]  # noqa: PLR2004 the bin around 0
+    return {"items": [{"name": name, "value": n} for name, n in zip(named, found["counts"], strict=True)]}
+
+
+def _class_charts(report: Mapping[str, Any]) -> Charts:
     curves, metrics = report["curves"], report["metrics"]
     classes: list[str] = list(report["classes"])
     one = len(curves["roc"]) == 1

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 from fastapi import Query, Response
 
-from aimass.training.console.charts import best_of, pairs
+from aimass.training.console.charts import best_of, deciles_of, pairs
 from aimass.training.console.run import report_of
 from aimass.training.domain.runs import CompareRuns, Run
 from aimass.training.service.training import Training
@@ -14,7 +14,8 @@ from aimass.web import PageVisit, Visit, page_router
 
 router = page_router()
 LEAST, MOST = 2, 5
-FIRST = ("cv_roc_auc", "cv_roc_auc_sd", "roc_auc", "pr_auc", "log_loss", "brier", "f1", "accuracy")
+_CLASSES = ("cv_roc_auc", "cv_roc_auc_sd", "roc_auc", "pr_auc", "log_loss", "brier", "f1", "accuracy")
+FIRST = (*_CLASSES, "cv_rmse", "cv_rmse_sd", "cv_r2", "cv_r2_sd", "rmse", "mae", "median_ae", "r2", "mape")
 
 
 @router.get("/{workspace}/work/training/compare")
@@ -29,8 +30,10 @@ def compare(visit: Visit, run: Annotated[list[str], Query()] = [], all: bool = F
     metrics = [(name, values, best_of(name, values)) for name, values in _ordered(compared.metrics)]
     settings = [row for row in _settings(compared.runs) if all or len({str(value) for value in row[1]}) > 1]
     roc = [curve for one in compared.runs for curve in _roc(visit, one)]
+    numbers = [curve for one in compared.runs for curve in _deciles(visit, one)]
+    charts = {"roc": {"curves": roc}, "deciles": {"lines": True, "curves": numbers} if numbers else None}
     return visit.render(
-        "training/compare.html", compared=compared, metrics=metrics, settings=settings, roc={"curves": roc}, all=all
+        "training/compare.html", compared=compared, metrics=metrics, settings=settings, charts=charts, all=all
     )
 
 
@@ -41,15 +44,21 @@ def _ordered(metrics: Any) -> list[tuple[str, Any]]:
 
 def _settings(runs: tuple[Run, ...]) -> list[tuple[str, list[Any]]]:
     """Return data, recipe and parameters as rows; a parameter that a recipe does not know is None."""
-    fixed = ("recipe", "recipe_version", "dataset", "dataset_version", "target", "split", "seed", "folds")
+    fixed = ("recipe", "recipe_version", "dataset", "dataset_version", "target", "task", "split", "seed", "folds")
     rows = [(name, [getattr(run, name) for run in runs]) for name in fixed]
     names = sorted({name for run in runs for name in run.params})
     return rows + [(name, [run.params.get(name) for run in runs]) for name in names]
 
 
+def _deciles(visit: PageVisit, run: Run) -> list[dict[str, Any]]:
+    """Return mean truth and prediction per tenth of the validation rows of a run that predicts numbers."""
+    report = report_of(visit, run)
+    return [{"name": run.name, "points": deciles_of(report)}] if report and "deciles" in report["curves"] else []
+
+
 def _roc(visit: PageVisit, run: Run) -> list[dict[str, Any]]:
     report = report_of(visit, run)
-    curves = report["curves"]["roc"] if report else {}
+    curves = report["curves"].get("roc", {}) if report else {}
     if len(curves) != 1:
         return []
     curve = next(iter(curves.values()))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Annotated
 
 from fastapi import Form, Response
@@ -10,11 +11,11 @@ from aimass.training.console.runs import LIST, Wanted, shown_runs
 from aimass.training.domain.experiments import CreateExperiment, ListExperiments, OneExperiment
 from aimass.training.domain.runs import ListRuns, Run
 from aimass.training.service.training import Training
+from aimass.training.tasks import TASKS
 from aimass.web import PageVisit, Visit, page_router
 
 router = page_router()
 PATH = "/{workspace}/work/experiments"
-SCORE = "cv_roc_auc"
 
 
 @router.get(PATH)
@@ -27,7 +28,7 @@ def experiments(visit: Visit, cursor: str | None = None) -> Response:
     page = visit.get(Training).list_experiments(visit.who, wish)
     found = [(one, _best(visit, one.slug), _newest(visit, one.slug)) for one in page.items]
     parts = {"experiments": "training/_experiments.html"}
-    return visit.render("training/experiments.html", parts=parts, found=found, next=page.next)
+    return visit.render("training/experiments.html", parts=parts, found=found, next=page.next, tasks=TASKS)
 
 
 @router.post(PATH)
@@ -66,8 +67,13 @@ def delete(visit: Visit, experiment: str) -> Response:
 
 
 def _scored(visit: PageVisit, experiment: str, limit: int) -> list[Run]:
-    wish = ListRuns(workspace=visit.workspace, experiment=experiment, sort=SCORE, limit=limit)
-    return visit.get(Training).list_runs(visit.who, wish).items
+    """Return the best runs of an experiment, by the metric of the task of its newest one."""
+    newest = _newest(visit, experiment)
+    if not newest:
+        return []
+    task = TASKS[newest[0].task]
+    wish = ListRuns(workspace=visit.workspace, experiment=experiment, task=newest[0].task, sort=task.objective)
+    return visit.get(Training).list_runs(visit.who, replace(wish, ascending=task.is_lower_better, limit=limit)).items
 
 
 def _best(visit: PageVisit, experiment: str) -> Run | None:

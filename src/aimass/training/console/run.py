@@ -14,6 +14,7 @@ from aimass.training.domain.evaluations import EvaluateRun, Evaluation
 from aimass.training.domain.runs import OneRun, RegisterRun, Run
 from aimass.training.domain.words import Part
 from aimass.training.service.training import Training
+from aimass.training.tasks import TASKS
 from aimass.web import PageVisit, Panel, Visit, page_router
 
 router = page_router()
@@ -38,7 +39,7 @@ def run(visit: Visit, run: str, tab: Tab = "", part: Part | Literal[""] = "") ->
         more |= {
             "charts": charts_of(report),
             "history": history_of(report),
-            "folds": folds_of(report, "roc_auc", visit.say("fold")),
+            "folds": folds_of(report, TASKS[found.task].metric, visit.say("fold")),
         }
     return visit.render(
         "training/run.html",
@@ -47,6 +48,7 @@ def run(visit: Visit, run: str, tab: Tab = "", part: Part | Literal[""] = "") ->
         tab=tab,
         evaluations=evaluations,
         test=on_part(evaluations, "test"),
+        task=TASKS[found.task],
         **more,
     )
 
@@ -100,20 +102,21 @@ def evaluation_shown(
     visit: PageVisit, run: Run, evaluations: list[Evaluation], part: str = ""
 ) -> dict[str, Any] | None:
     """Return figures and charts of the evaluation on a part; without a wish the test, else the validation rows."""
+    task = TASKS[run.task]
     ready = [one for one in evaluations if one.state == "READY"]
     chosen = on_part(ready, part or "test")
     parts = [*(["validation"] if run.package else []), *(one.part for one in ready if one.part != "validation")]
     if chosen is not None and part != "validation":
         wish = EvaluateRun(workspace=run.workspace, run=run.id, part=chosen.part)
         report: Mapping[str, Any] = visit.get(Training).get_evaluation_report(visit.who, wish)
-        figures = {"rows": chosen.rows, "auc": chosen.auc, "metrics": chosen.metrics, "notes": chosen.notes}
-        return {"part": chosen.part, "parts": parts, "charts": charts_of(report), **figures}
+        figures = {"rows": chosen.rows, "interval": chosen.interval, "metrics": chosen.metrics, "notes": chosen.notes}
+        return {"part": chosen.part, "parts": parts, "task": task, "charts": charts_of(report), **figures}
     found = report_of(visit, run)
     if found is None:
         return None
     rows = (found.get("rows") or {}).get("validation")
-    figures = {"rows": rows, "auc": None, "metrics": found["metrics"], "notes": found["notes"]}
-    return {"part": "validation", "parts": parts, "charts": charts_of(found), **figures}
+    figures = {"rows": rows, "interval": None, "metrics": found["metrics"], "notes": found["notes"]}
+    return {"part": "validation", "parts": parts, "task": task, "charts": charts_of(found), **figures}
 
 
 def evaluation_panel(visit: PageVisit, version: ModelVersion) -> Panel | None:

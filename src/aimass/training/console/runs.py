@@ -14,12 +14,17 @@ from aimass.training.domain.runs import ListRuns, StartRun
 from aimass.training.domain.splits import CreateSplit, ListSplits
 from aimass.training.domain.words import RunState
 from aimass.training.service.training import Training
+from aimass.training.tasks import TASKS, TaskName
 from aimass.web import PageVisit, Visit, page_router
 
 router = page_router()
 PATH = "/{workspace}/work/training"
 LIST = {"runs": "training/_runs.html"}
 MOST = 200
+COLUMNS: dict[str, tuple[tuple[str, str, bool], ...]] = {
+    "classification": (("roc_auc", "ROC AUC", False), ("pr_auc", "PR AUC", False), ("log_loss", "Log loss", True)),
+    "regression": (("rmse", "RMSE", True), ("mae", "MAE", True), ("r2", "R²", False)),
+}
 
 
 class Wanted(BaseModel):
@@ -27,6 +32,7 @@ class Wanted(BaseModel):
 
     experiment: str = ""
     recipe: str = ""
+    task: TaskName | Literal[""] = ""
     state: RunState | Literal[""] = ""
     dataset: str = ""
     sort: str = ""
@@ -35,7 +41,7 @@ class Wanted(BaseModel):
     @property
     def is_filtered(self) -> bool:
         """Tell whether anything but the order is wished."""
-        return bool(self.recipe or self.state or self.dataset or self.experiment)
+        return bool(self.recipe or self.task or self.state or self.dataset or self.experiment)
 
 
 class Start(BaseModel):
@@ -54,7 +60,10 @@ class Splitting(BaseModel):
 
     dataset: str
     target: str
+    task: TaskName | Literal[""] = ""
     key_column: str = ""
+    group_column: str = ""
+    time_column: str = ""
     seed: int = 0
 
 
@@ -92,7 +101,10 @@ def split(visit: Visit, wish: Annotated[Splitting, Form()]) -> Response:
         workspace=visit.workspace,
         dataset=wish.dataset,
         target=wish.target,
+        task=wish.task or None,
         key_column=wish.key_column or None,
+        group_column=wish.group_column or None,
+        time_column=wish.time_column or None,
         seed=wish.seed,
     )
     visit.get(Training).create_split(visit.who, command)
@@ -107,6 +119,7 @@ def shown_runs(visit: PageVisit, wanted: Wanted) -> dict[str, Any]:
         workspace=visit.workspace,
         experiment=wanted.experiment or None,
         recipe=wanted.recipe or None,
+        task=wanted.task or None,
         state=wanted.state or None,
         dataset=wanted.dataset or None,
         sort=wanted.sort.removeprefix("-") or None,
@@ -115,14 +128,23 @@ def shown_runs(visit: PageVisit, wanted: Wanted) -> dict[str, Any]:
     )
     experiments = training.list_experiments(visit.who, ListExperiments(workspace=visit.workspace, limit=MOST))
     splits = training.list_splits(visit.who, ListSplits(workspace=visit.workspace, limit=MOST))
+    found = training.list_runs(visit.who, wish)
     return {
-        "found": training.list_runs(visit.who, wish),
+        "found": found,
+        "tasks": TASKS,
+        "task": TASKS[wanted.task or _common([run.task for run in found.items])],
+        "columns": COLUMNS[wanted.task or _common([run.task for run in found.items])],
         "wanted": wanted,
         "best": "",
         "experiments": [(one.slug, one.name) for one in experiments.items],
         "recipes": training.list_recipes(visit.who),
         "splits": [one for one in splits.items if one.state == "READY"],
     }
+
+
+def _common(tasks: list[TaskName]) -> TaskName:
+    """Return the task whose figures the list shows: that of all its runs, else classification."""
+    return tasks[0] if len(set(tasks)) == 1 else "classification"
 
 
 def object_of(visit: PageVisit, text: str, field: str = "params") -> dict[str, Any]:

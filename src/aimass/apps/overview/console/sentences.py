@@ -46,8 +46,11 @@ class Sentence:
 def _score(say: Say, fact: Fact) -> str:
     """Return how good a run was."""
     del say
-    score = (fact.data.get("metrics") or fact.data).get("roc_auc")
-    return "" if score is None else f"{fact.data.get('recipe') or ''} ROC AUC {score:.4f}".strip()
+    found = fact.data.get("metrics") or fact.data
+    recipe = fact.data.get("recipe") or ""
+    if "roc_auc" in found:
+        return f"{recipe} ROC AUC {found['roc_auc']:.4f}".strip()
+    return f"{recipe} RMSE {found['rmse']:.5g}".strip() if "rmse" in found else ""
 
 
 def _quarantine(say: Say, fact: Fact) -> str:

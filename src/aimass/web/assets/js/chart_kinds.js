@@ -190,6 +190,42 @@ function confusion(data, colour) {
   };
 }
 
+// Predicted against true numbers: points, and the straight on which they would lie if all were right.
+function scatter(data, colour) {
+  const names = data.curves.map((curve) => curve.name);
+  const [low, high] = [Math.min(...data.curves.flatMap((c) => c.points.flat())), Math.max(...data.curves.flatMap((c) => c.points.flat()))];
+  const range = { type: "value", scale: true, splitNumber: 4, axisLabel: { color: colour.fg2, fontSize: 11, formatter: (value) => number(value) } };
+  const drawn = data.curves.map((curve, at) => ({
+    type: data.lines ? "line" : "scatter", name: curve.name, data: curve.points, symbol: "circle", symbolSize: data.lines ? 6 : 5, z: 5,
+    showSymbol: true, lineStyle: stroke(colour, at), itemStyle: { color: stroke(colour, at).color, opacity: data.lines ? 1 : 0.55 }, emphasis: { disabled: true },
+  }));
+  return {
+    option: {
+      grid: grid(names.length > 1),
+      legend: legend(colour, names),
+      tooltip: tooltip(colour, { trigger: "item", formatter: ({ seriesName, value: [x, y] }) => `${names.length > 1 ? `${seriesName}: ` : ""}${say("Actual")} ${number(x)}, ${say("Predicted")} ${number(y)}` }),
+      xAxis: axis(colour, { ...range, name: say("Actual"), nameGap: 24 }),
+      yAxis: axis(colour, { ...range, name: say("Predicted"), nameGap: 46 }),
+      series: [straight(say("Perfect"), [[low, low], [high, high]], colour), ...drawn],
+    },
+    summary: data.curves.map((curve) => `${curve.name}: ${number(curve.points.length)}`).join("; "),
+  };
+}
+
+// How many rows were off by how much.
+function residuals(data, colour) {
+  return {
+    option: {
+      grid: grid(false),
+      tooltip: tooltip(colour, { axisPointer: { type: "shadow", shadowStyle: { color: colour["mute-bg"], opacity: 0.5 } }, valueFormatter: (value) => number(value) }),
+      xAxis: axis(colour, { type: "category", data: data.items.map((item) => item.name), splitLine: { show: false }, name: say("Predicted minus actual"), nameGap: 24, axisLine: { show: true, lineStyle: { color: colour.line2 } } }),
+      yAxis: axis(colour, { type: "value", splitNumber: 3 }),
+      series: [{ type: "bar", name: say("Rows"), data: data.items.map((item) => item.value), itemStyle: { color: colour.c1, borderRadius: [2, 2, 0, 0] }, barCategoryGap: "8%", emphasis: { disabled: true } }],
+    },
+    summary: `${say("Rows")}: ${number(data.items.reduce((sum, item) => sum + item.value, 0))}`,
+  };
+}
+
 function sideBars(items, colour, paint, more = {}) {
   const write = more.write ?? ((value) => number(value));
   return {
@@ -289,7 +325,7 @@ function heat(data, colour) {
   };
 }
 
-export const kinds = { line, latency: (data, colour, width) => line({ unit: "s", x: "time", from_zero: true, ...data }, colour, width), roc, pr, calibration, confusion, bars, psi, histograms, status, heat };
+export const kinds = { line, latency: (data, colour, width) => line({ unit: "s", x: "time", from_zero: true, ...data }, colour, width), roc, pr, calibration, confusion, scatter, residuals, bars, psi, histograms, status, heat };
 
 export function isEmpty(kind, data) {
   if (data.series) return !data.series.some((series) => series.points.length);

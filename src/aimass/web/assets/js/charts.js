@@ -1,5 +1,5 @@
 // Charts: the server names a kind and gives data; this file makes them ECharts pictures in the colours of the page.
-import { BarChart, CustomChart, HeatmapChart, LineChart } from "echarts/charts";
+import { BarChart, CustomChart, HeatmapChart, LineChart, ScatterChart } from "echarts/charts";
 import {
   DataZoomInsideComponent, GridComponent, LegendComponent, MarkLineComponent, MarkPointComponent, TooltipComponent, VisualMapContinuousComponent,
 } from "echarts/components";
@@ -11,7 +11,7 @@ import { room } from "./moments.js";
 import { download, element, say } from "./page.js";
 
 echarts.use([
-  BarChart, CustomChart, HeatmapChart, LineChart, DataZoomInsideComponent, GridComponent, LegendComponent, MarkLineComponent,
+  BarChart, CustomChart, HeatmapChart, LineChart, ScatterChart, DataZoomInsideComponent, GridComponent, LegendComponent, MarkLineComponent,
   MarkPointComponent, TooltipComponent, VisualMapContinuousComponent, CanvasRenderer,
 ]);
 
