@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-import polars as pl
 import pytest
 from sqlalchemy import select
 
 from aimass.infra.database import Database, audit_log, events_log, lineage_edges
 from aimass.kernel.errors import Conflict, Forbidden, Invalid, NotFound, Stale
-from aimass.lake import CreateDataset, ListVersions, OneDataset
+from aimass.lake import CreateDataset, ListVersions, OneDataset, scan
 from aimass.lake.commands import ChangeDataset, ChangeVersion, DeleteDataset, MaintainDataset, SetClassification
 from aimass.lake.domain import Finding
 from aimass.lake.feature_commands import (
@@ -41,7 +40,7 @@ def data(shop: Data) -> Data:
 
 def rows(data, dataset="training"):
     at = data.lake.locate(ANN, "demo", dataset)
-    return pl.read_delta(at.path, version=at.delta_version).sort("customer", "at").rows()
+    return scan(at.path, at.delta_version).sort("customer", "at").collect().rows()
 
 
 def told(data, table=events_log, column="type"):

@@ -6,8 +6,10 @@ import polars as pl
 import pytest
 
 from aimass.kernel.errors import Invalid
+from aimass.lake.children.answers import write
 from aimass.lake.children.append import _cast
 from aimass.lake.children.query import query
+from aimass.lake.children.selecting import materialise
 
 PERSON = {"name": "Erika O'Muster", "age": 300, "born": "2026-13-45", "doc": "{Erika", "pay": 1e300}
 SECRETS = ("Erika", "Muster", "300", "2026-13", "00000")
@@ -52,4 +54,15 @@ def test_rows_that_do_not_fit_a_schema_are_told_by_column():
     with pytest.raises(Invalid) as told:
         _cast(pl.DataFrame({"name": ["Erika"]}), [{"name": "name", "type": "integer"}])
     assert "'name'" in told.value.message
+    assert "Erika" not in str(told.value.problem())
+
+
+LATE = "SELECT CAST(CASE WHEN range = 399999 THEN 'Erika' ELSE '1' END AS INTEGER) AS n FROM range(400000)"
+
+
+@pytest.mark.parametrize("door", ["materialise", "csv", "parquet", "arrow", "avro"])
+def test_a_value_that_comes_late_in_a_stream_is_told_alike(tmp_path, door):
+    args = {"sql": LATE, "tables": {}, "path": str(tmp_path / "t"), "app_id": "a", "batch": 1}
+    with pytest.raises(Invalid, match="a value is no INT32") as told:
+        materialise(args) if door == "materialise" else write({**args, "target": str(tmp_path / "f"), "format": door})
     assert "Erika" not in str(told.value.problem())

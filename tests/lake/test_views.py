@@ -360,19 +360,19 @@ def test_its_dataset_is_nobody_elses(views):
 
 
 def test_an_erasure_does_not_part_a_view_from_what_an_earlier_one_has_left(views):
-    views.put("guests", [{"mail": "zed@example.org"}, {"mail": "yan@example.org"}])
-    views.make("Guest List", "SELECT mail FROM guests", dataset="guest-list")
-    views.refresh("guest-list")
-    drop(views, "guest-list")
+    views.put("visitors", [{"mail": "zed@example.org"}, {"mail": "yan@example.org"}])
+    views.make("Visitor List", "SELECT mail FROM visitors", dataset="visitor-list")
+    views.refresh("visitor-list")
+    drop(views, "visitor-list")
     erase(views.site.registry, Person(erasure="e9", values=("zed@example.org",)))
-    newest = views.lake.get_version(ANN, AboutVersion(workspace="demo", dataset="guest-list", number=2))
+    newest = views.lake.get_version(ANN, AboutVersion(workspace="demo", dataset="visitor-list", number=2))
     assert (newest.origin, newest.rows) == ("erasure:e9", 1)
-    assert views.make("Guest List", "SELECT mail FROM guests", dataset="guest-list").state == "NEW"
-    drop(views, "guest-list")
-    views.put("guests", [{"mail": "zed@example.org"}])
+    assert views.make("Visitor List", "SELECT mail FROM visitors", dataset="visitor-list").state == "NEW"
+    drop(views, "visitor-list")
+    views.put("visitors", [{"mail": "zed@example.org"}])
     erase(views.site.registry, Person(erasure="e10", values=("zed@example.org",)))
     with pytest.raises(Conflict, match="a view would replace its rows"):
-        views.make("Guests", "SELECT 1 AS one", dataset="guests")
+        views.make("Visitors", "SELECT 1 AS one", dataset="visitors")
 
 
 def test_the_text_of_a_saved_query_is_taken_with_its_values(views):

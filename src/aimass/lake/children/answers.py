@@ -17,7 +17,7 @@ from aimass.kernel.errors import Invalid
 from aimass.lake.children.avro_out import write_avro
 from aimass.lake.children.query import TIMEOUT_S, batches, problem_of, running, too_many_bytes
 from aimass.lake.children.rewrite import ask
-from aimass.lake.children.said import polars_said
+from aimass.lake.children.said import engine_error, polars_said
 from aimass.lake.children.values import plain, type_name
 from aimass.lake.children.xlsx_out import write_xlsx
 
@@ -43,11 +43,9 @@ class _Rows:
                 self.size += int(frame.estimated_size())
                 self._need_room()
                 yield frame
-        except duckdb.Error as reason:
-            self.error = self._problem(reason)
-            raise
         except Exception as reason:
-            self.error = reason
+            told = engine_error(reason)
+            self.error = reason if told is None else self._problem(told)
             raise
 
     def _need_room(self) -> None:

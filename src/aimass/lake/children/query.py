@@ -18,7 +18,7 @@ from sqlglot import exp
 from aimass.kernel.errors import Invalid, TooLarge
 from aimass.lake.children.engines import ENGINES, MEMORY_MB, Limits, close_all_but, opened
 from aimass.lake.children.rewrite import Asked, Prepared, ask, prepare, readable
-from aimass.lake.children.said import engine_said, polars_said
+from aimass.lake.children.said import engine_error, engine_said, polars_said
 from aimass.lake.children.values import columns_of, plain_rows
 
 MAX_ROWS = 10_000
@@ -35,8 +35,11 @@ def time_limit(con: duckdb.DuckDBPyConnection, seconds: float, said: Mapping[str
     timer.start()
     try:
         yield
-    except duckdb.Error as reason:
-        raise problem_of(reason, seconds, said or {}) from None
+    except Exception as reason:
+        told = engine_error(reason)
+        if told is None:
+            raise
+        raise problem_of(told, seconds, said or {}) from None
     finally:
         timer.cancel()
 

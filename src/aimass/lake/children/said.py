@@ -15,6 +15,13 @@ _OF_THE_QUERY = (
     duckdb.PermissionException,
     duckdb.NotImplementedException,
 )
+_KINDS: dict[str, type[duckdb.Error]] = {
+    "conversion error": duckdb.ConversionException,
+    "out of range error": duckdb.OutOfRangeException,
+    "invalid input error": duckdb.InvalidInputException,
+    "interrupt": duckdb.InterruptException,
+    "out of memory error": duckdb.OutOfMemoryException,
+}
 _PLACE = "\n\nLINE "
 _TYPE = (
     r"(?:BOOL(?:EAN)?|U?INT(?:8|16|32|64|128)|U?(?:TINY|SMALL|BIG|HUGE)INT|U?INTEGER|FLOAT|DOUBLE|DECIMAL\(\d+, ?\d+\)|VARCHAR|"
@@ -62,6 +69,24 @@ def _conversion(told: str) -> str:
     what = f'a value of column "{column[1]}"' if column else "a value"
     kind = to[1] if to else field[1] if field else ""
     return f"{what} is no {kind}" if kind else f"{what} cannot be converted"
+
+
+def engine_error(reason: Exception) -> duckdb.Error | None:
+    """Return the error of the engine that ended a stream of batches: it comes out of Arrow as an exception of no kind.
+
+    Examples
+    --------
+    >>> type(engine_error(Exception("C Data interface error: Conversion Error: Could not convert"))).__name__
+    'ConversionException'
+    """
+    if isinstance(reason, duckdb.Error):
+        return reason
+    mark, told = "C Data interface error: ", str(reason)
+    if mark not in told:
+        return None
+    text = told.partition(mark)[2]
+    kind = next((kind for words, kind in _KINDS.items() if text.lower().startswith(words)), duckdb.Error)
+    return kind(text)
 
 
 def polars_said(reason: pl.exceptions.PolarsError) -> str:
