@@ -118,14 +118,14 @@ class Billing:
     run: Any
     asked: list[dict[str, Any]]
     said: list[Any]
-    true: list[float]
+    true: list[int]
 
 
 @pytest.fixture(scope="module")
 def billing(house: House) -> Billing:
     client = house.client
     rows = [(("basic", "plus", "pro")[n % 3], n % 24, f"c{n % 60}") for n in range(300)]
-    bills = [30.0 * len(plan) + 2.5 * months + (n * 7919 % 13) / 4 for n, (plan, months, _) in enumerate(rows)]
+    bills = [30 * len(plan) + 3 * months + (n * 7919 % 4) for n, (plan, months, _) in enumerate(rows)]
     lines = [f"{plan},{months},{customer},{bill}" for (plan, months, customer), bill in zip(rows, bills, strict=True)]
     (house.folder / "bills.csv").write_text("\n".join(["plan,months,customer,bill", *lines]) + "\n")
     client.collect(house.folder / "bills.csv", "bills")

@@ -88,11 +88,10 @@ def times_of(column: pl.Series) -> pl.Series:
             return column.str.to_datetime(time_unit="us", time_zone="UTC").alias(column.name)
         except pl.exceptions.PolarsError:
             pass  # said below, with the value that is no time
-    odd = next(iter(column.drop_nulls().head(1).to_list()), None)
     raise Invalid(
         f"column {column.name!r} cannot be read as times",
         field="time_column",
-        value=odd,
+        value=column.name,
         allowed="dates, times, numbers, or text such as 2026-01-31T08:00:00",
     )
 
@@ -115,9 +114,9 @@ def check_groups(groups: pl.Series, parts: pl.Series) -> None:
     torn = _torn(groups, parts)
     if len(torn):
         raise Unlearnable(
-            f"{len(torn)} groups of column {groups.name!r} lie in more than one part, {torn[0]!r} for example",
+            f"{len(torn)} groups of column {groups.name!r} lie in more than one part",
             field="group_column",
-            value=torn[0],
+            value=groups.name,
             hint="make the split without 'base', or name the base that was split by the same column",
         )
 
