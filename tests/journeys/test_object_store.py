@@ -16,9 +16,11 @@ from tests.fixtures.backups import (
     house_of,
     reads_every_version,
     restored_from,
+    takes_what_was_pushed,
     verifies_and_lets_in,
 )
 from tests.fixtures.object_store import SECRET, ObjectStoreServer
+from tests.fixtures.postgres import PostgresServer
 
 pytestmark = [pytest.mark.long, pytest.mark.timeout(600)]
 
@@ -46,6 +48,20 @@ def test_a_platform_on_a_store_goes_on_in_another_place(house: House, object_sto
 def test_a_platform_on_a_store_goes_on_in_files(house: House) -> None:
     with restored_from(house) as restored:
         answers_as_before(restored, house)
+        goes_on_working(restored, house)
+
+
+@pytest.mark.postgres
+def test_a_platform_on_postgresql_and_a_store_goes_on_in_others(
+    object_store: ObjectStoreServer, postgres: PostgresServer
+) -> None:
+    with (
+        house_of({**_on(object_store), "AIMASS_DB": postgres.create()}) as house,
+        restored_from(house, {**_on(object_store), "AIMASS_DB": postgres.create()}) as restored,
+    ):
+        answers_as_before(restored, house)
+        reads_every_version(restored)
+        takes_what_was_pushed(restored, house)
         goes_on_working(restored, house)
 
 
