@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import threading
 import time
 from collections.abc import Iterator
@@ -88,6 +89,24 @@ def test_a_failed_collection_says_first_why_and_what_to_do(site, collections):
     text = site.visitor("viewer").open(collections["FAILED"]).text
     assert "1 of 1 rows were rejected" in text
     assert text.index("rows were rejected") < text.index("What you can do:") < text.index("Look through the file")
+
+
+def test_a_collection_that_runs_tells_how_long_it_still_takes(site, data, editor):
+    source, upload = data.source("Long"), data.upload("a\n" + "1\n" * 400_000, "long.csv")
+    data.pin(source, upload, types={"a": "integer"})
+    begun = data.start(source, upload)
+    page = f"/demo/collections/{begun.id}"
+    left = re.compile(r"about [^<]{1,20} left")
+    assert not left.search(editor.open(page).text)  # nothing is known of it yet
+    wish = OneCollection(workspace="demo", collection=begun.id)
+
+    def is_told() -> bool:
+        assert data.collector.get_collection(ANN, wish).state == "RUNNING", "it ended before it was looked at"
+        return left.search(editor.open(page).text) is not None
+
+    data.rooms.until(is_told)
+    assert data.ended(begun).rows == 400_000
+    assert not left.search(editor.open(page).text)
 
 
 def test_a_collection_is_begun_again_only_while_its_file_is_kept(site, data, editor):

@@ -339,3 +339,19 @@ class ReplayQuarantine:
         default_factory=list[MendedRow]
     )
     key: Annotated[str | None, MaxLen(100), doc("makes it happen once, however often it is asked")] = None
+
+
+EARLIEST = 0.02  # of the whole: what comes before it says nothing about the rest
+
+
+def time_left(fraction: float | None, took_s: float) -> float | None:
+    """Estimate how long a collection still takes, as if the rest went as what is done; None where nothing tells.
+
+    Examples
+    --------
+    >>> time_left(0.25, 60), time_left(None, 60), time_left(0.001, 60)
+    (180.0, None, None)
+    """
+    if fraction is None or not EARLIEST <= fraction <= 1:
+        return None
+    return took_s * (1 - fraction) / fraction

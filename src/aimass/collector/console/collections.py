@@ -9,7 +9,14 @@ from fastapi.responses import JSONResponse
 
 from aimass.access import Access
 from aimass.cluster import GetJobLog, Jobs
-from aimass.collector.domain import Collection, CollectionState, ListCollections, OneCollection, StartCollection
+from aimass.collector.domain import (
+    Collection,
+    CollectionState,
+    ListCollections,
+    OneCollection,
+    StartCollection,
+    time_left,
+)
 from aimass.collector.service.collector import Collector
 from aimass.kernel.errors import NotFound
 from aimass.kernel.principal import SYSTEM
@@ -43,7 +50,11 @@ def collection(visit: Visit, collection: str) -> Response:
     more = {
         "stages": _stages(found, progress),
         "is_kept": visit.get(Collector).has_upload(visit.workspace, found.upload),
+        "left_s": None,
     }
+    if found.state == "RUNNING" and progress:
+        took = visit.console.setup.clock.now() - found.created_at
+        more["left_s"] = time_left(progress.fraction, took.total_seconds())
     return visit.render("collector/collection.html", parts=parts, found=found, by=by, progress=progress, **more)
 
 
