@@ -10,7 +10,7 @@ import warnings
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from aimass.kernel.errors import Conflict, MissingExtra
+from aimass.kernel.errors import MissingExtra
 from aimass.training.domain.space import Dimension, Space, seed_of, space_of
 
 try:
@@ -26,7 +26,6 @@ except ModuleNotFoundError as reason:
     raise MissingExtra("tune") from reason
 
 REDUCTION = 3
-LEAST_FOR_IMPORTANCE = 4
 _STATES = {
     "WAITING": TrialState.RUNNING,  # a configuration that was given out, whether its run has begun or not
     "RUNNING": TrialState.RUNNING,
@@ -193,13 +192,6 @@ def importance(args: Mapping[str, Any]) -> dict[str, Any]:
     """
     space, place = space_of(args["space"]), int(args["objective"])
     done = [one for one in args["trials"] if one["state"] == "COMPLETE"]
-    if len(done) < LEAST_FOR_IMPORTANCE or len({one["values"][place] for one in done}) == 1:
-        raise Conflict(
-            f"{len(done)} trials are not enough to tell what matters",
-            value=len(done),
-            allowed=f"{LEAST_FOR_IMPORTANCE} complete trials or more, not all with the same value",
-            hint="wait for more trials",
-        )
     study = _study(space, args["directions"], done, optuna.samplers.RandomSampler(seed=0))
     shares = optuna.importance.get_param_importances(
         study,

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from aimass.training.console import autos, compare, experiments, run, runs
+from aimass.training.console import autos, compare, experiments, run, runs, studies
 from aimass.web import page_router
 
 router = page_router()
-for _part in (experiments, autos, compare, runs, run):
+for _part in (experiments, autos, compare, runs, run, studies):
     router.include_router(_part.router)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from importlib.util import find_spec
 from typing import Any
@@ -54,6 +54,7 @@ _IMPORTANCE = "aimass.training.children.search:importance"
 _IMPORTANCE_S = 120.0
 _BY_OPTUNA = {"tpe": ("optuna",), "nsga2": ("optuna",), "cmaes": ("optuna", "cmaes")}
 _BETWEEN = 0.377
+LEAST_FOR_IMPORTANCE = 4
 
 
 class Studies(Results):
@@ -145,6 +146,7 @@ class Studies(Results):
         need_extra("optuna")
         with self._database.read() as conn:
             told = told_trials(conn, study.id)
+        _need_enough(told, metrics.index(metric))
         args = {**question(study), "trials": told, "objective": metrics.index(metric)}
         found = self._ground.warm.call(_IMPORTANCE, args, timeout_s=_IMPORTANCE_S)
         return Importance(objective=metric, **found)
@@ -251,6 +253,18 @@ def question(study: Study) -> dict[str, Any]:
         "seed": study.seed,
         "folds": study.folds,
     }
+
+
+def _need_enough(told: Sequence[Mapping[str, Any]], place: int) -> None:
+    """Refuse to tell what matters from too few trials."""
+    values = [one["values"][place] for one in told if one["state"] == "COMPLETE"]
+    if len(values) < LEAST_FOR_IMPORTANCE or len(set(values)) == 1:
+        raise Conflict(
+            f"{len(values)} trials are not enough to tell what matters",
+            value=len(values),
+            allowed=f"{LEAST_FOR_IMPORTANCE} complete trials or more, not all with the same value",
+            hint="wait for more trials",
+        )
 
 
 def need_extra(*modules: str) -> None:

@@ -325,11 +325,44 @@ function heat(data, colour) {
   };
 }
 
-export const kinds = { line, latency: (data, colour, width) => line({ unit: "s", x: "time", from_zero: true, ...data }, colour, width), roc, pr, calibration, confusion, scatter, residuals, bars, psi, histograms, status, heat };
+// A line for each thing over an axis for each of its values; the last axis colours the lines, the better ones last and on top.
+function parallel(data, colour, width) {
+  const last = data.axes.length - 1;
+  const scores = data.lines.map((one) => one.values[last]);
+  const worse = data.lower ? (one, other) => other - one : (one, other) => one - other;
+  const sorted = [...data.lines].sort((one, other) => worse(one.values[last], other.values[last]));
+  const label = { color: colour.fg2, fontSize: 11 };
+  const paints = [colour["c-rest"], colour.accent];
+  const every = Math.max(60, (width - 80) / Math.max(1, last));
+  return {
+    option: {
+      parallel: { left: 32, right: 56, top: 44, bottom: 16 },
+      parallelAxis: data.axes.map((one, dim) => ({
+        dim, name: one.name, nameLocation: "end", nameGap: 16, nameTextStyle: { ...label, width: every - 12, overflow: "truncate" },
+        type: one.choices ? "category" : one.log ? "log" : "value", data: one.choices, scale: true,
+        min: one.choices ? undefined : one.low, max: one.choices ? undefined : one.high,
+        axisLine: { lineStyle: { color: colour.line2 } }, axisTick: { show: false },
+        axisLabel: { ...label, hideOverlap: true, formatter: one.choices ? undefined : (value) => number(value) },
+        areaSelectStyle: { color: colour.accent, borderColor: colour.accent, opacity: 0.15, width: 16 },
+      })),
+      visualMap: {
+        show: false, dimension: last, min: Math.min(...scores), max: Math.max(...scores),
+        inRange: { color: data.lower ? [...paints].reverse() : paints },
+      },
+      series: [{
+        type: "parallel", data: sorted.map((one) => one.values.map((value) => value ?? "-")), inactiveOpacity: 0.05, activeOpacity: 0.9,
+        lineStyle: { width: 1.25, opacity: 0.7 }, emphasis: { disabled: true }, progressive: 0,
+      }],
+    },
+    summary: `${data.lines.length} × ${data.axes.length}`,
+  };
+}
+
+export const kinds = { line, latency: (data, colour, width) => line({ unit: "s", x: "time", from_zero: true, ...data }, colour, width), roc, pr, calibration, confusion, scatter, residuals, bars, psi, histograms, status, heat, parallel };
 
 export function isEmpty(kind, data) {
   if (data.series) return !data.series.some((series) => series.points.length);
-  const list = data.curves ?? data.counts ?? data.items ?? data.bins ?? data.rows ?? data.values ?? [];
+  const list = data.curves ?? data.counts ?? data.items ?? data.bins ?? data.rows ?? data.lines ?? data.values ?? [];
   return list.length === 0;
 }
 
@@ -342,6 +375,7 @@ export function tabular(kind, data) {
   if (data.curves) return { columns: [say("Name"), "x", "y"], rows: data.curves.flatMap((c) => c.points.map(([x, y]) => [c.name, x, y])) };
   if (data.counts) return { columns: [say("Actual"), ...data.labels], rows: data.counts.map((row, y) => [data.labels[y], ...row]) };
   if (data.items) return { columns: [say("Name"), say("Value")], rows: data.items.map((item) => [item.name, item.value]) };
+  if (data.lines) return { columns: [say("Name"), ...data.axes.map((one) => one.name)], rows: data.lines.map((one) => [one.name, ...one.values.map((value) => value ?? "")]) };
   if (data.bins) return { columns: [say("Name"), say("Reference"), say("Current")], rows: data.bins.map((bin, at) => [bin, data.reference?.[at] ?? "", data.current?.[at] ?? ""]) };
   if (data.rows) return { columns: [say("Name"), say("Value"), say("Time"), ""], rows: data.rows.flatMap((row) => row.spans.map((s) => [row.name, s.text ?? "", new Date(s.from * 1000).toISOString(), new Date(s.to * 1000).toISOString()])) };
   return { columns: ["", ...data.x], rows: data.values.map((row, y) => [data.y[y], ...row]) };

@@ -1,7 +1,8 @@
 // Charts: the server names a kind and gives data; this file makes them ECharts pictures in the colours of the page.
-import { BarChart, CustomChart, HeatmapChart, LineChart, ScatterChart } from "echarts/charts";
+import { BarChart, CustomChart, HeatmapChart, LineChart, ParallelChart, ScatterChart } from "echarts/charts";
 import {
-  DataZoomInsideComponent, GridComponent, LegendComponent, MarkLineComponent, MarkPointComponent, TooltipComponent, VisualMapContinuousComponent,
+  DataZoomInsideComponent, GridComponent, LegendComponent, MarkLineComponent, MarkPointComponent, ParallelComponent, TooltipComponent,
+  VisualMapContinuousComponent,
 } from "echarts/components";
 import * as echarts from "echarts/core";
 import { CanvasRenderer } from "echarts/renderers";
@@ -11,8 +12,8 @@ import { room } from "./moments.js";
 import { download, element, say } from "./page.js";
 
 echarts.use([
-  BarChart, CustomChart, HeatmapChart, LineChart, ScatterChart, DataZoomInsideComponent, GridComponent, LegendComponent, MarkLineComponent,
-  MarkPointComponent, TooltipComponent, VisualMapContinuousComponent, CanvasRenderer,
+  BarChart, CustomChart, HeatmapChart, LineChart, ParallelChart, ScatterChart, DataZoomInsideComponent, GridComponent, LegendComponent,
+  MarkLineComponent, MarkPointComponent, ParallelComponent, TooltipComponent, VisualMapContinuousComponent, CanvasRenderer,
 ]);
 
 const NAMES = ["fg", "fg2", "fg3", "line", "line2", "surface", "raised", "accent", "accent-bg", "ok", "warn", "bad", "info", "mute-bg", "ok-fill", "warn-fill", "bad-fill", "c1", "c2", "c3", "c4", "c5", "c-rest"];
