@@ -106,6 +106,24 @@ def test_numbers_are_blended_by_a_line_through_the_members(
         assert told["metrics"]["rmse"] > 0
 
 
+def test_rows_that_no_fold_of_time_left_out_are_passed_over(
+    data: dict[str, Any], make_job: Callable[..., Any], tmp_path: Path
+) -> None:
+    frame = rows(400).with_row_index("day")
+    frame.write_delta(str(tmp_path / "days"))
+    wish = {"dataset": {"path": str(tmp_path / "days"), "version": 0}, "target": "y", "key": None, "seed": 1}
+    wish |= {"time": "day", "folds": 3, "task": "classification"}
+    job = make_job({**wish, "fractions": FRACTIONS})
+    found = split(job)
+    wish |= {"split": {"file": str(job.out / found["file"]), "sha256": found["sha256"]}}
+    members = [trained(wish, make_job, recipe) for recipe in RECIPES]
+    job = make_job({**wish, "members": members, "method": "mean"})
+    told = blend(job)
+    assert told["metrics"]["cv_roc_auc"] > 0.5
+    outside = pl.read_parquet(job.out / "folds.parquet")
+    assert outside.height == pl.read_parquet(members[0]["folds"]).height < found["counts"]["train"]
+
+
 def test_a_mean_leaves_out_members_that_do_not_help(base: dict[str, Any], make_job: Callable[..., Any]) -> None:
     good = trained(base, make_job, "lightgbm")
     poor = {**trained(base, make_job, "lightgbm", params={"trees": 1, "max_leaves": 2}), "run": "poor"}
@@ -181,6 +199,10 @@ def test_members_are_read_from_files_of_other_rows(base: dict[str, Any], make_jo
     one, two = (trained(base, make_job, recipe) for recipe in RECIPES)
     frame = pl.read_parquet(two["folds"])
     other = Path(two["folds"]).with_name("other.parquet")
-    frame.head(frame.height - 1).write_parquet(other)
+    foreign = frame.with_columns(pl.when(pl.col("row") == frame["row"][0]).then(10_000).otherwise("row").alias("row"))
+    foreign.with_columns(pl.col("row").cast(pl.UInt32)).write_parquet(other)
     with pytest.raises(Invalid, match="belong to other rows"):
+        blend(make_job({**base, "members": [one, {**two, "folds": str(other)}]}))
+    frame.head(frame.height - 1).write_parquet(other)
+    with pytest.raises(Invalid, match="on other folds"):
         blend(make_job({**base, "members": [one, {**two, "folds": str(other)}]}))

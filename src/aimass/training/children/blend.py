@@ -56,16 +56,18 @@ def blend(ctx: Any) -> dict[str, Any]:
     data = prepare(Source.of(ctx.params), ctx.params["split"], ctx.params.get("unseen"))
     train = data.table("train")
     members, notes = _members(ctx.params["members"], data)
-    answers, folds = np.array([one.answers for one in members]), members[0].folds
+    known = np.flatnonzero(members[0].folds)
+    answers, folds = np.array([one.answers for one in members])[:, known], members[0].folds[known]
+    truth, places = train.truth[known], data.places_of("train")[known]
     ctx.report(0.3, stage="weigh")
     task = task_of(ctx.params)
-    method, combiner, said = _weighed(task, ctx.params.get("method", "auto"), answers, (train.truth, folds))
-    _write_outside(ctx, data, said)
+    method, combiner, said = _weighed(task, ctx.params.get("method", "auto"), answers, (truth, folds))
+    _write_outside(ctx, places, said)
     members, combiner = _working(members, combiner)
     ctx.report(0.6, stage="package")
     made = Blend(ctx, data, members, combiner)
     package, parity = made.package()
-    folded = [measures_of(task.name).scores(train.truth[rows], given) for _, rows, given in said]
+    folded = [measures_of(task.name).scores(truth[rows], given) for _, rows, given in said]
     report = made.report_of(folded, [*data.notes, *notes])
     metrics = {**report["metrics"], "row_us": row_us(package), "training_s": time.perf_counter() - started}
     told = {"members": [one.run for one in members], "method": method, "weights": _weights(combiner, members)}
@@ -90,8 +92,7 @@ def _weighed(
     return method, finds[method](answers, known[0]), said
 
 
-def _write_outside(ctx: Any, data: Prepared, said: Sequence[tuple[int, Any, Any]]) -> None:
-    places = data.places_of("train")
+def _write_outside(ctx: Any, places: Any, said: Sequence[tuple[int, Any, Any]]) -> None:
     outside = [out_of_fold(fold, places[rows], given) for fold, rows, given in said]
     pl.concat(outside).write_parquet(ctx.out / FOLDS_FILE, compression="zstd", statistics=False)
 
@@ -200,15 +201,18 @@ def _members(told: Sequence[Mapping[str, Any]], data: Prepared) -> tuple[list[Me
 
 
 def _outside(file: Path, data: Prepared) -> tuple[Any, Any]:
-    """Return out-of-fold answers and folds in the order of the training table."""
+    """Return out-of-fold answers and folds in the order of the training table; fold 0 where no fold left a row out.
+
+    A cross-validation by time has no answer for the earliest rows: they are learned from alone.
+    """
     frame = pl.read_parquet(file)
     places = pl.DataFrame({"row": np.asarray(data.places_of("train"), dtype=np.uint32)})
     joined = places.join(frame, on="row", how="left", maintain_order="left")
-    if joined["fold"].null_count() or frame.height != joined.height:
+    if joined["fold"].count() != frame.height:
         raise Invalid("the answers of the folds belong to other rows", field="runs", hint="train on the split again")
     columns = [name for name in frame.columns if name not in ("row", "fold")]
     answers = joined.select(columns).to_numpy().astype(float)
-    return answers if data.signature.classes else answers[:, 0], joined["fold"].to_numpy()
+    return answers if data.signature.classes else answers[:, 0], joined["fold"].fill_null(0).to_numpy()
 
 
 def _finds(task: Task) -> Mapping[str, Find]:
