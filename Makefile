@@ -5,9 +5,9 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 ARGS ?=
 
-.PHONY: help demo up test test-long check format generate lock wheel bench bench-serving bench-gateway bench-data clean
+.PHONY: help demo up test test-long check format generate lock wheel bench bench-serving bench-gateway bench-data bench-training clean
 help:
-	@echo "make demo | up | test | test-long | check | format | generate | lock | wheel | bench | bench-serving | bench-gateway | bench-data"
+	@echo "make demo | up | test | test-long | check | format | generate | lock | wheel | bench | bench-serving | bench-gateway | bench-data | bench-training"
 
 $(READY): requirements.lock pyproject.toml hatch_build.py src/aimass/web/assets/package-lock.json
 	@bash tools/set-up.sh "$(PYTHON)" "$(VENV)"
@@ -39,6 +39,9 @@ bench-gateway: $(READY)
 
 bench-data: $(READY)
 	@LONG=$(LONG) $(BIN)/python -m benchmarks.data $(ARGS)
+
+bench-training: $(READY)
+	@$(BIN)/python -m benchmarks.training $(ARGS)
 
 format: $(READY)
 	@$(BIN)/ruff check --fix -q . ; $(BIN)/ruff format -q .

@@ -278,16 +278,20 @@ class Searching(Studies):
         with self._database.read() as conn:
             waiting = [trial for trial in trials_of(conn, study.id, ["WAITING"]) if trial.same_as is None]
         author = Principal(id=study.created_by, name=study.created_by_name, kind="system")
-        for trial in waiting:
-            try:
-                run = self.start_run(author, _wish(study, trial))
-            except (TooMany, Unavailable):
-                raise
-            except AimassError as reason:
-                self._note_ends(study, {trial.number: {"state": "FAIL", "error": reason.problem()}})
-                continue
-            with self._database.change(SYSTEM, study.workspace) as change:
-                put_trial(change, study.id, trial.number, run=run.id, state="RUNNING")
+        started: dict[int, str] = {}
+        try:
+            for trial in waiting:
+                try:
+                    started[trial.number] = self.start_run(author, _wish(study, trial)).id
+                except (TooMany, Unavailable):
+                    raise
+                except AimassError as reason:
+                    self._note_ends(study, {trial.number: {"state": "FAIL", "error": reason.problem()}})
+        finally:
+            if started:
+                with self._database.change(SYSTEM, study.workspace) as change:
+                    for number, run in started.items():
+                        put_trial(change, study.id, number, run=run, state="RUNNING")
         if waiting:
             self._say(study, "")
             tell_study(self._ground.live, self.study(study.workspace, study.slug))
