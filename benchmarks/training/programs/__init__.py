@@ -1,0 +1,1 @@
+"""Programs of peers, in their own environments."""
