@@ -83,17 +83,18 @@ def times_of(column: pl.Series) -> pl.Series:
     """
     if column.dtype.is_temporal() or column.dtype.is_numeric():
         return column
+    fault: Exception | None = None
     if column.dtype == pl.String:
         try:
             return column.str.to_datetime(time_unit="us", time_zone="UTC").alias(column.name)
-        except pl.exceptions.PolarsError:
-            pass  # said below, with the value that is no time
+        except pl.exceptions.PolarsError as reason:
+            fault = reason
     raise Invalid(
         f"column {column.name!r} cannot be read as times",
         field="time_column",
         value=column.name,
         allowed="dates, times, numbers, or text such as 2026-01-31T08:00:00",
-    )
+    ) from fault
 
 
 def check_parts(parts: pl.Series) -> None:
