@@ -8,8 +8,9 @@ from typing import ClassVar
 import pytest
 
 from aimass.kernel.errors import Invalid
-from aimass.training.recipes import GROUP, check_task, find_recipe, recipes
+from aimass.training.recipes import GROUP, check_task, find_recipe, load_recipe, recipes
 from aimass.training.recipes.contract import NumberContract, RecipeContract
+from aimass.training.recipes.protocol import parameters_of
 from aimass.training.tasks import TASKS
 
 
@@ -71,6 +72,45 @@ class TestHistGradientBoosting(RecipeContract):
     recipe = "hist_gradient_boosting"
     runtime = "python"
     quick: ClassVar = {"trees": 40}
+
+
+class TestScikitLearn(RecipeContract):
+    __test__ = True
+    recipe = "scikit_learn"
+    quick: ClassVar = {"settings": {"n_estimators": 30, "min_samples_leaf": 4}}
+
+
+class TestScikitLearnOfNumbers(NumberContract):
+    __test__ = True
+    recipe = "scikit_learn"
+    quick: ClassVar = {"estimator": "HuberRegressor", "settings": {"alpha": 0.01}}
+
+
+class TestScikitLearnBehindTransformers(RecipeContract):
+    __test__ = True
+    recipe = "scikit_learn"
+    quick: ClassVar = {"estimator": "LinearSVC", "before": [{"name": "SelectKBest", "settings": {"k": 4}}]}
+
+
+@pytest.mark.parametrize(
+    ("params", "field"),
+    [
+        ({"estimator": "Oracle"}, "params.estimator"),
+        ({"estimator": "RandomForestRegressor"}, "params.estimator"),  # the task is classification
+        ({"settings": {"colour": 1}}, "params.settings"),
+        ({"settings": {"n_estimators": -1}}, "params.settings"),
+        ({"estimator": "VotingClassifier"}, "params.settings"),  # it wants estimators that no JSON can name
+        ({"before": [{"name": "Oracle"}]}, "params.before.0.name"),
+        ({"before": [{"name": "PCA", "settings": {"colour": 1}}]}, "params.before.0"),
+    ],
+)
+def test_names_and_settings_that_scikit_learn_does_not_know_are_refused(params, field) -> None:
+    bench = TestScikitLearn().bench()
+    manifest = find_recipe("scikit_learn")
+    bench.params = parameters_of(manifest.check(params), manifest.parameters)
+    with pytest.raises(Invalid) as refused:
+        load_recipe("scikit_learn").fit(bench)
+    assert refused.value.field == field
 
 
 def test_the_built_in_recipes_come_through_the_door_of_a_strangers_wheel() -> None:
