@@ -28,6 +28,7 @@ from aimass.training import (
 from aimass.training.domain.autos import Constraints
 from aimass.training.jobs import follow_autos
 from aimass.training.recipes import recipes
+from aimass.training.search import document
 from aimass.training.selecting import Facts, Past, recommend
 from aimass.training.tables import autos
 from aimass.training.tasks import TASKS
@@ -93,6 +94,13 @@ def test_what_it_did_is_in_events_and_lineage(rooms: Rooms, auto: AutoRun) -> No
         edges = conn.execute(select(lineage_edges).where(lineage_edges.c.src_id == auto.id)).all()
     assert told == ["training.auto.started", "training.auto.finished"]
     assert {edge.dst_id for edge in edges} == {*auto.runs, auto.blend}
+
+
+def test_it_is_found_by_its_words(rooms: Rooms, auto: AutoRun) -> None:
+    found = document(rooms.registry, "demo", f"auto:{auto.id}")
+    assert found is not None
+    assert (found.title, found.href) == (auto.name, f"/demo/work/auto/{auto.id}")
+    assert document(rooms.registry, "demo", "auto:nowhere") is None
 
 
 def test_runs_of_an_automatic_training_move_the_next_recommendation(

@@ -1,4 +1,4 @@
-"""How runs, experiments and studies are found."""
+"""How runs, experiments, studies and automatic trainings are found."""
 
 from __future__ import annotations
 
@@ -6,12 +6,13 @@ from aimass.infra.search import Document
 from aimass.kernel.errors import NotFound
 from aimass.kernel.principal import SYSTEM
 from aimass.kernel.registry import Registry
+from aimass.training.domain.autos import OneAuto
 from aimass.training.domain.experiments import OneExperiment
 from aimass.training.service.training import Training
 
 
 def document(registry: Registry, workspace: str, subject: str) -> Document | None:
-    """Return how a run, an experiment or a study is found, or None when it is gone."""
+    """Return how something of the room is found, or None when it is gone."""
     kind, _, name = subject.partition(":")
     training = registry.get(Training)
     try:
@@ -29,6 +30,10 @@ def document(registry: Registry, workspace: str, subject: str) -> Document | Non
             study = training.study(workspace, name)
             title, text = study.name, f"{study.slug} {study.recipe} {study.experiment} {study.sampler}"
             href = f"/{workspace}/work/studies/{study.slug}"
+        elif kind == "auto":
+            auto = training.get_auto(SYSTEM, OneAuto(workspace=workspace, auto=name))
+            title, text = auto.name, f"{auto.dataset} {auto.target} {auto.experiment}"
+            href = f"/{workspace}/work/auto/{auto.id}"
         else:
             return None
     except NotFound:

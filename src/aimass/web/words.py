@@ -93,6 +93,7 @@ class Kind:
 
 
 KINDS: dict[str, Kind] = {
+    "auto": Kind("sparkles", "Automatic training"),
     "dataset": Kind("database", "Dataset", "d"),
     "experiment": Kind("flask-conical", "Experiment"),
     "endpoint": Kind("rocket", "Endpoint", "s"),
@@ -104,6 +105,7 @@ KINDS: dict[str, Kind] = {
     "run": Kind("flask-conical", "Run", "r"),
     "service": Kind("bot", "Service account"),
     "schedule": Kind("calendar-clock", "Schedule"),
+    "study": Kind("search", "Study"),
     "topic": Kind("radio", "Topic", "t"),
     "user": Kind("user-round", "Person", "u"),
     "workspace": Kind("folder", "Workspace"),

@@ -86,6 +86,7 @@ def graph(nodes: list[Shown], found: Lineage, focus: Shown, words: dict[str, str
 def kind_words(visit: PageVisit, kind: str) -> str:
     """Return a kind of object in words."""
     known = {
+        "auto": visit.say("automatic training"),
         "collection": visit.say("collection"),
         "dataset": visit.say("dataset"),
         "dataset_version": visit.say("dataset version"),
@@ -97,5 +98,6 @@ def kind_words(visit: PageVisit, kind: str) -> str:
         "run": visit.say("run"),
         "source": visit.say("source"),
         "split": visit.say("split"),
+        "study": visit.say("study"),
     }
     return known.get(kind, kind.replace("_", " "))
