@@ -25,7 +25,7 @@ WRITTEN = (
     "the first model", "six more weeks of customers", "monthly release", "marketing asked for it", "pilot",
     "version 3 fails on customers without a contract", "parity and gate are fine", "checked by hand", "no currency",
     "Export telco-churn for the auditors", "Orders of the web shop", "Scores for the call centre",
-    "Which plan suits a customer?", "its fault is mended in the shop",
+    "Which plan suits a customer?", "its fault is mended in the shop", "Strength of the penalty",
 )  # fmt: skip
 ENGLISH = re.compile(r"\b[a-z]{2,} [a-z]{2,} [a-z]{2,}\b|[\u4e00-\u9fff].*\b(limit|without|the|of|is|and)\b|Project-Id")
 RAW = re.compile(r"\b(None|nan|NaN|undefined|Traceback)\b|\{\{|\{%|%\([a-z_]+\)|<[a-z.]+ object at")

@@ -114,7 +114,7 @@ def space_of(wished: Mapping[str, Any]) -> dict[str, Dimension]:
     >>> space_of({"rate": {"type": "float", "low": 0, "high": 1, "log": True}})
     Traceback (most recent call last):
     ...
-    aimass.kernel.errors.Invalid: a logarithmic range of 'rate' begins at 0
+    aimass.kernel.errors.Invalid: a logarithmic range of 'rate' begins at 0.0
     """
     if not wished:
         raise Invalid("the search space is empty", field="space", value={}, allowed="one parameter or more")

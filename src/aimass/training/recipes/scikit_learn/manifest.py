@@ -41,7 +41,7 @@ class Parameters(BaseModel):
 RECIPE = RecipeManifest(
     name="scikit_learn",
     version="1.0",
-    title="Any estimator of scikit-learn",
+    title="scikit-learn estimator",
     summary="A classifier or regressor by its name, with transformers before it: what no recipe of its own brings.",
     parameters=Parameters,
     tasks=("classification", "regression"),
