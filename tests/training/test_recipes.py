@@ -143,6 +143,7 @@ def test_a_recipe_that_cannot_do_a_task_is_refused_with_those_that_can() -> None
         "lightgbm",
         "linear_regression",
         "random_forest",
+        "scikit_learn",
     ]
 
 
