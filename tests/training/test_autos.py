@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
 import pytest
-from sqlalchemy import select, update
+from sqlalchemy import delete, select, update
 
 from aimass.infra.database import Database, events_log, lineage_edges
 from aimass.kernel.errors import Conflict, Forbidden, Invalid, NotFound
@@ -30,7 +31,7 @@ from aimass.training.jobs import follow_autos
 from aimass.training.recipes import recipes
 from aimass.training.search import document
 from aimass.training.selecting import Facts, Past, recommend
-from aimass.training.tables import autos
+from aimass.training.tables import artifacts, autos
 from aimass.training.tasks import TASKS
 from tests.fixtures.rooms import Rooms, person
 from tests.training.place import ANN, EVE, WISH, Lakeside, ended, split_made
@@ -145,6 +146,41 @@ def test_cancelling_stops_its_runs_and_a_second_order_under_the_key_is_the_first
     training.delete_auto(ANN, name)
     with pytest.raises(NotFound):
         training.get_auto(ANN, name)
+
+
+def test_a_step_that_was_under_way_when_it_was_cancelled_leaves_nothing_at_work(
+    rooms: Rooms, training: Training, split: Split
+) -> None:
+    auto = training.start_auto(ANN, StartAuto(workspace="demo", split=split.id, most=1))
+    name = OneAuto(workspace="demo", auto=auto.id)
+    training.cancel_auto(ANN, name)
+    training._step(auto)
+    found = training.get_auto(ANN, name)
+    assert found.state == "KILLED"
+    assert [ended(rooms, run).state for run in training.runs_of(found)] == ["KILLED"]
+
+
+def test_what_cannot_be_blended_leaves_the_best_of_the_runs(rooms: Rooms, training: Training, split: Split) -> None:
+    auto = training.start_auto(ANN, StartAuto(workspace="demo", split=split.id, most=2, folds=2, size=500_000))
+    follow_autos(rooms.registry)
+    known = training.get_auto(ANN, OneAuto(workspace="demo", auto=auto.id))
+    for run in training.runs_of(known):
+        assert ended(rooms, run).state == "FINISHED"
+    with rooms.get(Database).change(ANN, "demo") as change:
+        mine = (artifacts.c.run == known.runs[0], artifacts.c.name == "folds.parquet")
+        change.execute(delete(artifacts).where(*mine))
+    found = auto_ended(rooms, known)
+    assert (found.state, found.blend) == ("FINISHED", None)
+    assert found.best in found.runs
+    assert found.notes[0].startswith("not blended: run")
+
+
+def test_two_who_ask_at_once_under_one_key_get_one(training: Training, split: Split) -> None:
+    wish = StartAuto(workspace="demo", split=split.id, most=1, key="at once")
+    with ThreadPoolExecutor(4) as pool:
+        found = {one.id for one in pool.map(lambda _: training.start_auto(ANN, wish), range(8))}
+    assert len(found) == 1
+    training.cancel_auto(ANN, OneAuto(workspace="demo", auto=found.pop()))
 
 
 def test_a_split_that_fails_ends_it_with_its_error(rooms: Rooms, training: Training) -> None:

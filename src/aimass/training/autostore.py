@@ -12,7 +12,7 @@ from sqlalchemy import Connection, Row, insert, select, update
 from aimass.infra.database import Change
 from aimass.kernel.errors import Invalid
 from aimass.kernel.pages import decode_cursor
-from aimass.training.domain.autos import AutoRun, Constraints, ListAutos, Recommendation, StartAuto
+from aimass.training.domain.autos import AutoRun, Constraints, ListAutos, Recommendation, StartAuto, limits_of
 from aimass.training.domain.splits import Split
 from aimass.training.recipes import recipes
 from aimass.training.selecting import Past
@@ -76,9 +76,6 @@ def open_autos(conn: Connection) -> list[AutoRun]:
 
 def add_auto(change: Change, id_: str, command: StartAuto, split: Split, *, name: str, experiment: str) -> None:
     """Write a new one."""
-    limits = Constraints(
-        row_us=command.row_us, size=command.size, explainable=command.explainable, budget_s=command.budget_s
-    )
     values = {
         "id": id_,
         "workspace": command.workspace,
@@ -88,7 +85,7 @@ def add_auto(change: Change, id_: str, command: StartAuto, split: Split, *, name
         "dataset": split.dataset,
         "target": split.target,
         "split": split.id,
-        "constraints": asdict(limits),
+        "constraints": asdict(limits_of(command)),
         "most": command.most,
         "is_blended": command.blend,
         "seed": command.seed,

@@ -189,3 +189,10 @@ class BlendRuns:
     name: Annotated[str | None, MaxLen(255), doc("any name; blend if absent")] = None
     tags: Mapping[str, str] = field(default_factory=dict[str, str])
     key: Key = None
+
+
+def limits_of(command: RecommendRecipes | StartAuto) -> Constraints:
+    """Return what a model may cost, as it was asked for."""
+    return Constraints(
+        row_us=command.row_us, size=command.size, explainable=command.explainable, budget_s=command.budget_s
+    )

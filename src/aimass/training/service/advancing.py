@@ -6,8 +6,9 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
 
-from aimass.kernel.errors import AimassError
-from aimass.kernel.principal import SYSTEM, Principal
+from aimass.infra.database import Change
+from aimass.kernel.errors import AimassError, Conflict, Invalid, TooMany, Unavailable
+from aimass.kernel.principal import SYSTEM
 from aimass.training.autostore import find_auto, open_autos, put_auto
 from aimass.training.domain.autos import MAX_BLENDED, MIN_BLENDED, AutoRun, BlendRuns, Recommendation
 from aimass.training.domain.runs import Run, StartRun
@@ -15,7 +16,7 @@ from aimass.training.domain.splits import Split
 from aimass.training.domain.words import ENDED
 from aimass.training.events import AUTO_FAILED, AUTO_FINISHED, tell_auto
 from aimass.training.service.autos import Autos
-from aimass.training.service.ground import need_split
+from aimass.training.service.ground import author_of, need_split
 from aimass.training.tasks import TASKS
 
 TAG = "auto"
@@ -31,6 +32,8 @@ class Advancing(Autos):
         for auto in found:
             try:
                 self._step(auto)
+            except (TooMany, Unavailable):
+                continue  # there is no room now: the next step asks again
             except AimassError as reason:
                 self._fail(auto, reason.problem())
 
@@ -46,7 +49,7 @@ class Advancing(Autos):
         if not done:
             self._fail(auto, _first_error(known))
         elif self._wants_blend(auto) and len(_blendable(done)) >= MIN_BLENDED:
-            self._blend(auto, _blendable(done))
+            self._blend(auto, known, done)
         else:
             self._decide(auto, known, done)
 
@@ -67,7 +70,7 @@ class Advancing(Autos):
             )
             self._fail(auto, {"code": "no_recipe", "detail": f"no recipe keeps the limits: {why}"})
             return
-        started = [self.start_run(_author(auto), self._order(auto, split, one)) for one in chosen]
+        started = [self.start_run(author_of(auto), self._order(auto, split, one)) for one in chosen]
         with self._database.change(SYSTEM, auto.workspace) as change:
             task = TASKS[split.task or ""]
             values: dict[str, Any] = {"task": task.name, "objective": task.objective}
@@ -75,6 +78,9 @@ class Advancing(Autos):
             put_auto(change, auto.id, **values)
             for run in started:
                 change.edge(src=("auto", auto.id), dst=("run", run.id), via="training.auto")
+            is_wanted = _is_running(change, auto)
+        if not is_wanted:  # somebody cancelled it while they were started
+            self.stop_runs(started)
         self._tell(auto)
 
     def _order(self, auto: AutoRun, split: Split, one: Recommendation) -> StartRun:
@@ -101,22 +107,29 @@ class Advancing(Autos):
     def _wants_blend(self, auto: AutoRun) -> bool:
         return auto.is_blended and auto.blend is None and not auto.constraints.explainable
 
-    def _blend(self, auto: AutoRun, done: Sequence[Run]) -> None:
-        """Blend the best of what finished; where that cannot be, the best of them stays the answer."""
+    def _blend(self, auto: AutoRun, known: Sequence[Run], done: Sequence[Run]) -> None:
+        """Blend what finished; where that cannot be, the best of them is the answer."""
         wish = BlendRuns(
             workspace=auto.workspace,
-            runs=[run.id for run in done[:MAX_BLENDED]],
+            runs=[run.id for run in _blendable(done)[:MAX_BLENDED]],
             experiment=auto.experiment,
             tags={TAG: auto.id},
             key=f"auto:{auto.id}:blend",
         )
-        blend = self.blend_runs(_author(auto), wish)
+        try:
+            blend = self.blend_runs(author_of(auto), wish)
+        except (Conflict, Invalid) as reason:
+            self._decide(auto, known, done, (f"not blended: {reason.message}",))
+            return
         with self._database.change(SYSTEM, auto.workspace) as change:
             put_auto(change, auto.id, blend=blend.id)
             change.edge(src=("auto", auto.id), dst=("run", blend.id), via="training.auto")
+            is_wanted = _is_running(change, auto)
+        if not is_wanted:
+            self.stop_runs([blend])
         self._tell(auto)
 
-    def _decide(self, auto: AutoRun, known: Sequence[Run], done: Sequence[Run]) -> None:
+    def _decide(self, auto: AutoRun, known: Sequence[Run], done: Sequence[Run], notes: Sequence[str] = ()) -> None:
         task = TASKS[auto.task or ""]
         scored = [run for run in done if task.objective in run.metrics and _keeps(run, auto)]
         if not scored:
@@ -125,14 +138,18 @@ class Advancing(Autos):
         sign = 1 if task.is_lower_better else -1
         best = min(scored, key=lambda run: (sign * run.metrics[task.objective], run.metrics.get("row_us", 0.0)))
         with self._database.change(SYSTEM, auto.workspace) as change:
+            if not _is_running(change, auto):
+                return
             values: dict[str, Any] = {"state": "FINISHED", "best": best.id, "ended_at": change.now}
-            put_auto(change, auto.id, notes=_notes(known), **values)
+            put_auto(change, auto.id, notes=[*_notes(known), *notes], **values)
             data = {"run": best.id, "recipe": best.recipe, task.objective: best.metrics[task.objective]}
             change.event(AUTO_FINISHED, subject=f"auto:{auto.id}", data=data)
         self._tell(auto)
 
     def _fail(self, auto: AutoRun, error: dict[str, Any]) -> None:
         with self._database.change(SYSTEM, auto.workspace) as change:
+            if not _is_running(change, auto):
+                return
             put_auto(change, auto.id, state="FAILED", error=error, ended_at=change.now)
             change.event(AUTO_FAILED, subject=f"auto:{auto.id}", data={"code": error.get("code")})
         self._tell(auto)
@@ -144,9 +161,10 @@ class Advancing(Autos):
             tell_auto(self._ground.live, found)
 
 
-def _author(auto: AutoRun) -> Principal:
-    """Return who asked for it, for whom its runs are started; the right was checked when it was asked for."""
-    return Principal(id=auto.created_by, name=auto.created_by_name, kind="system")
+def _is_running(change: Change, auto: AutoRun) -> bool:
+    """Tell whether nobody has cancelled or deleted it meanwhile."""
+    found = find_auto(change.conn, auto.workspace, auto.id)
+    return found is not None and found.state == "RUNNING"
 
 
 def _blendable(done: Sequence[Run]) -> list[Run]:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
+import structlog
+
 from aimass.cluster import CancelJob
 from aimass.infra.database import Change
 from aimass.kernel.errors import Conflict, Invalid, NotFound
@@ -22,6 +24,7 @@ from aimass.training.domain.autos import (
     Recommendation,
     RecommendRecipes,
     StartAuto,
+    limits_of,
 )
 from aimass.training.domain.runs import Run
 from aimass.training.domain.splits import CreateSplit, Split
@@ -33,6 +36,8 @@ from aimass.training.service.blending import Blending
 from aimass.training.service.ground import need_run, need_split
 from aimass.training.service.splits import Splits
 from aimass.training.tasks import TASKS
+
+_log = structlog.get_logger("aimass.training")
 
 
 class Autos(Splits, Blending):
@@ -47,10 +52,7 @@ class Autos(Splits, Blending):
         """Recommend recipes for a split, the best first, and say why; what the limits leave out comes last."""
         with self._database.read() as conn:
             split = need_split(conn, command.workspace, command.split)
-        limits = Constraints(
-            row_us=command.row_us, size=command.size, explainable=command.explainable, budget_s=command.budget_s
-        )
-        return self.recommended(who, split, limits, command.folds)
+        return self.recommended(who, split, limits_of(command), command.folds)
 
     def recommended(self, who: Principal, split: Split, limits: Constraints, folds: int) -> list[Recommendation]:
         """Return what the selector says of every recipe for a split that is ready."""
@@ -83,6 +85,9 @@ class Autos(Splits, Blending):
         name = clean_name(command.name) if command.name else f"{split.target} of {split.dataset}"
         experiment = check_slug(command.experiment or slug_of(f"auto {split.dataset}"), field="experiment")
         with self._database.change(who, command.workspace) as change:
+            known = auto_by_key(change.conn, command.workspace, command.key) if command.key else None
+            if known is not None:  # two asked at once
+                return known
             add_auto(change, id_, command, split, name=name, experiment=experiment)
             detail = {"dataset": split.dataset, "split": split.id, "budget_s": command.budget_s}
             change.audit("training.auto.start", object_=f"auto:{id_}", detail=detail)
@@ -152,18 +157,26 @@ class Autos(Splits, Blending):
         found = self.get_auto(who, command)
         if found.state != "RUNNING":
             return found
+        self.stop_runs(
+            self.runs_of(found)
+        )  # first: after a kill in between, it ends by itself, and no run is left at work
         with self._database.change(who, command.workspace) as change:
-            put_auto(change, found.id, state="KILLED", ended_at=change.now)
-            change.audit("training.auto.cancel", object_=f"auto:{found.id}")
-            change.event(AUTO_KILLED, subject=f"auto:{found.id}")
-        self.stop_runs(self.runs_of(found))
-        return self.get_auto(who, command)
+            if self._need_auto(change, command.workspace, found.id).state == "RUNNING":
+                put_auto(change, found.id, state="KILLED", ended_at=change.now)
+                change.audit("training.auto.cancel", object_=f"auto:{found.id}")
+                change.event(AUTO_KILLED, subject=f"auto:{found.id}")
+        ended = self.get_auto(who, command)
+        self.stop_runs(self.runs_of(ended))  # and those that were begun meanwhile
+        return ended
 
     def stop_runs(self, started: Sequence[Run]) -> None:
         """Cancel the runs among those that have not ended."""
         for run in started:
             if run.state not in ENDED and run.job is not None:
-                self._ground.jobs.cancel_job(SYSTEM, CancelJob(workspace=run.workspace, job=run.job))
+                try:
+                    self._ground.jobs.cancel_job(SYSTEM, CancelJob(workspace=run.workspace, job=run.job))
+                except Conflict:
+                    _log.info("a run ended before it could be stopped", run=run.id)
 
     @use_case(
         "DELETE /workspaces/{workspace}/autos/{auto}", permission="training.manage", cli="train delete-auto", status=204

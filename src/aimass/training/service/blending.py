@@ -41,13 +41,16 @@ class Blending(Results):
         """Blend finished runs on one split into one model: a weighted mean, or a stack, of their answers."""
         with self._database.read() as conn:
             known = run_by_key(conn, command.workspace, command.key) if command.key else None
-            members = [] if known is not None else _members(conn, command)
-            split = None if known is not None else need_split(conn, command.workspace, members[0].split)
-        if known is not None or split is None:
-            return known or members[0]
+            if known is not None:
+                return known
+            members = _members(conn, command)
+            split = need_split(conn, command.workspace, members[0].split)
         location = self._ground.locate(who, command.workspace, split.dataset, split.dataset_version)
         payload = {**self.data_of(split, location), **self._told(members), "method": command.method}
         with self._database.change(who, command.workspace) as change:
+            known = run_by_key(change.conn, command.workspace, command.key) if command.key else None
+            if known is not None:  # two asked at once
+                return known
             params = {"members": [one.id for one in members], "method": command.method}
             values = {**row_of(change, _like(command, members[0]), split), "recipe_version": VERSION, "params": params}
             add(change, runs, values)

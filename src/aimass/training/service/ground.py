@@ -80,6 +80,25 @@ class Part:
         self._database = ground.database
 
 
+class Ordered(Protocol):
+    """Something that somebody ordered, and the platform carries out later."""
+
+    @property
+    def created_by(self) -> str:
+        """Id of who ordered it."""
+        ...
+
+    @property
+    def created_by_name(self) -> str:
+        """Name of who ordered it."""
+        ...
+
+
+def author_of(ordered: Ordered) -> Principal:
+    """Return who ordered something: his right was checked then, and policies count for him now."""
+    return Principal(id=ordered.created_by, name=ordered.created_by_name, kind="system")
+
+
 def need_run(conn: Connection, workspace: str, run: str) -> Run:
     """Return a run, or say that there is none."""
     found = find_run(conn, workspace, run)

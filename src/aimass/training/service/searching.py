@@ -15,14 +15,14 @@ import structlog
 from aimass.cluster import CancelJob, Job
 from aimass.infra.database import Change
 from aimass.kernel.errors import AimassError, Conflict, NotFound, TooMany, Unavailable
-from aimass.kernel.principal import SYSTEM, Principal
+from aimass.kernel.principal import SYSTEM
 from aimass.training.domain.runs import Run, StartRun
 from aimass.training.domain.space import chance, drawn, grid_of, seed_of, space_of
 from aimass.training.domain.studies import MAX_FAILURES, OPEN, Study, StudyState, Trial, best_of
 from aimass.training.domain.words import ENDED
 from aimass.training.events import STUDY_FAILED, STUDY_FINISHED, TRIAL_ENDED, tell_study
 from aimass.training.recipes import find_recipe
-from aimass.training.service.ground import Ground
+from aimass.training.service.ground import Ground, author_of
 from aimass.training.service.studies import Studies, need_study, question, turn
 from aimass.training.store import (
     add,
@@ -277,7 +277,7 @@ class Searching(Studies):
         """Start the run of each trial that has none; asking again under the same key starts nothing twice."""
         with self._database.read() as conn:
             waiting = [trial for trial in trials_of(conn, study.id, ["WAITING"]) if trial.same_as is None]
-        author = Principal(id=study.created_by, name=study.created_by_name, kind="system")
+        author = author_of(study)
         started: dict[int, str] = {}
         try:
             for trial in waiting:

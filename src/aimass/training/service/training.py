@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from aimass.kernel.principal import Principal
 from aimass.models import CHAMPION, ModelVersion
 from aimass.training.service.advancing import Advancing
 from aimass.training.service.erasing import Erasing
 from aimass.training.service.experiments import Experiments
-from aimass.training.service.ground import need_split
+from aimass.training.service.ground import author_of, need_split
 from aimass.training.service.searching import Searching
 
 
@@ -24,7 +23,7 @@ class Training(Experiments, Advancing, Searching, Erasing):
         with self._database.read() as conn:
             split = need_split(conn, run.workspace, run.split)
         models = self._ground.models
-        author = Principal(id=run.created_by, name=run.created_by_name, kind="system")
+        author = author_of(run)
         location = self._ground.locate(author, run.workspace, run.dataset, run.dataset_version)
         champion = models.aliased(version.workspace, version.model, CHAMPION)
         is_other = champion is not None and champion.digest != version.digest
