@@ -20,6 +20,7 @@ LOCAL = {
     "data collect": "aimass.cli.collect:collect",
     "data push": "aimass.cli.push:push",
     "predict": "aimass.cli.predict:predict",
+    "train file": "aimass.cli.train:file",
     "register": "aimass.cli.register:register",
 }
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import socket
@@ -36,19 +37,21 @@ def test_it_sees_no_file_of_the_machine_but_its_interpreter(tmp_path: Path) -> N
 
 
 @needs_bubblewrap
-def test_memory_that_looks_like_files_has_a_limit() -> None:
+def test_memory_that_looks_like_files_has_a_limit(tmp_path: Path) -> None:
     code = """
 room = os.statvfs("/dev/shm")
-try:
-    open("/dev/new", "w")
-    refused = False
-except OSError:
-    refused = True
+refused = []
+for name in ("/dev/new", "/new", "/package/new"):
+    try:
+        open(name, "w")
+    except OSError as reason:
+        refused.append(reason.errno)
 open("/dev/null", "w").write("x")
 print(json.dumps([room.f_blocks * room.f_frsize, refused]))
 """
-    size, refused = run(code)
-    assert refused
+    (tmp_path / "a").write_text("x")
+    size, refused = run(code, Room(read={"/package/a": tmp_path / "a"}))
+    assert refused == [errno.EROFS] * 3
     assert size <= 512 * 1024 * 1024 or "--size" not in _abilities("bwrap")
 
 

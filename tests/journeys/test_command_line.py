@@ -18,6 +18,7 @@ import pytest
 import yaml
 
 from tests.fixtures.backups import until
+from tests.fixtures.engines import needs_bubblewrap
 from tests.fixtures.platform import RunningPlatform, free_port, running_platform
 
 pytestmark = pytest.mark.timeout(600)
@@ -169,6 +170,22 @@ def test_a_device_is_let_in_by_a_code_calls_models_and_keeps_itself_signed_in(
     assert device["id"] in terminal.refused("devices", "end", device["id"])
 
 
+@needs_bubblewrap
+def test_a_recipe_of_ones_own_is_trained_from_its_file(terminal: Terminal, tmp_path: Path) -> None:
+    text = (Path(__file__).parents[2] / "docs/guides/own-recipe.md").read_text()
+    file = tmp_path / "my_recipe.py"
+    file.write_text(text.partition("```python\n")[2].partition("```")[0])
+    words = ["--dataset", "small", "--target", "left", "--key-column", "id", "--folds", "2"]
+    run = terminal.read("train", str(file), *words, "--param", "trees=12", "--name", "Mine")
+    assert (run["state"], run["name"], run["recipe"]) == ("FINISHED", "Mine", "my_recipe.py")
+    assert run["params"]["trees"] == 12
+    assert run["metrics"]["cv_roc_auc"] > 0.9
+    again = ["train", "file", str(file), "--split", run["split"]]
+    assert "trees" in terminal.refused(*again, "--param", "trees=0")
+    file.write_text("RECIPE = 1")
+    assert "has no RECIPE" in terminal.refused(*again)
+
+
 def test_a_training_that_fails_ends_the_command_with_its_reason(terminal: Terminal) -> None:
     splits = terminal.read("train", "splits")["items"]
     words = ["train", "start", "--recipe", "logistic_regression", "--split", splits[0]["id"]]
@@ -238,6 +255,9 @@ def test_a_document_that_breaks_a_rule_is_refused_before_another_one_counts(term
         (["jobs", "list", "--state", "SLEEPING"], "is not one of"),
         (["train", "start", "--recipe", "a", "--split", "b", "--params", "{"], "is no JSON"),
         (["train", "start", "--recipe", "a", "--split", "b", "--params", "@gone.json"], "cannot be read"),
+        (["train", "gone.py", "--split", "b"], "does not exist"),
+        (["train", "file", __file__], "name --split, or --dataset and --target"),
+        (["train", "file", __file__, "--split", "b", "--param", "x"], "is no NAME=VALUE"),
         (["data", "collect", "gone.csv"], "does not exist"),
         (["apply", "-f", "gone.yaml"], "does not exist"),
         (["predict", "small", "--file", "gone.ndjson"], "does not exist"),

@@ -17,6 +17,7 @@ from aimass.infra.compute import JobContext, WarmChild
 from aimass.infra.compute.directory import JobDirectory
 from aimass.infra.database import Database
 from aimass.infra.live import LiveHub
+from aimass.kernel.layout import DataDir
 from aimass.kernel.principal import SYSTEM
 from aimass.models import CAPABILITY as MODELS
 from aimass.models import Models
@@ -77,7 +78,8 @@ def rooms(
     names = ("database", "blobs", "jobs", "models", "live", "warm")
     ports = {name: found.get(kind) for name, kind in zip(names, kinds, strict=True)}
     faces = {name: getattr(lakeside, name) for name in ("locate", "need_whole", "columns")}
-    found.registry.put(Training, Training(Ground(**faces, **ports)))
+    data = found.get(DataDir).root
+    found.registry.put(Training, Training(Ground(data=data, **faces, **ports)))
     for slug, review in (("demo", "person"), ("auto", "auto")):
         found.get(Access).create_workspace(SYSTEM, CreateWorkspace(name=slug, slug=slug, review=review))
     yield found

@@ -15,9 +15,11 @@ from aimass.cluster import CAPABILITY as CLUSTER
 from aimass.kernel.principal import SYSTEM
 from aimass.models import CAPABILITY as MODELS
 from aimass.training import CreateSplit, EvaluateRun, OneRun, OneSplit, Run, Split, StartRun, Training
+from aimass.web.session import CSRF_HEADER
 from tests.fixtures.browser import axe_violations, browser, new_page, serving, settle  # noqa: F401
+from tests.fixtures.engines import needs_bubblewrap
 from tests.fixtures.lakeside import TRAINING
-from tests.fixtures.site import ROLES, Site, site_of, unnamed_actions
+from tests.fixtures.site import PAGE, ROLES, Site, Visitor, site_of, unnamed_actions
 from tests.fixtures.working import until
 
 LISTS = ("/demo/work/experiments", "/demo/work/experiments/default", "/demo/work/training")
@@ -170,6 +172,39 @@ def test_a_run_is_started_and_cancelled_by_its_buttons(site, split):
     assert editor.do("POST", f"{address}/cancel").status_code == 204
     assert _ended(site, address.rpartition("/")[2]).state == "KILLED"
     assert "tries" in editor.open("/demo/work/experiments").text
+
+
+def _brought(visitor: Visitor, split: Split, text: bytes, name: str = "my_recipe.py") -> Any:
+    visitor.do("GET", LISTS[0])
+    headers = {**PAGE, "HX-Request": "true", CSRF_HEADER: visitor.csrf}
+    form = {"split": split.id, "name": "Mine", "params": "{}"}
+    address = "/demo/work/training/-/own"
+    return visitor.client.post(address, data=form, files={"file": (name, text, "text/x-python")}, headers=headers)
+
+
+@needs_bubblewrap
+def test_a_recipe_of_ones_own_is_started_by_its_form_and_its_fault_is_shown(site, split):
+    editor = site.visitor("editor")
+    assert 'data-dialog="new-own"' in editor.open(LISTS[2]).text
+    address = _brought(editor, split, b"RECIPE = 1").headers["hx-redirect"]
+    assert _ended(site, address.rpartition("/")[2]).state == "FAILED"
+    page = editor.open(address).text
+    assert "has no RECIPE" in page
+    assert "my_recipe.py" in editor.open(f"{address}?tab=files").text
+
+
+@pytest.mark.parametrize(
+    ("role", "text", "name", "status"),
+    [
+        ("viewer", b"x", "my_recipe.py", 403),
+        ("stranger", b"x", "my_recipe.py", 404),
+        ("editor", b"\xff\xfe", "my_recipe.py", 400),
+        ("editor", b"x", "my recipe.txt", 400),
+        ("editor", b"#" * 200_001, "my_recipe.py", 400),
+    ],
+)
+def test_what_is_no_recipe_is_refused_by_the_form(site, split, role, text, name, status):
+    assert _brought(site.visitor(role), split, text, name).status_code == status
 
 
 @pytest.mark.parametrize("params", ["{", "[1]", '{"colour": 1}'])

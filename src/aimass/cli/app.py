@@ -39,6 +39,14 @@ class Tree(click.Group):
         del ctx
         return sorted({w.removeprefix(self.prefix).split(" ")[0] for w in self._words()})
 
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Find the command; where files are taken, one of Python stands for itself: ``aimass train my_recipe.py``."""
+        if args[0].endswith(".py") and f"{self.prefix}file" in self.local:
+            args = ["file", *args]
+        return super().resolve_command(ctx, args)
+
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         """Return a command or a deeper group."""
         del ctx

@@ -20,7 +20,17 @@ if TYPE_CHECKING:
     from aimass.training.domain.evaluations import EvaluateRun, Evaluation
     from aimass.training.domain.experiments import CreateExperiment, Experiment, ListExperiments, OneExperiment
     from aimass.training.domain.recipes import OneRecipe
-    from aimass.training.domain.runs import CompareRuns, ListRuns, OneMetric, OneRun, RegisterRun, Run, StartRun, TagRun
+    from aimass.training.domain.runs import (
+        CompareRuns,
+        ListRuns,
+        OneMetric,
+        OneRun,
+        RegisterRun,
+        Run,
+        StartOwnRun,
+        StartRun,
+        TagRun,
+    )
     from aimass.training.domain.splits import CreateSplit, ListSplitRows, ListSplits, OneSplit, Split
     from aimass.training.domain.studies import (
         AskImportance,
@@ -77,6 +87,7 @@ __getattr__, __dir__ = door(
         "Returned": "aimass.training.service.splits",
         "Run": "aimass.training.domain.runs",
         "Split": "aimass.training.domain.splits",
+        "StartOwnRun": "aimass.training.domain.runs",
         "StartRun": "aimass.training.domain.runs",
         "Study": "aimass.training.domain.studies",
         "TagRun": "aimass.training.domain.runs",
@@ -123,6 +134,7 @@ __all__ = [
     "Run",
     "Split",
     "StartAuto",
+    "StartOwnRun",
     "StartRun",
     "Study",
     "TagRun",

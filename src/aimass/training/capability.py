@@ -8,6 +8,7 @@ from aimass.infra.compute import WarmChild
 from aimass.infra.database import Database
 from aimass.infra.live import LiveHub
 from aimass.kernel.capability import Capability, JobKind, Loop, Place
+from aimass.kernel.layout import DataDir
 from aimass.kernel.principal import Principal
 from aimass.kernel.registry import Registry
 from aimass.lake import AboutVersion, Lake
@@ -36,6 +37,12 @@ CAPABILITY = Capability(
         "training.fit": JobKind(
             ready="aimass.training.jobs:with_copies",
             run="aimass.training.children.fit:fit",
+            done="aimass.training.jobs:fit_done",
+            failed="aimass.training.jobs:fit_failed",
+        ),
+        "training.own": JobKind(
+            ready="aimass.training.jobs:with_copies",
+            run="aimass.training.children.own:fit_own",
             done="aimass.training.jobs:fit_done",
             failed="aimass.training.jobs:fit_failed",
         ),
@@ -126,5 +133,6 @@ def build(registry: Registry) -> Training:
         locate=lake.locate,
         need_whole=lake.need_whole,
         columns=columns,
+        data=registry.get(DataDir).root,
     )
     return Training(ground)

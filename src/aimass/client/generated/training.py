@@ -493,6 +493,46 @@ class TrainingCalls(Calls):
             AutoRun,
         )
 
+    def start_own_run(
+        self,
+        *,
+        recipe: str,
+        split: str,
+        source: str,
+        workspace: str | None = None,
+        experiment: str | None = None,
+        name: str | None = None,
+        params: dict[str, Any] | None = None,
+        features: list[str] | None = None,
+        unseen: dict[str, Literal["serve", "refuse"]] | None = None,
+        seed: int | None = None,
+        folds: int | None = None,
+        tags: dict[str, str] | None = None,
+        key: str | None = None,
+        slots: int | None = None,
+    ) -> Run:
+        """Train a recipe of your own: the text of a file, which runs in a sandbox and is kept with the run."""
+        return self._call(
+            "training.start_own_run",
+            {
+                "recipe": recipe,
+                "split": split,
+                "source": source,
+                "workspace": workspace,
+                "experiment": experiment,
+                "name": name,
+                "params": params,
+                "features": features,
+                "unseen": unseen,
+                "seed": seed,
+                "folds": folds,
+                "tags": tags,
+                "key": key,
+                "slots": slots,
+            },
+            Run,
+        )
+
     def start_run(
         self,
         *,
@@ -1013,6 +1053,46 @@ class AsyncTrainingCalls(AsyncCalls):
                 "key": key,
             },
             AutoRun,
+        )
+
+    async def start_own_run(
+        self,
+        *,
+        recipe: str,
+        split: str,
+        source: str,
+        workspace: str | None = None,
+        experiment: str | None = None,
+        name: str | None = None,
+        params: dict[str, Any] | None = None,
+        features: list[str] | None = None,
+        unseen: dict[str, Literal["serve", "refuse"]] | None = None,
+        seed: int | None = None,
+        folds: int | None = None,
+        tags: dict[str, str] | None = None,
+        key: str | None = None,
+        slots: int | None = None,
+    ) -> Run:
+        """Train a recipe of your own: the text of a file, which runs in a sandbox and is kept with the run."""
+        return await self._call(
+            "training.start_own_run",
+            {
+                "recipe": recipe,
+                "split": split,
+                "source": source,
+                "workspace": workspace,
+                "experiment": experiment,
+                "name": name,
+                "params": params,
+                "features": features,
+                "unseen": unseen,
+                "seed": seed,
+                "folds": folds,
+                "tags": tags,
+                "key": key,
+                "slots": slots,
+            },
+            Run,
         )
 
     async def start_run(

@@ -30,7 +30,8 @@ if TYPE_CHECKING:
     from aimass.infra.compute.process import ProcessCompute
     from aimass.infra.compute.sandbox import Room, Sandbox, find_sandbox, need_sandbox, sandboxed
     from aimass.infra.compute.settings import child_environment, installer_environment, without_python
-    from aimass.infra.compute.warm import Stop, WarmChild
+    from aimass.infra.compute.warm import Stop, WarmChild, error_of
+    from aimass.infra.compute.worker import problem
 
 __getattr__, __dir__ = door(
     __name__,
@@ -56,11 +57,13 @@ __getattr__, __dir__ = door(
         "WarmChild": "aimass.infra.compute.warm",
         "child_environment": "aimass.infra.compute.settings",
         "environment_of": "aimass.infra.compute.environments",
+        "error_of": "aimass.infra.compute.warm",
         "find_groups": "aimass.infra.compute.groups",
         "find_sandbox": "aimass.infra.compute.sandbox",
         "installer_environment": "aimass.infra.compute.settings",
         "make_environment": "aimass.infra.compute.environments",
         "need_sandbox": "aimass.infra.compute.sandbox",
+        "problem": "aimass.infra.compute.worker",
         "read_lock": "aimass.infra.compute.locks",
         "remove_environment": "aimass.infra.compute.environments",
         "sandboxed": "aimass.infra.compute.sandbox",
@@ -89,11 +92,13 @@ __all__ = [
     "WarmChild",
     "child_environment",
     "environment_of",
+    "error_of",
     "find_groups",
     "find_sandbox",
     "installer_environment",
     "make_environment",
     "need_sandbox",
+    "problem",
     "read_lock",
     "remove_environment",
     "sandboxed",

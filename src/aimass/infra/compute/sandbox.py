@@ -135,7 +135,7 @@ def sandboxed(
     arguments += ["--proc", "/proc", "--remount-ro", "/proc", "--dev", "/dev"]  # nobody may be root outside: no sysctl
     arguments += [*sized, "--tmpfs", "/dev/shm", *sized, "--tmpfs", _TMP, "--chdir", _TMP]  # noqa: S108 inside
     arguments += _shown(room, environment, interpreters)
-    arguments += ["--remount-ro", "/dev"]  # after the devices: files there would count for no limit
+    arguments += ["--remount-ro", "/dev", "--remount-ro", "/"]  # after what lies there: files would count for no limit
     words = {name: text for name, text in environment.items() if name.startswith(_PASSED)}
     usual = {"HOME": _TMP, "USER": "sandbox", "LOGNAME": "sandbox", "PATH": "/usr/local/bin:/usr/bin:/bin"}
     for name, text in {**words, **usual}.items():

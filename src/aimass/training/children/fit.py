@@ -80,15 +80,21 @@ def fit(ctx: Any) -> dict[str, Any]:
     ``target``, ``task``, ``key``, ``group``, ``time``, ``features``, ``seed``, ``folds`` and ``unseen`` by column. An
     attempt after a kill repeats no finished fold.
     """
-    started = time.perf_counter()
-    ctx.report(0.01, stage="read")
     manifest = find_recipe(ctx.params["recipe"])
     check_task(manifest, ctx.params.get("task") or "classification")
     params = parameters_of(manifest.check(ctx.params.get("params", {})), manifest.parameters)
+    about = {"recipe": {"name": manifest.name, "version": manifest.version}, "params": params.model_dump()}
+    return trained(ctx, load_recipe(manifest.name), params, about)
+
+
+def trained(ctx: Any, recipe: Recipe, params: Any, about: Mapping[str, Any]) -> dict[str, Any]:
+    """Train a recipe on the data of the payload; ``about`` has its ``recipe`` (name, version) and plain ``params``."""
+    started = time.perf_counter()
+    ctx.report(0.01, stage="read")
     data = prepare(Source.of(ctx.params), ctx.params["split"], ctx.params.get("unseen"))
     for note in data.notes:
         ctx.log(note)
-    job = Fit(ctx, load_recipe(manifest.name), params, data)
+    job = Fit(ctx, recipe, params, data)
     folds = job.cross_validate(int(ctx.params.get("folds", FOLDS)))
     model, context, fit_s = job.final()
     report = job.report_of(model, context, folds)
@@ -96,12 +102,12 @@ def fit(ctx: Any) -> dict[str, Any]:
     package, parity = job.package(model, context)
     metrics = {**report["metrics"], "row_us": row_us(package), "fit_s": fit_s}
     metrics["training_s"] = time.perf_counter() - started
-    report |= {"metrics": metrics, "recipe": {"name": manifest.name, "version": manifest.version}}
+    report |= {"metrics": metrics, "recipe": dict(about["recipe"])}
     (ctx.out / "report.json").write_text(json.dumps(report, ensure_ascii=False, allow_nan=False))
     ctx.report(1.0, stage="done", **metrics)
     return {
         "metrics": metrics,
-        "params": params.model_dump(),
+        "params": dict(about["params"]),
         "report": "report.json",
         "package": described(package, parity),
         "notes": list(data.notes),

@@ -22,6 +22,8 @@ from aimass.training.domain.words import (
 )
 from aimass.training.tasks import TaskName
 
+MAX_SOURCE = 200_000
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunPackage:
@@ -136,6 +138,15 @@ class StartRun:
     folds: Annotated[int, Ge(2), Le(20), doc("folds of the cross-validation")] = 5
     tags: Mapping[str, str] = field(default_factory=dict[str, str])
     key: Key = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StartOwnRun(StartRun):
+    """Train a recipe of your own on a split: its text comes along and runs in a sandbox."""
+
+    recipe: Annotated[str, MaxLen(63), doc("what the file is called, for example my_recipe.py")]
+    source: Annotated[str, MaxLen(MAX_SOURCE), doc("text of the file: Python that sets RECIPE and RUN")]
+    slots: Annotated[int, Ge(1), Le(256), doc("threads that it may use, each one a job slot")] = 1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

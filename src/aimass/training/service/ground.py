@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Protocol
 
 from sqlalchemy import Connection
@@ -59,6 +60,8 @@ class Ground:
         what it is.
     columns
         Returns the names of the columns of a version of a dataset: who, workspace, dataset, number.
+    data
+        The data directory, of which somebody's code sees nothing.
     """
 
     database: Database
@@ -70,6 +73,7 @@ class Ground:
     locate: Callable[[Principal, str, str, int | None], Located]
     need_whole: Callable[[Principal, str, str, str], None]
     columns: Callable[[Principal, str, str, int], Sequence[str]]
+    data: Path
 
 
 class Part:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import replace
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from aimass.cluster import CancelJob, SubmitJob
@@ -14,18 +14,51 @@ from aimass.kernel.names import check_slug, clean_name
 from aimass.kernel.pages import Page, page_of
 from aimass.kernel.principal import SYSTEM, Principal
 from aimass.kernel.usecase import use_case
-from aimass.training.domain.runs import CompareRuns, ListRuns, OneRun, Run, RunComparison, RunProgress, StartRun, TagRun
+from aimass.training.domain.runs import (
+    Artifact,
+    CompareRuns,
+    ListRuns,
+    OneRun,
+    Run,
+    RunComparison,
+    RunProgress,
+    StartRun,
+    TagRun,
+)
 from aimass.training.domain.splits import Split
 from aimass.training.domain.words import ENDED, FIT
 from aimass.training.events import RUN_CREATED, RUN_DELETED, RUN_STARTED, RUN_TAGGED, tell
 from aimass.training.recipes import check_task, find_recipe
 from aimass.training.service.experiments import new_experiment
 from aimass.training.service.ground import Located, Part, need_fresh, need_run, need_split
-from aimass.training.store import add, find_experiment, put, run_by_key, runs_in_state, runs_page
+from aimass.training.store import add, find_experiment, put, put_artifacts, run_by_key, runs_in_state, runs_page
 from aimass.training.tables import runs
 
 MIN_COMPARED, MAX_COMPARED = 2, 20
 MAX_TAGS = 100
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Order:
+    """What a run is beside what its caller asked for.
+
+    Attributes
+    ----------
+    payload
+        What its job is told besides.
+    files
+        What the run brings along.
+    detail
+        What the audit log notes besides.
+    """
+
+    kind: str
+    version: str
+    params: Mapping[str, Any]
+    slots: int = 1
+    payload: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    files: tuple[Artifact, ...] = ()
+    detail: Mapping[str, Any] = field(default_factory=dict[str, Any])
 
 
 class Runs(Part):
@@ -42,28 +75,34 @@ class Runs(Part):
         """Train a recipe on a split, as a job in a process of its own."""
         recipe = find_recipe(command.recipe)
         params = recipe.check(command.params)
+        order = Order(kind=FIT, version=recipe.version, params=params, slots=recipe.needs.slots)
+        return self._begun(who, command, order, lambda task: check_task(recipe, task))
+
+    def _begun(self, who: Principal, command: StartRun, order: Order, check: Callable[[str], None]) -> Run:
+        """Write a run down together with its job; ``check`` refuses the task of its split."""
         check_slug(command.experiment, field="experiment")
         with self._database.read() as conn:
             split = need_split(conn, command.workspace, command.split)
         location = self._ground.locate(who, command.workspace, split.dataset, split.dataset_version)
         data = self.data_of(split, location)
-        check_task(recipe, data["task"])
+        check(data["task"])
         with self._database.change(who, command.workspace) as change:
             known = run_by_key(change.conn, command.workspace, command.key) if command.key else None
             if known is not None:
                 return known
             if find_experiment(change.conn, command.workspace, command.experiment) is None:
                 new_experiment(change, command.experiment, command.experiment)
-            values = {**row_of(change, command, split), "recipe_version": recipe.version, "params": params}
+            values = {**row_of(change, command, split), "recipe_version": order.version, "params": order.params}
             add(change, runs, values)
-            payload = {**data, **_fit(command, params)}
+            put_artifacts(change, values["id"], order.files)
+            payload = {**data, **_fit(command, order.params), **order.payload}
             subject = f"run:{values['id']}"
             title = f"Train {command.recipe} on {split.dataset} version {split.dataset_version}"
-            wish = SubmitJob(workspace=command.workspace, kind=FIT, title=title, payload=payload, subject=subject)
-            job = self._ground.jobs.enqueue(change, replace(wish, key=values["id"], slots=recipe.needs.slots))
+            wish = SubmitJob(workspace=command.workspace, kind=order.kind, title=title, payload=payload)
+            job = self._ground.jobs.enqueue(change, replace(wish, subject=subject, key=values["id"], slots=order.slots))
             put(change, runs, values["id"], job=job.id)
             detail = {"recipe": command.recipe, "split": split.id, "dataset": split.dataset}
-            change.audit("training.run.start", object_=subject, detail=detail)
+            change.audit("training.run.start", object_=subject, detail={**detail, **order.detail})
             change.event(RUN_CREATED, subject=subject, data=detail)
             change.edge(src=("split", split.id), dst=("run", values["id"]), via=FIT)
             change.edge(src=("dataset_version", location.version_id), dst=("run", values["id"]), via=FIT)

@@ -9,10 +9,11 @@ from aimass.training.service.advancing import Advancing
 from aimass.training.service.erasing import Erasing
 from aimass.training.service.experiments import Experiments
 from aimass.training.service.ground import author_of, need_split
+from aimass.training.service.own import OwnRecipes
 from aimass.training.service.searching import Searching
 
 
-class Training(Experiments, Advancing, Searching, Erasing):
+class Training(Experiments, Advancing, Searching, OwnRecipes, Erasing):
     """Recipes, experiments, splits, runs and what they leave, and searches among them."""
 
     def gate_payload(self, version: ModelVersion) -> dict[str, Any] | None:
