@@ -48,9 +48,12 @@ class Candidate:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rows:
-    """Rows to replay, and what the trained model itself said of them: probabilities by class, or a number each."""
+    """Rows to replay, and what the trained model itself said of them: probabilities by class, or a number each.
 
-    columns: Mapping[str, list[Any]]
+    A column is a list; of a tensor it may be an array.
+    """
+
+    columns: Mapping[str, Any]
     expected: Any
 
 
@@ -151,6 +154,8 @@ def _said(signature: Signature, expected: Any) -> dict[str, Any]:
 
 
 def _plain(value: Any) -> Any:
+    if isinstance(value, np.ndarray):  # one row of a tensor
+        return value.tolist()
     return None if isinstance(value, float) and np.isnan(value) else value
 
 

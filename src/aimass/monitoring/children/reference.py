@@ -40,7 +40,7 @@ def build_reference(args: dict[str, Any]) -> dict[str, Any]:
     frame = frame.sample(min(MAX_ROWS, frame.height), seed=_SEED) if frame.height > MAX_ROWS else frame
     package = read_package(Path(args["package"])) if args.get("package") else None
     wanted = args.get("features") or ([c.name for c in package.manifest.signature.inputs] if package else None)
-    features = _features(frame, wanted, args.get("target"))
+    features, left_out = _features(frame, wanted, args.get("target"))
     answers, note = _answers(frame, package)
     table = frame.select(
         *[_plain(frame[name]).alias(INPUT + name) for name in features], *_truth(frame, args.get("target"))
@@ -58,7 +58,7 @@ def build_reference(args: dict[str, Any]) -> dict[str, Any]:
         "source_rows": source_rows,
         "features": kinds,
         "classes": classes,
-        "note": note,
+        "note": "; ".join(said for said in (note, left_out) if said),
     }
 
 
@@ -92,14 +92,17 @@ def _part(frame: pl.DataFrame, split: dict[str, Any] | None) -> pl.DataFrame:
     return ordered.filter(parts == split["part"])
 
 
-def _features(frame: pl.DataFrame, wanted: list[str] | None, target: str | None) -> list[str]:
+def _features(frame: pl.DataFrame, wanted: list[str] | None, target: str | None) -> tuple[list[str], str]:
+    """Return the inputs to compare, and what is said of those that are none: lists, such as images."""
     names = wanted or [name for name in frame.columns if name != target and not name.startswith("_")]
     missing = [name for name in names if name not in frame.columns]
     if missing:
         raise Invalid(
             f"the reference lacks input {missing[0]!r}", field="features", value=missing[0], allowed=frame.columns[:50]
         )
-    return names
+    nested = [name for name in names if frame.schema[name].is_nested()]
+    said = f"inputs are not compared where they are lists: {', '.join(nested)}"[:300] if nested else ""
+    return [name for name in names if name not in nested], said
 
 
 def _plain(column: pl.Series) -> pl.Series:
@@ -113,12 +116,17 @@ def _truth(frame: pl.DataFrame, target: str | None) -> list[pl.Series]:
     return [frame[target].cast(pl.String).alias("truth")] if target and target in frame.columns else []
 
 
+def _given(column: pl.Series, shape: tuple[int, ...] | None) -> Any:
+    """Return a column as a model takes it: a list, and of a tensor an array."""
+    return column.to_list() if shape is None else column.explode().to_numpy().reshape(len(column), *shape[1:])
+
+
 def _answers(frame: pl.DataFrame, package: Any) -> tuple[list[pl.Series], str]:
     """Let the model answer the reference; only one that runs no code of its own may run here."""
     if package is None or package.manifest.runtime != _RUNS_HERE:
         return [], "predictions are not compared: the model cannot run in the data child"
-    inputs = {c.name: frame[c.name].to_list() for c in package.manifest.signature.inputs}
     try:
+        inputs = {c.name: _given(frame[c.name], c.shape) for c in package.manifest.signature.inputs}
         found = load_model(package, threads=1).predict(inputs)
     except Exception as reason:  # noqa: BLE001 a model raises what it likes; inputs are compared without it
         return [], f"predictions are not compared: the model failed on the reference: {reason}"[:300]

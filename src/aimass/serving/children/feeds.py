@@ -10,8 +10,7 @@ import polars as pl
 
 from aimass.kernel.errors import Invalid
 from aimass.models import Column
-
-_FIX = "repair the rows, or leave them out with a SELECT"
+from aimass.serving.children.lists import FIX, tensor_of
 
 
 @dataclass(slots=True, kw_only=True)
@@ -52,18 +51,23 @@ class Feeder:
         }
 
     def arrays(self, frame: pl.DataFrame, start: int) -> Fed:
-        """Return arrays: text as objects, all else as 32 bit floats; ``start`` is the number of the first row."""
+        """Return arrays: text as objects, tensors in their datatype, all else as 32 bit floats; ``start`` is the number of the first row."""
         fed = Fed(values={})
         for one in self._inputs:
             series = frame[self._columns[one.name]]
+            if one.shape is not None:
+                fed.values[one.name] = tensor_of(one, series, start)
+                continue
             make = self._texts if one.type == "string" else self._numbers
             fed.values[one.name] = make(one, series, start, fed)
         return fed
 
     def lists(self, frame: pl.DataFrame, start: int) -> Fed:
-        """Return lists, for a model worker; checked like the arrays."""
+        """Return lists, and arrays of tensors, for a model worker; checked like the arrays."""
         fed = self.arrays(frame, start)
         for one in self._inputs:
+            if one.shape is not None:
+                continue
             series = frame[self._columns[one.name]]
             if one.type == "integer":
                 series = series.cast(pl.Int64)
@@ -86,7 +90,7 @@ class Feeder:
             raise Invalid(
                 f"row {start + int(absent.argmax())}: input {one.name!r} may not be null",
                 field=self._columns[one.name],
-                hint=_FIX,
+                hint=FIX,
             )
 
     def _check(self, one: Column, series: pl.Series, start: int, wrong: pl.Series, what: str) -> None:
@@ -97,7 +101,7 @@ class Feeder:
                 f"and input {one.name!r} is {one.type}",
                 field=self._columns[one.name],
                 value=series[at],
-                hint=_FIX,
+                hint=FIX,
             )
 
     def _texts(self, one: Column, series: pl.Series, start: int, fed: Fed) -> Any:

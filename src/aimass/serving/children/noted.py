@@ -14,6 +14,7 @@ import polars as pl
 from aimass.infra.segments import SegmentWriter, frame
 from aimass.kernel.clock import SystemClock
 from aimass.serving.children.feeds import Fed
+from aimass.serving.children.lists import texts_of
 from aimass.serving.domain.scoring import ROWS_PER_REQUEST
 
 SCORED = "serving_scored_rows"
@@ -61,7 +62,7 @@ class Notes:
             "status": 200,
             "latency_us": None,
             "rows": part.height,
-            "inputs": {i: part[c].to_list() for i, c in self._wish["inputs"].items()} if wish["payload"] else None,
+            "inputs": {i: texts_of(part[c]) for i, c in self._wish["inputs"].items()} if wish["payload"] else None,
             "outputs": {name: array[at].tolist() for name, array in outputs.items()} if wish["payload"] else None,
             "unseen": sorted(name for name, strange in fed.unseen.items() if strange[at].any()),
             "origin": "batch",

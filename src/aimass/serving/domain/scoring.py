@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from math import prod
 from typing import Annotated, Any, Literal, Protocol
 
 from annotated_types import Ge, Le, MaxLen, doc
@@ -27,6 +28,7 @@ FITTING: Mapping[str, tuple[str, ...]] = {
     "integer": ("integer", "float"),
     "boolean": ("boolean",),
 }
+LISTS = "json"  # the type of a column that holds lists, as a row of a tensor is
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -197,13 +199,14 @@ def map_inputs(
 def _mapped(one: InputLike, types: Mapping[str, str], nulls: Mapping[str, int], column: str) -> MappedInput:
     found = types.get(column)
     problem = ""
-    if one.shape is not None:
+    if one.shape is not None and not is_row(one.shape):
         problem = f"input {one.name!r} is a tensor, and a dataset has columns"
     elif found is None:
         name = "" if column == one.name else f" {column!r}"
         problem = f"input {one.name!r} has no column{name} in the dataset"
-    elif found not in FITTING[one.type]:
-        problem = f"input {one.name!r} wants {one.type}, and column {column!r} is {found}"
+    elif not _fits(one, found):
+        wanted = one.type if one.shape is None else f"lists of {prod(one.shape[1:])} numbers"
+        problem = f"input {one.name!r} wants {wanted}, and column {column!r} is {found}"
     elif not one.nullable and nulls.get(column):
         problem = f"input {one.name!r} may not be null, and column {column!r} has {nulls[column]} nulls"
     return MappedInput(
@@ -214,6 +217,23 @@ def _mapped(one: InputLike, types: Mapping[str, str], nulls: Mapping[str, int], 
         column_type=found,
         problem=problem,
     )
+
+
+def _fits(one: InputLike, found: str) -> bool:
+    if one.shape is not None:
+        return found == LISTS and one.type != "string"
+    return found in FITTING[one.type]
+
+
+def is_row(shape: Sequence[int]) -> bool:
+    """Tell whether a list in a column is one row of a tensor: its first size alone is free.
+
+    Examples
+    --------
+    >>> is_row((-1, 28, 28)), is_row((-1, -1)), is_row((2, 2)), is_row((-1,))
+    (True, False, False, False)
+    """
+    return len(shape) > 1 and shape[0] == -1 and all(size > 0 for size in shape[1:])
 
 
 def prediction_columns(outputs: Iterable[OutputLike], prefix: str) -> list[tuple[str, str, int | None]]:

@@ -16,6 +16,7 @@ from aimass.kernel.errors import Conflict, Invalid, NotFound
 from aimass.models import Column, Signature
 from aimass.training.children.assigning import group_of, times_of
 from aimass.training.children.targets import MAX_CLASSES, outputs_of, target_of, truth_of
+from aimass.training.children.tensors import is_tensor, length_of, tensor_of, why_no_tensor
 from aimass.training.errors import Unlearnable
 from aimass.training.recipes.protocol import Table
 
@@ -208,7 +209,7 @@ def prepare(source: Source, split: Mapping[str, Any], unseen: Mapping[str, Any] 
     target = target_of(rows, source.target, source.task)
     kept = target.is_not_null() & (parts != "none")
     train = kept & (parts == "train")
-    names, notes = choose_columns(rows.filter(train), source)
+    names, notes = choose_columns(rows.filter(train), source, rows.filter(kept))
     classes: tuple[str, ...] = ()
     if source.task == "classification":
         classes = tuple(sorted(target.filter(train).unique().to_list()))
@@ -230,8 +231,8 @@ def prepare(source: Source, split: Mapping[str, Any], unseen: Mapping[str, Any] 
     )
 
 
-def choose_columns(train: pl.DataFrame, source: Source) -> tuple[list[str], list[str]]:
-    """Return the columns to learn from, and why others were left out."""
+def choose_columns(train: pl.DataFrame, source: Source, kept: pl.DataFrame) -> tuple[list[str], list[str]]:
+    """Return the columns to learn from, and why others were left out; ``kept`` are the rows of all parts."""
     wanted = source.features or [c for c in train.columns if not c.startswith("_")]
     missing = [name for name in wanted if name not in train.columns]
     if missing:
@@ -243,7 +244,8 @@ def choose_columns(train: pl.DataFrame, source: Source) -> tuple[list[str], list
     for name in wanted:
         if name in (source.target, source.key, source.group) or (name == source.time and source.features is None):
             continue
-        why = _unfit(train[name], is_chosen=source.features is not None)
+        column = kept[name] if is_tensor(train[name].dtype) else train[name]
+        why = _unfit(column, is_chosen=source.features is not None)
         if why:
             notes.append(f"column {name!r} left out: {why}")
         else:
@@ -269,6 +271,8 @@ def _unfit(column: pl.Series, *, is_chosen: bool) -> str | None:
     if column.null_count() == len(column):
         return "it holds no values in the training part"
     dtype = column.dtype
+    if is_tensor(dtype):
+        return why_no_tensor(column, is_chosen=is_chosen)
     if not (dtype.is_numeric() or dtype in (pl.String, pl.Boolean, pl.Categorical)):
         return f"type {dtype} is not supported by these recipes"
     if dtype == pl.String and not is_chosen and len(column) > MAX_CLASSES and column.n_unique() == len(column):
@@ -292,6 +296,8 @@ def signature_of(train: pl.DataFrame, classes: tuple[str, ...], unseen: Mapping[
 def _column(column: pl.Series, unseen: Any) -> Column:
     dtype = column.dtype
     nullable = column.null_count() > 0
+    if is_tensor(dtype):
+        return Column(name=column.name, type="float", shape=(-1, length_of(column)))
     if dtype == pl.Boolean:
         return Column(name=column.name, type="boolean", nullable=nullable)
     if dtype.is_integer():
@@ -307,11 +313,26 @@ _DTYPES: dict[str, Any] = {"string": pl.String, "float": pl.Float64, "integer": 
 
 
 def plain(frame: pl.DataFrame, signature: Signature) -> pl.DataFrame:
-    """Return the columns of the signature in its types, NaN as null."""
-    chosen = frame.select(pl.col(c.name).cast(_DTYPES[c.type]) for c in signature.inputs)
-    return chosen.with_columns(pl.col(pl.Float64).fill_nan(None))
+    """Return the columns of the signature in its types, NaN as null; what is a tensor as arrays."""
+    columns = [_typed(frame[column.name], column) for column in signature.inputs]
+    return pl.DataFrame(columns).with_columns(pl.col(pl.Float64).fill_nan(None))
 
 
-def columns_of(features: pl.DataFrame) -> dict[str, list[Any]]:
-    """Return the columns as the lists that a runtime takes."""
-    return features.to_dict(as_series=False)
+def _typed(column: pl.Series, wanted: Column) -> pl.Series:
+    if wanted.shape is None:
+        return column.cast(_DTYPES[wanted.type])
+    if not is_tensor(column.dtype):
+        raise Invalid(
+            f"column {column.name!r} holds {column.dtype}, and the model takes lists of {wanted.shape[1]} numbers",
+            field="dataset",
+            value=column.name,
+        )
+    return tensor_of(column, wanted.shape[1])
+
+
+def columns_of(features: pl.DataFrame) -> dict[str, Any]:
+    """Return the columns as a runtime takes them: lists, and arrays of the tensors."""
+    return {
+        column.name: column.to_numpy() if isinstance(column.dtype, pl.Array) else column.to_list()
+        for column in features.iter_columns()
+    }

@@ -7,7 +7,8 @@ computes in ``float32``, and a threshold between two ``float64`` values would se
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -21,7 +22,7 @@ from sklearn.impute import SimpleImputer
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import FunctionTransformer, OneHotEncoder, StandardScaler
 
-from aimass.models import Candidate, Signature
+from aimass.models import Candidate, Column, Signature
 from aimass.training.measures.bytask import measures_of
 from aimass.training.recipes.protocol import RecipeContext, Table
 
@@ -67,7 +68,7 @@ class TabularRecipe:
 
     def _columns(self, frame: pl.DataFrame, ctx: RecipeContext) -> ColumnTransformer:
         strings = [name_at(i) for i, c in enumerate(ctx.signature.inputs) if c.type == "string"]
-        numbers = [name_at(i) for i, c in enumerate(ctx.signature.inputs) if c.type != "string"]
+        numbers = [name for name in frame.columns if name not in strings]
         parts: list[tuple[str, Any, list[str]]] = []
         if strings:
             known = [categories(frame[name], ctx.params.max_categories) for name in strings]
@@ -127,15 +128,22 @@ def name_at(position: int) -> str:
 
 
 def prepared(frame: pl.DataFrame, signature: Signature) -> pl.DataFrame:
-    """Return the columns as a graph sees them: text with "" for null, ``float32`` with NaN for null."""
-    return frame.select(
-        (
-            pl.col(c.name).cast(pl.String).fill_null("")
-            if c.type == "string"
-            else pl.col(c.name).cast(pl.Float32).fill_null(float("nan"))
-        ).alias(name_at(i))
-        for i, c in enumerate(signature.inputs)
-    )
+    """Return the columns as a graph sees them: text with "" for null, ``float32`` with NaN for null, tensors unfolded."""
+    return frame.select(part for i, column in enumerate(signature.inputs) for part in _inner(column, i))
+
+
+def _inner(column: Column, position: int) -> list[pl.Expr]:
+    """Return what an input becomes inside the pipeline: one column, or one for each number of a tensor."""
+    name, cell = name_at(position), pl.col(column.name)
+    if column.shape is not None:
+        return [cell.arr.get(place).alias(inner) for place, inner in enumerate(_names(column, position))]
+    if column.type == "string":
+        return [cell.cast(pl.String).fill_null("").alias(name)]
+    return [cell.cast(pl.Float32).fill_null(float("nan")).alias(name)]
+
+
+def _width(column: Column) -> int:
+    return 1 if column.shape is None else column.shape[1]
 
 
 def categories(column: pl.Series, limit: int) -> Any:
@@ -151,7 +159,7 @@ def _owners(columns: ColumnTransformer, signature: Signature) -> list[str]:
         strings = [c.name for c in signature.inputs if c.type == "string"]
         for name, known in zip(strings, columns.named_transformers_["strings"].categories_, strict=True):
             owners += [name] * len(known)
-    return owners + [c.name for c in signature.inputs if c.type != "string"]
+    return owners + [c.name for c in signature.inputs if c.type != "string" for _ in range(_width(c))]
 
 
 def to_skops(pipeline: Pipeline) -> bytes:
@@ -164,15 +172,37 @@ def to_skops(pipeline: Pipeline) -> bytes:
 def to_onnx(pipeline: Pipeline, signature: Signature) -> bytes:
     """Export a pipeline: one named input per column; label and probabilities, or the value, as outputs."""
     types = {"string": StringTensorType}
-    inputs = [(name_at(i), types.get(c.type, FloatTensorType)([None, 1])) for i, c in enumerate(signature.inputs)]
+    inputs = [
+        (name_at(i), types.get(c.type, FloatTensorType)([None, _width(c)])) for i, c in enumerate(signature.inputs)
+    ]
     options = {id(pipeline): {"zipmap": False}} if signature.classes else None
-    model: Any = convert_sklearn(pipeline, name="aimass", initial_types=inputs, options=options, target_opset=OPSET)
+    with _by_place(pipeline.named_steps["columns"], signature):
+        model: Any = convert_sklearn(pipeline, name="aimass", initial_types=inputs, options=options, target_opset=OPSET)
     if not signature.classes:
         _flatten(model.graph)
     names = {name_at(i): column.name for i, column in enumerate(signature.inputs)}
     names |= {old.name: new.name for old, new in zip(model.graph.output, signature.outputs, strict=True)}
     _rename(model.graph, names)
     return model.SerializeToString()
+
+
+@contextmanager
+def _by_place(columns: ColumnTransformer, signature: Signature) -> Iterator[None]:
+    """Let the converter find columns by their places while there are tensors: it knows no names within one input."""
+    named = columns.transformers_
+    if any(column.shape is not None for column in signature.inputs):
+        whole = [name for i, column in enumerate(signature.inputs) for name in _names(column, i)]
+        places = {name: place for place, name in enumerate(whole)}
+        columns.transformers_ = [(kind, step, [places[name] for name in names]) for kind, step, names in named]
+    try:
+        yield
+    finally:
+        columns.transformers_ = named
+
+
+def _names(column: Column, position: int) -> list[str]:
+    name = name_at(position)
+    return [name] if column.shape is None else [f"{name}_{place}" for place in range(column.shape[1])]
 
 
 def _flatten(graph: Any) -> None:

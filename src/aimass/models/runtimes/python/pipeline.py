@@ -29,12 +29,20 @@ class PythonModel:
 
     def predict(self, columns: Mapping[str, Any]) -> dict[str, Any]:
         """Answer columns of inputs with columns of outputs, row by row."""
-        frame = pl.DataFrame([_series(i, c, columns[c.name]) for i, c in enumerate(self._columns)])
+        frame = pl.DataFrame([one for i, c in enumerate(self._columns) for one in _inner(i, c, columns[c.name])])
         if not len(self._classes):
             return {self._output: np.asarray(self._pipeline.predict(frame), dtype=float).reshape(-1)}
         probabilities = self._pipeline.predict_proba(frame)
         labels = self._classes[probabilities.argmax(axis=1)]
         return {"label": labels, "probabilities": np.asarray(probabilities)}
+
+
+def _inner(position: int, column: Column, values: Any) -> list[pl.Series]:
+    """Return what an input is inside the pipeline: one column, or one for each number of a tensor."""
+    if column.shape is None:
+        return [_series(position, column, values)]
+    numbers = np.asarray(values, dtype=np.float32).reshape(len(values), -1)
+    return [pl.Series(f"c{position}_{place}", part) for place, part in enumerate(numbers.T)]
 
 
 def _series(position: int, column: Column, values: Any) -> pl.Series:
