@@ -1,4 +1,4 @@
-"""``make bench-training``: the regret of the search, what pruning saves, and what a trial costs beside its work."""
+"""``make bench-training``: searches, pruning, the cost of a trial, lists of many runs, automatic training."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.measure import ROOT
-from benchmarks.training import auto, overhead, pruning, regret
+from benchmarks.training import auto, overhead, pruning, regret, tracking
 
 
 def main() -> int:
@@ -34,6 +34,7 @@ def main() -> int:
         ("regret", lambda: regret.run(wanted.seeds)),
         ("pruning", pruning.run),
         ("overhead", lambda: overhead.run(wanted.trials)),
+        ("tracking", tracking.run),
         ("auto", lambda: auto.run(wanted.splits, wanted.data)),
     ):
         told[name] = measure()
@@ -53,6 +54,7 @@ def write(told: Mapping[str, Any], path: Path) -> None:
         *_regret(told["regret"]),
         *_pruning(told["pruning"]),
         *_overhead(told["overhead"]),
+        *_tracking(told["tracking"]),
         *_auto(told["auto"]),
     ]
     path.write_text("\n".join(lines).rstrip() + "\n")
@@ -110,6 +112,19 @@ def _overhead(told: Mapping[str, Any]) -> list[str]:
         f"{ratio:.1f} times less wall. Asking, telling and recording are counted on both sides, and the start of the processes; a run of its own is not.",
         "",
     ]
+
+
+def _tracking(told: Mapping[str, Any]) -> list[str]:
+    lines = [
+        f"## A page of fifty of {told['runs']:,} runs of a workspace, as many of another between them (SQLite)",
+        "",
+        f"| asked for | median | slowest of fifteen | under {told['goal_ms']:.0f} ms |",
+        "| --- | --- | --- | --- |",
+    ]
+    for name, one in told["pages"].items():
+        is_met = _met(one["median_ms"] < told["goal_ms"])
+        lines.append(f"| {name} | {one['median_ms']:.0f} ms | {one['slowest_ms']:.0f} ms | {is_met} |")
+    return [*lines, ""]
 
 
 def _auto(told: Mapping[str, Any]) -> list[str]:

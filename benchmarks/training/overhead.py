@@ -92,6 +92,7 @@ def _own(folder: Path, trials: int) -> dict[str, float]:
         locate=missing,
         need_whole=missing,
         columns=missing,
+        data=folder,
     )
     owner = Searched(ground)
     wish = CreateStudy(workspace="w", recipe="logistic_regression", split="s", space=SPACE, parallel=PARALLEL)

@@ -8510,6 +8510,13 @@ OPERATIONS: dict[str, Operation] = {
             Param(name="split", where="query", kind="str", required=False, help="only runs on this split"),
             Param(name="dataset", where="query", kind="str", required=False, help="only runs on this dataset"),
             Param(
+                name="where",
+                where="query",
+                kind="str",
+                required=False,
+                help="conditions: cv_roc_auc >= 0.8 and params.trees = 200 and tags.team = 'red'",
+            ),
+            Param(
                 name="sort", where="query", kind="str", required=False, help="metric to sort by, for example cv_roc_auc"
             ),
             Param(

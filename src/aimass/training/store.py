@@ -16,7 +16,19 @@ from aimass.training.domain.experiments import Experiment, ListExperiments
 from aimass.training.domain.runs import Artifact, ListRuns, Point, Run, RunPackage
 from aimass.training.domain.splits import ListSplits, Split
 from aimass.training.domain.studies import OPEN, ListStudies, ListTrials, Objective, Study, Trial
-from aimass.training.tables import artifacts, evaluations, experiments, points, runs, scores, splits, studies, trials
+from aimass.training.finding import are_many, facts_of, restricted
+from aimass.training.tables import (
+    artifacts,
+    evaluations,
+    experiments,
+    facts,
+    points,
+    runs,
+    scores,
+    splits,
+    studies,
+    trials,
+)
 
 
 def values_of(row: Row[Any], *without: str) -> dict[str, Any]:
@@ -127,10 +139,15 @@ def runs_in_state(conn: Connection, state: str) -> list[Run]:
 
 def runs_page(conn: Connection, command: ListRuns) -> list[tuple[Run, str]]:
     """Return one run more than the page wants, each with its sort key."""
-    query: Select[Any] = select(runs).where(runs.c.workspace == command.workspace, runs.c.deleted_at.is_(None))
-    for name in ("experiment", "recipe", "task", "state", "split", "dataset"):
-        if getattr(command, name) is not None:
-            query = query.where(runs.c[name] == getattr(command, name))
+    query: Select[Any] = select(runs).where(runs.c.deleted_at.is_(None))
+    are_few = False
+    if command.where:
+        query, are_few = restricted(conn, query, command.where)
+    by_score = command.sort is not None and not are_few and are_many(conn, command.workspace, command.experiment)
+    for name in ("workspace", "experiment", "recipe", "task", "state", "split", "dataset"):
+        if (wanted := getattr(command, name)) is not None:
+            # an index of this column would lead to all of them, who then have to be sorted
+            query = query.where((func.coalesce(runs.c[name], "") if by_score else runs.c[name]) == wanted)
     if command.sort is None:
         if command.cursor:
             query = query.where(runs.c.id < decode_cursor(command.cursor))
@@ -154,6 +171,15 @@ def _sorted(query: Select[Any], command: ListRuns) -> Select[Any]:
         beyond = value > number if command.ascending else value < number
         query = query.where(or_(beyond, and_(value == number, runs.c.id < id_)))
     return query.order_by(value.asc() if command.ascending else value.desc(), runs.c.id.desc())
+
+
+def put_facts(change: Change, run: str, params: Mapping[str, Any], tags: Mapping[str, str]) -> None:
+    """Write down what a run is found by."""
+    change.execute(delete(facts).where(facts.c.run == run))
+    told = facts_of(params, tags).items()
+    rows = [{"run": run, "name": name, "text": text, "number": number} for name, (text, number) in told]
+    if rows:
+        change.execute(insert(facts), rows)
 
 
 def put_results(

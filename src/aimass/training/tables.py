@@ -89,6 +89,7 @@ runs = Table(
     Column("version", Integer, nullable=False),
     UniqueConstraint("workspace", "key"),
     Index(None, "workspace", "experiment"),
+    Index(None, "workspace", "id"),
     Index(None, "state"),
 )
 
@@ -99,6 +100,17 @@ scores = Table(
     Column("name", String(120), primary_key=True),
     Column("value", Float, nullable=False),
     Index(None, "name", "value"),
+)
+
+facts = Table(
+    "training_facts",
+    metadata,
+    Column("run", String(26), primary_key=True, info={"of": "training_runs.id"}),
+    Column("name", String(255), primary_key=True),
+    Column("text", String(255), nullable=False),
+    Column("number", Float, nullable=True),
+    Index(None, "name", "text"),
+    Index(None, "name", "number"),
 )
 
 points = Table(

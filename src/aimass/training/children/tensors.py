@@ -61,7 +61,7 @@ def tensor_of(column: pl.Series, length: int) -> pl.Series:
         _refuse(column, odd, f"holds {found} numbers, and those learned from hold {length}")
     numbers = lists.explode().cast(pl.Float32, strict=False).fill_null(float("nan")).to_numpy()
     numbers = numbers.reshape(len(column), length) if len(column) else numbers[:0].reshape(0, length)
-    is_odd = [not bool(fine) for fine in np.isfinite(numbers).all(axis=1)]
+    is_odd = ~np.isfinite(numbers).min(axis=1, initial=True)
     _refuse(column, pl.Series(is_odd, dtype=pl.Boolean), "holds a null, or a number that is not finite")
     return pl.Series(column.name, numbers, dtype=pl.Array(pl.Float32, length))
 

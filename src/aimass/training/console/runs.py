@@ -9,8 +9,9 @@ from fastapi import Form, Query, Response
 from pydantic import BaseModel
 
 from aimass.kernel.errors import Invalid
+from aimass.kernel.pages import Page
 from aimass.training.domain.experiments import ListExperiments
-from aimass.training.domain.runs import ListRuns, StartRun
+from aimass.training.domain.runs import ListRuns, Run, StartRun
 from aimass.training.domain.splits import CreateSplit, ListSplits
 from aimass.training.domain.words import RunState
 from aimass.training.service.training import Training
@@ -35,13 +36,14 @@ class Wanted(BaseModel):
     task: TaskName | Literal[""] = ""
     state: RunState | Literal[""] = ""
     dataset: str = ""
+    where: str = ""
     sort: str = ""
     cursor: str | None = None
 
     @property
     def is_filtered(self) -> bool:
         """Tell whether anything but the order is wished."""
-        return bool(self.recipe or self.task or self.state or self.dataset or self.experiment)
+        return bool(self.recipe or self.task or self.state or self.dataset or self.experiment or self.where)
 
 
 class Start(BaseModel):
@@ -122,15 +124,17 @@ def shown_runs(visit: PageVisit, wanted: Wanted) -> dict[str, Any]:
         task=wanted.task or None,
         state=wanted.state or None,
         dataset=wanted.dataset or None,
+        where=wanted.where or None,
         sort=wanted.sort.removeprefix("-") or None,
         ascending=not wanted.sort.startswith("-"),
         cursor=wanted.cursor,
     )
     experiments = training.list_experiments(visit.who, ListExperiments(workspace=visit.workspace, limit=MOST))
     splits = training.list_splits(visit.who, ListSplits(workspace=visit.workspace, limit=MOST))
-    found = training.list_runs(visit.who, wish)
+    found, fault = _listed(training, visit, wish)
     return {
         "found": found,
+        "fault": fault,
         "tasks": TASKS,
         "task": TASKS[wanted.task or _common([run.task for run in found.items])],
         "columns": COLUMNS[wanted.task or _common([run.task for run in found.items])],
@@ -140,6 +144,16 @@ def shown_runs(visit: PageVisit, wanted: Wanted) -> dict[str, Any]:
         "recipes": training.list_recipes(visit.who),
         "splits": [one for one in splits.items if one.state == "READY"],
     }
+
+
+def _listed(training: Training, visit: PageVisit, wish: ListRuns) -> tuple[Page[Run], dict[str, Any] | None]:
+    """Return the runs; or none, and what is wrong with the conditions that somebody types."""
+    try:
+        return training.list_runs(visit.who, wish), None
+    except Invalid as error:
+        if error.field != "where":
+            raise
+        return Page(items=[], next=None), error.problem()
 
 
 def _common(tasks: list[TaskName]) -> TaskName:

@@ -160,6 +160,9 @@ class ListRuns:
     state: Annotated[RunState | None, doc("only runs in this state")] = None
     split: Annotated[str | None, doc("only runs on this split")] = None
     dataset: Annotated[str | None, doc("only runs on this dataset")] = None
+    where: Annotated[
+        str | None, MaxLen(2000), doc("conditions: cv_roc_auc >= 0.8 and params.trees = 200 and tags.team = 'red'")
+    ] = None
     sort: Annotated[str | None, MaxLen(120), doc("metric to sort by, for example cv_roc_auc")] = None
     ascending: Annotated[bool, doc("smallest value first")] = False
     limit: Limit = 50

@@ -13,7 +13,7 @@ from aimass.kernel.erasing import Erased, Person
 from aimass.kernel.principal import ANYWHERE, SYSTEM
 from aimass.models import SAMPLES
 from aimass.training.service.kept import Kept
-from aimass.training.tables import artifacts, autos, evaluations, runs, splits, studies, trials
+from aimass.training.tables import artifacts, autos, evaluations, facts, runs, splits, studies, trials
 
 _CHILD = "aimass.training.children.table:erase_identities"
 _LONG_S = 600.0
@@ -32,6 +32,7 @@ class Erasing(Kept):
         self._follow_packages(person)
         with self._database.change(SYSTEM, person.workspace) as change:
             told = scrub(change, runs, ["error", "notes", "tags", "name"], person, *_in(runs, person))
+            _scrub_facts(change, person)
             told += scrub(change, autos, ["error", "notes", "name"], person, *_in(autos, person))
             told += scrub(change, splits, ["error", "notes"], person, *_in(splits, person))
             told += scrub(change, evaluations, ["error", "notes"], person, *_in(evaluations, person))
@@ -95,12 +96,19 @@ class Erasing(Kept):
     def _rename(self, change: Change, row: Row[Any], new: str) -> None:
         change.execute(update(runs).where(runs.c.id == row.id).values(package={**row.package, "digest": new}))
         samples = self._ground.models.package_manifest(new).files[SAMPLES]
-        for name, facts in (
+        for name, news in (
             (f"{_PACKAGE}manifest.json", {"sha256": new}),
             (f"{_PACKAGE}{SAMPLES}", {"sha256": samples.sha256, "size": samples.size}),
         ):
             where = (artifacts.c.run == row.id, artifacts.c.name == name)
-            change.execute(update(artifacts).where(*where).values(**facts))
+            change.execute(update(artifacts).where(*where).values(**news))
+
+
+def _scrub_facts(change: Change, person: Person) -> None:
+    """Take the person out of what runs are found by: their tags and parameters, as texts and as numbers."""
+    mine = facts.c.run.in_(select(runs.c.id).where(*_in(runs, person)))
+    for row in scrub(change, facts, ["text"], person, mine):
+        change.execute(update(facts).where(facts.c.run == row.run, facts.c.name == row.name).values(number=None))
 
 
 def _in(table: Any, person: Person) -> list[Any]:

@@ -18,6 +18,7 @@ from aimass.training.tables import (
     autos,
     evaluations,
     experiments,
+    facts,
     points,
     runs,
     scores,
@@ -91,7 +92,7 @@ def _purge(change: Change, row: Row[Any]) -> None:
     elif _kind(row) == "run":
         judged = list(change.execute(select(evaluations.c.id).where(evaluations.c.run == row.id)).scalars())
         change.execute(delete(artifacts).where(artifacts.c.run.in_([row.id, *judged])))
-        for table in (evaluations, scores, points):
+        for table in (evaluations, scores, facts, points):
             change.execute(delete(table).where(table.c.run == row.id))
         change.execute(delete(runs).where(runs.c.id == row.id))
         subject, fact = f"run:{row.id}", RUN_PURGED

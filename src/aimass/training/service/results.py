@@ -38,6 +38,7 @@ from aimass.training.store import (
     points_of,
     put,
     put_artifacts,
+    put_facts,
     put_results,
 )
 from aimass.training.tables import evaluations, runs
@@ -202,6 +203,7 @@ class Results(Runs):
                 return
             put_results(change, run, result["metrics"], _history(report))
             put_artifacts(change, run, found)
+            put_facts(change, run, result["params"], known.tags)
             values = {
                 "metrics": dict(result["metrics"]),
                 "notes": list(result["notes"]),

@@ -31,7 +31,16 @@ from aimass.training.events import RUN_CREATED, RUN_DELETED, RUN_STARTED, RUN_TA
 from aimass.training.recipes import check_task, find_recipe
 from aimass.training.service.experiments import new_experiment
 from aimass.training.service.ground import Located, Part, need_fresh, need_run, need_split
-from aimass.training.store import add, find_experiment, put, put_artifacts, run_by_key, runs_in_state, runs_page
+from aimass.training.store import (
+    add,
+    find_experiment,
+    put,
+    put_artifacts,
+    put_facts,
+    run_by_key,
+    runs_in_state,
+    runs_page,
+)
 from aimass.training.tables import runs
 
 MIN_COMPARED, MAX_COMPARED = 2, 20
@@ -94,6 +103,7 @@ class Runs(Part):
                 new_experiment(change, command.experiment, command.experiment)
             values = {**row_of(change, command, split), "recipe_version": order.version, "params": order.params}
             add(change, runs, values)
+            put_facts(change, values["id"], order.params, values["tags"])
             put_artifacts(change, values["id"], order.files)
             payload = {**data, **_fit(command, order.params), **order.payload}
             subject = f"run:{values['id']}"
@@ -192,6 +202,7 @@ class Runs(Part):
             tags = {name: value for name, value in {**run.tags, **command.tags}.items() if value}
             check_tags(tags)
             put(change, runs, run.id, tags=tags)
+            put_facts(change, run.id, run.params, tags)
             change.audit("training.run.tag", object_=f"run:{run.id}", detail={"tags": sorted(command.tags)})
             change.event(RUN_TAGGED, subject=f"run:{run.id}")
             return need_run(change.conn, command.workspace, command.run)
