@@ -4,6 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 ARGS ?=
+EXTRAS := connectors environments excel grpc online pandas postgres s3 tune  # all but deep: torch is large, and the suite never needs it
 
 .PHONY: help demo up test test-long check format generate lock wheel bench bench-serving bench-gateway bench-data bench-training clean
 help:
@@ -50,7 +51,7 @@ generate: $(READY)
 	@$(BIN)/python tools/generate.py
 
 lock: $(READY)
-	@$(BIN)/uv pip compile pyproject.toml --all-extras --group dev --generate-hashes --no-emit-index-url \
+	@$(BIN)/uv pip compile pyproject.toml $(addprefix --extra ,$(EXTRAS)) --group dev --generate-hashes --no-emit-index-url \
 	  --no-emit-find-links --universal --python-version 3.11 --no-header -q -o requirements.lock
 
 wheel: $(READY)

@@ -103,7 +103,7 @@ def _judge(
         row_us=round(row_us),
         size=size,
         reasons=(*reasons, *told),
-        left_out=_left_out(traits, limits, seconds, row_us, size),
+        left_out=_unfit(manifest) or _left_out(traits, limits, seconds, row_us, size),
     )
 
 
@@ -166,6 +166,14 @@ def _row_us(traits: Traits, past: Sequence[Past]) -> float:
 def _size(traits: Traits, past: Sequence[Past]) -> int:
     known = [one.size for one in past if one.size is not None]
     return int(median(known)) if known else traits.size
+
+
+def _unfit(manifest: RecipeManifest) -> str | None:
+    """Say why a recipe is nothing for a table here, whatever the limits."""
+    missing = manifest.missing()
+    if missing is not None:
+        return f"its library is not installed: {missing.hint}"
+    return "it learns from one column of lists, such as images" if manifest.reads == "lists" else None
 
 
 def _left_out(traits: Traits, limits: Constraints, seconds: float, row_us: float, size: int) -> str | None:

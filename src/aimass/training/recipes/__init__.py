@@ -11,11 +11,12 @@ from dataclasses import dataclass, field
 from functools import cache
 from importlib import import_module
 from importlib.metadata import EntryPoint, entry_points
-from typing import Any
+from importlib.util import find_spec
+from typing import Any, Literal
 
 from pydantic import BaseModel, ValidationError
 
-from aimass.kernel.errors import Failed, Invalid
+from aimass.kernel.errors import Failed, Invalid, MissingExtra
 
 GROUP = "aimass.recipes"
 
@@ -83,6 +84,10 @@ class RecipeManifest:
         Of ``resumable``, ``incremental``, ``distributed``, ``federated``, ``prunable``, ``exportable:onnx``.
     space
         What a study tries unless somebody names other values; see :mod:`aimass.training.domain.space`.
+    reads
+        ``columns`` of a table, or one column of ``lists`` alone, such as images.
+    extra, library
+        The extra of AI Mass that brings what the run part imports, and the package by which it is known to be there.
     """
 
     name: str
@@ -107,6 +112,21 @@ class RecipeManifest:
         return next((name for name, chosen, _ in self.kinds() if self.check(chosen) == dict(params)), None)
 
     space: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    reads: Literal["columns", "lists"] = "columns"
+    extra: str | None = None
+    library: str | None = None
+
+    def missing(self) -> MissingExtra | None:
+        """Return what is not installed, with the command that installs it; imports nothing."""
+        if self.extra is None or self.library is None or is_installed(self.library):
+            return None
+        return MissingExtra(self.extra)
+
+    def need_installed(self) -> None:
+        """Refuse a recipe whose library is not installed."""
+        missing = self.missing()
+        if missing is not None:
+            raise missing
 
     def schema(self) -> dict[str, Any]:
         """Return the JSON schema of the parameters."""
@@ -127,6 +147,20 @@ class RecipeManifest:
                 value=fault["input"],
                 allowed=[str(limit) for limit in allowed] or None,
             ) from reason
+
+
+def is_installed(library: str) -> bool:
+    """Tell whether a package can be imported, without importing it.
+
+    Examples
+    --------
+    >>> is_installed("json"), is_installed("no_such_package")
+    (True, False)
+    """
+    try:
+        return find_spec(library) is not None
+    except ValueError:  # something took it out of this process
+        return False
 
 
 @cache
@@ -166,6 +200,12 @@ def check_task(recipe: RecipeManifest, task: str) -> None:
 
 
 def load_recipe(name: str) -> Any:
-    """Import the run part of a recipe; heavy, for children only."""
-    find_recipe(name)
+    """Import the run part of a recipe; heavy, for children only.
+
+    Raises
+    ------
+    MissingExtra
+        A library that it needs is not installed; the hint is the command that installs it.
+    """
+    find_recipe(name).need_installed()
     return import_module(f"{_points()[name].value}.run").RUN

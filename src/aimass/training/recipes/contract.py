@@ -124,8 +124,16 @@ class TaskContract:
         classes = self.classes if classes is None else classes
         manifest = find_recipe(self.recipe)
         params = parameters_of(manifest.check({**self.quick, **changes}), manifest.parameters)
-        tables = {"train": rows(600, classes, 1), "validation": rows(300, classes, 2)}
-        return Bench(task=self.task, params=params, signature=signature(classes), tables=tables)
+        tables = {"train": self.rows(600, classes, 1), "validation": self.rows(300, classes, 2)}
+        return Bench(task=self.task, params=params, signature=self.signature(classes), tables=tables)
+
+    def rows(self, count: int, classes: int, seed: int) -> Table:
+        """Make rows to learn from."""
+        return rows(count, classes, seed)
+
+    def signature(self, classes: int) -> Signature:
+        """Describe them."""
+        return signature(classes)
 
     def packaged(self, bench: Bench, folder: Path) -> tuple[Any, Parity]:
         """Fit and package."""
@@ -226,6 +234,52 @@ class RecipeContract(TaskContract):
 
     def test_its_package_of_four_classes_answers_like_the_model(self, tmp_path: Path) -> None:
         self.check_package(self.bench(classes=4), tmp_path / "package")
+
+
+class ImageContract(RecipeContract):
+    """What a recipe for classes of images in one column of lists keeps.
+
+    Attributes
+    ----------
+    side
+        Rows and columns of an image of one channel.
+    """
+
+    __test__ = False
+    side: ClassVar[int] = 8
+    least_auc: ClassVar[float] = 0.9
+
+    def rows(self, count: int, classes: int, seed: int) -> Table:
+        """Make images with one bright spot; where it lies is the class."""
+        rng = np.random.default_rng(seed)
+        truth = rng.integers(0, classes, count)
+        images = rng.normal(0, 1.0, (count, self.side, self.side)).astype(np.float32)
+        height = self.side // 2
+        for place, (image, code) in enumerate(zip(images, truth.tolist(), strict=True)):
+            down, right = divmod(int(code), 2)
+            row, column = (int(one) for one in rng.integers(0, height - 2, 2))
+            image[
+                down * height + row : down * height + row + 3, right * height + column : right * height + column + 3
+            ] += 2
+            images[place] = image
+        flat = images.reshape(count, -1)
+        frame = pl.DataFrame({"image (像素)": pl.Series(flat, dtype=pl.Array(pl.Float32, self.side**2))})
+        return Table(features=frame, truth=truth.astype(np.int64))
+
+    def signature(self, classes: int) -> Signature:
+        """Describe them."""
+        column = Column(name="image (像素)", type="float", shape=(-1, self.side**2))
+        return Signature(inputs=(column,), outputs=signature(classes).outputs)
+
+    def test_nulls_and_categories_never_seen_are_answered_alike(self, tmp_path: Path) -> None:
+        """Images have no nulls; those of one colour and of large numbers are the odd ones."""
+        bench = self.bench()
+        odd = np.stack([np.zeros(self.side**2), np.full(self.side**2, 255.0), np.linspace(-9, 9, self.side**2)])
+        name = bench.signature.inputs[0].name
+        frame = pl.DataFrame({name: pl.Series(odd.astype(np.float32), dtype=pl.Array(pl.Float32, self.side**2))})
+        bench.tables = {**bench.tables, "validation": Table(features=frame, truth=bench.data("train").truth[:3])}
+        _, parity = self.packaged(bench, tmp_path / "package")
+        assert parity.passed, parity.sentence()
 
 
 class NumberContract(TaskContract):

@@ -83,6 +83,7 @@ class Runs(Part):
     def start_run(self, who: Principal, command: StartRun) -> Run:
         """Train a recipe on a split, as a job in a process of its own."""
         recipe = find_recipe(command.recipe)
+        recipe.need_installed()
         params = recipe.check(command.params)
         order = Order(kind=FIT, version=recipe.version, params=params, slots=recipe.needs.slots)
         return self._begun(who, command, order, lambda task: check_task(recipe, task))

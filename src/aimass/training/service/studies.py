@@ -70,6 +70,7 @@ class Studies(Results):
     def create_study(self, who: Principal, command: CreateStudy) -> Study:
         """Search for the best parameters of a recipe on a split: every trial is a run of its own."""
         recipe = find_recipe(command.recipe)
+        recipe.need_installed()
         space = checked_space(recipe, command)
         check_slug(command.experiment, field="experiment")
         with self._database.read() as conn:
