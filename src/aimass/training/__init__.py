@@ -17,6 +17,7 @@ if TYPE_CHECKING:
         RecommendRecipes,
         StartAuto,
     )
+    from aimass.training.domain.compression import Compression, CompressionCandidate, CompressRun
     from aimass.training.domain.evaluations import EvaluateRun, Evaluation
     from aimass.training.domain.experiments import CreateExperiment, Experiment, ListExperiments, OneExperiment
     from aimass.training.domain.recipes import OneRecipe
@@ -61,6 +62,9 @@ __getattr__, __dir__ = door(
         "BlendRuns": "aimass.training.domain.autos",
         "AutoRun": "aimass.training.domain.autos",
         "CompareRuns": "aimass.training.domain.runs",
+        "CompressRun": "aimass.training.domain.compression",
+        "Compression": "aimass.training.domain.compression",
+        "CompressionCandidate": "aimass.training.domain.compression",
         "CreateExperiment": "aimass.training.domain.experiments",
         "CreateSplit": "aimass.training.domain.splits",
         "CreateStudy": "aimass.training.domain.studies",
@@ -103,6 +107,9 @@ __all__ = [
     "AutoRun",
     "BlendRuns",
     "CompareRuns",
+    "CompressRun",
+    "Compression",
+    "CompressionCandidate",
     "CreateExperiment",
     "CreateSplit",
     "CreateStudy",

@@ -52,6 +52,12 @@ CAPABILITY = Capability(
             done="aimass.training.jobs:fit_done",
             failed="aimass.training.jobs:fit_failed",
         ),
+        "training.compress": JobKind(
+            ready="aimass.training.jobs:with_copies",
+            run="aimass.training.children.compress:compress",
+            done="aimass.training.jobs:compress_done",
+            failed="aimass.training.jobs:fit_failed",
+        ),
         "training.evaluate": JobKind(
             ready="aimass.training.jobs:with_copies",
             run="aimass.training.children.evaluate:evaluate",

@@ -39,6 +39,11 @@ def fit_failed(registry: Registry, job: Job) -> None:
     registry.get(Training).run_failed(job.workspace, _id(job), job.error, is_cancelled=is_cancelled)
 
 
+def compress_done(registry: Registry, job: Job) -> None:
+    """Keep what a compression found, and the model that it chose."""
+    registry.get(Training).compression_done(job.workspace, _id(job), job.result or {}, _outputs(registry, job))
+
+
 def evaluate_done(registry: Registry, job: Job) -> None:
     """Keep what an evaluation found."""
     registry.get(Training).evaluation_done(job.workspace, _id(job), job.result or {}, _outputs(registry, job))

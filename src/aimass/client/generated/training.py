@@ -9,6 +9,7 @@ from aimass.client.generated.models_types import ModelVersion
 from aimass.client.generated.training_types import (
     Artifact,
     AutoRun,
+    Compression,
     Evaluation,
     Experiment,
     Importance,
@@ -68,6 +69,46 @@ class TrainingCalls(Calls):
     def compare_runs(self, *, runs: list[str], workspace: str | None = None) -> RunComparison:
         """Compare runs: metrics side by side, and the data and parameters in which they differ."""
         return self._call("training.compare_runs", {"runs": runs, "workspace": workspace}, RunComparison)
+
+    def compress_run(
+        self,
+        *,
+        run: str,
+        workspace: str | None = None,
+        techniques: list[str] | None = None,
+        metric: str | None = None,
+        max_drop: float | None = None,
+        min_speedup: float | None = None,
+        timed: Literal["row", "batch"] | None = None,
+        min_ratio: float | None = None,
+        max_bytes: int | None = None,
+        prefer: Literal["size", "speed"] | None = None,
+        experiment: str | None = None,
+        name: str | None = None,
+        tags: dict[str, str] | None = None,
+        key: str | None = None,
+    ) -> Run:
+        """Compress the model of a finished run with several techniques; the best that meets a policy is a run of its own."""
+        return self._call(
+            "training.compress_run",
+            {
+                "run": run,
+                "workspace": workspace,
+                "techniques": techniques,
+                "metric": metric,
+                "max_drop": max_drop,
+                "min_speedup": min_speedup,
+                "timed": timed,
+                "min_ratio": min_ratio,
+                "max_bytes": max_bytes,
+                "prefer": prefer,
+                "experiment": experiment,
+                "name": name,
+                "tags": tags,
+                "key": key,
+            },
+            Run,
+        )
 
     def create_experiment(
         self, *, name: str, workspace: str | None = None, slug: str | None = None, description: str | None = None
@@ -204,6 +245,10 @@ class TrainingCalls(Calls):
     def get_auto(self, *, auto: str, workspace: str | None = None) -> AutoRun:
         """Show an automatic training: what was recommended and why, its runs, and the best."""
         return self._call("training.get_auto", {"auto": auto, "workspace": workspace}, AutoRun)
+
+    def get_compression(self, *, run: str, workspace: str | None = None) -> Compression:
+        """Show what came of a compression: every technique with its figures, and why it was taken or not."""
+        return self._call("training.get_compression", {"run": run, "workspace": workspace}, Compression)
 
     def get_evaluation(
         self,
@@ -627,6 +672,46 @@ class AsyncTrainingCalls(AsyncCalls):
         """Compare runs: metrics side by side, and the data and parameters in which they differ."""
         return await self._call("training.compare_runs", {"runs": runs, "workspace": workspace}, RunComparison)
 
+    async def compress_run(
+        self,
+        *,
+        run: str,
+        workspace: str | None = None,
+        techniques: list[str] | None = None,
+        metric: str | None = None,
+        max_drop: float | None = None,
+        min_speedup: float | None = None,
+        timed: Literal["row", "batch"] | None = None,
+        min_ratio: float | None = None,
+        max_bytes: int | None = None,
+        prefer: Literal["size", "speed"] | None = None,
+        experiment: str | None = None,
+        name: str | None = None,
+        tags: dict[str, str] | None = None,
+        key: str | None = None,
+    ) -> Run:
+        """Compress the model of a finished run with several techniques; the best that meets a policy is a run of its own."""
+        return await self._call(
+            "training.compress_run",
+            {
+                "run": run,
+                "workspace": workspace,
+                "techniques": techniques,
+                "metric": metric,
+                "max_drop": max_drop,
+                "min_speedup": min_speedup,
+                "timed": timed,
+                "min_ratio": min_ratio,
+                "max_bytes": max_bytes,
+                "prefer": prefer,
+                "experiment": experiment,
+                "name": name,
+                "tags": tags,
+                "key": key,
+            },
+            Run,
+        )
+
     async def create_experiment(
         self, *, name: str, workspace: str | None = None, slug: str | None = None, description: str | None = None
     ) -> Experiment:
@@ -762,6 +847,10 @@ class AsyncTrainingCalls(AsyncCalls):
     async def get_auto(self, *, auto: str, workspace: str | None = None) -> AutoRun:
         """Show an automatic training: what was recommended and why, its runs, and the best."""
         return await self._call("training.get_auto", {"auto": auto, "workspace": workspace}, AutoRun)
+
+    async def get_compression(self, *, run: str, workspace: str | None = None) -> Compression:
+        """Show what came of a compression: every technique with its figures, and why it was taken or not."""
+        return await self._call("training.get_compression", {"run": run, "workspace": workspace}, Compression)
 
     async def get_evaluation(
         self,

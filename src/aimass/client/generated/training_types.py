@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Literal
 
@@ -240,6 +240,63 @@ class Evaluation:
     created_by: str
     created_at: datetime
     version: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Compression:
+    """What came of a compression."""
+
+    run: str
+    base: str
+    base_name: str
+    policy: Policy
+    rows: int
+    batch: int
+    baseline: Figures
+    candidates: list[CompressionCandidate]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Policy:
+    """What a compressed model has to meet."""
+
+    metric: str
+    max_drop: float = 0.005
+    min_speedup: float = 0.9
+    timed: Literal["row", "batch"] = "row"
+    min_ratio: float = 1.0
+    max_bytes: int | None = None
+    prefer: Literal["size", "speed"] = "size"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Figures:
+    """What was measured of one file."""
+
+    score: float
+    row_us: float
+    batch_us: float
+    row_median_us: float
+    batch_median_us: float
+    size: int
+    encoded: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CompressionCandidate:
+    """One technique, and what came of it."""
+
+    technique: str
+    figures: Figures | None = None
+    drop: float | None = None
+    row_speedup: float | None = None
+    batch_speedup: float | None = None
+    ratio: float | None = None
+    encoded_ratio: float | None = None
+    alone: float | None = None
+    accepted: bool = False
+    reasons: list[str] = field(default_factory=list)
+    chosen: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

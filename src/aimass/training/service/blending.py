@@ -13,6 +13,7 @@ from aimass.kernel.errors import Conflict, Invalid
 from aimass.kernel.principal import Principal
 from aimass.kernel.usecase import use_case
 from aimass.training.domain.autos import MAX_BLENDED, MIN_BLENDED, BlendRuns
+from aimass.training.domain.compression import RECIPE as COMPRESSED
 from aimass.training.domain.runs import Run, StartRun
 from aimass.training.domain.words import BLEND
 from aimass.training.events import RUN_CREATED, tell
@@ -121,6 +122,13 @@ def _members(conn: Connection, command: BlendRuns) -> list[Run]:
             raise Conflict(f"run {one.id!r} is {one.state}", field="runs", value=one.state, allowed="FINISHED")
         if one.recipe == RECIPE:
             raise Invalid(f"run {one.id!r} is a blend itself", field="runs", value=one.id, hint="name its members")
+        if one.recipe == COMPRESSED:
+            raise Invalid(
+                f"run {one.id!r} is a compressed one and kept no answers of its folds",
+                field="runs",
+                value=one.id,
+                hint="name the run that it was made from",
+            )
         odd = [name for name in _ALIKE if getattr(one, name) != getattr(found[0], name)]
         if odd:
             raise Invalid(

@@ -191,11 +191,13 @@ class Results(Runs):
         )
         return self._ground.models.register(who, wish)
 
-    def run_done(self, workspace: str, run: str, result: Mapping[str, Any], outputs: Path) -> None:
-        """Keep what a run left; repeating it changes nothing."""
+    def run_done(
+        self, workspace: str, run: str, result: Mapping[str, Any], outputs: Path, *, also: str = FOLDS
+    ) -> None:
+        """Keep what a run left, and the one further file that runs of its kind leave; repeating it changes nothing."""
         report = json.loads((outputs / REPORT).read_bytes())
         kept = self._ground.models.keep_package(outputs / result["package"]["folder"])
-        found = [*self._kept(outputs, REPORT), *self._kept(outputs, FOLDS), *_files_of(outputs, kept)]
+        found = [*self._kept(outputs, REPORT), *self._kept(outputs, also), *_files_of(outputs, kept)]
         described = {name: result["package"][name] for name in ("digest", "runtime", "size", "parity", "why_python")}
         with self._database.change(SYSTEM, workspace) as change:
             known = need_run(change.conn, workspace, run)

@@ -6,6 +6,7 @@ from typing import Any
 
 from aimass.models import CHAMPION, ModelVersion
 from aimass.training.service.advancing import Advancing
+from aimass.training.service.compressing import Compressing
 from aimass.training.service.erasing import Erasing
 from aimass.training.service.experiments import Experiments
 from aimass.training.service.ground import author_of, need_split
@@ -13,7 +14,7 @@ from aimass.training.service.own import OwnRecipes
 from aimass.training.service.searching import Searching
 
 
-class Training(Experiments, Advancing, Searching, OwnRecipes, Erasing):
+class Training(Experiments, Advancing, Searching, Compressing, OwnRecipes, Erasing):
     """Recipes, experiments, splits, runs and what they leave, and searches among them."""
 
     def gate_payload(self, version: ModelVersion) -> dict[str, Any] | None:
