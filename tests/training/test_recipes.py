@@ -1,16 +1,21 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import replace
 from importlib.metadata import entry_points
+from pathlib import Path
 from subprocess import run
 from typing import ClassVar
 
+import numpy as np
 import pytest
 
-from aimass.kernel.errors import Invalid
+from aimass.kernel.errors import Invalid, MissingExtra
+from aimass.training.domain.autos import Constraints
 from aimass.training.recipes import GROUP, check_task, find_recipe, load_recipe, recipes
 from aimass.training.recipes.contract import ImageContract, NumberContract, RecipeContract
 from aimass.training.recipes.protocol import parameters_of
+from aimass.training.selecting import Facts, recommend
 from aimass.training.tasks import TASKS
 from tests.training import test_torch_recipes  # noqa: F401 its suites count too
 
@@ -93,6 +98,56 @@ class TestScikitLearnBehindTransformers(RecipeContract):
     quick: ClassVar = {"estimator": "LinearSVC", "before": [{"name": "SelectKBest", "settings": {"k": 4}}]}
 
 
+class TestXGBoost(RecipeContract):
+    __test__ = True
+    recipe = "xgboost"
+    quick: ClassVar = {"trees": 60}
+
+    def test_an_attempt_after_a_kill_ends_with_the_same_trees(self) -> None:
+        bench, recipe = self.bench(trees=120, patience=0), load_recipe(self.recipe)
+        features = bench.data("validation").features
+        whole = recipe.predict(bench, recipe.fit(bench), features)
+        kept, told = bench.saved["recipe"], len(bench.reports)
+        again = self.bench(trees=120, patience=0)
+        again.saved = {"recipe": kept}
+        assert np.array_equal(recipe.predict(again, recipe.fit(again), features), whole)
+        assert (told, len(again.reports)) == (120, 20)
+        assert (bench.reports[-1], again.reports[0]) == ((120, 120), (101, 120))
+
+    def test_it_stops_by_itself_on_rows_held_out(self, tmp_path: Path) -> None:
+        bench = self.bench(trees=1000, learning_rate=0.4, max_depth=8, patience=5, class_weight="balanced")
+        model = load_recipe(self.recipe).fit(bench)
+        found, looked = map(int, bench.saved["count"].split())
+        assert 1 <= found < looked < 200
+        assert bench.reports[-1] == (looked + found, looked + found)
+        shares = [step / total for step, total in bench.reports]
+        assert shares == sorted(shares)
+        assert model.named_steps["estimator"].get_booster().num_boosted_rounds() == found
+        again = self.bench(trees=1000, learning_rate=0.4, max_depth=8, patience=5, class_weight="balanced")
+        again.saved = {"count": b"7 12"}  # an attempt before has looked already
+        model = load_recipe(self.recipe).fit(again)
+        assert model.named_steps["estimator"].get_booster().num_boosted_rounds() == 7
+        self.check_package(again, tmp_path / "package")
+
+
+class TestXGBoostOfNumbers(NumberContract):
+    __test__ = True
+    recipe = "xgboost"
+    quick: ClassVar = {"trees": 60}
+
+
+def test_what_a_recipe_needs_and_is_not_there_is_told_with_the_command() -> None:
+    absent = replace(find_recipe("xgboost"), library="no_such_library")
+    assert absent.install == "pip install 'aimass[xgboost]'"
+    assert find_recipe("lightgbm").install is None
+    with pytest.raises(MissingExtra, match="'xgboost', which is not installed") as told:
+        absent.need_installed()
+    assert told.value.hint == "pip install 'aimass[xgboost]'"
+    facts = Facts(rows=20_000, columns=20)
+    (said,) = {one.left_out for one in recommend([absent], TASKS["regression"], facts, Constraints(), [])}
+    assert said == "its library is not installed: pip install 'aimass[xgboost]'"
+
+
 @pytest.mark.parametrize(
     ("params", "field"),
     [
@@ -146,6 +201,7 @@ def test_a_recipe_that_cannot_do_a_task_is_refused_with_those_that_can() -> None
         "random_forest",
         "scikit_learn",
         "torch_mlp",
+        "xgboost",
     ]
 
 
@@ -166,7 +222,7 @@ def test_a_parameter_out_of_range_is_refused_with_its_range() -> None:
 def test_reading_manifests_loads_nothing_heavy() -> None:
     code = (
         "import sys; from aimass.training.recipes import recipes; recipes();"
-        "print([m for m in ('sklearn','lightgbm','polars','onnx','numpy','skl2onnx') if m in sys.modules])"
+        "print([m for m in ('sklearn','lightgbm','xgboost','polars','onnx','numpy','skl2onnx') if m in sys.modules])"
     )
     done = run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"

@@ -331,6 +331,7 @@ class RecipeInfo:
     capabilities: list[str]
     parameters: dict[str, Any]
     space: dict[str, Any]
+    install: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

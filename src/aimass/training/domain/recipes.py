@@ -21,6 +21,8 @@ class RecipeInfo:
         What it can be trained for.
     space
         The values that a study tries unless somebody names others.
+    install
+        The command that installs what it needs; None where nothing is missing.
     """
 
     name: str
@@ -33,6 +35,7 @@ class RecipeInfo:
     capabilities: tuple[str, ...]
     parameters: Mapping[str, Any]
     space: Mapping[str, Any]
+    install: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

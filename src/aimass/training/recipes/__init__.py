@@ -100,6 +100,16 @@ class RecipeManifest:
     capabilities: frozenset[str] = frozenset()
     traits: Traits = field(default_factory=Traits)
     variants: tuple[Variant, ...] = ()
+    space: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    reads: Literal["columns", "lists"] = "columns"
+    extra: str | None = None
+    library: str | None = None
+
+    @property
+    def install(self) -> str | None:
+        """Return the command that installs what it needs, None where nothing is missing."""
+        missing = self.missing()
+        return None if missing is None else missing.hint
 
     def kinds(self) -> Iterator[tuple[str, Mapping[str, Any], Traits]]:
         """Yield name, parameters and traits of the defaults, whose name is empty, and of each variant."""
@@ -110,11 +120,6 @@ class RecipeManifest:
     def kind_of(self, params: Mapping[str, Any]) -> str | None:
         """Return the variant that whole parameters are, "" for the defaults, None for anything else."""
         return next((name for name, chosen, _ in self.kinds() if self.check(chosen) == dict(params)), None)
-
-    space: Mapping[str, Any] = field(default_factory=dict[str, Any])
-    reads: Literal["columns", "lists"] = "columns"
-    extra: str | None = None
-    library: str | None = None
 
     def missing(self) -> MissingExtra | None:
         """Return what is not installed, with the command that installs it; imports nothing."""

@@ -7,7 +7,7 @@ computes in ``float32``, and a threshold between two ``float64`` values would se
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -22,6 +22,7 @@ from sklearn.impute import SimpleImputer
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import FunctionTransformer, OneHotEncoder, StandardScaler
 
+from aimass.kernel.errors import Failed
 from aimass.models import Candidate, Column, Signature
 from aimass.training.measures.bytask import measures_of
 from aimass.training.recipes.protocol import RecipeContext, Table
@@ -41,30 +42,43 @@ class TabularRecipe:
         Makes the unfitted classifier or regressor from the context, by its task.
     options
         Extra arguments of its ``fit``, for example callbacks that report.
+    learn
+        Fits the estimator itself, from context, estimator, inputs and truth; else its ``fit`` does.
+    learns_codes
+        Whether it learns the places of the classes instead of their names; the graph then names them.
     scales, imputes
         Whether numbers are scaled, and whether nulls get the median (else the estimator takes NaN).
     before_export
         Called with the fitted pipeline once before it is written down.
     why_not_onnx
         Set for an estimator that is known not to convert.
+    why_not_python
+        Set for an estimator that the Python runtime does not load.
     """
 
     estimator: Callable[[RecipeContext], Any]
     options: Callable[[RecipeContext], dict[str, Any]] | None = None
+    learn: Callable[[RecipeContext, Any, Any, Any], None] | None = None
+    learns_codes: bool = False
     scales: bool = False
     imputes: bool = True
     before_export: Callable[[Pipeline], None] | None = None
     why_not_onnx: str | None = None
+    why_not_python: str | None = None
 
     def fit(self, ctx: RecipeContext) -> Pipeline:
         """Learn preprocessing and estimator from the training rows."""
         table = ctx.data("train")
         frame = prepared(table.features, ctx.signature)
-        pipeline = Pipeline([("columns", self._columns(frame, ctx)), (STEP, self.estimator(ctx))])
-        options = {f"{STEP}__{name}": value for name, value in (self.options(ctx) if self.options else {}).items()}
+        columns, estimator = self._columns(frame, ctx), self.estimator(ctx)
+        pipeline = Pipeline([("columns", columns), (STEP, estimator)])
         classes = np.array(ctx.signature.classes, dtype=object)
-        pipeline.fit(frame, classes[table.truth] if len(classes) else table.truth, **options)
-        return pipeline
+        truth = classes[table.truth] if len(classes) and not self.learns_codes else table.truth
+        if self.learn is not None:
+            self.learn(ctx, estimator, columns.fit_transform(frame), truth)
+            return pipeline
+        options = {f"{STEP}__{name}": value for name, value in (self.options(ctx) if self.options else {}).items()}
+        return pipeline.fit(frame, truth, **options)
 
     def _columns(self, frame: pl.DataFrame, ctx: RecipeContext) -> ColumnTransformer:
         strings = [name_at(i) for i, c in enumerate(ctx.signature.inputs) if c.type == "string"]
@@ -87,8 +101,10 @@ class TabularRecipe:
         """Return probabilities in the order of the signature's classes, or numbers."""
         if not ctx.signature.classes:
             return np.asarray(model.predict(prepared(features, ctx.signature)), dtype=float)
-        order = [list(model.classes_).index(name) for name in ctx.signature.classes]
-        return model.predict_proba(prepared(features, ctx.signature))[:, order]
+        given = model.predict_proba(prepared(features, ctx.signature))
+        if self.learns_codes:
+            return given
+        return given[:, [list(model.classes_).index(name) for name in ctx.signature.classes]]
 
     def evaluate(self, ctx: RecipeContext, model: Pipeline, table: Table) -> Mapping[str, float]:
         """Return the numbers by which runs are compared."""
@@ -116,10 +132,15 @@ class TabularRecipe:
             self.before_export(model)
         return Candidate(
             signature=ctx.signature,
-            to_python=lambda: to_skops(model),
+            to_python=lambda: self._python(model),
             to_onnx=None if self.why_not_onnx else lambda: to_onnx(model, ctx.signature),
             why_not_onnx=self.why_not_onnx,
         )
+
+    def _python(self, model: Pipeline) -> bytes:
+        if self.why_not_python is not None:
+            raise Failed(self.why_not_python)
+        return to_skops(model)
 
 
 def name_at(position: int) -> str:
@@ -180,6 +201,8 @@ def to_onnx(pipeline: Pipeline, signature: Signature) -> bytes:
         model: Any = convert_sklearn(pipeline, name="aimass", initial_types=inputs, options=options, target_opset=OPSET)
     if not signature.classes:
         _flatten(model.graph)
+    if signature.classes and model.graph.output[0].type.tensor_type.elem_type == TensorProto.INT64:
+        _named(model.graph, signature.classes)
     names = {name_at(i): column.name for i, column in enumerate(signature.inputs)}
     names |= {old.name: new.name for old, new in zip(model.graph.output, signature.outputs, strict=True)}
     _rename(model.graph, names)
@@ -212,6 +235,16 @@ def _flatten(graph: Any) -> None:
     graph.node.append(helper.make_node("Reshape", [column, "flat/shape"], ["flat/value"], name="flat"))
     del graph.output[:]
     graph.output.append(helper.make_tensor_value_info("flat/value", TensorProto.FLOAT, [None]))
+
+
+def _named(graph: Any, classes: Sequence[str]) -> None:
+    """Let a graph answer the names of classes instead of their places."""
+    places = graph.output[0].name
+    encoder = {"keys_int64s": list(range(len(classes))), "values_strings": list(classes), "domain": "ai.onnx.ml"}
+    graph.node.append(helper.make_node("LabelEncoder", [places], ["named/label"], name="named", **encoder))
+    outputs = [helper.make_tensor_value_info("named/label", TensorProto.STRING, [None]), *graph.output[1:]]
+    del graph.output[:]
+    graph.output.extend(outputs)
 
 
 def _rename(graph: Any, names: Mapping[str, str]) -> None:

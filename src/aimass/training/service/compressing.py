@@ -35,7 +35,7 @@ from aimass.training.service.experiments import new_experiment
 from aimass.training.service.ground import need_run, need_split
 from aimass.training.service.results import REPORT, Results
 from aimass.training.service.runs import row_of
-from aimass.training.store import add, artifacts_of, find_experiment, put, put_artifacts, run_by_key
+from aimass.training.store import add, artifacts_of, find_experiment, put, put_artifacts, put_facts, run_by_key
 from aimass.training.tables import runs
 from aimass.training.tasks import find_task
 
@@ -86,6 +86,7 @@ class Compressing(Results):
         params = {"base": base.id, "techniques": list(payload["techniques"]), **payload["policy"]}
         values = {**row_of(change, wish, split), "recipe_version": VERSION, "params": params}
         add(change, runs, values)
+        put_facts(change, values["id"], params, values["tags"])
         subject = f"run:{values['id']}"
         order = SubmitJob(
             workspace=command.workspace,

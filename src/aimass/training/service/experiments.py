@@ -121,4 +121,5 @@ def _info(recipe: RecipeManifest) -> RecipeInfo:
         capabilities=tuple(sorted(recipe.capabilities)),
         parameters=recipe.schema(),
         space=dict(recipe.space),
+        install=recipe.install,
     )
