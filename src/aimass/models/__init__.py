@@ -9,7 +9,15 @@ from aimass.kernel.doors import door
 if TYPE_CHECKING:
     from aimass.models.capability import CAPABILITY
     from aimass.models.children.environment import own_environment
-    from aimass.models.children.package import Candidate, Parity, Rows, build_package, sampled
+    from aimass.models.children.package import (
+        Candidate,
+        CodeCandidate,
+        Parity,
+        Rows,
+        build_code_package,
+        build_package,
+        sampled,
+    )
     from aimass.models.domain import (
         CHAMPION,
         Alias,
@@ -60,6 +68,7 @@ __getattr__, __dir__ = door(
         "CAPABILITY": "aimass.models.capability",
         "CHAMPION": "aimass.models.domain",
         "Candidate": "aimass.models.children.package",
+        "CodeCandidate": "aimass.models.children.package",
         "Card": "aimass.models.domain",
         "ChangeModel": "aimass.models.domain",
         "Check": "aimass.models.domain",
@@ -92,6 +101,7 @@ __getattr__, __dir__ = door(
         "SAMPLES": "aimass.models.package",
         "SetAlias": "aimass.models.domain",
         "Signature": "aimass.models.package",
+        "build_code_package": "aimass.models.children.package",
         "build_package": "aimass.models.children.package",
         "find_runtime": "aimass.models.runtimes",
         "load_model": "aimass.models.runtimes",
@@ -116,6 +126,7 @@ __all__ = [
     "Card",
     "ChangeModel",
     "Check",
+    "CodeCandidate",
     "Column",
     "CompareVersions",
     "CreateModel",
@@ -143,6 +154,7 @@ __all__ = [
     "Rows",
     "SetAlias",
     "Signature",
+    "build_code_package",
     "build_package",
     "find_runtime",
     "load_model",

@@ -20,6 +20,16 @@ if TYPE_CHECKING:
     from aimass.training.domain.compression import Compression, CompressionCandidate, CompressRun
     from aimass.training.domain.evaluations import EvaluateRun, Evaluation
     from aimass.training.domain.experiments import CreateExperiment, Experiment, ListExperiments, OneExperiment
+    from aimass.training.domain.learners import (
+        CreateLearner,
+        Learner,
+        LearnerPoint,
+        ListLearners,
+        OneLearner,
+        RollBackLearner,
+        Snapshot,
+        UpdateLearner,
+    )
     from aimass.training.domain.recipes import OneRecipe
     from aimass.training.domain.runs import (
         CompareRuns,
@@ -61,6 +71,14 @@ __getattr__, __dir__ = door(
         "ListAutos": "aimass.training.domain.autos",
         "BlendRuns": "aimass.training.domain.autos",
         "AutoRun": "aimass.training.domain.autos",
+        "CreateLearner": "aimass.training.domain.learners",
+        "Learner": "aimass.training.domain.learners",
+        "LearnerPoint": "aimass.training.domain.learners",
+        "ListLearners": "aimass.training.domain.learners",
+        "OneLearner": "aimass.training.domain.learners",
+        "RollBackLearner": "aimass.training.domain.learners",
+        "Snapshot": "aimass.training.domain.learners",
+        "UpdateLearner": "aimass.training.domain.learners",
         "CompareRuns": "aimass.training.domain.runs",
         "CompressRun": "aimass.training.domain.compression",
         "Compression": "aimass.training.domain.compression",
@@ -111,6 +129,7 @@ __all__ = [
     "Compression",
     "CompressionCandidate",
     "CreateExperiment",
+    "CreateLearner",
     "CreateSplit",
     "CreateStudy",
     "EvaluateRun",
@@ -119,8 +138,11 @@ __all__ = [
     "ExtendStudy",
     "Importance",
     "Judges",
+    "Learner",
+    "LearnerPoint",
     "ListAutos",
     "ListExperiments",
+    "ListLearners",
     "ListRuns",
     "ListSplitRows",
     "ListSplits",
@@ -129,6 +151,7 @@ __all__ = [
     "Objective",
     "OneAuto",
     "OneExperiment",
+    "OneLearner",
     "OneMetric",
     "OneRecipe",
     "OneRun",
@@ -138,7 +161,9 @@ __all__ = [
     "Recommendation",
     "RegisterRun",
     "Returned",
+    "RollBackLearner",
     "Run",
+    "Snapshot",
     "Split",
     "StartAuto",
     "StartOwnRun",
@@ -148,5 +173,6 @@ __all__ = [
     "Task",
     "Training",
     "Trial",
+    "UpdateLearner",
     "find_task",
 ]

@@ -58,6 +58,12 @@ CAPABILITY = Capability(
             done="aimass.training.jobs:compress_done",
             failed="aimass.training.jobs:fit_failed",
         ),
+        "training.learn": JobKind(
+            ready="aimass.training.jobs:with_copies",
+            run="aimass.training.children.learn:learn",
+            done="aimass.training.jobs:learn_done",
+            failed="aimass.training.jobs:learn_failed",
+        ),
         "training.evaluate": JobKind(
             ready="aimass.training.jobs:with_copies",
             run="aimass.training.children.evaluate:evaluate",
@@ -75,6 +81,7 @@ CAPABILITY = Capability(
     loops={
         "training.follow": Loop(run="aimass.training.jobs:follow", every_s=0.5),
         "training.autos": Loop(run="aimass.training.jobs:follow_autos", every_s=0.5),
+        "training.learners": Loop(run="aimass.training.jobs:follow_learners", every_s=1.0),
         "training.search": Loop(run="aimass.training.jobs:search", every_s=0.5),
     },
     emits=ALL,
@@ -110,6 +117,14 @@ CAPABILITY = Capability(
             icon="telescope",
             permission="training.read",
             order=33,
+        ),
+        Place(
+            path="/{workspace}/work/learners",
+            title="Learners",
+            place="work",
+            icon="refresh-cw",
+            permission="training.read",
+            order=34,
         ),
     ),
     panels={"models.evaluation": "aimass.training.console.run:evaluation_panel"},

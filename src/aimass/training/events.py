@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from aimass.infra.live import LiveHub
 from aimass.training.domain.autos import AutoRun
+from aimass.training.domain.learners import Learner
 from aimass.training.domain.runs import Run
 from aimass.training.domain.studies import Study
 
@@ -39,6 +40,16 @@ STUDY_KILLED = "training.study.killed"
 STUDY_DELETED = "training.study.deleted"
 STUDY_PURGED = "training.study.purged"
 TRIAL_ENDED = "training.trial.ended"
+LEARNER_CREATED = "training.learner.created"
+LEARNER_UPDATED = "training.learner.updated"
+LEARNER_PAUSED = "training.learner.paused"
+LEARNER_RESUMED = "training.learner.resumed"
+LEARNER_FAILED = "training.learner.failed"
+LEARNER_DRIFTED = "training.learner.drifted"
+LEARNER_ROLLED_BACK = "training.learner.rolled_back"
+LEARNER_DELETED = "training.learner.deleted"
+LEARNER_PURGED = "training.learner.purged"
+SNAPSHOT_CREATED = "training.snapshot.created"
 ALL = (
     AUTO_STARTED,
     AUTO_FINISHED,
@@ -72,6 +83,16 @@ ALL = (
     STUDY_DELETED,
     STUDY_PURGED,
     TRIAL_ENDED,
+    LEARNER_CREATED,
+    LEARNER_UPDATED,
+    LEARNER_PAUSED,
+    LEARNER_RESUMED,
+    LEARNER_FAILED,
+    LEARNER_DRIFTED,
+    LEARNER_ROLLED_BACK,
+    LEARNER_DELETED,
+    LEARNER_PURGED,
+    SNAPSHOT_CREATED,
 )
 
 
@@ -101,3 +122,10 @@ def tell_study(live: LiveHub, study: Study) -> None:
     news = {"id": study.id, "slug": study.slug, "name": study.name, "state": study.state, "counts": dict(study.counts)}
     live.publish(f"{study.workspace}/study:{study.id}", news | {"fraction": study.fraction, "stage": study.stage})
     live.publish(f"{study.workspace}/studies", news)
+
+
+def tell_learner(live: LiveHub, learner: Learner) -> None:
+    """Show the state of a learner on the pages that follow it, or the list."""
+    news = {"id": learner.id, "slug": learner.slug, "name": learner.name, "state": learner.state, "rows": learner.rows}
+    live.publish(f"{learner.workspace}/learner:{learner.id}", news)
+    live.publish(f"{learner.workspace}/learners", news)

@@ -64,6 +64,22 @@ def follow_autos(registry: Registry) -> None:
     registry.get(Training).step_autos()
 
 
+def learn_done(registry: Registry, job: Job) -> None:
+    """Commit what a learner learned."""
+    registry.get(Training).learn_done(job.workspace, _id(job), job.result or {}, _outputs(registry, job))
+
+
+def learn_failed(registry: Registry, job: Job) -> None:
+    """Note that a learner cannot go on."""
+    is_cancelled = job.state == "CANCELLED"
+    registry.get(Training).learn_failed(job.workspace, _id(job), job.error, is_cancelled=is_cancelled)
+
+
+def follow_learners(registry: Registry) -> None:
+    """Let learners go on where rows have arrived."""
+    registry.get(Training).follow_learners()
+
+
 def search(registry: Registry) -> None:
     """Move the studies on."""
     registry.get(Training).follow_studies()

@@ -8,6 +8,7 @@ from aimass.kernel.principal import SYSTEM
 from aimass.kernel.registry import Registry
 from aimass.training.domain.autos import OneAuto
 from aimass.training.domain.experiments import OneExperiment
+from aimass.training.domain.learners import OneLearner
 from aimass.training.service.training import Training
 
 
@@ -34,6 +35,10 @@ def document(registry: Registry, workspace: str, subject: str) -> Document | Non
             auto = training.get_auto(SYSTEM, OneAuto(workspace=workspace, auto=name))
             title, text = auto.name, f"{auto.dataset} {auto.target} {auto.experiment}"
             href = f"/{workspace}/work/auto/{auto.id}"
+        elif kind == "learner":
+            learner = training.get_learner(SYSTEM, OneLearner(workspace=workspace, learner=name))
+            title, text = learner.name, f"{learner.slug} {learner.model} {learner.dataset} {learner.target}"
+            href = f"/{workspace}/work/learners/{learner.slug}"
         else:
             return None
     except NotFound:

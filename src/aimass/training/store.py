@@ -173,6 +173,12 @@ def _sorted(query: Select[Any], command: ListRuns) -> Select[Any]:
     return query.order_by(value.asc() if command.ascending else value.desc(), runs.c.id.desc())
 
 
+def add_run(change: Change, values: Mapping[str, Any]) -> None:
+    """Write a new run, and what it is found by."""
+    add(change, runs, values)
+    put_facts(change, values["id"], values["params"], values["tags"])
+
+
 def put_facts(change: Change, run: str, params: Mapping[str, Any], tags: Mapping[str, str]) -> None:
     """Write down what a run is found by."""
     change.execute(delete(facts).where(facts.c.run == run))

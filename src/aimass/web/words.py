@@ -98,6 +98,7 @@ KINDS: dict[str, Kind] = {
     "experiment": Kind("flask-conical", "Experiment"),
     "endpoint": Kind("rocket", "Endpoint", "s"),
     "job": Kind("activity", "Job", "j"),
+    "learner": Kind("refresh-cw", "Learner"),
     "model": Kind("box", "Model", "m"),
     "model_version": Kind("box", "Model version", "v"),
     "pipeline": Kind("workflow", "Pipeline", "p"),

@@ -13,11 +13,14 @@ from aimass.client.generated.training_types import (
     Evaluation,
     Experiment,
     Importance,
+    Learner,
+    LearnerPoint,
     Point,
     RecipeInfo,
     Recommendation,
     Run,
     RunComparison,
+    Snapshot,
     Split,
     Study,
     Trial,
@@ -120,6 +123,56 @@ class TrainingCalls(Calls):
             Experiment,
         )
 
+    def create_learner(
+        self,
+        *,
+        name: str,
+        split: str,
+        workspace: str | None = None,
+        model: Literal[
+            "logistic_regression",
+            "naive_bayes",
+            "hoeffding_adaptive_tree",
+            "adwin_bagging",
+            "leveraging_bagging",
+            "adaptive_random_forest",
+        ]
+        | None = None,
+        params: dict[str, Any] | None = None,
+        slug: str | None = None,
+        experiment: str | None = None,
+        time_column: str | None = None,
+        detector: Literal["adwin", "page_hinkley", "none"] | None = None,
+        replay: int | None = None,
+        window: int | None = None,
+        snapshot_every: int | None = None,
+        snapshot_on_drift: bool | None = None,
+        memory_mb: int | None = None,
+        seed: int | None = None,
+    ) -> Learner:
+        """Let a model learn from a dataset row by row, beginning with the training part of a split."""
+        return self._call(
+            "training.create_learner",
+            {
+                "name": name,
+                "split": split,
+                "workspace": workspace,
+                "model": model,
+                "params": params,
+                "slug": slug,
+                "experiment": experiment,
+                "time_column": time_column,
+                "detector": detector,
+                "replay": replay,
+                "window": window,
+                "snapshot_every": snapshot_every,
+                "snapshot_on_drift": snapshot_on_drift,
+                "memory_mb": memory_mb,
+                "seed": seed,
+            },
+            Learner,
+        )
+
     def create_split(
         self,
         *,
@@ -214,6 +267,10 @@ class TrainingCalls(Calls):
         """Delete an experiment with its runs; registered model versions stay."""
         return self._call("training.delete_experiment", {"experiment": experiment, "workspace": workspace}, None)
 
+    def delete_learner(self, *, learner: str, workspace: str | None = None) -> None:
+        """Delete a learner that does not learn; the runs of its snapshots stay."""
+        return self._call("training.delete_learner", {"learner": learner, "workspace": workspace}, None)
+
     def delete_run(self, *, run: str, workspace: str | None = None) -> None:
         """Delete a run that has ended; model versions made of it stay."""
         return self._call("training.delete_run", {"run": run, "workspace": workspace}, None)
@@ -282,10 +339,20 @@ class TrainingCalls(Calls):
             "training.get_importance", {"study": study, "workspace": workspace, "objective": objective}, Importance
         )
 
-    def get_metric_history(self, *, run: str, metric: str, workspace: str | None = None) -> list[Point]:
+    def get_learner(self, *, learner: str, workspace: str | None = None) -> Learner:
+        """Show a learner: how far it is, how well it answers rows before it learns them, and what was odd about them."""
+        return self._call("training.get_learner", {"learner": learner, "workspace": workspace}, Learner)
+
+    def get_learner_series(self, *, learner: str, workspace: str | None = None) -> list[LearnerPoint]:
+        """Show how well a learner answered rows before it learned them, over time."""
+        return self._call(
+            "training.get_learner_series", {"learner": learner, "workspace": workspace}, list[LearnerPoint]
+        )
+
+    def get_metrichistory_of(self, *, run: str, metric: str, workspace: str | None = None) -> list[Point]:
         """Show every value of a metric, step by step."""
         return self._call(
-            "training.get_metric_history", {"run": run, "metric": metric, "workspace": workspace}, list[Point]
+            "training.get_metrichistory_of", {"run": run, "metric": metric, "workspace": workspace}, list[Point]
         )
 
     def get_recipe(self, *, recipe: str) -> RecipeInfo:
@@ -307,6 +374,10 @@ class TrainingCalls(Calls):
     def get_study(self, *, study: str, workspace: str | None = None) -> Study:
         """Show a study: how far it is, and which trials are best."""
         return self._call("training.get_study", {"study": study, "workspace": workspace}, Study)
+
+    def learn_now(self, *, learner: str, workspace: str | None = None) -> Learner:
+        """Learn what has arrived by now, once, while the learner is paused."""
+        return self._call("training.learn_now", {"learner": learner, "workspace": workspace}, Learner)
 
     def list_artifacts(self, *, run: str, workspace: str | None = None) -> list[Artifact]:
         """List the files that a run left."""
@@ -341,6 +412,21 @@ class TrainingCalls(Calls):
         """List experiments, newest first."""
         return self._call(
             "training.list_experiments", {"workspace": workspace, "limit": limit, "cursor": cursor}, Page[Experiment]
+        )
+
+    def list_learners(
+        self,
+        *,
+        workspace: str | None = None,
+        state: Literal["ACTIVE", "PAUSED", "FAILED"] | None = None,
+        limit: int | None = None,
+        cursor: str | None = None,
+    ) -> Page[Learner]:
+        """List learners, newest first."""
+        return self._call(
+            "training.list_learners",
+            {"workspace": workspace, "state": state, "limit": limit, "cursor": cursor},
+            Page[Learner],
         )
 
     def list_recipes(self) -> list[RecipeInfo]:
@@ -382,6 +468,10 @@ class TrainingCalls(Calls):
             },
             Page[Run],
         )
+
+    def list_snapshots(self, *, learner: str, workspace: str | None = None) -> list[Snapshot]:
+        """List the snapshots of a learner, newest first; each is a run with a package."""
+        return self._call("training.list_snapshots", {"learner": learner, "workspace": workspace}, list[Snapshot])
 
     def list_split_rows(
         self,
@@ -446,6 +536,14 @@ class TrainingCalls(Calls):
             Page[Trial],
         )
 
+    def make_snapshot(self, *, learner: str, workspace: str | None = None) -> Learner:
+        """Package what the learner knows now as a run, which can be evaluated, registered and served like any other."""
+        return self._call("training.make_snapshot", {"learner": learner, "workspace": workspace}, Learner)
+
+    def pause_learner(self, *, learner: str, workspace: str | None = None) -> Learner:
+        """Learn nothing more until it is resumed; rows that arrive meanwhile wait. A job at work goes on to its end."""
+        return self._call("training.pause_learner", {"learner": learner, "workspace": workspace}, Learner)
+
     def pause_study(self, *, study: str, workspace: str | None = None) -> Study:
         """Begin no new trial; those that run go on to their end."""
         return self._call("training.pause_study", {"study": study, "workspace": workspace}, Study)
@@ -492,9 +590,19 @@ class TrainingCalls(Calls):
             ModelVersion,
         )
 
+    def resume_learner(self, *, learner: str, workspace: str | None = None) -> Learner:
+        """Go on with a learner that was paused, or that failed; it learns what waited, each row once."""
+        return self._call("training.resume_learner", {"learner": learner, "workspace": workspace}, Learner)
+
     def resume_study(self, *, study: str, workspace: str | None = None) -> Study:
         """Go on with a study that was paused, cancelled, or stopped after failures."""
         return self._call("training.resume_study", {"study": study, "workspace": workspace}, Study)
+
+    def roll_back_learner(self, *, learner: str, snapshot: int, workspace: str | None = None) -> Learner:
+        """Let a paused learner know again what it knew at a snapshot; rows that it took since then are not learned again."""
+        return self._call(
+            "training.roll_back_learner", {"learner": learner, "snapshot": snapshot, "workspace": workspace}, Learner
+        )
 
     def start_auto(
         self,
@@ -626,6 +734,32 @@ class TrainingCalls(Calls):
             Run,
         )
 
+    def update_learner(
+        self,
+        *,
+        learner: str,
+        workspace: str | None = None,
+        name: str | None = None,
+        snapshot_every: int | None = None,
+        snapshot_on_drift: bool | None = None,
+        memory_mb: int | None = None,
+        expected_version: int | None = None,
+    ) -> Learner:
+        """Change the name of a learner, when it makes snapshots, or how much memory it may take."""
+        return self._call(
+            "training.update_learner",
+            {
+                "learner": learner,
+                "workspace": workspace,
+                "name": name,
+                "snapshot_every": snapshot_every,
+                "snapshot_on_drift": snapshot_on_drift,
+                "memory_mb": memory_mb,
+                "expected_version": expected_version,
+            },
+            Learner,
+        )
+
 
 class AsyncTrainingCalls(AsyncCalls):
     """Operations of training, for asyncio."""
@@ -722,6 +856,56 @@ class AsyncTrainingCalls(AsyncCalls):
             Experiment,
         )
 
+    async def create_learner(
+        self,
+        *,
+        name: str,
+        split: str,
+        workspace: str | None = None,
+        model: Literal[
+            "logistic_regression",
+            "naive_bayes",
+            "hoeffding_adaptive_tree",
+            "adwin_bagging",
+            "leveraging_bagging",
+            "adaptive_random_forest",
+        ]
+        | None = None,
+        params: dict[str, Any] | None = None,
+        slug: str | None = None,
+        experiment: str | None = None,
+        time_column: str | None = None,
+        detector: Literal["adwin", "page_hinkley", "none"] | None = None,
+        replay: int | None = None,
+        window: int | None = None,
+        snapshot_every: int | None = None,
+        snapshot_on_drift: bool | None = None,
+        memory_mb: int | None = None,
+        seed: int | None = None,
+    ) -> Learner:
+        """Let a model learn from a dataset row by row, beginning with the training part of a split."""
+        return await self._call(
+            "training.create_learner",
+            {
+                "name": name,
+                "split": split,
+                "workspace": workspace,
+                "model": model,
+                "params": params,
+                "slug": slug,
+                "experiment": experiment,
+                "time_column": time_column,
+                "detector": detector,
+                "replay": replay,
+                "window": window,
+                "snapshot_every": snapshot_every,
+                "snapshot_on_drift": snapshot_on_drift,
+                "memory_mb": memory_mb,
+                "seed": seed,
+            },
+            Learner,
+        )
+
     async def create_split(
         self,
         *,
@@ -816,6 +1000,10 @@ class AsyncTrainingCalls(AsyncCalls):
         """Delete an experiment with its runs; registered model versions stay."""
         return await self._call("training.delete_experiment", {"experiment": experiment, "workspace": workspace}, None)
 
+    async def delete_learner(self, *, learner: str, workspace: str | None = None) -> None:
+        """Delete a learner that does not learn; the runs of its snapshots stay."""
+        return await self._call("training.delete_learner", {"learner": learner, "workspace": workspace}, None)
+
     async def delete_run(self, *, run: str, workspace: str | None = None) -> None:
         """Delete a run that has ended; model versions made of it stay."""
         return await self._call("training.delete_run", {"run": run, "workspace": workspace}, None)
@@ -890,10 +1078,20 @@ class AsyncTrainingCalls(AsyncCalls):
             "training.get_importance", {"study": study, "workspace": workspace, "objective": objective}, Importance
         )
 
-    async def get_metric_history(self, *, run: str, metric: str, workspace: str | None = None) -> list[Point]:
+    async def get_learner(self, *, learner: str, workspace: str | None = None) -> Learner:
+        """Show a learner: how far it is, how well it answers rows before it learns them, and what was odd about them."""
+        return await self._call("training.get_learner", {"learner": learner, "workspace": workspace}, Learner)
+
+    async def get_learner_series(self, *, learner: str, workspace: str | None = None) -> list[LearnerPoint]:
+        """Show how well a learner answered rows before it learned them, over time."""
+        return await self._call(
+            "training.get_learner_series", {"learner": learner, "workspace": workspace}, list[LearnerPoint]
+        )
+
+    async def get_metrichistory_of(self, *, run: str, metric: str, workspace: str | None = None) -> list[Point]:
         """Show every value of a metric, step by step."""
         return await self._call(
-            "training.get_metric_history", {"run": run, "metric": metric, "workspace": workspace}, list[Point]
+            "training.get_metrichistory_of", {"run": run, "metric": metric, "workspace": workspace}, list[Point]
         )
 
     async def get_recipe(self, *, recipe: str) -> RecipeInfo:
@@ -915,6 +1113,10 @@ class AsyncTrainingCalls(AsyncCalls):
     async def get_study(self, *, study: str, workspace: str | None = None) -> Study:
         """Show a study: how far it is, and which trials are best."""
         return await self._call("training.get_study", {"study": study, "workspace": workspace}, Study)
+
+    async def learn_now(self, *, learner: str, workspace: str | None = None) -> Learner:
+        """Learn what has arrived by now, once, while the learner is paused."""
+        return await self._call("training.learn_now", {"learner": learner, "workspace": workspace}, Learner)
 
     async def list_artifacts(self, *, run: str, workspace: str | None = None) -> list[Artifact]:
         """List the files that a run left."""
@@ -949,6 +1151,21 @@ class AsyncTrainingCalls(AsyncCalls):
         """List experiments, newest first."""
         return await self._call(
             "training.list_experiments", {"workspace": workspace, "limit": limit, "cursor": cursor}, Page[Experiment]
+        )
+
+    async def list_learners(
+        self,
+        *,
+        workspace: str | None = None,
+        state: Literal["ACTIVE", "PAUSED", "FAILED"] | None = None,
+        limit: int | None = None,
+        cursor: str | None = None,
+    ) -> Page[Learner]:
+        """List learners, newest first."""
+        return await self._call(
+            "training.list_learners",
+            {"workspace": workspace, "state": state, "limit": limit, "cursor": cursor},
+            Page[Learner],
         )
 
     async def list_recipes(self) -> list[RecipeInfo]:
@@ -990,6 +1207,10 @@ class AsyncTrainingCalls(AsyncCalls):
             },
             Page[Run],
         )
+
+    async def list_snapshots(self, *, learner: str, workspace: str | None = None) -> list[Snapshot]:
+        """List the snapshots of a learner, newest first; each is a run with a package."""
+        return await self._call("training.list_snapshots", {"learner": learner, "workspace": workspace}, list[Snapshot])
 
     async def list_split_rows(
         self,
@@ -1054,6 +1275,14 @@ class AsyncTrainingCalls(AsyncCalls):
             Page[Trial],
         )
 
+    async def make_snapshot(self, *, learner: str, workspace: str | None = None) -> Learner:
+        """Package what the learner knows now as a run, which can be evaluated, registered and served like any other."""
+        return await self._call("training.make_snapshot", {"learner": learner, "workspace": workspace}, Learner)
+
+    async def pause_learner(self, *, learner: str, workspace: str | None = None) -> Learner:
+        """Learn nothing more until it is resumed; rows that arrive meanwhile wait. A job at work goes on to its end."""
+        return await self._call("training.pause_learner", {"learner": learner, "workspace": workspace}, Learner)
+
     async def pause_study(self, *, study: str, workspace: str | None = None) -> Study:
         """Begin no new trial; those that run go on to their end."""
         return await self._call("training.pause_study", {"study": study, "workspace": workspace}, Study)
@@ -1100,9 +1329,19 @@ class AsyncTrainingCalls(AsyncCalls):
             ModelVersion,
         )
 
+    async def resume_learner(self, *, learner: str, workspace: str | None = None) -> Learner:
+        """Go on with a learner that was paused, or that failed; it learns what waited, each row once."""
+        return await self._call("training.resume_learner", {"learner": learner, "workspace": workspace}, Learner)
+
     async def resume_study(self, *, study: str, workspace: str | None = None) -> Study:
         """Go on with a study that was paused, cancelled, or stopped after failures."""
         return await self._call("training.resume_study", {"study": study, "workspace": workspace}, Study)
+
+    async def roll_back_learner(self, *, learner: str, snapshot: int, workspace: str | None = None) -> Learner:
+        """Let a paused learner know again what it knew at a snapshot; rows that it took since then are not learned again."""
+        return await self._call(
+            "training.roll_back_learner", {"learner": learner, "snapshot": snapshot, "workspace": workspace}, Learner
+        )
 
     async def start_auto(
         self,
@@ -1232,4 +1471,30 @@ class AsyncTrainingCalls(AsyncCalls):
             "training.tag_run",
             {"run": run, "tags": tags, "workspace": workspace, "expected_version": expected_version},
             Run,
+        )
+
+    async def update_learner(
+        self,
+        *,
+        learner: str,
+        workspace: str | None = None,
+        name: str | None = None,
+        snapshot_every: int | None = None,
+        snapshot_on_drift: bool | None = None,
+        memory_mb: int | None = None,
+        expected_version: int | None = None,
+    ) -> Learner:
+        """Change the name of a learner, when it makes snapshots, or how much memory it may take."""
+        return await self._call(
+            "training.update_learner",
+            {
+                "learner": learner,
+                "workspace": workspace,
+                "name": name,
+                "snapshot_every": snapshot_every,
+                "snapshot_on_drift": snapshot_on_drift,
+                "memory_mb": memory_mb,
+                "expected_version": expected_version,
+            },
+            Learner,
         )

@@ -193,6 +193,55 @@ class Experiment:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Learner:
+    """A model that goes on learning while rows arrive."""
+
+    id: str
+    workspace: str
+    slug: str
+    name: str
+    model: Literal[
+        "logistic_regression",
+        "naive_bayes",
+        "hoeffding_adaptive_tree",
+        "adwin_bagging",
+        "leveraging_bagging",
+        "adaptive_random_forest",
+    ]
+    params: dict[str, Any]
+    dataset: str
+    target: str
+    split: str
+    experiment: str
+    time_column: str | None
+    detector: Literal["adwin", "page_hinkley", "none"]
+    replay: int
+    window: int
+    snapshot_every: int | None
+    snapshot_on_drift: bool
+    memory_mb: int
+    seed: int
+    state: Literal["ACTIVE", "PAUSED", "FAILED"]
+    is_at_work: bool
+    done_version: int | None
+    rows: int
+    seq: int
+    size: int
+    classes: list[str]
+    counted: dict[str, int]
+    metrics: dict[str, float]
+    drifts: list[int]
+    snapshots: int
+    notes: list[str]
+    error: dict[str, Any] | None
+    created_by: str
+    created_by_name: str
+    created_at: datetime
+    learned_at: datetime | None
+    version: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Split:
     """Which row of a dataset version belongs to which part, by a stored seed, by groups, or by time."""
 
@@ -310,6 +359,14 @@ class Importance:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class LearnerPoint:
+    """The prequential measures of a learner after some rows."""
+
+    rows: int
+    metrics: dict[str, float]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Point:
     """One value of a metric."""
 
@@ -358,3 +415,16 @@ class Trial:
     error: dict[str, Any] | None
     created_at: datetime
     ended_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Snapshot:
+    """What a learner knew after some rows, as a run with a package."""
+
+    number: int
+    run: str
+    rows: int
+    cause: Literal["asked", "rows", "drift"]
+    is_kept: bool
+    metrics: dict[str, float]
+    created_at: datetime

@@ -113,6 +113,47 @@ def build_package(folder: Path, candidate: Candidate, rows: Rows) -> tuple[Packa
     return package, parity
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CodeCandidate:
+    """A trained model that brings the code which answers for it.
+
+    Attributes
+    ----------
+    entry
+        The class that answers, as ``module:Class``.
+    files
+        The module and what it reads, by name.
+    libraries
+        What has to be installed where it answers.
+    why
+        Why it is not written as ONNX.
+    """
+
+    signature: Signature
+    entry: str
+    files: Mapping[str, bytes]
+    libraries: tuple[str, ...]
+    why: str
+
+
+def build_code_package(folder: Path, candidate: CodeCandidate, rows: Rows) -> tuple[Package, Parity]:
+    """Write a package with code of its own; every row is replayed through it first."""
+    packages = {name: version(name) for name in candidate.libraries}
+    manifest = Manifest(
+        runtime="python",
+        signature=candidate.signature,
+        files={},
+        environment=Environment(python=platform.python_version(), packages=packages),
+        why_python=candidate.why,
+        entry=candidate.entry,
+    )
+    package = write_package(folder, manifest, {**candidate.files, SAMPLES: _samples(rows, candidate.signature)})
+    parity = replay(package, rows)
+    if not parity.passed:
+        raise Failed(f"the packaged model answers differently: {parity.sentence()}")
+    return package, parity
+
+
 def _write(
     folder: Path, runtime: str, signature: Signature, model: bytes, rows: Rows, why: str | None = None
 ) -> Package:

@@ -20,7 +20,7 @@ from aimass.training.events import RUN_CREATED, tell
 from aimass.training.service.ground import need_run, need_split
 from aimass.training.service.results import REPORT, Results
 from aimass.training.service.runs import row_of
-from aimass.training.store import add, artifacts_of, put, put_facts, run_by_key
+from aimass.training.store import add_run, artifacts_of, put, run_by_key
 from aimass.training.tables import runs
 
 RECIPE, VERSION = "blend", "1.0"
@@ -54,8 +54,7 @@ class Blending(Results):
                 return known
             params = {"members": [one.id for one in members], "method": command.method}
             values = {**row_of(change, _like(command, members[0]), split), "recipe_version": VERSION, "params": params}
-            add(change, runs, values)
-            put_facts(change, values["id"], params, values["tags"])
+            add_run(change, values)
             subject = f"run:{values['id']}"
             title = f"Blend {len(members)} runs on {split.dataset} version {split.dataset_version}"
             wish = SubmitJob(workspace=command.workspace, kind=BLEND, title=title, payload=payload, subject=subject)

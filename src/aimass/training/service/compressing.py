@@ -35,7 +35,7 @@ from aimass.training.service.experiments import new_experiment
 from aimass.training.service.ground import need_run, need_split
 from aimass.training.service.results import REPORT, Results
 from aimass.training.service.runs import row_of
-from aimass.training.store import add, artifacts_of, find_experiment, put, put_artifacts, put_facts, run_by_key
+from aimass.training.store import add_run, artifacts_of, find_experiment, put, put_artifacts, run_by_key
 from aimass.training.tables import runs
 from aimass.training.tasks import find_task
 
@@ -85,8 +85,7 @@ class Compressing(Results):
             new_experiment(change, wish.experiment, wish.experiment)
         params = {"base": base.id, "techniques": list(payload["techniques"]), **payload["policy"]}
         values = {**row_of(change, wish, split), "recipe_version": VERSION, "params": params}
-        add(change, runs, values)
-        put_facts(change, values["id"], params, values["tags"])
+        add_run(change, values)
         subject = f"run:{values['id']}"
         order = SubmitJob(
             workspace=command.workspace,
@@ -138,7 +137,7 @@ class Compressing(Results):
         if result["package"] is not None:
             self.run_done(workspace, run, result, outputs, also=RESULT)
             return
-        found = self._kept(outputs, RESULT)
+        found = self.kept_file(outputs, RESULT)
         reason = NothingMet(
             "none of the techniques meets the policy",
             field="techniques",

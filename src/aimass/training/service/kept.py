@@ -11,7 +11,7 @@ from sqlalchemy import Row, Table, delete, select
 from aimass.infra.database import Change
 from aimass.kernel.keeping import KEEP_DELETED_DAYS, Going
 from aimass.kernel.principal import SYSTEM
-from aimass.training.events import AUTO_PURGED, EXPERIMENT_PURGED, RUN_PURGED, STUDY_PURGED
+from aimass.training.events import AUTO_PURGED, EXPERIMENT_PURGED, LEARNER_PURGED, RUN_PURGED, STUDY_PURGED
 from aimass.training.service.ground import Part
 from aimass.training.tables import (
     artifacts,
@@ -19,9 +19,12 @@ from aimass.training.tables import (
     evaluations,
     experiments,
     facts,
+    learner_points,
+    learners,
     points,
     runs,
     scores,
+    snapshots,
     splits,
     studies,
     trials,
@@ -30,7 +33,7 @@ from aimass.training.tables import (
 _RULE = f"what was deleted here is kept for {KEEP_DELETED_DAYS} days"
 
 
-_MARKS = (("sampler", "study"), ("recommended", "automatic training"), ("recipe", "run"))
+_MARKS = (("sampler", "study"), ("detector", "learner"), ("recommended", "automatic training"), ("recipe", "run"))
 
 
 class Kept(Part):
@@ -61,7 +64,7 @@ class Kept(Part):
 
     def _deleted(self) -> list[Row[Any]]:
         with self._database.read() as conn:
-            return [row for table in (runs, studies, experiments, autos) for row in _rows(conn, table)]
+            return [row for table in (runs, studies, experiments, autos, learners) for row in _rows(conn, table)]
 
 
 def _rows(conn: Any, table: Table) -> Sequence[Row[Any]]:
@@ -96,6 +99,11 @@ def _purge(change: Change, row: Row[Any]) -> None:
             change.execute(delete(table).where(table.c.run == row.id))
         change.execute(delete(runs).where(runs.c.id == row.id))
         subject, fact = f"run:{row.id}", RUN_PURGED
+    elif _kind(row) == "learner":
+        for table in (learner_points, snapshots):
+            change.execute(delete(table).where(table.c.learner == row.id))
+        change.execute(delete(learners).where(learners.c.id == row.id))
+        subject, fact = f"learner:{row.id}", LEARNER_PURGED
     elif _kind(row) == "automatic training":
         change.execute(delete(autos).where(autos.c.id == row.id))
         subject, fact = f"auto:{row.id}", AUTO_PURGED

@@ -51,7 +51,7 @@ class Results(Runs):
     """What runs leave."""
 
     @use_case("GET /workspaces/{workspace}/runs/{run}/metrics/{metric}", permission="training.read", cli="train metric")
-    def get_metric_history(self, who: Principal, command: OneMetric) -> list[Point]:
+    def get_metrichistory_of(self, who: Principal, command: OneMetric) -> list[Point]:
         """Show every value of a metric, step by step."""
         del who
         with self._database.read() as conn:
@@ -197,13 +197,13 @@ class Results(Runs):
         """Keep what a run left, and the one further file that runs of its kind leave; repeating it changes nothing."""
         report = json.loads((outputs / REPORT).read_bytes())
         kept = self._ground.models.keep_package(outputs / result["package"]["folder"])
-        found = [*self._kept(outputs, REPORT), *self._kept(outputs, also), *_files_of(outputs, kept)]
+        found = [*self.kept_file(outputs, REPORT), *self.kept_file(outputs, also), *files_of(outputs, kept)]
         described = {name: result["package"][name] for name in ("digest", "runtime", "size", "parity", "why_python")}
         with self._database.change(SYSTEM, workspace) as change:
             known = need_run(change.conn, workspace, run)
             if known.state in ENDED:
                 return
-            put_results(change, run, result["metrics"], _history(report))
+            put_results(change, run, result["metrics"], history_of(report))
             put_artifacts(change, run, found)
             put_facts(change, run, result["params"], known.tags)
             values = {
@@ -236,7 +236,7 @@ class Results(Runs):
 
     def evaluation_done(self, workspace: str, evaluation: str, result: Mapping[str, Any], outputs: Path) -> None:
         """Keep what an evaluation found; repeating it changes nothing."""
-        found = self._kept(outputs, EVALUATION)
+        found = self.kept_file(outputs, EVALUATION)
         with self._database.change(SYSTEM, workspace) as change:
             known = _need_evaluation(evaluation_by_id(change.conn, evaluation), "")
             if known.state != "PENDING":
@@ -257,7 +257,8 @@ class Results(Runs):
             put(change, evaluations, evaluation, state="FAILED", error=dict(error or {}))
             change.event(EVALUATION_FAILED, subject=f"run:{known.run}", data={"part": known.part})
 
-    def _kept(self, outputs: Path, name: str) -> list[Artifact]:
+    def kept_file(self, outputs: Path, name: str) -> list[Artifact]:
+        """Keep a file that a job left."""
         blob = self._ground.blobs.put((outputs / name).read_bytes())
         return [Artifact(name=name, sha256=blob.sha256, size=blob.size)]
 
@@ -272,7 +273,8 @@ def _sampled(outputs: Path) -> list[str] | None:
     return json.loads(path.read_bytes()) if path.exists() else None
 
 
-def _files_of(outputs: Path, kept: Any) -> list[Artifact]:
+def files_of(outputs: Path, kept: Any) -> list[Artifact]:
+    """Return the files of a package that was kept."""
     files = [
         Artifact(name=f"package/{name}", sha256=file.sha256, size=file.size)
         for name, file in kept.manifest.files.items()
@@ -281,7 +283,8 @@ def _files_of(outputs: Path, kept: Any) -> list[Artifact]:
     return [*files, Artifact(name="package/manifest.json", sha256=kept.digest, size=size)]
 
 
-def _history(report: Mapping[str, Any]) -> Iterator[tuple[str, int, float]]:
+def history_of(report: Mapping[str, Any]) -> Iterator[tuple[str, int, float]]:
+    """Yield name, step and value of what a report has over folds and steps."""
     for number, fold in enumerate(report["folds"], start=1):
         for name, value in fold.items():
             yield f"fold_{name}", number, float(value)

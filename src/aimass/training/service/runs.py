@@ -32,7 +32,7 @@ from aimass.training.recipes import check_task, find_recipe
 from aimass.training.service.experiments import new_experiment
 from aimass.training.service.ground import Located, Part, need_fresh, need_run, need_split
 from aimass.training.store import (
-    add,
+    add_run,
     find_experiment,
     put,
     put_artifacts,
@@ -103,8 +103,7 @@ class Runs(Part):
             if find_experiment(change.conn, command.workspace, command.experiment) is None:
                 new_experiment(change, command.experiment, command.experiment)
             values = {**row_of(change, command, split), "recipe_version": order.version, "params": order.params}
-            add(change, runs, values)
-            put_facts(change, values["id"], order.params, values["tags"])
+            add_run(change, values)
             put_artifacts(change, values["id"], order.files)
             payload = {**data, **_fit(command, order.params), **order.payload}
             subject = f"run:{values['id']}"

@@ -10,11 +10,12 @@ from aimass.training.service.compressing import Compressing
 from aimass.training.service.erasing import Erasing
 from aimass.training.service.experiments import Experiments
 from aimass.training.service.ground import author_of, need_split
+from aimass.training.service.learning import Learning
 from aimass.training.service.own import OwnRecipes
 from aimass.training.service.searching import Searching
 
 
-class Training(Experiments, Advancing, Searching, Compressing, OwnRecipes, Erasing):
+class Training(Experiments, Advancing, Searching, Compressing, OwnRecipes, Learning, Erasing):
     """Recipes, experiments, splits, runs and what they leave, and searches among them."""
 
     def gate_payload(self, version: ModelVersion) -> dict[str, Any] | None:

@@ -92,6 +92,7 @@ def kind_words(visit: PageVisit, kind: str) -> str:
         "dataset_version": visit.say("dataset version"),
         "endpoint": visit.say("endpoint"),
         "feature_view": visit.say("feature view"),
+        "learner": visit.say("learner"),
         "model": visit.say("model"),
         "model_version": visit.say("model version"),
         "revision": visit.say("revision"),

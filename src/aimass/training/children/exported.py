@@ -1,0 +1,119 @@
+"""What a learner knows, written down as a package: a linear model as a pipeline and its graph, another one with its own code."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import polars as pl
+from sklearn.compose import ColumnTransformer
+from sklearn.impute import SimpleImputer
+from sklearn.linear_model import SGDClassifier
+from sklearn.pipeline import Pipeline
+from sklearn.preprocessing import OneHotEncoder, StandardScaler
+
+from aimass.models import Candidate, CodeCandidate, Package, Parity, Rows, Signature, build_code_package, build_package
+from aimass.training.children import served
+from aimass.training.children.online import Online
+from aimass.training.online import MODELS
+from aimass.training.recipes.tabular import STEP, name_at, prepared, to_onnx, to_skops
+
+_TYPES: dict[str, Any] = {"string": pl.String, "float": pl.Float64, "integer": pl.Int64, "boolean": pl.Boolean}
+WHY = "models of River do not convert to ONNX, but for logistic regression"
+
+
+def packaged(folder: Path, learner: Online, signature: Signature, rows: Rows) -> tuple[Package, Parity]:
+    """Write a package, and replay rows through it as serving will."""
+    if learner.spec["model"] != "logistic_regression":
+        return _with_code(folder, learner, signature, rows)
+    pipeline = linear(learner, signature, rows)
+    candidate = Candidate(
+        signature=signature,
+        to_onnx=lambda: to_onnx(pipeline, signature),
+        to_python=lambda: to_skops(pipeline),
+    )
+    return build_package(folder, candidate, rows)
+
+
+def _with_code(folder: Path, learner: Online, signature: Signature, rows: Rows) -> tuple[Package, Parity]:
+    model = learner.packed_model()
+    told = {
+        "classes": list(signature.classes),
+        "columns": learner.columns,
+        "one_hot": MODELS[learner.spec["model"]].one_hot,
+        "sha256": sha256(model).hexdigest(),
+    }
+    name = f"learned_{told['sha256'][:12]}"  # a module of its own beside those of other snapshots
+    candidate = CodeCandidate(
+        signature=signature,
+        entry=f"{name}:Model",
+        files={
+            f"{name}.py": Path(served.__file__).read_bytes(),
+            "learned.bin": model,
+            "learned.json": json.dumps(told, ensure_ascii=False).encode(),
+        },
+        libraries=("river", "numpy"),
+        why=WHY,
+    )
+    return build_code_package(folder, candidate, rows)
+
+
+def linear(learner: Online, signature: Signature, rows: Rows) -> Pipeline:
+    """Return the pipeline that answers like a linear learner: the same scaling and the same weights.
+
+    What is missing gets the mean, which is nothing after scaling: as the learner leaves it out.
+    """
+    columns = {column["name"]: column for column in learner.columns}
+    texts = [(i, c.name) for i, c in enumerate(signature.inputs) if c.type == "string"]
+    numbers = [(i, c.name) for i, c in enumerate(signature.inputs) if c.type != "string"]
+    known = [columns[name]["categories"] or [""] for _, name in texts]
+    names: list[Any] = [(name, one) for (_, name), group in zip(texts, known, strict=True) for one in group]
+    names += [name for _, name in numbers]
+    pipeline = _fitted(_parts(texts, numbers, known), signature, rows)
+    scaler = learner.model["StandardScaler"]
+    means = np.array([float(scaler.means.get(name, 0.0)) for name in names])
+    spread = np.sqrt(np.array([float(scaler.vars.get(name, 0.0)) for name in names]))
+    if numbers:
+        imputer: Any = pipeline.named_steps["columns"].named_transformers_["numbers"]
+        imputer.statistics_[:] = means[len(means) - len(numbers) :]
+    scale: Any = pipeline.named_steps["scale"]
+    scale.mean_[:], scale.scale_[:], scale.var_[:] = means, np.where(spread > 0, spread, 1.0), spread**2
+    _weigh(pipeline.named_steps[STEP], learner, signature.classes, names, spread > 0)
+    return pipeline
+
+
+def _parts(texts: list[tuple[int, str]], numbers: list[tuple[int, str]], known: list[list[str]]) -> list[Any]:
+    """Return what turns columns into numbers: one for each known category, and the mean for what is missing."""
+    parts: list[Any] = []
+    if texts:
+        options: dict[str, Any] = {"handle_unknown": "ignore", "sparse_output": False, "dtype": np.float32}
+        options["categories"] = [np.array(one, dtype=object) for one in known]
+        parts.append(("strings", OneHotEncoder(**options), [name_at(i) for i, _ in texts]))
+    if numbers:
+        imputer = SimpleImputer(strategy="mean", keep_empty_features=True)
+        parts.append(("numbers", imputer, [name_at(i) for i, _ in numbers]))
+    return parts
+
+
+def _fitted(parts: list[Any], signature: Signature, rows: Rows) -> Pipeline:
+    """Return a pipeline of the right shape; what it learns here is replaced."""
+    frame = pl.DataFrame({c.name: pl.Series(rows.columns[c.name], dtype=_TYPES[c.type]) for c in signature.inputs})
+    frame = pl.concat([frame] * (1 + 2 * len(signature.classes) // frame.height))
+    options: dict[str, Any] = {"loss": "log_loss", "max_iter": 1, "tol": None}
+    steps = [("columns", ColumnTransformer(parts, sparse_threshold=0.0)), ("scale", StandardScaler())]
+    pipeline = Pipeline([*steps, (STEP, SGDClassifier(**options))])
+    labels = np.resize(np.array(signature.classes, dtype=object), frame.height)
+    return pipeline.fit(prepared(frame, signature), labels)
+
+
+def _weigh(estimator: Any, learner: Online, classes: Sequence[str], names: Sequence[Any], moves: Any) -> None:
+    """Give a classifier the weights of the learner: one row of them for two classes, else one for each."""
+    known: Mapping[str, Any] = learner.model["OneVsRestClassifier"].classifiers
+    rows = [known[name] for name in (classes[1:] if len(classes) == 2 else classes)]  # noqa: PLR2004 two classes
+    weights = np.array([[float(one.weights.get(name, 0.0)) for name in names] for one in rows])
+    estimator.coef_ = np.where(moves, weights, 0.0)
+    estimator.intercept_ = np.array([float(one.intercept) for one in rows])

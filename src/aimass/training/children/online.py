@@ -1,0 +1,268 @@
+"""A learner at work: it answers each row, is measured by that, and then learns the row."""
+
+from __future__ import annotations
+
+import json
+import math
+import pickle
+import random
+from collections import Counter, deque
+from collections.abc import Mapping, Sequence
+from hashlib import blake2b, sha256
+from importlib.metadata import version
+from typing import Any
+
+from aimass.kernel.errors import Conflict, Failed, MissingExtra
+from aimass.training.children.served import Encoder, answers, unpickled
+from aimass.training.errors import NotFinite
+from aimass.training.online import MODELS
+
+try:
+    from river import drift, ensemble, forest, linear_model, multiclass, naive_bayes, optim, preprocessing, tree
+except ImportError as reason:
+    raise MissingExtra("online") from reason
+
+FORMAT = 1
+MOST_SEEN = 50_000
+MOST_CLASSES = 100
+MOST_DRIFTS = 500
+MOST_NOTES = 20
+MB = 2**20
+_DELTA = 0.002
+
+
+def model_of(name: str, params: Mapping[str, Any], seed: int, memory_mb: float) -> Any:
+    """Return a model that knows nothing yet.
+
+    Trees give up leaves before they take more than their share of the memory.
+    """
+    if name == "logistic_regression":
+        one = linear_model.LogisticRegression(optim.SGD(params["learning_rate"]), l2=params["l2"])
+        return preprocessing.StandardScaler() | multiclass.OneVsRestClassifier(one)
+    if name == "naive_bayes":
+        return naive_bayes.GaussianNB()
+    grown = {"grace_period": params["grace_period"], "max_depth": params["max_depth"]}
+    grown |= {"max_size": memory_mb / 2 / params.get("n_models", 1), "memory_estimate_period": 10_000}
+    if name == "hoeffding_adaptive_tree":
+        return tree.HoeffdingAdaptiveTreeClassifier(**grown, seed=seed)
+    if name == "adaptive_random_forest":
+        return forest.ARFClassifier(n_models=params["n_models"], seed=seed, **grown)
+    bagging = {
+        "adwin_bagging": ensemble.ADWINBaggingClassifier,
+        "leveraging_bagging": ensemble.LeveragingBaggingClassifier,
+    }
+    return bagging[name](tree.HoeffdingTreeClassifier(**grown), n_models=params["n_models"], seed=seed)
+
+
+def detector_of(name: str) -> Any:
+    """Return what watches the errors; None for nothing."""
+    if name == "adwin":
+        return drift.ADWIN(delta=_DELTA)
+    return drift.PageHinkley() if name == "page_hinkley" else None
+
+
+class Online:
+    """A learner: its model, what watches it, the rows that it is judged on, and those that it keeps to learn again.
+
+    Parameters
+    ----------
+    spec
+        ``model``, ``params``, ``detector``, ``replay`` (rows), ``window`` (rows), ``seed`` and ``memory_mb``.
+    columns
+        ``name``, ``type`` and ``categories`` of each input.
+    classes
+        Those that are known before the first row.
+    """
+
+    def __init__(self, spec: Mapping[str, Any], columns: list[dict[str, Any]], classes: Sequence[str] = ()) -> None:
+        self.spec = dict(spec)
+        self.columns = columns
+        self.model = model_of(spec["model"], spec["params"], spec["seed"], spec["memory_mb"])
+        if spec["model"] == "logistic_regression":
+            one = self.model["OneVsRestClassifier"]
+            one.classifiers = {name: one.classifier.clone() for name in classes}  # each learns from the first row on
+        self.rng = random.Random(spec["seed"])  # noqa: S311 no secret
+        self.rows = 0
+        self.classes: list[str] = list(classes)
+        self.points: list[tuple[int, dict[str, float]]] = []
+        self.counted: Counter[str] = Counter()
+        self.drifts: list[int] = []
+        self.notes: list[str] = []
+        self._detector = detector_of(spec["detector"])
+        self._window: deque[list[Any]] = deque(maxlen=spec["window"])
+        self._replay: list[tuple[dict[Any, Any], str]] = []
+        self._seen: dict[bytes, None] = {}
+        self._totals: Counter[str] = Counter()
+        self._of_class: Counter[str] = Counter()
+        self._last: str | None = None
+        self._newest: Any = None
+        self._prepare()
+
+    def _prepare(self) -> None:
+        self._encoder = Encoder(self.columns, one_hot=MODELS[self.spec["model"]].one_hot)
+        self._names = [column["name"] for column in self.columns]
+
+    def take(self, row: Mapping[str, Any], label: str | None, key: Any = None, time: Any = None) -> bool:
+        """Answer a row, measure the answer, and learn the row; return whether it was learned.
+
+        A row is counted apart, and not learned, without a label, without anything in it, when its key was met before, or
+        with a class too many.
+        """
+        reason, features = self._looked_at(row, label, key)
+        if reason or label is None:
+            self.counted[reason] += 1
+            return False
+        self._timed(time)
+        if label not in self.classes:
+            self.classes.append(label)
+            self.note(f"class {label!r} is new after {self.rows} rows")
+        self._measure(row, features, label)
+        self.model.learn_one(features, label)
+        self._again(features, label)
+        self.rows += 1
+        self._of_class[label] += 1
+        self._last = label
+        if self.rows % max(10, self.spec["window"] // 5) == 0:
+            self.points.append((self.rows, self.metrics()))
+        return True
+
+    def note(self, sentence: str) -> None:
+        """Keep a sentence for people; the newest ones stay."""
+        self.notes = [*self.notes, sentence][-MOST_NOTES:]
+
+    def _looked_at(self, row: Mapping[str, Any], label: str | None, key: Any) -> tuple[str, dict[Any, Any]]:
+        if label is None:
+            return "unlabelled", {}
+        name = None if key is None else blake2b(str(key).encode(), digest_size=8).digest()
+        if name is not None and name in self._seen:
+            return "duplicate", {}
+        faults: list[str] = []
+        features = self._encoder.encode(row, faults)
+        self.counted.update(faults)
+        if all(row.get(one) is None for one in self._names):
+            return "empty", {}
+        if label not in self.classes and len(self.classes) >= MOST_CLASSES:
+            return "class_too_many", {}
+        if name is not None:
+            self._seen[name] = None
+            if len(self._seen) > MOST_SEEN:
+                del self._seen[next(iter(self._seen))]
+        return "", features
+
+    def _timed(self, time: Any) -> None:
+        if time is None:
+            return
+        if self._newest is not None and time < self._newest:
+            self.counted["late"] += 1
+        else:
+            self._newest = time
+
+    def _measure(self, row: Mapping[str, Any], features: dict[Any, Any], label: str) -> None:
+        """Compare what the model and two simple guesses say with the truth; a model that knows nothing says nothing."""
+        said = self.model.predict_proba_one(features)
+        if not said:
+            return
+        if any(math.isnan(one) for one in said.values()):
+            raise NotFinite(
+                f"the model answers with no number after {self.rows} rows",
+                field="model",
+                value=self.spec["model"],
+                hint="lower the learning rate, or roll the learner back to a snapshot",
+            )
+        given = answers(self.model, features, self.classes)
+        hit = self.classes[given.index(max(given))] == label
+        frequent = max(self._of_class, key=lambda name: self._of_class[name], default=None) == label
+        entry = [label, dict(zip(self.classes, given, strict=True)), hit, frequent, self._last == label]
+        self._window.append([*entry, [row.get(name) for name in self._names]])
+        self._totals.update({"rows": 1, "hits": hit, "frequent": frequent, "last": self._last == label})
+        if self._detector is not None:
+            self._detector.update(0.0 if hit else 1.0)
+            if self._detector.drift_detected and len(self.drifts) < MOST_DRIFTS:
+                self.drifts.append(self.rows)
+
+    def _again(self, features: dict[Any, Any], label: str) -> None:
+        """Learn a row of the past once more, and keep this one with the chance that every row has."""
+        size = int(self.spec["replay"])
+        if not size:
+            return
+        if self._replay:
+            self.model.learn_one(*self._replay[self.rng.randrange(len(self._replay))])
+        if len(self._replay) < size:
+            self._replay.append((features, label))
+        else:
+            place = self.rng.randrange(self.rows + 1)
+            if place < size:
+                self._replay[place] = (features, label)
+
+    def metrics(self) -> dict[str, float]:
+        """Return the prequential measures: of the window, and in total beside what simple guesses reach."""
+        if not self._window:
+            return {}
+        total, count = self._totals["rows"], len(self._window)
+        hits, frequent, last = (sum(one[place] for one in self._window) for place in (2, 3, 4))
+        found = {"accuracy": hits / count, "majority": frequent / count, "last_class": last / count}
+        found |= {"accuracy_total": self._totals["hits"] / total, "majority_total": self._totals["frequent"] / total}
+        return found | {"last_class_total": self._totals["last"] / total}
+
+    def window(self) -> list[list[Any]]:
+        """Return the newest rows: label, probabilities by class before it was learned, ..., and the values of the inputs."""
+        return list(self._window)
+
+    def answer(self, row: Mapping[str, Any], classes: list[str]) -> list[float]:
+        """Return the probability of each class."""
+        return answers(self.model, self._encoder.encode(row), classes)
+
+    def pack(self, cursor: Mapping[str, Any]) -> bytes:
+        """Return everything that the learner is, and where it stands in the data, as one file: a line of JSON, then the rest.
+
+        What is kept to learn again is given up first when there is too little memory.
+        """
+        limit = int(self.spec["memory_mb"] * MB)
+        body = self._body()
+        while len(body) > limit and self._replay:
+            self._replay = self._replay[: len(self._replay) // 2]
+            self.spec["replay"] = len(self._replay)
+            self.note(f"only {len(self._replay)} rows are kept to learn again: there is no memory for more")
+            body = self._body()
+        if len(body) > limit:
+            raise Failed(
+                f"what the learner keeps takes {len(body) / MB:.1f} MB",
+                field="memory_mb",
+                value=round(len(body) / MB, 1),
+                allowed=f"at most {self.spec['memory_mb']} MB",
+                hint="raise memory_mb, or create a learner with fewer or flatter trees or a smaller window",
+            )
+        head = {"format": FORMAT, "river": version("river"), "sha256": sha256(body).hexdigest(), "cursor": dict(cursor)}
+        return json.dumps(head).encode() + b"\n" + body
+
+    def _body(self) -> bytes:
+        kept = {name: value for name, value in vars(self).items() if name not in ("_encoder", "_names", "_window")}
+        kept["_window"] = list(self._window)
+        return pickle.dumps(kept, protocol=5)
+
+    def packed_model(self) -> bytes:
+        """Return the model alone."""
+        return pickle.dumps(self.model, protocol=5)
+
+
+def unpack(data: bytes, spec: Mapping[str, Any]) -> tuple[Online, dict[str, Any]]:
+    """Return a learner and its place in the data; what may be changed while it learns is taken from ``spec``."""
+    line, _, body = data.partition(b"\n")
+    head = json.loads(line)
+    try:
+        kept = unpickled(body, head["sha256"])
+    except (pickle.UnpicklingError, AttributeError, ImportError, TypeError) as reason:
+        raise Conflict(
+            f"what the learner knew cannot be read: {reason}",
+            field="river",
+            value=head["river"],
+            allowed=version("river"),
+            hint=f"it was written with river {head['river']}: install that version, or create the learner again",
+        ) from reason
+    found = Online.__new__(Online)
+    window = kept.pop("_window")
+    vars(found).update(kept)
+    found.spec["memory_mb"] = spec["memory_mb"]
+    found._window = deque(window, maxlen=found.spec["window"])  # noqa: SLF001 its own
+    found._prepare()  # noqa: SLF001 its own
+    return found, head["cursor"]

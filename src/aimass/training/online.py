@@ -1,0 +1,120 @@
+"""The models that learn row by row: their parameters, readable without the library that learns."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from aimass.training.recipes import RecipeManifest
+
+
+class _Parameters(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+
+class LinearParameters(_Parameters):
+    """The parameters of logistic regression."""
+
+    learning_rate: float = Field(default=0.005, gt=0, le=10, description="How far one row moves the weights")
+    l2: float = Field(default=0.0, ge=0, le=10, description="Pulls weights back to zero")
+
+
+class BayesParameters(_Parameters):
+    """Naive Bayes has none."""
+
+
+class TreeParameters(_Parameters):
+    """The parameters of a Hoeffding adaptive tree."""
+
+    grace_period: int = Field(
+        default=200, ge=10, le=100_000, description="Rows that a leaf sees between attempts to split"
+    )
+    max_depth: int | None = Field(default=None, ge=1, le=100, description="Deepest level; none: unbounded")
+
+
+class EnsembleParameters(TreeParameters):
+    """The parameters of several trees."""
+
+    n_models: int = Field(default=10, ge=2, le=100, description="How many trees vote")
+
+
+class ForestParameters(EnsembleParameters):
+    """The parameters of an adaptive random forest."""
+
+    grace_period: int = Field(
+        default=50, ge=10, le=100_000, description="Rows that a leaf sees between attempts to split"
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OnlineManifest:
+    """The light side of a model that learns row by row.
+
+    Attributes
+    ----------
+    one_hot
+        Whether text reaches it as one number per known category; trees take it as it is.
+    """
+
+    title: str
+    summary: str
+    parameters: type[BaseModel]
+    one_hot: bool
+
+
+MODELS: Mapping[str, OnlineManifest] = {
+    "logistic_regression": OnlineManifest(
+        title="Logistic regression",
+        summary="Scaled numbers and one-hot text, one step of gradient descent per row: the fastest; served as ONNX.",
+        parameters=LinearParameters,
+        one_hot=True,
+    ),
+    "naive_bayes": OnlineManifest(
+        title="Naive Bayes",
+        summary="One normal distribution per class and number: learns from few rows.",
+        parameters=BayesParameters,
+        one_hot=True,
+    ),
+    "hoeffding_adaptive_tree": OnlineManifest(
+        title="Hoeffding adaptive tree",
+        summary="A tree that grows with the rows and replaces branches that no longer hold.",
+        parameters=TreeParameters,
+        one_hot=False,
+    ),
+    "adwin_bagging": OnlineManifest(
+        title="ADWIN bagging",
+        summary="Several Hoeffding trees; the worst one begins anew when its errors change.",
+        parameters=EnsembleParameters,
+        one_hot=False,
+    ),
+    "leveraging_bagging": OnlineManifest(
+        title="Leveraging bagging",
+        summary="Bagging that shows each tree more of every row: slower, and better after a drift.",
+        parameters=EnsembleParameters,
+        one_hot=False,
+    ),
+    "adaptive_random_forest": OnlineManifest(
+        title="Adaptive random forest",
+        summary="Trees on random columns, each replaced after a drift of its own: the best on most streams, the slowest.",
+        parameters=ForestParameters,
+        one_hot=False,
+    ),
+}
+
+
+def check_model(model: str, params: Mapping[str, Any]) -> dict[str, Any]:
+    """Return all parameters of a model, defaults filled in, or name the first one that is wrong.
+
+    Examples
+    --------
+    >>> check_model("logistic_regression", {"l2": 0.1})
+    {'learning_rate': 0.005, 'l2': 0.1}
+    """
+    found = MODELS[model]
+    as_recipe = RecipeManifest(
+        name=model, version="1", title=found.title, summary=found.summary, parameters=found.parameters
+    )
+    return as_recipe.check(params)
