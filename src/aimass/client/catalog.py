@@ -8563,8 +8563,8 @@ OPERATIONS: dict[str, Operation] = {
             Param(name="learner", where="path", kind="str", help="slug of the learner"),
         ),
     ),
-    "training.get_metrichistory_of": Operation(
-        name="training.get_metrichistory_of",
+    "training.get_metric_history": Operation(
+        name="training.get_metric_history",
         method="GET",
         path="/workspaces/{workspace}/runs/{run}/metrics/{metric}",
         cli="train metric",

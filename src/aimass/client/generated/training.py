@@ -349,10 +349,10 @@ class TrainingCalls(Calls):
             "training.get_learner_series", {"learner": learner, "workspace": workspace}, list[LearnerPoint]
         )
 
-    def get_metrichistory_of(self, *, run: str, metric: str, workspace: str | None = None) -> list[Point]:
+    def get_metric_history(self, *, run: str, metric: str, workspace: str | None = None) -> list[Point]:
         """Show every value of a metric, step by step."""
         return self._call(
-            "training.get_metrichistory_of", {"run": run, "metric": metric, "workspace": workspace}, list[Point]
+            "training.get_metric_history", {"run": run, "metric": metric, "workspace": workspace}, list[Point]
         )
 
     def get_recipe(self, *, recipe: str) -> RecipeInfo:
@@ -1088,10 +1088,10 @@ class AsyncTrainingCalls(AsyncCalls):
             "training.get_learner_series", {"learner": learner, "workspace": workspace}, list[LearnerPoint]
         )
 
-    async def get_metrichistory_of(self, *, run: str, metric: str, workspace: str | None = None) -> list[Point]:
+    async def get_metric_history(self, *, run: str, metric: str, workspace: str | None = None) -> list[Point]:
         """Show every value of a metric, step by step."""
         return await self._call(
-            "training.get_metrichistory_of", {"run": run, "metric": metric, "workspace": workspace}, list[Point]
+            "training.get_metric_history", {"run": run, "metric": metric, "workspace": workspace}, list[Point]
         )
 
     async def get_recipe(self, *, recipe: str) -> RecipeInfo:

@@ -51,7 +51,7 @@ class Results(Runs):
     """What runs leave."""
 
     @use_case("GET /workspaces/{workspace}/runs/{run}/metrics/{metric}", permission="training.read", cli="train metric")
-    def get_metrichistory_of(self, who: Principal, command: OneMetric) -> list[Point]:
+    def get_metric_history(self, who: Principal, command: OneMetric) -> list[Point]:
         """Show every value of a metric, step by step."""
         del who
         with self._database.read() as conn:
