@@ -28,6 +28,7 @@ if TYPE_CHECKING:
         LogLine,
     )
     from aimass.infra.compute.process import ProcessCompute
+    from aimass.infra.compute.processes import cpu_seconds, descendants, resident_bytes
     from aimass.infra.compute.sandbox import Room, Sandbox, find_sandbox, need_sandbox, sandboxed
     from aimass.infra.compute.settings import child_environment, installer_environment, without_python
     from aimass.infra.compute.warm import Stop, WarmChild, error_of
@@ -56,6 +57,8 @@ __getattr__, __dir__ = door(
         "Stop": "aimass.infra.compute.warm",
         "WarmChild": "aimass.infra.compute.warm",
         "child_environment": "aimass.infra.compute.settings",
+        "cpu_seconds": "aimass.infra.compute.processes",
+        "descendants": "aimass.infra.compute.processes",
         "environment_of": "aimass.infra.compute.environments",
         "error_of": "aimass.infra.compute.warm",
         "find_groups": "aimass.infra.compute.groups",
@@ -66,6 +69,7 @@ __getattr__, __dir__ = door(
         "problem": "aimass.infra.compute.worker",
         "read_lock": "aimass.infra.compute.locks",
         "remove_environment": "aimass.infra.compute.environments",
+        "resident_bytes": "aimass.infra.compute.processes",
         "sandboxed": "aimass.infra.compute.sandbox",
         "without_python": "aimass.infra.compute.settings",
     },
@@ -91,6 +95,8 @@ __all__ = [
     "Stop",
     "WarmChild",
     "child_environment",
+    "cpu_seconds",
+    "descendants",
     "environment_of",
     "error_of",
     "find_groups",
@@ -101,6 +107,7 @@ __all__ = [
     "problem",
     "read_lock",
     "remove_environment",
+    "resident_bytes",
     "sandboxed",
     "without_python",
 ]

@@ -14,6 +14,7 @@ _LINUX = sys.platform == "linux"
 _PR_SET_CHILD_SUBREAPER = 36
 _PROC = Path("/proc")
 _STAT_STATE, _STAT_PARENT, _STAT_START, _STAT_RSS = 0, 1, 19, 21
+_STAT_TIMES = slice(11, 15)  # of the process and of its children that were waited for, in user and in system mode
 
 
 def become_subreaper() -> None:
@@ -84,6 +85,13 @@ def resident_bytes(pids: Iterable[int]) -> int:
     page = os.sysconf("SC_PAGE_SIZE")
     stats = (_stat(pid) for pid in pids)
     return sum(int(stat[_STAT_RSS]) * page for stat in stats if stat is not None)
+
+
+def cpu_seconds(pids: Iterable[int]) -> float:
+    """Return the processor seconds of some processes, and of those below them that have ended."""
+    tick = os.sysconf("SC_CLK_TCK")
+    stats = (_stat(pid) for pid in pids)
+    return sum(sum(map(int, stat[_STAT_TIMES])) / tick for stat in stats if stat is not None)
 
 
 def kill_all(pids: Iterable[int], sign: int = signal.SIGKILL) -> None:

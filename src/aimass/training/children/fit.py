@@ -16,6 +16,7 @@ from aimass.models import Package, Parity, Rows, Signature, build_package, sampl
 from aimass.training.children.costs import row_us
 from aimass.training.children.folds import FOLDS_FILE, cuts_of, out_of_fold, packed, unpacked
 from aimass.training.children.table import Prepared, Source, columns_of, prepare
+from aimass.training.children.watching import Watch
 from aimass.training.errors import NotFinite
 from aimass.training.measures.bytask import measures_of
 from aimass.training.recipes import check_task, find_recipe, load_recipe
@@ -90,19 +91,20 @@ def fit(ctx: Any) -> dict[str, Any]:
 def trained(ctx: Any, recipe: Recipe, params: Any, about: Mapping[str, Any]) -> dict[str, Any]:
     """Train a recipe on the data of the payload; ``about`` has its ``recipe`` (name, version) and plain ``params``."""
     started = time.perf_counter()
-    ctx.report(0.01, stage="read")
-    data = prepare(Source.of(ctx.params), ctx.params["split"], ctx.params.get("unseen"))
-    for note in data.notes:
-        ctx.log(note)
-    job = Fit(ctx, recipe, params, data)
-    folds = job.cross_validate(int(ctx.params.get("folds", FOLDS)))
-    model, context, fit_s = job.final()
-    report = job.report_of(model, context, folds)
-    ctx.report(0.85, stage="package")
-    package, parity = job.package(model, context)
-    metrics = {**report["metrics"], "row_us": row_us(package), "fit_s": fit_s}
+    with Watch() as usage:
+        ctx.report(0.01, stage="read")
+        data = prepare(Source.of(ctx.params), ctx.params["split"], ctx.params.get("unseen"))
+        for note in data.notes:
+            ctx.log(note)
+        job = Fit(ctx, recipe, params, data)
+        folds = job.cross_validate(int(ctx.params.get("folds", FOLDS)))
+        model, context, fit_s = job.final()
+        report = job.report_of(model, context, folds)
+        ctx.report(0.85, stage="package")
+        package, parity = job.package(model, context)
+    metrics = {**report["metrics"], "row_us": row_us(package), "fit_s": fit_s, **usage.metrics()}
     metrics["training_s"] = time.perf_counter() - started
-    report |= {"metrics": metrics, "recipe": dict(about["recipe"])}
+    report |= {"metrics": metrics, "recipe": dict(about["recipe"]), "system": usage.system()}
     (ctx.out / "report.json").write_text(json.dumps(report, ensure_ascii=False, allow_nan=False))
     ctx.report(1.0, stage="done", **metrics)
     return {

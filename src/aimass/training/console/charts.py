@@ -133,6 +133,17 @@ def history_of(report: Mapping[str, Any]) -> dict[str, Any] | None:
     return {"x": "step", "series": series} if series else None
 
 
+def system_of(report: Mapping[str, Any], x_name: str) -> dict[str, dict[str, Any]] | None:
+    """Return the curves of what a run used of the machine; None for one that was too short to be seen."""
+    found = report.get("system") or {}
+    if min((len(points) for points in found.values()), default=0) < 2:  # noqa: PLR2004 a line
+        return None
+    return {
+        name.removeprefix("system."): {"x": "step", "x_name": x_name, "series": [{"name": name, "points": points}]}
+        for name, points in found.items()
+    }
+
+
 def folds_of(report: Mapping[str, Any], metric: str, x_name: str) -> dict[str, Any] | None:
     """Return one metric over the folds of the cross-validation."""
     folds = [fold[metric] for fold in report.get("folds", []) if metric in fold]

@@ -288,7 +288,7 @@ def history_of(report: Mapping[str, Any]) -> Iterator[tuple[str, int, float]]:
     for number, fold in enumerate(report["folds"], start=1):
         for name, value in fold.items():
             yield f"fold_{name}", number, float(value)
-    for name, found in report["history"].items():
+    for name, found in {**report["history"], **report.get("system", {})}.items():
         for step, value in found:
             yield name, int(step), float(value)
 
