@@ -23,11 +23,10 @@ class Usage:
     cpu_s: float = 0.0
 
     def system(self) -> dict[str, list[tuple[int, float]]]:
-        """Return each figure by the second."""
-        return {
-            "system.cpu_cores": [(round(at), round(cores, 3)) for at, cores, _ in self.samples],
-            "system.memory_mb": [(round(at), round(memory, 1)) for at, _, memory in self.samples],
-        }
+        """Return each figure by the second, the last one of each."""
+        cores = {int(at): round(busy, 3) for at, busy, _ in self.samples}
+        memory = {int(at): round(used, 1) for at, _, used in self.samples}
+        return {"system.cpu_cores": list(cores.items()), "system.memory_mb": list(memory.items())}
 
     def metrics(self) -> dict[str, float]:
         """Return processor seconds in all, and the most memory that was seen."""
