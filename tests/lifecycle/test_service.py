@@ -15,8 +15,18 @@ from aimass.kernel.errors import Conflict, Forbidden, Invalid, NotFound, Stale
 from aimass.kernel.events import Event
 from aimass.kernel.principal import ANONYMOUS, SYSTEM, Grant, Principal
 from aimass.kernel.registry import Registry
-from aimass.lifecycle.domain import ChangePipeline, CreatePipeline, ListRuns, NamePipeline, NameRun, StartRun, Trigger
+from aimass.lifecycle.domain import (
+    ChangePipeline,
+    CreatePipeline,
+    ListRuns,
+    NamePipeline,
+    NameRun,
+    StartRun,
+    Trigger,
+    missing,
+)
 from aimass.lifecycle.flow import run_pipeline
+from aimass.lifecycle.plans import RELEASE, RETRAIN
 from aimass.lifecycle.service import Lifecycle
 from aimass.lifecycle.specs import PIPELINE
 
@@ -78,6 +88,14 @@ def test_each_kind_of_caller_gets_its_answer(lifecycle: Lifecycle) -> None:
     assert lifecycle.get_pipeline(reader, name).slug == "churn"
     with pytest.raises(Forbidden):
         lifecycle.delete_pipeline(reader, name)
+
+
+def test_a_task_that_is_learned_without_a_target_needs_none() -> None:
+    given = {"dataset": "payments", "model": "odd", "endpoint": "odd"}
+    assert missing(RELEASE, given) == ["target"]
+    assert missing(RELEASE, {**given, "task": "classification"}) == ["target"]
+    assert missing(RELEASE, {**given, "task": "anomaly"}) == []
+    assert missing(RETRAIN, {**given, "task": "anomaly"}) == ["target"]
 
 
 def test_a_missing_or_unknown_parameter_is_named(lifecycle: Lifecycle) -> None:

@@ -14,7 +14,7 @@ from aimass.access import CAPABILITY as ACCESS
 from aimass.cluster import CAPABILITY as CLUSTER
 from aimass.kernel.principal import SYSTEM
 from aimass.models import CAPABILITY as MODELS
-from aimass.training import CreateSplit, EvaluateRun, OneRun, OneSplit, Run, Split, StartRun, Training
+from aimass.training import CreateSplit, EvaluateRun, ListSplits, OneRun, OneSplit, Run, Split, StartRun, Training
 from aimass.web.session import CSRF_HEADER
 from tests.fixtures.browser import axe_violations, browser, new_page, serving, settle  # noqa: F401
 from tests.fixtures.engines import needs_bubblewrap
@@ -65,6 +65,28 @@ def numbers(site: Site) -> list[Run]:
     wishes = (start, replace(start, features=["tenure"], name="tenure alone"))
     ended = [_ended(site, training.start_run(SYSTEM, wish).id) for wish in wishes]
     one = EvaluateRun(workspace="demo", run=ended[0].id)
+    training.evaluate_run(SYSTEM, one)
+    until(site.registry, lambda: training.get_evaluation(SYSTEM, one).state == "READY")
+    return ended
+
+
+@pytest.fixture(scope="module")
+def strange(site: Site) -> Run:
+    """A finished run that looks for rows unlike the others, without a target, evaluated on test."""
+    training = site.registry.get(Training)
+    form = {"dataset": "telco-churn", "target": "", "task": "anomaly", "key_column": "customerID"}
+    assert site.visitor("editor").do("POST", "/demo/work/splits", **form).status_code == 204
+    made = next(
+        one for one in training.list_splits(SYSTEM, ListSplits(workspace="demo")).items if one.task == "anomaly"
+    )
+    name = OneSplit(workspace="demo", split=made.id)
+    until(site.registry, lambda: training.get_split(SYSTEM, name).state == "READY")
+    params = {"trees": 30, "contamination": 0.1}
+    wish = StartRun(
+        workspace="demo", recipe="isolation_forest", params=params, split=made.id, folds=2, experiment="odd"
+    )
+    ended = _ended(site, training.start_run(SYSTEM, wish).id)
+    one = EvaluateRun(workspace="demo", run=ended.id)
     training.evaluate_run(SYSTEM, one)
     until(site.registry, lambda: training.get_evaluation(SYSTEM, one).state == "READY")
     return ended
@@ -148,6 +170,29 @@ def test_the_best_of_an_experiment_of_numbers_has_the_smallest_error(site, numbe
     address = f"/demo/work/training/compare?run={numbers[0].id}&run={numbers[1].id}"
     curves = _charts(viewer.open(address).text)["scatter"]["curves"]
     assert [curve["name"] for curve in curves] == ["ridge", "tenure alone"]
+
+
+def test_a_run_of_anomalies_shows_what_it_flags_and_how_it_was_measured(site, strange):
+    viewer = site.visitor("viewer")
+    text = viewer.open(_of(strange)).text
+    assert "Anomaly detection" in text
+    assert "no target tells the anomalies" in text
+    text = viewer.open(_of(strange, "evaluation")).text
+    assert set(_charts(text)) == {"roc", "pr", "confusion", "bars"}
+    assert _charts(text)["confusion"]["labels"] == ["normal", "anomaly"]
+    assert all(word in text for word in ("Recall", "Flagged", "were mixed from the others"))
+    assert "异常检测" in site.visitor("viewer").open(_of(strange), **{"Accept-Language": "zh"}).text
+    assert strange.id in viewer.part("/demo/work/training?task=anomaly&sort=-cv_roc_auc", "runs").text
+    made = site.visitor("editor").do("POST", f"{_of(strange)}/register", model="odd-customers")
+    assert made.headers["hx-redirect"] == "/demo/models/odd-customers/versions/1"
+    card = viewer.open("/demo/models/odd-customers/versions/1").text
+    assert "no target" in card
+
+
+def test_a_split_without_a_column_to_predict_is_for_tasks_that_need_none(site):
+    for form in ({"dataset": "telco-churn"}, {"dataset": "telco-churn", "task": "classification"}):
+        answer = site.visitor("editor").do("POST", "/demo/work/splits", **form)
+        assert (answer.status_code, "name the column to predict" in answer.text) == (400, True)
 
 
 def test_runs_are_compared_by_what_differs(site, runs):

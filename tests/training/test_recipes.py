@@ -13,7 +13,7 @@ import pytest
 from aimass.kernel.errors import Invalid, MissingExtra
 from aimass.training.domain.autos import Constraints
 from aimass.training.recipes import GROUP, check_task, find_recipe, load_recipe, recipes
-from aimass.training.recipes.contract import ImageContract, NumberContract, RecipeContract
+from aimass.training.recipes.contract import AnomalyContract, ImageContract, NumberContract, RecipeContract
 from aimass.training.recipes.protocol import parameters_of
 from aimass.training.selecting import Facts, recommend
 from aimass.training.tasks import TASKS
@@ -95,7 +95,7 @@ class TestScikitLearnOfNumbers(NumberContract):
 class TestScikitLearnBehindTransformers(RecipeContract):
     __test__ = True
     recipe = "scikit_learn"
-    quick: ClassVar = {"estimator": "LinearSVC", "before": [{"name": "SelectKBest", "settings": {"k": 4}}]}
+    quick: ClassVar = {"estimator": "LinearSVC", "before": [{"name": "SelectKBest", "settings": {"k": 3}}]}
 
 
 class TestXGBoost(RecipeContract):
@@ -134,6 +134,19 @@ class TestXGBoostOfNumbers(NumberContract):
     __test__ = True
     recipe = "xgboost"
     quick: ClassVar = {"trees": 60}
+
+
+class TestIsolationForest(AnomalyContract):
+    __test__ = True
+    recipe = "isolation_forest"
+    quick: ClassVar = {"trees": 60}
+
+
+class TestLocalOutlier(AnomalyContract):
+    __test__ = True
+    recipe = "local_outlier"
+    quick: ClassVar = {"rows": 500}
+    least_auc = 0.8  # it looks for what is odd beside its neighbours, and these rows are odd beside all
 
 
 def test_what_a_recipe_needs_and_is_not_there_is_told_with_the_command() -> None:
@@ -183,7 +196,7 @@ def test_the_built_in_recipes_come_through_the_door_of_a_strangers_wheel() -> No
 
 
 def test_every_task_of_a_recipe_has_its_suite() -> None:
-    bases = (RecipeContract, NumberContract, ImageContract)
+    bases = (RecipeContract, NumberContract, ImageContract, AnomalyContract)
     found = {suite for base in bases for suite in base.__subclasses__()} - set(bases)
     suites = {(suite.recipe, suite.task) for suite in found}
     assert suites == {(name, task) for name, recipe in recipes().items() for task in recipe.tasks}

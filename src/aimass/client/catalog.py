@@ -8139,7 +8139,14 @@ OPERATIONS: dict[str, Operation] = {
         params=(
             Param(name="workspace", where="path", kind="str", help="slug of the workspace"),
             Param(name="dataset", where="body", kind="str", help="slug of the dataset"),
-            Param(name="target", where="body", kind="str", help="column to predict"),
+            Param(
+                name="target",
+                where="body",
+                kind="str",
+                required=False,
+                default="",
+                help="column to predict; for anomaly one that tells known anomalies to measure by, or none",
+            ),
             Param(
                 name="dataset_version",
                 where="body",
@@ -8152,7 +8159,7 @@ OPERATIONS: dict[str, Operation] = {
                 where="body",
                 kind="str",
                 required=False,
-                choices=("classification", "regression"),
+                choices=("classification", "regression", "anomaly"),
                 help="what the target is predicted as; found from the target if absent",
             ),
             Param(
@@ -8776,7 +8783,7 @@ OPERATIONS: dict[str, Operation] = {
                 where="query",
                 kind="str",
                 required=False,
-                choices=("classification", "regression"),
+                choices=("classification", "regression", "anomaly"),
                 help="only runs of this task",
             ),
             Param(

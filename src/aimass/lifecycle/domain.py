@@ -9,6 +9,8 @@ from typing import Annotated, Any, Literal
 
 from annotated_types import Ge, Interval, doc
 
+from aimass.training import find_task
+
 RunState = Literal["RUNNING", "SUCCEEDED", "FAILED", "CANCELLED"]
 StepState = Literal["PENDING", "RUNNING", "SUCCEEDED", "FAILED", "CANCELLED", "SKIPPED"]
 ENDED: frozenset[str] = frozenset({"SUCCEEDED", "FAILED", "CANCELLED"})
@@ -229,5 +231,7 @@ def merged(template: Template, *layers: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def missing(template: Template, parameters: Mapping[str, Any]) -> list[str]:
-    """Return the required parameters that have no value."""
-    return [name for name in template.required if parameters.get(name) in (None, "")]
+    """Return the required parameters that have no value; a task that is learned without a target needs none."""
+    task = parameters.get("task") if "task" in template.defaults else None
+    free = {"target"} if task is not None and not find_task(task).needs_target else set[str]()
+    return [name for name in template.required if name not in free and parameters.get(name) in (None, "")]

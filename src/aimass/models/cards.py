@@ -74,7 +74,8 @@ def _data(version: ModelVersion) -> str:
     facts = version.facts
     if not facts.dataset:
         return ""
-    lines = [f"Dataset `{facts.dataset}` version {facts.dataset_version}, target `{facts.target}`."]
+    target = f"target `{facts.target}`" if facts.target else "no target"
+    lines = [f"Dataset `{facts.dataset}` version {facts.dataset_version}, {target}."]
     if facts.rows:
         parts = ", ".join(f"{name} {count:,}" for name, count in facts.rows.items())
         lines.append(f"Rows by part (seed {facts.seed}): {parts}.")

@@ -25,6 +25,10 @@ class Task:
         A score that tells whether a model is better than a guess, and what a guess reaches.
     recipes
         What is trained when nobody names recipes; slow ones first, so that no slot idles.
+    needs_target
+        Whether a column tells what is true; else one may be named, to measure by alone.
+    is_blendable
+        Whether answers of several models make a better one.
     """
 
     name: str
@@ -35,6 +39,8 @@ class Task:
     guess: str
     guessed: float
     recipes: tuple[str, ...]
+    needs_target: bool = True
+    is_blendable: bool = True
 
     @property
     def objective(self) -> str:
@@ -70,9 +76,20 @@ TASKS: Mapping[str, Task] = {
             guessed=0.0,
             recipes=("gradient_boosting", "random_forest", "lightgbm", "linear_regression"),
         ),
+        Task(
+            name="anomaly",
+            title="Anomaly detection",
+            metric="roc_auc",
+            metric_title="ROC AUC",
+            guess="roc_auc",
+            guessed=0.5,
+            recipes=("local_outlier", "isolation_forest"),
+            needs_target=False,
+            is_blendable=False,
+        ),
     )
 }
-TaskName = Literal["classification", "regression"]
+TaskName = Literal["classification", "regression", "anomaly"]
 
 
 def find_task(name: str) -> Task:

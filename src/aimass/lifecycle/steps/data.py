@@ -30,7 +30,7 @@ def split(ctx: StepContext) -> dict[str, Any]:
         workspace=ctx.workspace,
         dataset=ctx.found("dataset"),
         dataset_version=ctx.found("dataset_version"),
-        target=ctx.parameter("target"),
+        target=ctx.parameter("target") or "",
         task=ctx.parameter("task"),
         key_column=ctx.parameter("key_column"),
         group_column=ctx.parameter("group_column"),
@@ -50,7 +50,11 @@ def _base(ctx: StepContext) -> str | None:
         return None
     is_same = found.dataset == ctx.found("dataset") and ctx.parameter("task") in (None, found.task)
     columns = ("target", "key_column", "group_column", "time_column")
-    return found.id if is_same and all(getattr(found, name) == ctx.parameter(name) for name in columns) else None
+    return (
+        found.id
+        if is_same and all((getattr(found, name) or None) == (ctx.parameter(name) or None) for name in columns)
+        else None
+    )
 
 
 def await_split(ctx: StepContext, command: CreateSplit, returned: Returned | None = None) -> dict[str, Any]:

@@ -63,7 +63,7 @@ def watch(ctx: StepContext) -> None:
         delta_version=data["dataset"]["version"],
         split={"file": data["split"]["file"], "part": "train", "key": data["key"]},
         package=str(model.package_folder(version.digest)),
-        target=split.target,
+        target=split.target if split.task in ("classification", "regression") else None,
         features=[column.name for column in version.signature.inputs],
         baseline=ctx.found("test_metrics") | ({"auc": auc["value"]} if (auc := ctx.found("test_auc")) else {}),
         classes=classes,

@@ -13,10 +13,12 @@ import polars as pl
 
 from aimass.kernel.errors import Invalid
 from aimass.models import Package, Signature, load_model, verify_package
+from aimass.training.children.mixing import judged
 from aimass.training.children.table import Source, columns_of, plain, read_rows, read_split
 from aimass.training.children.targets import target_of, truth_of
 from aimass.training.errors import Unlearnable
 from aimass.training.measures.bytask import measures_of
+from aimass.training.recipes.protocol import Table
 from aimass.training.tasks import Task, find_task
 
 REPEATS = 3
@@ -77,12 +79,23 @@ def part_of(payload: Any, signature: Signature) -> tuple[pl.DataFrame, Any, list
         raise Invalid(f"the dataset has no column {missing[0]!r}", field="dataset", value=missing[0])
     wanted = (parts == payload["part"]) & target.is_not_null()
     known = wanted & target.is_in(list(signature.classes)) if signature.classes else wanted
-    if known.sum() == 0 or (signature.classes and target.filter(known).n_unique() < len(signature.classes)):
+    has_truth = bool(source.target)
+    if known.sum() == 0 or (
+        has_truth and signature.classes and target.filter(known).n_unique() < len(signature.classes)
+    ):
         what = "every class" if signature.classes else "a row"
         raise Unlearnable(f"part {payload['part']!r} does not hold {what}", field="part", value=payload["part"])
     left_out = int(wanted.sum() - known.sum())
     notes = [f"{left_out} rows left out: the model does not know their class"] if left_out else []
-    return plain(rows.filter(known), signature), truth_of(target.filter(known), signature.classes), notes
+    table = Table(
+        features=plain(rows.filter(known), signature), truth=truth_of(target.filter(known), signature.classes)
+    )
+    if not has_truth:
+        table = judged(table, int(payload.get("seed", 0)))
+        notes.append(
+            f"{len(table.truth) // 2} rows were mixed from the others and count as anomalies: no target tells them"
+        )
+    return table.features, table.truth, notes
 
 
 def predictor(package: Package, *, threads: int) -> Callable[[pl.DataFrame], Any]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from hashlib import sha256
 from typing import Any
 
@@ -15,6 +15,7 @@ import polars as pl
 from aimass.models import Package, Parity, Rows, Signature, build_package, sampled
 from aimass.training.children.costs import row_us
 from aimass.training.children.folds import FOLDS_FILE, cuts_of, out_of_fold, packed, unpacked
+from aimass.training.children.mixing import judged
 from aimass.training.children.table import Prepared, Source, columns_of, prepare
 from aimass.training.children.watching import Watch
 from aimass.training.errors import NotFinite
@@ -28,6 +29,7 @@ REPLAYED = 2000
 STATE = "folds"
 OUTSIDE = "outside"
 SAMPLED = "sampled.json"
+NO_TRUTH = "no target tells the anomalies: measured by rows whose values were mixed from other rows"
 
 
 @dataclass(slots=True, kw_only=True)
@@ -94,6 +96,8 @@ def trained(ctx: Any, recipe: Recipe, params: Any, about: Mapping[str, Any]) -> 
     with Watch() as usage:
         ctx.report(0.01, stage="read")
         data = prepare(Source.of(ctx.params), ctx.params["split"], ctx.params.get("unseen"))
+        if not data.has_truth:
+            data = replace(data, notes=(*data.notes, NO_TRUTH))
         for note in data.notes:
             ctx.log(note)
         job = Fit(ctx, recipe, params, data)
@@ -168,7 +172,7 @@ class Fit:
             tables = {"train": _rows(train, inside), "validation": _rows(train, outside)}
             context = self._context(f"fold {number + 1}", 0.05 + 0.6 * number / folds, 0.6 / folds, tables)
             model = self._recipe.fit(context)
-            done.append(self._scores(context, model, tables["validation"]))
+            done.append(self._scores(context, model, self._judged(tables["validation"])))
             self._keep(number + 1, outside, self._recipe.predict(context, model, tables["validation"].features))
             self._ctx.save(json.dumps({"spec": self._spec(), "folds": done}).encode(), STATE)
             self._ctx.report(0.05 + 0.6 * (number + 1) / folds, stage=context.stage, **self._so_far(done))
@@ -198,6 +202,10 @@ class Fit:
     def _spec(self) -> str:
         return sha256(json.dumps(self._ctx.params, sort_keys=True).encode()).hexdigest()
 
+    def _judged(self, table: Table) -> Table:
+        """Return the rows that a model is judged by: mixed ones beside them where nobody knows what is true."""
+        return table if self._data.has_truth else judged(table, self._seed)
+
     def _scores(self, context: FitContext, model: Any, table: Table) -> dict[str, float]:
         scores = {name: float(value) for name, value in self._recipe.evaluate(context, model, table).items()}
         odd = [name for name, value in scores.items() if not np.isfinite(value)]
@@ -218,7 +226,7 @@ class Fit:
     def report_of(self, model: Any, context: FitContext, folds: list[dict[str, float]]) -> dict[str, Any]:
         """Return everything that a page about the run shows."""
         self._ctx.report(0.8, stage="measure")
-        table = self._data.table("validation")
+        table = self._judged(self._data.table("validation"))
         metrics = self._scores(context, model, table)
         for name in dict.fromkeys((self._task.metric, self._task.guess)):
             values = [fold[name] for fold in folds if name in fold]

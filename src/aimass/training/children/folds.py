@@ -23,7 +23,7 @@ def cuts_of(data: Prepared, folds: int, seed: int) -> list[Cut]:
     so the earliest rows are never judged on. Otherwise rows are drawn by the seed, classes by their share.
     """
     train = data.table("train")
-    classes = data.signature.classes
+    classes = data.signature.classes if data.has_truth else ()
     if classes:
         _check_classes(train.truth, classes, folds)
     elif len(train.truth) < 2 * folds:
@@ -51,7 +51,7 @@ def _by_time(times: pl.Series, folds: int) -> list[Cut]:
 
 
 def _check_classes(truth: Any, classes: tuple[str, ...], folds: int) -> None:
-    counts = np.bincount(truth)
+    counts = np.bincount(truth, minlength=len(classes))
     if int(counts.min()) < folds:
         name = classes[int(counts.argmin())]
         raise Unlearnable(

@@ -25,7 +25,7 @@ from aimass.training.children.assigning import (
     times_of,
 )
 from aimass.training.children.table import SPLIT_FILE, Source, identities, read_rows
-from aimass.training.children.targets import find_task, strata_of, target_of
+from aimass.training.children.targets import FIXED_CLASSES, find_task, strata_of, target_of
 from aimass.training.errors import Unlearnable
 
 _ASIDE = ("future", "none")
@@ -51,11 +51,13 @@ def split(ctx: Any) -> dict[str, Any]:
     else:
         parts, more = _drawn(ctx.params, rows, target, fractions)
         notes += more
-    if task == "classification":
+    has_truth = bool(ctx.params["target"])
+    if has_truth and (task == "classification" or task in FIXED_CLASSES):
         check_classes(target, parts)
     check_parts(parts)
     notes += _checked(ctx.params, rows, identity, parts)
-    return {**_write(ctx.out / SPLIT_FILE, parts, target, identity, notes), "task": task}
+    found = _write(ctx.out / SPLIT_FILE, parts, target, identity, notes)
+    return {**found, "classes": found["classes"] if has_truth else {}, "task": task}
 
 
 def _target(rows: pl.DataFrame, payload: Mapping[str, Any]) -> tuple[pl.Series, str, list[str]]:

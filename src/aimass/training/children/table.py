@@ -15,7 +15,7 @@ from deltalake import DeltaTable
 from aimass.kernel.errors import Conflict, Invalid, NotFound
 from aimass.models import Column, Signature
 from aimass.training.children.assigning import group_of, times_of
-from aimass.training.children.targets import MAX_CLASSES, outputs_of, target_of, truth_of
+from aimass.training.children.targets import FIXED_CLASSES, MAX_CLASSES, outputs_of, target_of, truth_of
 from aimass.training.children.tensors import is_tensor, length_of, tensor_of, why_no_tensor
 from aimass.training.errors import Unlearnable
 from aimass.training.recipes.protocol import Table
@@ -34,7 +34,7 @@ class Source:
     path, version
         The Delta table and its version.
     target
-        The column to predict.
+        The column that tells what is true; empty where none does.
     task
         What the target is predicted as.
     key
@@ -87,7 +87,7 @@ def read_rows(source: Source) -> pl.DataFrame:
         raise Unlearnable("the dataset has no rows", field="dataset", hint="collect data into it first")
     named = {"target": source.target, "key": source.key, "group_column": source.group, "time_column": source.time}
     for field, column in named.items():
-        if column is not None and column not in frame.columns:
+        if column and column not in frame.columns:
             raise Invalid(
                 f"there is no column {column!r}",
                 field=field,
@@ -173,6 +173,8 @@ class Prepared:
         Position of each row in the canonical order of the dataset version.
     groups, times
         What the rows were split by, if anything.
+    has_truth
+        Whether a column tells what is true.
     """
 
     signature: Signature
@@ -184,6 +186,7 @@ class Prepared:
     keys: pl.Series | None = None
     groups: pl.Series | None = None
     times: pl.Series | None = None
+    has_truth: bool = True
 
     def keys_of(self, part: str) -> list[str] | None:
         """Return what names the rows of one part, in the order of its table; None where no key names a row."""
@@ -210,7 +213,7 @@ def prepare(source: Source, split: Mapping[str, Any], unseen: Mapping[str, Any] 
     kept = target.is_not_null() & (parts != "none")
     train = kept & (parts == "train")
     names, notes = choose_columns(rows.filter(train), source, rows.filter(kept))
-    classes: tuple[str, ...] = ()
+    classes = FIXED_CLASSES.get(source.task, ())
     if source.task == "classification":
         classes = tuple(sorted(target.filter(train).unique().to_list()))
     known = (kept & target.is_in(list(classes)) if classes else kept).fill_null(value=False)
@@ -228,6 +231,7 @@ def prepare(source: Source, split: Mapping[str, Any], unseen: Mapping[str, Any] 
         keys=None if source.key is None else identities(rows, source.key).filter(known),
         groups=None if source.group is None else group_of(rows[source.group]).filter(known),
         times=None if source.time is None else times_of(rows[source.time]).filter(known),
+        has_truth=bool(source.target),
     )
 
 

@@ -14,6 +14,7 @@ from aimass.training.errors import Unlearnable
 MAX_CLASSES = 100
 MANY_NUMBERS = 20
 BINS, ROWS_PER_BIN = 10, 20
+FIXED_CLASSES: Mapping[str, tuple[str, ...]] = {"anomaly": ("normal", "anomaly")}  # of tasks that name them
 
 
 def find_task(column: pl.Series) -> tuple[str, str]:
@@ -112,7 +113,34 @@ def numbers(frame: pl.DataFrame, target: str) -> pl.Series:
     return found
 
 
-TARGETS: Mapping[str, Callable[[pl.DataFrame, str], pl.Series]] = {"classification": labels, "regression": numbers}
+def anomalies(frame: pl.DataFrame, target: str) -> pl.Series:
+    """Return which rows are known as anomalies, or refuse a target that does not tell; without one every row is normal."""
+    normal, anomaly = FIXED_CLASSES["anomaly"]
+    if not target:
+        return pl.Series("target", [normal]).new_from_index(0, frame.height)
+    column = frame[target]
+    known = column.drop_nulls()
+    tells = column.dtype == pl.Boolean or (column.dtype.is_numeric() and bool(known.is_in([0, 1]).all()))
+    if not tells:
+        raise Unlearnable(
+            f"target {target!r} does not tell anomalies",
+            field="target",
+            value=known.unique().sort().head(5).cast(pl.String).to_list(),
+            allowed="truth values, or 0 and 1",
+            hint="name no target to measure without one, or make a column that is 1 for an anomaly",
+        )
+    if known.n_unique() == 1:
+        raise Unlearnable(
+            f"every known value of target {target!r} is the same", field="target", value=target, allowed="2 values"
+        )
+    return column.cast(pl.Int8).replace_strict({0: normal, 1: anomaly}, return_dtype=pl.String)
+
+
+TARGETS: Mapping[str, Callable[[pl.DataFrame, str], pl.Series]] = {
+    "classification": labels,
+    "regression": numbers,
+    "anomaly": anomalies,
+}
 
 
 def strata_of(target: pl.Series) -> pl.Series:

@@ -24,6 +24,7 @@ LIST = {"runs": "training/_runs.html"}
 MOST = 200
 COLUMNS: dict[str, tuple[tuple[str, str, bool], ...]] = {
     "classification": (("roc_auc", "ROC AUC", False), ("pr_auc", "PR AUC", False), ("log_loss", "Log loss", True)),
+    "anomaly": (("roc_auc", "ROC AUC", False), ("pr_auc", "PR AUC", False), ("f1", "F1", False)),
     "regression": (("rmse", "RMSE", True), ("mae", "MAE", True), ("r2", "R²", False)),
 }
 
@@ -61,7 +62,7 @@ class Splitting(BaseModel):
     """The form for a new split."""
 
     dataset: str
-    target: str
+    target: str = ""
     task: TaskName | Literal[""] = ""
     key_column: str = ""
     group_column: str = ""

@@ -29,6 +29,8 @@ class Split:
         The column that names a row; rows keep their part in the splits of later versions by it.
     base
         The split of an earlier version, whose parts were kept.
+    target
+        The column that tells what is true; empty where none does.
     classes
         Rows by part and class; empty where numbers are predicted.
     """
@@ -71,7 +73,9 @@ class CreateSplit:
 
     workspace: Workspace
     dataset: Annotated[str, MaxLen(63), doc("slug of the dataset")]
-    target: Annotated[str, MaxLen(255), doc("column to predict")]
+    target: Annotated[
+        str, MaxLen(255), doc("column to predict; for anomaly one that tells known anomalies to measure by, or none")
+    ] = ""
     dataset_version: Annotated[int | None, Ge(1), doc("number of the version; the newest if absent")] = None
     task: Annotated[TaskName | None, doc("what the target is predicted as; found from the target if absent")] = None
     key_column: Annotated[str | None, MaxLen(255), doc("column that names a row; never learned from")] = None

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from aimass.training.measures.anomalies import anomaly_scores
 from aimass.training.measures.curves import curves
 from aimass.training.measures.intervals import Comparison, Interval, auc_interval, compare_auc
 from aimass.training.measures.numbers import compare_rmse, number_curves, number_scores, rmse, rmse_interval
@@ -40,6 +41,9 @@ class Measures:
 MEASURES: Mapping[str, Measures] = {
     "classification": Measures(
         scores=scores, score=macro_auc, interval=auc_interval, compare=compare_auc, curves=curves
+    ),
+    "anomaly": Measures(
+        scores=anomaly_scores, score=macro_auc, interval=auc_interval, compare=compare_auc, curves=curves
     ),
     "regression": Measures(
         scores=number_scores,

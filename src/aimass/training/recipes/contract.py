@@ -1,15 +1,15 @@
 # ruff: noqa: D102 the names of the tests are sentences
 """The conformance suites of recipes, one per task.
 
-A recipe's test inherits :class:`RecipeContract` for classes and :class:`NumberContract` for regression, as far as the
-recipe serves them, and names the recipe.
+A recipe's test inherits :class:`RecipeContract` for classes, :class:`NumberContract` for regression and
+:class:`AnomalyContract` for strange rows, as far as the recipe serves them, and names the recipe.
 """
 
 from __future__ import annotations
 
 import warnings
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -128,11 +128,11 @@ class TaskContract:
         return Bench(task=self.task, params=params, signature=self.signature(classes), tables=tables)
 
     def rows(self, count: int, classes: int, seed: int) -> Table:
-        """Make rows to learn from."""
+        """Make rows for the task."""
         return rows(count, classes, seed)
 
     def signature(self, classes: int) -> Signature:
-        """Describe them."""
+        """Describe the rows."""
         return signature(classes)
 
     def packaged(self, bench: Bench, folder: Path) -> tuple[Any, Parity]:
@@ -183,6 +183,16 @@ class TaskContract:
         assert package.manifest.runtime == self.runtime, package.manifest.why_python
         assert bool(package.manifest.why_python) == (self.runtime == "python")
 
+    def test_its_package_of_numbers_alone_answers_like_the_model(self, tmp_path: Path) -> None:
+        bench = self.bench()
+        texts = [column.name for column in bench.signature.inputs if column.type == "string"]
+        inputs = tuple(column for column in bench.signature.inputs if column.name not in texts)
+        bench.signature = replace(bench.signature, inputs=inputs)
+        bench.tables = {
+            part: Table(features=table.features.drop(texts), truth=table.truth) for part, table in bench.tables.items()
+        }
+        self.check_package(bench, tmp_path / "package")
+
     def test_nulls_and_categories_never_seen_are_answered_alike(self, tmp_path: Path) -> None:
         bench = self.bench()
         odd = pl.DataFrame(
@@ -209,6 +219,16 @@ class TaskContract:
         with warnings.catch_warnings():
             warnings.simplefilter("error")
             recipe.predict(bench, recipe.fit(bench), bench.data("validation").features)
+
+
+def strange_rows(count: int, seed: int) -> Table:
+    """Make rows of which one in twenty lies far out, each elsewhere, and how it is known."""
+    found, rng = rows(count, 2, seed), np.random.default_rng(seed + 100)
+    is_strange = rng.random(count) < 0.05  # noqa: PLR2004 one in twenty
+    far = {"monthly charge (€)": rng.uniform(400, 3000, count), "months": rng.integers(120, 900, count)}
+    where = pl.Series(is_strange)
+    columns = [pl.when(where).then(pl.Series(far[name])).otherwise(pl.col(name)).alias(name) for name in far]
+    return Table(features=found.features.with_columns(columns), truth=is_strange.astype(np.int64))
 
 
 class RecipeContract(TaskContract):
@@ -297,3 +317,42 @@ class NumberContract(TaskContract):
         assert given.shape == (300,)
         assert scores["r2"] > self.least_r2
         assert scores["rmse"] == pytest.approx(float(np.sqrt(np.mean((given - table.truth) ** 2))))
+
+
+class AnomalyContract(TaskContract):
+    """What a recipe that tells strange rows keeps."""
+
+    task: ClassVar[str] = "anomaly"
+    classes: ClassVar[int] = 2
+    least_auc: ClassVar[float] = 0.95
+
+    def rows(self, count: int, classes: int, seed: int) -> Table:
+        """Make rows for the task."""
+        del classes
+        return strange_rows(count, seed)
+
+    def signature(self, classes: int) -> Signature:
+        """Describe the rows."""
+        found = signature(classes)
+        named = [replace(one, classes=("normal", "anomaly")) if one.classes else one for one in found.outputs]
+        return replace(found, outputs=tuple(named))
+
+    def test_it_puts_strange_rows_first(self) -> None:
+        bench, recipe = self.bench(), load_recipe(self.recipe)
+        scores = recipe.evaluate(bench, recipe.fit(bench), bench.data("validation"))
+        assert scores["roc_auc"] > self.least_auc
+
+    def test_what_is_known_of_the_training_rows_is_not_learned(self) -> None:
+        recipe, bench, other = load_recipe(self.recipe), self.bench(), self.bench()
+        train = bench.data("train")
+        other.tables = {**other.tables, "train": Table(features=train.features, truth=1 - train.truth)}
+        features = bench.data("validation").features
+        said = [recipe.predict(one, recipe.fit(one), features) for one in (bench, other)]
+        assert np.array_equal(*said)
+
+    def test_it_flags_the_share_of_the_training_rows_that_was_named(self) -> None:
+        bench, recipe = self.bench(contamination=0.1), load_recipe(self.recipe)
+        features = bench.data("train").features
+        said = recipe.predict(bench, recipe.fit(bench), features)
+        assert np.allclose(said.sum(axis=1), 1)
+        assert (said[:, 1] > 0.5).mean() == pytest.approx(0.1, abs=0.02)  # noqa: PLR2004 a half

@@ -29,6 +29,7 @@ from aimass.training.recipes.protocol import RecipeContext, Table
 
 OPSET = {"": 18, "ai.onnx.ml": 3}
 STEP = "estimator"
+_LEARNING = "ai.onnx.ml"
 _ENCODING: dict[str, Any] = {"handle_unknown": "ignore", "sparse_output": False, "dtype": np.float32}
 
 
@@ -70,7 +71,7 @@ class TabularRecipe:
         """Learn preprocessing and estimator from the training rows."""
         table = ctx.data("train")
         frame = prepared(table.features, ctx.signature)
-        columns, estimator = self._columns(frame, ctx), self.estimator(ctx)
+        columns, estimator = self.columns(frame, ctx), self.estimator(ctx)
         pipeline = Pipeline([("columns", columns), (STEP, estimator)])
         classes = np.array(ctx.signature.classes, dtype=object)
         truth = classes[table.truth] if len(classes) and not self.learns_codes else table.truth
@@ -80,7 +81,8 @@ class TabularRecipe:
         options = {f"{STEP}__{name}": value for name, value in (self.options(ctx) if self.options else {}).items()}
         return pipeline.fit(frame, truth, **options)
 
-    def _columns(self, frame: pl.DataFrame, ctx: RecipeContext) -> ColumnTransformer:
+    def columns(self, frame: pl.DataFrame, ctx: RecipeContext) -> ColumnTransformer:
+        """Return the unfitted preprocessing for the columns of the signature."""
         strings = [name_at(i) for i, c in enumerate(ctx.signature.inputs) if c.type == "string"]
         numbers = [name for name in frame.columns if name not in strings]
         parts: list[tuple[str, Any, list[str]]] = []
@@ -192,10 +194,7 @@ def to_skops(pipeline: Pipeline) -> bytes:
 
 def to_onnx(pipeline: Pipeline, signature: Signature) -> bytes:
     """Export a pipeline: one named input per column; label and probabilities, or the value, as outputs."""
-    types = {"string": StringTensorType}
-    inputs = [
-        (name_at(i), types.get(c.type, FloatTensorType)([None, _width(c)])) for i, c in enumerate(signature.inputs)
-    ]
+    inputs = graph_inputs(signature)
     options = {id(pipeline): {"zipmap": False}} if signature.classes else None
     with _by_place(pipeline.named_steps["columns"], signature):
         model: Any = convert_sklearn(pipeline, name="aimass", initial_types=inputs, options=options, target_opset=OPSET)
@@ -203,6 +202,18 @@ def to_onnx(pipeline: Pipeline, signature: Signature) -> bytes:
         _flatten(model.graph)
     if signature.classes and model.graph.output[0].type.tensor_type.elem_type == TensorProto.INT64:
         _named(model.graph, signature.classes)
+        need_operators(model)
+    return renamed(model, signature)
+
+
+def graph_inputs(signature: Signature) -> list[tuple[str, Any]]:
+    """Return the inputs of a graph by the names that they have inside."""
+    types = {"string": StringTensorType}
+    return [(name_at(i), types.get(c.type, FloatTensorType)([None, _width(c)])) for i, c in enumerate(signature.inputs)]
+
+
+def renamed(model: Any, signature: Signature) -> bytes:
+    """Return a graph whose inputs and outputs have the names of the signature."""
     names = {name_at(i): column.name for i, column in enumerate(signature.inputs)}
     names |= {old.name: new.name for old, new in zip(model.graph.output, signature.outputs, strict=True)}
     _rename(model.graph, names)
@@ -235,6 +246,15 @@ def _flatten(graph: Any) -> None:
     graph.node.append(helper.make_node("Reshape", [column, "flat/shape"], ["flat/value"], name="flat"))
     del graph.output[:]
     graph.output.append(helper.make_tensor_value_info("flat/value", TensorProto.FLOAT, [None]))
+
+
+def need_operators(model: Any) -> None:
+    """Let a graph use the operators of machine learning that we add; the converter names only what it used itself."""
+    known = next((one for one in model.opset_import if one.domain == _LEARNING), None)
+    if known is None:
+        model.opset_import.append(helper.make_opsetid(_LEARNING, OPSET[_LEARNING]))
+    else:
+        known.version = max(known.version, OPSET[_LEARNING])
 
 
 def _named(graph: Any, classes: Sequence[str]) -> None:

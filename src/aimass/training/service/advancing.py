@@ -105,7 +105,8 @@ class Advancing(Autos):
             self.stop_runs(still)
 
     def _wants_blend(self, auto: AutoRun) -> bool:
-        return auto.is_blended and auto.blend is None and not auto.constraints.explainable
+        is_wanted = auto.is_blended and TASKS[auto.task or ""].is_blendable
+        return is_wanted and auto.blend is None and not auto.constraints.explainable
 
     def _blend(self, auto: AutoRun, known: Sequence[Run], done: Sequence[Run]) -> None:
         """Blend what finished; where that cannot be, the best of them is the answer."""

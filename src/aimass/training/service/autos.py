@@ -82,7 +82,7 @@ class Autos(Splits, Blending):
             return known
         id_ = new_id()
         split = self._split_for(who, command, id_)
-        name = clean_name(command.name) if command.name else f"{split.target} of {split.dataset}"
+        name = clean_name(command.name) if command.name else f"{split.target or split.task} of {split.dataset}"
         experiment = check_slug(command.experiment or slug_of(f"auto {split.dataset}"), field="experiment")
         with self._database.change(who, command.workspace) as change:
             known = auto_by_key(change.conn, command.workspace, command.key) if command.key else None

@@ -22,6 +22,7 @@ from aimass.training.service.results import REPORT, Results
 from aimass.training.service.runs import row_of
 from aimass.training.store import add_run, artifacts_of, put, run_by_key
 from aimass.training.tables import runs
+from aimass.training.tasks import find_task
 
 RECIPE, VERSION = "blend", "1.0"
 _FOLDS = "folds.parquet"
@@ -46,6 +47,8 @@ class Blending(Results):
                 return known
             members = _members(conn, command)
             split = need_split(conn, command.workspace, members[0].split)
+        if not find_task(members[0].task).is_blendable:
+            raise Invalid(f"runs for {members[0].task} cannot be blended", field="runs", value=members[0].task)
         location = self._ground.locate(who, command.workspace, split.dataset, split.dataset_version)
         payload = {**self.data_of(split, location), **self._told(members), "method": command.method}
         with self._database.change(who, command.workspace) as change:

@@ -20,7 +20,7 @@ from aimass.training.events import SPLIT_CREATED, SPLIT_FAILED, SPLIT_READY
 from aimass.training.service.ground import Located, Part, need_split
 from aimass.training.store import add, put, split_by_key, splits_page
 from aimass.training.tables import splits
-from aimass.training.tasks import find_task
+from aimass.training.tasks import TASKS, find_task
 
 SPLIT_FILE = "split.parquet"
 _ROWS = "aimass.training.children.table:split_rows"
@@ -157,6 +157,14 @@ class Splits(Part):
 
 def _check_columns(command: CreateSplit) -> None:
     """Refuse columns that cannot play two parts."""
+    if not command.target and (command.task is None or find_task(command.task).needs_target):
+        free = [task.name for task in TASKS.values() if not task.needs_target]
+        raise Invalid(
+            "name the column to predict",
+            field="target",
+            value=command.target,
+            hint=f"a split for {', '.join(free)} needs none",
+        )
     if command.task is not None:
         find_task(command.task)
     if command.group_column and command.time_column:
