@@ -110,7 +110,7 @@ def test_the_best_that_meets_the_policy_becomes_a_run_of_its_own(
     assert run.params["technique"] == chosen.technique
     assert run.metrics["accuracy"] == chosen.figures.score
     assert found.baseline.score == base.metrics["accuracy"]
-    assert (found.base, found.base_name, found.batch) == (base.id, "Two layers", 256)
+    assert (found.base, found.batch) == (base.id, 256)
     by_name = {one.technique: one for one in found.candidates}
     assert len(by_name) == 9
     assert (by_name["int8_weights"].ratio or 0) > 2.5

@@ -372,6 +372,9 @@ def test_techniques_are_read_as_they_are_asked_for() -> None:
         {"copies": 0},
     )
     assert step_of(student.name) == student
+    deep = step_of('distill:recipe=scikit_learn,settings={"hidden_layer_sizes": [8, 4], "max_iter": 9}')
+    assert deep.recipe_params == {"settings": {"hidden_layer_sizes": [8, 4], "max_iter": 9}}
+    assert step_of(deep.name) == deep
     assert [step.name for step in steps_of(["prune", "prune:sparsity=0.5"])] == ["prune"]
     assert drop_of("rmse", 0.0, 0.0) == 0
 

@@ -111,6 +111,14 @@ CAPABILITY = Capability(
             order=31,
         ),
         Place(
+            path="/{workspace}/work/compression",
+            title="Compression",
+            place="work",
+            icon="package-minus",
+            permission="training.read",
+            order=34,
+        ),
+        Place(
             path="/{workspace}/work/studies",
             title="Studies",
             place="work",

@@ -297,7 +297,6 @@ class Compression:
 
     run: str
     base: str
-    base_name: str
     policy: Policy
     rows: int
     batch: int

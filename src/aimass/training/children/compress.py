@@ -51,8 +51,7 @@ class Tried:
 def compress(ctx: Any) -> dict[str, Any]:
     """Try techniques; write ``compression.json``, and ``package/`` and ``report.json`` of the best that meets the policy.
 
-    The payload has what names the data of a fit, ``base`` (``run``, ``name``, ``recipe``, ``params``, ``package`` folder,
-    ``report`` file), ``techniques`` by their names, and ``policy``. Without one that meets the policy ``package`` of the
+    The payload has what names the data of a fit, ``base`` (``run``, ``package`` folder, ``report`` file), ``techniques`` by their names, and ``policy``. Without one that meets the policy ``package`` of the
     result is None.
     """
     started = time.perf_counter()
@@ -136,7 +135,6 @@ class Compress:
         """Write down what came of every technique."""
         body = {
             "base": self._ctx.params["base"]["run"],
-            "base_name": self._ctx.params["base"]["name"],
             "policy": asdict(self.policy),
             "rows": self._table.features.height,
             "batch": BATCH,

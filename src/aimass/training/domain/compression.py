@@ -117,7 +117,7 @@ def step_of(text: str) -> Step:
     name, _, rest = text.partition(":")
     if name not in KNOBS:
         raise Invalid(f"there is no technique {name!r}", field="techniques", value=name, allowed=sorted(KNOBS))
-    given = dict(_pair(text, part) for part in rest.split(",") if rest)
+    given = dict(_pair(text, part) for part in _parts(rest))
     knobs = KNOBS[name]
     params = {key: knob.check(name, key, given.pop(key, knob.usual)) for key, knob in knobs.items()}
     student = str(given.pop("recipe", "")) if name == DISTILL else ""
@@ -132,6 +132,24 @@ def step_of(text: str) -> Step:
         odd = next(iter(given))
         raise Invalid(f"technique {name!r} has no {odd!r}", field="techniques", value=odd, allowed=sorted(knobs))
     return Step(technique=name, params=params, student=student, recipe_params=given)
+
+
+def _parts(text: str) -> list[str]:
+    """Cut at commas that stand in no bracket.
+
+    Examples
+    --------
+    >>> _parts('recipe=x,settings={"a": [1, 2]}')
+    ['recipe=x', 'settings={"a": [1, 2]}']
+    """
+    parts, depth = [""], 0
+    for letter in text:
+        depth += (letter in "[{") - (letter in "]}")
+        if letter == "," and depth <= 0:
+            parts.append("")
+        else:
+            parts[-1] += letter
+    return parts if text else []
 
 
 def _pair(text: str, part: str) -> tuple[str, Any]:
@@ -255,7 +273,6 @@ class Compression:
 
     run: str
     base: str
-    base_name: str
     policy: Policy
     rows: int
     batch: int

@@ -109,7 +109,6 @@ class Compressing(Results):
             report = [one for one in artifacts_of(conn, base.id) if one.name == REPORT]
         told = {
             "run": base.id,
-            "name": base.name,
             "package": str(self._ground.models.package_folder(base.package.digest)),
             "report": str(self._ground.blobs.path(report[0].sha256)) if report else None,
         }
@@ -211,7 +210,6 @@ def _read(run: str, found: Mapping[str, Any]) -> Compression:
     return Compression(
         run=run,
         base=found["base"],
-        base_name=found["base_name"],
         policy=Policy(**found["policy"]),
         rows=found["rows"],
         batch=found["batch"],

@@ -212,6 +212,27 @@ function scatter(data, colour) {
   };
 }
 
+// What is given for what: a point for each thing, in the colour and shape of what became of it; the two that matter by name.
+function tradeoff(data, colour) {
+  const paints = { base: colour.fg2, met: colour.ok, missed: colour.bad, chosen: colour.accent };
+  const shapes = { base: "diamond", met: "circle", missed: "triangle", chosen: "roundRect" };
+  const range = { type: "value", scale: true, splitNumber: 4, axisLabel: { color: colour.fg2, fontSize: 11, hideOverlap: true, formatter: (value) => number(value) } };
+  return {
+    option: {
+      grid: grid(false, { right: 24, top: 24 }),
+      tooltip: tooltip(colour, { trigger: "item", formatter: ({ seriesName, value: [x, y] }) => `${seriesName}<br>${data.x_name}: ${number(x)}<br>${data.y_name}: ${number(y)}` }),
+      xAxis: axis(colour, { ...range, name: data.x_name, nameGap: 24 }),
+      yAxis: axis(colour, { ...range, name: data.y_name, nameGap: 46 }),
+      series: data.curves.map((curve) => ({
+        type: "scatter", name: curve.name, data: curve.points, symbol: shapes[curve.kind], symbolSize: curve.kind === "chosen" ? 13 : 10, z: curve.kind === "chosen" ? 6 : 5,
+        itemStyle: { color: paints[curve.kind], borderColor: colour.surface, borderWidth: 1 }, emphasis: { disabled: true },
+        label: { show: curve.kind === "base" || curve.kind === "chosen", formatter: curve.name, position: curve.kind === "base" ? "bottom" : "top", color: colour.fg, fontSize: 11 },
+      })),
+    },
+    summary: data.curves.map((curve) => `${curve.name}: ${curve.points.map(([x, y]) => `${number(x)}, ${number(y)}`).join("; ")}`).join("; "),
+  };
+}
+
 // How many rows were off by how much.
 function residuals(data, colour) {
   return {
@@ -358,7 +379,7 @@ function parallel(data, colour, width) {
   };
 }
 
-export const kinds = { line, latency: (data, colour, width) => line({ unit: "s", x: "time", from_zero: true, ...data }, colour, width), roc, pr, calibration, confusion, scatter, residuals, bars, psi, histograms, status, heat, parallel };
+export const kinds = { line, latency: (data, colour, width) => line({ unit: "s", x: "time", from_zero: true, ...data }, colour, width), roc, pr, calibration, confusion, scatter, tradeoff, residuals, bars, psi, histograms, status, heat, parallel };
 
 export function isEmpty(kind, data) {
   if (data.series) return !data.series.some((series) => series.points.length);
