@@ -34,9 +34,9 @@ def test_parquet_is_proposed_and_collected(bench):
     frame = pl.DataFrame({"a": [1, 2], "d": [date(2026, 5, 1), None], "l": [[1, 2], None], "f": [0.5, float("nan")]})
     frame.write_parquet(bench.root / "d.parquet")
     plan = bench.propose(bench.root / "d.parquet")
-    assert [c["type"] for c in plan["columns"]] == ["integer", "date", "string", "float"]
+    assert [c["type"] for c in plan["columns"]] == ["integer", "date", "numbers", "float"]
     bench.collect(bench.root / "d.parquet", plan)
-    assert bench.rows()[0] == (1, date(2026, 5, 1), "[1,2]", 0.5)
+    assert bench.rows()[0] == (1, date(2026, 5, 1), [1.0, 2.0], 0.5)
 
 
 def test_cells_of_parquet_that_do_not_fit_go_to_quarantine(bench, pinned):
@@ -54,3 +54,38 @@ def test_what_only_looks_like_parquet_is_refused(bench):
 def test_a_packed_file_is_named(bench):
     with pytest.raises(Invalid, match="packed"):
         bench.propose(bench.write(b"PK\x03\x04 whatever", "d.csv"))
+
+
+@pytest.mark.parametrize("dtype", [pl.List(pl.UInt8), pl.List(pl.Float32), pl.Array(pl.UInt8, 2)])
+def test_lists_of_numbers_stay_lists(bench, dtype):
+    pl.DataFrame({"pixels": pl.Series([[0, 255], None, [1, 2]], dtype=dtype)}).write_parquet(bench.root / "d.parquet")
+    plan = bench.propose(bench.root / "d.parquet")
+    assert [c["type"] for c in plan["columns"]] == ["numbers"]
+    told = bench.collect(bench.root / "d.parquet", plan)
+    assert bench.rows() == [([0.0, 255.0],), (None,), ([1.0, 2.0],)]
+    assert told["quarantined"] == 0
+
+
+def test_lists_of_numbers_are_read_from_texts_and_records_and_what_is_none_goes_to_quarantine(bench, pinned):
+    plan = pinned("a integer!", "v numbers", format="csv")
+    bench.collect(bench.write('a,v\n1,"[1, 2.5]"\n2,"[1, null]"\n3,\n4,"[x, 1]"\n5,7\n6,"[inf]"\n'), plan)
+    assert bench.rows() == [(1, [1.0, 2.5]), (2, [1.0, None]), (3, None)]
+    assert [(line, column) for _, line, column, _ in bench.rejected()] == [(5, "v"), (6, "v"), (7, "v")]
+    assert bench.rejected()[0][3] == "'[x, 1]' is no list of numbers"
+
+
+def test_lists_of_numbers_are_proposed_for_records(bench):
+    path = bench.write('{"v":[1,2]}\n{"v":[0.5,null]}\n{"v":null}\n', "d.ndjson")
+    assert [c["type"] for c in bench.propose(path)["columns"]] == ["numbers"]
+    bench.collect(path)
+    assert bench.rows() == [([1.0, 2.0],), ([0.5, None],), (None,)]
+    other = bench.write('{"v":[1,"x"]}\n{"v":[true]}\n{"v":"[3]"}\n', "e.ndjson")
+    told = bench.collect(other, bench.propose(path), batch=2)
+    assert told["quarantined"] == 3
+
+
+def test_lists_of_texts_become_lists_of_numbers_only_where_all_are(bench, pinned):
+    pl.DataFrame({"v": [["1", "2"], ["x"], ["3", None]]}).write_parquet(bench.root / "d.parquet")
+    bench.collect(bench.root / "d.parquet", pinned("v numbers", format="parquet"))
+    assert sorted(bench.rows()) == [([1.0, 2.0],), ([3.0, None],)]
+    assert [line for _, line, _, _ in bench.rejected()] == [2]

@@ -52,7 +52,7 @@ class ColumnPlan:
     """A column as it will be stored: its type, and whether a value may be missing."""
 
     name: str
-    type: Literal["string", "integer", "float", "boolean", "timestamp", "date"]
+    type: Literal["string", "integer", "float", "boolean", "timestamp", "date", "numbers"]
     nullable: bool = True
 
 

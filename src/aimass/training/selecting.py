@@ -103,7 +103,7 @@ def _judge(
         row_us=round(row_us),
         size=size,
         reasons=(*reasons, *told),
-        left_out=_unfit(manifest) or _left_out(traits, limits, seconds, row_us, size),
+        left_out=_left_out(traits, limits, seconds, row_us, size) or _unfit(manifest),
     )
 
 

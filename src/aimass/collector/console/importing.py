@@ -39,7 +39,7 @@ PATH = "/{workspace}/sources/-/import"
 CHUNK = 1 << 20
 EDITED = 200
 MOST = 500
-TYPES = ("string", "integer", "float", "boolean", "timestamp", "date")
+TYPES = ("string", "integer", "float", "boolean", "timestamp", "date", "numbers")
 SLACK = 64 * 1024
 _SAID = ("format", "delimiter", "encoding", "sheet", "record_path")
 

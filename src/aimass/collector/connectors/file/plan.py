@@ -43,9 +43,24 @@ FORMATS: Mapping[str, FileFormat] = {
     "avro": FileFormat(title="Avro", extra="connectors"),
     "orc": FileFormat(title="ORC", extra="connectors"),
 }
-TYPES = ("string", "integer", "float", "boolean", "timestamp", "date")
+TYPES = ("string", "integer", "float", "boolean", "timestamp", "date", "numbers")
+NAMES: Mapping[str, str] = {
+    "float": "finite number",
+    "numbers": "list of numbers",
+}  # where people would not say the type
 MAX_COLUMNS = 20_000
 MOST_SKIPPED = 10_000
+
+
+def stream_type(proposed: str) -> str:
+    """Return the type of a column of a stream: streams keep lists of numbers as JSON texts.
+
+    Examples
+    --------
+    >>> stream_type("numbers"), stream_type("date")
+    ('string', 'date')
+    """
+    return "string" if proposed == "numbers" else proposed
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -10,7 +10,7 @@ import orjson
 import polars as pl
 from arro3.core import RecordBatch, RecordBatchReader, Schema
 
-from aimass.collector.connectors.file.plan import Pinned, Plan
+from aimass.collector.connectors.file.plan import NAMES, Pinned, Plan
 from aimass.collector.connectors.file.run.quarantine import Quarantine
 from aimass.kernel.errors import Invalid
 from aimass.lake import sql_name
@@ -26,6 +26,7 @@ ENGINE_TYPES: Mapping[str, str] = {
     "boolean": "BOOLEAN",
     "timestamp": "TIMESTAMPTZ",
     "date": "DATE",
+    "numbers": "DOUBLE[]",
 }
 INTEGERS = frozenset(
     {"TINYINT", "SMALLINT", "INTEGER", "BIGINT", "UTINYINT", "USMALLINT", "UINTEGER", "UBIGINT", "HUGEINT", "UHUGEINT"}
@@ -153,7 +154,16 @@ def misfit(column: Pinned, value: str, kind: str) -> str:
         tests.append(f"contains({value}, chr(0))")
     if column.type in {"date", "timestamp"}:
         tests.append(beyond(cast))
+    if column.type == "numbers" and proposed_type(kind) != "numbers":
+        tests.append(f"({cast} IS NOT NULL AND {odd_members(value, kind)})")
     return " OR ".join(tests)
+
+
+def odd_members(value: str, kind: str) -> str:
+    """Say in SQL that a cell that can be read as a list holds something that is no finite number, of which the engine makes a null."""
+    texts = value if kind.endswith("[]") else f"TRY_CAST({value} AS VARCHAR[])"
+    is_odd = "x IS NOT NULL AND NOT coalesce(isfinite(TRY_CAST(x AS DOUBLE)), false)"
+    return f"len(list_filter({texts}::VARCHAR[], lambda x: {is_odd})) > 0"
 
 
 def beyond(moment: str) -> str:
@@ -197,7 +207,7 @@ def _told(column: Pinned, raw: str) -> tuple[str, str]:
     text = repr(value)
     if "\x00" in text or "\\x00" in text:
         return "NUL", "the text holds a NUL character"
-    return "CAST", f"{text[:TOLD]} is no {'finite number' if column.type == 'float' else column.type}"
+    return "CAST", f"{text[:TOLD]} is no {NAMES.get(column.type, column.type)}"
 
 
 def proposed_type(kind: str) -> str:
@@ -207,7 +217,11 @@ def proposed_type(kind: str) -> str:
     --------
     >>> proposed_type("UINTEGER"), proposed_type("TIMESTAMP_NS"), proposed_type("STRUCT(a INTEGER)")
     ('integer', 'timestamp', 'string')
+    >>> proposed_type("UTINYINT[]"), proposed_type("FLOAT[64]"), proposed_type("VARCHAR[]"), proposed_type("DOUBLE[][]")
+    ('numbers', 'numbers', 'string', 'string')
     """
+    if kind.endswith("]"):
+        return "numbers" if proposed_type(kind[: kind.rindex("[")]) in {"integer", "float"} else "string"
     if kind in INTEGERS:
         return "integer"
     if kind in FRACTIONS or kind.startswith("DECIMAL"):

@@ -16,8 +16,8 @@ import duckdb
 import polars as pl
 from arro3.core import Array, RecordBatch, RecordBatchReader, Schema
 
-from aimass.collector.connectors.file.plan import Pinned, Plan, unique_names
-from aimass.collector.connectors.file.run.cast import beyond
+from aimass.collector.connectors.file.plan import NAMES, Pinned, Plan, unique_names
+from aimass.collector.connectors.file.run.cast import beyond, odd_members
 from aimass.collector.connectors.file.run.locate import LineCounter, Wanted, locate
 from aimass.collector.connectors.file.run.quarantine import Quarantine
 from aimass.collector.connectors.file.run.scan import Opening, Scan, readable, scan
@@ -33,6 +33,7 @@ _READ = {
     "boolean": "BOOLEAN",
     "timestamp": "TIMESTAMPTZ",
     "date": "DATE",
+    "numbers": "VARCHAR",
 }
 _REJECTS = (
     "SELECT line_byte_position, min(column_idx), any_value(error_type::VARCHAR ORDER BY column_idx), any_value(csv_line),"
@@ -163,6 +164,8 @@ class CsvReading:
 
 
 def _typed(column: Pinned, position: int) -> str:
+    if column.type == "numbers":
+        return f"TRY_CAST(c{position} AS DOUBLE[])"
     return f"TRY_CAST(c{position} AS BIGINT)" if column.type == "integer" else f"c{position}"
 
 
@@ -178,6 +181,10 @@ def _test(column: Pinned, position: int, odd: str, *, nul: bool) -> str:
         tests.append(f"({name} IS NOT NULL AND NOT isfinite({name}))")
     if column.type in {"date", "timestamp"}:
         tests.append(f"({name} IS NOT NULL AND {beyond(name)})")
+    if column.type == "numbers":
+        tests.append(
+            f"({name} IS NOT NULL AND (TRY_CAST({name} AS DOUBLE[]) IS NULL OR {odd_members(name, 'VARCHAR')}))"
+        )
     if column.type == "string" and nul:
         tests.append(f"contains({name}, chr(0))")
     if not tests:
@@ -197,7 +204,7 @@ def _fault(column: Pinned, cell: str, told: str) -> tuple[str, str]:
         return "MISSING", "the value is missing, and the column allows none"
     if "\x00" in cell:
         return "NUL", "the text holds a NUL character"
-    return "CAST", f"{cell!r} is no {'finite number' if column.type == 'float' else column.type}"
+    return "CAST", f"{cell!r} is no {NAMES.get(column.type, column.type)}"
 
 
 def _file_order(path: Path, plan: Plan) -> list[int]:

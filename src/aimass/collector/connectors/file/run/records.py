@@ -13,7 +13,7 @@ import orjson
 import polars as pl
 from arro3.core import RecordBatch, RecordBatchReader, Schema
 
-from aimass.collector.connectors.file.plan import Pinned, Plan, unique_names
+from aimass.collector.connectors.file.plan import NAMES, Pinned, Plan, unique_names
 from aimass.collector.connectors.file.run.quarantine import Quarantine
 from aimass.collector.connectors.portions import Portion, weight
 from aimass.kernel.errors import Invalid
@@ -30,6 +30,7 @@ _TYPES: Mapping[str, Any] = {
     "boolean": pl.Boolean,
     "timestamp": pl.Datetime("us", "UTC"),
     "date": pl.Date,
+    "numbers": pl.List(pl.Float64),
 }
 
 
@@ -102,6 +103,12 @@ def _date(value: Any) -> date:
     return date.fromisoformat(value)
 
 
+def _numbers(value: Any) -> list[float | None]:
+    if not isinstance(value, list):
+        raise Misfit
+    return [None if one is None else _float(one) for one in value]
+
+
 _READ: Mapping[str, Callable[[Any], Any]] = {
     "string": _string,
     "integer": _integer,
@@ -109,6 +116,7 @@ _READ: Mapping[str, Callable[[Any], Any]] = {
     "boolean": _boolean,
     "timestamp": _timestamp,
     "date": _date,
+    "numbers": _numbers,
 }
 
 
@@ -117,6 +125,8 @@ def _from_text(kind: str, value: Any) -> Any:
     if not isinstance(value, str) or kind in {"string", "timestamp", "date"}:
         return _READ[kind](str(value) if kind == "string" and not isinstance(value, dict | list) else value)
     text = value.strip().lower()
+    if kind == "numbers":
+        return _numbers(orjson.loads(text))
     if kind == "boolean":
         if text not in {"true", "false"}:
             raise Misfit
@@ -182,7 +192,7 @@ class RecordReading:
             try:
                 cells.append(None if value is None else self._cell(column, value))
             except (ValueError, OverflowError):
-                reason = f"{str(value)[:100]!r} is no {column.type}"
+                reason = f"{str(value)[:100]!r} is no {NAMES.get(column.type, column.type)}"
                 quarantine.add(found.text, found.line, column.name, reason, "CAST")
                 return None
         return tuple(cells)
@@ -202,7 +212,11 @@ def propose_records(records: list[Mapping[str, Any]], *, whole: bool) -> list[di
 def _proposed(name: str, values: list[Any], *, whole: bool) -> dict[str, Any]:
     filled = [value for value in values if value is not None]
     kind = next(
-        (k for k in ("boolean", "integer", "float", "date", "timestamp") if filled and _share(filled, k) >= ENOUGH),
+        (
+            k
+            for k in ("boolean", "integer", "float", "date", "timestamp", "numbers")
+            if filled and _share(filled, k) >= ENOUGH
+        ),
         "string",
     )
     texts = list(

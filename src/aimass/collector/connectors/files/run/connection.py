@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from aimass.collector.connectors.file.plan import stream_type
 from aimass.collector.connectors.files.manifest import Parameters, Stream
 from aimass.collector.connectors.files.progress import Entry, Progress
 from aimass.collector.connectors.files.run.one_file import PATH, FileOf, propose_for
@@ -67,7 +68,9 @@ class FilesConnection:
                 told = propose_for(path, entry, said)
         except (Invalid, NotFound):
             return ()  # it is listed all the same: another file of the pattern may be readable
-        columns = [StreamColumn(name=c["name"], type=c["type"], nullable=c["nullable"]) for c in told["columns"]]
+        columns = [
+            StreamColumn(name=c["name"], type=stream_type(c["type"]), nullable=c["nullable"]) for c in told["columns"]
+        ]
         if said.path_column:
             columns.append(StreamColumn(name=PATH, type="string", nullable=False))
         return tuple(columns)

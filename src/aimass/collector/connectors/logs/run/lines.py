@@ -10,6 +10,7 @@ from typing import Any
 import polars as pl
 from arro3.core import RecordBatch, Table
 
+from aimass.collector.connectors.file.plan import stream_type
 from aimass.collector.connectors.file.run.records import propose_records
 from aimass.collector.connectors.file.run.sniff import text_columns
 from aimass.collector.connectors.logs.manifest import Stream
@@ -250,7 +251,7 @@ def columns_for(said: Stream, kind: str, lines: Sequence[str]) -> tuple[StreamCo
     elif kind == "json":
         objects = [found for line in lines if (found := _object(line)) is not None]
         told = [
-            StreamColumn(name=c["name"], type=c["type"])
+            StreamColumn(name=c["name"], type=stream_type(c["type"]))
             for c in propose_records(list[Mapping[str, Any]](objects), whole=False)
         ]
     else:
