@@ -10,7 +10,7 @@ import polars as pl
 
 from aimass.kernel.errors import Invalid
 from aimass.models import Column
-from aimass.serving.children.lists import FIX, tensor_of
+from aimass.serving.children.lists import FIX, rows_at_once, tensor_of
 
 
 @dataclass(slots=True, kw_only=True)
@@ -49,6 +49,10 @@ class Feeder:
         self._words = {
             one.name: np.array([*one.categories, ""], dtype=object) for one in inputs if one.categories is not None
         }
+
+    def rows_at_once(self, most: int) -> int:
+        """Return how many rows make a chunk."""
+        return rows_at_once(self._inputs, most)
 
     def arrays(self, frame: pl.DataFrame, start: int) -> Fed:
         """Return arrays: text as objects, tensors in their datatype, all else as 32 bit floats; ``start`` is the number of the first row."""

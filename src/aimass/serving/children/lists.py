@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from math import prod
 from typing import Any
 
@@ -10,8 +11,10 @@ import polars as pl
 
 from aimass.kernel.errors import Invalid
 from aimass.models import Column
+from aimass.serving.domain.scoring import ROWS_PER_REQUEST
 
 _ELEMENTS: dict[str, Any] = {"BOOL": np.bool_, "FP16": np.float16, "FP32": np.float32, "FP64": np.float64}
+NUMBERS_AT_ONCE = 8_000_000
 FIX = "repair the rows, or leave them out with a SELECT"
 
 
@@ -44,6 +47,23 @@ def tensor_of(one: Column, series: pl.Series, start: int) -> Any:
     wrong = unlike.reshape(len(series), prod(sizes)).any(axis=1)
     _refuse(one, series, start, wrong, f"a null or a number that is no {one.element}")
     return found.reshape(len(series), *sizes)
+
+
+def rows_at_once(inputs: Iterable[Column], most: int) -> int:
+    """Return how many rows make a chunk, in whole requests: fewer where each row holds many numbers.
+
+    Examples
+    --------
+    >>> rows_at_once([Column(name="image", type="float", shape=(-1, 3072))], 20_000)
+    2600
+    >>> rows_at_once([Column(name="age", type="float")], 20_000)
+    20000
+    """
+    width = sum(prod(one.shape[1:]) for one in inputs if one.shape is not None)
+    if not width:
+        return most
+    requests = NUMBERS_AT_ONCE // width // ROWS_PER_REQUEST
+    return min(most, max(1, requests) * ROWS_PER_REQUEST)
 
 
 def texts_of(series: pl.Series, most: int = 256) -> list[Any]:

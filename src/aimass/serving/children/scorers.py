@@ -52,6 +52,7 @@ class InlineScorer:
     def __init__(self, package: Package, feeder: Feeder) -> None:
         self._model: Any = load_model(package, threads=1)
         self._feeder = feeder
+        self.chunk_rows = feeder.rows_at_once(type(self).chunk_rows)
 
     def answer(self, frame: pl.DataFrame, start: int) -> tuple[Fed, dict[str, Any]]:
         """Answer in this process; the session takes several threads at once."""
@@ -66,6 +67,7 @@ class WorkerScorer:
 
     def __init__(self, workers: list[_Worker], feeder: Feeder) -> None:
         self._feeder = feeder
+        self.chunk_rows = feeder.rows_at_once(type(self).chunk_rows)
         self._free: queue.SimpleQueue[_Worker] = queue.SimpleQueue()
         for worker in workers:
             self._free.put(worker)
