@@ -30,7 +30,12 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
 
 def ended(site: Site, run: str) -> Run:
     training, one = site.registry.get(Training), OneRun(workspace="demo", run=run)
-    return until(site.registry, lambda: found if (found := training.get_run(SYSTEM, one)).ended_at else None)
+
+    def look() -> Any:
+        found = training.get_run(SYSTEM, one)
+        return found if found.ended_at else None
+
+    return until(site.registry, look)
 
 
 @pytest.fixture(scope="module")
@@ -39,9 +44,12 @@ def base(site: Site) -> Run:
     training = site.registry.get(Training)
     wish = CreateSplit(workspace="demo", dataset="telco-churn", target="Churn", key_column="customerID")
     made = OneSplit(workspace="demo", split=training.create_split(SYSTEM, wish).id)
-    split = until(
-        site.registry, lambda: found if (found := training.get_split(SYSTEM, made)).state == "READY" else None
-    )
+
+    def ready() -> Any:
+        found = training.get_split(SYSTEM, made)
+        return found if found.state == "READY" else None
+
+    split = until(site.registry, ready)
     params = {"estimator": "MLP", "settings": SETTINGS}
     start = StartRun(workspace="demo", recipe="scikit_learn", split=split.id, params=params, folds=2, name="Small 😀")
     return ended(site, training.start_run(SYSTEM, start).id)

@@ -51,8 +51,8 @@ class Tried:
 def compress(ctx: Any) -> dict[str, Any]:
     """Try techniques; write ``compression.json``, and ``package/`` and ``report.json`` of the best that meets the policy.
 
-    The payload has what names the data of a fit, ``base`` (``run``, ``package`` folder, ``report`` file), ``techniques`` by their names, and ``policy``. Without one that meets the policy ``package`` of the
-    result is None.
+    The payload has what names the data of a fit, ``base`` (``run``, ``package`` folder, ``report`` file), ``techniques`` by
+    their names, and ``policy``. Without one that meets the policy ``package`` of the result is None.
     """
     started = time.perf_counter()
     ctx.report(0.02, stage="read")
@@ -160,7 +160,7 @@ class Compress:
             "report": "report.json",
             "package": described(package, made.parity),
             "metrics": metrics,
-            "params": params | asdict(self.policy),
+            "params": params | {name: value for name, value in asdict(self.policy).items() if value is not None},
         }
 
     def _report(self, made: Attempt, metrics: Mapping[str, float]) -> dict[str, Any]:
