@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.measure import ROOT
-from benchmarks.training import auto, compression, overhead, pruning, regret, tracking
+from benchmarks.training import auto, compression, images, overhead, pruning, regret, tracking
 
 
 def main() -> int:
@@ -29,6 +29,9 @@ def main() -> int:
     )
     parser.add_argument("--mnist", type=Path, help="mnist.npz: compression is measured on its test images")
     parser.add_argument("--only", help="measure this alone; the rest of the report stays as it was")
+    parser.add_argument(
+        "--images", type=Path, help="folder with images and labels of 28 x 28 as idx.gz, such as MNIST's test files"
+    )
     parser.add_argument("--report", default=str(ROOT / "benchmarks" / "training.md"))
     wanted = parser.parse_args()
     path = ROOT / wanted.report
@@ -40,6 +43,7 @@ def main() -> int:
         ("tracking", tracking.run),
         ("auto", lambda: auto.run(wanted.splits, wanted.data)),
         ("compression", lambda: compression.run(wanted.seeds, wanted.mnist)),
+        ("images", lambda: images.run(wanted.images)),
     ):
         if wanted.only not in (None, name):
             continue
@@ -65,6 +69,7 @@ def write(told: Mapping[str, Any], path: Path) -> None:
         "tracking": _tracking,
         "auto": _auto,
         "compression": _compression,
+        "images": images.lines,
     }
     for name, section in sections.items():
         lines += section(told[name]) if name in told else []
