@@ -5006,6 +5006,19 @@ OPERATIONS: dict[str, Operation] = {
             Param(name="pipeline", where="path", kind="str"),
         ),
     ),
+    "lifecycle.end_release": Operation(
+        name="lifecycle.end_release",
+        method="DELETE",
+        path="/workspaces/{workspace}/learners/{learner}/release",
+        cli="learners end-release",
+        permission="lifecycle.edit",
+        summary="Let snapshots go nowhere any more; what the endpoint answers with stays.",
+        help="Let snapshots go nowhere any more; what the endpoint answers with stays.",
+        params=(
+            Param(name="workspace", where="path", kind="str", help="slug of the workspace"),
+            Param(name="learner", where="path", kind="str", help="slug of the learner"),
+        ),
+    ),
     "lifecycle.get_pipeline": Operation(
         name="lifecycle.get_pipeline",
         method="GET",
@@ -5017,6 +5030,19 @@ OPERATIONS: dict[str, Operation] = {
         params=(
             Param(name="workspace", where="path", kind="str"),
             Param(name="pipeline", where="path", kind="str"),
+        ),
+    ),
+    "lifecycle.get_release": Operation(
+        name="lifecycle.get_release",
+        method="GET",
+        path="/workspaces/{workspace}/learners/{learner}/release",
+        cli="learners show-release",
+        permission="lifecycle.read",
+        summary="Show where the snapshots of a learner go, which one the endpoint answers with, and how many rows feedback brought.",
+        help="Show where the snapshots of a learner go, which one the endpoint answers with, and how many rows feedback brought.",
+        params=(
+            Param(name="workspace", where="path", kind="str", help="slug of the workspace"),
+            Param(name="learner", where="path", kind="str", help="slug of the learner"),
         ),
     ),
     "lifecycle.get_rollout": Operation(
@@ -5169,6 +5195,19 @@ OPERATIONS: dict[str, Operation] = {
             Param(name="run", where="path", kind="str"),
         ),
     ),
+    "lifecycle.roll_back_release": Operation(
+        name="lifecycle.roll_back_release",
+        method="POST",
+        path="/workspaces/{workspace}/learners/{learner}/release/rollback",
+        cli="learners rollback-release",
+        permission="lifecycle.edit",
+        summary="Let the endpoint answer with the snapshot before the present one; the next new snapshot may take over again.",
+        help="Let the endpoint answer with the snapshot before the present one; the next new snapshot may take over again.",
+        params=(
+            Param(name="workspace", where="path", kind="str", help="slug of the workspace"),
+            Param(name="learner", where="path", kind="str", help="slug of the learner"),
+        ),
+    ),
     "lifecycle.roll_back_rollout": Operation(
         name="lifecycle.roll_back_rollout",
         method="POST",
@@ -5181,6 +5220,35 @@ OPERATIONS: dict[str, Operation] = {
             Param(name="workspace", where="path", kind="str"),
             Param(name="rollout", where="path", kind="str"),
             Param(name="reason", where="body", kind="str", required=False, default="", help="why; kept in the history"),
+        ),
+    ),
+    "lifecycle.set_release": Operation(
+        name="lifecycle.set_release",
+        method="PUT",
+        path="/workspaces/{workspace}/learners/{learner}/release",
+        cli="learners release",
+        permission="lifecycle.edit",
+        summary="Let each new snapshot of a learner take over an endpoint when its review approves it, and let feedback become its rows.",
+        help="Let each new snapshot of a learner take over an endpoint when its review approves it, and let feedback become its rows.",
+        params=(
+            Param(name="workspace", where="path", kind="str", help="slug of the workspace"),
+            Param(name="learner", where="path", kind="str", help="slug of the learner"),
+            Param(name="endpoint", where="body", kind="str", help="name of the endpoint"),
+            Param(
+                name="model",
+                where="body",
+                kind="str",
+                required=False,
+                help="model whose versions the snapshots become; named like the endpoint if absent",
+            ),
+            Param(
+                name="feeds",
+                where="body",
+                kind="bool",
+                required=False,
+                default=True,
+                help="feedback of the endpoint becomes rows of the learner's dataset",
+            ),
         ),
     ),
     "lifecycle.start_rollout": Operation(
@@ -8100,7 +8168,7 @@ OPERATIONS: dict[str, Operation] = {
                 where="body",
                 kind="int",
                 required=False,
-                help="rows between two snapshots; none by rows if absent",
+                help="fewest rows between two snapshots; none by rows if absent",
             ),
             Param(
                 name="snapshot_on_drift",
@@ -9295,7 +9363,7 @@ OPERATIONS: dict[str, Operation] = {
                 where="body",
                 kind="int",
                 required=False,
-                help="rows between two snapshots; none by rows if absent",
+                help="fewest rows between two snapshots; none by rows if absent",
             ),
             Param(
                 name="snapshot_on_drift",

@@ -17,6 +17,7 @@ CAPABILITY = Capability(
     loops={
         "lifecycle.recover": Loop(run="aimass.lifecycle.jobs:recover", every_s=5.0),
         "lifecycle.rollouts": Loop(run="aimass.lifecycle.jobs:advance", every_s=1.0),
+        "lifecycle.releases": Loop(run="aimass.lifecycle.jobs:release_learners", every_s=2.0),
     },
     kinds={"pipeline": "aimass.lifecycle.specs:PIPELINE"},
     flows={"lifecycle.pipeline": "aimass.lifecycle.flow:run_pipeline"},
@@ -36,6 +37,12 @@ CAPABILITY = Capability(
         "lifecycle.rollout.promoted",
         "lifecycle.rollout.rolled_back",
         "lifecycle.rollout.failed",
+        "lifecycle.release.set",
+        "lifecycle.release.released",
+        "lifecycle.release.refused",
+        "lifecycle.release.failed",
+        "lifecycle.release.rolled_back",
+        "lifecycle.release.ended",
     ),
     pages=(
         Place(
@@ -63,7 +70,10 @@ CAPABILITY = Capability(
             order=18,
         ),
     ),
-    panels={"services.rollout": "aimass.lifecycle.console.rollouts:panel"},
+    panels={
+        "services.rollout": "aimass.lifecycle.console.rollouts:panel",
+        "training.learner": "aimass.lifecycle.console.releases:release_panel",
+    },
     attention="aimass.lifecycle.jobs:attention",
     erase="aimass.lifecycle.erasing:erase",
     search="aimass.lifecycle.search:document",

@@ -9,7 +9,7 @@ from aimass.access import closed_workspaces
 from aimass.kernel.events import Event
 from aimass.kernel.principal import ANYWHERE, Principal
 from aimass.kernel.registry import Registry
-from aimass.lifecycle.service import Advancer, Lifecycle
+from aimass.lifecycle.service import Advancer, Lifecycle, Releaser
 
 
 def on_event(registry: Registry, event: Event) -> None:
@@ -29,6 +29,11 @@ def recover(registry: Registry) -> None:
 def advance(registry: Registry) -> int:
     """Look at every open rollout."""
     return Advancer(registry).run_once(partial(closed_workspaces, registry))
+
+
+def release_learners(registry: Registry) -> None:
+    """Take snapshots of learners to their endpoints, and feedback to their datasets."""
+    Releaser(registry).run_once(partial(closed_workspaces, registry))
 
 
 def attention(registry: Registry, who: Principal, workspace: str = ANYWHERE) -> list[dict[str, Any]]:

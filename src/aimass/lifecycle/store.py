@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
@@ -28,6 +29,7 @@ from aimass.infra.database import Change, Instant, Json, metadata
 from aimass.kernel.clock import parse_instant
 from aimass.kernel.pages import decode_cursor
 from aimass.lifecycle.domain import Pipeline, PipelineRun, Step, Trigger
+from aimass.lifecycle.releases import LearnerRelease
 from aimass.lifecycle.rollouts import OPEN, ListRollouts, Rollout, RolloutEvent
 
 pipelines = Table(
@@ -120,6 +122,30 @@ rollouts = Table(
     UniqueConstraint("workspace", "key"),
     Index(None, "workspace", "endpoint"),
     Index(None, "state"),
+)
+
+
+releases = Table(
+    "lifecycle_learner_releases",
+    metadata,
+    Column("workspace", String(63), primary_key=True),
+    Column("learner", String(63), primary_key=True),
+    Column("endpoint", String(63), nullable=False),
+    Column("model", String(63), nullable=False),
+    Column("feeds", Boolean, nullable=False),
+    Column("state", String(16), nullable=False),
+    Column("snapshot", Integer, nullable=False),
+    Column("model_version", Integer, nullable=True),
+    Column("released", Json, nullable=False),
+    Column("fed_rows", Integer, nullable=False),
+    Column("fed_mark", Text, nullable=False),
+    Column("fed_since", Instant, nullable=True),
+    Column("job", String(26), nullable=True),
+    Column("verdict", Text, nullable=False),
+    Column("created_by", String(120), nullable=False),
+    Column("created_by_name", String(255), nullable=False),
+    Column("created_at", Instant, nullable=False),
+    Column("version", Integer, nullable=False),
 )
 
 
@@ -259,3 +285,27 @@ def put_rollout(change: Change, id_: str, version: int, **values: Any) -> bool:
     """Change a rollout that was read in this version; tell whether it still had it."""
     query = update(rollouts).where(rollouts.c.id == id_, rollouts.c.version == version)
     return change.execute(query.values(version=version + 1, **values)).rowcount == 1
+
+
+def release_of(row: Row[Any]) -> LearnerRelease:
+    """Build what people see of a release."""
+    values = {name: getattr(row, name) for name in LearnerRelease.__slots__ if name != "released"}
+    return LearnerRelease(released=tuple(row.released), **values)
+
+
+def find_release(conn: Connection, workspace: str, learner: str) -> Row[Any] | None:
+    """Return the release of a learner."""
+    query = select(releases).where(releases.c.workspace == workspace, releases.c.learner == learner)
+    return conn.execute(query).first()
+
+
+def every_release(conn: Connection) -> Sequence[Row[Any]]:
+    """Return the releases of all workspaces."""
+    return conn.execute(select(releases).order_by(releases.c.workspace, releases.c.learner)).all()
+
+
+def put_release(change: Change, row: Row[Any], **values: Any) -> bool:
+    """Change a release that was read in this version; tell whether it still had it."""
+    query = update(releases).where(releases.c.workspace == row.workspace, releases.c.learner == row.learner)
+    query = query.where(releases.c.version == row.version)
+    return change.execute(query.values(version=row.version + 1, **values)).rowcount == 1

@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from aimass.monitoring.domain.records import (
         Coverage,
         Feedback,
+        FeedbackMark,
         GetCoverage,
         GetRecording,
         InferenceRecord,
@@ -92,6 +93,7 @@ __getattr__, __dir__ = door(
         "KeyList": _RECORDS,
         "Label": _RECORDS,
         "Labelled": _RECORDS,
+        "FeedbackMark": "aimass.monitoring.domain.records",
         "LabelledRecords": _RECORDS,
         "ListAlerts": _ALERTS,
         "ListFeedback": _RECORDS,
@@ -129,6 +131,7 @@ __all__ = [
     "EvaluateNow",
     "Evaluation",
     "Feedback",
+    "FeedbackMark",
     "GetAlert",
     "GetCoverage",
     "GetDrift",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, Literal
 
 from aimass.client.calls import AsyncCalls, Calls
-from aimass.client.generated.lifecycle_types import Pipeline, PipelineRun, Rollout, Trigger
+from aimass.client.generated.lifecycle_types import LearnerRelease, Pipeline, PipelineRun, Rollout, Trigger
 from aimass.kernel.pages import Page
 
 
@@ -66,9 +66,17 @@ class LifecycleCalls(Calls):
         """Delete a pipeline; its runs stay on record."""
         return self._call("lifecycle.delete_pipeline", {"pipeline": pipeline, "workspace": workspace}, None)
 
+    def end_release(self, *, learner: str, workspace: str | None = None) -> None:
+        """Let snapshots go nowhere any more; what the endpoint answers with stays."""
+        return self._call("lifecycle.end_release", {"learner": learner, "workspace": workspace}, None)
+
     def get_pipeline(self, *, pipeline: str, workspace: str | None = None) -> Pipeline:
         """Show a pipeline."""
         return self._call("lifecycle.get_pipeline", {"pipeline": pipeline, "workspace": workspace}, Pipeline)
+
+    def get_release(self, *, learner: str, workspace: str | None = None) -> LearnerRelease:
+        """Show where the snapshots of a learner go, which one the endpoint answers with, and how many rows feedback brought."""
+        return self._call("lifecycle.get_release", {"learner": learner, "workspace": workspace}, LearnerRelease)
 
     def get_rollout(self, *, rollout: str, workspace: str | None = None, reason: str | None = None) -> Rollout:
         """Show a rollout: its steps, what the last look said, and what happened."""
@@ -150,10 +158,30 @@ class LifecycleCalls(Calls):
         """Run a failed or cancelled run again from the step that did not finish."""
         return self._call("lifecycle.retry_run", {"run": run, "workspace": workspace}, PipelineRun)
 
+    def roll_back_release(self, *, learner: str, workspace: str | None = None) -> LearnerRelease:
+        """Let the endpoint answer with the snapshot before the present one; the next new snapshot may take over again."""
+        return self._call("lifecycle.roll_back_release", {"learner": learner, "workspace": workspace}, LearnerRelease)
+
     def roll_back_rollout(self, *, rollout: str, workspace: str | None = None, reason: str | None = None) -> Rollout:
         """Take the version out now; the main deployment gets all traffic."""
         return self._call(
             "lifecycle.roll_back_rollout", {"rollout": rollout, "workspace": workspace, "reason": reason}, Rollout
+        )
+
+    def set_release(
+        self,
+        *,
+        learner: str,
+        endpoint: str,
+        workspace: str | None = None,
+        model: str | None = None,
+        feeds: bool | None = None,
+    ) -> LearnerRelease:
+        """Let each new snapshot of a learner take over an endpoint when its review approves it, and let feedback become its rows."""
+        return self._call(
+            "lifecycle.set_release",
+            {"learner": learner, "endpoint": endpoint, "workspace": workspace, "model": model, "feeds": feeds},
+            LearnerRelease,
         )
 
     def start_rollout(
@@ -274,9 +302,17 @@ class AsyncLifecycleCalls(AsyncCalls):
         """Delete a pipeline; its runs stay on record."""
         return await self._call("lifecycle.delete_pipeline", {"pipeline": pipeline, "workspace": workspace}, None)
 
+    async def end_release(self, *, learner: str, workspace: str | None = None) -> None:
+        """Let snapshots go nowhere any more; what the endpoint answers with stays."""
+        return await self._call("lifecycle.end_release", {"learner": learner, "workspace": workspace}, None)
+
     async def get_pipeline(self, *, pipeline: str, workspace: str | None = None) -> Pipeline:
         """Show a pipeline."""
         return await self._call("lifecycle.get_pipeline", {"pipeline": pipeline, "workspace": workspace}, Pipeline)
+
+    async def get_release(self, *, learner: str, workspace: str | None = None) -> LearnerRelease:
+        """Show where the snapshots of a learner go, which one the endpoint answers with, and how many rows feedback brought."""
+        return await self._call("lifecycle.get_release", {"learner": learner, "workspace": workspace}, LearnerRelease)
 
     async def get_rollout(self, *, rollout: str, workspace: str | None = None, reason: str | None = None) -> Rollout:
         """Show a rollout: its steps, what the last look said, and what happened."""
@@ -360,12 +396,34 @@ class AsyncLifecycleCalls(AsyncCalls):
         """Run a failed or cancelled run again from the step that did not finish."""
         return await self._call("lifecycle.retry_run", {"run": run, "workspace": workspace}, PipelineRun)
 
+    async def roll_back_release(self, *, learner: str, workspace: str | None = None) -> LearnerRelease:
+        """Let the endpoint answer with the snapshot before the present one; the next new snapshot may take over again."""
+        return await self._call(
+            "lifecycle.roll_back_release", {"learner": learner, "workspace": workspace}, LearnerRelease
+        )
+
     async def roll_back_rollout(
         self, *, rollout: str, workspace: str | None = None, reason: str | None = None
     ) -> Rollout:
         """Take the version out now; the main deployment gets all traffic."""
         return await self._call(
             "lifecycle.roll_back_rollout", {"rollout": rollout, "workspace": workspace, "reason": reason}, Rollout
+        )
+
+    async def set_release(
+        self,
+        *,
+        learner: str,
+        endpoint: str,
+        workspace: str | None = None,
+        model: str | None = None,
+        feeds: bool | None = None,
+    ) -> LearnerRelease:
+        """Let each new snapshot of a learner take over an endpoint when its review approves it, and let feedback become its rows."""
+        return await self._call(
+            "lifecycle.set_release",
+            {"learner": learner, "endpoint": endpoint, "workspace": workspace, "model": model, "feeds": feeds},
+            LearnerRelease,
         )
 
     async def start_rollout(

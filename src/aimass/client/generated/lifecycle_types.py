@@ -70,6 +70,27 @@ class Trigger:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class LearnerRelease:
+    """Where the snapshots of a learner go, and where its rows come from."""
+
+    workspace: str
+    learner: str
+    endpoint: str
+    model: str
+    feeds: bool
+    state: Literal["WAITING", "REVIEWING", "DEPLOYING", "RELEASED", "REFUSED", "ROLLED_BACK", "FAILED"]
+    snapshot: int
+    model_version: int | None
+    released: list[int]
+    fed_rows: int
+    verdict: str
+    created_by: str
+    created_by_name: str
+    created_at: datetime
+    version: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Rollout:
     """One rollout."""
 

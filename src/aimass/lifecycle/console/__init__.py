@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from aimass.lifecycle.console import pipelines, rollouts
+from aimass.lifecycle.console import pipelines, releases, rollouts
 from aimass.web import page_router
 
 router = page_router()
-for _part in (pipelines, rollouts):
+for _part in (pipelines, releases, rollouts):
     router.include_router(_part.router)

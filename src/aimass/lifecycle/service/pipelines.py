@@ -40,6 +40,7 @@ from aimass.lifecycle.domain import (
 )
 from aimass.lifecycle.errors import RunEnded
 from aimass.lifecycle.plans import template_of
+from aimass.lifecycle.service.releases import Releases
 from aimass.lifecycle.service.rollouts import Rollouts
 from aimass.lifecycle.store import (
     end_run,
@@ -68,7 +69,7 @@ def build(registry: Registry) -> Lifecycle:
     return Lifecycle(registry.get(Database), registry.get(Runs), registry)
 
 
-class Lifecycle(Rollouts):
+class Lifecycle(Rollouts, Releases):
     """The service orchestrator: from data to a watched service, by durable steps."""
 
     def __init__(self, database: Database, runs: Runs, registry: Registry) -> None:

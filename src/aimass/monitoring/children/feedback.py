@@ -94,7 +94,7 @@ def labelled(args: dict[str, Any]) -> dict[str, Any]:
     args
         ``records``, ``feedback`` (tables), ``out`` (file), ``target`` (name of the label's column), ``key`` (name of the column
         for the key that came with the feedback), ``without``: a file with keys that are not wanted (``path``, ``column``,
-        ``by``, ``chosen``), filters as in ``select``.
+        ``by``, ``chosen``), ``by_request`` (the key is the request and row, for all), filters as in ``select``.
 
     Returns
     -------
@@ -110,6 +110,8 @@ def labelled(args: dict[str, Any]) -> dict[str, Any]:
     whole = rows.filter(pl.any_horizontal(pl.col(inputs).is_not_null())) if inputs else rows.clear()
     kept = _without(whole, args.get("without")) if inputs else whole
     kept = _typed(kept)
+    if args.get("by_request"):
+        kept = kept.with_columns(told_key=pl.format("{}#{}", "id", "row"))
     table = kept.select(_named(inputs, str(args["target"]), args.get("key")) if inputs else [])
     out = Path(args["out"])
     out.parent.mkdir(parents=True, exist_ok=True)

@@ -275,6 +275,8 @@ class LabelledRecords:
         Names the file: asking again under the same name writes the same file anew.
     since, told_since
         Only requests, or only feedback, from this moment on.
+    by_request
+        The key column takes what names the request, for all rows, so that each answer is a row of its own.
     """
 
     workspace: str
@@ -286,6 +288,7 @@ class LabelledRecords:
     deployment: str | None = None
     since: datetime | None = None
     told_since: datetime | None = None
+    by_request: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -310,3 +313,20 @@ class Labelled:
     without_key: int
     left_out: int
     until: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FeedbackMark:
+    """How far the feedback of an endpoint is: it changes with every label that comes, and with every record that one finds.
+
+    Attributes
+    ----------
+    known
+        Labels whose record has arrived.
+    newest, oldest_open
+        When the newest label was told, and the oldest one whose record has not arrived; None where there is none.
+    """
+
+    known: int
+    newest: datetime | None
+    oldest_open: datetime | None

@@ -11,6 +11,7 @@ from aimass.kernel.usecase import use_case
 from aimass.monitoring.domain.records import (
     Coverage,
     Feedback,
+    FeedbackMark,
     FeedbackReceipt,
     GetCoverage,
     Label,
@@ -92,6 +93,11 @@ class Truths(Part):
         share = known / row.rows if row.rows else None
         facts = {"workspace": command.workspace, "endpoint": command.endpoint, "rows": row.rows, "share": share}
         return Coverage(**facts, feedback=count, known=known, unknown=count - known)
+
+    def feedback_mark(self, workspace: str, endpoint: str) -> FeedbackMark:
+        """Return how far the feedback of an endpoint is, for rooms that checked the right themselves."""
+        with self._database.read() as conn:
+            return feedback.mark_of(conn, workspace, endpoint)
 
     def settle(self, workspace: str, endpoint: str, *, now: bool = False) -> int:
         """Bring new feedback to the lake, and match what waits for its record; return how many were matched.

@@ -101,6 +101,7 @@ class Records(Part):
             "deployment": command.deployment,
             "since": text_of(command.since),
             "told_since": _iso(command.told_since),
+            "by_request": command.by_request,
         }
         with self._ground.computing:
             return Labelled(**self._call("feedback:labelled", args))

@@ -11,7 +11,7 @@ from sqlalchemy import Connection, Row, delete, func, insert, select, tuple_, up
 from aimass.infra.database import Change, mentioning
 from aimass.kernel.erasing import Person
 from aimass.kernel.pages import decode_number
-from aimass.monitoring.domain.records import Feedback, Label, ListFeedback, Said
+from aimass.monitoring.domain.records import Feedback, FeedbackMark, Label, ListFeedback, Said
 from aimass.monitoring.store.tables import endpoints, feedback, said
 
 _PART = 400
@@ -83,6 +83,17 @@ def pending(conn: Connection, workspace: str, endpoint: str, limit: int) -> list
     """Return requests whose record has not been seen yet, newest feedback first."""
     query = select(feedback.c.request_id, feedback.c.row).where(*_of(workspace, endpoint), ~feedback.c.is_known)
     return [[row.request_id, row.row] for row in conn.execute(query.order_by(feedback.c.seq.desc()).limit(limit))]
+
+
+def mark_of(conn: Connection, workspace: str, endpoint: str) -> FeedbackMark:
+    """Return how far the feedback of an endpoint is."""
+    open_ = select(func.min(feedback.c.at)).where(*_of(workspace, endpoint), ~feedback.c.is_known)
+    newest = select(func.max(feedback.c.at)).where(*_of(workspace, endpoint))
+    return FeedbackMark(
+        known=counts(conn, workspace, endpoint)[1],
+        newest=conn.execute(newest).scalar(),
+        oldest_open=conn.execute(open_).scalar(),
+    )
 
 
 def mark_known(change: Change, endpoint: str, keys: Sequence[Sequence[Any]]) -> None:

@@ -10,6 +10,8 @@ import polars as pl
 
 from aimass.models import verify_package
 from aimass.training.children.evaluate import part_of, predictor, task_of
+from aimass.training.children.table import plain
+from aimass.training.children.targets import truth_of
 from aimass.training.measures.bytask import measures_of
 from aimass.training.measures.intervals import Comparison
 from aimass.training.tasks import Task
@@ -27,6 +29,8 @@ def metric_gate(ctx: Any) -> dict[str, Any]:
     of R² for numbers (0: the mean).
     """
     payload = {"part": "test", **ctx.params}
+    if payload.get("window"):
+        return light_gate(ctx)
     if not payload.get("split"):
         return {"passed": True, "evidence": "no test rows are known for this package: nothing to compare", "detail": {}}
     task = task_of(payload)
@@ -48,6 +52,33 @@ def metric_gate(ctx: Any) -> dict[str, Any]:
         sentence = "the champion predicts other classes: the two cannot be compared"
         return {"passed": True, "evidence": sentence, "detail": asdict(interval)}
     return _compared(payload, own, truth, _answers(payload, champion, features.height))
+
+
+def light_gate(ctx: Any) -> dict[str, Any]:
+    """Judge a snapshot of a learner on the newest rows: what it said before it learned them, against what the champion says.
+
+    The payload has ``window`` (file: inputs, truth, and probabilities of the learner), ``package`` and ``champion`` (folders),
+    ``task`` and ``seed``. After a drift the test rows of old would judge by a world that is gone.
+    """
+    payload = {"where": "newest rows,", **ctx.params}
+    task, classes = task_of(payload), verify_package(Path(payload["package"])).manifest.signature.classes
+    frame = pl.read_parquet(payload["window"])
+    own = frame.select(f"p.{name}" for name in classes).to_numpy()
+    truth = truth_of(frame["truth"], classes)
+    interval = measures_of(task.name).interval(truth, own, seed=int(payload.get("seed", 0)))
+    said = f"newest rows, {task.metric_title} {interval.value:.4{_form(task)}}"
+    low = _too_low(payload, task, said, truth, own)
+    if low:
+        return {"passed": False, "evidence": low, "detail": asdict(interval)}
+    if not payload.get("champion"):
+        return {"passed": True, "evidence": f"{said}; there is no champion yet", "detail": asdict(interval)}
+    champion = verify_package(Path(payload["champion"]))
+    signature, known = champion.manifest.signature, {name.removeprefix("in.") for name in frame.columns}
+    if set(signature.classes) != set(classes) or any(column.name not in known for column in signature.inputs):
+        sentence = "the champion takes other columns or predicts other classes: the two cannot be compared"
+        return {"passed": True, "evidence": sentence, "detail": asdict(interval)}
+    features = plain(frame.select(pl.col(f"in.{c.name}").alias(c.name) for c in signature.inputs), signature)
+    return _compared(payload, own, truth, predictor(champion, threads=1)(features))
 
 
 def _form(task: Task) -> str:
@@ -81,7 +112,7 @@ def _compared(payload: dict[str, Any], own: Any, truth: Any, other: Any) -> dict
     form = _form(task)
     allowed = f"{tolerance:.2%} of it" if task.is_lower_better else f"{tolerance:g}"
     sentence = (
-        f"test {task.metric_title} {found.candidate:.4{form}} against {found.champion:.4{form}} of the champion on the same "
+        f"{payload.get('where', 'test')} {task.metric_title} {found.candidate:.4{form}} against {found.champion:.4{form}} of the champion on the same "
         f"{len(truth)} rows: difference {found.difference:+.4{form}} [{found.low:+.4{form}}, {found.high:+.4{form}}], "
         f"p = {found.p_value:.3f} ({found.method}); a loss up to {allowed} is allowed"
     )

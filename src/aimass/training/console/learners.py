@@ -111,6 +111,7 @@ def learner(visit: Visit, learner: str) -> Response:
         model=MODELS[found.model],
         chart=chart_of(visit, found, training.get_learner_series(visit.who, one)),
         snapshots=training.list_snapshots(visit.who, one),
+        panels=visit.panels("training.learner", learner=found),
     )
 
 

@@ -27,7 +27,7 @@ LEARNER = "learner"
 LearnerSlug = Annotated[str, MaxLen(63), doc("slug of the learner")]
 Window = Annotated[int, Ge(50), Le(10_000), doc("newest rows that it is judged on")]
 SnapshotEvery = Annotated[
-    int | None, Ge(100), Le(100_000_000), doc("rows between two snapshots; none by rows if absent")
+    int | None, Ge(100), Le(100_000_000), doc("fewest rows between two snapshots; none by rows if absent")
 ]
 Memory = Annotated[int, Ge(1), Le(4096), doc("megabytes that what it keeps may take")]
 

@@ -116,9 +116,6 @@ class Learning(Learners, Results):
         location = self._ground.locate(author, row.workspace, row.dataset, cursor["to"])
         base = self._ground.locate(author, row.workspace, row.dataset, split.dataset_version)
         is_first = cursor["number"] is None
-        most = MOST_ROWS
-        if row.snapshot_every is not None:
-            most = max(1, min(most, row.snapshot_every - (row.rows - row.snapshot_rows)))
         state = None
         if row.sha256 is not None:
             state = {"file": str(self._ground.blobs.path(row.sha256)), "sha256": row.sha256}
@@ -134,7 +131,7 @@ class Learning(Learners, Results):
             "state": state,
             "seq": row.seq,
             "position": cursor["position"],
-            "most": most,
+            "most": MOST_ROWS,
             "version_id": location.version_id,
             "snapshot": {
                 "asked": row.wanted == "snapshot",
