@@ -106,6 +106,11 @@ def _charts(text: str) -> dict[str, Any]:
     return {kind: json.loads(data) for kind, data in found}
 
 
+def _all_charts(text: str, kind: str) -> list[dict[str, Any]]:
+    found = re.findall(rf'data-chart="{kind}".*?<script type="application/json">(.*?)</script>', text, re.DOTALL)
+    return [json.loads(data) for data in found]
+
+
 @pytest.mark.parametrize("role", [*ROLES, "stranger", "root"])
 def test_each_page_opens_for_members_of_the_workspace(site, runs, role):
     compare = f"/demo/work/training/compare?run={runs[0].id}&run={runs[1].id}"
@@ -187,6 +192,28 @@ def test_a_run_of_anomalies_shows_what_it_flags_and_how_it_was_measured(site, st
     assert made.headers["hx-redirect"] == "/demo/models/odd-customers/versions/1"
     card = viewer.open("/demo/models/odd-customers/versions/1").text
     assert "no target" in card
+
+
+def test_a_run_of_clusters_shows_their_sizes_and_centres(site):
+    training, viewer = site.registry.get(Training), site.visitor("viewer")
+    form = {"dataset": "telco-churn", "target": "", "task": "clustering", "key_column": "customerID"}
+    assert site.visitor("editor").do("POST", "/demo/work/splits", **form).status_code == 204
+    splits = training.list_splits(SYSTEM, ListSplits(workspace="demo")).items
+    made = OneSplit(workspace="demo", split=next(one.id for one in splits if one.task == "clustering"))
+    until(site.registry, lambda: training.get_split(SYSTEM, made).state == "READY")
+    wish = StartRun(workspace="demo", recipe="kmeans", params={"clusters": 3}, split=made.split, folds=2)
+    run = _ended(site, training.start_run(SYSTEM, replace(wish, experiment="segments")).id)
+    text = viewer.open(_of(run, "evaluation")).text
+    sizes, silhouettes, importance = _all_charts(text, "bars")
+    assert [item["name"] for item in sizes["items"]] == ["cluster 1", "cluster 2", "cluster 3"]
+    assert sum(item["value"] for item in sizes["items"]) == training.get_split(SYSTEM, made).counts["validation"]
+    assert len(silhouettes["items"]) <= 3
+    assert importance["items"]
+    assert "no target names the rows" in text
+    assert re.search(r"tenure</td><td class=\"num\">[\d.]+</td>", text)
+    assert "聚类" in viewer.open(_of(run), **{"Accept-Language": "zh"}).text
+    assert run.id in viewer.part("/demo/work/training?task=clustering&sort=-cv_silhouette", "runs").text
+    assert "Silhouette" in viewer.open("/demo/work/experiments/segments").text
 
 
 def test_a_split_without_a_column_to_predict_is_for_tasks_that_need_none(site):

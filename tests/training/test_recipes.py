@@ -13,7 +13,13 @@ import pytest
 from aimass.kernel.errors import Invalid, MissingExtra
 from aimass.training.domain.autos import Constraints
 from aimass.training.recipes import GROUP, check_task, find_recipe, load_recipe, recipes
-from aimass.training.recipes.contract import AnomalyContract, ImageContract, NumberContract, RecipeContract
+from aimass.training.recipes.contract import (
+    AnomalyContract,
+    ClusterContract,
+    ImageContract,
+    NumberContract,
+    RecipeContract,
+)
 from aimass.training.recipes.protocol import parameters_of
 from aimass.training.selecting import Facts, recommend
 from aimass.training.tasks import TASKS
@@ -149,6 +155,12 @@ class TestLocalOutlier(AnomalyContract):
     least_auc = 0.8  # it looks for what is odd beside its neighbours, and these rows are odd beside all
 
 
+class TestKMeans(ClusterContract):
+    __test__ = True
+    recipe = "kmeans"
+    quick: ClassVar = {"clusters": 3}
+
+
 def test_what_a_recipe_needs_and_is_not_there_is_told_with_the_command() -> None:
     absent = replace(find_recipe("xgboost"), library="no_such_library")
     assert absent.install == "pip install 'aimass[xgboost]'"
@@ -196,7 +208,7 @@ def test_the_built_in_recipes_come_through_the_door_of_a_strangers_wheel() -> No
 
 
 def test_every_task_of_a_recipe_has_its_suite() -> None:
-    bases = (RecipeContract, NumberContract, ImageContract, AnomalyContract)
+    bases = (RecipeContract, NumberContract, ImageContract, AnomalyContract, ClusterContract)
     found = {suite for base in bases for suite in base.__subclasses__()} - set(bases)
     suites = {(suite.recipe, suite.task) for suite in found}
     assert suites == {(name, task) for name, recipe in recipes().items() for task in recipe.tasks}

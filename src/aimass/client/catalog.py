@@ -8213,7 +8213,7 @@ OPERATIONS: dict[str, Operation] = {
                 kind="str",
                 required=False,
                 default="",
-                help="column to predict; for anomaly one that tells known anomalies to measure by, or none",
+                help="column to predict; for anomaly and clustering none, or one to measure by",
             ),
             Param(
                 name="dataset_version",
@@ -8227,7 +8227,7 @@ OPERATIONS: dict[str, Operation] = {
                 where="body",
                 kind="str",
                 required=False,
-                choices=("classification", "regression", "anomaly"),
+                choices=("classification", "regression", "anomaly", "clustering"),
                 help="what the target is predicted as; found from the target if absent",
             ),
             Param(
@@ -8851,7 +8851,7 @@ OPERATIONS: dict[str, Operation] = {
                 where="query",
                 kind="str",
                 required=False,
-                choices=("classification", "regression", "anomaly"),
+                choices=("classification", "regression", "anomaly", "clustering"),
                 help="only runs of this task",
             ),
             Param(

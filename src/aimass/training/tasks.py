@@ -87,9 +87,20 @@ TASKS: Mapping[str, Task] = {
             needs_target=False,
             is_blendable=False,
         ),
+        Task(
+            name="clustering",
+            title="Clustering",
+            metric="silhouette",
+            metric_title="Silhouette",
+            guess="silhouette",
+            guessed=0.0,
+            recipes=("kmeans",),
+            needs_target=False,
+            is_blendable=False,
+        ),
     )
 }
-TaskName = Literal["classification", "regression", "anomaly"]
+TaskName = Literal["classification", "regression", "anomaly", "clustering"]
 
 
 def find_task(name: str) -> Task:

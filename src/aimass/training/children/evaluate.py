@@ -14,7 +14,7 @@ import polars as pl
 from aimass.kernel.errors import Invalid
 from aimass.models import Package, Signature, load_model, verify_package
 from aimass.training.children.mixing import judged
-from aimass.training.children.table import Source, columns_of, plain, read_rows, read_split
+from aimass.training.children.table import CLUSTERING, Source, columns_of, plain, points_of, read_rows, read_split
 from aimass.training.children.targets import target_of, truth_of
 from aimass.training.errors import Unlearnable
 from aimass.training.measures.bytask import measures_of
@@ -78,6 +78,8 @@ def part_of(payload: Any, signature: Signature) -> tuple[pl.DataFrame, Any, list
     if missing:
         raise Invalid(f"the dataset has no column {missing[0]!r}", field="dataset", value=missing[0])
     wanted = (parts == payload["part"]) & target.is_not_null()
+    if source.task == CLUSTERING:
+        return _points(source, rows, (parts, wanted, target), signature)
     known = wanted & target.is_in(list(signature.classes)) if signature.classes else wanted
     has_truth = bool(source.target)
     if known.sum() == 0 or (
@@ -96,6 +98,20 @@ def part_of(payload: Any, signature: Signature) -> tuple[pl.DataFrame, Any, list
             f"{len(table.truth) // 2} rows were mixed from the others and count as anomalies: no target tells them"
         )
     return table.features, table.truth, notes
+
+
+def _points(
+    source: Source, rows: pl.DataFrame, told: tuple[pl.Series, pl.Series, pl.Series], signature: Signature
+) -> tuple[pl.DataFrame, Any, list[str]]:
+    """Return features of the wanted rows, and the rows as points in the space of the training rows."""
+    parts, wanted, target = told
+    if wanted.sum() == 0:
+        raise Unlearnable("the part does not hold a row", field="part")
+    known = (target.is_not_null() & (parts == "train")) | wanted
+    features = plain(rows.filter(known), signature)
+    points = points_of(source, features, target.filter(known), parts.filter(known))
+    chosen = np.flatnonzero(wanted.filter(known).to_numpy())
+    return features[chosen], points[chosen], []
 
 
 def predictor(package: Package, *, threads: int) -> Callable[[pl.DataFrame], Any]:

@@ -12,11 +12,13 @@ from typing import Any
 import numpy as np
 import polars as pl
 
+from aimass.kernel.errors import Invalid
 from aimass.models import Package, Parity, Rows, Signature, build_package, sampled
 from aimass.training.children.costs import row_us
 from aimass.training.children.folds import FOLDS_FILE, cuts_of, out_of_fold, packed, unpacked
 from aimass.training.children.mixing import judged
-from aimass.training.children.table import Prepared, Source, columns_of, prepare
+from aimass.training.children.table import CLUSTERING, Prepared, Source, columns_of, prepare
+from aimass.training.children.targets import outputs_of
 from aimass.training.children.watching import Watch
 from aimass.training.errors import NotFinite
 from aimass.training.measures.bytask import measures_of
@@ -96,7 +98,9 @@ def trained(ctx: Any, recipe: Recipe, params: Any, about: Mapping[str, Any]) -> 
     with Watch() as usage:
         ctx.report(0.01, stage="read")
         data = prepare(Source.of(ctx.params), ctx.params["split"], ctx.params.get("unseen"))
-        if not data.has_truth:
+        if ctx.params.get("task") == CLUSTERING:
+            data = _named(data, about["params"])
+        if is_mixed(data, ctx.params):
             data = replace(data, notes=(*data.notes, NO_TRUTH))
         for note in data.notes:
             ctx.log(note)
@@ -118,6 +122,21 @@ def trained(ctx: Any, recipe: Recipe, params: Any, about: Mapping[str, Any]) -> 
         "package": described(package, parity),
         "notes": list(data.notes),
     }
+
+
+def is_mixed(data: Prepared, payload: Mapping[str, Any]) -> bool:
+    """Tell whether rows are judged beside mixed ones."""
+    return payload.get("task") == "anomaly" and not data.has_truth
+
+
+def _named(data: Prepared, params: Mapping[str, Any]) -> Prepared:
+    """Return the data with the names of as many clusters as the parameters want."""
+    if "clusters" not in params:
+        raise Invalid(
+            "a recipe for clusters has the parameter 'clusters'", field="params.clusters", allowed=sorted(params)
+        )
+    names = tuple(f"cluster {number}" for number in range(1, int(params["clusters"]) + 1))
+    return replace(data, signature=replace(data.signature, outputs=outputs_of(names)))
 
 
 def described(package: Package, parity: Parity) -> dict[str, Any]:
@@ -181,7 +200,8 @@ class Fit:
 
     def _so_far(self, done: list[dict[str, float]]) -> dict[str, float]:
         """Return the mean of each score over the folds that are done, and the metric of the last of them."""
-        means = {f"cv_{name}": float(np.mean([fold[name] for fold in done])) for name in done[-1]}
+        common = [name for name in done[-1] if all(name in fold for fold in done)]
+        means = {f"cv_{name}": float(np.mean([fold[name] for fold in done])) for name in common}
         return means | {f"fold_{self._task.metric}": done[-1][self._task.metric], "folds": len(done)}
 
     def _keep(self, fold: int, outside: Any, predicted: Any) -> None:
@@ -204,7 +224,7 @@ class Fit:
 
     def _judged(self, table: Table) -> Table:
         """Return the rows that a model is judged by: mixed ones beside them where nobody knows what is true."""
-        return table if self._data.has_truth else judged(table, self._seed)
+        return judged(table, self._seed) if is_mixed(self._data, self._ctx.params) else table
 
     def _scores(self, context: FitContext, model: Any, table: Table) -> dict[str, float]:
         scores = {name: float(value) for name, value in self._recipe.evaluate(context, model, table).items()}

@@ -30,16 +30,17 @@ def cuts_of(data: Prepared, folds: int, seed: int) -> list[Cut]:
         raise Unlearnable(
             f"there are {len(train.truth)} training rows, {folds} folds need {2 * folds}", field="folds", value=folds
         )
+    rows = train.truth if classes else np.zeros(len(train.truth))
     if data.times is not None:
         return _whole(_by_time(data.times.filter(data.parts == "train"), folds), train.truth, classes)
     if data.groups is not None:
         groups = data.groups.filter(data.parts == "train").to_numpy()
         _check_groups(len(np.unique(groups)), folds)
         kind = StratifiedGroupKFold if classes else GroupKFold
-        cuts = kind(folds, shuffle=True, random_state=seed).split(train.truth, train.truth, groups)
+        cuts = kind(folds, shuffle=True, random_state=seed).split(rows, rows, groups)
     else:
         kind = StratifiedKFold if classes else KFold
-        cuts = kind(folds, shuffle=True, random_state=seed).split(train.truth, train.truth)
+        cuts = kind(folds, shuffle=True, random_state=seed).split(rows, rows)
     return _whole(list(cuts), train.truth, classes)
 
 

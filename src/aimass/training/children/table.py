@@ -18,11 +18,14 @@ from aimass.training.children.assigning import group_of, times_of
 from aimass.training.children.targets import FIXED_CLASSES, MAX_CLASSES, outputs_of, target_of, truth_of
 from aimass.training.children.tensors import is_tensor, length_of, tensor_of, why_no_tensor
 from aimass.training.errors import Unlearnable
+from aimass.training.measures.clusters import Points
 from aimass.training.recipes.protocol import Table
+from aimass.training.recipes.space import Space
 
 MAX_COLUMNS = 2000
 MAX_CATEGORIES = 1000
 SPLIT_FILE = "split.parquet"
+CLUSTERING = "clustering"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -174,7 +177,7 @@ class Prepared:
     groups, times
         What the rows were split by, if anything.
     has_truth
-        Whether a column tells what is true.
+        Whether a column tells the class of each row, so that folds can have their share of each.
     """
 
     signature: Signature
@@ -224,15 +227,31 @@ def prepare(source: Source, split: Mapping[str, Any], unseen: Mapping[str, Any] 
     return Prepared(
         signature=signature,
         frame=plain(rows.filter(known), signature),
-        truth=truth_of(target.filter(known), classes),
+        truth=_truth(
+            source, plain(rows.filter(known), signature), target.filter(known), (parts.filter(known), classes)
+        ),
         parts=parts.filter(known),
         notes=tuple(notes),
         places=np.flatnonzero(known.to_numpy()).astype(np.uint32),
         keys=None if source.key is None else identities(rows, source.key).filter(known),
         groups=None if source.group is None else group_of(rows[source.group]).filter(known),
         times=None if source.time is None else times_of(rows[source.time]).filter(known),
-        has_truth=bool(source.target),
+        has_truth=bool(source.target) and source.task != CLUSTERING,
     )
+
+
+def _truth(source: Source, features: pl.DataFrame, target: pl.Series, told: tuple[pl.Series, tuple[str, ...]]) -> Any:
+    """Return the truth of rows whose parts and classes are told; for clusters the rows as points."""
+    parts, classes = told
+    if source.task != CLUSTERING:
+        return truth_of(target, classes)
+    return points_of(source, features, target, parts)
+
+
+def points_of(source: Source, features: pl.DataFrame, target: pl.Series, parts: pl.Series) -> Points:
+    """Return rows as points in the space of the training rows, with what the target tells of them."""
+    space = Space.of(features.filter(parts == "train"))
+    return space.points(features, target.to_numpy() if source.target else None)
 
 
 def choose_columns(train: pl.DataFrame, source: Source, kept: pl.DataFrame) -> tuple[list[str], list[str]]:

@@ -136,10 +136,16 @@ def anomalies(frame: pl.DataFrame, target: str) -> pl.Series:
     return column.cast(pl.Int8).replace_strict({0: normal, 1: anomaly}, return_dtype=pl.String)
 
 
+def groups(frame: pl.DataFrame, target: str) -> pl.Series:
+    """Return what is known of each row, to measure clusters by; without a target every row is as good as any."""
+    return labels(frame, target) if target else pl.Series("target", ["row"]).new_from_index(0, frame.height)
+
+
 TARGETS: Mapping[str, Callable[[pl.DataFrame, str], pl.Series]] = {
     "classification": labels,
     "regression": numbers,
     "anomaly": anomalies,
+    "clustering": groups,
 }
 
 

@@ -8,7 +8,20 @@ from itertools import pairwise
 from typing import Any
 
 HALF = 0.5
-LOWER_IS_BETTER = ("loss", "brier", "_s", "_sd", "_ms", "_us", "error", "rmse", "mae", "median_ae", "mape")
+LOWER_IS_BETTER = (
+    "loss",
+    "brier",
+    "_s",
+    "_sd",
+    "_ms",
+    "_us",
+    "error",
+    "rmse",
+    "mae",
+    "median_ae",
+    "mape",
+    "davies_bouldin",
+)
 _BINARY = 2
 
 
@@ -35,8 +48,21 @@ class Charts:
     method: str
 
 
-def charts_of(report: Mapping[str, Any]) -> Charts | NumberCharts:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClusterCharts:
+    """The charts of one report about clusters, and the clusters themselves: name, rows, silhouette, columns."""
+
+    sizes: dict[str, Any]
+    silhouettes: dict[str, Any]
+    clusters: list[dict[str, Any]]
+    importance: dict[str, Any]
+    method: str
+
+
+def charts_of(report: Mapping[str, Any]) -> Charts | NumberCharts | ClusterCharts:
     """Return the charts of a run's report or of an evaluation's; reports of old name no task."""
+    if "clusters" in report["curves"]:
+        return _cluster_charts(report)
     return _number_charts(report) if "pairs" in report["curves"] else _class_charts(report)
 
 
@@ -47,6 +73,24 @@ def _number_charts(report: Mapping[str, Any]) -> NumberCharts:
         scatter={"curves": [{"name": "", "points": _near(curves["pairs"]["true"], curves["pairs"]["predicted"])}]},
         deciles={"lines": True, "curves": [{"name": "", "points": deciles_of(report)}]},
         residuals=_residuals(curves["residuals"]),
+        importance={"items": items},
+        method=method,
+    )
+
+
+def _cluster_charts(report: Mapping[str, Any]) -> ClusterCharts:
+    clusters = report["curves"]["clusters"]
+    items, method = importance_of(report.get("importance"))
+    return ClusterCharts(
+        sizes={"items": [{"name": one["name"], "value": one["rows"]} for one in clusters]},
+        silhouettes={
+            "items": [
+                {"name": one["name"], "value": round(one["silhouette"], 4)}
+                for one in clusters
+                if one["silhouette"] is not None
+            ]
+        },
+        clusters=clusters,
         importance={"items": items},
         method=method,
     )

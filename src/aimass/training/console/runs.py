@@ -25,6 +25,11 @@ MOST = 200
 COLUMNS: dict[str, tuple[tuple[str, str, bool], ...]] = {
     "classification": (("roc_auc", "ROC AUC", False), ("pr_auc", "PR AUC", False), ("log_loss", "Log loss", True)),
     "anomaly": (("roc_auc", "ROC AUC", False), ("pr_auc", "PR AUC", False), ("f1", "F1", False)),
+    "clustering": (
+        ("silhouette", "Silhouette", False),
+        ("davies_bouldin", "Davies-Bouldin", True),
+        ("adjusted_rand", "Adjusted Rand", False),
+    ),
     "regression": (("rmse", "RMSE", True), ("mae", "MAE", True), ("r2", "R²", False)),
 }
 

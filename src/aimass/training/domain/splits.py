@@ -74,7 +74,7 @@ class CreateSplit:
     workspace: Workspace
     dataset: Annotated[str, MaxLen(63), doc("slug of the dataset")]
     target: Annotated[
-        str, MaxLen(255), doc("column to predict; for anomaly one that tells known anomalies to measure by, or none")
+        str, MaxLen(255), doc("column to predict; for anomaly and clustering none, or one to measure by")
     ] = ""
     dataset_version: Annotated[int | None, Ge(1), doc("number of the version; the newest if absent")] = None
     task: Annotated[TaskName | None, doc("what the target is predicted as; found from the target if absent")] = None

@@ -7,6 +7,13 @@ from dataclasses import dataclass
 from typing import Any
 
 from aimass.training.measures.anomalies import anomaly_scores
+from aimass.training.measures.clusters import (
+    cluster_curves,
+    cluster_scores,
+    compare_silhouette,
+    silhouette,
+    silhouette_interval,
+)
 from aimass.training.measures.curves import curves
 from aimass.training.measures.intervals import Comparison, Interval, auc_interval, compare_auc
 from aimass.training.measures.numbers import compare_rmse, number_curves, number_scores, rmse, rmse_interval
@@ -44,6 +51,13 @@ MEASURES: Mapping[str, Measures] = {
     ),
     "anomaly": Measures(
         scores=anomaly_scores, score=macro_auc, interval=auc_interval, compare=compare_auc, curves=curves
+    ),
+    "clustering": Measures(
+        scores=cluster_scores,
+        score=silhouette,
+        interval=silhouette_interval,
+        compare=compare_silhouette,
+        curves=cluster_curves,
     ),
     "regression": Measures(
         scores=number_scores,

@@ -1,8 +1,8 @@
 # ruff: noqa: D102 the names of the tests are sentences
 """The conformance suites of recipes, one per task.
 
-A recipe's test inherits :class:`RecipeContract` for classes, :class:`NumberContract` for regression and
-:class:`AnomalyContract` for strange rows, as far as the recipe serves them, and names the recipe.
+A recipe's test inherits :class:`RecipeContract` for classes, :class:`NumberContract` for regression
+:class:`AnomalyContract` for strange rows and :class:`ClusterContract` for clusters, as far as the recipe serves them, and names the recipe.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ from aimass.training.domain.space import space_of
 from aimass.training.measures.scores import macro_auc
 from aimass.training.recipes import find_recipe, load_recipe
 from aimass.training.recipes.protocol import Table, parameters_of
+from aimass.training.recipes.space import Space
 
 
 @dataclass(slots=True, kw_only=True)
@@ -231,6 +232,18 @@ def strange_rows(count: int, seed: int) -> Table:
     return Table(features=found.features.with_columns(columns), truth=is_strange.astype(np.int64))
 
 
+def grouped_rows(count: int, seed: int) -> Table:
+    """Make rows of three kinds, as points, and which kind each is of."""
+    found, rng = rows(count, 0, seed), np.random.default_rng(seed + 200)
+    kinds = rng.integers(0, 3, count)
+    frame = found.features.with_columns(
+        pl.Series("monthly charge (€)", np.array([20.0, 70.0, 120.0])[kinds] + rng.normal(0, 4, count)),
+        pl.Series("months", (np.array([5, 60, 20])[kinds] + rng.normal(0, 2, count)).astype(int)),
+        pl.Series("plan", np.array(["basic", "plus", "高级 😀"])[kinds]),
+    )
+    return Table(features=frame, truth=Space.of(frame).points(frame, np.array(["a", "b", "c"])[kinds]))
+
+
 class RecipeContract(TaskContract):
     """What a recipe for classes keeps."""
 
@@ -356,3 +369,23 @@ class AnomalyContract(TaskContract):
         said = recipe.predict(bench, recipe.fit(bench), features)
         assert np.allclose(said.sum(axis=1), 1)
         assert (said[:, 1] > 0.5).mean() == pytest.approx(0.1, abs=0.02)  # noqa: PLR2004 a half
+
+
+class ClusterContract(TaskContract):
+    """What a recipe that puts rows together keeps."""
+
+    task: ClassVar[str] = "clustering"
+    classes: ClassVar[int] = 3
+
+    def rows(self, count: int, classes: int, seed: int) -> Table:
+        """Make rows for the task."""
+        del classes
+        return grouped_rows(count, seed)
+
+    def test_it_finds_the_kinds_that_there_are(self) -> None:
+        bench, recipe = self.bench(), load_recipe(self.recipe)
+        table, model = bench.data("validation"), recipe.fit(bench)
+        scores = recipe.evaluate(bench, model, table)
+        assert scores["adjusted_rand"] > 0.95  # noqa: PLR2004 nearly the same
+        assert scores["clusters"] == self.classes
+        assert np.allclose(recipe.predict(bench, model, table.features).sum(axis=1), 1)

@@ -121,7 +121,7 @@ class TabularRecipe:
             weights = np.asarray(estimator.feature_importances_, dtype=float)
         else:
             return None
-        owners = _owners(model.named_steps["columns"], ctx.signature)
+        owners = owners_of(model.named_steps["columns"], ctx.signature)
         total = float(weights.sum()) or 1.0
         return {
             column.name: float(weights[[owner == column.name for owner in owners]].sum()) / total
@@ -175,7 +175,7 @@ def categories(column: pl.Series, limit: int) -> Any:
     return np.array(sorted(counts[column.name].head(limit).to_list()), dtype=object)
 
 
-def _owners(columns: ColumnTransformer, signature: Signature) -> list[str]:
+def owners_of(columns: ColumnTransformer, signature: Signature) -> list[str]:
     """Return, per column after preprocessing, the input it comes from."""
     owners: list[str] = []
     if "strings" in columns.named_transformers_:
