@@ -130,7 +130,7 @@ _FACTS = {"set": "set", "rollback": "rolled_back", "end": "ended"}
 
 def take_over(registry: Registry, who: Principal, release: LearnerRelease, number: int, reason: str) -> None:
     """Point the champion at a version and serve it; what ran before answers until the new one does."""
-    where = {"workspace": release.workspace, "model": release.model}
+    where: dict[str, Any] = {"workspace": release.workspace, "model": release.model}
     registry.get(Models).set_alias(who, SetAlias(**where, alias=CHAMPION, number=number))
     wish = DeployModel(
         **where, endpoint=release.endpoint, alias=CHAMPION, reason=f"learner {release.learner}: {reason}"
