@@ -130,10 +130,14 @@ _FACTS = {"set": "set", "rollback": "rolled_back", "end": "ended"}
 
 def take_over(registry: Registry, who: Principal, release: LearnerRelease, number: int, reason: str) -> None:
     """Point the champion at a version and serve it; what ran before answers until the new one does."""
-    where: dict[str, Any] = {"workspace": release.workspace, "model": release.model}
-    registry.get(Models).set_alias(who, SetAlias(**where, alias=CHAMPION, number=number))
+    alias = SetAlias(workspace=release.workspace, model=release.model, alias=CHAMPION, number=number)
+    registry.get(Models).set_alias(who, alias)
     wish = DeployModel(
-        **where, endpoint=release.endpoint, alias=CHAMPION, reason=f"learner {release.learner}: {reason}"
+        workspace=release.workspace,
+        model=release.model,
+        endpoint=release.endpoint,
+        alias=CHAMPION,
+        reason=f"learner {release.learner}: {reason}",
     )
     registry.get(Serving).deploy_model(who, wish)
 
