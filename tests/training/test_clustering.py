@@ -157,3 +157,12 @@ def test_a_null_lies_in_the_middle_and_a_wild_value_not_out_of_reach() -> None:
     assert space[3, 0] == 0
     assert space[4, 0] == 10
     assert np.isfinite(space).all()
+
+
+def test_a_column_of_lists_weighs_as_much_as_one_of_numbers() -> None:
+    rng = np.random.default_rng(1)
+    lists = pl.Series("pixels", rng.normal(3, 2, (200, 16)).tolist(), dtype=pl.Array(pl.Float32, 16))
+    frame = pl.DataFrame([lists, pl.Series("size", rng.normal(0, 5, 200))])
+    space = Space.of(frame).points(frame).space
+    assert space.shape == (200, 17)
+    assert space[:, 1:].var(axis=0).sum() == pytest.approx(space[:, 0].var(), rel=0.05)

@@ -220,7 +220,7 @@ def cluster_curves(points: Points, said: Any, classes: Sequence[str]) -> dict[st
 
 def _told(column: Any) -> dict[str, Any]:
     known = column.drop_nulls()
-    if not len(known):
+    if not len(known) or column.dtype.is_nested():
         return {}
     if column.dtype.is_numeric():
         return {"mean": float(known.mean())}
