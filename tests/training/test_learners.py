@@ -15,6 +15,7 @@ from sqlalchemy import select
 
 from aimass.infra.blobs import Blobs
 from aimass.infra.database import Database, events_log, lineage_edges
+from aimass.kernel.erasing import Person
 from aimass.kernel.errors import Conflict, Invalid, NotFound, Stale
 from aimass.models import Models
 from aimass.training import (
@@ -188,6 +189,16 @@ def test_what_makes_no_learner_is_refused(rooms: Rooms, training: Training, live
     with pytest.raises(Stale):
         training.update_learner(ANN, UpdateLearner(workspace="demo", learner="live", expected_version=1))
     assert [one.slug for one in training.list_learners(EVE, ListLearners(workspace="demo", state="FAILED")).items] == []
+
+
+def test_an_erasure_takes_a_person_out_of_the_name_of_a_learner(
+    rooms: Rooms, training: Training, live: Learner
+) -> None:
+    wish = CreateLearner(workspace="demo", name="for erika@example.org", slug="hers", split=live.split)
+    one = OneLearner(workspace="demo", learner=training.create_learner(ANN, wish).slug)
+    training.pause_learner(ANN, one)
+    training.erase_person(Person(erasure="e1", values=("erika@example.org",), workspace="demo"))
+    assert "erika" not in training.get_learner(ANN, one).name
 
 
 @pytest.mark.long

@@ -13,7 +13,7 @@ from aimass.kernel.erasing import Erased, Person
 from aimass.kernel.principal import ANYWHERE, SYSTEM
 from aimass.models import SAMPLES
 from aimass.training.service.kept import Kept
-from aimass.training.tables import artifacts, autos, evaluations, facts, runs, splits, studies, trials
+from aimass.training.tables import artifacts, autos, evaluations, facts, learners, runs, splits, studies, trials
 
 _CHILD = "aimass.training.children.table:erase_identities"
 _LONG_S = 600.0
@@ -34,6 +34,7 @@ class Erasing(Kept):
             told = scrub(change, runs, ["error", "notes", "tags", "name"], person, *_in(runs, person))
             _scrub_facts(change, person)
             told += scrub(change, autos, ["error", "notes", "name"], person, *_in(autos, person))
+            told += scrub(change, learners, ["error", "notes", "name"], person, *_in(learners, person))
             told += scrub(change, splits, ["error", "notes"], person, *_in(splits, person))
             told += scrub(change, evaluations, ["error", "notes"], person, *_in(evaluations, person))
             told += scrub(change, studies, ["name", "reason"], person, *_in(studies, person))
