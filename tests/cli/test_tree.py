@@ -9,7 +9,7 @@ import click
 import pytest
 
 from aimass.__main__ import LOCAL
-from aimass.cli.app import Tree
+from aimass.cli.app import Tree, run
 from aimass.client import OPERATIONS
 
 IN_THE_FOREGROUND = {"up", "run", "demo"}  # they speak to a person, and run until they are stopped
@@ -47,3 +47,20 @@ def test_no_two_operations_have_the_same_words() -> None:
     words = Counter(operation.cli for operation in OPERATIONS.values() if operation.cli)
     assert {word for word, count in words.items() if count > 1} == set()
     assert not set(words) & (LOCAL.keys() - {"data collect"})
+
+
+@pytest.mark.parametrize(
+    ("said", "told"),
+    [(["train", "--auto", "--help"], "Train the best few recipes"), (["train", "gone.py"], "'gone.py' does not exist")],
+)
+def test_a_word_written_as_an_option_and_a_file_stand_for_their_command(
+    said: list[str], told: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run(LOCAL, said)
+    answer = capsys.readouterr()
+    assert told in answer.out + answer.err
+
+
+def test_an_option_that_is_no_word_is_none(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(LOCAL, ["train", "--nope"]) == 2
+    assert "No such option '--nope'" in capsys.readouterr().err

@@ -31,10 +31,12 @@ from aimass.training import (
     Training,
     UpdateLearner,
 )
+from aimass.training.children.forgetting import hash_of
 from aimass.training.jobs import follow_learners
 from aimass.training.keeping import blobs
 from aimass.training.learnstore import learner_row
 from aimass.training.search import document
+from aimass.training.tables import runs
 from tests.fixtures.rooms import Rooms
 from tests.training.place import ANN, EVE, Lakeside, split_made
 
@@ -199,6 +201,39 @@ def test_an_erasure_takes_a_person_out_of_the_name_of_a_learner(
     training.pause_learner(ANN, one)
     training.erase_person(Person(erasure="e1", values=("erika@example.org",), workspace="demo"))
     assert "erika" not in training.get_learner(ANN, one).name
+
+
+def test_an_erasure_takes_a_persons_rows_out_of_what_learners_keep(
+    rooms: Rooms, lakeside: Lakeside, training: Training, live: Learner
+) -> None:
+    one = OneLearner(workspace="demo", learner="live")
+    before = learned(rooms, "live")
+    training.make_snapshot(ANN, one)
+    learned(rooms, "live", snapshots=before.snapshots + 1)
+    run = training.list_snapshots(EVE, one)[0].run
+    asked = OneRun(workspace="demo", run=run)
+    _, window = training.artifact("demo", run, "window.parquet")
+    known = {one.sha256 for one in blobs(rooms.registry) if one.what == "what learners know"}
+    with rooms.get(Database).read() as conn:
+        sampled = set(conn.execute(select(runs.c.sampled).where(runs.c.id == run)).scalar_one())
+    whose = min(sampled)
+    assert any(whose.encode() in rooms.get(Blobs).path(sha256).read_bytes() for sha256 in known)
+    assert hash_of(whose) in pl.read_parquet(window)["whose"].to_list()
+    found = {
+        told.what: told.count for told in training.erase_person(Person(erasure="e2", values=(whose,), workspace="demo"))
+    }
+    assert (
+        found["rows that learners keep"] >= 3
+    )  # of the learner, of its snapshot, and of the rows that it is judged on
+    assert found["samples of models"] == 1
+    now = {one.sha256 for one in blobs(rooms.registry) if one.what == "what learners know"}
+    assert not any(whose.encode() in rooms.get(Blobs).path(sha256).read_bytes() for sha256 in now)
+    assert not [sha256 for sha256 in known - now if rooms.get(Blobs).exists(sha256)]
+    _, window = training.artifact("demo", run, "window.parquet")
+    assert hash_of(whose) not in pl.read_parquet(window)["whose"].to_list()
+    assert training.get_run(ANN, asked).state == "FINISHED"
+    lakeside.write("live", rows_of(12_000, 20))
+    assert learned(rooms, "live", before.rows + 20).error is None
 
 
 @pytest.mark.long

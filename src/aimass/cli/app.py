@@ -39,6 +39,12 @@ class Tree(click.Group):
         del ctx
         return sorted({w.removeprefix(self.prefix).split(" ")[0] for w in self._words()})
 
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Take a word that is written as an option: ``aimass train --auto`` is ``aimass train auto``."""
+        if args and args[0].startswith("--") and self.prefix and f"{self.prefix}{args[0][2:]}" in self._words():
+            args = [args[0][2:], *args[1:]]
+        return super().parse_args(ctx, args)
+
     def resolve_command(
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:

@@ -17,10 +17,11 @@ import numpy as np
 import polars as pl
 
 from aimass.kernel.errors import Conflict
-from aimass.models import Column, Rows, Signature
+from aimass.models import Column, Rows, Signature, sampled
 from aimass.training.children.costs import row_us
 from aimass.training.children.exported import packaged
 from aimass.training.children.fit import described
+from aimass.training.children.forgetting import WHOSE, hash_of
 from aimass.training.children.increments import increment, texts
 from aimass.training.children.online import Online, unpack
 from aimass.training.children.served import Encoder
@@ -202,7 +203,8 @@ def _snapshot(ctx: Any, learner: Online) -> dict[str, Any] | None:
     begun = time.perf_counter()
     given = [learner.answer({n: v[i] for n, v in columns.items()}, classes) for i in range(height)]
     took = (time.perf_counter() - begun) / height * 1e6
-    package, parity = packaged(ctx.out / "package", learner, signature, Rows(columns=columns, expected=np.array(given)))
+    replayed = Rows(columns=columns, expected=np.array(given))
+    package, parity = packaged(ctx.out / "package", learner, signature, replayed)
     measures = measures_of("classification")
     found = {**measures.scores(truth, said), **{f"prequential_{k}": v for k, v in learner.metrics().items()}}
     is_code = package.manifest.entry is not None  # a module of a name is loaded once in a process
@@ -219,16 +221,25 @@ def _snapshot(ctx: Any, learner: Online) -> dict[str, Any] | None:
         "notes": learner.notes,
     }
     (ctx.out / "report.json").write_text(json.dumps(report, ensure_ascii=False, allow_nan=False))
-    _write_window(ctx.out / WINDOW, columns, classes, truth, said)
+    whose = [one[6] for one in window]
+    _write_window(ctx.out / WINDOW, {"columns": columns, "keys": whose}, classes, truth, said)
     drift = max([at for at in learner.drifts if at <= learner.rows - learner.spec["window"]], default=0)
-    return {"cause": cause, "metrics": metrics, "package": described(package, parity), "drift": drift, "sampled": None}
+    mine = None if None in whose else [whose[place] for place in sampled(replayed)]
+    return {"cause": cause, "metrics": metrics, "package": described(package, parity), "drift": drift, "sampled": mine}
 
 
-def _write_window(file: Path, columns: Mapping[str, list[Any]], classes: list[str], truth: Any, said: Any) -> None:
-    """Write the newest rows with the truth and what was said of them: what another model is compared on."""
+def _write_window(file: Path, rows: Mapping[str, Any], classes: list[str], truth: Any, said: Any) -> None:
+    """Write the newest rows with the truth and what was said of them: what another model is compared on.
+
+    Who a row is of is written as a hash, by which an erasure finds it.
+    """
+    columns, keys = rows["columns"], rows["keys"]
     frame = pl.DataFrame({f"in.{name}": values for name, values in columns.items()}, strict=False)
     frame = frame.with_columns(pl.Series("truth", [classes[one] for one in truth]))
     frame = frame.with_columns(pl.Series(f"p.{name}", said[:, place]) for place, name in enumerate(classes))
+    frame = frame.with_columns(
+        pl.Series(WHOSE, [None if key is None else hash_of(key) for key in keys], dtype=pl.String)
+    )
     frame.write_parquet(file, compression="zstd", statistics=False)
 
 

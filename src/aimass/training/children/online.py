@@ -90,7 +90,7 @@ class Online:
         self.notes: list[str] = []
         self._detector = detector_of(spec["detector"])
         self._window: deque[list[Any]] = deque(maxlen=spec["window"])
-        self._replay: list[tuple[dict[Any, Any], str]] = []
+        self._replay: list[tuple[dict[Any, Any], str, str | None]] = []
         self._seen: dict[bytes, None] = {}
         self._totals: Counter[str] = Counter()
         self._of_class: Counter[str] = Counter()
@@ -116,9 +116,10 @@ class Online:
         if label not in self.classes:
             self.classes.append(label)
             self.note(f"class {label!r} is new after {self.rows} rows")
-        self._measure(row, features, label)
+        whose = None if key is None else str(key)
+        self._measure(row, features, label, whose)
         self.model.learn_one(features, label)
-        self._again(features, label)
+        self._again(features, label, whose)
         self.rows += 1
         self._of_class[label] += 1
         self._last = label
@@ -133,7 +134,7 @@ class Online:
     def _looked_at(self, row: Mapping[str, Any], label: str | None, key: Any) -> tuple[str, dict[Any, Any]]:
         if label is None:
             return "unlabelled", {}
-        name = None if key is None else blake2b(str(key).encode(), digest_size=8).digest()
+        name = None if key is None else _mark(str(key))
         if name is not None and name in self._seen:
             return "duplicate", {}
         faults: list[str] = []
@@ -157,7 +158,7 @@ class Online:
         else:
             self._newest = time
 
-    def _measure(self, row: Mapping[str, Any], features: dict[Any, Any], label: str) -> None:
+    def _measure(self, row: Mapping[str, Any], features: dict[Any, Any], label: str, whose: str | None) -> None:
         """Compare what the model and two simple guesses say with the truth; a model that knows nothing says nothing."""
         said = self.model.predict_proba_one(features)
         if not said:
@@ -173,26 +174,27 @@ class Online:
         hit = self.classes[given.index(max(given))] == label
         frequent = max(self._of_class, key=lambda name: self._of_class[name], default=None) == label
         entry = [label, dict(zip(self.classes, given, strict=True)), hit, frequent, self._last == label]
-        self._window.append([*entry, [row.get(name) for name in self._names]])
+        self._window.append([*entry, [row.get(name) for name in self._names], whose])
         self._totals.update({"rows": 1, "hits": hit, "frequent": frequent, "last": self._last == label})
         if self._detector is not None:
             self._detector.update(0.0 if hit else 1.0)
             if self._detector.drift_detected and len(self.drifts) < MOST_DRIFTS:
                 self.drifts.append(self.rows)
 
-    def _again(self, features: dict[Any, Any], label: str) -> None:
+    def _again(self, features: dict[Any, Any], label: str, whose: str | None) -> None:
         """Learn a row of the past once more, and keep this one with the chance that every row has."""
         size = int(self.spec["replay"])
         if not size:
             return
         if self._replay:
-            self.model.learn_one(*self._replay[self.rng.randrange(len(self._replay))])
+            past, its_label, _ = self._replay[self.rng.randrange(len(self._replay))]
+            self.model.learn_one(past, its_label)
         if len(self._replay) < size:
-            self._replay.append((features, label))
+            self._replay.append((features, label, whose))
         else:
             place = self.rng.randrange(self.rows + 1)
             if place < size:
-                self._replay[place] = (features, label)
+                self._replay[place] = (features, label, whose)
 
     def metrics(self) -> dict[str, float]:
         """Return the prequential measures: of the window, and in total beside what simple guesses reach."""
@@ -205,8 +207,17 @@ class Online:
         return found | {"last_class_total": self._totals["last"] / total}
 
     def window(self) -> list[list[Any]]:
-        """Return the newest rows: label, probabilities by class before it was learned, ..., and the values of the inputs."""
+        """Return the newest rows: label, probabilities by class before it was learned, ..., values of the inputs, and key."""
         return list(self._window)
+
+    def forget(self, keys: frozenset[str]) -> int:
+        """Let go of the rows that some keys name, as far as rows are kept; return how many these were."""
+        before = len(self._window) + len(self._replay) + len(self._seen)
+        self._window = deque((one for one in self._window if one[6] not in keys), maxlen=self._window.maxlen)
+        self._replay = [one for one in self._replay if one[2] not in keys]
+        for key in keys:
+            self._seen.pop(_mark(key), None)
+        return before - len(self._window) - len(self._replay) - len(self._seen)
 
     def answer(self, row: Mapping[str, Any], classes: list[str]) -> list[float]:
         """Return the probability of each class."""
@@ -243,6 +254,10 @@ class Online:
     def packed_model(self) -> bytes:
         """Return the model alone."""
         return pickle.dumps(self.model, protocol=5)
+
+
+def _mark(key: str) -> bytes:
+    return blake2b(key.encode(), digest_size=8).digest()
 
 
 def unpack(data: bytes, spec: Mapping[str, Any]) -> tuple[Online, dict[str, Any]]:

@@ -12,7 +12,7 @@ from aimass.infra.database import Change, mentioning, scrub
 from aimass.kernel.erasing import Erased, Person
 from aimass.kernel.principal import ANYWHERE, SYSTEM
 from aimass.models import SAMPLES
-from aimass.training.service.kept import Kept
+from aimass.training.service.forgetting import Forgetting
 from aimass.training.tables import artifacts, autos, evaluations, facts, learners, runs, splits, studies, trials
 
 _CHILD = "aimass.training.children.table:erase_identities"
@@ -20,7 +20,7 @@ _LONG_S = 600.0
 _PACKAGE = "package/"
 
 
-class Erasing(Kept):
+class Erasing(Forgetting):
     """What erases a person; the room storage asks for it."""
 
     def erase_person(self, person: Person) -> list[Erased]:
@@ -28,6 +28,7 @@ class Erasing(Kept):
         with self._database.read() as conn:
             found = [row for row in conn.execute(select(splits)) if person.looks_at(row.workspace) and row.sha256]
         rows = sum(self._erase_split(person, row) for row in found)
+        kept = self.forget_person(person)
         samples = self._drop_samples(person)
         self._follow_packages(person)
         with self._database.change(SYSTEM, person.workspace) as change:
@@ -43,6 +44,7 @@ class Erasing(Kept):
         return [
             Erased(what="rows of splits", count=rows),
             Erased(what="samples of models", count=samples),
+            kept,
             Erased(what="runs", count=len(told)),
         ]
 

@@ -35,6 +35,7 @@ from aimass.training.learnstore import (
     put_points,
     state_hashes,
 )
+from aimass.training.service.forgetting import WINDOW
 from aimass.training.service.ground import author_of, need_split
 from aimass.training.service.learners import Learners
 from aimass.training.service.results import REPORT, Results, files_of, history_of
@@ -42,7 +43,7 @@ from aimass.training.service.runs import row_of
 from aimass.training.store import add_run, put, put_artifacts, put_results
 from aimass.training.tables import runs
 
-STATE, WINDOW, SAMPLED = "learner.state", "window.parquet", "sampled.json"
+STATE = "learner.state"
 RECIPE, VERSION = "learner", "1.0"
 MOST_ROWS = 20_000
 MOST_KEPT = 20

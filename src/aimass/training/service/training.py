@@ -10,9 +10,10 @@ from aimass.training.service.advancing import Advancing
 from aimass.training.service.compressing import Compressing
 from aimass.training.service.erasing import Erasing
 from aimass.training.service.experiments import Experiments
+from aimass.training.service.forgetting import WINDOW
 from aimass.training.service.ground import author_of, need_split
 from aimass.training.service.learning import RECIPE as LEARNED
-from aimass.training.service.learning import WINDOW, Learning
+from aimass.training.service.learning import Learning
 from aimass.training.service.own import OwnRecipes
 from aimass.training.service.searching import Searching
 
