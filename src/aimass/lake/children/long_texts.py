@@ -7,12 +7,14 @@ together has a chance of about one in four thousand.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import duckdb
 import polars as pl
 
+from aimass.lake.children import many_rows
 from aimass.lake.children.tables import files, open_table, scan
 
 LONG_BYTES = 64 * 2**20
@@ -28,12 +30,15 @@ class Slices:
 
     Attributes
     ----------
+    paths
+        The files of the version.
     long
         Their names, each with the bytes of all its texts.
     """
 
     frame: pl.LazyFrame
     rows: int
+    paths: Sequence[str] = ()
     long: Mapping[str, int] = field(default_factory=dict[str, int])
 
     @classmethod
@@ -42,9 +47,19 @@ class Slices:
         frame = scan(path, version)
         rows = int(frame.select(pl.len()).collect().item())
         texts = [name for name, kind in frame.collect_schema().items() if kind == pl.String]
-        sizes = _sizes(files(open_table(path, version))) if texts else {}
+        paths = files(open_table(path, version))
+        sizes = _sizes(paths) if texts else {}
         long = {name: sizes[name] for name in texts if sizes.get(name, 0) > LONG_BYTES}
-        return cls(frame=frame, rows=rows, long=long)
+        return cls(frame=frame, rows=rows, paths=paths, long=long)
+
+    @property
+    def is_many(self) -> bool:
+        """Tell whether a column has more cells than are held at once."""
+        return self.rows > many_rows.MANY_ROWS
+
+    def collected(self, frame: pl.LazyFrame) -> pl.DataFrame:
+        """Return an answer about the rows, read in a stream where they are many."""
+        return frame.collect(engine="streaming" if self.is_many else "auto")
 
     def names(self, columns: Sequence[str]) -> list[str]:
         """Return those of some columns that are read in slices."""
@@ -88,6 +103,11 @@ class Slices:
             if not wanted:
                 break
         return found
+
+
+def many_of(slices: Slices) -> AbstractContextManager[many_rows.Many]:
+    """Open the engine that counts what is not held at once."""
+    return many_rows.opened(slices.paths, slices.rows, dict(slices.frame.collect_schema()))
 
 
 def _hash(columns: Sequence[str]) -> pl.Expr:

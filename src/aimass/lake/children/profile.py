@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import math
 import sys
+from collections.abc import Callable
 from typing import Any
 
 import polars as pl
 
-from aimass.lake.children.long_texts import Slices
+from aimass.lake.children.long_texts import Slices, many_of
+from aimass.lake.children.many_rows import Many, Numbers
 from aimass.lake.children.values import plain, type_name
 
 CELLS_AT_ONCE = 4_000_000
@@ -36,7 +38,17 @@ def profile(args: dict[str, Any]) -> dict[str, Any]:
     slices = Slices.of(args["path"], args.get("version"))
     names = args.get("columns") or slices.frame.collect_schema().names()
     masked, detailed = set(args.get("masked") or ()), len(names) <= DETAILED_COLUMNS
-    told = {name: describe_long(slices, name, masked=name in masked, detailed=detailed) for name in slices.names(names)}
+    told = (
+        {}
+        if slices.is_many
+        else {
+            name: describe_long(slices, name, masked=name in masked, detailed=detailed) for name in slices.names(names)
+        }
+    )
+    if slices.is_many:
+        with many_of(slices) as many:
+            found = [describe_many(many, name, slices.rows, masked=name in masked, detailed=detailed) for name in names]
+        return {"rows": slices.rows, "columns": found}
     step = max(1, CELLS_AT_ONCE // max(slices.rows, 1))
     short = [name for name in names if name not in told]
     for start in range(0, len(short), step):
@@ -61,6 +73,41 @@ def describe_long(slices: Slices, name: str, *, masked: bool, detailed: bool) ->
         told["top"] = [
             {"value": text, "count": count} for count, text in sorted(found, key=lambda one: (-one[0], one[1]))
         ]
+    return told
+
+
+def describe_many(many: Many, name: str, rows: int, *, masked: bool, detailed: bool) -> dict[str, Any]:
+    """Describe a column of more cells than are held at once, as :func:`describe` does."""
+    kind, nulls = type_name(many.schema[name]), many.nulls(name)
+    told: dict[str, Any] = {"name": name, "type": kind, "count": rows, "nulls": nulls, "masked": masked}
+    if kind == "json":
+        return {**told, "distinct": None}
+    told["distinct"] = many.distinct(name)
+    if masked:
+        return told
+    if kind == "string":
+        told |= many.texts(name)
+    elif kind in {"integer", "float"}:
+        told |= _many_numbers(Numbers(many, name), rows - nulls, detailed=detailed)
+    elif kind in {"timestamp", "date"}:
+        told |= dict(zip(("min", "max"), map(plain, many.bounds(name)), strict=True))
+    if detailed:
+        is_each_once = told["distinct"] == rows - nulls > TOP
+        best = [] if is_each_once else many.top(name, TOP)
+        is_any = bool(best) and (best[0][1] > 1 or told["distinct"] <= TOP)
+        told["top"] = [{"value": plain(value), "count": count} for value, count in best] if is_any else []
+    return told
+
+
+def _many_numbers(numbers: Numbers, present: int, *, detailed: bool) -> dict[str, Any]:
+    told: dict[str, Any] = {"not_finite": present - numbers.count, "zeros": numbers.zeros}
+    if not numbers.count:
+        return {**told, "min": None, "max": None, "mean": None, "std": None}
+    told |= {"min": plain(numbers.low), "max": plain(numbers.high), "mean": numbers.mean(), "std": numbers.std()}
+    told["quantiles"] = dict(zip(map(str, QUANTILES), map(plain, numbers.quantile(QUANTILES)), strict=True))
+    if detailed:
+        low, high = float(numbers.low), float(numbers.high)
+        told["histogram"] = binned(low, high, numbers.count, numbers.counted)
     return told
 
 
@@ -143,11 +190,21 @@ def histogram(values: pl.Series, bins: int = BINS) -> dict[str, Any]:
     """
     numbers = values.cast(pl.Float64)
     low, high = float(numbers.min()), float(numbers.max())  # pyright: ignore[reportArgumentType]
+
+    def counted(low: float, width: float, bins: int) -> dict[int, int]:
+        return dict(((numbers - low) / width).floor().clip(0, bins - 1).cast(pl.Int64).value_counts().iter_rows())
+
+    return binned(low, high, len(values), counted, bins)
+
+
+def binned(
+    low: float, high: float, count: int, counted: Callable[[float, float, int], dict[int, int]], bins: int = BINS
+) -> dict[str, Any]:
+    """Return the edges of bins of equal width, and what ``counted`` finds in each; one bin where there is no width."""
     width = (high - low) / bins
     if width < sys.float_info.min or low + width == low or not math.isfinite(width):
-        return {"edges": [low, high], "counts": [len(values)]}
-    index = ((numbers - low) / width).floor().clip(0, bins - 1).cast(pl.Int64)
-    counts = dict(index.value_counts().iter_rows())
+        return {"edges": [low, high], "counts": [count]}
+    counts = counted(low, width, bins)
     return {
         "edges": [low + width * i for i in range(bins)] + [high],
         "counts": [int(counts.get(i, 0)) for i in range(bins)],

@@ -10,11 +10,12 @@ from typing import Any
 import polars as pl
 
 from aimass.kernel.errors import Invalid
-from aimass.lake.children.long_texts import Slices
+from aimass.lake.children.long_texts import Slices, many_of
 from aimass.lake.children.said import polars_said
 from aimass.lake.children.values import plain, type_name
 
 SAMPLES = 10
+EXAMPLES = 100
 _FEW = 20
 _MANY_ROWS = 100
 _WEIGHT = {"error": 1.0, "warning": 0.5}
@@ -159,17 +160,16 @@ def _problem(rule: Mapping[str, Any], schema: Mapping[str, pl.DataType]) -> str 
 
 def _count(slices: Slices, rules: list[dict[str, Any]]) -> tuple[int, dict[str, int], dict[str, str]]:
     """Count rows and the rows that break each rule; say why a rule cannot be checked, which never stops the others."""
-    frame = slices.frame
-    apart = [rule for rule in rules if slices.names(_columns(rule))]
+    apart = [rule for rule in rules if slices.names(_columns(rule)) or _is_counted(slices, rule)]
     try:
-        rows, counts = _in_one_pass(frame, [rule for rule in rules if rule not in apart])
+        rows, counts = _in_one_pass(slices, [rule for rule in rules if rule not in apart])
         rules = apart
     except (Invalid, pl.exceptions.PolarsError):
-        rows, counts = _in_one_pass(frame, [])
+        rows, counts = _in_one_pass(slices, [])
     faults: dict[str, str] = {}
     for rule in rules:
         try:
-            counts |= {rule["id"]: _in_slices(slices, rule)} if rule in apart else _in_one_pass(frame, [rule])[1]
+            counts |= {rule["id"]: _in_slices(slices, rule)} if rule in apart else _in_one_pass(slices, [rule])[1]
         except Invalid as reason:
             faults[rule["id"]] = f"cannot be checked: {reason.message}"
         except pl.exceptions.PolarsError as reason:
@@ -183,11 +183,19 @@ def _columns(rule: Mapping[str, Any]) -> list[str]:
 
 
 def _in_slices(slices: Slices, rule: Mapping[str, Any]) -> int:
-    """Count the rows that break a rule about texts that are too long to be held at once."""
+    """Count the rows that break a rule about what is too much to be held at once."""
+    if _is_counted(slices, rule):
+        with many_of(slices) as many:
+            return many.repeated(_columns(rule))
     if rule["kind"] == "unique":
         return int(_repeated(slices, rule).sum())
     broken = ROW_RULES[rule["kind"]](rule).sum()
     return sum(int(part.select(broken).item() or 0) for part in slices.parts(_columns(rule)))
+
+
+def _is_counted(slices: Slices, rule: Mapping[str, Any]) -> bool:
+    """Tell whether an engine that spills to disk looks for values that are there twice."""
+    return slices.is_many and rule["kind"] == "unique"
 
 
 def _repeated(slices: Slices, rule: Mapping[str, Any]) -> pl.Series:
@@ -195,9 +203,9 @@ def _repeated(slices: Slices, rule: Mapping[str, Any]) -> pl.Series:
     return hashes.is_duplicated() & hashes.is_not_null()
 
 
-def _in_one_pass(frame: pl.LazyFrame, rules: list[dict[str, Any]]) -> tuple[int, dict[str, int]]:
+def _in_one_pass(slices: Slices, rules: list[dict[str, Any]]) -> tuple[int, dict[str, int]]:
     wanted = [ROW_RULES[rule["kind"]](rule).sum().alias(f"rule{i}") for i, rule in enumerate(rules)]
-    row = frame.select(pl.len().alias("rows"), *wanted).collect().row(0, named=True)
+    row = slices.collected(slices.frame.select(pl.len().alias("rows"), *wanted)).row(0, named=True)
     return int(row["rows"]), {rule["id"]: int(row[f"rule{i}"] or 0) for i, rule in enumerate(rules)}
 
 
@@ -213,7 +221,7 @@ def _told(
     if rule["id"] in problems:
         return {**base, "passed": False, "failed": rows, "share": 0.0, "note": problems[rule["id"]], "samples": []}
     if rule["kind"] in TABLE_RULES:
-        note = _row_count(rule["params"], rows) if rule["kind"] == "row_count" else _freshness(rule, slices.frame, args)
+        note = _row_count(rule["params"], rows) if rule["kind"] == "row_count" else _freshness(rule, slices, args)
         return {**base, "passed": not note, "failed": 0, "share": 0.0 if note else 1.0, "note": note, "samples": []}
     failed = counts[rule["id"]]
     share = 1.0 - failed / rows if rows else 1.0
@@ -229,8 +237,8 @@ def _row_count(params: Mapping[str, Any], rows: int) -> str:
     return f"{rows} rows, at most {high} wanted" if high is not None and rows > high else ""
 
 
-def _freshness(rule: Mapping[str, Any], frame: pl.LazyFrame, args: Mapping[str, Any]) -> str:
-    newest = frame.select(pl.col(rule["column"]).cast(pl.Datetime("us", "UTC")).max()).collect().item()
+def _freshness(rule: Mapping[str, Any], slices: Slices, args: Mapping[str, Any]) -> str:
+    newest = slices.collected(slices.frame.select(pl.col(rule["column"]).cast(pl.Datetime("us", "UTC")).max())).item()
     if newest is None:
         return "no moment at all"
     age = datetime.fromisoformat(str(args["now"])) - newest
@@ -243,11 +251,18 @@ def _samples(rule: Mapping[str, Any], slices: Slices, args: Mapping[str, Any]) -
     masked = set(args.get("masked") or ())
     keys = [key for key in args.get("keys") or [] if key not in masked]
     numbered = slices.frame.with_row_index("row§")
-    if slices.names(_columns(rule)):
+    if _is_counted(slices, rule):
+        columns = _columns(rule)
+        with many_of(slices) as many:
+            twice = many.examples(columns, EXAMPLES).lazy()
+        same = numbered.join(twice, on=columns, how="semi", maintain_order="left").select("row§", *keys)
+        found = slices.collected(same.head(SAMPLES))
+    elif slices.names(_columns(rule)):
         bad = _first_of(slices, rule)
         found = pl.concat([numbered.select("row§", *keys).slice(row, 1).collect() for row in bad])
     else:
-        found = numbered.filter(ROW_RULES[rule["kind"]](rule)).select("row§", *keys).head(SAMPLES).collect()
+        found = numbered.filter(ROW_RULES[rule["kind"]](rule)).select("row§", *keys).head(SAMPLES)
+        found = slices.collected(found)
     return [{"row": row["row§"], "key": {key: plain(row[key]) for key in keys}} for row in found.iter_rows(named=True)]
 
 
