@@ -8,6 +8,8 @@ from typing import Any
 
 import polars as pl
 
+from aimass.training.children.online import unpack
+
 WHOSE = "whose"
 
 
@@ -35,8 +37,6 @@ def forget_state(args: dict[str, Any]) -> dict[str, Any]:
     dict
         ``rows`` that were let go.
     """
-    from aimass.training.children.online import unpack  # River, which is there where there are learners
-
     learner, place = unpack(Path(args["file"]).read_bytes(), args["spec"])
     gone = learner.forget(frozenset(args["values"]))
     if gone:
