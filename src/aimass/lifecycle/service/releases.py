@@ -27,6 +27,7 @@ from aimass.training import Learner, OneLearner, OneSplit, RegisterRun, Snapshot
 
 _PATH = "/workspaces/{workspace}/learners/{learner}/release"
 _KEPT = 50
+_TAKING_OVER = ("models.edit", "serving.edit")
 _TEXT = 1000
 _log = structlog.get_logger("aimass.lifecycle")
 
@@ -43,8 +44,8 @@ class Releases:
         endpoint = check_slug(command.endpoint, field="endpoint")
         model = check_slug(command.model or endpoint, field="model")
         learner = self._learner(who, command.workspace, command.learner)
-        who.need("models.edit", command.workspace)
-        who.need("serving.edit", command.workspace)
+        for permission in _TAKING_OVER:
+            who.need(permission, command.workspace)
         if command.feeds:
             self._check_feed(who, learner)
         with self._database.change(who, command.workspace) as change:
@@ -91,6 +92,8 @@ class Releases:
     @use_case(f"POST {_PATH}/rollback", permission="lifecycle.edit", cli="learners rollback-release")
     def roll_back_release(self, who: Principal, command: OneRelease) -> LearnerRelease:
         """Let the endpoint answer with the snapshot before the present one; the next new snapshot may take over again."""
+        for permission in _TAKING_OVER:
+            who.need(permission, command.workspace)
         with self._database.change(who, command.workspace) as change:
             row = find_release(change.conn, command.workspace, command.learner)
             if row is None:
