@@ -27,6 +27,7 @@ def anomaly_scores(truth: Any, said: Any) -> dict[str, float]:
 
     Examples
     --------
+    >>> import numpy as np
     >>> said = np.array([[0.9, 0.1], [0.4, 0.6], [0.2, 0.8], [0.7, 0.3]])
     >>> found = anomaly_scores(np.array([0, 0, 1, 0]), said)
     >>> found["roc_auc"], found["precision"], found["recall"], round(found["flagged"], 3)
