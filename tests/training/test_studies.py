@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import signal
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import Any
@@ -11,6 +13,7 @@ from sqlalchemy import func, select
 
 from aimass.access import CAPABILITY as ACCESS
 from aimass.cluster import CAPABILITY as CLUSTER
+from aimass.infra.compute import WarmChild
 from aimass.infra.database import Database, audit_log, events_log
 from aimass.kernel.errors import AimassError, Conflict, Forbidden, Invalid, MissingExtra, NotFound
 from aimass.kernel.principal import SYSTEM
@@ -461,8 +464,10 @@ def test_a_data_child_that_dies_is_asked_again(
     rooms: Rooms, training: Training, order: CreateStudy, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     study = training.create_study(ANN, replace(order, name="child dies", trials=1))
+    for child in rooms.get(WarmChild)._free:  # one that is stopped answers in no time; a new one takes longer to begin
+        os.kill(child.pid, signal.SIGSTOP)
     with monkeypatch.context() as patched:
-        patched.setattr(searching, "_ASK_S", 1e-6)
+        patched.setattr(searching, "_ASK_S", 0.02)
         search(rooms.registry)
     waiting = training.study("demo", study.slug)
     assert (waiting.state, "took longer" in waiting.reason) == ("RUNNING", True)
