@@ -102,6 +102,10 @@ def test_nothing_is_left_when_the_job_ends(compute: ProcessCompute, tmp_path: Pa
     assert of_job(tmp_path) == []
 
 
+def test_files_for_the_time_being_go_with_the_job(compute: ProcessCompute) -> None:
+    assert finished(compute, compute.submit(spec("scratch"))).result == {"is_in_work": True}
+
+
 def test_a_killed_platform_leaves_no_process_behind(tmp_path: Path) -> None:
     code = """if True:
         import sys, threading, time; from pathlib import Path

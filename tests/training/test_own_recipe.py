@@ -43,7 +43,8 @@ GOOD = (
     HEAD
     + """
 def estimator(ctx):
-    ctx.report(1, 2, rows=float(len(ctx.data("validation").truth)))
+    for _ in range(2):  # a step may be told again
+        ctx.report(1, 2, rows=float(len(ctx.data("validation").truth)))
     assert ctx.restore() is None
     ctx.save(b"seen")
     return SGDClassifier(loss="log_loss", alpha=ctx.params.alpha, random_state=ctx.seed)
@@ -218,7 +219,7 @@ def test_host_and_guest_agree(tmp_path: Path) -> None:
             found.check({"no_such": 1})
         assert found.check({}) == {"alpha": 0.001, "max_categories": 50}
         first = found.fit(ctx)
-        assert (ctx.told, ctx.kept) == ([(1, 2, {"rows": 8.0})], {"recipe": b"seen"})
+        assert (ctx.told, ctx.kept) == ([(1, 2, {"rows": 8.0})] * 2, {"recipe": b"seen"})
         features = ctx.data("train").features
         assert found.predict(ctx, first, features).shape == (40, 2)
         assert found.evaluate(ctx, first, ctx.data("validation"))["roc_auc"] == 1.0
@@ -246,6 +247,32 @@ def test_what_is_no_answer_is_refused(tmp_path: Path, odd: str) -> None:
         with pytest.raises(Failed) as refused:
             found.predict(ctx, model, ctx.data("train").features)
     assert said in refused.value.message
+
+
+ODD_REPORTS = [
+    "ctx.report(1, 2, **{'fold_roc_auc': 1.0})",
+    "ctx.report(1, 2, **{'a b': 1.0})",
+    "ctx.report(1, 2, **{'x' * 200: 1.0})",
+    "ctx.report(-1, 2, loss=1.0)",
+    "ctx.report(2**40, 2, loss=1.0)",
+    "ctx.report(1, 2, **{f'm{n}': 1.0 for n in range(60)})",
+]
+
+
+@needs_bubblewrap
+@pytest.mark.parametrize("line", ODD_REPORTS)
+def test_reports_that_cannot_be_kept_are_refused(tmp_path: Path, line: str) -> None:
+    source = body_of("fit(self, ctx)", f"        {line}")
+    with opened(tmp_path, source) as found, pytest.raises(Invalid, match="reports what cannot be kept"):
+        found.fit(Small())
+
+
+@needs_bubblewrap
+def test_words_without_end_are_cut(tmp_path: Path) -> None:
+    source = body_of("fit(self, ctx)", "        raise ValueError('x' * 5_000_000)")
+    with opened(tmp_path, source) as found, pytest.raises(Failed) as refused:
+        found.fit(Small())
+    assert len(refused.value.message) <= 2000
 
 
 def test_a_guest_that_announces_more_than_memory_is_not_believed() -> None:

@@ -191,11 +191,12 @@ def put_facts(change: Change, run: str, params: Mapping[str, Any], tags: Mapping
 def put_results(
     change: Change, run: str, metrics: Mapping[str, float], history: Iterable[tuple[str, int, float]]
 ) -> None:
-    """Write last values and histories of the metrics of a run."""
+    """Write last values and histories of the metrics of a run; of a step that was told twice the last value counts."""
     change.execute(delete(scores).where(scores.c.run == run))
     change.execute(delete(points).where(points.c.run == run))
     last = [{"run": run, "name": name, "value": value} for name, value in metrics.items()]
-    every = [{"run": run, "name": name, "step": step, "value": value} for name, step, value in history]
+    told = {(name, step): value for name, step, value in history}
+    every = [{"run": run, "name": name, "step": step, "value": value} for (name, step), value in told.items()]
     if last:
         change.execute(insert(scores), last)
     if every:

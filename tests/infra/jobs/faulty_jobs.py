@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 
@@ -121,3 +122,9 @@ def call_fail(args):
 
 def echo(ctx):
     return ctx.params
+
+
+def scratch(ctx: Any) -> dict[str, Any]:
+    """Tell where files for the time being lie."""
+    with tempfile.TemporaryDirectory() as folder:
+        return {"is_in_work": Path(folder).is_relative_to(ctx.work)}

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from aimass.infra.compute.processes import cpu_seconds, descendants, resident_bytes
     from aimass.infra.compute.sandbox import Room, Sandbox, find_sandbox, need_sandbox, sandboxed
     from aimass.infra.compute.settings import child_environment, installer_environment, without_python
-    from aimass.infra.compute.warm import Stop, WarmChild, error_of
+    from aimass.infra.compute.warm import Stop, WarmChild
     from aimass.infra.compute.worker import problem
 
 __getattr__, __dir__ = door(
@@ -60,7 +60,6 @@ __getattr__, __dir__ = door(
         "cpu_seconds": "aimass.infra.compute.processes",
         "descendants": "aimass.infra.compute.processes",
         "environment_of": "aimass.infra.compute.environments",
-        "error_of": "aimass.infra.compute.warm",
         "find_groups": "aimass.infra.compute.groups",
         "find_sandbox": "aimass.infra.compute.sandbox",
         "installer_environment": "aimass.infra.compute.settings",
@@ -98,7 +97,6 @@ __all__ = [
     "cpu_seconds",
     "descendants",
     "environment_of",
-    "error_of",
     "find_groups",
     "find_sandbox",
     "installer_environment",

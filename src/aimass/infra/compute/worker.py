@@ -7,6 +7,7 @@ import re
 import resource
 import signal
 import sys
+import tempfile
 import traceback
 from collections.abc import Iterator, Mapping
 from typing import Any, NoReturn
@@ -29,6 +30,7 @@ def run(directory: JobDirectory, attempt: int, secrets: Mapping[str, Any]) -> No
     """Run the job and leave the process at once: threads and exit handlers of user code cannot hold it back."""
     signal.signal(signal.SIGTERM, _stop)
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    tempfile.tempdir = str(directory.work)  # what a kill leaves behind goes with the job
     code = 0
     try:
         directory.finish(attempt, _outcome(directory, attempt, secrets))

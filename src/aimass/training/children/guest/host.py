@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import socket
 import subprocess
 import sys
@@ -13,16 +14,20 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from aimass.infra.compute import Room, child_environment, error_of, need_sandbox, sandboxed
+from aimass.infra.compute import Room, child_environment, need_sandbox, sandboxed
 from aimass.kernel.errors import Failed, Invalid
 from aimass.models import Candidate
 from aimass.training.children.guest import wire
+from aimass.training.errors import Unlearnable
 from aimass.training.measures.bytask import measures_of
 from aimass.training.recipes.protocol import RecipeContext, Table
 
 PLACE = "/recipe"  # where the sandbox shows the file
 _PROGRAM = "aimass.training.children.guest"
 _CLOSE_S = 5.0
+MOST_METRICS, MOST_STEPS = 50, 2**31
+_METRIC = re.compile(r"(?!fold_|system\.)[A-Za-z_][A-Za-z0-9_./-]{0,79}")
+_SAID = {"detail": 2000, "hint": 500, "field": 100}
 
 
 @contextmanager
@@ -136,7 +141,7 @@ class Guest:
         while (heard := wire.receive(self._stream)) is not None:
             said, parts = heard
             if "error" in said:
-                raise error_of(said["error"])
+                raise _refusal(said["error"])
             if "result" in said:
                 return said["result"], parts
             if ctx is None:
@@ -150,8 +155,7 @@ class Guest:
             case "data":
                 wire.send(self._stream, {}, *wire.tabled(ctx.data(said["part"])))
             case "report":
-                metrics = {str(name): float(value) for name, value in said["metrics"].items()}
-                ctx.report(int(said["step"]), int(said["total"]), **metrics)
+                ctx.report(int(said["step"]), int(said["total"]), **self._metrics(said))
                 wire.send(self._stream, {})
             case "save":
                 ctx.save(parts[0], said["name"])
@@ -161,6 +165,19 @@ class Guest:
                 wire.send(self._stream, {"is_there": state is not None}, state or b"")
             case other:
                 raise Failed(f"recipe {self._name!r} asked for {str(other)[:40]!r}", field="recipe")
+
+    def _metrics(self, said: dict[str, Any]) -> dict[str, float]:
+        """Return what it measured, if it may be kept so: it is not believed."""
+        found = {str(name): float(value) for name, value in said["metrics"].items()}
+        odd = next((name for name in found if not _METRIC.fullmatch(name)), None)
+        if odd is not None or len(found) > MOST_METRICS or not 0 <= int(said["step"]) < MOST_STEPS:
+            raise Invalid(
+                f"recipe {self._name!r} reports what cannot be kept",
+                field="recipe",
+                value={"step": said["step"], "metrics": len(found), "name": (odd or "")[:80]},
+                allowed=f"steps from 0, at most {MOST_METRICS} metrics, names like {_METRIC.pattern}",
+            )
+        return found
 
     def _gone(self) -> Failed:
         try:
@@ -172,3 +189,11 @@ class Guest:
             field="recipe",
             hint="look at the log; memory may have run out",
         )
+
+
+def _refusal(said: Mapping[str, Any]) -> Failed | Invalid:
+    """Return the error that it tells, cut to what a run keeps: bad input, or a failure, and nothing else."""
+    told = {name: str(said[name])[:most] for name, most in _SAID.items() if said.get(name)}
+    kind = Invalid if said.get("code") in (Invalid.code, Unlearnable.code) else Failed
+    allowed = str(said["allowed"])[:500] if said.get("allowed") else None
+    return kind(told.pop("detail", "no reason given"), allowed=allowed, **told)
