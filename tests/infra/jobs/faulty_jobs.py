@@ -8,6 +8,7 @@ import sys
 import tempfile
 import threading
 import time
+from pathlib import Path
 
 
 def flood(ctx):
@@ -124,7 +125,7 @@ def echo(ctx):
     return ctx.params
 
 
-def scratch(ctx: Any) -> dict[str, Any]:
+def scratch(ctx):
     """Tell where files for the time being lie."""
     with tempfile.TemporaryDirectory() as folder:
         return {"is_in_work": Path(folder).is_relative_to(ctx.work)}
