@@ -48,9 +48,8 @@ def judged(make_job: Any, folder: Path, new: Online, champion: Online | None, *,
     window = new.window()
     truth = np.array([["no", "yes"].index(one[0]) for one in window])
     said = np.array([[one[1]["no"], one[1]["yes"]] for one in window])
-    _write_window(
-        folder / "window.parquet", _columns(new, window), ["no", "yes"], truth, 1 - said if guessing else said
-    )
+    rows = {"columns": _columns(new, window), "keys": [one[6] for one in window]}
+    _write_window(folder / "window.parquet", rows, ["no", "yes"], truth, 1 - said if guessing else said)
     payload = {"window": str(folder / "window.parquet"), "task": "classification", "seed": 0, **folders}
     return metric_gate(make_job(payload))
 

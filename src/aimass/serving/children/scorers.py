@@ -31,6 +31,7 @@ from aimass.serving.workers.wishes import Wish
 CHUNK_ROWS = 4_000
 _START_S, _ANSWER_S, _LOOK_S, _WATCH_S = 60.0, 600.0, 0.02, 0.5
 _END_S = 5.0
+_SOCKETS = "/tmp"  # noqa: S108 a socket's address holds about a hundred bytes: not the folder of the job, however deep it lies
 _READ_BYTES = 1 << 20
 
 
@@ -172,7 +173,7 @@ def scorer_of(
         yield InlineScorer(package, feeder)
         return
     keepings = Keepings(hide=staff.hide, groups=find_groups(tidy=False))
-    with tempfile.TemporaryDirectory(prefix="aim") as folder, ExitStack() as stack:
+    with tempfile.TemporaryDirectory(prefix="aim", dir=_SOCKETS) as folder, ExitStack() as stack:
         started: list[Cell] = []
         for number in range(slots):
             started.append(_start(package, Path(folder), number, (staff, keepings)))
