@@ -59,6 +59,16 @@ def test_the_same_seed_and_history_give_the_same_suggestion(sampler: str) -> Non
 
 
 @pytest.mark.parametrize("sampler", ["tpe", "nsga2", "gp", "cmaes"])
+def test_several_at_once_are_those_that_come_one_by_one(sampler: str) -> None:
+    space = NUMBERS if sampler == "cmaes" else SPACE
+    told = searched(sampler, 14, space)
+    several = asked(sampler, told, 4, space)
+    for place, expected in enumerate(several):
+        given = [{**one, "state": "RUNNING", "values": None, "steps": []} for one in several[:place]]
+        assert asked(sampler, [*told, *given], 1, space)[0] == expected
+
+
+@pytest.mark.parametrize("sampler", ["tpe", "nsga2", "gp", "cmaes"])
 def test_every_suggestion_lies_in_the_space_and_keeps_the_conditions(sampler: str) -> None:
     for one in searched(sampler, 14, NUMBERS if sampler == "cmaes" else SPACE):
         params = one["params"]

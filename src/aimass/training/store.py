@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -306,12 +306,22 @@ def _study(row: Row[Any], counts: Mapping[str, int], now: datetime) -> Study:
     )
 
 
-def trials_of(conn: Connection, study: str, states: Sequence[str] | None = None) -> list[Trial]:
-    """Return the trials of a study in their order, of some states."""
+def trials_of(
+    conn: Connection, study: str, states: Sequence[str] | None = None, *, numbers: Collection[int] | None = None
+) -> list[Trial]:
+    """Return the trials of a study in their order, of some states, or by their numbers."""
     query = select(trials).where(trials.c.study == study)
     if states is not None:
         query = query.where(trials.c.state.in_(states))
+    if numbers is not None:
+        query = query.where(trials.c.number.in_(numbers))
     return [_trial(row) for row in conn.execute(query.order_by(trials.c.number))]
+
+
+def ends_of(conn: Connection, study: str) -> list[Row[Any]]:
+    """Return number, state, end and error of the trials of a study: all that tells whether it is over."""
+    columns = (trials.c.number, trials.c.state, trials.c.ended_at, trials.c.error)
+    return list(conn.execute(select(*columns).where(trials.c.study == study).order_by(trials.c.number)))
 
 
 def _trial(row: Row[Any]) -> Trial:

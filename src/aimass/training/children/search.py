@@ -50,21 +50,17 @@ def suggest(args: Mapping[str, Any]) -> dict[str, Any]:
     dict
         ``trials``, each with ``params`` and ``attrs``: what the sampler wants to be told again.
     """
-    space = space_of(args["space"])
-    told: list[Mapping[str, Any]] = list(args["trials"])
-    found: list[dict[str, Any]] = []
-    for _ in range(int(args["count"])):
-        seed = seed_of(args["seed"], len(told))
-        fresh = _asked(space, args, told, seed)
-        found.append(fresh)
-        told.append({**fresh, "state": "RUNNING", "values": None, "steps": []})
+    space, told = space_of(args["space"]), args["trials"]
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
+        study = _study(space, args["directions"], told, optuna.samplers.RandomSampler(seed=0))
+        found = [_asked(study, space, args, len(told) + place) for place in range(int(args["count"]))]
     return {"trials": found}
 
 
-def _asked(space: Space, args: Mapping[str, Any], told: Sequence[Mapping[str, Any]], seed: int) -> dict[str, Any]:
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
-        study = _study(space, args["directions"], told, sampler_of(args["sampler"], seed))
+def _asked(study: optuna.Study, space: Space, args: Mapping[str, Any], number: int) -> dict[str, Any]:
+    """Ask for one more; its sampler begins anew, as in a call that is told all before it, so both answer the same."""
+    study.sampler = sampler_of(args["sampler"], seed_of(args["seed"], number))
     trial = study.ask()
     params: dict[str, Any] = {}
     for name, dimension in space.items():

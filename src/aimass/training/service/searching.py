@@ -26,6 +26,7 @@ from aimass.training.service.ground import Ground, author_of
 from aimass.training.service.studies import Studies, need_study, question, turn
 from aimass.training.store import (
     add,
+    ends_of,
     find_run,
     fresh_from,
     put,
@@ -65,7 +66,7 @@ class Searching(Studies):
 
     def _follow(self, study: Study) -> None:
         with self._database.read() as conn:
-            known = trials_of(conn, study.id)
+            known = trials_of(conn, study.id, OPEN)
         self._settle(study, known)
         if study.state in ("RUNNING", "PAUSED"):
             self._listen(study, [trial for trial in known if trial.state == "RUNNING"])
@@ -79,11 +80,11 @@ class Searching(Studies):
 
     def _settle(self, study: Study, known: Sequence[Trial]) -> None:
         """Give each trial the end of its run, or of the trial that it repeats."""
-        by_number = {trial.number: trial for trial in known}
+        firsts = {trial.same_as for trial in known if trial.same_as is not None}
+        with self._database.read() as conn:
+            by_number = {one.number: one for one in trials_of(conn, study.id, numbers=firsts)} if firsts else {}
         ends: dict[int, dict[str, Any]] = {}
         for trial in known:
-            if trial.state not in OPEN:
-                continue
             end = self._end_of(study, trial, by_number)
             if end is not None:
                 ends[trial.number] = end
@@ -115,8 +116,10 @@ class Searching(Studies):
                 if is_over:
                     data = {"trial": number, "state": end["state"], "values": end.get("values"), "run": end.get("run")}
                     change.event(TRIAL_ENDED, subject=f"study:{study.slug}", data=data)
-            best = best_of(trials_of(change.conn, study.id, ["COMPLETE"]), study.objectives)
-            put(change, studies, study.id, best=[trial.number for trial in best])
+            if any(end.get("state") == "COMPLETE" for end in ends.values()):
+                rivals = {*need_study(change, study.workspace, study.slug).best, *ends}  # who lost before, loses still
+                best = best_of(trials_of(change.conn, study.id, numbers=rivals), study.objectives)
+                put(change, studies, study.id, best=[trial.number for trial in best])
             told = need_study(change, study.workspace, study.slug)
         tell_study(self._ground.live, told)
 
@@ -154,7 +157,7 @@ class Searching(Studies):
     def _is_over(self, study: Study) -> bool:
         """End a study that has tried everything, has no time left, or fails again and again."""
         with self._database.read() as conn:
-            known, first = trials_of(conn, study.id), fresh_from(conn, study.id)
+            known, first = ends_of(conn, study.id), fresh_from(conn, study.id)
         ended = sorted((one for one in known if one.ended_at), key=lambda one: (one.ended_at, one.number))
         last = [one for one in ended if one.number >= first][-MAX_FAILURES:]
         if len(last) == MAX_FAILURES and all(one.state == "FAIL" for one in last):
