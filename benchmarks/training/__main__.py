@@ -1,4 +1,4 @@
-"""``make bench-training``: searches, pruning, the cost of a trial, lists of many runs, automatic training."""
+"""``make bench-training``: the start of a job, searches, pruning, the cost of a trial, lists of many runs, automatic training."""
 
 from __future__ import annotations
 
@@ -6,10 +6,12 @@ import argparse
 import json
 import os
 import platform
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from benchmarks import jobs
 from benchmarks.measure import ROOT
 from benchmarks.training import auto, compression, images, overhead, pruning, regret, tracking
 
@@ -37,6 +39,7 @@ def main() -> int:
     path = ROOT / wanted.report
     told: dict[str, Any] = json.loads(path.with_suffix(".json").read_bytes()) if wanted.only else {}
     for name, measure in (
+        ("jobs", lambda: [asdict(one) for one in jobs.figures()]),
         ("regret", lambda: regret.run(wanted.seeds)),
         ("pruning", pruning.run),
         ("overhead", lambda: overhead.run(wanted.trials)),
@@ -63,6 +66,7 @@ def write(told: Mapping[str, Any], path: Path) -> None:
         "",
     ]
     sections = {
+        "jobs": _jobs,
         "regret": _regret,
         "pruning": _pruning,
         "overhead": _overhead,
@@ -79,6 +83,25 @@ def write(told: Mapping[str, Any], path: Path) -> None:
 
 def _met(value: bool) -> str:
     return "yes" if value else "**no**"
+
+
+def _jobs(told: Sequence[Mapping[str, Any]]) -> list[str]:
+    lines = [
+        "## Start of a job: from submission to the first line of its own code",
+        "",
+        "| what | figure | goal | met |",
+        "| --- | --- | --- | --- |",
+    ]
+    for one in told:
+        goal = "" if one["bar"] is None else f"at least {one['bar']:g}"
+        is_met = "" if one["bar"] is None else _met(one["value"] >= one["bar"])
+        lines.append(f"| {one['name']} | {one['value']:.3g} {one['unit']} | {goal} | {is_met} |")
+    return [
+        *lines,
+        "",
+        "In turns in one run, three times each; Ray in an environment of its own, without its dashboard.",
+        "",
+    ]
 
 
 def _regret(told: Mapping[str, Any]) -> list[str]:
@@ -116,16 +139,18 @@ def _pruning(told: Mapping[str, Any]) -> list[str]:
 
 def _overhead(told: Mapping[str, Any]) -> list[str]:
     own, other = told["own"], told["optuna"]
-    ratio = other["wall_s"] / own["wall_s"]
+    ratio, spared = (other[name] / own[name] for name in ("wall_s", "cpu_s"))
     return [
         f"## What a trial costs beside its work: {told['trials']} trials of nothing, {told['parallel']} at once",
         "",
-        "| who | wall for a trial | CPU for a trial | goal | met |",
-        "| --- | --- | --- | --- | --- |",
-        f"| studies: owner, database, warm child | {own['wall_s'] * 1000:.0f} ms | {own['cpu_s'] * 1000:.0f} ms | 5 times less wall | {_met(ratio >= 5)} |",
-        f"| Optuna, {told['parallel']} processes on SQLite | {other['wall_s'] * 1000:.0f} ms | {other['cpu_s'] * 1000:.0f} ms | | |",
+        "| who | CPU for a trial | wall for a trial |",
+        "| --- | --- | --- |",
+        f"| studies: owner, database, warm child | {own['cpu_s'] * 1000:.0f} ms | {own['wall_s'] * 1000:.0f} ms |",
+        f"| Optuna, {told['parallel']} processes on SQLite | {other['cpu_s'] * 1000:.0f} ms | {other['wall_s'] * 1000:.0f} ms |",
+        f"| times less | {spared:.1f} | {ratio:.1f} |",
+        f"| goal: 5 times less, met | {_met(spared >= 5)} | {_met(ratio >= 5)} |",
         "",
-        f"{ratio:.1f} times less wall. Asking, telling and recording are counted on both sides, and the start of the processes; a run of its own is not.",
+        "Asking, telling and recording are counted on both sides, and the start of the processes; a run of its own is not.",
         "",
     ]
 

@@ -96,6 +96,8 @@ def test_a_task_that_is_learned_without_a_target_needs_none() -> None:
     assert missing(RELEASE, {**given, "task": "classification"}) == ["target"]
     assert missing(RELEASE, {**given, "task": "anomaly"}) == []
     assert missing(RETRAIN, {**given, "task": "anomaly"}) == ["target"]
+    assert missing(RELEASE, {**given, "task": "ranking"}) == ["target", "group_column"]
+    assert missing(RELEASE, {**given, "task": "ranking", "target": "wanted", "group_column": "query"}) == []
 
 
 def test_a_missing_or_unknown_parameter_is_named(lifecycle: Lifecycle) -> None:

@@ -18,6 +18,7 @@ from aimass.training.recipes.contract import (
     ClusterContract,
     ImageContract,
     NumberContract,
+    RankingContract,
     RecipeContract,
 )
 from aimass.training.recipes.protocol import parameters_of
@@ -34,6 +35,23 @@ class TestLogisticRegression(RecipeContract):
 class TestLinearRegression(NumberContract):
     __test__ = True
     recipe = "linear_regression"
+
+
+class TestLinearRegressionOfOrders(RankingContract):
+    __test__ = True
+    recipe = "linear_regression"
+
+
+class TestRandomForestOfOrders(RankingContract):
+    __test__ = True
+    recipe = "random_forest"
+    quick: ClassVar = {"trees": 20}
+
+
+class TestLightGbmOfOrders(RankingContract):
+    __test__ = True
+    recipe = "lightgbm"
+    quick: ClassVar = {"trees": 40}
 
 
 class TestRandomForestOfNumbers(NumberContract):

@@ -154,6 +154,9 @@ def test_a_split_by_groups_and_by_time_at_once_or_by_its_target_is_refused(train
     with pytest.raises(Invalid, match="cannot be this column") as caught:
         training.create_split(ANN, replace(WISH, group_column="Churn"))
     assert caught.value.field == "group_column"
+    with pytest.raises(Invalid, match="needs the column whose rows are one list") as caught:
+        training.create_split(ANN, replace(WISH, task="ranking"))
+    assert caught.value.field == "group_column"
 
 
 def test_a_run_records_metrics_history_files_and_lineage(rooms: Rooms, training: Training, run: Run) -> None:

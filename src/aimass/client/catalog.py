@@ -8227,7 +8227,7 @@ OPERATIONS: dict[str, Operation] = {
                 where="body",
                 kind="str",
                 required=False,
-                choices=("classification", "regression", "anomaly", "clustering"),
+                choices=("classification", "regression", "anomaly", "clustering", "ranking"),
                 help="what the target is predicted as; found from the target if absent",
             ),
             Param(
@@ -8851,7 +8851,7 @@ OPERATIONS: dict[str, Operation] = {
                 where="query",
                 kind="str",
                 required=False,
-                choices=("classification", "regression", "anomaly", "clustering"),
+                choices=("classification", "regression", "anomaly", "clustering", "ranking"),
                 help="only runs of this task",
             ),
             Param(

@@ -231,7 +231,10 @@ def merged(template: Template, *layers: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def missing(template: Template, parameters: Mapping[str, Any]) -> list[str]:
-    """Return the required parameters that have no value; a task that is learned without a target needs none."""
-    task = parameters.get("task") if "task" in template.defaults else None
-    free = {"target"} if task is not None and not find_task(task).needs_target else set[str]()
-    return [name for name in template.required if name not in free and parameters.get(name) in (None, "")]
+    """Return the required parameters that have no value; the task tells whether it needs a target, and a group."""
+    named = parameters.get("task") if "task" in template.defaults else None
+    task = None if named is None else find_task(named)
+    free = {"target"} if task is not None and not task.needs_target else set[str]()
+    more = ("group_column",) if task is not None and task.needs_group else ()
+    wanted = [name for name in (*template.required, *more) if name not in free]
+    return [name for name in wanted if parameters.get(name) in (None, "")]

@@ -318,10 +318,10 @@ def trials_of(
     return [_trial(row) for row in conn.execute(query.order_by(trials.c.number))]
 
 
-def ends_of(conn: Connection, study: str) -> list[Row[Any]]:
+def ends_of(conn: Connection, study: str) -> Sequence[Any]:
     """Return number, state, end and error of the trials of a study: all that tells whether it is over."""
     columns = (trials.c.number, trials.c.state, trials.c.ended_at, trials.c.error)
-    return list(conn.execute(select(*columns).where(trials.c.study == study).order_by(trials.c.number)))
+    return conn.execute(select(*columns).where(trials.c.study == study).order_by(trials.c.number)).all()
 
 
 def _trial(row: Row[Any]) -> Trial:

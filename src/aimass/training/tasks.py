@@ -27,6 +27,8 @@ class Task:
         What is trained when nobody names recipes; slow ones first, so that no slot idles.
     needs_target
         Whether a column tells what is true; else one may be named, to measure by alone.
+    needs_group
+        Whether a column tells which rows stand beside each other.
     is_blendable
         Whether answers of several models make a better one.
     """
@@ -40,6 +42,7 @@ class Task:
     guessed: float
     recipes: tuple[str, ...]
     needs_target: bool = True
+    needs_group: bool = False
     is_blendable: bool = True
 
     @property
@@ -98,9 +101,20 @@ TASKS: Mapping[str, Task] = {
             needs_target=False,
             is_blendable=False,
         ),
+        Task(
+            name="ranking",
+            title="Ranking",
+            metric="ndcg_10",
+            metric_title="NDCG@10",
+            guess="over_chance",
+            guessed=0.0,
+            recipes=("random_forest", "lightgbm", "linear_regression"),
+            needs_group=True,
+            is_blendable=False,
+        ),
     )
 }
-TaskName = Literal["classification", "regression", "anomaly", "clustering"]
+TaskName = Literal["classification", "regression", "anomaly", "clustering", "ranking"]
 
 
 def find_task(name: str) -> Task:

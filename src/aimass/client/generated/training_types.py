@@ -22,7 +22,7 @@ class Run:
     dataset_version: int
     split: str
     target: str
-    task: Literal["classification", "regression", "anomaly", "clustering"]
+    task: Literal["classification", "regression", "anomaly", "clustering", "ranking"]
     features: list[str] | None
     unseen: dict[str, str]
     seed: int
@@ -250,7 +250,7 @@ class Split:
     dataset: str
     dataset_version: int
     target: str
-    task: Literal["classification", "regression", "anomaly", "clustering"] | None
+    task: Literal["classification", "regression", "anomaly", "clustering", "ranking"] | None
     key_column: str | None
     group_column: str | None
     time_column: str | None

@@ -13,8 +13,19 @@ import polars as pl
 
 from aimass.kernel.errors import Invalid
 from aimass.models import Package, Signature, load_model, verify_package
+from aimass.training.children.assigning import group_of
 from aimass.training.children.mixing import judged
-from aimass.training.children.table import CLUSTERING, Source, columns_of, plain, points_of, read_rows, read_split
+from aimass.training.children.table import (
+    CLUSTERING,
+    RANKING,
+    Source,
+    columns_of,
+    lists_of,
+    plain,
+    points_of,
+    read_rows,
+    read_split,
+)
 from aimass.training.children.targets import target_of, truth_of
 from aimass.training.errors import Unlearnable
 from aimass.training.measures.bytask import measures_of
@@ -89,9 +100,12 @@ def part_of(payload: Any, signature: Signature) -> tuple[pl.DataFrame, Any, list
         raise Unlearnable(f"part {payload['part']!r} does not hold {what}", field="part", value=payload["part"])
     left_out = int(wanted.sum() - known.sum())
     notes = [f"{left_out} rows left out: the model does not know their class"] if left_out else []
-    table = Table(
-        features=plain(rows.filter(known), signature), truth=truth_of(target.filter(known), signature.classes)
-    )
+    truth = truth_of(target.filter(known), signature.classes)
+    if source.task == RANKING:
+        truth = lists_of(
+            target.filter(known), None if source.group is None else group_of(rows[source.group]).filter(known)
+        )
+    table = Table(features=plain(rows.filter(known), signature), truth=truth)
     if not has_truth:
         table = judged(table, int(payload.get("seed", 0)))
         notes.append(

@@ -17,7 +17,7 @@ from aimass.training.measures.intervals import Comparison
 from aimass.training.tasks import Task
 
 TOLERANCE = 0.01
-_WORDS = {"r2": "R²"}
+_WORDS = {"r2": "R²", "over_chance": "share of the way from a draw to the best order"}
 
 
 def metric_gate(ctx: Any) -> dict[str, Any]:

@@ -19,13 +19,14 @@ from aimass.training.children.targets import FIXED_CLASSES, MAX_CLASSES, outputs
 from aimass.training.children.tensors import is_tensor, length_of, tensor_of, why_no_tensor
 from aimass.training.errors import Unlearnable
 from aimass.training.measures.clusters import Points
+from aimass.training.measures.relevance import Lists
 from aimass.training.recipes.protocol import Table
 from aimass.training.recipes.space import Space
 
 MAX_COLUMNS = 2000
 MAX_CATEGORIES = 1000
 SPLIT_FILE = "split.parquet"
-CLUSTERING = "clustering"
+CLUSTERING, RANKING = "clustering", "ranking"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -224,28 +225,45 @@ def prepare(source: Source, split: Mapping[str, Any], unseen: Mapping[str, Any] 
     if strangers:
         notes.append(f"{strangers} rows left out: their class does not occur in training")
     signature = signature_of(rows.filter(train).select(names), classes, unseen or {})
+    features = plain(rows.filter(known), signature)
+    groups = None if source.group is None else group_of(rows[source.group]).filter(known)
     return Prepared(
         signature=signature,
-        frame=plain(rows.filter(known), signature),
-        truth=_truth(
-            source, plain(rows.filter(known), signature), target.filter(known), (parts.filter(known), classes)
-        ),
+        frame=features,
+        truth=_truth(source, features, target.filter(known), (parts.filter(known), classes, groups)),
         parts=parts.filter(known),
         notes=tuple(notes),
         places=np.flatnonzero(known.to_numpy()).astype(np.uint32),
         keys=None if source.key is None else identities(rows, source.key).filter(known),
-        groups=None if source.group is None else group_of(rows[source.group]).filter(known),
+        groups=groups,
         times=None if source.time is None else times_of(rows[source.time]).filter(known),
         has_truth=bool(source.target) and source.task != CLUSTERING,
     )
 
 
-def _truth(source: Source, features: pl.DataFrame, target: pl.Series, told: tuple[pl.Series, tuple[str, ...]]) -> Any:
-    """Return the truth of rows whose parts and classes are told; for clusters the rows as points."""
-    parts, classes = told
-    if source.task != CLUSTERING:
-        return truth_of(target, classes)
-    return points_of(source, features, target, parts)
+def _truth(
+    source: Source,
+    features: pl.DataFrame,
+    target: pl.Series,
+    told: tuple[pl.Series, tuple[str, ...], pl.Series | None],
+) -> Any:
+    """Return the truth of rows whose parts, classes and groups are told; for clusters the rows as points."""
+    parts, classes, groups = told
+    if source.task == CLUSTERING:
+        return points_of(source, features, target, parts)
+    return lists_of(target, groups) if source.task == RANKING else truth_of(target, classes)
+
+
+def lists_of(target: pl.Series, groups: pl.Series | None) -> Lists:
+    """Return rows as lists, each of the rows of one group."""
+    if groups is None:
+        raise Invalid(
+            "no column tells which rows are one list",
+            field="group_column",
+            value=None,
+            hint="split by the column of the query, the session or the customer",
+        )
+    return Lists(relevance=truth_of(target, ()), lists=groups.rank("dense").to_numpy().astype(np.int64))
 
 
 def points_of(source: Source, features: pl.DataFrame, target: pl.Series, parts: pl.Series) -> Points:

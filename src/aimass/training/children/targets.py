@@ -10,6 +10,7 @@ import polars as pl
 
 from aimass.models import Output
 from aimass.training.errors import Unlearnable
+from aimass.training.measures.relevance import MOST_RELEVANT
 
 MAX_CLASSES = 100
 MANY_NUMBERS = 20
@@ -141,11 +142,33 @@ def groups(frame: pl.DataFrame, target: str) -> pl.Series:
     return labels(frame, target) if target else pl.Series("target", ["row"]).new_from_index(0, frame.height)
 
 
+def relevances(frame: pl.DataFrame, target: str) -> pl.Series:
+    """Return how much each row is wanted in its list, or refuse a target that does not tell: whole numbers from 0."""
+    column = frame[target]
+    if column.dtype == pl.Boolean:
+        column = column.cast(pl.Int64)
+    known = column.drop_nulls()
+    if not column.dtype.is_numeric() or _has_fractions(known) or not known.is_between(0, MOST_RELEVANT).all():
+        raise Unlearnable(
+            f"target {target!r} does not tell how much a row is wanted",
+            field="target",
+            value=known.unique().sort().head(5).cast(pl.String).to_list(),
+            allowed=f"whole numbers from 0 to {MOST_RELEVANT}, or truth values",
+            hint="0 for a row that is not wanted in its list, more for one that is wanted more",
+        )
+    if known.n_unique() < 2:  # noqa: PLR2004 an order
+        raise Unlearnable(
+            f"every known value of target {target!r} is the same", field="target", value=target, allowed="2 values"
+        )
+    return column.cast(pl.Float64)
+
+
 TARGETS: Mapping[str, Callable[[pl.DataFrame, str], pl.Series]] = {
     "classification": labels,
     "regression": numbers,
     "anomaly": anomalies,
     "clustering": groups,
+    "ranking": relevances,
 }
 
 

@@ -59,8 +59,23 @@ class ClusterCharts:
     method: str
 
 
-def charts_of(report: Mapping[str, Any]) -> Charts | NumberCharts | ClusterCharts:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OrderCharts:
+    """What is drawn of one report about an order within lists: points by place; ``drawn`` is a draw, ``best`` the best order."""
+
+    ndcg: list[list[float]]
+    drawn: list[list[float]]
+    wanted: list[list[float]]
+    best: list[list[float]]
+    sizes: dict[str, Any]
+    importance: dict[str, Any]
+    method: str
+
+
+def charts_of(report: Mapping[str, Any]) -> Charts | NumberCharts | ClusterCharts | OrderCharts:
     """Return the charts of a run's report or of an evaluation's; reports of old name no task."""
+    if "order" in report["curves"]:
+        return _order_charts(report)
     if "clusters" in report["curves"]:
         return _cluster_charts(report)
     return _number_charts(report) if "pairs" in report["curves"] else _class_charts(report)
@@ -91,6 +106,20 @@ def _cluster_charts(report: Mapping[str, Any]) -> ClusterCharts:
             ]
         },
         clusters=clusters,
+        importance={"items": items},
+        method=method,
+    )
+
+
+def _order_charts(report: Mapping[str, Any]) -> OrderCharts:
+    order = report["curves"]["order"]
+    items, method = importance_of(report.get("importance"))
+    return OrderCharts(
+        ndcg=_near(order["depth"], order["ndcg"]),
+        drawn=_near(order["depth"], order["drawn"]),
+        wanted=_near(range(1, len(order["wanted"]) + 1), order["wanted"]),
+        best=_near(range(1, len(order["best"]) + 1), order["best"]),
+        sizes={"items": [{"name": str(size), "value": count} for size, count in order["sizes"]]},
         importance={"items": items},
         method=method,
     )

@@ -30,6 +30,7 @@ COLUMNS: dict[str, tuple[tuple[str, str, bool], ...]] = {
         ("davies_bouldin", "Davies-Bouldin", True),
         ("adjusted_rand", "Adjusted Rand", False),
     ),
+    "ranking": (("ndcg_10", "NDCG@10", False), ("map", "MAP", False), ("mrr", "MRR", False)),
     "regression": (("rmse", "RMSE", True), ("mae", "MAE", True), ("r2", "R²", False)),
 }
 

@@ -17,6 +17,13 @@ from aimass.training.measures.clusters import (
 from aimass.training.measures.curves import curves
 from aimass.training.measures.intervals import Comparison, Interval, auc_interval, compare_auc
 from aimass.training.measures.numbers import compare_rmse, number_curves, number_scores, rmse, rmse_interval
+from aimass.training.measures.relevance import (
+    compare_ndcg,
+    ndcg,
+    ndcg_interval,
+    relevance_curves,
+    relevance_scores,
+)
 from aimass.training.measures.scores import macro_auc, scores
 
 
@@ -65,6 +72,9 @@ MEASURES: Mapping[str, Measures] = {
         interval=rmse_interval,
         compare=compare_rmse,
         curves=lambda truth, predicted, _classes: number_curves(truth, predicted),
+    ),
+    "ranking": Measures(
+        scores=relevance_scores, score=ndcg, interval=ndcg_interval, compare=compare_ndcg, curves=relevance_curves
     ),
 }
 

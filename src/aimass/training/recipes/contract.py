@@ -1,8 +1,9 @@
 # ruff: noqa: D102 the names of the tests are sentences
 """The conformance suites of recipes, one per task.
 
-A recipe's test inherits :class:`RecipeContract` for classes, :class:`NumberContract` for regression
-:class:`AnomalyContract` for strange rows and :class:`ClusterContract` for clusters, as far as the recipe serves them, and names the recipe.
+A recipe's test inherits :class:`RecipeContract` for classes, :class:`NumberContract` for regression,
+:class:`RankingContract` for orders, :class:`AnomalyContract` for strange rows and :class:`ClusterContract` for clusters, as
+far as the recipe serves them, and names the recipe.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ import pytest
 from aimass.kernel.errors import Invalid
 from aimass.models import Column, Output, Parity, Rows, Signature, build_package
 from aimass.training.domain.space import space_of
+from aimass.training.measures.relevance import Lists, ndcg
 from aimass.training.measures.scores import macro_auc
 from aimass.training.recipes import find_recipe, load_recipe
 from aimass.training.recipes.protocol import Table, parameters_of
@@ -330,6 +332,31 @@ class NumberContract(TaskContract):
         assert given.shape == (300,)
         assert scores["r2"] > self.least_r2
         assert scores["rmse"] == pytest.approx(float(np.sqrt(np.mean((given - table.truth) ** 2))))
+
+
+class RankingContract(TaskContract):
+    """What a recipe for an order within lists keeps."""
+
+    task: ClassVar[str] = "ranking"
+    classes: ClassVar[int] = 0
+    least_over_chance: ClassVar[float] = 0.4
+
+    def rows(self, count: int, classes: int, seed: int) -> Table:
+        """Make lists of ten rows; what is wanted stands to the others of its list, not to all rows."""
+        found = rows(count, classes, seed)
+        lists = np.random.default_rng(seed + 300).permutation(count) // 10
+        truth = np.asarray(found.truth)
+        places = np.array([(truth[lists == one] < value).sum() for value, one in zip(truth, lists, strict=True)])
+        return Table(features=found.features, truth=Lists(relevance=np.maximum(places - 6.0, 0.0), lists=lists))
+
+    def test_it_puts_what_is_wanted_first(self) -> None:
+        bench, recipe = self.bench(), load_recipe(self.recipe)
+        table, model = bench.data("validation"), recipe.fit(bench)
+        given = recipe.predict(bench, model, table.features)
+        scores = recipe.evaluate(bench, model, table)
+        assert given.shape == (300,)
+        assert scores["over_chance"] > self.least_over_chance
+        assert scores["ndcg_10"] == pytest.approx(ndcg(table.truth, given))
 
 
 class AnomalyContract(TaskContract):

@@ -22,7 +22,7 @@ class Table:
         One column per input of the signature: strings, 64-bit numbers, booleans; nulls as they came.
     truth
         Per row (numpy): the index of the true class, ``int64``, in the order of the signature's classes; or the true number,
-        ``float64``.
+        ``float64``; for ranking :class:`~aimass.training.measures.relevance.Lists`: how much each row is wanted, and its list.
     """
 
     features: pl.DataFrame

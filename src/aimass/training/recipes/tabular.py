@@ -25,6 +25,7 @@ from sklearn.preprocessing import FunctionTransformer, OneHotEncoder, StandardSc
 from aimass.kernel.errors import Failed
 from aimass.models import Candidate, Column, Signature
 from aimass.training.measures.bytask import measures_of
+from aimass.training.measures.relevance import Lists
 from aimass.training.recipes.protocol import RecipeContext, Table
 
 OPSET = {"": 18, "ai.onnx.ml": 3}
@@ -78,6 +79,8 @@ class TabularRecipe:
         if self.learn is not None:
             self.learn(ctx, estimator, columns.fit_transform(frame), truth)
             return pipeline
+        if isinstance(truth, Lists):  # one row at a time: how much is it wanted
+            truth = truth.relevance
         options = {f"{STEP}__{name}": value for name, value in (self.options(ctx) if self.options else {}).items()}
         return pipeline.fit(frame, truth, **options)
 

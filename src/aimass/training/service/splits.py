@@ -167,6 +167,13 @@ def _check_columns(command: CreateSplit) -> None:
         )
     if command.task is not None:
         find_task(command.task)
+    if command.task is not None and find_task(command.task).needs_group and not command.group_column:
+        raise Invalid(
+            f"a split for {command.task} needs the column whose rows are one list",
+            field="group_column",
+            value=command.group_column,
+            hint="name the column of the query, the session or the customer",
+        )
     if command.group_column and command.time_column:
         raise Invalid(
             "a split is made by groups or by time",

@@ -37,7 +37,7 @@ class GuestContext:
     def data(self, part: str) -> Table:
         """Return the rows of ``train`` or ``validation``."""
         _, (features, truth) = self._ask({"ask": "data", "part": part})
-        return Table(features=wire.unframed(features), truth=wire.unpacked(truth))
+        return wire.untabled(features, truth)
 
     def report(self, step: int, total: int, **metrics: float) -> None:
         """Tell the progress."""

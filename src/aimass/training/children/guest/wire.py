@@ -14,6 +14,8 @@ import polars as pl
 
 from aimass.kernel.errors import Invalid
 from aimass.models import Signature, parse_signature
+from aimass.training.measures.clusters import Points
+from aimass.training.measures.relevance import Lists
 from aimass.training.recipes.protocol import Table
 
 MAX_HEAD = 16 << 20
@@ -107,5 +109,23 @@ def understood(told: dict[str, Any]) -> Signature:
 
 
 def tabled(table: Table) -> tuple[bytes, bytes]:
-    """Return rows as bytes: what is asked, and the truth."""
-    return framed(table.features), packed(table.truth)
+    """Return rows as bytes: what is asked, and the truth; of lists their two columns, of clusters nothing to learn from."""
+    truth = table.truth
+    if isinstance(truth, Lists):
+        return framed(table.features), packed(np.column_stack([truth.relevance, truth.lists]))
+    return framed(table.features), packed(np.zeros(len(truth)) if isinstance(truth, Points) else truth)
+
+
+def untabled(features: bytes, truth: bytes) -> Table:
+    """Return the rows that bytes are.
+
+    Examples
+    --------
+    >>> lists = Lists(relevance=np.array([0.0, 2.0]), lists=np.array([1, 1]))
+    >>> untabled(*tabled(Table(features=pl.DataFrame({"a": [1, 2]}), truth=lists))).truth.lists.tolist()
+    [1, 1]
+    """
+    found = unpacked(truth)
+    is_listed = found.ndim == 2  # noqa: PLR2004 relevance and list
+    lists = Lists(relevance=found[:, 0], lists=found[:, 1].astype(np.int64)) if is_listed else found
+    return Table(features=unframed(features), truth=lists)

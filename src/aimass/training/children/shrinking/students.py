@@ -13,6 +13,8 @@ from typing import Any
 import numpy as np
 import polars as pl
 
+from aimass.training.errors import Uncompressible
+from aimass.training.measures.relevance import Lists
 from aimass.training.recipes.protocol import Table
 
 SWAPPED = 0.25
@@ -23,7 +25,14 @@ def transfer_set(train: Table, teacher: Callable[[pl.DataFrame], Any], *, copies
     """Return the training rows as they are, and ``copies`` as many made rows with the answers of the teacher.
 
     The rows of the data keep their own truth, so that no class is lost of which the teacher knows nothing.
+
+    Raises
+    ------
+    Uncompressible
+        The teacher tells an order: what it says of a made row belongs to no list.
     """
+    if isinstance(train.truth, Lists):
+        raise Uncompressible("rows are made from others, and a made row belongs to no list")
     if not copies:
         answers = teacher(train.features)
         return Table(features=train.features, truth=_truth(answers, train.truth))

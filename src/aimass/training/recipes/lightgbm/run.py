@@ -14,6 +14,7 @@ from skl2onnx.common.shape_calculator import (
 )
 from sklearn.pipeline import Pipeline
 
+from aimass.training.measures.relevance import Lists
 from aimass.training.recipes.protocol import RecipeContext
 from aimass.training.recipes.tabular import STEP, TabularRecipe
 
@@ -24,13 +25,14 @@ update_registered_converter(
     convert_lightgbm,
     options={"nocl": [True, False], "zipmap": [True, False, "columns"]},
 )
-update_registered_converter(
-    lgb.LGBMRegressor,
-    "LightGbmLGBMRegressor",
-    calculate_linear_regressor_output_shapes,
-    convert_lightgbm,
-    options={"split": None},
-)
+for _kind in (lgb.LGBMRegressor, lgb.LGBMRanker):
+    update_registered_converter(
+        _kind,
+        f"LightGbm{_kind.__name__}",
+        calculate_linear_regressor_output_shapes,
+        convert_lightgbm,
+        options={"split": None},
+    )
 
 
 def _estimator(ctx: RecipeContext) -> lgb.LGBMModel:
@@ -48,15 +50,24 @@ def _estimator(ctx: RecipeContext) -> lgb.LGBMModel:
     }
     if ctx.task == "regression":
         return lgb.LGBMRegressor(**shared)
+    if ctx.task == "ranking":
+        return lgb.LGBMRanker(objective="lambdarank", **shared)
     weight = None if ctx.params.class_weight == "none" else ctx.params.class_weight
     return lgb.LGBMClassifier(class_weight=weight, **shared)
 
 
-def _options(ctx: RecipeContext) -> dict[str, Any]:
+def _learn(ctx: RecipeContext, estimator: Any, inputs: Any, truth: Any) -> None:
+    """Fit, and report each tree; for an order by pairs of one list, whose rows then lie side by side (LambdaRank)."""
+
     def tell(moment: Any) -> None:
         ctx.report(moment.iteration + 1, moment.end_iteration)
 
-    return {"callbacks": [tell]}
+    if not isinstance(truth, Lists):
+        estimator.fit(inputs, truth, callbacks=[tell])
+        return
+    order = np.argsort(truth.lists, kind="stable")
+    sizes = np.unique(truth.lists, return_counts=True)[1]
+    estimator.fit(inputs[order], truth.relevance[order], group=sizes, callbacks=[tell])
 
 
 def snap_thresholds(pipeline: Pipeline) -> None:
@@ -77,4 +88,4 @@ def _snapped(line: str) -> str:
     return "threshold=" + " ".join(repr(float(value)) for value in down)
 
 
-RUN = TabularRecipe(estimator=_estimator, options=_options, before_export=snap_thresholds)
+RUN = TabularRecipe(estimator=_estimator, learn=_learn, before_export=snap_thresholds)

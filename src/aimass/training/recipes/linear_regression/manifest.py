@@ -22,7 +22,7 @@ RECIPE = RecipeManifest(
     title="Linear regression",
     summary="A weighted sum of scaled numbers and one-hot text with a ridge penalty: small, fast, easy to explain.",
     parameters=Parameters,
-    tasks=("regression",),
+    tasks=("regression", "ranking"),
     capabilities=frozenset({"resumable", "exportable:onnx"}),
     space={
         "penalty": {"type": "float", "low": 1e-3, "high": 1e3, "log": True},

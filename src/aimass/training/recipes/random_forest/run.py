@@ -18,7 +18,7 @@ def _estimator(ctx: RecipeContext) -> RandomForestClassifier | RandomForestRegre
         "n_jobs": ctx.threads,
         "random_state": ctx.seed,
     }
-    if ctx.task == "regression":
+    if not ctx.signature.classes:
         return RandomForestRegressor(**shared)
     weight = None if ctx.params.class_weight == "none" else ctx.params.class_weight
     return RandomForestClassifier(class_weight=weight, **shared)
