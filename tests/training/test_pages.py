@@ -216,6 +216,31 @@ def test_a_run_of_clusters_shows_their_sizes_and_centres(site):
     assert "Silhouette" in viewer.open("/demo/work/experiments/segments").text
 
 
+def test_a_run_of_an_order_shows_its_depths_and_places(site):
+    training, viewer = site.registry.get(Training), site.visitor("viewer")
+    form = {"dataset": "telco-churn", "target": "SeniorCitizen", "task": "ranking", "key_column": "customerID"}
+    refused = site.visitor("editor").do("POST", "/demo/work/splits", **form)
+    assert (refused.status_code, "whose rows are one list" in refused.text) == (400, True)
+    assert site.visitor("editor").do("POST", "/demo/work/splits", **form, group_column="tenure").status_code == 204
+    splits = training.list_splits(SYSTEM, ListSplits(workspace="demo")).items
+    made = OneSplit(workspace="demo", split=next(one.id for one in splits if one.task == "ranking"))
+    until(site.registry, lambda: training.get_split(SYSTEM, made).state == "READY")
+    wish = StartRun(workspace="demo", recipe="linear_regression", split=made.split, folds=2, experiment="orders")
+    run = _ended(site, training.start_run(SYSTEM, wish).id)
+    assert run.state == "FINISHED", run.error
+    assert run.metrics["cv_over_chance"] > 0
+    text = viewer.open(_of(run, "evaluation")).text
+    depths, places = [one for one in _all_charts(text, "line") if one["series"][0]["name"] == "This model"]
+    assert [one["name"] for one in depths["series"]] == ["This model", "A draw"]
+    assert depths["series"][0]["points"][9][1] > depths["series"][1]["points"][9][1]
+    mine, best = (one["points"] for one in places["series"])
+    assert mine[0][1] < best[0][1] <= 1, "some lists hold nobody who is wanted"
+    chinese = viewer.open(_of(run, "evaluation"), **{"Accept-Language": "zh"}).text
+    assert "最佳次序" in chinese
+    assert run.id in viewer.part("/demo/work/training?task=ranking&sort=-cv_ndcg_10", "runs").text
+    assert "NDCG@10" in viewer.open("/demo/work/experiments/orders").text
+
+
 def test_a_split_without_a_column_to_predict_is_for_tasks_that_need_none(site):
     for form in ({"dataset": "telco-churn"}, {"dataset": "telco-churn", "task": "classification"}):
         answer = site.visitor("editor").do("POST", "/demo/work/splits", **form)
