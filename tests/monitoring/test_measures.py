@@ -167,3 +167,24 @@ def test_many_classes_are_measured_one_against_the_rest() -> None:
     assert found["f1"]["value"] == pytest.approx(metrics.f1_score(truth, label, average="macro"))
     assert macro_f1(truth, label, classes)["low"] < found["f1"]["value"]
     assert classes_of(rows) == classes
+
+
+def test_texts_that_hardly_come_back_are_compared_by_length_and_by_strange_words() -> None:
+    reference = pl.Series([f"parcel {n} is {'very ' * (n % 5)}late" for n in range(100, 300)])
+    same = compare("t", reference, pl.Series([f"parcel {n} is {'very ' * (n % 5)}late" for n in range(500, 600)]))
+    assert (same["kind"], same["unseen"]) == ("text", 0.0)
+    assert same["psi"] == pytest.approx(0, abs=1e-6)
+    live = pl.Series(
+        [
+            "包裹今天又没有到",
+            "zzz",
+            None,
+            "",
+            *[f"parcel {n} is very very very very very late again" for n in range(96)],
+        ]
+    )
+    found = compare("t", reference, live)
+    assert found["psi"] > 0.2  # all longer than any before
+    assert found["missing"] == {"reference": 0.0, "live": 0.02}
+    assert found["unseen"] == 0.02  # the first two hold no word of the reference
+    assert found["test"] == "ks"

@@ -267,7 +267,9 @@ def test_few_rows_and_many_columns_favour_a_line() -> None:
 def test_limits_leave_out_and_say_why() -> None:
     found = recommend(recipes().values(), TASK, FACTS, Constraints(explainable=True), [])
     assert named(found) == ["logistic_regression"]
-    assert all("coefficients" in (one.left_out or "") for one in found[1:])
+    said = {one.recipe: one.left_out or "" for one in found[1:]}
+    assert said.pop("text_linear") == "no column holds free text"
+    assert all("coefficients" in one for one in said.values())
     slow = recommend(recipes().values(), TASK, FACTS, Constraints(row_us=100), [])
     assert named(slow) == ["logistic_regression"]
     brief = recommend(recipes().values(), TASK, FACTS, Constraints(budget_s=6), [])

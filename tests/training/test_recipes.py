@@ -22,9 +22,10 @@ from aimass.training.recipes.contract import (
     RecipeContract,
 )
 from aimass.training.recipes.protocol import parameters_of
+from aimass.training.recipes.text_linear.contract import TextContract
 from aimass.training.selecting import Facts, recommend
 from aimass.training.tasks import TASKS
-from tests.training import test_torch_recipes  # noqa: F401 its suites count too
+from tests.training import test_texts, test_torch_recipes  # noqa: F401 their suites count too
 
 
 class TestLogisticRegression(RecipeContract):
@@ -226,7 +227,7 @@ def test_the_built_in_recipes_come_through_the_door_of_a_strangers_wheel() -> No
 
 
 def test_every_task_of_a_recipe_has_its_suite() -> None:
-    bases = (RecipeContract, NumberContract, ImageContract, AnomalyContract, ClusterContract)
+    bases = (RecipeContract, NumberContract, ImageContract, TextContract, AnomalyContract, ClusterContract)
     found = {suite for base in bases for suite in base.__subclasses__()} - set(bases)
     suites = {(suite.recipe, suite.task) for suite in found}
     assert suites == {(name, task) for name, recipe in recipes().items() for task in recipe.tasks}

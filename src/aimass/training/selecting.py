@@ -19,6 +19,8 @@ FEW_ROWS = 2000
 WIDE = 0.1
 HALF_WEIGHT = 3
 MOST_REGRET = 0.05
+UNREAD = 0.3
+_NAMED = 3
 _MB = 2**20
 
 
@@ -32,11 +34,14 @@ class Facts:
         Of the training part, and those that can be learned from.
     folds
         Of the cross-validation; each costs a fit.
+    texts
+        The columns of free text.
     """
 
     rows: int
     columns: int
     folds: int = 5
+    texts: Sequence[str] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -89,7 +94,7 @@ def _judge(
     variant, params, traits = kind
     past, regrets = learned
     mine = [one for one in past if (one.recipe, one.variant) == (manifest.name, variant)]
-    score, reasons = _fitness(traits, facts)
+    score, reasons = _fitness(manifest, traits, facts)
     moved, told = _learned(regrets.get((manifest.name, variant), []))
     seconds = _seconds(traits, facts, mine)
     row_us, size = _row_us(traits, mine), _size(traits, mine)
@@ -103,13 +108,20 @@ def _judge(
         row_us=round(row_us),
         size=size,
         reasons=(*reasons, *told),
-        left_out=_left_out(traits, limits, seconds, row_us, size) or _unfit(manifest),
+        left_out=_left_out(traits, limits, seconds, row_us, size) or _unfit(manifest, facts),
     )
 
 
-def _fitness(traits: Traits, facts: Facts) -> tuple[float, list[str]]:
+def _fitness(manifest: RecipeManifest, traits: Traits, facts: Facts) -> tuple[float, list[str]]:
     """Return the guess for this data, and the reasons."""
     score, reasons = traits.place, [traits.strength]
+    if facts.texts:
+        named = ", ".join(repr(name) for name in facts.texts[:_NAMED])
+        if manifest.reads == "texts":
+            reasons.append(f"there is free text in {named}")
+        else:
+            score -= UNREAD
+            reasons.append(f"does not read the words in {named}, only whole values that come back")
     if facts.rows < FEW_ROWS:
         score += traits.few_rows
         if traits.few_rows > 0:
@@ -168,11 +180,13 @@ def _size(traits: Traits, past: Sequence[Past]) -> int:
     return int(median(known)) if known else traits.size
 
 
-def _unfit(manifest: RecipeManifest) -> str | None:
+def _unfit(manifest: RecipeManifest, facts: Facts) -> str | None:
     """Say why a recipe is nothing for a table here, whatever the limits."""
     missing = manifest.missing()
     if missing is not None:
         return f"its library is not installed: {missing.hint}"
+    if manifest.reads == "texts" and not facts.texts:
+        return "no column holds free text"
     return "it learns from one column of lists, such as images" if manifest.reads == "lists" else None
 
 

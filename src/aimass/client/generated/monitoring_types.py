@@ -132,10 +132,10 @@ class Drift:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FeatureDrift:
-    """How far one column has moved."""
+    """How far one column has moved; texts that hardly ever come back, ``text``, are compared by how many letters they have."""
 
     name: str
-    kind: Literal["numeric", "categorical"]
+    kind: Literal["numeric", "categorical", "text"]
     psi: float
     test: str | None
     statistic: float | None

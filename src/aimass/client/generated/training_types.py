@@ -263,6 +263,7 @@ class Split:
     classes: dict[str, dict[str, int]]
     sha256: str | None
     notes: list[str]
+    texts: list[str]
     error: dict[str, Any] | None
     job: str | None
     created_by: str

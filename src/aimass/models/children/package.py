@@ -106,7 +106,11 @@ def build_package(folder: Path, candidate: Candidate, rows: Rows) -> tuple[Packa
             if parity.passed:
                 return package, parity
             why = f"the exported ONNX file answers differently: {parity.sentence()}"
-    package = _write(folder, "python", candidate.signature, candidate.to_python(), rows, why)
+    try:
+        written = candidate.to_python()
+    except Failed as reason:  # what stands for ONNX alone tells why that did not work
+        raise Failed(f"{reason.message}; {why}") from reason
+    package = _write(folder, "python", candidate.signature, written, rows, why)
     parity = replay(package, rows)
     if not parity.passed:
         raise Failed(f"the packaged model answers differently: {parity.sentence()}")

@@ -26,6 +26,8 @@ from aimass.monitoring.children.rows import INPUT
 
 MISSING, UNSEEN, OTHER = "(missing)", "(unseen)", "(other)"
 _TWO = 2
+MIN_TEXTS = 50
+_WORD = r"\p{Han}|[\p{L}\p{N}]+"
 
 
 def drift(args: dict[str, Any]) -> dict[str, Any]:
@@ -80,19 +82,46 @@ def _column(live: pl.DataFrame, name: str, dtype: Any) -> pl.Series:
 
 
 def compare(name: str, reference: pl.Series, live: pl.Series) -> dict[str, Any]:
-    """Compare one column: numbers by shared quantile bins, everything else by categories."""
-    is_numeric = reference.dtype.is_numeric()
-    found = _numbers(reference, live) if is_numeric else _categories(_texts(reference), _texts(live))
-    missing = [
-        _texts(side).null_count() / max(len(side), 1) if not is_numeric else _null_share(side)
-        for side in (reference, live)
-    ]
+    """Compare one column: numbers by shared quantile bins, texts by their lengths, everything else by categories."""
+    kind = kind_of(reference)
+    if kind == "numeric":
+        found, shares = _numbers(reference, live), [_null_share(side) for side in (reference, live)]
+    else:
+        texts = [_texts(side) for side in (reference, live)]
+        found = _written(*texts) if kind == "text" else _categories(*texts)
+        shares = [side.null_count() / max(len(side), 1) for side in texts]
     return {
         "name": name.removeprefix(INPUT),
-        "kind": "numeric" if is_numeric else "categorical",
-        "missing": {"reference": missing[0], "live": missing[1]},
+        "kind": kind,
+        "missing": {"reference": shares[0], "live": shares[1]},
         **found,
     }
+
+
+def kind_of(reference: pl.Series) -> str:
+    """Return how a column is compared: texts of which most occur once are no categories.
+
+    Examples
+    --------
+    >>> kind_of(pl.Series(["a", "b"] * 60)), kind_of(pl.Series([f"parcel {n} is late" for n in range(120)]))
+    ('categorical', 'text')
+    """
+    if reference.dtype.is_numeric():
+        return "numeric"
+    known = _texts(reference).drop_nulls()
+    return "text" if len(known) >= MIN_TEXTS and known.n_unique() > len(known) / 2 else "categorical"
+
+
+def _written(reference: pl.Series, live: pl.Series) -> dict[str, Any]:
+    """Compare texts by their lengths; unseen is one without any word of the reference."""
+    found = _numbers(reference.str.len_chars().cast(pl.Float64), live.str.len_chars().cast(pl.Float64))
+    known, said = _words(reference).explode().drop_nulls().unique(), _words(live.drop_nulls())
+    strange = said.list.eval(pl.element().is_in(known.implode())).list.any().not_()
+    return found | {"unseen": float(strange.sum()) / max(len(live), 1)}
+
+
+def _words(column: pl.Series) -> pl.Series:
+    return column.str.to_lowercase().str.extract_all(_WORD)
 
 
 def _null_share(column: pl.Series) -> float:

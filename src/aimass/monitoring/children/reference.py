@@ -10,6 +10,7 @@ import polars as pl
 from aimass.kernel.errors import Invalid, NotFound
 from aimass.lake import scan
 from aimass.models import load_model, read_package
+from aimass.monitoring.children.drift import kind_of
 from aimass.monitoring.children.numbers import VALUE
 from aimass.monitoring.children.rows import INPUT
 
@@ -50,7 +51,7 @@ def build_reference(args: dict[str, Any]) -> dict[str, Any]:
     draft = out.with_suffix(".tmp")
     table.with_columns(answers).write_parquet(draft)
     draft.rename(out)
-    kinds = [{"name": n, "kind": "numeric" if table[INPUT + n].dtype.is_numeric() else "categorical"} for n in features]
+    kinds = [{"name": n, "kind": kind_of(table[INPUT + n])} for n in features]
     classes = list(package.manifest.signature.classes) if package else []
     return {
         "path": str(out),

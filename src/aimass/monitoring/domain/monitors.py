@@ -162,7 +162,7 @@ class UseReference:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FeatureDrift:
-    """How far one column has moved.
+    """How far one column has moved; texts that hardly ever come back, ``text``, are compared by how many letters they have.
 
     Attributes
     ----------
@@ -173,13 +173,13 @@ class FeatureDrift:
     missing
         Share of missing values in ``reference`` and ``live``.
     unseen
-        Share of live values that the reference never had (numbers: outside its range).
+        Share of live values that the reference never had (numbers: outside its range; texts: without one of its words).
     histogram
         ``labels`` of the bins, and their shares in ``reference`` and ``live``.
     """
 
     name: str
-    kind: Literal["numeric", "categorical"]
+    kind: Literal["numeric", "categorical", "text"]
     psi: float
     test: str | None
     statistic: float | None

@@ -23,7 +23,7 @@ from aimass.training.children.watching import Watch
 from aimass.training.errors import NotFinite
 from aimass.training.measures.bytask import measures_of
 from aimass.training.recipes import check_task, find_recipe, load_recipe
-from aimass.training.recipes.protocol import Recipe, Table, parameters_of
+from aimass.training.recipes.protocol import Reading, Recipe, Table, parameters_of
 from aimass.training.tasks import find_task
 
 FOLDS = 5
@@ -262,6 +262,7 @@ class Fit:
             "curves": measures_of(self._task.name).curves(table.truth, predicted, context.signature.classes),
             "history": context.history,
             "importance": dict(sorted(importance.items(), key=lambda item: -item[1])) if importance else None,
+            "terms": self._recipe.terms(context, model) if isinstance(self._recipe, Reading) else None,
             "rows": {part: int(count) for part, count in self._data.parts.value_counts().iter_rows()},
             "notes": list(self._data.notes),
         }

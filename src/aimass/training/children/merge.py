@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -52,16 +52,24 @@ def merged(graphs: Sequence[bytes], combiner: Shares | Stack, signature: Signatu
 
 
 def _prefix(graph: Any, mark: str) -> None:
-    """Give everything but the inputs a name of its own."""
+    """Give everything but the inputs a name of its own, in the bodies of loops too."""
     inputs = {value.name for value in graph.input}
 
     def name(old: str) -> str:
         return old if not old or old in inputs else f"{mark}{old}"
 
+    _renamed(graph, name, mark)
+
+
+def _renamed(graph: Any, name: Callable[[str], str], mark: str) -> None:
     for node in graph.node:
         node.name = f"{mark}{node.name}"
         node.input[:] = [name(one) for one in node.input]
         node.output[:] = [name(one) for one in node.output]
+        for body in (attribute.g for attribute in node.attribute if attribute.HasField("g")):
+            for value in (*body.input, *body.output):
+                value.name = name(value.name)
+            _renamed(body, name, mark)
     for tensor in graph.initializer:
         tensor.name = name(tensor.name)
 

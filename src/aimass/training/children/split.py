@@ -26,6 +26,7 @@ from aimass.training.children.assigning import (
 )
 from aimass.training.children.table import SPLIT_FILE, Source, identities, read_rows
 from aimass.training.children.targets import FIXED_CLASSES, find_task, strata_of, target_of
+from aimass.training.children.texts import texts_of
 from aimass.training.errors import Unlearnable
 
 _ASIDE = ("future", "none")
@@ -57,7 +58,13 @@ def split(ctx: Any) -> dict[str, Any]:
     check_parts(parts)
     notes += _checked(ctx.params, rows, identity, parts)
     found = _write(ctx.out / SPLIT_FILE, parts, target, identity, notes)
-    return {**found, "classes": found["classes"] if has_truth else {}, "task": task}
+    return {**found, "classes": found["classes"] if has_truth else {}, "task": task, "texts": _texts(rows, ctx.params)}
+
+
+def _texts(rows: pl.DataFrame, payload: Mapping[str, Any]) -> list[str]:
+    """Return the columns of free text that can be learned from."""
+    aside = [payload.get(name) for name in ("target", "key", "group", "time")]
+    return [name for name in texts_of(rows) if name not in aside and not name.startswith("_")]
 
 
 def _target(rows: pl.DataFrame, payload: Mapping[str, Any]) -> tuple[pl.Series, str, list[str]]:

@@ -17,6 +17,7 @@ from aimass.models import Column, Signature
 from aimass.training.children.assigning import group_of, times_of
 from aimass.training.children.targets import FIXED_CLASSES, MAX_CLASSES, outputs_of, target_of, truth_of
 from aimass.training.children.tensors import is_tensor, length_of, tensor_of, why_no_tensor
+from aimass.training.children.texts import is_text
 from aimass.training.errors import Unlearnable
 from aimass.training.measures.clusters import Points
 from aimass.training.measures.relevance import Lists
@@ -316,7 +317,8 @@ def _unfit(column: pl.Series, *, is_chosen: bool) -> str | None:
         return why_no_tensor(column, is_chosen=is_chosen)
     if not (dtype.is_numeric() or dtype in (pl.String, pl.Boolean, pl.Categorical)):
         return f"type {dtype} is not supported by these recipes"
-    if dtype == pl.String and not is_chosen and len(column) > MAX_CLASSES and column.n_unique() == len(column):
+    is_key = dtype == pl.String and len(column) > MAX_CLASSES and column.n_unique() == len(column)
+    if is_key and not is_chosen and not is_text(column):
         return "every row has a value of its own, so it looks like a key"
     if dtype.is_float() and column.is_infinite().any():
         raise Unlearnable(
@@ -345,6 +347,8 @@ def _column(column: pl.Series, unseen: Any) -> Column:
         return Column(name=column.name, type="integer", nullable=nullable)
     if dtype.is_numeric():
         return Column(name=column.name, type="float", nullable=nullable or bool(column.cast(pl.Float64).is_nan().any()))
+    if is_text(column):  # what people wrote is no list of categories, and stays out of the package
+        return Column(name=column.name, type="string", nullable=nullable, unseen=unseen)
     values = column.cast(pl.String).drop_nulls().unique().sort()
     known = tuple(values.to_list()) if len(values) <= MAX_CATEGORIES else None
     return Column(name=column.name, type="string", nullable=nullable, categories=known, unseen=unseen)

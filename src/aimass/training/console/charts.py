@@ -8,6 +8,7 @@ from itertools import pairwise
 from typing import Any
 
 HALF = 0.5
+SHOWN_WORDS = 15
 LOWER_IS_BETTER = (
     "loss",
     "brier",
@@ -197,6 +198,18 @@ def importance_of(found: Any) -> tuple[list[dict[str, Any]], str]:
     if isinstance(found, Mapping):
         return [{"name": name, "value": value} for name, value in found.items()], "recipe"
     return [{"name": one["column"], "value": one["drop"]} for one in found], "permutation"
+
+
+def words_of(report: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Return, by class, the words that speak most for it; empty where nothing was read.
+
+    Examples
+    --------
+    >>> words_of({"terms": {"angry": [{"column": "review", "term": "late", "weight": 4.0}], "calm": []}})
+    [{'name': 'angry', 'words': [{'column': 'review', 'term': 'late', 'weight': 4.0}]}]
+    """
+    found = report.get("terms") or {}
+    return [{"name": name, "words": list(words)[:SHOWN_WORDS]} for name, words in found.items() if words]
 
 
 def history_of(report: Mapping[str, Any]) -> dict[str, Any] | None:

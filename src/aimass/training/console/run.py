@@ -9,7 +9,7 @@ from fastapi import Form, Response
 
 from aimass.kernel.errors import NotFound
 from aimass.models import ModelVersion
-from aimass.training.console.charts import charts_of, folds_of, history_of, system_of
+from aimass.training.console.charts import charts_of, folds_of, history_of, system_of, words_of
 from aimass.training.domain.evaluations import EvaluateRun, Evaluation
 from aimass.training.domain.runs import OneRun, RegisterRun, Run
 from aimass.training.domain.words import Part
@@ -39,6 +39,7 @@ def run(visit: Visit, run: str, tab: Tab = "", part: Part | Literal[""] = "") ->
         more |= {
             "charts": charts_of(report),
             "history": history_of(report),
+            "words": words_of(report),
             "system": system_of(report, visit.say("seconds")),
             "folds": folds_of(report, TASKS[found.task].metric, visit.say("fold")),
         }

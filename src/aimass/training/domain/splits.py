@@ -33,6 +33,8 @@ class Split:
         The column that tells what is true; empty where none does.
     classes
         Rows by part and class; empty where numbers are predicted.
+    texts
+        The columns of free text among those to learn from.
     """
 
     id: str
@@ -53,6 +55,7 @@ class Split:
     classes: Mapping[str, Mapping[str, int]]
     sha256: str | None
     notes: tuple[str, ...]
+    texts: tuple[str, ...]
     error: Mapping[str, Any] | None
     job: str | None
     created_by: str

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import polars as pl
 from pydantic import BaseModel
@@ -76,6 +76,15 @@ class Recipe(Protocol):
 
     def package(self, ctx: RecipeContext, model: Any) -> Candidate:
         """Return the ways to write the model down."""
+        ...
+
+
+@runtime_checkable
+class Reading(Protocol):
+    """What a recipe does beside that when it reads texts."""
+
+    def terms(self, ctx: RecipeContext, model: Any) -> Mapping[str, Sequence[Mapping[str, Any]]]:
+        """Return, by class, the words that speak for it, the strongest first: ``column``, ``term`` and ``weight``."""
         ...
 
 

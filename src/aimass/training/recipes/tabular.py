@@ -86,21 +86,9 @@ class TabularRecipe:
 
     def columns(self, frame: pl.DataFrame, ctx: RecipeContext) -> ColumnTransformer:
         """Return the unfitted preprocessing for the columns of the signature."""
-        strings = [name_at(i) for i, c in enumerate(ctx.signature.inputs) if c.type == "string"]
-        numbers = [name for name in frame.columns if name not in strings]
-        parts: list[tuple[str, Any, list[str]]] = []
-        if strings:
-            known = [categories(frame[name], ctx.params.max_categories) for name in strings]
-            encoder = OneHotEncoder(**{**_ENCODING, "categories": known})
-            parts.append(("strings", encoder, strings))
-        if numbers:
-            parts.append(("numbers", self._numbers(), numbers))
-        return ColumnTransformer(parts, sparse_threshold=0.0)
-
-    def _numbers(self) -> Any:
-        steps: list[Any] = [SimpleImputer(strategy="median", keep_empty_features=True)] if self.imputes else []
-        steps += [StandardScaler()] if self.scales else []
-        return make_pipeline(*(steps or [FunctionTransformer()]))
+        inputs = list(enumerate(ctx.signature.inputs))
+        numbers = steps_of_numbers(scales=self.scales, imputes=self.imputes)
+        return preprocessing(frame, inputs, ctx.params.max_categories, numbers)
 
     def predict(self, ctx: RecipeContext, model: Pipeline, features: pl.DataFrame) -> Any:
         """Return probabilities in the order of the signature's classes, or numbers."""
@@ -148,6 +136,31 @@ class TabularRecipe:
         return to_skops(model)
 
 
+def preprocessing(
+    frame: pl.DataFrame, inputs: Sequence[tuple[int, Column]], limit: int, numbers: Any
+) -> ColumnTransformer:
+    """Return what makes numbers of the columns of a frame, unfitted; ``inputs`` are those it has, with their numbers.
+
+    Texts become a column for each of their ``limit`` most frequent values; everything else goes through ``numbers``.
+    """
+    strings = {name_at(i): column for i, column in inputs if column.type == "string"}
+    rest = [name for name in frame.columns if name not in strings]
+    parts: list[tuple[str, Any, list[str]]] = []
+    if strings:
+        known = [categories(frame[name], limit, is_open=column.categories is None) for name, column in strings.items()]
+        parts.append(("strings", OneHotEncoder(**{**_ENCODING, "categories": known}), list(strings)))
+    if rest:
+        parts.append(("numbers", numbers, rest))
+    return ColumnTransformer(parts, sparse_threshold=0.0)
+
+
+def steps_of_numbers(*, scales: bool, imputes: bool) -> Any:
+    """Return the steps that numbers go through."""
+    steps: list[Any] = [SimpleImputer(strategy="median", keep_empty_features=True)] if imputes else []
+    steps += [StandardScaler()] if scales else []
+    return make_pipeline(*(steps or [FunctionTransformer()]))
+
+
 def name_at(position: int) -> str:
     """Return the name of an input inside the pipeline: the converter does not take every name that a column may have."""
     return f"c{position}"
@@ -172,10 +185,15 @@ def _width(column: Column) -> int:
     return 1 if column.shape is None else column.shape[1]
 
 
-def categories(column: pl.Series, limit: int) -> Any:
-    """Return the most frequent values of a column, sorted; rarer ones are treated as unseen."""
+def categories(column: pl.Series, limit: int, *, is_open: bool = False) -> Any:
+    """Return the most frequent values of a column, sorted; rarer ones are treated as unseen.
+
+    Of an open column, such as one of free text, a value that occurs once names its row and teaches nothing about another.
+    """
     counts = column.value_counts().sort(["count", column.name], descending=[True, False])
-    return np.array(sorted(counts[column.name].head(limit).to_list()), dtype=object)
+    if is_open:
+        counts = counts.filter(pl.col("count") > 1)
+    return np.array(sorted(counts[column.name].head(limit).to_list()) or [""], dtype=object)
 
 
 def owners_of(columns: ColumnTransformer, signature: Signature) -> list[str]:
@@ -199,7 +217,7 @@ def to_onnx(pipeline: Pipeline, signature: Signature) -> bytes:
     """Export a pipeline: one named input per column; label and probabilities, or the value, as outputs."""
     inputs = graph_inputs(signature)
     options = {id(pipeline): {"zipmap": False}} if signature.classes else None
-    with _by_place(pipeline.named_steps["columns"], signature):
+    with by_place(pipeline.named_steps["columns"], list(enumerate(signature.inputs))):
         model: Any = convert_sklearn(pipeline, name="aimass", initial_types=inputs, options=options, target_opset=OPSET)
     if not signature.classes:
         _flatten(model.graph)
@@ -224,11 +242,14 @@ def renamed(model: Any, signature: Signature) -> bytes:
 
 
 @contextmanager
-def _by_place(columns: ColumnTransformer, signature: Signature) -> Iterator[None]:
-    """Let the converter find columns by their places while there are tensors: it knows no names within one input."""
+def by_place(columns: ColumnTransformer, inputs: Sequence[tuple[int, Column]]) -> Iterator[None]:
+    """Let the converter find columns by their places while there are tensors: it knows no names within one input.
+
+    ``inputs`` are those that it sees, with their numbers in the signature.
+    """
     named = columns.transformers_
-    if any(column.shape is not None for column in signature.inputs):
-        whole = [name for i, column in enumerate(signature.inputs) for name in _names(column, i)]
+    if any(column.shape is not None for _, column in inputs):
+        whole = [name for i, column in inputs for name in _names(column, i)]
         places = {name: place for place, name in enumerate(whole)}
         columns.transformers_ = [(kind, step, [places[name] for name in names]) for kind, step, names in named]
     try:

@@ -62,7 +62,7 @@ class Autos(Splits, Blending):
         columns = self._ground.columns(who, split.workspace, split.dataset, split.dataset_version)
         aside = {split.target, split.key_column}
         width = sum(1 for name in columns if name not in aside and not name.startswith("_"))
-        facts = Facts(rows=split.counts.get("train", 0), columns=width, folds=folds)
+        facts = Facts(rows=split.counts.get("train", 0), columns=width, folds=folds, texts=split.texts)
         with self._database.read() as conn:
             past = past_runs(conn, split.workspace, task)
         return recommend(recipes().values(), task, facts, limits, past)

@@ -143,6 +143,7 @@ class Splits(Part):
             if need_split(change.conn, workspace, split).state != "PENDING":
                 return
             values = {name: result[name] for name in ("counts", "classes", "notes", "task")}
+            values["texts"] = list(result.get("texts", ()))
             put(change, splits, split, state="READY", sha256=blob.sha256, **values)
             change.event(SPLIT_READY, subject=f"split:{split}", data={"sha256": blob.sha256, "rows": result["rows"]})
 
@@ -224,6 +225,7 @@ def _row(change: Change, id_: str, command: CreateSplit, location: Located) -> d
         "classes": {},
         "sha256": None,
         "notes": [],
+        "texts": [],
         "error": None,
         "job": None,
         "created_by": change.who.id,

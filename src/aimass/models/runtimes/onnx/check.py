@@ -13,6 +13,9 @@ from aimass.models.package import Column, Package, Signature, check_path
 from aimass.models.shapes import FREE
 
 OPERATORS = frozenset({"", "ai.onnx", "ai.onnx.ml"})
+BROUGHT = {
+    "com.microsoft": frozenset({"Tokenizer"})
+}  # by ONNX Runtime itself: cuts texts, in time linear in their length
 _ELEMENTS = {
     "BYTES": "STRING", "BOOL": "BOOL", "FP16": "FLOAT16", "FP32": "FLOAT", "FP64": "DOUBLE",
     **{f"{sign}INT{bits}": f"{sign}INT{bits}" for sign in ("", "U") for bits in (8, 16, 32, 64)},
@@ -32,13 +35,13 @@ def check(package: Package, file: str) -> str:
         name = check_path(path)
         if name not in package.manifest.files:
             raise BrokenPackage(f"the graph reads {name!r}, which is not in the manifest", field="files", value=name)
-    foreign = sorted(set(domains(model)) - OPERATORS)
+    foreign = sorted(strange(model))
     if foreign:
         raise BrokenPackage(
             f"the graph uses operators of {foreign[0]!r}",
             field="operators",
             value=foreign[0],
-            allowed=sorted(OPERATORS - {""}),
+            allowed=[*sorted(OPERATORS - {""}), *sorted(f"{d}.{name}" for d, some in BROUGHT.items() for name in some)],
             hint="export with standard ONNX operators",
         )
     check_signature(model, package.manifest.signature)
@@ -78,6 +81,16 @@ def domains(model: onnx.ModelProto) -> Iterator[str]:
     for part in messages(model):
         if isinstance(part, onnx.NodeProto | onnx.OperatorSetIdProto | onnx.FunctionProto):
             yield part.domain
+
+
+def strange(model: onnx.ModelProto) -> Iterator[str]:
+    """Yield the operators that no graph may have: a domain that is strange, or a known one's operator that is not allowed."""
+    yield from set(domains(model)) - OPERATORS - set(BROUGHT)
+    for part in messages(model):
+        if isinstance(part, onnx.FunctionProto) and part.domain in BROUGHT:
+            yield f"{part.domain}.{part.name}"
+        if isinstance(part, onnx.NodeProto) and part.op_type not in BROUGHT.get(part.domain, (part.op_type,)):
+            yield f"{part.domain}.{part.op_type}"
 
 
 def check_signature(model: onnx.ModelProto, signature: Signature) -> None:

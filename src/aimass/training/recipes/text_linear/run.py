@@ -1,0 +1,196 @@
+"""Classes of rows with free text: words weighted by their rarity beside the other columns, and a logistic regression."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import polars as pl
+from scipy import sparse
+from sklearn.compose import ColumnTransformer
+from sklearn.linear_model import LogisticRegression
+
+from aimass.kernel.errors import Failed
+from aimass.models import Candidate, Column, Signature
+from aimass.training.errors import Unlearnable
+from aimass.training.measures.bytask import measures_of
+from aimass.training.recipes.protocol import RecipeContext, Table
+from aimass.training.recipes.tabular import name_at, owners_of, prepared, preprocessing, steps_of_numbers
+from aimass.training.recipes.text_linear.graph import TextGraph, graph_of
+from aimass.training.recipes.text_linear.reading import LETTER, Reader, is_sign, words_pattern
+
+SHOWN = 25
+_PAIR = 2
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TextModel:
+    """What was learned.
+
+    Attributes
+    ----------
+    readers
+        The ways to read, each with the number of its text column.
+    columns
+        What makes numbers of the other columns; None where there are none.
+    estimator
+        The classifier; its weights stand in the order of the readers, then of the other columns.
+    importance
+        How much of the spread of the scores comes from each input.
+    """
+
+    readers: tuple[tuple[int, Reader], ...]
+    columns: ColumnTransformer | None
+    estimator: LogisticRegression
+    importance: Mapping[str, float]
+
+
+class TextLinear:
+    """A linear classifier that reads."""
+
+    def fit(self, ctx: RecipeContext) -> TextModel:
+        """Find the words that occur, and learn their weights and those of the other columns."""
+        table = ctx.data("train")
+        frame = prepared(table.features, ctx.signature)
+        readers, blocks = _read(ctx, frame)
+        columns, others = None, others_of(ctx.signature)
+        if others:
+            plain = frame.select(pl.exclude([name_at(place) for place in texts_of(ctx.signature)]))
+            numbers = steps_of_numbers(scales=True, imputes=True)
+            columns = preprocessing(plain, others, ctx.params.max_categories, numbers)
+            blocks.append(sparse.csr_matrix(columns.fit_transform(plain)))
+        if not blocks:
+            raise Unlearnable(
+                "no word is in enough rows, and there is no other column",
+                field="params.min_rows",
+                value=ctx.params.min_rows,
+                hint="lower min_rows, or take a recipe for tables",
+            )
+        ctx.report(1, 2)
+        matrix, estimator = sparse.hstack(blocks, format="csr"), _estimator(ctx)
+        estimator.fit(matrix, table.truth)
+        ctx.report(2, 2)
+        shares = _shares(ctx.signature, matrix, estimator.coef_, _owners(ctx.signature, readers, columns))
+        return TextModel(readers=readers, columns=columns, estimator=estimator, importance=shares)
+
+    def predict(self, ctx: RecipeContext, model: TextModel, features: pl.DataFrame) -> Any:
+        """Return probabilities in the order of the signature's classes."""
+        frame = prepared(features, ctx.signature)
+        blocks = [reader.read(frame[name_at(place)].to_list()) for place, reader in model.readers]
+        if model.columns is not None:
+            blocks.append(sparse.csr_matrix(model.columns.transform(frame)))
+        return model.estimator.predict_proba(sparse.hstack(blocks, format="csr"))
+
+    def evaluate(self, ctx: RecipeContext, model: TextModel, table: Table) -> Mapping[str, float]:
+        """Return the numbers by which runs are compared."""
+        return measures_of(ctx.task).scores(table.truth, self.predict(ctx, model, table.features))
+
+    def importance(self, ctx: RecipeContext, model: TextModel) -> Mapping[str, float]:
+        """Return how much of the spread of the scores comes from each input."""
+        del ctx
+        return model.importance
+
+    def terms(self, ctx: RecipeContext, model: TextModel) -> Mapping[str, list[dict[str, Any]]]:
+        """Return, by class, the words and neighbours with the largest weights for it."""
+        names, told, columns, start = [column.name for column in ctx.signature.inputs], [], [], 0
+        for place, reader in model.readers:
+            if reader.pattern != LETTER:  # a few letters say nothing to people
+                told += [{"column": names[place], "term": _said(gram)} for gram in reader.grams]
+                columns += range(start, start + len(reader.grams))
+            start += len(reader.grams)
+        weights = model.estimator.coef_[:, columns]
+        if len(ctx.signature.classes) == _PAIR:
+            weights = np.vstack([-weights[0], weights[0]])
+        found: dict[str, list[dict[str, Any]]] = {}
+        for name, row in zip(ctx.signature.classes, weights, strict=True):
+            best = np.argsort(-row, kind="stable")[:SHOWN]
+            found[name] = [{**told[at], "weight": float(row[at])} for at in best if row[at] > 0]
+        return found
+
+    def package(self, ctx: RecipeContext, model: TextModel) -> Candidate:
+        """Return the one way to write it down: a graph that reads as the model does."""
+        graph = TextGraph(
+            signature=ctx.signature,
+            readers=model.readers,
+            columns=model.columns,
+            others=others_of(ctx.signature),
+            weights=model.estimator.coef_,
+            offsets=model.estimator.intercept_,
+        )
+        return Candidate(signature=ctx.signature, to_python=_no_python, to_onnx=lambda: graph_of(graph))
+
+
+def _estimator(ctx: RecipeContext) -> LogisticRegression:
+    weight = None if ctx.params.class_weight == "none" else ctx.params.class_weight
+    return LogisticRegression(
+        C=ctx.params.strength, max_iter=ctx.params.max_iterations, class_weight=weight, random_state=ctx.seed
+    )
+
+
+def _no_python() -> bytes:
+    raise Failed("a model of texts is written as ONNX alone")
+
+
+def texts_of(signature: Signature) -> list[int]:
+    """Return the numbers of the inputs that are read: strings of which no list of values is known."""
+    return [i for i, c in enumerate(signature.inputs) if c.type == "string" and c.categories is None]
+
+
+def others_of(signature: Signature) -> list[tuple[int, Column]]:
+    """Return the inputs that are not read, with their numbers."""
+    read = texts_of(signature)
+    return [(i, column) for i, column in enumerate(signature.inputs) if i not in read]
+
+
+def _read(ctx: RecipeContext, frame: pl.DataFrame) -> tuple[tuple[tuple[int, Reader], ...], list[Any]]:
+    """Return the readers that found something, and what each of them made of the rows."""
+    limits = {"min_rows": ctx.params.min_rows, "max_features": ctx.params.max_features}
+    ways = [(words_pattern(), 1, ctx.params.words_together)]
+    if ctx.params.letters:
+        ways.append((LETTER, min(_PAIR, ctx.params.letters), ctx.params.letters))
+    readers: list[tuple[int, Reader]] = []
+    blocks: list[Any] = []
+    for place in texts_of(ctx.signature):
+        texts = frame[name_at(place)].to_list()
+        for way in ways:
+            reader = Reader(*way, **limits)
+            block = reader.learn(texts)
+            if block is not None:
+                readers.append((place, reader))
+                blocks.append(block)
+    return tuple(readers), blocks
+
+
+def _owners(
+    signature: Signature, readers: Sequence[tuple[int, Reader]], columns: ColumnTransformer | None
+) -> list[str]:
+    """Return, per column of the matrix, the input it comes from."""
+    owners = [signature.inputs[place].name for place, reader in readers for _ in reader.grams]
+    if columns is None:
+        return owners
+    rest = replace(signature, inputs=tuple(column for _, column in others_of(signature)))
+    return owners + owners_of(columns, rest)
+
+
+def _shares(signature: Signature, matrix: Any, weights: Any, owners: Sequence[str]) -> dict[str, float]:
+    """Return how much of the spread of the scores over the rows comes from each input, in sum 1."""
+    names, found = np.array(owners), {}
+    for column in signature.inputs:
+        mine = np.flatnonzero(names == column.name)
+        scores = matrix[:, mine] @ weights[:, mine].T if len(mine) else np.zeros((1, 1))
+        found[column.name] = float(np.asarray(scores).std(axis=0).mean())
+    total = sum(found.values()) or 1.0
+    return {name: spread / total for name, spread in found.items()}
+
+
+def _said(gram: Sequence[str]) -> str:
+    """Return what is read together as people write it: no space between signs that stand without."""
+    said = ""
+    for part in gram:
+        said += part if not said or (is_sign(part) and is_sign(said[-1])) else f" {part}"
+    return said
+
+
+RUN = TextLinear()
