@@ -14,7 +14,18 @@ from aimass.access import CAPABILITY as ACCESS
 from aimass.cluster import CAPABILITY as CLUSTER
 from aimass.kernel.principal import SYSTEM
 from aimass.models import CAPABILITY as MODELS
-from aimass.training import CreateSplit, EvaluateRun, ListSplits, OneRun, OneSplit, Run, Split, StartRun, Training
+from aimass.training import (
+    CreateSplit,
+    EvaluateRun,
+    ListSplits,
+    OneRun,
+    OneSplit,
+    RecommendRecipes,
+    Run,
+    Split,
+    StartRun,
+    Training,
+)
 from aimass.web.session import CSRF_HEADER
 from tests.fixtures.browser import axe_violations, browser, new_page, serving, settle  # noqa: F401
 from tests.fixtures.engines import needs_bubblewrap
@@ -348,6 +359,26 @@ def test_the_pages_are_accessible(browser, site, runs, numbers, theme, language)
             page.goto(url + path)
             settle(page)
             assert axe_violations(page) == [], path
+
+
+def test_a_run_of_texts_shows_the_words_of_each_class(site):
+    training, viewer = site.registry.get(Training), site.visitor("viewer")
+    wish = CreateSplit(workspace="demo", dataset="reviews", target="mood", key_column="id")
+    made = OneSplit(workspace="demo", split=training.create_split(SYSTEM, wish).id)
+    split = until(site.registry, lambda: (found := training.get_split(SYSTEM, made)).state == "READY" and found)
+    assert split.texts == ("review",)
+    first = training.recommend_recipes(SYSTEM, RecommendRecipes(workspace="demo", split=split.id))[0]
+    assert first.recipe == "text_linear"
+    assert "there is free text in 'review'" in first.reasons
+    wish = StartRun(workspace="demo", recipe="text_linear", split=split.id, folds=2, experiment="texts")
+    run = _ended(site, training.start_run(SYSTEM, wish).id)
+    assert (run.state, run.package and run.package.runtime) == ("FINISHED", "onnx")
+    text = viewer.open(_of(run)).text
+    assert "Words that speak for a class" in text
+    assert text.index(">angry<") < text.index('<span title="review">讨厌</span>')
+    assert "支持各类别的词语" in viewer.open(_of(run), **{"Accept-Language": "zh"}).text
+    other = training.start_run(SYSTEM, replace(wish, recipe="logistic_regression", features=["review"]))
+    assert "Words that speak for a class" not in viewer.open(_of(_ended(site, other.id))).text
 
 
 def test_an_experiment_and_a_run_are_deleted_last(site, runs):

@@ -10,7 +10,7 @@ from typing import Any, ClassVar
 import numpy as np
 import polars as pl
 import pytest
-from onnx import TensorProto, helper
+from onnx import TensorProto, helper, numpy_helper
 from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import log_loss
@@ -21,12 +21,13 @@ from aimass.models.runtimes.onnx.check import strange
 from aimass.training.children.evaluate import evaluate
 from aimass.training.children.fit import fit
 from aimass.training.children.merge import merged
+from aimass.training.children.shrinking.layers import drop_unused, layers_of, read_graph
 from aimass.training.children.split import split
 from aimass.training.children.table import columns_of
 from aimass.training.children.weights import Shares
 from aimass.training.console.charts import words_of
 from aimass.training.domain.autos import Constraints
-from aimass.training.errors import Unlearnable
+from aimass.training.errors import Uncompressible, Unlearnable
 from aimass.training.recipes import recipes
 from aimass.training.recipes.text_linear.contract import TextContract, reviews
 from aimass.training.selecting import Facts, recommend
@@ -134,6 +135,20 @@ def test_models_that_read_are_blended(job: Any) -> None:
     (made[0].folder / "model.onnx").write_bytes(graph)
     said = load_model(made[0]).predict(columns_of(features))["probabilities"]
     assert np.abs(said - (0.25 * both[0] + 0.75 * both[1])).max() < 1e-6
+
+
+def test_what_stands_beside_the_loop_over_texts_is_compressed(job: Any) -> None:
+    one = job(recipe="text_linear")
+    fit(one)
+    model = read_graph(one.out / "package" / "model.onnx")
+    before = {tensor.name for tensor in model.graph.initializer}
+    model.graph.initializer.append(numpy_helper.from_array(np.zeros(3, dtype=np.float32), "idle"))
+    drop_unused(model)
+    assert {tensor.name for tensor in model.graph.initializer} == before
+    domains = {one.domain for one in model.opset_import}
+    assert domains == {"", "ai.onnx.ml", "com.microsoft"}  # what only the body of the loop uses
+    with pytest.raises(Uncompressible, match="it is made of"):
+        layers_of(model)
 
 
 def test_the_selector_recommends_it_where_there_is_text_and_says_why() -> None:

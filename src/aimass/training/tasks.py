@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -25,6 +25,8 @@ class Task:
         A score that tells whether a model is better than a guess, and what a guess reaches.
     recipes
         What is trained when nobody names recipes; slow ones first, so that no slot idles.
+    reading
+        What is trained beside them where there is free text.
     needs_target
         Whether a column tells what is true; else one may be named, to measure by alone.
     needs_group
@@ -41,6 +43,7 @@ class Task:
     guess: str
     guessed: float
     recipes: tuple[str, ...]
+    reading: tuple[str, ...] = ()
     needs_target: bool = True
     needs_group: bool = False
     is_blendable: bool = True
@@ -56,6 +59,16 @@ class Task:
         """
         return f"cv_{self.metric}"
 
+    def usual(self, texts: Sequence[str] = ()) -> tuple[str, ...]:
+        """Return what is trained when nobody names recipes, for a split with these columns of free text.
+
+        Examples
+        --------
+        >>> TASKS["classification"].usual(["review"])[0], TASKS["regression"].usual(["review"])[0]
+        ('text_linear', 'gradient_boosting')
+        """
+        return (*self.reading, *self.recipes) if texts else self.recipes
+
 
 TASKS: Mapping[str, Task] = {
     task.name: task
@@ -68,6 +81,7 @@ TASKS: Mapping[str, Task] = {
             guess="roc_auc",
             guessed=0.5,
             recipes=("gradient_boosting", "random_forest", "lightgbm", "logistic_regression"),
+            reading=("text_linear",),
         ),
         Task(
             name="regression",

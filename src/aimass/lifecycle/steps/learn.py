@@ -18,7 +18,7 @@ def train(ctx: StepContext) -> dict[str, Any]:
     """Train every recipe on the split, each as a job of its own; one that fails does not stop the others."""
     training = ctx.registry.get(Training)
     started: dict[str, str] = {}
-    for recipe in ctx.parameter("recipes") or _task(ctx).recipes:
+    for recipe in ctx.parameter("recipes") or _usual(ctx):
         command = StartRun(
             workspace=ctx.workspace,
             recipe=recipe,
@@ -47,6 +47,12 @@ def train(ctx: StepContext) -> dict[str, Any]:
     failed = [r.recipe for r in runs if r.state != "FINISHED"]
     note = f"{len(good)} recipes trained" + (f"; failed: {', '.join(failed)}" if failed else "")
     return {"runs": started, "failed_recipes": failed, "note": note}
+
+
+def _usual(ctx: StepContext) -> tuple[str, ...]:
+    """Return the recipes of the task where nobody named others, with those that read where the split has free text."""
+    wish = OneSplit(workspace=ctx.workspace, split=ctx.found("split"))
+    return _task(ctx).usual(ctx.registry.get(Training).get_split(ctx.who, wish).texts)
 
 
 def _task(ctx: StepContext) -> Task:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -107,15 +107,23 @@ def put_constant(model: onnx.ModelProto, name: str, value: Any) -> None:
 
 
 def drop_unused(model: onnx.ModelProto) -> None:
-    """Leave out constants that nothing reads, and operator sets that no node is of."""
-    read = {name for node in model.graph.node for name in node.input} | {one.name for one in model.graph.output}
+    """Leave out constants that nothing reads, and operator sets that no node is of; the bodies of loops count too."""
+    nodes = list(_all_nodes(model.graph))
+    read = {name for node in nodes for name in node.input} | {one.name for one in model.graph.output}
     kept = [tensor for tensor in model.graph.initializer if tensor.name in read]
     del model.graph.initializer[:]
     model.graph.initializer.extend(kept)
-    used = {node.domain for node in model.graph.node} | {""}
+    used = {node.domain for node in nodes} | {""}
     sets = [one for one in model.opset_import if one.domain in used]
     del model.opset_import[:]
     model.opset_import.extend(sets)
+
+
+def _all_nodes(graph: Any) -> Iterator[NodeProto]:
+    for node in graph.node:
+        yield node
+        for body in (one.g for one in node.attribute if one.HasField("g")):
+            yield from _all_nodes(body)
 
 
 def _lift_constants(graph: Any) -> None:
