@@ -13,7 +13,7 @@ from typing import Any
 
 from benchmarks import jobs
 from benchmarks.measure import ROOT
-from benchmarks.training import auto, compression, images, overhead, pruning, regret, tracking
+from benchmarks.training import again, auto, compression, images, overhead, pruning, regret, tracking
 
 
 def main() -> int:
@@ -47,6 +47,7 @@ def main() -> int:
         ("auto", lambda: auto.run(wanted.splits, wanted.data)),
         ("compression", lambda: compression.run(wanted.seeds, wanted.mnist)),
         ("images", lambda: images.run(wanted.images)),
+        ("again", lambda: again.run(wanted.images)),
     ):
         if wanted.only not in (None, name):
             continue
@@ -74,6 +75,7 @@ def write(told: Mapping[str, Any], path: Path) -> None:
         "auto": _auto,
         "compression": _compression,
         "images": images.lines,
+        "again": again.lines,
     }
     for name, section in sections.items():
         lines += section(told[name]) if name in told else []

@@ -233,6 +233,7 @@ def test_what_cannot_be_compressed_is_refused_at_once(
     wish = CompressRun(workspace="demo", run=base.id)
     for changes, field in (
         ({"techniques": ["magic"]}, "techniques"),
+        ({"techniques": ["channels:share=0.3"]}, "techniques"),
         ({"techniques": ["distill:recipe=alchemy"]}, "recipe"),
         ({"techniques": ["distill:recipe=linear_regression"]}, "recipe"),
         ({"techniques": ["distill:recipe=lightgbm,trees=0"]}, "params.trees"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
@@ -31,6 +32,7 @@ REPLAYED = 2000
 STATE = "folds"
 OUTSIDE = "outside"
 SAMPLED = "sampled.json"
+LONGEST_NAME = 100
 NO_TRUTH = "no target tells the anomalies: measured by rows whose values were mixed from other rows"
 
 
@@ -71,11 +73,28 @@ class FitContext:
 
     def save(self, state: bytes, name: str = "recipe") -> None:
         """Commit a checkpoint of this fit."""
-        self.job.save(state, f"{name}-{self.stage.replace(' ', '-')}")
+        self.job.save(state, checkpoint_of(name, self.stage))
 
     def restore(self, name: str = "recipe") -> bytes | None:
         """Return the checkpoint of an earlier attempt of the same fit, or None."""
-        return self.job.restore(f"{name}-{self.stage.replace(' ', '-')}")
+        return self.job.restore(checkpoint_of(name, self.stage))
+
+
+def checkpoint_of(name: str, stage: str) -> str:
+    """Return the name of a checkpoint of one stage of a job: letters, numbers and dashes, and no longer than a file's may be.
+
+    Examples
+    --------
+    >>> checkpoint_of("epochs", "fold 1")
+    'epochs-fold-1'
+    >>> checkpoint_of("epochs", "try prune_tuned:sparsity=0.92")
+    'epochs-try-prune_tuned-sparsity-0.92-15907e3b'
+    """
+    plain = f"{name}-{stage.replace(' ', '-')}"
+    tame = re.sub(r"[^A-Za-z0-9_.-]", "-", plain)
+    if tame == plain and len(plain) <= LONGEST_NAME:
+        return plain
+    return f"{tame[:LONGEST_NAME]}-{sha256(plain.encode()).hexdigest()[:8]}"
 
 
 def fit(ctx: Any) -> dict[str, Any]:

@@ -14,6 +14,7 @@ from aimass.training.domain.words import ExperimentSlug, Key, RunId, Workspace
 
 RECIPE, VERSION = "compress", "1.0"
 DISTILL = "distill"
+LEARN_AGAIN = ("prune_tuned", "channels")
 MOST_TECHNIQUES = 20
 GAIN = 1.05
 _LOSSES = ("loss", "brier", "rmse", "mae", "median_ae", "mape")
@@ -60,6 +61,17 @@ KNOBS: Mapping[str, Mapping[str, Knob]] = {
     "cluster": {"entries": Knob(usual=16, low=2, high=256), "sparsity": Knob(usual=0.0, low=0.0, high=0.99)},
     "prune": {"sparsity": Knob(usual=0.5, low=0.05, high=0.99)},
     "low_rank": {"rank": Knob(usual=0.25, low=0.01, high=0.99)},
+    "prune_tuned": {
+        "sparsity": Knob(usual=0.9, low=0.0, high=0.99),
+        "entries": Knob(usual=0, low=0, high=256),
+        "epochs": Knob(usual=10, low=1, high=1000),
+    },
+    "channels": {
+        "share": Knob(usual=0.5, low=0.05, high=0.95),
+        "int8": Knob(usual="no", words=("no", "static")),
+        "rows": Knob(usual=640, low=16, high=10_000),
+        "epochs": Knob(usual=10, low=1, high=1000),
+    },
     DISTILL: {"copies": Knob(usual=2, low=0, high=20)},
 }
 AUTO = (

@@ -19,6 +19,7 @@ from pydantic import BaseModel, ValidationError
 from aimass.kernel.errors import Failed, Invalid, MissingExtra
 
 GROUP = "aimass.recipes"
+COMPRESSIBLE = "compressible"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,7 +82,8 @@ class RecipeManifest:
     tasks
         What it can be trained for, see :mod:`aimass.training.tasks`.
     capabilities
-        Of ``resumable``, ``incremental``, ``distributed``, ``federated``, ``prunable``, ``exportable:onnx``.
+        Of ``resumable``, ``incremental``, ``distributed``, ``federated``, ``prunable``, ``compressible``,
+        ``exportable:onnx``.
     space
         What a study tries unless somebody names other values; see :mod:`aimass.training.domain.space`.
     reads
@@ -104,6 +106,11 @@ class RecipeManifest:
     reads: Literal["columns", "lists", "texts"] = "columns"
     extra: str | None = None
     library: str | None = None
+
+    @property
+    def learns_again(self) -> bool:
+        """Tell whether its models can be made smaller and learn again what they lost."""
+        return COMPRESSIBLE in self.capabilities
 
     @property
     def install(self) -> str | None:

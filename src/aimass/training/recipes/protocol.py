@@ -88,6 +88,37 @@ class Reading(Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Shrinking:
+    """How a model is to become smaller: a technique of :mod:`aimass.training.domain.compression` with its parameters."""
+
+    technique: str
+    params: Mapping[str, Any]
+
+
+class LearnsAgain(Recipe, Protocol):
+    """A recipe whose manifest names the capability ``compressible``: its models can be made smaller and learn again."""
+
+    def compress(self, ctx: RecipeContext, file: bytes, wish: Shrinking) -> bytes:
+        """Return the graph of a model with fewer weights, which learned again from ``ctx.data("train")``.
+
+        Parameters
+        ----------
+        ctx
+            With the parameters of the run that made the model; progress, checkpoints and the end of a cancelled job go as in ``fit``.
+        file
+            The graph, as ``package`` wrote it.
+        wish
+            What is left out, and how long it learns.
+
+        Returns
+        -------
+        bytes
+            A graph of the same inputs and outputs, with 0 for weights that are left out. It is stored and judged elsewhere.
+        """
+        ...
+
+
 def parameters_of(values: Mapping[str, Any], model: type[BaseModel]) -> BaseModel:
     """Return checked parameters as the object that ``ctx.params`` is."""
     return model.model_validate(dict(values))

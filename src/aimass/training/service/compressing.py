@@ -15,6 +15,7 @@ from aimass.kernel.principal import SYSTEM, Principal
 from aimass.kernel.usecase import use_case
 from aimass.training.domain.compression import (
     DISTILL,
+    LEARN_AGAIN,
     RECIPE,
     VERSION,
     Compression,
@@ -30,7 +31,7 @@ from aimass.training.domain.splits import Split
 from aimass.training.domain.words import COMPRESS, ENDED
 from aimass.training.errors import NothingMet
 from aimass.training.events import RUN_CREATED, RUN_FAILED, tell
-from aimass.training.recipes import check_task, find_recipe
+from aimass.training.recipes import check_task, find_recipe, recipes
 from aimass.training.service.experiments import new_experiment
 from aimass.training.service.ground import need_run, need_split
 from aimass.training.service.results import REPORT, Results
@@ -109,6 +110,8 @@ class Compressing(Results):
             report = [one for one in artifacts_of(conn, base.id) if one.name == REPORT]
         told = {
             "run": base.id,
+            "recipe": base.recipe,
+            "params": dict(base.params),
             "package": str(self._ground.models.package_folder(base.package.digest)),
             "report": str(self._ground.blobs.path(report[0].sha256)) if report else None,
         }
@@ -160,6 +163,8 @@ def _steps(base: Run, command: CompressRun) -> tuple[Step, ...]:
             recipe = find_recipe(step.student)
             recipe.check(step.recipe_params)
             check_task(recipe, base.task)
+        if step.technique in LEARN_AGAIN:
+            _check_learning(base, step)
     graphs = [step.name for step in steps if step.technique != DISTILL]
     if base.package is not None and base.package.runtime != "onnx" and len(graphs) == len(steps):
         raise Invalid(
@@ -170,6 +175,21 @@ def _steps(base: Run, command: CompressRun) -> tuple[Step, ...]:
             hint="distil it into a recipe that is written as ONNX",
         )
     return steps
+
+
+def _check_learning(base: Run, step: Step) -> None:
+    """Refuse to let a model learn again that cannot, or not here."""
+    recipe = recipes().get(base.recipe)
+    if recipe is None or not recipe.learns_again:
+        able = [one.name for one in recipes().values() if one.learns_again]
+        raise Invalid(
+            f"models of recipe {base.recipe!r} do not learn again, as {step.technique!r} wants",
+            field="techniques",
+            value=step.name,
+            allowed=able,
+            hint=f"compress a run of {' or '.join(able)}, or take prune and cluster, which need no training",
+        )
+    recipe.need_installed()
 
 
 def _policy(base: Run, command: CompressRun) -> Policy:

@@ -29,10 +29,10 @@ from aimass.training.children.shrinking.layers import OPERATORS, read_graph
 from aimass.training.children.shrinking.students import transfer_set
 from aimass.training.children.shrinking.techniques import TECHNIQUES
 from aimass.training.children.table import Prepared, columns_of
-from aimass.training.domain.compression import DISTILL, Step
+from aimass.training.domain.compression import DISTILL, LEARN_AGAIN, Step
 from aimass.training.errors import Uncompressible
-from aimass.training.recipes import check_task, find_recipe, load_recipe
-from aimass.training.recipes.protocol import Table, parameters_of
+from aimass.training.recipes import check_task, find_recipe, load_recipe, recipes
+from aimass.training.recipes.protocol import Shrinking, Table, parameters_of
 
 GRAPH = "model.onnx"
 ALONE_ROWS = 20
@@ -83,7 +83,10 @@ class Attempts:
                 f"the model runs as {self._base.manifest.runtime}, and {step.technique} changes an ONNX file; "
                 "distil it into a recipe that is written as ONNX"
             )
-        model = read_graph(self._base.folder / GRAPH)
+        file = self._base.folder / GRAPH
+        if step.technique in LEARN_AGAIN:
+            file = self._learned_again(step, folder)
+        model = read_graph(file)
         train = self._data.table("train").features
         made = TECHNIQUES[step.technique](model, step.params, self._feeds(train, step))
         onnx.checker.check_model(made)
@@ -100,6 +103,21 @@ class Attempts:
         check_alone(trial, self._table.features, answers)
         candidate = Candidate(signature=self._data.signature, to_onnx=lambda: graph, to_python=_no_python)
         return self._packaged(candidate, answers, folder)
+
+    def _learned_again(self, step: Step, folder: Path) -> Path:
+        """Let the recipe of the model make it smaller and learn what it lost; return the file of the graph."""
+        base = self._ctx.params["base"]
+        known = recipes().get(base["recipe"])
+        if known is None or not known.learns_again:
+            raise Uncompressible(f"models of recipe {base['recipe']!r} do not learn again")
+        params = parameters_of(known.check(base["params"]), known.parameters)
+        context = self._context(params, self._data.table("train"), step.name)
+        wish = Shrinking(technique=step.technique, params=step.params)
+        made = load_recipe(known.name).compress(context, (self._base.folder / GRAPH).read_bytes(), wish)
+        folder.mkdir(parents=True, exist_ok=True)
+        file = folder / GRAPH
+        file.write_bytes(made)
+        return file
 
     def _feeds(self, train: pl.DataFrame, step: Step) -> dict[str, Any]:
         """Return training rows as a graph takes them, for techniques that look at rows."""
@@ -121,8 +139,8 @@ class Attempts:
             seed=self._seed,
         )
         recipe, said = load_recipe(step.student), []
-        for rows in (train, taught):
-            context = self._context(params, rows, step.name)
+        for rows, taught_by in ((train, "alone"), (taught, "taught")):
+            context = self._context(params, rows, f"{step.name} {taught_by}")  # checkpoints are kept by this name
             model = recipe.fit(context)
             said.append(np.asarray(recipe.predict(context, model, self._table.features), dtype=float))
         alone, answers = said

@@ -16,13 +16,14 @@ import onnx
 from onnx import NodeProto, TensorProto, helper, numpy_helper
 from onnxruntime.quantization import CalibrationDataReader, CalibrationMethod, QuantFormat, QuantType, quantize_static
 
-from aimass.training.children.shrinking.layers import Layer, attribute, drop_unused, layers_of, opset_of
+from aimass.training.children.shrinking.layers import STANDARD, Layer, attribute, drop_unused, layers_of, opset_of
 from aimass.training.children.shrinking.storing import Store, in_steps, scales_of
 from aimass.training.errors import Uncompressible
 
 _SEVEN_BITS, _EIGHT_BITS = 63, 127
 _AXES_AS_INPUT = 18
 _CHUNK = 128
+_BETWEEN = ("Relu", "MaxPool", "Flatten")  # these work on bytes as they do on floats
 _RANGES = {"minmax": CalibrationMethod.MinMax, "percentile": CalibrationMethod.Percentile}
 Feeds = Mapping[str, Any]
 
@@ -78,12 +79,13 @@ def _multiplied(layer: Layer, opset: int) -> Store:
 def static(model: onnx.ModelProto, feeds: Feeds, *, ranges: str) -> onnx.ModelProto:
     """Multiply bytes in MatMul, Gemm and Conv, with scales found beforehand on rows of the training part.
 
-    Weights have a scale per output; inputs of layers are zero-based bytes.
+    Weights have a scale per output; inputs of layers are zero-based bytes, and stay bytes through what lies between layers.
     """
     layers = [layer for layer in layers_of(model) if _made_plain(model, layer)]
     if not layers:
         raise Uncompressible("its layers add biases that are no constants, and multiply them")
     typed = _typed(model, layers)
+    between = [node for node in model.graph.node if node.op_type in _BETWEEN and node.domain in STANDARD]
     with tempfile.TemporaryDirectory() as folder:
         made = Path(folder) / "static.onnx"
         quantize_static(
@@ -91,8 +93,8 @@ def static(model: onnx.ModelProto, feeds: Feeds, *, ranges: str) -> onnx.ModelPr
             made,
             _Rows(feeds),
             quant_format=QuantFormat.QDQ,
-            nodes_to_quantize=[layer.node.name for layer in layers],
-            op_types_to_quantize=sorted({layer.node.op_type for layer in layers}),
+            nodes_to_quantize=[node.name for node in (*(layer.node for layer in layers), *between)],
+            op_types_to_quantize=sorted({layer.node.op_type for layer in layers}.union(_BETWEEN)),
             per_channel=True,
             reduce_range=True,
             activation_type=QuantType.QUInt8,

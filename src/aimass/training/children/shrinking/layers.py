@@ -16,8 +16,8 @@ from aimass.training.errors import Uncompressible
 LEAST_OPSET = 13
 LEAST_WEIGHTS = 64
 LARGEST = 2**31 - 1
-_STANDARD = ("", "ai.onnx")
-OPERATORS = frozenset({*_STANDARD, "ai.onnx.ml"})
+STANDARD = ("", "ai.onnx")
+OPERATORS = frozenset({*STANDARD, "ai.onnx.ml"})
 _RANKS = {"MatMul": (2,), "Gemm": (2,), "Conv": (3, 4, 5)}
 
 
@@ -40,7 +40,7 @@ class Layer:
 def read_graph(file: Path) -> onnx.ModelProto:
     """Read a model whole, with constants as initializers and a name for every node; refuse what no technique knows."""
     model = onnx.load(str(file))
-    opset = next((one.version for one in model.opset_import if one.domain in _STANDARD), 0)
+    opset = next((one.version for one in model.opset_import if one.domain in STANDARD), 0)
     if opset < LEAST_OPSET:
         raise Uncompressible(f"its graph is of operator set {opset}; techniques need {LEAST_OPSET} or later")
     if model.ByteSize() > LARGEST:
@@ -53,7 +53,7 @@ def read_graph(file: Path) -> onnx.ModelProto:
 
 def opset_of(model: onnx.ModelProto) -> int:
     """Return the version of the standard operators of a graph."""
-    return next(one.version for one in model.opset_import if one.domain in _STANDARD)
+    return next(one.version for one in model.opset_import if one.domain in STANDARD)
 
 
 def layers_of(model: onnx.ModelProto, kinds: Iterable[str] = ("MatMul", "Gemm", "Conv")) -> list[Layer]:
@@ -64,7 +64,7 @@ def layers_of(model: onnx.ModelProto, kinds: Iterable[str] = ("MatMul", "Gemm", 
     found = [
         Layer(node=node, name=node.input[1], weights=numpy_helper.to_array(tensor), axis=_axis(node))
         for node in model.graph.node
-        if node.domain in _STANDARD and node.op_type in wanted
+        if node.domain in STANDARD and node.op_type in wanted
         if (tensor := constants.get(node.input[1])) is not None and _is_worth(node, tensor)
     ]
     if not found:
@@ -131,7 +131,7 @@ def _lift_constants(graph: Any) -> None:
     kept: list[NodeProto] = []
     for node in graph.node:
         value = attribute(node, "value", None) if node.op_type == "Constant" else None
-        if value is None or node.domain not in _STANDARD:
+        if value is None or node.domain not in STANDARD:
             kept.append(node)
             continue
         value.name = node.output[0]

@@ -1,4 +1,4 @@
-"""The techniques that change a graph alone; by their names in :mod:`aimass.training.domain.compression`."""
+"""The techniques that change a graph; by their names in :mod:`aimass.training.domain.compression`."""
 
 from __future__ import annotations
 
@@ -131,6 +131,22 @@ def _narrow(model: onnx.ModelProto, layer: Layer, first: Any, second: Any) -> An
     return helper.make_node("Gemm", [source, name], [node.input[0]], name=f"{node.name}/narrow", transA=1)
 
 
+def prune_tuned(model: onnx.ModelProto, params: Params, feeds: Feeds) -> onnx.ModelProto:
+    """Store weights of which many are 0, or few differ, since they learned so."""
+    del feeds
+    for layer in distinct(layers_of(model)):
+        if params["sparsity"]:
+            sparse(layer, params["entries"] or None).into(model)
+        elif params["entries"]:
+            clustered(layer, params["entries"]).into(model)
+    return model
+
+
+def channels(model: onnx.ModelProto, params: Params, feeds: Feeds) -> onnx.ModelProto:
+    """Multiply bytes, where that is wished for, in a graph that has fewer channels already."""
+    return static(model, feeds, ranges="minmax") if params["int8"] == "static" else model
+
+
 TECHNIQUES: Mapping[str, Technique] = {
     "int8_dynamic": int8_dynamic,
     "int8_static": int8_static,
@@ -139,4 +155,6 @@ TECHNIQUES: Mapping[str, Technique] = {
     "cluster": cluster,
     "prune": prune,
     "low_rank": low_rank,
+    "prune_tuned": prune_tuned,
+    "channels": channels,
 }

@@ -48,6 +48,8 @@ class Task:
         Rows are held out with the same share of each of these; None for numbers.
     augment
         Changes a batch of inputs on its way in, or leaves it.
+    before
+        Called with the number of an epoch before it begins; what it changes of the weights has to follow from them.
     """
 
     net: Any
@@ -57,6 +59,7 @@ class Task:
     truth: Any
     strata: Any = None
     augment: Callable[[Any], Any] | None = None
+    before: Callable[[int], None] | None = None
 
 
 @dataclass(slots=True, kw_only=True)
@@ -114,6 +117,8 @@ def _epoch(ctx: RecipeContext, task: Task, optimiser: Any, rows: tuple[Any, Any]
     plan: Schedule = ctx.params
     inside, watched = rows
     seed_epoch(ctx.seed, progress.epoch)
+    if task.before is not None:
+        task.before(progress.epoch)
     rate = _rate(plan, progress.epoch)
     for group in optimiser.param_groups:
         group["lr"] = rate

@@ -68,7 +68,7 @@ RECIPE = RecipeManifest(
     parameters=Parameters,
     tasks=("classification",),
     needs=Needs(memory_mb=4096),
-    capabilities=frozenset({"resumable", "exportable:onnx"}),
+    capabilities=frozenset({"resumable", "compressible", "exportable:onnx"}),
     traits=Traits(
         place=0.9,
         strength="convolutions win on images",

@@ -13,12 +13,13 @@ import polars as pl
 from aimass.kernel.errors import Failed, Invalid
 from aimass.models import Candidate, Signature
 from aimass.training.measures.bytask import measures_of
+from aimass.training.recipes.deep.again import Lesson, like_shares, shrunk
 from aimass.training.recipes.deep.engine import torch
 from aimass.training.recipes.deep.images import Shape, augment_of, column_of, scale_of, shape_of
 from aimass.training.recipes.deep.loop import Task, answered, learn
 from aimass.training.recipes.deep.weights import class_weights, folded, norm_of, weights_of
 from aimass.training.recipes.deep.written import Graph
-from aimass.training.recipes.protocol import RecipeContext, Table
+from aimass.training.recipes.protocol import RecipeContext, Shrinking, Table
 
 FLAT = 64  # positions behind the blocks up to which each counts for itself; more are averaged
 
@@ -61,11 +62,10 @@ class TorchCnn:
         torch.manual_seed(ctx.seed)
         net = layers(ctx.params, shape, len(ctx.signature.classes))
         model = ImageNet(net=net, column=column, shape=shape, mean=mean, spread=spread)
-        weight = class_weights(ctx.params.class_weight, table.truth, len(ctx.signature.classes))
         task = Task(
             net=net,
             forward=partial(forward, net),
-            loss=torch.nn.CrossEntropyLoss(weight=weight, label_smoothing=ctx.params.label_smoothing),
+            loss=_loss(ctx, table.truth),
             inputs=model.inputs(table.features),
             truth=torch.as_tensor(table.truth),
             strata=table.truth,
@@ -95,6 +95,22 @@ class TorchCnn:
             to_onnx=lambda: to_onnx(model, ctx.signature),
             to_python=_no_python,
         )
+
+    def compress(self, ctx: RecipeContext, file: bytes, wish: Shrinking) -> bytes:
+        """Return the graph of a net with less in it, which learned again from the same images."""
+        truth = ctx.data("train").truth
+        lesson = Lesson(
+            loss=_loss(ctx, truth),
+            truth=torch.as_tensor(truth),
+            likeness=like_shares,
+            augment=augment_of(ctx.params),
+        )
+        return shrunk(ctx, file, wish, lesson)
+
+
+def _loss(ctx: RecipeContext, truth: Any) -> Any:
+    weight = class_weights(ctx.params.class_weight, truth, len(ctx.signature.classes))
+    return torch.nn.CrossEntropyLoss(weight=weight, label_smoothing=ctx.params.label_smoothing)
 
 
 def check_blocks(shape: Shape, blocks: int) -> None:

@@ -42,7 +42,7 @@ RECIPE = RecipeManifest(
     parameters=Parameters,
     tasks=("classification", "regression"),
     needs=Needs(memory_mb=2048),
-    capabilities=frozenset({"resumable", "exportable:onnx"}),
+    capabilities=frozenset({"resumable", "compressible", "exportable:onnx"}),
     traits=Traits(
         place=0.4,
         few_rows=-0.2,

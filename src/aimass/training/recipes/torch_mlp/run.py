@@ -17,10 +17,11 @@ from sklearn.pipeline import Pipeline
 
 from aimass.kernel.errors import Failed
 from aimass.models import Candidate
+from aimass.training.recipes.deep.again import Lesson, like_shares, shrunk
 from aimass.training.recipes.deep.engine import torch
 from aimass.training.recipes.deep.loop import Task, answered, learn
 from aimass.training.recipes.deep.weights import class_weights, folded, norm_of, weights_of
-from aimass.training.recipes.protocol import RecipeContext
+from aimass.training.recipes.protocol import RecipeContext, Shrinking
 from aimass.training.recipes.tabular import TabularRecipe
 
 _GRAPH_OPSET, _ML_OPSET = 13, 2
@@ -185,6 +186,23 @@ class NetRecipe(TabularRecipe):
     def package(self, ctx: RecipeContext, model: Pipeline) -> Candidate:
         """Return the one way to write the pipeline down."""
         return replace(super().package(ctx, model), to_python=_no_python)
+
+    def compress(self, ctx: RecipeContext, file: bytes, wish: Shrinking) -> bytes:
+        """Return the graph of a net with less in it, which learned again from the same rows."""
+        truth = ctx.data("train").truth
+        return shrunk(ctx, file, wish, _of_classes(ctx, truth) if ctx.signature.classes else _of_numbers(truth))
+
+
+def _of_classes(ctx: RecipeContext, truth: Any) -> Lesson:
+    weight = class_weights(ctx.params.class_weight, truth, len(ctx.signature.classes))
+    return Lesson(loss=torch.nn.CrossEntropyLoss(weight=weight), truth=torch.as_tensor(truth), likeness=like_shares)
+
+
+def _of_numbers(truth: Any) -> Lesson:
+    mean, spread = float(truth.mean()), float(truth.std()) or 1.0
+    scaled = torch.as_tensor(((truth - mean) / spread).astype(np.float32))[:, None]
+    apart = torch.nn.MSELoss()
+    return Lesson(loss=apart, truth=scaled, likeness=apart, mean=mean, spread=spread)
 
 
 RUN = NetRecipe(estimator=_estimator, scales=True)

@@ -1,0 +1,198 @@
+"""Compression of nets that learn again: fewer weights, few values of them, fewer channels; judged by the exported files."""
+
+from __future__ import annotations
+
+import json
+import tempfile
+from dataclasses import asdict
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnxruntime
+import polars as pl
+from sklearn.datasets import load_digits
+
+from aimass.infra.compute import JobContext
+from aimass.infra.compute.directory import JobDirectory
+from aimass.models import verify_package
+from aimass.training.children.compress import compress
+from aimass.training.children.evaluate import evaluate
+from aimass.training.children.fit import fit
+from aimass.training.children.shrinking.layers import distinct, layers_of, read_graph
+from aimass.training.children.split import split
+from aimass.training.domain.compression import Policy
+from aimass.training.errors import Uncompressible
+from benchmarks.training import images
+
+# of the digits 540 images are judged by, as in the figures that these are held against
+FRACTIONS = {"train": 0.6, "validation": 0.1, "test": 0.3}
+SMALL = {"filters": 32, "units": 512, "epochs": 30, "shift": 1, "patience": 0}
+THIN, CODED, NARROW = "prune_tuned:sparsity=0.92", "prune_tuned:sparsity=0.92,entries=16", "channels:int8=static"
+TECHNIQUES = (
+    "prune:sparsity=0.8",
+    "prune_tuned:sparsity=0.8",
+    THIN,
+    "prune_tuned:sparsity=0.95",
+    CODED,
+    "prune_tuned:sparsity=0.95,entries=16",
+    "channels",
+    NARROW,
+    "channels:share=0.7,int8=static",
+)
+EPOCHS = {"digits": 30, "mnist-test": 15}
+# the goals: at most so many points lost, and at least so many times fewer, smaller or faster
+GOALS = (
+    ("12 times fewer weights at no loss", THIN, 0.0, "fewer", 12.0),
+    ("40 times smaller, packed, at 0.2 points", CODED, 0.2, "packed", 40.0),
+    ("3 times as fast for a batch at 0.5 points", NARROW, 0.5, "batch", 3.0),
+)
+
+
+def run(folder: Path | None) -> dict[str, Any]:
+    """Return what every technique makes of a net on scikit-learn's digits, and of one on images in idx files."""
+    if find_spec("torch") is None:
+        return {"skipped": "torch is not installed: pip install 'aimass[deep]'"}
+    found: dict[str, Any] = {"tables": {}}
+    with tempfile.TemporaryDirectory() as name:
+        place = Path(name)
+        found["tables"]["digits"] = _measured(place / "digits", _digits(place / "digits"), SMALL, EPOCHS["digits"])
+        if folder is not None:
+            (place / "mnist").mkdir()
+            payload = images.prepared(folder, place / "mnist")
+            found["tables"]["mnist-test"] = _measured(place / "mnist", payload, images.PARAMS, EPOCHS["mnist-test"])
+    return found
+
+
+def _digits(place: Path) -> dict[str, Any]:
+    pixels, names = load_digits(return_X_y=True)
+    frame = pl.DataFrame(
+        {
+            "id": [f"{number:06d}" for number in range(len(names))],
+            "pixels": pl.Series(pixels.astype(np.int64).tolist(), dtype=pl.List(pl.Int64)),
+            "digit": [str(name) for name in names],
+        }
+    )
+    frame.write_delta(str(place / "table"))
+    data = {"dataset": {"path": str(place / "table"), "version": 0}, "target": "digit", "key": "id", "seed": 1}
+    job = _job(place / "split", {**data, "fractions": FRACTIONS})
+    made = split(job)
+    parts = {"file": str(job.out / made["file"]), "sha256": made["sha256"]}
+    return {**data, "task": "classification", "split": parts}
+
+
+def _measured(place: Path, data: dict[str, Any], params: dict[str, Any], epochs: int) -> dict[str, Any]:
+    base = _job(place / "fit", {**data, "recipe": "torch_cnn", "params": params, "folds": 2})
+    learned = fit(base)
+    told = {
+        "run": "base",
+        "recipe": "torch_cnn",
+        "params": learned["params"],
+        "package": str(base.out / "package"),
+        "report": str(base.out / "report.json"),
+    }
+    policy = asdict(Policy(metric="accuracy", max_drop=0.005, min_speedup=0.8, timed="batch"))
+    wished = [f"{name}{',' if ':' in name else ':'}epochs={epochs}" if _learns(name) else name for name in TECHNIQUES]
+    job = _job(place / "compress", {**data, "base": told, "techniques": wished, "policy": policy})
+    compress(job)
+    found = json.loads((job.out / "compression.json").read_bytes())
+    whole = _package(data, place / "judged", Path(told["package"]))
+    techniques = {}
+    for number, (name, one) in enumerate(zip(TECHNIQUES, found["candidates"], strict=True)):
+        folder = job.work / f"candidate-{number:02d}" / "package"
+        judged = None if one["figures"] is None else _package(data, place / f"judged-{number}", folder)
+        techniques[name] = {**one, "judged": judged}
+    return {
+        "rows": {"train": found_rows(data, "train"), "test": found_rows(data, "test")},
+        "params": params,
+        "epochs": epochs,
+        "base": {**whole, **found["baseline"]},
+        "batch": found["batch"],
+        "techniques": techniques,
+    }
+
+
+def _learns(name: str) -> bool:
+    return name.startswith(("prune_tuned", "channels"))
+
+
+def found_rows(data: dict[str, Any], part: str) -> int:
+    """Return how many rows a part of a split has."""
+    return pl.read_parquet(data["split"]["file"]).filter(pl.col("part") == part).height
+
+
+def _package(data: dict[str, Any], place: Path, folder: Path) -> dict[str, Any]:
+    """Return accuracy on the test rows, which no technique saw, and the weights that are not 0 once the file is loaded."""
+    job = _job(place, {**data, "package": str(folder), "part": "test"})
+    return {"accuracy": evaluate(job)["metrics"]["accuracy"], "weights": _weights(folder, place / "loaded.onnx")}
+
+
+def _weights(folder: Path, loaded: Path) -> int | None:
+    options = onnxruntime.SessionOptions()
+    options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_ENABLE_BASIC
+    options.optimized_model_filepath = str(loaded)
+    onnxruntime.InferenceSession(
+        str(verify_package(folder).folder / "model.onnx"), options, providers=["CPUExecutionProvider"]
+    )
+    try:
+        return int(sum(np.count_nonzero(layer.weights) for layer in distinct(layers_of(read_graph(loaded)))))
+    except Uncompressible:  # bytes are multiplied, and no layer has floats
+        return None
+
+
+def _job(path: Path, payload: dict[str, Any]) -> JobContext:
+    directory = JobDirectory(path)
+    directory.freeze({"id": path.name, "run": "benchmark", "params": payload, "slots": 1})
+    return JobContext(directory, directory.take())
+
+
+def lines(told: dict[str, Any]) -> list[str]:
+    """Return the section of the report."""
+    head = ["## Compression of convolutional nets that learn again", ""]
+    if told.get("skipped"):
+        return [*head, f"Not measured: {told['skipped']}", ""]
+    for name, table in told["tables"].items():
+        head += _table(name, table)
+    return head
+
+
+def _table(name: str, told: dict[str, Any]) -> list[str]:
+    base, rows = told["base"], told["rows"]
+    params = ", ".join(f"`{key}={value}`" for key, value in told["params"].items())
+    found = [
+        f"### {name}: {rows['train']:,} images learned from, judged by {rows['test']:,} test images that no technique saw",
+        "",
+        f"The base ({params}) has accuracy {base['accuracy']:.4f}, {base['weights']:,} weights, {base['size']:,} bytes, {base['row_us']:.0f} µs for a row, {base['batch_us']:.0f} µs for {told['batch']}; it learns {told['epochs']} epochs more. One image is {100 / rows['test']:.2f} points.",
+        "",
+        "| technique | points | fewer weights | smaller | packed | a row | a batch |",
+        "| --- | --- | --- | --- | --- | --- | --- |",
+    ]
+    for technique, one in told["techniques"].items():
+        if one["figures"] is None:
+            found.append(f"| {technique} | | | | | | {'; '.join(one['reasons'])} |")
+            continue
+        got = reached(base, one)
+        fewer = "" if got["fewer"] is None else f"{got['fewer']:.1f}x"
+        found.append(
+            f"| {technique} | {-got['lost']:+.2f} | {fewer} | {one['ratio']:.2f}x | {got['packed']:.1f}x | {one['row_speedup']:.2f}x | {got['batch']:.2f}x |"
+        )
+    found += ["", "| goal | reached | met |", "| --- | --- | --- |"]
+    for goal, technique, lost, what, times in GOALS:
+        got = reached(base, told["techniques"][technique])
+        is_met = round(got["lost"], 6) <= lost and (got[what] or 0) >= times
+        found.append(
+            f"| {goal} (`{technique}`) | {got[what] or 0:.1f}x at {-got['lost']:+.2f} points | {'yes' if is_met else '**no**'} |"
+        )
+    return [*found, ""]
+
+
+def reached(base: dict[str, Any], one: dict[str, Any]) -> dict[str, Any]:
+    """Return points lost on the test rows, and how many times fewer, smaller and faster."""
+    weights = one["judged"]["weights"]
+    return {
+        "lost": (base["accuracy"] - one["judged"]["accuracy"]) * 100,
+        "fewer": base["weights"] / weights if weights else None,
+        "packed": base["size"] / one["figures"]["encoded"],
+        "batch": one["batch_speedup"],
+    }
