@@ -216,6 +216,35 @@ def test_convolutions_are_quantised_with_calibrated_ranges(tmp_path: Path) -> No
         TECHNIQUES["int8_dynamic"](read_graph(file), {}, {})
 
 
+def test_bytes_stay_bytes_through_what_lies_between_two_layers(tmp_path: Path) -> None:
+    """A rectifier before the layers does not: nothing has become bytes there."""
+    nodes = [
+        helper.make_node("Relu", ["x"], ["floats"]),
+        helper.make_node("Conv", ["floats", "first"], ["a"], pads=[1, 1, 1, 1]),
+        helper.make_node("Relu", ["a"], ["b"]),
+        helper.make_node("MaxPool", ["b"], ["c"], kernel_shape=[2, 2], strides=[2, 2]),
+        helper.make_node("Conv", ["c", "second"], ["y"], pads=[1, 1, 1, 1]),
+    ]
+    shapes = {"first": (8, 4, 3, 3), "second": (8, 8, 3, 3)}
+    graph = helper.make_graph(
+        nodes,
+        "convs",
+        [helper.make_tensor_value_info("x", onnx.TensorProto.FLOAT, [None, 4, 8, 8])],
+        [helper.make_tensor_value_info("y", onnx.TensorProto.FLOAT, [None, 8, 4, 4])],
+        [numpy_helper.from_array(RNG.normal(0, 0.3, s).astype(np.float32), name) for name, s in shapes.items()],
+    )
+    file = tmp_path / "model.onnx"
+    onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=9), str(file))
+    images = RNG.normal(size=(60, 4, 8, 8)).astype(np.float32)
+    wanted = answers(onnx.load(str(file)), images)
+    made = TECHNIQUES["int8_static"](read_graph(file), step_of("int8_static").params, {"x": images})
+    assert np.abs(answers(made, images) - wanted).max() < 0.15 * wanted.std()
+    session(made, tmp_path / "loaded.onnx")
+    kinds = [node.op_type for node in onnx.load(str(tmp_path / "loaded.onnx")).graph.node]
+    assert (kinds.count("QuantizeLinear"), kinds.count("DequantizeLinear")) == (1, 1)
+    assert any(node.op_type == "Relu" and node.input[0] == "x" for node in made.graph.node)
+
+
 def test_graphs_that_no_technique_knows_are_refused_with_the_reason(tmp_path: Path) -> None:
     with pytest.raises(Uncompressible, match="operator set 11"):
         read_graph(network(tmp_path, opset=11))

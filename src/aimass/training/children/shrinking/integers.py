@@ -85,7 +85,7 @@ def static(model: onnx.ModelProto, feeds: Feeds, *, ranges: str) -> onnx.ModelPr
     if not layers:
         raise Uncompressible("its layers add biases that are no constants, and multiply them")
     typed = _typed(model, layers)
-    between = [node for node in model.graph.node if node.op_type in _BETWEEN and node.domain in STANDARD]
+    between = _behind(model, layers)
     with tempfile.TemporaryDirectory() as folder:
         made = Path(folder) / "static.onnx"
         quantize_static(
@@ -103,6 +103,17 @@ def static(model: onnx.ModelProto, feeds: Feeds, *, ranges: str) -> onnx.ModelPr
         )
         found = onnx.load(str(made))
     drop_unused(found)
+    return found
+
+
+def _behind(model: onnx.ModelProto, layers: list[Layer]) -> list[NodeProto]:
+    """Return the nodes behind layers that need not leave bytes."""
+    found: list[NodeProto] = []
+    values = {layer.node.output[0] for layer in layers}
+    for node in model.graph.node:
+        if node.op_type in _BETWEEN and node.domain in STANDARD and node.input[0] in values:
+            found.append(node)
+            values.add(node.output[0])
     return found
 
 
