@@ -137,6 +137,19 @@ def test_a_model_of_another_recipe_does_not_learn_again_and_says_so(payload: dic
     assert one["reasons"] == ["models of recipe 'lightgbm' do not learn again"]
 
 
+def test_a_net_may_be_a_student_and_each_of_its_two_lessons_has_its_own_checkpoint(
+    payload: dict[str, Any], make_job: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(loop, "SAVED_EVERY_S", 0.0)
+    job = make_job({**payload, "techniques": ["distill:recipe=torch_cnn,epochs=3,filters=4,units=8"]})
+    compress(job)
+    (one,) = json.loads((job.out / "compression.json").read_bytes())["candidates"]
+    assert one["figures"] is not None, one["reasons"]
+    assert one["figures"]["score"] != one["alone"]
+    kept = {name.name.split(".")[0] for name in JobDirectory(job.out.parent).checkpoints.iterdir()}
+    assert len(kept) == 2
+
+
 @pytest.mark.long
 def test_a_run_that_learned_again_is_a_run_like_any_other(rooms: Rooms, training: Training, lakeside: Lakeside) -> None:
     lakeside.write("digits", digits(400))
@@ -252,7 +265,8 @@ def test_weights_count_by_their_share_of_their_layer_and_what_is_left_out_stays_
         assert part["mask"].sum() >= 1
     kept, total = (sum(int(count) for count in counts) for counts in zip(*((p["mask"].sum(), p["mask"].numel()) for p in net.layers()), strict=True))  # fmt: skip
     assert kept == total - round(0.9 * total)
-    mask_weights(net, 0.0)
+    mask_weights(net, 0.9999)  # fewer than there are layers would stay
+    assert [int(part["mask"].sum()) for part in net.layers()] == [1] * len(net.layers())
     put_books(net, 16)
     for part in net.layers():
         assert len(part["book"]) <= 15

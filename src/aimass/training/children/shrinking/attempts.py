@@ -139,8 +139,8 @@ class Attempts:
             seed=self._seed,
         )
         recipe, said = load_recipe(step.student), []
-        for rows, taught_by in ((train, "alone"), (taught, "taught")):
-            context = self._context(params, rows, f"{step.name} {taught_by}")  # checkpoints are kept by this name
+        for number, rows in ((1, train), (2, taught)):
+            context = self._context(params, rows, f"{step.name} {number}/2")  # checkpoints are kept by this name
             model = recipe.fit(context)
             said.append(np.asarray(recipe.predict(context, model, self._table.features), dtype=float))
         alone, answers = said

@@ -163,6 +163,8 @@ def put_books(written: WrittenNet, entries: int) -> None:
     for part in written.layers():
         weights = weight_of(part).detach().numpy()
         kept = part["mask"].numpy() > 0
+        if not kept.any():  # a layer of zeros needs no book
+            continue
         is_whole = bool(kept.all())
         centres = codebook(weights[kept], entries if is_whole else entries - 1)
         part["book"] = torch.nn.Parameter(torch.as_tensor(centres))

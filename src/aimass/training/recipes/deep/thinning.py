@@ -28,7 +28,9 @@ def mask_weights(written: WrittenNet, sparsity: float) -> None:
             return
         most = torch.kthvalue(together, gone).values
         for part, score in zip(layers, scores, strict=True):
-            part["mask"].data *= (score > most).float()
+            part["mask"].data *= (
+                (score > most) | (score == 1)
+            ).float()  # the largest of a layer, which counts 1, stays
 
 
 def shares(weights: Any) -> Any:
