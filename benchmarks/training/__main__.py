@@ -1,4 +1,4 @@
-"""``make bench-training``: the start of a job, searches, pruning, the cost of a trial, lists of many runs, automatic training."""
+"""``make bench-training``: the start of a job, searches, pruning, a trial's cost, lists of runs, automatic training, nets, learners."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from typing import Any
 
 from benchmarks import jobs
 from benchmarks.measure import ROOT
-from benchmarks.training import again, auto, compression, images, overhead, pruning, regret, tracking
+from benchmarks.training import again, auto, compression, images, online, overhead, pruning, regret, tracking
 
 
 def main() -> int:
@@ -48,6 +48,7 @@ def main() -> int:
         ("compression", lambda: compression.run(wanted.seeds, wanted.mnist)),
         ("images", lambda: images.run(wanted.images)),
         ("again", lambda: again.run(wanted.images)),
+        ("online", online.run),
     ):
         if wanted.only not in (None, name):
             continue
@@ -76,6 +77,7 @@ def write(told: Mapping[str, Any], path: Path) -> None:
         "compression": _compression,
         "images": images.lines,
         "again": again.lines,
+        "online": online.lines,
     }
     for name, section in sections.items():
         lines += section(told[name]) if name in told else []
