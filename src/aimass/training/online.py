@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -49,6 +49,35 @@ class ForestParameters(EnsembleParameters):
     )
 
 
+class StepParameters(_Parameters):
+    """The parameters of a linear model of scikit-learn that learns by gradient descent."""
+
+    learning_rate: float = Field(default=0.01, gt=0, le=10, description="How far one row moves the weights")
+    schedule: Literal["constant", "invscaling"] = Field(
+        default="constant", description="Whether steps stay as long, or become shorter; only the first follows a drift"
+    )
+    penalty: Literal["l2", "l1", "elasticnet"] = Field(default="l2", description="What pulls weights back to zero")
+    alpha: float = Field(default=0.0001, ge=0, le=10, description="How strongly")
+
+
+class SmoothParameters(_Parameters):
+    """The parameters of naive Bayes of scikit-learn."""
+
+    var_smoothing: float = Field(
+        default=1e-9, gt=0, le=1, description="Share of the largest variance that is added to every one"
+    )
+
+
+class NetParameters(_Parameters):
+    """The parameters of a small net of scikit-learn."""
+
+    units: list[Annotated[int, Field(ge=1, le=512)]] = Field(
+        default=[32], min_length=1, max_length=3, description="Units of each hidden layer"
+    )
+    learning_rate: float = Field(default=0.001, gt=0, le=1, description="Length of a step (Adam)")
+    alpha: float = Field(default=0.0001, ge=0, le=10, description="How strongly weights are pulled back to zero")
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OnlineManifest:
     """The light side of a model that learns row by row.
@@ -57,12 +86,15 @@ class OnlineManifest:
     ----------
     one_hot
         Whether text reaches it as one number per known category; trees take it as it is.
+    is_partial
+        Whether it is an estimator of scikit-learn with ``partial_fit``; else it is one of River.
     """
 
     title: str
     summary: str
     parameters: type[BaseModel]
     one_hot: bool
+    is_partial: bool = False
 
 
 MODELS: Mapping[str, OnlineManifest] = {
@@ -101,6 +133,27 @@ MODELS: Mapping[str, OnlineManifest] = {
         summary="Trees on random columns, each replaced after a drift of its own: the best on most streams, the slowest.",
         parameters=ForestParameters,
         one_hot=False,
+    ),
+    "sklearn_sgd": OnlineManifest(
+        title="Linear model of scikit-learn",
+        summary="SGDClassifier with the log loss, on scaled numbers and one-hot text; served as ONNX.",
+        parameters=StepParameters,
+        one_hot=True,
+        is_partial=True,
+    ),
+    "sklearn_naive_bayes": OnlineManifest(
+        title="Naive Bayes of scikit-learn",
+        summary="GaussianNB: what it knows is the same as after a fit on all rows at once; served as ONNX.",
+        parameters=SmoothParameters,
+        one_hot=True,
+        is_partial=True,
+    ),
+    "sklearn_mlp": OnlineManifest(
+        title="Small net of scikit-learn",
+        summary="MLPClassifier with Adam, one step per row; forgets without rows that are learned again; served as ONNX.",
+        parameters=NetParameters,
+        one_hot=True,
+        is_partial=True,
     ),
 }
 

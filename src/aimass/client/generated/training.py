@@ -136,6 +136,9 @@ class TrainingCalls(Calls):
             "adwin_bagging",
             "leveraging_bagging",
             "adaptive_random_forest",
+            "sklearn_sgd",
+            "sklearn_naive_bayes",
+            "sklearn_mlp",
         ]
         | None = None,
         params: dict[str, Any] | None = None,
@@ -869,6 +872,9 @@ class AsyncTrainingCalls(AsyncCalls):
             "adwin_bagging",
             "leveraging_bagging",
             "adaptive_random_forest",
+            "sklearn_sgd",
+            "sklearn_naive_bayes",
+            "sklearn_mlp",
         ]
         | None = None,
         params: dict[str, Any] | None = None,

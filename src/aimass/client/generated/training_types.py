@@ -207,6 +207,9 @@ class Learner:
         "adwin_bagging",
         "leveraging_bagging",
         "adaptive_random_forest",
+        "sklearn_sgd",
+        "sklearn_naive_bayes",
+        "sklearn_mlp",
     ]
     params: dict[str, Any]
     dataset: str

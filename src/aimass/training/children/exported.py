@@ -1,9 +1,10 @@
-"""What a learner knows, written down as a package: a linear model as a pipeline and its graph, another one with its own code."""
+"""What a learner knows, written down as a package: what is linear or of scikit-learn as a pipeline and its graph, another one with its own code."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
+from copy import deepcopy
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -13,24 +14,30 @@ import polars as pl
 from sklearn.compose import ColumnTransformer
 from sklearn.impute import SimpleImputer
 from sklearn.linear_model import SGDClassifier
+from sklearn.naive_bayes import GaussianNB
+from sklearn.neural_network import MLPClassifier
 from sklearn.pipeline import Pipeline
-from sklearn.preprocessing import OneHotEncoder, StandardScaler
+from sklearn.preprocessing import LabelBinarizer, OneHotEncoder, StandardScaler
 
 from aimass.models import Candidate, CodeCandidate, Package, Parity, Rows, Signature, build_code_package, build_package
 from aimass.training.children import served
 from aimass.training.children.online import Online
+from aimass.training.children.partial import Partial, places_of
 from aimass.training.online import MODELS
 from aimass.training.recipes.tabular import STEP, name_at, prepared, to_onnx, to_skops
 
 _TYPES: dict[str, Any] = {"string": pl.String, "float": pl.Float64, "integer": pl.Int64, "boolean": pl.Boolean}
-WHY = "models of River do not convert to ONNX, but for logistic regression"
+WHY = "models of River do not convert to ONNX, but for those that are linear"
 
 
 def packaged(folder: Path, learner: Online, signature: Signature, rows: Rows) -> tuple[Package, Parity]:
     """Write a package, and replay rows through it as serving will."""
-    if learner.spec["model"] != "logistic_regression":
+    if isinstance(learner.model, Partial):
+        pipeline = partial(learner, signature, rows)
+    elif learner.spec["model"] == "logistic_regression":
+        pipeline = linear(learner, signature, rows)
+    else:
         return _with_code(folder, learner, signature, rows)
-    pipeline = linear(learner, signature, rows)
     candidate = Candidate(
         signature=signature,
         to_onnx=lambda: to_onnx(pipeline, signature),
@@ -67,22 +74,51 @@ def linear(learner: Online, signature: Signature, rows: Rows) -> Pipeline:
 
     What is missing gets the mean, which is nothing after scaling: as the learner leaves it out.
     """
+    names = places_of(learner.columns)
+    scaler = learner.model["StandardScaler"]
+    means = np.array([float(scaler.means.get(name, 0.0)) for name in names])
+    spread = np.sqrt(np.array([float(scaler.vars.get(name, 0.0)) for name in names]))
+    pipeline = _scaled(learner, signature, rows, means, spread)
+    _weigh(pipeline.named_steps[STEP], learner, signature.classes, names, spread > 0)
+    return pipeline
+
+
+def partial(learner: Online, signature: Signature, rows: Rows) -> Pipeline:
+    """Return the pipeline that answers like an estimator that learned with ``partial_fit``."""
+    model: Partial = learner.model
+    pipeline = _scaled(learner, signature, rows, model.moments.mean, np.sqrt(model.moments.variance))
+    blind = np.array([place[1] == "" if isinstance(place, tuple) else False for place in model.places])
+    pipeline.steps[-1] = (STEP, answering(model, blind))
+    if not model.is_scaled:
+        del pipeline.steps[-2]
+    return pipeline
+
+
+def answering(model: Partial, blind: Any) -> Any:
+    """Return a copy of an estimator that names its classes; places that nothing was learned of change no answer."""
+    found = deepcopy(model.answering())
+    names = np.array(model.classes, dtype=object)
+    found.classes_ = names
+    if isinstance(found, GaussianNB):
+        found.theta_[:, blind], found.var_[:, blind] = 0.0, 1.0
+    elif isinstance(found, MLPClassifier):
+        found.coefs_[0][blind] = 0.0
+        found._label_binarizer = LabelBinarizer().fit(names)  # noqa: SLF001 what tells its classes
+    return found
+
+
+def _scaled(learner: Online, signature: Signature, rows: Rows, means: Any, spread: Any) -> Pipeline:
+    """Return a pipeline whose scaling is that of the learner; its last step is to be replaced."""
     columns = {column["name"]: column for column in learner.columns}
     texts = [(i, c.name) for i, c in enumerate(signature.inputs) if c.type == "string"]
     numbers = [(i, c.name) for i, c in enumerate(signature.inputs) if c.type != "string"]
     known = [columns[name]["categories"] or [""] for _, name in texts]
-    names: list[Any] = [(name, one) for (_, name), group in zip(texts, known, strict=True) for one in group]
-    names += [name for _, name in numbers]
     pipeline = _fitted(_parts(texts, numbers, known), signature, rows)
-    scaler = learner.model["StandardScaler"]
-    means = np.array([float(scaler.means.get(name, 0.0)) for name in names])
-    spread = np.sqrt(np.array([float(scaler.vars.get(name, 0.0)) for name in names]))
     if numbers:
         imputer: Any = pipeline.named_steps["columns"].named_transformers_["numbers"]
         imputer.statistics_[:] = means[len(means) - len(numbers) :]
     scale: Any = pipeline.named_steps["scale"]
     scale.mean_[:], scale.scale_[:], scale.var_[:] = means, np.where(spread > 0, spread, 1.0), spread**2
-    _weigh(pipeline.named_steps[STEP], learner, signature.classes, names, spread > 0)
     return pipeline
 
 

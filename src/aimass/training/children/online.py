@@ -6,21 +6,21 @@ import json
 import math
 import pickle
 import random
+import warnings
 from collections import Counter, deque
 from collections.abc import Mapping, Sequence
 from hashlib import blake2b, sha256
 from importlib.metadata import version
 from typing import Any
 
-from aimass.kernel.errors import Conflict, Failed, MissingExtra
+from sklearn.exceptions import InconsistentVersionWarning
+
+from aimass.kernel.errors import Conflict, Failed
+from aimass.training.children.onlinemodels import detector_of, new_model
+from aimass.training.children.partial import Partial
 from aimass.training.children.served import Encoder, answers, unpickled
 from aimass.training.errors import NotFinite
 from aimass.training.online import MODELS
-
-try:
-    from river import drift, ensemble, forest, linear_model, multiclass, naive_bayes, optim, preprocessing, tree
-except ImportError as reason:
-    raise MissingExtra("online") from reason
 
 FORMAT = 1
 MOST_SEEN = 50_000
@@ -28,37 +28,6 @@ MOST_CLASSES = 100
 MOST_DRIFTS = 500
 MOST_NOTES = 20
 MB = 2**20
-_DELTA = 0.002
-
-
-def model_of(name: str, params: Mapping[str, Any], seed: int, memory_mb: float) -> Any:
-    """Return a model that knows nothing yet.
-
-    Trees give up leaves before they take more than their share of the memory.
-    """
-    if name == "logistic_regression":
-        one = linear_model.LogisticRegression(optim.SGD(params["learning_rate"]), l2=params["l2"])
-        return preprocessing.StandardScaler() | multiclass.OneVsRestClassifier(one)
-    if name == "naive_bayes":
-        return naive_bayes.GaussianNB()
-    grown = {"grace_period": params["grace_period"], "max_depth": params["max_depth"]}
-    grown |= {"max_size": memory_mb / 2 / params.get("n_models", 1), "memory_estimate_period": 10_000}
-    if name == "hoeffding_adaptive_tree":
-        return tree.HoeffdingAdaptiveTreeClassifier(**grown, seed=seed)
-    if name == "adaptive_random_forest":
-        return forest.ARFClassifier(n_models=params["n_models"], seed=seed, **grown)
-    bagging = {
-        "adwin_bagging": ensemble.ADWINBaggingClassifier,
-        "leveraging_bagging": ensemble.LeveragingBaggingClassifier,
-    }
-    return bagging[name](tree.HoeffdingTreeClassifier(**grown), n_models=params["n_models"], seed=seed)
-
-
-def detector_of(name: str) -> Any:
-    """Return what watches the errors; None for nothing."""
-    if name == "adwin":
-        return drift.ADWIN(delta=_DELTA)
-    return drift.PageHinkley() if name == "page_hinkley" else None
 
 
 class Online:
@@ -77,10 +46,7 @@ class Online:
     def __init__(self, spec: Mapping[str, Any], columns: list[dict[str, Any]], classes: Sequence[str] = ()) -> None:
         self.spec = dict(spec)
         self.columns = columns
-        self.model = model_of(spec["model"], spec["params"], spec["seed"], spec["memory_mb"])
-        if spec["model"] == "logistic_regression":
-            one = self.model["OneVsRestClassifier"]
-            one.classifiers = {name: one.classifier.clone() for name in classes}  # each learns from the first row on
+        self.model: Any = new_model(spec, columns, classes)
         self.rng = random.Random(spec["seed"])  # noqa: S311 no secret
         self.rows = 0
         self.classes: list[str] = list(classes)
@@ -101,6 +67,8 @@ class Online:
     def _prepare(self) -> None:
         self._encoder = Encoder(self.columns, one_hot=MODELS[self.spec["model"]].one_hot)
         self._names = [column["name"] for column in self.columns]
+        if isinstance(self.model, dict):  # as it was kept
+            self.model = Partial(self.spec, self.columns, kept=self.model)
 
     def take(self, row: Mapping[str, Any], label: str | None, key: Any = None, time: Any = None) -> bool:
         """Answer a row, measure the answer, and learn the row; return whether it was learned.
@@ -243,12 +211,15 @@ class Online:
                 allowed=f"at most {self.spec['memory_mb']} MB",
                 hint="raise memory_mb, or create a learner with fewer or flatter trees or a smaller window",
             )
-        head = {"format": FORMAT, "river": version("river"), "sha256": sha256(body).hexdigest(), "cursor": dict(cursor)}
+        head = {"format": FORMAT, "river": version("river"), "scikit-learn": version("scikit-learn")}
+        head |= {"sha256": sha256(body).hexdigest(), "cursor": dict(cursor)}
         return json.dumps(head).encode() + b"\n" + body
 
     def _body(self) -> bytes:
         kept = {name: value for name, value in vars(self).items() if name not in ("_encoder", "_names", "_window")}
         kept["_window"] = list(self._window)
+        if isinstance(self.model, Partial):
+            kept["model"] = self.model.kept()
         return pickle.dumps(kept, protocol=5)
 
     def packed_model(self) -> bytes:
@@ -265,14 +236,17 @@ def unpack(data: bytes, spec: Mapping[str, Any]) -> tuple[Online, dict[str, Any]
     line, _, body = data.partition(b"\n")
     head = json.loads(line)
     try:
-        kept = unpickled(body, head["sha256"])
-    except (pickle.UnpicklingError, AttributeError, ImportError, TypeError) as reason:
+        with warnings.catch_warnings():
+            warnings.simplefilter("error", InconsistentVersionWarning)
+            kept = unpickled(body, head["sha256"])
+    except (pickle.UnpicklingError, AttributeError, ImportError, TypeError, Warning) as reason:
+        library = "scikit-learn" if isinstance(reason, Warning) else "river"
         raise Conflict(
             f"what the learner knew cannot be read: {reason}",
-            field="river",
-            value=head["river"],
-            allowed=version("river"),
-            hint=f"it was written with river {head['river']}: install that version, or create the learner again",
+            field=library,
+            value=head[library],
+            allowed=version(library),
+            hint=f"it was written with {library} {head[library]}: install that version, or create the learner again",
         ) from reason
     found = Online.__new__(Online)
     window = kept.pop("_window")

@@ -18,6 +18,9 @@ OnlineModel = Literal[
     "adwin_bagging",
     "leveraging_bagging",
     "adaptive_random_forest",
+    "sklearn_sgd",
+    "sklearn_naive_bayes",
+    "sklearn_mlp",
 ]
 Detector = Literal["adwin", "page_hinkley", "none"]
 LearnerState = Literal["ACTIVE", "PAUSED", "FAILED"]

@@ -1,0 +1,58 @@
+"""Models of River, and what watches the errors of a learner."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from aimass.kernel.errors import MissingExtra
+from aimass.training.children.partial import Partial
+from aimass.training.online import MODELS
+
+try:
+    from river import drift, ensemble, forest, linear_model, multiclass, naive_bayes, optim, preprocessing, tree
+except ImportError as reason:
+    raise MissingExtra("online") from reason
+
+_DELTA = 0.002
+
+
+def new_model(spec: Mapping[str, Any], columns: list[dict[str, Any]], classes: Sequence[str]) -> Any:
+    """Return the model of a learner, which knows its classes and nothing else yet."""
+    if MODELS[spec["model"]].is_partial:
+        return Partial(spec, columns, classes)
+    model = model_of(spec["model"], spec["params"], spec["seed"], spec["memory_mb"])
+    if spec["model"] == "logistic_regression":
+        one = model["OneVsRestClassifier"]
+        one.classifiers = {name: one.classifier.clone() for name in classes}  # each learns from the first row on
+    return model
+
+
+def model_of(name: str, params: Mapping[str, Any], seed: int, memory_mb: float) -> Any:
+    """Return a model that knows nothing yet.
+
+    Trees give up leaves before they take more than their share of the memory.
+    """
+    if name == "logistic_regression":
+        one = linear_model.LogisticRegression(optim.SGD(params["learning_rate"]), l2=params["l2"])
+        return preprocessing.StandardScaler() | multiclass.OneVsRestClassifier(one)
+    if name == "naive_bayes":
+        return naive_bayes.GaussianNB()
+    grown = {"grace_period": params["grace_period"], "max_depth": params["max_depth"]}
+    grown |= {"max_size": memory_mb / 2 / params.get("n_models", 1), "memory_estimate_period": 10_000}
+    if name == "hoeffding_adaptive_tree":
+        return tree.HoeffdingAdaptiveTreeClassifier(**grown, seed=seed)
+    if name == "adaptive_random_forest":
+        return forest.ARFClassifier(n_models=params["n_models"], seed=seed, **grown)
+    bagging = {
+        "adwin_bagging": ensemble.ADWINBaggingClassifier,
+        "leveraging_bagging": ensemble.LeveragingBaggingClassifier,
+    }
+    return bagging[name](tree.HoeffdingTreeClassifier(**grown), n_models=params["n_models"], seed=seed)
+
+
+def detector_of(name: str) -> Any:
+    """Return what watches the errors; None for nothing."""
+    if name == "adwin":
+        return drift.ADWIN(delta=_DELTA)
+    return drift.PageHinkley() if name == "page_hinkley" else None
