@@ -21,6 +21,7 @@ from aimass.training.recipes.contract import (
     RankingContract,
     RecipeContract,
 )
+from aimass.training.recipes.contract_of_series import ForecastContract
 from aimass.training.recipes.protocol import parameters_of
 from aimass.training.recipes.text_linear.contract import TextContract
 from aimass.training.selecting import Facts, recommend
@@ -180,6 +181,17 @@ class TestKMeans(ClusterContract):
     quick: ClassVar = {"clusters": 3}
 
 
+class TestLagRegression(ForecastContract):
+    __test__ = True
+    recipe = "lag_regression"
+
+
+class TestSeasonalNaive(ForecastContract):
+    __test__ = True
+    recipe = "seasonal_naive"
+    least_skill = 0.0
+
+
 def test_what_a_recipe_needs_and_is_not_there_is_told_with_the_command() -> None:
     absent = replace(find_recipe("xgboost"), library="no_such_library")
     assert absent.install == "pip install 'aimass[xgboost]'"
@@ -227,7 +239,16 @@ def test_the_built_in_recipes_come_through_the_door_of_a_strangers_wheel() -> No
 
 
 def test_every_task_of_a_recipe_has_its_suite() -> None:
-    bases = (RecipeContract, NumberContract, ImageContract, TextContract, AnomalyContract, ClusterContract)
+    bases = (
+        RecipeContract,
+        NumberContract,
+        ImageContract,
+        TextContract,
+        RankingContract,
+        AnomalyContract,
+        ClusterContract,
+        ForecastContract,
+    )
     found = {suite for base in bases for suite in base.__subclasses__()} - set(bases)
     suites = {(suite.recipe, suite.task) for suite in found}
     assert suites == {(name, task) for name, recipe in recipes().items() for task in recipe.tasks}

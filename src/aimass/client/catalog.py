@@ -8230,7 +8230,7 @@ OPERATIONS: dict[str, Operation] = {
                 where="body",
                 kind="str",
                 required=False,
-                choices=("classification", "regression", "anomaly", "clustering", "ranking"),
+                choices=("classification", "regression", "anomaly", "clustering", "ranking", "forecasting"),
                 help="what the target is predicted as; found from the target if absent",
             ),
             Param(
@@ -8245,7 +8245,7 @@ OPERATIONS: dict[str, Operation] = {
                 where="body",
                 kind="str",
                 required=False,
-                help="rows with the same value stay together; never learned from",
+                help="rows with the same value stay together, of forecasting as a series; never learned from",
             ),
             Param(
                 name="time_column",
@@ -8253,6 +8253,13 @@ OPERATIONS: dict[str, Operation] = {
                 kind="str",
                 required=False,
                 help="later rows go to later parts: train, validation, test",
+            ),
+            Param(
+                name="horizon",
+                where="body",
+                kind="int",
+                required=False,
+                help="steps ahead of a forecast; a day, a week or a year of them if absent",
             ),
             Param(
                 name="fractions",
@@ -8854,7 +8861,7 @@ OPERATIONS: dict[str, Operation] = {
                 where="query",
                 kind="str",
                 required=False,
-                choices=("classification", "regression", "anomaly", "clustering", "ranking"),
+                choices=("classification", "regression", "anomaly", "clustering", "ranking", "forecasting"),
                 help="only runs of this task",
             ),
             Param(

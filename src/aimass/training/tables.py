@@ -34,6 +34,7 @@ splits = Table(
     Column("key_column", String(255), nullable=True),
     Column("group_column", String(255), nullable=True),
     Column("time_column", String(255), nullable=True),
+    Column("horizon", Integer, nullable=True),
     Column("fractions", Json, nullable=False),
     Column("seed", BigInteger, nullable=False),
     Column("stratify", Boolean, nullable=False),

@@ -33,6 +33,8 @@ class Task:
         Whether a column tells which rows stand beside each other.
     is_blendable
         Whether answers of several models make a better one.
+    is_windowed
+        Whether what is asked is cut out of series of a dataset, instead of being one of its rows.
     """
 
     name: str
@@ -47,6 +49,7 @@ class Task:
     needs_target: bool = True
     needs_group: bool = False
     is_blendable: bool = True
+    is_windowed: bool = False
 
     @property
     def objective(self) -> str:
@@ -126,9 +129,21 @@ TASKS: Mapping[str, Task] = {
             needs_group=True,
             is_blendable=False,
         ),
+        Task(
+            name="forecasting",
+            title="Forecasting",
+            metric="mase",
+            metric_title="MASE",
+            is_lower_better=True,
+            guess="skill",
+            guessed=0.0,
+            recipes=("lag_regression", "seasonal_naive"),
+            is_blendable=False,
+            is_windowed=True,
+        ),
     )
 }
-TaskName = Literal["classification", "regression", "anomaly", "clustering", "ranking"]
+TaskName = Literal["classification", "regression", "anomaly", "clustering", "ranking", "forecasting"]
 
 
 def find_task(name: str) -> Task:

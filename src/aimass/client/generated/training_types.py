@@ -22,7 +22,7 @@ class Run:
     dataset_version: int
     split: str
     target: str
-    task: Literal["classification", "regression", "anomaly", "clustering", "ranking"]
+    task: Literal["classification", "regression", "anomaly", "clustering", "ranking", "forecasting"]
     features: list[str] | None
     unseen: dict[str, str]
     seed: int
@@ -253,10 +253,11 @@ class Split:
     dataset: str
     dataset_version: int
     target: str
-    task: Literal["classification", "regression", "anomaly", "clustering", "ranking"] | None
+    task: Literal["classification", "regression", "anomaly", "clustering", "ranking", "forecasting"] | None
     key_column: str | None
     group_column: str | None
     time_column: str | None
+    horizon: int | None
     fractions: dict[str, float]
     seed: int
     stratify: bool

@@ -8,7 +8,7 @@ from aimass.kernel.errors import Conflict, Failed, NotFound
 from aimass.lake import AboutVersion, Lake
 from aimass.lifecycle.flow import StepContext
 from aimass.models import Models
-from aimass.training import CreateSplit, OneSplit, Returned, Split, Training
+from aimass.training import CreateSplit, OneSplit, Returned, Split, Training, find_task
 
 _SPLIT_TIMEOUT_S = 3600.0
 
@@ -35,6 +35,7 @@ def split(ctx: StepContext) -> dict[str, Any]:
         key_column=ctx.parameter("key_column"),
         group_column=ctx.parameter("group_column"),
         time_column=ctx.parameter("time_column"),
+        horizon=ctx.parameter("horizon"),
         fractions=ctx.parameter("fractions"),
         seed=ctx.parameter("seed"),
         base=_base(ctx),
@@ -47,6 +48,8 @@ def _base(ctx: StepContext) -> str | None:
     try:
         found = champion_split(ctx)
     except (Conflict, NotFound):
+        return None
+    if find_task(found.task or "classification").is_windowed:  # the newest moments judge
         return None
     is_same = found.dataset == ctx.found("dataset") and ctx.parameter("task") in (None, found.task)
     columns = ("target", "key_column", "group_column", "time_column")

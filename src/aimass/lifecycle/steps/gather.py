@@ -12,7 +12,7 @@ from aimass.lake import AboutVersion, DatasetVersion, Lake, OneDataset, VersionO
 from aimass.lifecycle.flow import StepContext
 from aimass.lifecycle.steps.data import await_split, champion_split
 from aimass.monitoring import KeyList, Labelled, LabelledRecords, Monitoring
-from aimass.training import CreateSplit, Returned, Training
+from aimass.training import CreateSplit, Returned, Training, find_task
 
 _MAKE_TIMEOUT_S = 3600.0
 
@@ -24,6 +24,12 @@ def gather(ctx: StepContext) -> dict[str, Any]:
     that choose or judge models stay as they are: what they say has to stay comparable.
     """
     dataset = ctx.parameter("dataset")
+    task = champion_split(ctx).task or "classification"
+    if find_task(task).is_windowed:
+        raise Conflict(
+            f"a model of {task} learns nothing from feedback: what came is in its dataset",
+            hint="collect the newest rows, and release again",
+        )
     key = _key_of(ctx, dataset)
     found = _labelled(ctx, key)
     lake = ctx.registry.get(Lake)

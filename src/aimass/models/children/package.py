@@ -19,6 +19,7 @@ from aimass.models.runtimes import LoadedModel, load_model
 TOLERANCE = 1e-4
 SAMPLE_ROWS = 20
 VALUE = "value"
+FORECAST, LIST = ("forecast", "low", "high"), 2
 _RUNTIME_PACKAGES = {
     "onnx": ("onnxruntime", "numpy"),
     "python": ("scikit-learn", "lightgbm", "numpy", "polars", "skops"),
@@ -48,13 +49,19 @@ class Candidate:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rows:
-    """Rows to replay, and what the trained model itself said of them: probabilities by class, or a number each.
+    """Rows to replay, and what the trained model itself said of them: probabilities by class, a number each, or several lists.
 
     A column is a list; of a tensor it may be an array.
+
+    Attributes
+    ----------
+    is_of_lists
+        Whether a model without classes says lists of numbers; those of all outputs stand beside each other.
     """
 
     columns: Mapping[str, Any]
     expected: Any
+    is_of_lists: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -177,7 +184,7 @@ def sampled(rows: Rows) -> list[int]:
     expected = np.asarray(rows.expected, dtype=float)
     if not len(expected):
         raise Invalid("a package needs sample rows", field="samples", hint="the validation part of the split is empty")
-    clear = np.flatnonzero(_margin(expected) > TOLERANCE) if expected.ndim > 1 else ()
+    clear = np.flatnonzero(_margin(expected) > TOLERANCE) if expected.ndim > 1 and not rows.is_of_lists else ()
     pool = clear if len(clear) else np.arange(len(expected))
     return pool[np.unique(np.linspace(0, len(pool) - 1, SAMPLE_ROWS).round().astype(int))].tolist()
 
@@ -192,6 +199,10 @@ def _samples(rows: Rows, signature: Signature) -> bytes:
 
 
 def _said(signature: Signature, expected: Any) -> dict[str, Any]:
+    if is_of_lists(signature):
+        ends = np.cumsum([output.shape[1] for output in signature.outputs if output.shape is not None])
+        lists = np.split(expected, ends[:-1], axis=1)
+        return {output.name: one.tolist() for output, one in zip(signature.outputs, lists, strict=True)}
     if not signature.classes:
         return {signature.outputs[0].name: expected.tolist()}
     labels = np.array(signature.classes, dtype=object)[expected.argmax(axis=1)]
@@ -219,7 +230,7 @@ def compare(signature: Signature, expected: Any, answers: Mapping[str, Any]) -> 
     """Compare answers with expected probabilities, where a tie within the tolerance may fall either way, or numbers."""
     wanted = np.asarray(expected, dtype=float)
     if not signature.classes:
-        return _compare_numbers(wanted, np.asarray(answers[signature.outputs[0].name], dtype=float))
+        return _compare_numbers(wanted, said_of(signature, answers))
     found = np.asarray(answers["probabilities"], dtype=float).reshape(wanted.shape)
     classes = np.array(signature.classes, dtype=object)
     differ = classes[wanted.argmax(axis=1)] != np.array(answers["label"], dtype=object)
@@ -236,6 +247,20 @@ def _compare_numbers(wanted: Any, found: Any) -> Parity:
     off = np.abs(found.reshape(wanted.shape) - wanted) / np.where(size > 0, size, 1.0)
     largest = float(np.nan_to_num(off, nan=1.0).max(initial=0.0))
     return Parity(rows=len(wanted), labels_differ=0, max_difference=largest, is_of_numbers=True)
+
+
+def said_of(signature: Signature, answers: Mapping[str, Any]) -> Any:
+    """Return what a model answers as one array: probabilities, a number a row, or the lists of all outputs beside each other."""
+    if is_of_lists(signature):
+        return np.concatenate([np.asarray(answers[one.name], dtype=float) for one in signature.outputs], axis=1)
+    return np.asarray(answers["probabilities" if signature.classes else signature.outputs[0].name], dtype=float)
+
+
+def is_of_lists(signature: Signature) -> bool:
+    """Tell whether a model answers a forecast: lists of equally many numbers each, and no classes."""
+    shapes = {one.shape for one in signature.outputs}
+    is_forecast = [one.name for one in signature.outputs] == list(FORECAST)
+    return is_forecast and len(shapes) == 1 and all(shape and len(shape) == LIST and shape[1] > 0 for shape in shapes)
 
 
 def is_of_number(signature: Signature) -> bool:
@@ -259,6 +284,8 @@ def _expected(signature: Signature, outputs: Mapping[str, Any]) -> Any:
     """Return the probabilities or the numbers that the samples expect; None for a model of another kind."""
     if signature.classes and {"label", "probabilities"} <= set(outputs):
         return outputs["probabilities"]
+    if is_of_lists(signature):
+        return np.concatenate([np.asarray(outputs[name], dtype=float) for name in FORECAST], axis=1)
     return outputs.get(VALUE) if is_of_number(signature) else None
 
 

@@ -12,7 +12,7 @@ import numpy as np
 import polars as pl
 
 from aimass.kernel.errors import Invalid
-from aimass.models import Package, Signature, load_model, verify_package
+from aimass.models import Package, Signature, load_model, said_of, verify_package
 from aimass.training.children.assigning import group_of
 from aimass.training.children.mixing import judged
 from aimass.training.children.table import (
@@ -25,8 +25,10 @@ from aimass.training.children.table import (
     points_of,
     read_rows,
     read_split,
+    windows_of,
 )
 from aimass.training.children.targets import target_of, truth_of
+from aimass.training.children.windows import FORECASTING
 from aimass.training.errors import Unlearnable
 from aimass.training.measures.bytask import measures_of
 from aimass.training.recipes.protocol import Table
@@ -84,6 +86,8 @@ def part_of(payload: Any, signature: Signature) -> tuple[pl.DataFrame, Any, list
     source = Source.of(payload)
     rows = read_rows(source)
     parts = read_split(payload["split"]["file"], payload["split"].get("sha256"), rows.height)
+    if source.task == FORECASTING:
+        return _windows(payload, rows, parts, signature)
     target = target_of(rows, source.target, source.task)
     missing = [column.name for column in signature.inputs if column.name not in rows.columns]
     if missing:
@@ -114,6 +118,16 @@ def part_of(payload: Any, signature: Signature) -> tuple[pl.DataFrame, Any, list
     return table.features, table.truth, notes
 
 
+def _windows(
+    payload: Any, rows: pl.DataFrame, parts: pl.Series, signature: Signature
+) -> tuple[pl.DataFrame, Any, list[str]]:
+    """Return the windows of a part, what came after them, and what was left out."""
+    found = windows_of(payload, rows, parts, signature)
+    if not len(found.truth):
+        raise Unlearnable("the part does not hold a window", field="part", value=payload["part"])
+    return found.features, found.truth, list(found.notes)
+
+
 def _points(
     source: Source, rows: pl.DataFrame, told: tuple[pl.Series, pl.Series, pl.Series], signature: Signature
 ) -> tuple[pl.DataFrame, Any, list[str]]:
@@ -132,10 +146,9 @@ def predictor(package: Package, *, threads: int) -> Callable[[pl.DataFrame], Any
     """Return a function from features to probabilities, or numbers, that runs the packaged file."""
     model = load_model(package, threads=threads)
     signature = package.manifest.signature
-    output = "probabilities" if signature.classes else signature.outputs[0].name
 
     def predict(features: pl.DataFrame) -> Any:
-        return np.asarray(model.predict(columns_of(features))[output], dtype=float)
+        return said_of(signature, model.predict(columns_of(features)))
 
     return predict
 

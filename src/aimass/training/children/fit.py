@@ -14,7 +14,7 @@ import numpy as np
 import polars as pl
 
 from aimass.kernel.errors import Invalid
-from aimass.models import Package, Parity, Rows, Signature, build_package, sampled
+from aimass.models import Package, Parity, Rows, Signature, build_package, is_of_lists, sampled
 from aimass.training.children.costs import row_us
 from aimass.training.children.folds import FOLDS_FILE, cuts_of, out_of_fold, packed, unpacked
 from aimass.training.children.mixing import judged
@@ -116,7 +116,8 @@ def trained(ctx: Any, recipe: Recipe, params: Any, about: Mapping[str, Any]) -> 
     started = time.perf_counter()
     with Watch() as usage:
         ctx.report(0.01, stage="read")
-        data = prepare(Source.of(ctx.params), ctx.params["split"], ctx.params.get("unseen"))
+        source, history = Source.of(ctx.params), about["params"].get("history")
+        data = prepare(source, ctx.params["split"], ctx.params.get("unseen"), history)
         if ctx.params.get("task") == CLUSTERING:
             data = _named(data, about["params"])
         if is_mixed(data, ctx.params):
@@ -293,7 +294,8 @@ class Fit:
         features = table.features[rows]
         candidate = self._recipe.package(context, model)
         expected = self._recipe.predict(context, model, features)
-        replayed = Rows(columns=columns_of(features), expected=expected)
+        lists = is_of_lists(candidate.signature)
+        replayed = Rows(columns=columns_of(features), expected=expected, is_of_lists=lists)
         package, parity = build_package(self._ctx.out / "package", candidate, replayed)
         keys = self._data.keys_of("validation")
         if keys is not None:  # an erasure has to find the samples of a person; they carry inputs alone

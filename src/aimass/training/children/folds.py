@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -11,8 +12,10 @@ from sklearn.model_selection import GroupKFold, KFold, StratifiedGroupKFold, Str
 
 from aimass.training.children.table import Prepared
 from aimass.training.errors import Unlearnable
+from aimass.training.measures.forecasts import Windows
 
 FOLDS_FILE = "folds.parquet"
+LEAST_WINDOWS = 10
 Cut = tuple[Any, Any]
 
 
@@ -23,6 +26,8 @@ def cuts_of(data: Prepared, folds: int, seed: int) -> list[Cut]:
     so the earliest rows are never judged on. Otherwise rows are drawn by the seed, classes by their share.
     """
     train = data.table("train")
+    if isinstance(train.truth, Windows):
+        return _rolling(train.truth, folds)
     classes = data.signature.classes if data.has_truth else ()
     if classes:
         _check_classes(train.truth, classes, folds)
@@ -42,6 +47,25 @@ def cuts_of(data: Prepared, folds: int, seed: int) -> list[Cut]:
         kind = StratifiedKFold if classes else KFold
         cuts = kind(folds, shuffle=True, random_state=seed).split(rows, rows)
     return _whole(list(cuts), train.truth, classes)
+
+
+def _rolling(truth: Windows, folds: int) -> list[Cut]:
+    """Return folds of windows: each learns from all that was over when the windows begin that it is judged by."""
+    first, last = int(truth.when.min()), int(truth.when.max())
+    edges = np.linspace(first, last + 1, folds + 2).round().astype(int)
+    over = truth.when + truth.steps
+    cuts = [
+        (np.flatnonzero(over <= start), np.flatnonzero((truth.when >= start) & (truth.when < end)))
+        for start, end in pairwise(edges[1:])
+    ]
+    if any(len(inside) < LEAST_WINDOWS or not len(outside) for inside, outside in cuts):
+        raise Unlearnable(
+            f"the training part spans {last - first + 1} windows of time, too few for {folds} folds that look {truth.steps} steps ahead",
+            field="folds",
+            value=folds,
+            hint="take fewer folds, look fewer steps ahead, take a shorter history, or collect more rows",
+        )
+    return cuts
 
 
 def _by_time(times: pl.Series, folds: int) -> list[Cut]:

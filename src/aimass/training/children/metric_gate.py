@@ -8,7 +8,7 @@ from typing import Any
 
 import polars as pl
 
-from aimass.models import verify_package
+from aimass.models import Package, verify_package
 from aimass.training.children.evaluate import part_of, predictor, task_of
 from aimass.training.children.table import CLUSTERING, plain
 from aimass.training.children.targets import truth_of
@@ -17,7 +17,11 @@ from aimass.training.measures.intervals import Comparison
 from aimass.training.tasks import Task
 
 TOLERANCE = 0.01
-_WORDS = {"r2": "R²", "over_chance": "share of the way from a draw to the best order"}
+_WORDS = {
+    "r2": "R²",
+    "over_chance": "share of the way from a draw to the best order",
+    "skill": "skill against the seasonal naive forecast",
+}
 
 
 def metric_gate(ctx: Any) -> dict[str, Any]:
@@ -35,6 +39,9 @@ def metric_gate(ctx: Any) -> dict[str, Any]:
         return {"passed": True, "evidence": "no test rows are known for this package: nothing to compare", "detail": {}}
     task = task_of(payload)
     candidate = verify_package(Path(payload["package"]))
+    champion = verify_package(Path(payload["champion"])) if payload.get("champion") else None
+    if task.is_windowed:
+        payload["least_history"] = max(_history(one) for one in (candidate, champion or candidate))
     ctx.report(0.2, stage="candidate")
     features, truth, _ = part_of(payload, candidate.manifest.signature)
     own = predictor(candidate, threads=1)(features)
@@ -43,16 +50,13 @@ def metric_gate(ctx: Any) -> dict[str, Any]:
     low = _too_low(payload, task, said, truth, own)
     if low:
         return {"passed": False, "evidence": low, "detail": asdict(interval)}
-    if not payload.get("champion"):
+    if champion is None:
         sentence = f"{said} [{interval.low:.4{_form(task)}}, {interval.high:.4{_form(task)}}]; there is no champion yet"
         return {"passed": True, "evidence": sentence, "detail": asdict(interval)}
     ctx.report(0.6, stage="champion")
-    champion = verify_package(Path(payload["champion"]))
-    if task.name != CLUSTERING and set(champion.manifest.signature.classes) != set(
-        candidate.manifest.signature.classes
-    ):
-        sentence = "the champion predicts other classes: the two cannot be compared"
-        return {"passed": True, "evidence": sentence, "detail": asdict(interval)}
+    why = _why_not_compared(task, candidate, champion)
+    if why:
+        return {"passed": True, "evidence": why, "detail": asdict(interval)}
     return _compared(payload, own, truth, _answers(payload, champion, features.height))
 
 
@@ -81,6 +85,26 @@ def light_gate(ctx: Any) -> dict[str, Any]:
         return {"passed": True, "evidence": sentence, "detail": asdict(interval)}
     features = plain(frame.select(pl.col(f"in.{c.name}").alias(c.name) for c in signature.inputs), signature)
     return _compared(payload, own, truth, predictor(champion, threads=1)(features))
+
+
+def _why_not_compared(task: Task, candidate: Package, champion: Package) -> str:
+    """Say why two models answer different questions; empty where they answer the same."""
+    if task.is_windowed and _steps(champion) != _steps(candidate):
+        return f"the champion looks {_steps(champion)} steps ahead, not {_steps(candidate)}: the two cannot be compared"
+    classes = [set(one.manifest.signature.classes) for one in (champion, candidate)]
+    if task.name != CLUSTERING and classes[0] != classes[1]:
+        return "the champion predicts other classes: the two cannot be compared"
+    return ""
+
+
+def _history(package: Package) -> int:
+    """Return how many values a forecaster knows."""
+    return max((one.shape[1] for one in package.manifest.signature.inputs if one.shape is not None), default=0)
+
+
+def _steps(package: Package) -> int:
+    shape = package.manifest.signature.outputs[0].shape
+    return shape[1] if shape is not None and len(shape) > 1 else 1
 
 
 def _form(task: Task) -> str:

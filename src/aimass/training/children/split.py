@@ -27,6 +27,7 @@ from aimass.training.children.assigning import (
 from aimass.training.children.table import SPLIT_FILE, Source, identities, read_rows
 from aimass.training.children.targets import FIXED_CLASSES, find_task, strata_of, target_of
 from aimass.training.children.texts import texts_of
+from aimass.training.children.windows import FORECASTING, cut, lay
 from aimass.training.errors import Unlearnable
 
 _ASIDE = ("future", "none")
@@ -56,15 +57,39 @@ def split(ctx: Any) -> dict[str, Any]:
     if has_truth and (task == "classification" or task in FIXED_CLASSES):
         check_classes(target, parts)
     check_parts(parts)
+    horizon = None
+    if task == FORECASTING:
+        horizon, told = _ahead(ctx.params, rows, parts)
+        notes += told
     notes += _checked(ctx.params, rows, identity, parts)
     found = _write(ctx.out / SPLIT_FILE, parts, target, identity, notes)
-    return {**found, "classes": found["classes"] if has_truth else {}, "task": task, "texts": _texts(rows, ctx.params)}
+    classes = found["classes"] if has_truth else {}
+    return {**found, "classes": classes, "task": task, "texts": _texts(rows, ctx.params), "horizon": horizon}
 
 
 def _texts(rows: pl.DataFrame, payload: Mapping[str, Any]) -> list[str]:
     """Return the columns of free text that can be learned from."""
     aside = [payload.get(name) for name in ("target", "key", "group", "time")]
     return [name for name in texts_of(rows) if name not in aside and not name.startswith("_")]
+
+
+def _ahead(payload: Mapping[str, Any], rows: pl.DataFrame, parts: pl.Series) -> tuple[int, list[str]]:
+    """Return how many steps ahead a forecast looks, and what was found; refuse rows that are no series."""
+    laid = lay(rows, parts, target=payload["target"], time=payload["time"], series=payload.get("group"))
+    wanted, found = payload.get("horizon"), next(iter(laid.grid.seasons), 1)
+    horizon = wanted or found
+    told = [] if wanted else [f"forecasts look {horizon} steps ahead: as many as the shortest season has"]
+    windows = cut(laid, steps=horizon, history=laid.history_for(horizon))
+    for part in ("train", "validation", "test"):
+        if not len(windows.of(part).truth):
+            raise Unlearnable(
+                f"part {part!r} holds no window of {laid.history_for(horizon)} known values and {horizon} that follow",
+                field="horizon",
+                value=horizon,
+                hint="look fewer steps ahead, or collect more rows without gaps",
+            )
+    count = "one series" if len(laid.names) == 1 else f"{len(laid.names)} series"
+    return horizon, [*told, f"{count}, a season has {laid.season} steps"]
 
 
 def _target(rows: pl.DataFrame, payload: Mapping[str, Any]) -> tuple[pl.Series, str, list[str]]:
@@ -105,8 +130,8 @@ def _carried(payload: Mapping[str, Any], rows: pl.DataFrame, target: pl.Series, 
 
 
 def _checked(payload: Mapping[str, Any], rows: pl.DataFrame, identity: pl.Series, parts: pl.Series) -> list[str]:
-    """Refuse groups in two parts; return what else leaks from one part into another."""
-    if payload.get("group"):
+    """Refuse groups in two parts, unless they are series; return what else leaks from one part into another."""
+    if payload.get("group") and not payload.get("time"):
         check_groups(group_of(rows[payload["group"]]), parts)
     notes = leaks(identity, parts)
     return [*notes, *out_of_order(times_of(rows[payload["time"]]), parts)] if payload.get("time") else notes

@@ -18,6 +18,7 @@ from aimass.training.children.assigning import group_of, times_of
 from aimass.training.children.targets import FIXED_CLASSES, MAX_CLASSES, outputs_of, target_of, truth_of
 from aimass.training.children.tensors import is_tensor, length_of, tensor_of, why_no_tensor
 from aimass.training.children.texts import is_text
+from aimass.training.children.windows import FORECASTING, HISTORY, Cut, cut, lay, signature_of_windows
 from aimass.training.errors import Unlearnable
 from aimass.training.measures.clusters import Points
 from aimass.training.measures.relevance import Lists
@@ -48,6 +49,8 @@ class Source:
         The columns that the rows were split by, if any; the group is never a feature, the time is one where it is named.
     features
         The columns to learn from, or None for all but target, key, group, time and those that start with an underscore.
+    horizon
+        Steps ahead of a forecast.
     """
 
     path: str
@@ -58,6 +61,7 @@ class Source:
     group: str | None = None
     time: str | None = None
     features: tuple[str, ...] | None = None
+    horizon: int = 1
 
     @classmethod
     def of(cls, payload: Mapping[str, Any]) -> Source:
@@ -72,6 +76,7 @@ class Source:
             group=payload.get("group"),
             time=payload.get("time"),
             features=None if features is None else tuple(features),
+            horizon=payload.get("horizon") or 1,
         )
 
 
@@ -210,10 +215,14 @@ class Prepared:
         return Table(features=self.frame[where], truth=self.truth[where])
 
 
-def prepare(source: Source, split: Mapping[str, Any], unseen: Mapping[str, Any] | None = None) -> Prepared:
-    """Read rows and split, and derive the signature from the training rows."""
+def prepare(
+    source: Source, split: Mapping[str, Any], unseen: Mapping[str, Any] | None = None, history: int | None = None
+) -> Prepared:
+    """Read rows and split, and derive the signature from the training rows; of series as windows with so much history."""
     rows = read_rows(source)
     parts = read_split(split["file"], split.get("sha256"), rows.height)
+    if source.task == FORECASTING:
+        return _windowed(source, rows, parts, history)
     target = target_of(rows, source.target, source.task)
     kept = target.is_not_null() & (parts != "none")
     train = kept & (parts == "train")
@@ -240,6 +249,57 @@ def prepare(source: Source, split: Mapping[str, Any], unseen: Mapping[str, Any] 
         times=None if source.time is None else times_of(rows[source.time]).filter(known),
         has_truth=bool(source.target) and source.task != CLUSTERING,
     )
+
+
+def _windowed(source: Source, rows: pl.DataFrame, parts: pl.Series, history: int | None) -> Prepared:
+    """Return the windows of series as the rows to learn from."""
+    laid = lay(rows, parts, target=source.target, time=source.time or "", series=source.group)
+    length = history or laid.history_for(source.horizon)
+    found = cut(laid, steps=source.horizon, history=length, inputs=_chosen_inputs(source))
+    short = next((part for part in ("train", "validation") if part not in set(found.parts.to_list())), None)
+    if short:
+        raise Unlearnable(
+            f"part {short!r} holds no window of {length} known values and {source.horizon} that follow",
+            field="params.history",
+            value=length,
+            hint="take a shorter history or fewer steps ahead, or collect more rows without gaps",
+        )
+    season = (
+        f"a season has {laid.season} steps" if laid.season > 1 else "no season: the naive forecast is the last value"
+    )
+    return Prepared(
+        signature=signature_of_windows(found.features, source.horizon),
+        frame=found.features,
+        truth=found.truth,
+        parts=found.parts,
+        notes=(f"{length} known values tell the next {source.horizon}; {season}", *found.notes),
+        places=found.places.astype(np.uint32),
+    )
+
+
+def _chosen_inputs(source: Source) -> tuple[str, ...] | None:
+    if source.features is None:
+        return None
+    known = (HISTORY, "hour", "weekday", "month")
+    odd = [name for name in source.features if name not in known]
+    if odd or HISTORY not in source.features:
+        raise Invalid(
+            "a forecast is learned from the history, and from what the calendar says of its end",
+            field="features",
+            value=odd or list(source.features),
+            allowed=list(known),
+        )
+    return tuple(name for name in known if name in source.features)
+
+
+def windows_of(payload: Mapping[str, Any], rows: pl.DataFrame, parts: pl.Series, signature: Signature) -> Cut:
+    """Return the windows of one part in the shape of a package; with ``least_history`` those that longer models know too."""
+    source = Source.of(payload)
+    laid = lay(rows, parts, target=source.target, time=source.time or "", series=source.group)
+    history = next(column.shape[1] for column in signature.inputs if column.shape is not None)
+    names = tuple(column.name for column in signature.inputs)
+    wanted = payload.get("least_history")
+    return cut(laid, steps=source.horizon, history=history, least=wanted, inputs=names).of(payload["part"])
 
 
 def _truth(

@@ -169,6 +169,7 @@ TARGETS: Mapping[str, Callable[[pl.DataFrame, str], pl.Series]] = {
     "anomaly": anomalies,
     "clustering": groups,
     "ranking": relevances,
+    "forecasting": numbers,
 }
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
@@ -22,6 +22,8 @@ LOWER_IS_BETTER = (
     "median_ae",
     "mape",
     "davies_bouldin",
+    "mase",
+    "smape",
 )
 _BINARY = 2
 
@@ -73,8 +75,26 @@ class OrderCharts:
     method: str
 
 
-def charts_of(report: Mapping[str, Any]) -> Charts | NumberCharts | ClusterCharts | OrderCharts:
-    """Return the charts of a run's report or of an evaluation's; reports of old name no task."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ForecastCharts:
+    """The charts of one report about forecasts, the series that is shown, and what the seasonal naive forecast reaches."""
+
+    shown: dict[str, Any]
+    ahead: dict[str, Any]
+    coverage: dict[str, Any]
+    series: str
+    season: int
+    naive_mase: float
+    importance: dict[str, Any]
+    method: str
+
+
+def charts_of(
+    report: Mapping[str, Any], say: Callable[[str], str] = str
+) -> Charts | NumberCharts | ClusterCharts | OrderCharts | ForecastCharts:
+    """Return the charts of a run's report or of an evaluation's; reports of old name no task. ``say`` translates names of lines."""
+    if "ahead" in report["curves"]:
+        return _forecast_charts(report, say)
     if "order" in report["curves"]:
         return _order_charts(report)
     if "clusters" in report["curves"]:
@@ -124,6 +144,43 @@ def _order_charts(report: Mapping[str, Any]) -> OrderCharts:
         importance={"items": items},
         method=method,
     )
+
+
+def _forecast_charts(report: Mapping[str, Any], say: Callable[[str], str]) -> ForecastCharts:
+    curves = report["curves"]
+    ahead, shown = curves["ahead"], curves["shown"]
+    items, method = importance_of(report.get("importance"))
+    steps = list(range(1, len(ahead["mae"]) + 1))
+    names = [("true", "What came"), ("forecast", "Forecast"), ("low", "Low"), ("high", "High")]
+    lines = [
+        {"name": say(name), "points": _near_times(shown["at"], shown[key]), "dashed": key in ("low", "high")}
+        for key, name in names
+    ]
+    errors = [(say("Model"), ahead["mae"], False), (say("Seasonal naive"), ahead["naive"], True)]
+    return ForecastCharts(
+        shown={"x": "time", "series": lines},
+        ahead={
+            "x": "step",
+            "x_name": say("steps ahead"),
+            "from_zero": True,
+            "series": [{"name": name, "points": _near(steps, one), "dashed": dashed} for name, one, dashed in errors],
+        },
+        coverage={
+            "x": "step",
+            "x_name": say("steps ahead"),
+            "unit": "share",
+            "series": [{"name": say("Inside"), "points": _near(steps, ahead["coverage"])}],
+        },
+        series=shown["series"],
+        season=curves["season"],
+        naive_mase=curves["naive_mase"],
+        importance={"items": items},
+        method=method,
+    )
+
+
+def _near_times(moments: Sequence[float], values: Sequence[float]) -> list[list[float]]:
+    return [[at, float(f"{value:.6g}")] for at, value in zip(moments, values, strict=True)]
 
 
 def deciles_of(report: Mapping[str, Any]) -> list[list[float]]:

@@ -37,7 +37,7 @@ def run(visit: Visit, run: str, tab: Tab = "", part: Part | Literal[""] = "") ->
     more |= {"artifacts": training.list_artifacts(visit.who, one)} if tab == "files" else {}
     if report and not tab:
         more |= {
-            "charts": charts_of(report),
+            "charts": charts_of(report, visit.say),
             "history": history_of(report),
             "words": words_of(report),
             "system": system_of(report, visit.say("seconds")),
@@ -112,13 +112,13 @@ def evaluation_shown(
         wish = EvaluateRun(workspace=run.workspace, run=run.id, part=chosen.part)
         report: Mapping[str, Any] = visit.get(Training).get_evaluation_report(visit.who, wish)
         figures = {"rows": chosen.rows, "interval": chosen.interval, "metrics": chosen.metrics, "notes": chosen.notes}
-        return {"part": chosen.part, "parts": parts, "task": task, "charts": charts_of(report), **figures}
+        return {"part": chosen.part, "parts": parts, "task": task, "charts": charts_of(report, visit.say), **figures}
     found = report_of(visit, run)
     if found is None:
         return None
     rows = (found.get("rows") or {}).get("validation")
     figures = {"rows": rows, "interval": None, "metrics": found["metrics"], "notes": found["notes"]}
-    return {"part": "validation", "parts": parts, "task": task, "charts": charts_of(found), **figures}
+    return {"part": "validation", "parts": parts, "task": task, "charts": charts_of(found, visit.say), **figures}
 
 
 def evaluation_panel(visit: PageVisit, version: ModelVersion) -> Panel | None:

@@ -31,6 +31,7 @@ COLUMNS: dict[str, tuple[tuple[str, str, bool], ...]] = {
         ("adjusted_rand", "Adjusted Rand", False),
     ),
     "ranking": (("ndcg_10", "NDCG@10", False), ("map", "MAP", False), ("mrr", "MRR", False)),
+    "forecasting": (("mase", "MASE", True), ("skill", "Skill", False), ("smape", "sMAPE", True)),
     "regression": (("rmse", "RMSE", True), ("mae", "MAE", True), ("r2", "R²", False)),
 }
 
@@ -73,6 +74,7 @@ class Splitting(BaseModel):
     key_column: str = ""
     group_column: str = ""
     time_column: str = ""
+    horizon: int | Literal[""] = ""
     seed: int = 0
 
 
@@ -114,6 +116,7 @@ def split(visit: Visit, wish: Annotated[Splitting, Form()]) -> Response:
         key_column=wish.key_column or None,
         group_column=wish.group_column or None,
         time_column=wish.time_column or None,
+        horizon=wish.horizon or None,
         seed=wish.seed,
     )
     visit.get(Training).create_split(visit.who, command)

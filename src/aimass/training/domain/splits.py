@@ -22,9 +22,11 @@ class Split:
     task
         What the target is predicted as; None until the job has looked at the target, where nobody named one.
     group_column
-        Rows with the same value of it lie in one part.
+        Rows with the same value of it lie in one part; of forecasting they are one series.
     time_column
         Rows that are later by it lie in later parts.
+    horizon
+        Steps ahead of a forecast; None for other tasks, and until the job has looked at the rows, where nobody named it.
     key_column
         The column that names a row; rows keep their part in the splits of later versions by it.
     base
@@ -46,6 +48,7 @@ class Split:
     key_column: str | None
     group_column: str | None
     time_column: str | None
+    horizon: int | None
     fractions: Mapping[str, float]
     seed: int
     stratify: bool
@@ -70,7 +73,8 @@ class CreateSplit:
     Without ``task`` the target tells it: text, truth values and up to 20 different whole numbers are classes; numbers with
     fractions, or more of them, are predicted as numbers (regression). With ``group_column`` a group lies in one part, whole; with
     ``time_column`` the earliest rows are for training and the latest for later; both are obeyed by the folds of a
-    cross-validation too. With ``base`` the rows of an earlier split keep their part, so that a test set stays untouched when the dataset
+    cross-validation too. Forecasting needs ``time_column``, looks ``horizon`` steps ahead, and takes ``group_column`` as the name of
+    the series. With ``base`` the rows of an earlier split keep their part, so that a test set stays untouched when the dataset
     grows; new rows go to ``new_rows``.
     """
 
@@ -83,9 +87,14 @@ class CreateSplit:
     task: Annotated[TaskName | None, doc("what the target is predicted as; found from the target if absent")] = None
     key_column: Annotated[str | None, MaxLen(255), doc("column that names a row; never learned from")] = None
     group_column: Annotated[
-        str | None, MaxLen(255), doc("rows with the same value stay together; never learned from")
+        str | None,
+        MaxLen(255),
+        doc("rows with the same value stay together, of forecasting as a series; never learned from"),
     ] = None
     time_column: Annotated[str | None, MaxLen(255), doc("later rows go to later parts: train, validation, test")] = None
+    horizon: Annotated[
+        int | None, Ge(1), Le(1000), doc("steps ahead of a forecast; a day, a week or a year of them if absent")
+    ] = None
     fractions: Annotated[Mapping[str, float], doc("share of train, validation, test and future")] = field(
         default_factory=lambda: dict(FRACTIONS)
     )

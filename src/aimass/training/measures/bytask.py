@@ -15,6 +15,7 @@ from aimass.training.measures.clusters import (
     silhouette_interval,
 )
 from aimass.training.measures.curves import curves
+from aimass.training.measures.forecasts import compare_mase, forecast_curves, forecast_scores, mase, mase_interval
 from aimass.training.measures.intervals import Comparison, Interval, auc_interval, compare_auc
 from aimass.training.measures.numbers import compare_rmse, number_curves, number_scores, rmse, rmse_interval
 from aimass.training.measures.relevance import (
@@ -65,6 +66,13 @@ MEASURES: Mapping[str, Measures] = {
         interval=silhouette_interval,
         compare=compare_silhouette,
         curves=cluster_curves,
+    ),
+    "forecasting": Measures(
+        scores=forecast_scores,
+        score=mase,
+        interval=mase_interval,
+        compare=compare_mase,
+        curves=lambda truth, said, _classes: forecast_curves(truth, said),
     ),
     "regression": Measures(
         scores=number_scores,

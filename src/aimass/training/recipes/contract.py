@@ -3,7 +3,8 @@
 
 A recipe's test inherits :class:`RecipeContract` for classes, :class:`NumberContract` for regression,
 :class:`RankingContract` for orders, :class:`AnomalyContract` for strange rows and :class:`ClusterContract` for clusters, as
-far as the recipe serves them, and names the recipe.
+far as the recipe serves them, and names the recipe; that of series is
+:class:`aimass.training.recipes.contract_of_series.ForecastContract`.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ import polars as pl
 import pytest
 
 from aimass.kernel.errors import Invalid
-from aimass.models import Column, Output, Parity, Rows, Signature, build_package
+from aimass.models import Column, Output, Parity, Rows, Signature, build_package, is_of_lists
 from aimass.training.domain.space import space_of
 from aimass.training.measures.relevance import Lists, ndcg
 from aimass.training.measures.scores import macro_auc
@@ -144,7 +145,8 @@ class TaskContract:
         model = recipe.fit(bench)
         features = bench.data("validation").features
         columns = {name: features[name].to_list() for name in features.columns}
-        expected = Rows(columns=columns, expected=recipe.predict(bench, model, features))
+        said = recipe.predict(bench, model, features)
+        expected = Rows(columns=columns, expected=said, is_of_lists=is_of_lists(bench.signature))
         return build_package(folder, recipe.package(bench, model), expected)
 
     def test_its_manifest_tells_name_version_and_help_for_every_parameter(self) -> None:

@@ -157,6 +157,13 @@ class Compressing(Results):
 
 def _steps(base: Run, command: CompressRun) -> tuple[Step, ...]:
     """Return the techniques to try, or refuse those that no model of this kind can go through."""
+    if find_task(base.task).is_windowed:
+        raise Invalid(
+            f"models of {base.task} are not compressed",
+            field="run",
+            value=base.id,
+            hint="train it again with a shorter history: its file is one matrix of history times steps ahead",
+        )
     steps = steps_of(command.techniques)
     for step in steps:
         if step.technique == DISTILL:

@@ -12,6 +12,7 @@ from aimass.training.domain.runs import MAX_SOURCE, Artifact, Run, StartOwnRun
 from aimass.training.domain.words import OWN
 from aimass.training.service.results import Results
 from aimass.training.service.runs import Order
+from aimass.training.tasks import find_task
 
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,59}\.py")
 
@@ -49,7 +50,17 @@ class OwnRecipes(Results):
             files=(Artifact(name=command.recipe, sha256=blob.sha256, size=len(text)),),
             detail={"source": blob.sha256},
         )
-        return self._begun(who, command, order, lambda _: None)
+        return self._begun(who, command, order, _check_task)
+
+
+def _check_task(task: str) -> None:
+    if find_task(task).is_windowed:
+        raise Invalid(
+            f"recipes of one's own do not do {task}",
+            field="split",
+            value=task,
+            hint="install the recipe as a package with the entry point aimass.recipes",
+        )
 
 
 def _check_file(command: StartOwnRun) -> None:

@@ -138,6 +138,7 @@ class Runs(Part):
             "key": split.key_column,
             "group": split.group_column,
             "time": split.time_column,
+            "horizon": split.horizon,
         }
 
     @use_case("GET /workspaces/{workspace}/runs", permission="training.read", cli="train runs")

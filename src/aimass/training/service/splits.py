@@ -144,6 +144,7 @@ class Splits(Part):
                 return
             values = {name: result[name] for name in ("counts", "classes", "notes", "task")}
             values["texts"] = list(result.get("texts", ()))
+            values["horizon"] = result.get("horizon")
             put(change, splits, split, state="READY", sha256=blob.sha256, **values)
             change.event(SPLIT_READY, subject=f"split:{split}", data={"sha256": blob.sha256, "rows": result["rows"]})
 
@@ -158,24 +159,27 @@ class Splits(Part):
 
 def _check_columns(command: CreateSplit) -> None:
     """Refuse columns that cannot play two parts."""
-    if not command.target and (command.task is None or find_task(command.task).needs_target):
-        free = [task.name for task in TASKS.values() if not task.needs_target]
+    task = None if command.task is None else find_task(command.task)
+    if not command.target and (task is None or task.needs_target):
+        free = [one.name for one in TASKS.values() if not one.needs_target]
         raise Invalid(
             "name the column to predict",
             field="target",
             value=command.target,
             hint=f"a split for {', '.join(free)} needs none",
         )
-    if command.task is not None:
-        find_task(command.task)
-    if command.task is not None and find_task(command.task).needs_group and not command.group_column:
+    if task is not None and task.needs_group and not command.group_column:
         raise Invalid(
-            f"a split for {command.task} needs the column whose rows are one list",
+            f"a split for {task.name} needs the column whose rows are one list",
             field="group_column",
             value=command.group_column,
             hint="name the column of the query, the session or the customer",
         )
-    if command.group_column and command.time_column:
+    if task is not None and task.is_windowed:
+        _check_series(command)
+    elif command.horizon is not None:
+        raise Invalid("only forecasts look steps ahead", field="horizon", value=command.horizon, allowed=None)
+    elif command.group_column and command.time_column:
         raise Invalid(
             "a split is made by groups or by time",
             field="time_column",
@@ -188,6 +192,26 @@ def _check_columns(command: CreateSplit) -> None:
             raise Invalid("the target cannot be this column too", field=field, value=command.target)
 
 
+def _check_series(command: CreateSplit) -> None:
+    """Refuse a split that cannot be one of series: the earliest moments are for training, and a question is many rows."""
+    if not command.time_column:
+        raise Invalid("forecasting needs the column of the time", field="time_column", hint="name it")
+    if command.key_column:
+        raise Invalid(
+            "a forecast is asked with many rows, which no key names",
+            field="key_column",
+            value=command.key_column,
+            hint="leave it out; group_column names the series",
+        )
+    if command.base:
+        raise Invalid(
+            "parts of series follow each other in time, so those of an earlier split cannot be kept",
+            field="base",
+            value=command.base,
+            hint="make the split without a base: its newest moments judge, and no model has seen them",
+        )
+
+
 def _payload(command: CreateSplit, location: Located, base: str | None) -> dict[str, Any]:
     return {
         "dataset": {"path": location.path, "version": location.delta_version},
@@ -196,6 +220,7 @@ def _payload(command: CreateSplit, location: Located, base: str | None) -> dict[
         "key": command.key_column,
         "group": command.group_column,
         "time": command.time_column,
+        "horizon": command.horizon,
         "fractions": dict(command.fractions),
         "seed": command.seed,
         "stratify": command.stratify,
@@ -216,6 +241,7 @@ def _row(change: Change, id_: str, command: CreateSplit, location: Located) -> d
         "key_column": command.key_column,
         "group_column": command.group_column,
         "time_column": command.time_column,
+        "horizon": command.horizon,
         "fractions": dict(command.fractions),
         "seed": command.seed,
         "stratify": command.stratify,
