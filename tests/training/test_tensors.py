@@ -38,6 +38,13 @@ def job_of(make_job: Make, path: Path, frame: pl.DataFrame, **changes: Any) -> A
     return make_job({**data, "split": parts, "recipe": "logistic_regression", "folds": 2, **changes})
 
 
+def test_a_split_tells_which_columns_are_lists_that_can_be_learned_from(make_job: Make, tmp_path: Path) -> None:
+    odd = pl.Series("odd", [[0.5] * (2 + place % 2) for place in range(digits().height)])
+    digits().with_columns(odd, digits()["pixels"].alias("_raw")).write_delta(str(tmp_path / "images"))
+    data = {"dataset": {"path": str(tmp_path / "images"), "version": 0}, "target": "digit", "key": None, "seed": 1}
+    assert split(make_job({**data, "fractions": FRACTIONS}))["lists"] == {"pixels": 64}
+
+
 @pytest.mark.parametrize(
     ("recipe", "params"), [("logistic_regression", {}), ("lightgbm", {"trees": 10, "max_leaves": 4})]
 )

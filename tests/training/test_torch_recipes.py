@@ -141,6 +141,20 @@ def test_the_selector_leaves_a_recipe_of_images_to_whoever_names_it(monkeypatch:
     assert _left_out("torch_mlp") is None
 
 
+def test_the_selector_puts_a_recipe_of_images_first_where_the_one_column_looks_like_images(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(recipes_module, "is_installed", lambda _: True)
+    manifests = [find_recipe(name) for name in ("torch_cnn", "lightgbm", "logistic_regression")]
+    facts = Facts(rows=8000, columns=1, lists={"pixels": 3072})
+    first, *others = recommend(manifests, TASKS["classification"], facts, Constraints(), [])
+    assert (first.recipe, first.left_out) == ("torch_cnn", None)
+    assert "the lists in 'pixels' are as long as images of 32 x 32" in first.reasons
+    assert all(any("one by one" in reason for reason in one.reasons) for one in others)
+    for lists, columns in (({"pixels": 784}, 2), ({"e": 301}, 1), ({"a": 784, "b": 784}, 2), ({"tiny": 16}, 1)):
+        assert Facts(rows=8000, columns=columns, lists=lists).image is None
+
+
 def _left_out(name: str) -> str | None:
     facts = Facts(rows=20_000, columns=20)
     (found,) = recommend([find_recipe(name)], TASKS["classification"], facts, Constraints(), [])

@@ -6,8 +6,9 @@ more of them there are; limits leave recipes out.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from math import isqrt
 from statistics import median
 from typing import Any
 
@@ -20,6 +21,7 @@ WIDE = 0.1
 HALF_WEIGHT = 3
 MOST_REGRET = 0.05
 UNREAD = 0.3
+CHANNELS, LEAST_SIDE = (1, 3, 4), 8
 _NAMED = 3
 _MB = 2**20
 
@@ -36,12 +38,40 @@ class Facts:
         Of the cross-validation; each costs a fit.
     texts
         The columns of free text.
+    lists
+        How many numbers a cell holds, by column of lists.
     """
 
     rows: int
     columns: int
     folds: int = 5
     texts: Sequence[str] = ()
+    lists: Mapping[str, int] = field(default_factory=dict[str, int])
+
+    @property
+    def image(self) -> tuple[str, int] | None:
+        """Return the one column to learn from and its side, when its lists are as long as those of square images.
+
+        Examples
+        --------
+        >>> Facts(rows=100, columns=1, lists={"pixels": 784}).image
+        ('pixels', 28)
+        >>> Facts(rows=100, columns=2, lists={"pixels": 784}).image is None
+        True
+        """
+        if len(self.lists) != 1 or self.columns != 1:
+            return None
+        ((name, length),) = self.lists.items()
+        for channels in CHANNELS:
+            side = isqrt(length // channels)
+            if side >= LEAST_SIDE and side * side * channels == length:
+                return name, side
+        return None
+
+    @property
+    def width(self) -> int:
+        """Return how many numbers, texts and truth values a row holds."""
+        return self.columns + sum(length - 1 for length in self.lists.values())
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -115,24 +145,36 @@ def _judge(
 def _fitness(manifest: RecipeManifest, traits: Traits, facts: Facts) -> tuple[float, list[str]]:
     """Return the guess for this data, and the reasons."""
     score, reasons = traits.place, [traits.strength]
-    if facts.texts:
-        named = ", ".join(repr(name) for name in facts.texts[:_NAMED])
-        if manifest.reads == "texts":
-            reasons.append(f"there is free text in {named}")
-        else:
-            score -= UNREAD
-            reasons.append(f"does not read the words in {named}, only whole values that come back")
+    for loss, reason in _read(manifest, facts):
+        score -= loss
+        reasons.append(reason)
     if facts.rows < FEW_ROWS:
         score += traits.few_rows
         if traits.few_rows > 0:
             reasons.append(f"does well with few rows ({facts.rows:,})")
         elif traits.few_rows < 0:
             reasons.append(f"wants more rows than {facts.rows:,}")
-    if facts.columns > facts.rows * WIDE:
+    if facts.width > facts.rows * WIDE:
         score += traits.wide
         if traits.wide > 0:
-            reasons.append(f"does well with many columns ({facts.columns:,}) for its rows")
+            reasons.append(f"does well with many columns ({facts.width:,}) for its rows")
     return score, reasons
+
+
+def _read(manifest: RecipeManifest, facts: Facts) -> Iterator[tuple[float, str]]:
+    """Yield what a recipe sees of texts and images, and what is lost where it sees less than there is."""
+    if facts.texts:
+        named = ", ".join(repr(name) for name in facts.texts[:_NAMED])
+        if manifest.reads == "texts":
+            yield 0.0, f"there is free text in {named}"
+        else:
+            yield UNREAD, f"does not read the words in {named}, only whole values that come back"
+    if facts.image is not None:
+        name, side = facts.image
+        if manifest.reads == "lists":
+            yield 0.0, f"the lists in {name!r} are as long as images of {side} x {side}"
+        else:
+            yield UNREAD, f"sees the numbers in {name!r} one by one, not which lie beside each other"
 
 
 def _learned(regrets: Sequence[float]) -> tuple[float, list[str]]:
@@ -167,7 +209,7 @@ def _seconds(traits: Traits, facts: Facts, past: Sequence[Past]) -> float:
     rates = [one.seconds / one.rows for one in past if one.seconds is not None and one.rows]
     if rates:
         return median(rates) * facts.rows
-    return traits.fit_s * facts.rows * facts.columns / 1e6 * (facts.folds + 1)
+    return traits.fit_s * facts.rows * facts.width / 1e6 * (facts.folds + 1)
 
 
 def _row_us(traits: Traits, past: Sequence[Past]) -> float:
@@ -187,7 +229,9 @@ def _unfit(manifest: RecipeManifest, facts: Facts) -> str | None:
         return f"its library is not installed: {missing.hint}"
     if manifest.reads == "texts" and not facts.texts:
         return "no column holds free text"
-    return "it learns from one column of lists, such as images" if manifest.reads == "lists" else None
+    if manifest.reads == "lists" and facts.image is None:
+        return "it learns from one column of lists, such as images"
+    return None
 
 
 def _left_out(traits: Traits, limits: Constraints, seconds: float, row_us: float, size: int) -> str | None:

@@ -45,6 +45,7 @@ splits = Table(
     Column("sha256", String(64), nullable=True),
     Column("notes", Json, nullable=False),
     Column("texts", Json, nullable=False, server_default="[]"),
+    Column("lists", Json, nullable=False, server_default="{}"),
     Column("error", Json, nullable=True),
     Column("job", String(26), nullable=True),
     Column("created_by", String(120), nullable=False),

@@ -268,6 +268,7 @@ class Split:
     sha256: str | None
     notes: list[str]
     texts: list[str]
+    lists: dict[str, int]
     error: dict[str, Any] | None
     job: str | None
     created_by: str

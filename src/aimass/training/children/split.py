@@ -26,6 +26,7 @@ from aimass.training.children.assigning import (
 )
 from aimass.training.children.table import SPLIT_FILE, Source, identities, read_rows
 from aimass.training.children.targets import FIXED_CLASSES, find_task, strata_of, target_of
+from aimass.training.children.tensors import is_tensor, length_of, why_no_tensor
 from aimass.training.children.texts import texts_of
 from aimass.training.children.windows import FORECASTING, cut, lay
 from aimass.training.errors import Unlearnable
@@ -64,13 +65,16 @@ def split(ctx: Any) -> dict[str, Any]:
     notes += _checked(ctx.params, rows, identity, parts)
     found = _write(ctx.out / SPLIT_FILE, parts, target, identity, notes)
     classes = found["classes"] if has_truth else {}
-    return {**found, "classes": classes, "task": task, "texts": _texts(rows, ctx.params), "horizon": horizon}
+    return {**found, "classes": classes, "task": task, "horizon": horizon, **_kinds(rows, ctx.params)}
 
 
-def _texts(rows: pl.DataFrame, payload: Mapping[str, Any]) -> list[str]:
-    """Return the columns of free text that can be learned from."""
+def _kinds(rows: pl.DataFrame, payload: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what a selector has to know of the columns that can be learned from: those of free text, and of lists."""
     aside = [payload.get(name) for name in ("target", "key", "group", "time")]
-    return [name for name in texts_of(rows) if name not in aside and not name.startswith("_")]
+    learned = rows.select(name for name in rows.columns if name not in aside and not name.startswith("_"))
+    lists = [column for column in learned.iter_columns() if is_tensor(column.dtype)]
+    fit = {one.name: length_of(one) for one in lists if why_no_tensor(one, is_chosen=False) is None}
+    return {"texts": list(texts_of(learned)), "lists": fit}
 
 
 def _ahead(payload: Mapping[str, Any], rows: pl.DataFrame, parts: pl.Series) -> tuple[int, list[str]]:

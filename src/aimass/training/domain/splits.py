@@ -37,6 +37,8 @@ class Split:
         Rows by part and class; empty where numbers are predicted.
     texts
         The columns of free text among those to learn from.
+    lists
+        How many numbers a cell holds, by column of lists among those to learn from.
     """
 
     id: str
@@ -59,6 +61,7 @@ class Split:
     sha256: str | None
     notes: tuple[str, ...]
     texts: tuple[str, ...]
+    lists: Mapping[str, int]
     error: Mapping[str, Any] | None
     job: str | None
     created_by: str

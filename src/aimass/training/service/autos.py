@@ -60,9 +60,11 @@ class Autos(Splits, Blending):
             raise Conflict(f"split {split.id!r} is {split.state}", field="split", value=split.state, allowed="READY")
         task = TASKS[split.task or ""]
         columns = self._ground.columns(who, split.workspace, split.dataset, split.dataset_version)
-        aside = {split.target, split.key_column}
+        aside = {split.target, split.key_column, split.group_column, split.time_column}
         width = sum(1 for name in columns if name not in aside and not name.startswith("_"))
-        facts = Facts(rows=split.counts.get("train", 0), columns=width, folds=folds, texts=split.texts)
+        facts = Facts(
+            rows=split.counts.get("train", 0), columns=width, folds=folds, texts=split.texts, lists=split.lists
+        )
         with self._database.read() as conn:
             past = past_runs(conn, split.workspace, task)
         return recommend(recipes().values(), task, facts, limits, past)

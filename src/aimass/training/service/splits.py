@@ -143,7 +143,7 @@ class Splits(Part):
             if need_split(change.conn, workspace, split).state != "PENDING":
                 return
             values = {name: result[name] for name in ("counts", "classes", "notes", "task")}
-            values["texts"] = list(result.get("texts", ()))
+            values |= {"texts": list(result.get("texts", ())), "lists": dict(result.get("lists", {}))}
             values["horizon"] = result.get("horizon")
             put(change, splits, split, state="READY", sha256=blob.sha256, **values)
             change.event(SPLIT_READY, subject=f"split:{split}", data={"sha256": blob.sha256, "rows": result["rows"]})
@@ -252,6 +252,7 @@ def _row(change: Change, id_: str, command: CreateSplit, location: Located) -> d
         "sha256": None,
         "notes": [],
         "texts": [],
+        "lists": {},
         "error": None,
         "job": None,
         "created_by": change.who.id,
