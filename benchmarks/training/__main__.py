@@ -13,7 +13,7 @@ from typing import Any
 
 from benchmarks import jobs
 from benchmarks.measure import ROOT
-from benchmarks.training import again, auto, compression, images, online, overhead, pruning, regret, tracking
+from benchmarks.training import again, auto, compression, images, online, overhead, pruning, regret, texts, tracking
 
 
 def main() -> int:
@@ -34,6 +34,9 @@ def main() -> int:
     parser.add_argument(
         "--images", type=Path, help="folder with images and labels of 28 x 28 as idx.gz, such as MNIST's test files"
     )
+    parser.add_argument(
+        "--texts", type=Path, nargs="*", default=[], help="CSV files with the columns text and label, of two labels"
+    )
     parser.add_argument("--report", default=str(ROOT / "benchmarks" / "training.md"))
     wanted = parser.parse_args()
     path = ROOT / wanted.report
@@ -49,6 +52,7 @@ def main() -> int:
         ("images", lambda: images.run(wanted.images)),
         ("again", lambda: again.run(wanted.images)),
         ("online", online.run),
+        ("texts", lambda: texts.run(wanted.texts)),
     ):
         if wanted.only not in (None, name):
             continue
@@ -78,6 +82,7 @@ def write(told: Mapping[str, Any], path: Path) -> None:
         "images": images.lines,
         "again": again.lines,
         "online": online.lines,
+        "texts": texts.lines,
     }
     for name, section in sections.items():
         lines += section(told[name]) if name in told else []
