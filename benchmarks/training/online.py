@@ -220,7 +220,7 @@ def adwin() -> dict[str, Any]:
 
 
 def _alarms(rng: Any, chances: list[float]) -> list[int]:
-    from aimass.training.children.online import detector_of
+    from aimass.training.children.onlinemodels import detector_of
 
     detector, found = detector_of("adwin"), []
     for place, chance in enumerate(chances):

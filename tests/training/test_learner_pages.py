@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -12,9 +13,10 @@ from starlette.testclient import TestClient
 
 from aimass.access import CAPABILITY as ACCESS
 from aimass.cluster import CAPABILITY as CLUSTER
+from aimass.kernel.errors import Invalid
 from aimass.kernel.principal import SYSTEM
 from aimass.models import CAPABILITY as MODELS
-from aimass.training import CreateLearner, CreateSplit, Learner, OneLearner, OneSplit, Training
+from aimass.training import CreateLearner, CreateSplit, EvaluateRun, Learner, OneLearner, OneSplit, Training
 from aimass.training.jobs import follow_learners
 from tests.fixtures.lakeside import TRAINING
 from tests.fixtures.site import ROLES, Site, site_of, unnamed_actions
@@ -41,12 +43,12 @@ def split(site: Site) -> str:
     return made.split
 
 
-def gone_on(site: Site, rows: int, snapshots: int = 0) -> Learner:
+def gone_on(site: Site, rows: int, snapshots: int = 0, name: OneLearner = NAME) -> Learner:
     training = site.registry.get(Training)
 
     def look() -> Learner | None:
         follow_learners(site.registry)
-        found = training.get_learner(SYSTEM, NAME)
+        found = training.get_learner(SYSTEM, name)
         assert found.state != "FAILED", found.error
         return found if found.rows >= rows and found.snapshots >= snapshots and not found.is_at_work else None
 
@@ -102,17 +104,47 @@ def test_the_list_and_the_page_show_it_to_each_role(site: Site, learner: Learner
     assert "#1" in one.text
 
 
-def test_it_is_paused_goes_back_and_is_deleted_from_its_page(site: Site, learner: Learner) -> None:
-    browser = site.visitor("admin")
-    assert browser.do("DELETE", ONE).status_code == 409
-    assert browser.do("POST", f"{ONE}/pause").status_code == 204
+def test_a_learner_of_numbers_learns_is_shown_and_its_snapshot_is_judged(site: Site, split: str) -> None:
     training = site.registry.get(Training)
-    assert training.get_learner(SYSTEM, NAME).state == "PAUSED"
-    first = training.list_snapshots(SYSTEM, NAME)[-1]
-    assert browser.do("POST", f"{ONE}/rollback", snapshot=first.number).status_code == 204
-    back = training.get_learner(SYSTEM, NAME)
-    assert (back.rows, back.done_version) == (first.rows, learner.done_version)
-    series = training.get_learner_series(SYSTEM, NAME)
-    assert max(point.rows for point in series) <= first.rows
-    assert browser.do("DELETE", ONE).headers["hx-redirect"] == LIST
-    assert browser.open(ONE).status_code == 404
+    wish = CreateSplit(workspace="demo", dataset="telco-churn", target="MonthlyCharges", key_column="customerID")
+    made = OneSplit(workspace="demo", split=training.create_split(SYSTEM, wish).id)
+    until(site.registry, lambda: training.get_split(SYSTEM, made).state == "READY")
+    command = CreateLearner(workspace="demo", name="Charges", split=made.split, window=200, snapshot_every=300)
+    with pytest.raises(Invalid, match="'naive_bayes' does not do regression"):
+        training.create_learner(SYSTEM, replace(command, model="naive_bayes"))
+    with pytest.raises(Invalid, match="'linear_regression' does not do classification"):
+        training.create_learner(SYSTEM, replace(command, split=split, model="linear_regression"))
+    browser = site.visitor("admin")
+    form = {"name": "Charges", "split": made.split, "model": "", "window": 200, "snapshot_every": 300}
+    assert browser.do("POST", LIST, **form).headers["hx-redirect"] == f"{LIST}/charges"
+    found = gone_on(site, 1, 1, OneLearner(workspace="demo", learner="charges"))
+    assert (found.model, found.task, found.classes) == ("linear_regression", "regression", ())
+    assert found.metrics["rmse"] < found.metrics["rmse_mean"]
+    assert found.metrics["r2"] > 0.5
+    page = browser.open(f"{LIST}/charges").text
+    assert "RMSE" in page
+    assert "The mean so far" in page
+    assert "Charges" in browser.open(LIST).text
+    run = training.list_snapshots(SYSTEM, OneLearner(workspace="demo", learner="charges"))[0].run
+    asked = EvaluateRun(workspace="demo", run=run, part="test")
+    training.evaluate_run(SYSTEM, asked)
+    judged = until(site.registry, lambda: (e := training.get_evaluation(SYSTEM, asked)).state != "PENDING" and e)
+    assert judged.metrics["r2"] > 0.5
+
+
+def test_it_is_paused_goes_back_and_is_deleted_from_its_page(site: Site, split: str) -> None:
+    browser, training = site.visitor("admin"), site.registry.get(Training)
+    name, page = OneLearner(workspace="demo", learner="brief"), f"{LIST}/brief"
+    wish = CreateLearner(workspace="demo", name="Brief", split=split, window=100, snapshot_every=300)
+    training.create_learner(SYSTEM, wish)
+    before = gone_on(site, 1, 1, name)
+    assert browser.do("DELETE", page).status_code == 409
+    assert browser.do("POST", f"{page}/pause").status_code == 204
+    assert training.get_learner(SYSTEM, name).state == "PAUSED"
+    first = training.list_snapshots(SYSTEM, name)[-1]
+    assert browser.do("POST", f"{page}/rollback", snapshot=first.number).status_code == 204
+    back = training.get_learner(SYSTEM, name)
+    assert (back.rows, back.done_version) == (first.rows, before.done_version)
+    assert max(point.rows for point in training.get_learner_series(SYSTEM, name)) <= first.rows
+    assert browser.do("DELETE", page).headers["hx-redirect"] == LIST
+    assert browser.open(page).status_code == 404

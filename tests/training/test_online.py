@@ -9,7 +9,8 @@ import pytest
 from river import datasets
 
 from aimass.kernel.errors import Conflict, Failed
-from aimass.training.children.online import Online, unpack
+from aimass.training.children.learnerfiles import unpack
+from aimass.training.children.online import Online
 from aimass.training.online import check_model
 
 PUBLISHED = {"logistic_regression": 0.8872, "naive_bayes": 0.8847, "hoeffding_adaptive_tree": 0.8743}

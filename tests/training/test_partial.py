@@ -15,7 +15,8 @@ from sklearn.preprocessing import StandardScaler
 from aimass.models import Rows
 from aimass.training.children.exported import packaged
 from aimass.training.children.learn import _columns, _signature
-from aimass.training.children.online import Online, unpack
+from aimass.training.children.learnerfiles import unpack
+from aimass.training.children.online import Online
 from aimass.training.online import check_model
 
 COLUMNS = [

@@ -8105,7 +8105,6 @@ OPERATIONS: dict[str, Operation] = {
                 where="body",
                 kind="str",
                 required=False,
-                default="logistic_regression",
                 choices=(
                     "logistic_regression",
                     "naive_bayes",
@@ -8116,8 +8115,13 @@ OPERATIONS: dict[str, Operation] = {
                     "sklearn_sgd",
                     "sklearn_naive_bayes",
                     "sklearn_mlp",
+                    "linear_regression",
+                    "hoeffding_adaptive_tree_regressor",
+                    "adaptive_random_forest_regressor",
+                    "sklearn_sgd_regressor",
+                    "sklearn_mlp_regressor",
                 ),
-                help="what learns",
+                help="what learns; a linear model if absent",
             ),
             Param(
                 name="params",

@@ -11,6 +11,7 @@ from aimass.infra.database import Change
 from aimass.kernel.errors import NotFound
 from aimass.kernel.pages import decode_cursor
 from aimass.training.domain.learners import Learner, LearnerPoint, ListLearners, Snapshot
+from aimass.training.online import MODELS
 from aimass.training.store import values_of
 from aimass.training.tables import learner_points, learners, snapshots
 
@@ -24,7 +25,8 @@ def learner_of(row: Row[Any]) -> Learner:
     values = values_of(row, *_INNER)
     lists = {name: tuple(values.pop(name)) for name in ("classes", "drifts", "notes")}
     number = row.cursor["number"]
-    return Learner(is_at_work=row.job is not None, done_version=number, **lists, **values)
+    task = MODELS[row.model].task
+    return Learner(task=task, is_at_work=row.job is not None, done_version=number, **lists, **values)
 
 
 def learner_row(conn: Connection, workspace: str, slug: str) -> Row[Any]:

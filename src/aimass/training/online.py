@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from aimass.kernel.errors import Invalid
 from aimass.training.recipes import RecipeManifest
 
 
@@ -88,6 +89,10 @@ class OnlineManifest:
         Whether text reaches it as one number per known category; trees take it as it is.
     is_partial
         Whether it is an estimator of scikit-learn with ``partial_fit``; else it is one of River.
+    task
+        What it predicts.
+    is_joined
+        Whether such a number is named by one text, for models that sort their names.
     """
 
     title: str
@@ -95,6 +100,8 @@ class OnlineManifest:
     parameters: type[BaseModel]
     one_hot: bool
     is_partial: bool = False
+    task: Literal["classification", "regression"] = "classification"
+    is_joined: bool = False
 
 
 MODELS: Mapping[str, OnlineManifest] = {
@@ -155,7 +162,70 @@ MODELS: Mapping[str, OnlineManifest] = {
         one_hot=True,
         is_partial=True,
     ),
+    "linear_regression": OnlineManifest(
+        title="Linear regression",
+        summary="Scaled numbers and one-hot text, one step of gradient descent per row: the fastest; served as ONNX.",
+        parameters=LinearParameters,
+        one_hot=True,
+        task="regression",
+    ),
+    "hoeffding_adaptive_tree_regressor": OnlineManifest(
+        title="Hoeffding adaptive tree for numbers",
+        summary="A tree with a line or a mean in each leaf, which replaces branches that no longer hold.",
+        parameters=TreeParameters,
+        one_hot=True,
+        task="regression",
+        is_joined=True,
+    ),
+    "adaptive_random_forest_regressor": OnlineManifest(
+        title="Adaptive random forest for numbers",
+        summary="Trees on random columns, each replaced after a drift of its own; the slowest.",
+        parameters=ForestParameters,
+        one_hot=True,
+        task="regression",
+        is_joined=True,
+    ),
+    "sklearn_sgd_regressor": OnlineManifest(
+        title="Linear model of scikit-learn for numbers",
+        summary="SGDRegressor on scaled numbers, one-hot text and a scaled target; served as ONNX.",
+        parameters=StepParameters,
+        one_hot=True,
+        is_partial=True,
+        task="regression",
+    ),
+    "sklearn_mlp_regressor": OnlineManifest(
+        title="Small net of scikit-learn for numbers",
+        summary="MLPRegressor with Adam, one step per row, on a scaled target; served as ONNX.",
+        parameters=NetParameters,
+        one_hot=True,
+        is_partial=True,
+        task="regression",
+    ),
 }
+DEFAULTS: Mapping[str, str] = {"classification": "logistic_regression", "regression": "linear_regression"}
+
+
+def model_for(task: str, wanted: str | None) -> str:
+    """Return the model of a learner: the one that is wanted, if it predicts what the task asks for.
+
+    Examples
+    --------
+    >>> model_for("regression", None)
+    'linear_regression'
+    """
+    if task not in DEFAULTS:
+        raise Invalid(
+            f"learners do not do {task}",
+            field="split",
+            value=task,
+            allowed=list(DEFAULTS),
+            hint="train a recipe for it instead: aimass train start",
+        )
+    found = wanted or DEFAULTS[task]
+    if MODELS[found].task != task:
+        allowed = [name for name, one in MODELS.items() if one.task == task]
+        raise Invalid(f"{found!r} does not do {task}", field="model", value=found, allowed=allowed)
+    return found
 
 
 def check_model(model: str, params: Mapping[str, Any]) -> dict[str, Any]:

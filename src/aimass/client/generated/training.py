@@ -139,6 +139,11 @@ class TrainingCalls(Calls):
             "sklearn_sgd",
             "sklearn_naive_bayes",
             "sklearn_mlp",
+            "linear_regression",
+            "hoeffding_adaptive_tree_regressor",
+            "adaptive_random_forest_regressor",
+            "sklearn_sgd_regressor",
+            "sklearn_mlp_regressor",
         ]
         | None = None,
         params: dict[str, Any] | None = None,
@@ -877,6 +882,11 @@ class AsyncTrainingCalls(AsyncCalls):
             "sklearn_sgd",
             "sklearn_naive_bayes",
             "sklearn_mlp",
+            "linear_regression",
+            "hoeffding_adaptive_tree_regressor",
+            "adaptive_random_forest_regressor",
+            "sklearn_sgd_regressor",
+            "sklearn_mlp_regressor",
         ]
         | None = None,
         params: dict[str, Any] | None = None,

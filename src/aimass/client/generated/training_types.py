@@ -210,7 +210,13 @@ class Learner:
         "sklearn_sgd",
         "sklearn_naive_bayes",
         "sklearn_mlp",
+        "linear_regression",
+        "hoeffding_adaptive_tree_regressor",
+        "adaptive_random_forest_regressor",
+        "sklearn_sgd_regressor",
+        "sklearn_mlp_regressor",
     ]
+    task: str
     params: dict[str, Any]
     dataset: str
     target: str

@@ -13,9 +13,9 @@ import numpy as np
 import polars as pl
 from sklearn.compose import ColumnTransformer
 from sklearn.impute import SimpleImputer
-from sklearn.linear_model import SGDClassifier
+from sklearn.linear_model import SGDClassifier, SGDRegressor
 from sklearn.naive_bayes import GaussianNB
-from sklearn.neural_network import MLPClassifier
+from sklearn.neural_network import MLPClassifier, MLPRegressor
 from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import LabelBinarizer, OneHotEncoder, StandardScaler
 
@@ -34,7 +34,7 @@ def packaged(folder: Path, learner: Online, signature: Signature, rows: Rows) ->
     """Write a package, and replay rows through it as serving will."""
     if isinstance(learner.model, Partial):
         pipeline = partial(learner, signature, rows)
-    elif learner.spec["model"] == "logistic_regression":
+    elif learner.spec["model"] in ("logistic_regression", "linear_regression"):
         pipeline = linear(learner, signature, rows)
     else:
         return _with_code(folder, learner, signature, rows)
@@ -52,6 +52,7 @@ def _with_code(folder: Path, learner: Online, signature: Signature, rows: Rows) 
         "classes": list(signature.classes),
         "columns": learner.columns,
         "one_hot": MODELS[learner.spec["model"]].one_hot,
+        "is_joined": MODELS[learner.spec["model"]].is_joined,
         "sha256": sha256(model).hexdigest(),
     }
     name = f"learned_{told['sha256'][:12]}"  # a module of its own beside those of other snapshots
@@ -79,8 +80,23 @@ def linear(learner: Online, signature: Signature, rows: Rows) -> Pipeline:
     means = np.array([float(scaler.means.get(name, 0.0)) for name in names])
     spread = np.sqrt(np.array([float(scaler.vars.get(name, 0.0)) for name in names]))
     pipeline = _scaled(learner, signature, rows, means, spread)
-    _weigh(pipeline.named_steps[STEP], learner, signature.classes, names, spread > 0)
+    if signature.classes:
+        _weigh(pipeline.named_steps[STEP], learner, signature.classes, names, spread > 0)
+    else:
+        pipeline.steps[-1] = (STEP, _line(learner, names, spread > 0))
     return pipeline
+
+
+def _line(learner: Online, names: Sequence[Any], moves: Any) -> Any:
+    """Return a regressor with the weights of the learner, in the unit of the target."""
+    target = learner.model["TargetStandardScaler"]
+    spread, mean = float(target.var.get()) ** 0.5, float(target.var.mean.get())
+    found: Any = SGDRegressor()
+    weights = np.array([float(target.regressor.weights.get(name, 0.0)) for name in names])
+    found.coef_ = np.where(moves, weights, 0.0) * spread
+    found.intercept_ = np.array([float(target.regressor.intercept) * spread + mean])
+    found.n_features_in_ = len(names)
+    return found
 
 
 def partial(learner: Online, signature: Signature, rows: Rows) -> Pipeline:
@@ -95,8 +111,20 @@ def partial(learner: Online, signature: Signature, rows: Rows) -> Pipeline:
 
 
 def answering(model: Partial, blind: Any) -> Any:
-    """Return a copy of an estimator that names its classes; places that nothing was learned of change no answer."""
+    """Return a copy of an estimator that names its classes, or answers in the unit of the target.
+
+    Places that nothing was learned of change no answer.
+    """
     found = deepcopy(model.answering())
+    if isinstance(found, MLPRegressor):
+        found.coefs_[0][blind] = 0.0
+        found.coefs_[-1] *= model.target.scale
+        found.intercepts_[-1] = found.intercepts_[-1] * model.target.scale + model.target.mean
+        return found
+    if isinstance(found, SGDRegressor):
+        found.coef_ = found.coef_ * model.target.scale
+        found.intercept_ = found.intercept_ * model.target.scale + model.target.mean
+        return found
     names = np.array(model.classes, dtype=object)
     found.classes_ = names
     if isinstance(found, GaussianNB):
@@ -138,11 +166,12 @@ def _parts(texts: list[tuple[int, str]], numbers: list[tuple[int, str]], known: 
 def _fitted(parts: list[Any], signature: Signature, rows: Rows) -> Pipeline:
     """Return a pipeline of the right shape; what it learns here is replaced."""
     frame = pl.DataFrame({c.name: pl.Series(rows.columns[c.name], dtype=_TYPES[c.type]) for c in signature.inputs})
-    frame = pl.concat([frame] * (1 + 2 * len(signature.classes) // frame.height))
+    names = signature.classes or ("one", "other")  # of a number it is the scaling alone that is wanted
+    frame = pl.concat([frame] * (1 + 2 * len(names) // frame.height))
     options: dict[str, Any] = {"loss": "log_loss", "max_iter": 1, "tol": None}
     steps = [("columns", ColumnTransformer(parts, sparse_threshold=0.0)), ("scale", StandardScaler())]
     pipeline = Pipeline([*steps, (STEP, SGDClassifier(**options))])
-    labels = np.resize(np.array(signature.classes, dtype=object), frame.height)
+    labels = np.resize(np.array(names, dtype=object), frame.height)
     return pipeline.fit(prepared(frame, signature), labels)
 
 

@@ -8,9 +8,9 @@ from typing import Any
 
 import polars as pl
 
-from aimass.training.children.online import unpack
+from aimass.training.children.learnerfiles import unpack
 
-WHOSE = "whose"
+WHOSE, SAID = "whose", "said"
 
 
 def hash_of(key: str) -> str:

@@ -76,3 +76,14 @@ def texts(column: pl.Series) -> list[Any]:
         numbers = pl.select(pl.when(whole).then(column).otherwise(None)).to_series()
         return numbers.cast(pl.Int64, strict=False).cast(pl.String).to_list()
     return column.cast(pl.String).to_list()
+
+
+def numbers_of(column: pl.Series) -> list[float | None]:
+    """Return labels as numbers; what is none, or NaN, is not known.
+
+    Examples
+    --------
+    >>> numbers_of(pl.Series([1, None])), numbers_of(pl.Series(["2.5", "much"]))
+    ([1.0, None], [2.5, None])
+    """
+    return column.cast(pl.Float64, strict=False).fill_nan(None).to_list()

@@ -21,13 +21,15 @@ from aimass.models import Column, Rows, Signature, sampled
 from aimass.training.children.costs import row_us
 from aimass.training.children.exported import packaged
 from aimass.training.children.fit import described
-from aimass.training.children.forgetting import WHOSE, hash_of
-from aimass.training.children.increments import increment, texts
-from aimass.training.children.online import Online, unpack
+from aimass.training.children.forgetting import SAID, WHOSE, hash_of
+from aimass.training.children.increments import increment, numbers_of, texts
+from aimass.training.children.learnerfiles import begun, unpack
+from aimass.training.children.online import Online
 from aimass.training.children.served import Encoder
 from aimass.training.children.table import Source, identities, prepare, read_rows, read_split
 from aimass.training.children.targets import outputs_of, target_of
 from aimass.training.measures.bytask import measures_of
+from aimass.training.online import MODELS
 
 STATE, WINDOW = "learner.state", "window.parquet"
 CHECKPOINT = "learner"
@@ -109,7 +111,7 @@ def _new(ctx: Any) -> Online:
         for c in signature.inputs
     ]
     ctx.log(f"begins with {len(columns)} columns")
-    return Online(ctx.params["spec"], columns, signature.classes)
+    return begun(ctx.params["spec"], columns, signature.classes)
 
 
 def _whole(ctx: Any) -> dict[str, Any]:
@@ -123,7 +125,7 @@ def _rows(ctx: Any) -> pl.DataFrame:
         source = Source.of(_whole(ctx))
         rows = read_rows(source)
         parts = read_split(ctx.params["split"]["file"], ctx.params["split"].get("sha256"), rows.height)
-        target_of(rows, source.target, source.task)  # refuses what holds no classes
+        target_of(rows, source.target, source.task)  # refuses what holds no classes, or no numbers
         train = rows.filter((parts == "train").fill_null(value=False))
         return _ordered(ctx, train.sample(fraction=1.0, shuffle=True, seed=ctx.params["spec"]["seed"]))
     at, before = ctx.params["dataset"], ctx.params["before"]
@@ -156,7 +158,8 @@ def _take(ctx: Any, learner: Online, rows: pl.DataFrame, start: int, end: int) -
             allowed=rows.columns[:50],
             hint="bring the column back, or create a learner for another one",
         )
-    labels = texts(rows[target]) if rows.height else []
+    read = texts if _task(learner) == "classification" else numbers_of
+    labels = read(rows[target]) if rows.height else []
     keys: Any = identities(rows, key) if key is not None and key in rows.columns else [None] * rows.height
     judging = _judging(ctx) if ctx.params["before"] is not None else frozenset[str]()
     times: Any = rows[when] if when is not None and when in rows.columns else [None] * rows.height
@@ -190,32 +193,34 @@ def _snapshot(ctx: Any, learner: Online) -> dict[str, Any] | None:
     cause, window = _cause(learner, ctx.params["snapshot"]), learner.window()
     if cause is None:
         return None
-    classes = sorted(learner.classes)
-    truth = np.array([classes.index(one[0]) for one in window], dtype=np.int64)
+    task, classes = _task(learner), sorted(learner.classes)
+    truth = _truth(window, classes)
     if len(np.unique(truth)) < 2:  # noqa: PLR2004 what tells apart
-        ctx.log(f"no snapshot: the newest {len(window)} rows hold one class, so there is nothing to measure it by")
+        what = "one class" if classes else "one number"
+        ctx.log(f"no snapshot: the newest {len(window)} rows hold {what}, so there is nothing to measure it by")
         return None
     ctx.report(0.9, stage="package")
-    said = np.array([[one[1].get(name, 0.0) for name in classes] for one in window])
+    said = np.array([[one[1].get(name, 0.0) for name in classes] if classes else one[1] for one in window])
     signature = _signature(learner, classes)
     columns = _columns(learner, window)
     height = len(window)
-    begun = time.perf_counter()
+    begun_at = time.perf_counter()
     given = [learner.answer({n: v[i] for n, v in columns.items()}, classes) for i in range(height)]
-    took = (time.perf_counter() - begun) / height * 1e6
+    took = (time.perf_counter() - begun_at) / height * 1e6
     replayed = Rows(columns=columns, expected=np.array(given))
     package, parity = packaged(ctx.out / "package", learner, signature, replayed)
-    measures = measures_of("classification")
+    measures = measures_of(task)
     found = {**measures.scores(truth, said), **{f"prequential_{k}": v for k, v in learner.metrics().items()}}
     is_code = package.manifest.entry is not None  # a module of a name is loaded once in a process
     metrics = {**found, "row_us": took if is_code else row_us(package), "rows": float(learner.rows)}
+    shown = "accuracy" if classes else "rmse"
     report = {
-        "task": "classification",
+        "task": task,
         "metrics": metrics,
         "folds": [],
         "classes": classes,
         "curves": measures.curves(truth, said, classes),
-        "history": {"accuracy": [(rows, one["accuracy"]) for rows, one in learner.points]},
+        "history": {shown: [(rows, one[shown]) for rows, one in learner.points]},
         "importance": None,
         "rows": {"train": learner.rows},
         "notes": learner.notes,
@@ -228,6 +233,17 @@ def _snapshot(ctx: Any, learner: Online) -> dict[str, Any] | None:
     return {"cause": cause, "metrics": metrics, "package": described(package, parity), "drift": drift, "sampled": mine}
 
 
+def _task(learner: Online) -> str:
+    return MODELS[learner.spec["model"]].task
+
+
+def _truth(window: list[list[Any]], classes: list[str]) -> Any:
+    """Return what is true of the newest rows: the places of their classes, or their numbers."""
+    if not classes:
+        return np.array([float(one[0]) for one in window])
+    return np.array([classes.index(one[0]) for one in window], dtype=np.int64)
+
+
 def _write_window(file: Path, rows: Mapping[str, Any], classes: list[str], truth: Any, said: Any) -> None:
     """Write the newest rows with the truth and what was said of them: what another model is compared on.
 
@@ -235,8 +251,9 @@ def _write_window(file: Path, rows: Mapping[str, Any], classes: list[str], truth
     """
     columns, keys = rows["columns"], rows["keys"]
     frame = pl.DataFrame({f"in.{name}": values for name, values in columns.items()}, strict=False)
-    frame = frame.with_columns(pl.Series("truth", [classes[one] for one in truth]))
-    frame = frame.with_columns(pl.Series(f"p.{name}", said[:, place]) for place, name in enumerate(classes))
+    frame = frame.with_columns(pl.Series("truth", [classes[one] for one in truth] if classes else truth))
+    answers = {f"p.{name}": said[:, place] for place, name in enumerate(classes)} if classes else {SAID: said}
+    frame = frame.with_columns(pl.Series(name, values) for name, values in answers.items())
     frame = frame.with_columns(
         pl.Series(WHOSE, [None if key is None else hash_of(key) for key in keys], dtype=pl.String)
     )

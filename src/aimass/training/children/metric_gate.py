@@ -10,6 +10,7 @@ import polars as pl
 
 from aimass.models import Package, verify_package
 from aimass.training.children.evaluate import part_of, predictor, task_of
+from aimass.training.children.forgetting import SAID
 from aimass.training.children.table import CLUSTERING, plain
 from aimass.training.children.targets import truth_of
 from aimass.training.measures.bytask import measures_of
@@ -63,13 +64,13 @@ def metric_gate(ctx: Any) -> dict[str, Any]:
 def light_gate(ctx: Any) -> dict[str, Any]:
     """Judge a snapshot of a learner on the newest rows: what it said before it learned them, against what the champion says.
 
-    The payload has ``window`` (file: inputs, truth, and probabilities of the learner), ``package`` and ``champion`` (folders),
+    The payload has ``window`` (file: inputs, truth, and what the learner said), ``package`` and ``champion`` (folders),
     ``task`` and ``seed``. After a drift the test rows of old would judge by a world that is gone.
     """
     payload = {"where": "newest rows,", **ctx.params}
     task, classes = task_of(payload), verify_package(Path(payload["package"])).manifest.signature.classes
     frame = pl.read_parquet(payload["window"])
-    own = frame.select(f"p.{name}" for name in classes).to_numpy()
+    own = frame.select(f"p.{name}" for name in classes).to_numpy() if classes else frame[SAID].to_numpy()
     truth = truth_of(frame["truth"], classes)
     interval = measures_of(task.name).interval(truth, own, seed=int(payload.get("seed", 0)))
     said = f"newest rows, {task.metric_title} {interval.value:.4{_form(task)}}"

@@ -6,19 +6,16 @@ import json
 import math
 import pickle
 import random
-import warnings
 from collections import Counter, deque
 from collections.abc import Mapping, Sequence
 from hashlib import blake2b, sha256
 from importlib.metadata import version
 from typing import Any
 
-from sklearn.exceptions import InconsistentVersionWarning
-
-from aimass.kernel.errors import Conflict, Failed
+from aimass.kernel.errors import Failed
 from aimass.training.children.onlinemodels import detector_of, new_model
 from aimass.training.children.partial import Partial
-from aimass.training.children.served import Encoder, answers, unpickled
+from aimass.training.children.served import Encoder, answers
 from aimass.training.errors import NotFinite
 from aimass.training.online import MODELS
 
@@ -56,7 +53,7 @@ class Online:
         self.notes: list[str] = []
         self._detector = detector_of(spec["detector"])
         self._window: deque[list[Any]] = deque(maxlen=spec["window"])
-        self._replay: list[tuple[dict[Any, Any], str, str | None]] = []
+        self._replay: list[tuple[dict[Any, Any], Any, str | None]] = []
         self._seen: dict[bytes, None] = {}
         self._totals: Counter[str] = Counter()
         self._of_class: Counter[str] = Counter()
@@ -65,12 +62,13 @@ class Online:
         self._prepare()
 
     def _prepare(self) -> None:
-        self._encoder = Encoder(self.columns, one_hot=MODELS[self.spec["model"]].one_hot)
+        model = MODELS[self.spec["model"]]
+        self._encoder = Encoder(self.columns, one_hot=model.one_hot, is_joined=model.is_joined)
         self._names = [column["name"] for column in self.columns]
         if isinstance(self.model, dict):  # as it was kept
             self.model = Partial(self.spec, self.columns, kept=self.model)
 
-    def take(self, row: Mapping[str, Any], label: str | None, key: Any = None, time: Any = None) -> bool:
+    def take(self, row: Mapping[str, Any], label: Any, key: Any = None, time: Any = None) -> bool:
         """Answer a row, measure the answer, and learn the row; return whether it was learned.
 
         A row is counted apart, and not learned, without a label, without anything in it, when its key was met before, or
@@ -81,25 +79,35 @@ class Online:
             self.counted[reason] += 1
             return False
         self._timed(time)
-        if label not in self.classes:
-            self.classes.append(label)
-            self.note(f"class {label!r} is new after {self.rows} rows")
+        self._meet(label)
         whose = None if key is None else str(key)
         self._measure(row, features, label, whose)
         self.model.learn_one(features, label)
         self._again(features, label, whose)
         self.rows += 1
-        self._of_class[label] += 1
-        self._last = label
+        self._count(label)
         if self.rows % max(10, self.spec["window"] // 5) == 0:
             self.points.append((self.rows, self.metrics()))
         return True
+
+    def _meet(self, label: Any) -> None:
+        if label not in self.classes:
+            self.classes.append(label)
+            self.note(f"class {label!r} is new after {self.rows} rows")
+
+    def _count(self, label: Any) -> None:
+        self._of_class[label] += 1
+        self._last = label
+
+    def _refused(self, label: Any) -> str:
+        """Return why a label is not learned; empty where it is."""
+        return "class_too_many" if label not in self.classes and len(self.classes) >= MOST_CLASSES else ""
 
     def note(self, sentence: str) -> None:
         """Keep a sentence for people; the newest ones stay."""
         self.notes = [*self.notes, sentence][-MOST_NOTES:]
 
-    def _looked_at(self, row: Mapping[str, Any], label: str | None, key: Any) -> tuple[str, dict[Any, Any]]:
+    def _looked_at(self, row: Mapping[str, Any], label: Any, key: Any) -> tuple[str, dict[Any, Any]]:
         if label is None:
             return "unlabelled", {}
         name = None if key is None else _mark(str(key))
@@ -110,8 +118,9 @@ class Online:
         self.counted.update(faults)
         if all(row.get(one) is None for one in self._names):
             return "empty", {}
-        if label not in self.classes and len(self.classes) >= MOST_CLASSES:
-            return "class_too_many", {}
+        refused = self._refused(label)
+        if refused:
+            return refused, {}
         if name is not None:
             self._seen[name] = None
             if len(self._seen) > MOST_SEEN:
@@ -126,30 +135,40 @@ class Online:
         else:
             self._newest = time
 
-    def _measure(self, row: Mapping[str, Any], features: dict[Any, Any], label: str, whose: str | None) -> None:
+    def _measure(self, row: Mapping[str, Any], features: dict[Any, Any], label: Any, whose: str | None) -> None:
         """Compare what the model and two simple guesses say with the truth; a model that knows nothing says nothing."""
         said = self.model.predict_proba_one(features)
         if not said:
             return
         if any(math.isnan(one) for one in said.values()):
-            raise NotFinite(
-                f"the model answers with no number after {self.rows} rows",
-                field="model",
-                value=self.spec["model"],
-                hint="lower the learning rate, or roll the learner back to a snapshot",
-            )
+            raise self._lost()
         given = answers(self.model, features, self.classes)
         hit = self.classes[given.index(max(given))] == label
         frequent = max(self._of_class, key=lambda name: self._of_class[name], default=None) == label
         entry = [label, dict(zip(self.classes, given, strict=True)), hit, frequent, self._last == label]
         self._window.append([*entry, [row.get(name) for name in self._names], whose])
         self._totals.update({"rows": 1, "hits": hit, "frequent": frequent, "last": self._last == label})
-        if self._detector is not None:
-            self._detector.update(0.0 if hit else 1.0)
-            if self._detector.drift_detected and len(self.drifts) < MOST_DRIFTS:
-                self.drifts.append(self.rows)
+        self._watch(0.0 if hit else 1.0)
 
-    def _again(self, features: dict[Any, Any], label: str, whose: str | None) -> None:
+    def _lost(self) -> NotFinite:
+        return NotFinite(
+            f"the model answers with no number after {self.rows} rows",
+            field="model",
+            value=self.spec["model"],
+            hint="lower the learning rate, or roll the learner back to a snapshot",
+        )
+
+    def _watch(self, error: float) -> None:
+        """Tell the detector of an error between 0 and 1; errors that become fewer are no drift."""
+        if self._detector is None:
+            return
+        before = getattr(self._detector, "estimation", 0.0)
+        self._detector.update(error)
+        is_worse = getattr(self._detector, "estimation", 1.0) > before
+        if self._detector.drift_detected and is_worse and len(self.drifts) < MOST_DRIFTS:
+            self.drifts.append(self.rows)
+
+    def _again(self, features: dict[Any, Any], label: Any, whose: str | None) -> None:
         """Learn a row of the past once more, and keep this one with the chance that every row has."""
         size = int(self.spec["replay"])
         if not size:
@@ -187,8 +206,8 @@ class Online:
             self._seen.pop(_mark(key), None)
         return before - len(self._window) - len(self._replay) - len(self._seen)
 
-    def answer(self, row: Mapping[str, Any], classes: list[str]) -> list[float]:
-        """Return the probability of each class."""
+    def answer(self, row: Mapping[str, Any], classes: list[str]) -> Any:
+        """Return the probability of each class, or a number."""
         return answers(self.model, self._encoder.encode(row), classes)
 
     def pack(self, cursor: Mapping[str, Any]) -> bytes:
@@ -229,29 +248,3 @@ class Online:
 
 def _mark(key: str) -> bytes:
     return blake2b(key.encode(), digest_size=8).digest()
-
-
-def unpack(data: bytes, spec: Mapping[str, Any]) -> tuple[Online, dict[str, Any]]:
-    """Return a learner and its place in the data; what may be changed while it learns is taken from ``spec``."""
-    line, _, body = data.partition(b"\n")
-    head = json.loads(line)
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("error", InconsistentVersionWarning)
-            kept = unpickled(body, head["sha256"])
-    except (pickle.UnpicklingError, AttributeError, ImportError, TypeError, Warning) as reason:
-        library = "scikit-learn" if isinstance(reason, Warning) else "river"
-        raise Conflict(
-            f"what the learner knew cannot be read: {reason}",
-            field=library,
-            value=head[library],
-            allowed=version(library),
-            hint=f"it was written with {library} {head[library]}: install that version, or create the learner again",
-        ) from reason
-    found = Online.__new__(Online)
-    window = kept.pop("_window")
-    vars(found).update(kept)
-    found.spec["memory_mb"] = spec["memory_mb"]
-    found._window = deque(window, maxlen=found.spec["window"])  # noqa: SLF001 its own
-    found._prepare()  # noqa: SLF001 its own
-    return found, head["cursor"]

@@ -21,11 +21,31 @@ def new_model(spec: Mapping[str, Any], columns: list[dict[str, Any]], classes: S
     """Return the model of a learner, which knows its classes and nothing else yet."""
     if MODELS[spec["model"]].is_partial:
         return Partial(spec, columns, classes)
-    model = model_of(spec["model"], spec["params"], spec["seed"], spec["memory_mb"])
+    made = model_of if MODELS[spec["model"]].task == "classification" else regressor_of
+    model = made(spec["model"], spec["params"], spec["seed"], spec["memory_mb"])
     if spec["model"] == "logistic_regression":
         one = model["OneVsRestClassifier"]
         one.classifiers = {name: one.classifier.clone() for name in classes}  # each learns from the first row on
     return model
+
+
+def regressor_of(name: str, params: Mapping[str, Any], seed: int, memory_mb: float) -> Any:
+    """Return a model for numbers that knows nothing yet; a linear one sees the target scaled as well."""
+    if name == "linear_regression":
+        line = linear_model.LinearRegression(optim.SGD(params["learning_rate"]), l2=params["l2"])
+        return preprocessing.StandardScaler() | preprocessing.TargetStandardScaler(regressor=line)
+    grown = _grown(params, memory_mb)
+    if name == "adaptive_random_forest_regressor":
+        trees: Any = forest.ARFRegressor(n_models=params["n_models"], seed=seed, **grown)
+    else:
+        trees = tree.HoeffdingAdaptiveTreeRegressor(**grown, seed=seed)
+    return preprocessing.StandardScaler() | trees
+
+
+def _grown(params: Mapping[str, Any], memory_mb: float) -> dict[str, Any]:
+    size = memory_mb / 2 / params.get("n_models", 1)
+    grown = {"grace_period": params["grace_period"], "max_depth": params["max_depth"]}
+    return {**grown, "max_size": size, "memory_estimate_period": 10_000}
 
 
 def model_of(name: str, params: Mapping[str, Any], seed: int, memory_mb: float) -> Any:
@@ -38,8 +58,7 @@ def model_of(name: str, params: Mapping[str, Any], seed: int, memory_mb: float) 
         return preprocessing.StandardScaler() | multiclass.OneVsRestClassifier(one)
     if name == "naive_bayes":
         return naive_bayes.GaussianNB()
-    grown = {"grace_period": params["grace_period"], "max_depth": params["max_depth"]}
-    grown |= {"max_size": memory_mb / 2 / params.get("n_models", 1), "memory_estimate_period": 10_000}
+    grown = _grown(params, memory_mb)
     if name == "hoeffding_adaptive_tree":
         return tree.HoeffdingAdaptiveTreeClassifier(**grown, seed=seed)
     if name == "adaptive_random_forest":
@@ -55,4 +74,4 @@ def detector_of(name: str) -> Any:
     """Return what watches the errors; None for nothing."""
     if name == "adwin":
         return drift.ADWIN(delta=_DELTA)
-    return drift.PageHinkley() if name == "page_hinkley" else None
+    return drift.PageHinkley(mode="up") if name == "page_hinkley" else None

@@ -7,9 +7,9 @@ from typing import Any
 
 import numpy as np
 from sklearn import config_context
-from sklearn.linear_model import SGDClassifier
+from sklearn.linear_model import SGDClassifier, SGDRegressor
 from sklearn.naive_bayes import GaussianNB
-from sklearn.neural_network import MLPClassifier
+from sklearn.neural_network import MLPClassifier, MLPRegressor
 
 from aimass.training.errors import NotFinite
 
@@ -20,11 +20,13 @@ def estimator_of(name: str, params: Mapping[str, Any], seed: int) -> Any:
     """Return an estimator that knows nothing yet."""
     if name == "sklearn_naive_bayes":
         return GaussianNB(var_smoothing=params["var_smoothing"])
-    if name == "sklearn_mlp":
+    if name in ("sklearn_mlp", "sklearn_mlp_regressor"):
+        net = MLPClassifier if name == "sklearn_mlp" else MLPRegressor
         step = {"learning_rate_init": params["learning_rate"], "alpha": params["alpha"]}
-        return MLPClassifier(tuple(params["units"]), **step, shuffle=False, random_state=seed)
+        return net(hidden_layer_sizes=tuple(params["units"]), **step, shuffle=False, random_state=seed)
     step = {"learning_rate": params["schedule"], "eta0": params["learning_rate"]}
-    return SGDClassifier(loss="log_loss", penalty=params["penalty"], alpha=params["alpha"], **step, random_state=seed)
+    step |= {"penalty": params["penalty"], "alpha": params["alpha"], "random_state": seed}
+    return SGDClassifier(loss="log_loss", **step) if name == "sklearn_sgd" else SGDRegressor(**step)
 
 
 def places_of(columns: Sequence[Mapping[str, Any]]) -> list[Any]:
@@ -85,7 +87,8 @@ class Moments:
 class Partial:
     """An estimator, the scaling before it, and the classes that it tells apart, sorted.
 
-    Rows are learned one by one, so nothing of them is kept. What is missing counts as the mean of its column.
+    Rows are learned one by one, so nothing of them is kept. What is missing counts as the mean of its column. Numbers are
+    learned as they lie in the spread of those before.
 
     Parameters
     ----------
@@ -121,21 +124,36 @@ class Partial:
                 kept["moments"],
             )
         self.moments = Moments(len(self.places), moments)
+        self.target = Moments(1, None if kept is None else kept.get("target"))
 
     def kept(self) -> dict[str, Any]:
         """Return what it is, in types of the library alone."""
         kept: dict[str, Any] = {"estimator": self.estimator, "classes": self.classes, "rows": self.rows}
-        return {**kept, "moments": self.moments.kept()}
+        return {**kept, "moments": self.moments.kept(), "target": self.target.kept()}
 
-    def learn_one(self, features: Mapping[Any, Any], label: str) -> None:
-        """Learn one row."""
-        if label not in self.classes:
-            self._grow(label)
+    def learn_one(self, features: Mapping[Any, Any], truth: Any) -> None:
+        """Learn one row: its class, or its number."""
+        is_number = not isinstance(truth, str)
+        if not is_number and truth not in self.classes:
+            self._grow(truth)
         with config_context(assume_finite=True, skip_parameter_validation=True):
             row = self._numbers(features)
             self.moments.see(row)
+            if is_number:
+                self.target.see(np.array([float(truth)]))
+                told = (float(truth) - self.target.mean) / self.target.scale
+                self._step(self._scaled(row), told, {})
+                return
             fresh: dict[str, Any] = {} if self.rows else {"classes": np.arange(len(self.classes))}
-            self._step(self._scaled(row), [self.classes.index(label)], fresh)
+            self._step(self._scaled(row), [self.classes.index(truth)], fresh)
+
+    def predict_one(self, features: Mapping[Any, Any]) -> float:
+        """Return the number of a row; the mean, 0, before the first row."""
+        if not self.rows:
+            return 0.0
+        with config_context(assume_finite=True, skip_parameter_validation=True), np.errstate(all="ignore"):
+            said = float(self.estimator.predict(self._scaled(self._numbers(features)))[0])
+        return said * float(self.target.scale[0]) + float(self.target.mean[0])
 
     def predict_proba_one(self, features: Mapping[Any, Any]) -> dict[str, float]:
         """Return the probability of each class; nothing before the first row."""
@@ -164,7 +182,7 @@ class Partial:
         whole = np.where(np.isnan(row), self.moments.mean, row)
         return ((whole - self.moments.mean) / self.moments.scale if self.is_scaled else whole)[np.newaxis]
 
-    def _step(self, row: Any, truth: list[Any], fresh: dict[str, Any]) -> None:
+    def _step(self, row: Any, truth: Any, fresh: dict[str, Any]) -> None:
         try:
             with np.errstate(all="ignore"):
                 self.estimator.partial_fit(row, truth, **fresh)

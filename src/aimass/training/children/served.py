@@ -30,6 +30,7 @@ _NAMES = {
     ("functools", "partial"),
     ("random", "Random"),
     ("datetime", "datetime"),
+    ("statistics", "NormalDist"),
     ("_codecs", "encode"),
     ("numpy", "dtype"),
     ("numpy", "ndarray"),
@@ -71,9 +72,12 @@ class Encoder:
         ``name``, ``type`` and ``categories`` of each input.
     one_hot
         Whether text becomes numbers.
+    is_joined
+        Whether a number of a category is named by one text: there are models that sort their names.
     """
 
-    def __init__(self, columns: list[dict[str, Any]], *, one_hot: bool) -> None:
+    def __init__(self, columns: list[dict[str, Any]], *, one_hot: bool, is_joined: bool = False) -> None:
+        self._is_joined = is_joined
         self._columns = [(c["name"], c["type"], c["categories"]) for c in columns]
         self._one_hot = one_hot
 
@@ -103,7 +107,8 @@ class Encoder:
             said.append("unseen_category")
         if self._one_hot:
             for category in categories:
-                features[name, category] = 1.0 if category == text else 0.0
+                key = f"{name}={category}" if self._is_joined else (name, category)
+                features[key] = 1.0 if category == text else 0.0
         elif text in categories:
             features[name] = text
 
@@ -135,20 +140,28 @@ def answers(model: Any, features: dict[Any, Any], classes: list[str]) -> list[fl
     return [one / total for one in given]
 
 
+def number(model: Any, features: dict[Any, Any]) -> float:
+    """Return the number that a model says."""
+    return float(model.predict_one(features) or 0.0)
+
+
 class Model:
-    """A model that learned row by row, as a package holds it."""
+    """A model that learned row by row, as a package holds it; one without classes answers numbers."""
 
     def __init__(self, folder: Path) -> None:
         told = json.loads((Path(folder) / "learned.json").read_bytes())
         self._classes: list[str] = told["classes"]
-        self._encoder = Encoder(told["columns"], one_hot=told["one_hot"])
+        self._encoder = Encoder(told["columns"], one_hot=told["one_hot"], is_joined=told["is_joined"])
         self._model = unpickled((Path(folder) / "learned.bin").read_bytes(), told["sha256"])
 
     def predict(self, columns: Mapping[str, Any]) -> dict[str, Any]:
-        """Answer rows with the label and the probability of each class."""
+        """Answer rows with the label and the probability of each class, or with a number."""
         names, height = list(columns), len(next(iter(columns.values())))
         rows = [{name: _plain(columns[name][place]) for name in names} for place in range(height)]
-        said = [answers(self._model, self._encoder.encode(row), self._classes) for row in rows]
+        features = [self._encoder.encode(row) for row in rows]
+        if not self._classes:
+            return {"value": [number(self._model, one) for one in features]}
+        said = [answers(self._model, one, self._classes) for one in features]
         return {"label": [self._classes[one.index(max(one))] for one in said], "probabilities": said}
 
 

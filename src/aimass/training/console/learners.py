@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Annotated, Any, Literal
 
 from fastapi import Form, Query, Response
@@ -21,7 +21,7 @@ from aimass.training.domain.learners import (
     RollBackLearner,
 )
 from aimass.training.domain.splits import ListSplits
-from aimass.training.online import MODELS
+from aimass.training.online import DEFAULTS, MODELS
 from aimass.training.service.training import Training
 from aimass.web import PageVisit, Visit, page_router
 
@@ -30,7 +30,10 @@ PATH = "/{workspace}/work/learners"
 ONE = f"{PATH}/{{learner}}"
 MOST = 200
 MOST_MARKS = 8
-_MEASURES = ("accuracy", "majority", "last_class")
+_MEASURES = {
+    "classification": ("accuracy", "majority", "last_class"),
+    "regression": ("rmse", "rmse_mean", "rmse_last"),
+}
 
 
 class Filter(BaseModel):
@@ -45,7 +48,7 @@ class Wish(BaseModel):
 
     name: str
     split: str = ""
-    model: OnlineModel = "logistic_regression"
+    model: OnlineModel | Literal[""] = ""
     detector: Detector = "adwin"
     time_column: str = ""
     replay: int = 0
@@ -72,7 +75,8 @@ def learners(visit: Visit, wanted: Annotated[Filter, Query()]) -> Response:
         next=page.next,
         wanted=wanted,
         models=MODELS,
-        splits=[one for one in splits if one.state == "READY" and one.task == "classification"],
+        measured=measured,
+        splits=[one for one in splits if one.state == "READY" and one.task in DEFAULTS],
     )
 
 
@@ -83,7 +87,7 @@ def create(visit: Visit, wish: Annotated[Wish, Form()]) -> Response:
         workspace=visit.workspace,
         name=wish.name,
         split=wish.split,
-        model=wish.model,
+        model=wish.model or None,
         detector=wish.detector,
         time_column=wish.time_column or None,
         replay=wish.replay,
@@ -109,6 +113,7 @@ def learner(visit: Visit, learner: str) -> Response:
         parts={"learner-body": "training/_learner_body.html"},
         learner=found,
         model=MODELS[found.model],
+        measured=measured,
         chart=chart_of(visit, found, training.get_learner_series(visit.who, one)),
         snapshots=training.list_snapshots(visit.who, one),
         panels=visit.panels("training.learner", learner=found),
@@ -161,19 +166,36 @@ def delete(visit: Visit, learner: str) -> Response:
 
 
 def chart_of(visit: PageVisit, learner: Learner, points: Sequence[LearnerPoint]) -> dict[str, Any]:
-    """Return accuracy and what guessing reaches over the rows, with a mark where a drift was found."""
+    """Return accuracy or error, and what guessing reaches, over the rows, with a mark where a drift was found."""
     words = {
         "accuracy": visit.say("The learner"),
         "majority": visit.say("The most frequent class"),
         "last_class": visit.say("The last class"),
+        "rmse": visit.say("The learner"),
+        "rmse_mean": visit.say("The mean so far"),
+        "rmse_last": visit.say("The last number"),
     }
     series = [
         {"name": words[name], "points": [[point.rows, round(point.metrics[name], 5)] for point in points]}
-        for name in _MEASURES
+        for name in _MEASURES[learner.task]
     ]
     first = points[0].rows if points else 0
     marks = [{"x": at, "text": visit.say("Drift"), "tone": "bad"} for at in learner.drifts if at >= first]
     return {"x": "step", "x_name": visit.say("Rows"), "series": series, "marks": marks[-MOST_MARKS:]}
+
+
+def measured(metrics: Mapping[str, float], task: str) -> tuple[float, float] | None:
+    """Return the measure of a learner, and the better one of two guesses; None before there is one.
+
+    Examples
+    --------
+    >>> measured({"rmse": 2.0, "rmse_mean": 5.0, "rmse_last": 4.0}, "regression")
+    (2.0, 4.0)
+    """
+    if not metrics:
+        return None
+    own, *guesses = (metrics[name] for name in _MEASURES[task])
+    return own, max(guesses) if task == "classification" else min(guesses)
 
 
 def _whole(visit: PageVisit, text: str) -> int | None:

@@ -21,6 +21,11 @@ OnlineModel = Literal[
     "sklearn_sgd",
     "sklearn_naive_bayes",
     "sklearn_mlp",
+    "linear_regression",
+    "hoeffding_adaptive_tree_regressor",
+    "adaptive_random_forest_regressor",
+    "sklearn_sgd_regressor",
+    "sklearn_mlp_regressor",
 ]
 Detector = Literal["adwin", "page_hinkley", "none"]
 LearnerState = Literal["ACTIVE", "PAUSED", "FAILED"]
@@ -52,9 +57,10 @@ class Learner:
     counted
         Rows and values that were counted apart: without a label, met before, late, with nothing in them ...
     metrics
-        Prequential: each row was answered before it was learned. ``accuracy`` and ``roc_auc`` count the newest
-        ``window`` rows, ``accuracy_total`` all; ``majority`` and ``last_class`` are what guessing the most frequent
-        class, or the last one, reaches on the same rows.
+        Prequential: each row was answered before it was learned. Of classes, ``accuracy`` counts the newest ``window``
+        rows, ``accuracy_total`` all; ``majority`` and ``last_class`` are what guessing the most frequent class, or the
+        last one, reaches on the same rows. Of numbers, ``rmse``, ``mae`` and ``r2`` count the newest rows, with
+        ``_total`` all; ``rmse_mean`` and ``rmse_last`` are what guessing the mean so far, or the last number, reaches.
     drifts
         After how many rows a drift was found.
     """
@@ -64,6 +70,7 @@ class Learner:
     slug: str
     name: str
     model: OnlineModel
+    task: str
     params: Mapping[str, Any]
     dataset: str
     target: str
@@ -134,7 +141,7 @@ class CreateLearner:
     workspace: Workspace
     name: Annotated[str, MaxLen(255), doc("any name")]
     split: SplitId
-    model: Annotated[OnlineModel, doc("what learns")] = "logistic_regression"
+    model: Annotated[OnlineModel | None, doc("what learns; a linear model if absent")] = None
     params: Annotated[Mapping[str, Any] | None, doc("parameters of the model; its defaults if absent")] = None
     slug: Annotated[str | None, MaxLen(63), doc("made from the name if absent")] = None
     experiment: Annotated[ExperimentSlug | None, doc("where its snapshots go; the learner's slug if absent")] = None

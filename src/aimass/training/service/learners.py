@@ -44,7 +44,7 @@ from aimass.training.learnstore import (
     snapshot_of,
     snapshot_rows,
 )
-from aimass.training.online import check_model
+from aimass.training.online import check_model, model_for
 from aimass.training.service.experiments import new_experiment
 from aimass.training.service.ground import Part, need_fresh, need_split
 from aimass.training.store import add, find_experiment
@@ -60,13 +60,13 @@ class Learners(Part):
     @use_case("POST /workspaces/{workspace}/learners", permission="training.edit", cli="learners create", status=201)
     def create_learner(self, who: Principal, command: CreateLearner) -> Learner:
         """Let a model learn from a dataset row by row, beginning with the training part of a split."""
-        params = check_model(command.model, command.params or {})
         name = clean_name(command.name)
         slug = check_slug(command.slug or slug_of(name))
         experiment = check_slug(command.experiment or slug, field="experiment")
         with self._database.read() as conn:
             split = need_split(conn, command.workspace, command.split)
-        _check_split(split)
+        model = _model_of(command, split)
+        params = check_model(model, command.params or {})
         self._check_stream(who, command, split)
         with self._database.change(who, command.workspace) as change:
             if is_slug_taken(change.conn, command.workspace, slug):
@@ -74,10 +74,10 @@ class Learners(Part):
             if find_experiment(change.conn, command.workspace, experiment) is None:
                 new_experiment(change, experiment, name)
             values = _new_row(change, command, split)
-            values |= {"slug": slug, "name": name, "experiment": experiment, "params": params}
+            values |= {"slug": slug, "name": name, "experiment": experiment, "model": model, "params": params}
             add(change, learners, values)
             subject = f"{LEARNER}:{slug}"
-            detail = {"model": command.model, "dataset": split.dataset, "split": split.id}
+            detail = {"model": model, "dataset": split.dataset, "split": split.id}
             change.audit("training.learner.create", object_=subject, detail=detail)
             change.event(LEARNER_CREATED, subject=subject, data=detail)
             change.edge(src=("split", split.id), dst=(LEARNER, slug), via="training.learn")
@@ -259,17 +259,10 @@ class Learners(Part):
         return found
 
 
-def _check_split(split: Split) -> None:
+def _model_of(command: CreateLearner, split: Split) -> str:
     if split.state != "READY":
         raise Conflict(f"split {split.id!r} is {split.state}", field="split", value=split.state, allowed="READY")
-    if (split.task or "classification") != "classification":
-        raise Invalid(
-            f"learners do not do {split.task}",
-            field="split",
-            value=split.task,
-            allowed="classification",
-            hint="train a recipe for it instead: aimass train start",
-        )
+    return model_for(split.task or "classification", command.model)
 
 
 def _need_state(row: Any, *allowed: str) -> None:
@@ -286,7 +279,6 @@ def _new_row(change: Change, command: CreateLearner, split: Split) -> dict[str, 
         "time_column": command.time_column or split.time_column,
         "id": new_id(),
         "workspace": command.workspace,
-        "model": command.model,
         "dataset": split.dataset,
         "target": split.target,
         "split": split.id,
