@@ -250,6 +250,28 @@ def test_a_run_of_an_order_shows_its_depths_and_places(site):
     assert "最佳次序" in chinese
     assert run.id in viewer.part("/demo/work/training?task=ranking&sort=-cv_ndcg_10", "runs").text
     assert "NDCG@10" in viewer.open("/demo/work/experiments/orders").text
+def test_a_run_of_forecasts_shows_what_came_and_the_error_by_step(site):
+    training, viewer = site.registry.get(Training), site.visitor("viewer")
+    form = {"dataset": "visits", "target": "visits", "task": "forecasting", "time_column": "at", "horizon": "6"}
+    editor = site.visitor("editor")
+    assert editor.do("POST", "/demo/work/splits", **form, key_column="at").status_code == 400
+    assert editor.do("POST", "/demo/work/splits", **(form | {"time_column": ""})).status_code == 400
+    assert editor.do("POST", "/demo/work/splits", **form).status_code == 204
+    splits = training.list_splits(SYSTEM, ListSplits(workspace="demo")).items
+    made = OneSplit(workspace="demo", split=next(one.id for one in splits if one.task == "forecasting"))
+    split = until(site.registry, lambda: (found := training.get_split(SYSTEM, made)).state == "READY" and found)
+    assert split.horizon == 6
+    wish = StartRun(workspace="demo", recipe="lag_regression", split=made.split, folds=2, experiment="doors")
+    run = _ended(site, training.start_run(SYSTEM, wish).id)
+    text = viewer.open(_of(run, "evaluation")).text
+    shown, ahead, coverage = _all_charts(text, "line")
+    assert [one["name"] for one in shown["series"]] == ["What came", "Forecast", "Low", "High"]
+    assert [len(one["points"]) for one in ahead["series"]] == [6, 6]
+    assert max(share for _, share in coverage["series"][0]["points"]) <= 1
+    assert "seasonal naive forecast (MASE" in text
+    assert "时间序列预测" in viewer.open(_of(run), **{"Accept-Language": "zh"}).text
+    assert "各预测步的误差" in viewer.open(_of(run, "evaluation"), **{"Accept-Language": "zh"}).text
+    assert run.id in viewer.part("/demo/work/training?task=forecasting&sort=cv_mase", "runs").text
 
 
 def test_a_split_without_a_column_to_predict_is_for_tasks_that_need_none(site):
