@@ -14,6 +14,7 @@ from aimass.kernel.errors import Conflict, Invalid
 from aimass.serving.domain.commands import Cursor, Limit, Workspace
 
 SCORE = "serving.score"
+MOST_VALUES = 1000  # of a list: each becomes a column
 ROWS_PER_REQUEST = 100
 RECORDED = 10_000
 ScoringState = Literal["QUEUED", "RUNNING", "SUCCEEDED", "FAILED", "CANCELLED"]
@@ -246,23 +247,33 @@ def prediction_columns(outputs: Iterable[OutputLike], prefix: str) -> list[tuple
     >>> shares = Output(name="probabilities", classes=("No", "Yes"), shape=(-1, 2))
     >>> [name for name, _, _ in prediction_columns([label, shares], "")]
     ['prediction', 'probability_No', 'probability_Yes']
+    >>> prediction_columns([Output(name="forecast", classes=None, shape=(-1, 2))], "")
+    [('forecast_1', 'forecast', 0), ('forecast_2', 'forecast', 1)]
     """
     found: list[tuple[str, str, int | None]] = []
     for one in outputs:
         if one.classes:
             found += [(f"{prefix}probability_{name}", one.name, at) for at, name in enumerate(one.classes)]
+        elif _is_list(one):
+            found += [(f"{prefix}{one.name}_{at + 1}", one.name, at) for at in range((one.shape or ())[1])]
         else:
             found.append((prefix + ("prediction" if one.name == "label" else one.name), one.name, None))
     return found
 
 
 def output_problems(outputs: Iterable[OutputLike]) -> list[str]:
-    """Say which outputs are no columns: those with several values for a row that no classes name."""
+    """Say which outputs are no columns: those with a table of values for a row, or with a list of any length."""
     return [
         f"output {one.name!r} is a tensor, and a dataset has columns"
         for one in outputs
-        if not one.classes and len(one.shape or ()) > 1
+        if not one.classes and len(one.shape or ()) > 1 and not _is_list(one)
     ]
+
+
+def _is_list(one: OutputLike) -> bool:
+    """Tell whether an output has a list of so many values for each row, as a forecast has."""
+    shape = one.shape or ()
+    return len(shape) == 2 and shape[0] == -1 and 1 <= shape[1] <= MOST_VALUES  # noqa: PLR2004 rows and values
 
 
 def about_columns(prefix: str) -> list[str]:
