@@ -250,6 +250,8 @@ def test_a_run_of_an_order_shows_its_depths_and_places(site):
     assert "最佳次序" in chinese
     assert run.id in viewer.part("/demo/work/training?task=ranking&sort=-cv_ndcg_10", "runs").text
     assert "NDCG@10" in viewer.open("/demo/work/experiments/orders").text
+
+
 def test_a_run_of_forecasts_shows_what_came_and_the_error_by_step(site):
     training, viewer = site.registry.get(Training), site.visitor("viewer")
     form = {"dataset": "visits", "target": "visits", "task": "forecasting", "time_column": "at", "horizon": "6"}
