@@ -254,8 +254,8 @@ def prediction_columns(outputs: Iterable[OutputLike], prefix: str) -> list[tuple
     for one in outputs:
         if one.classes:
             found += [(f"{prefix}probability_{name}", one.name, at) for at, name in enumerate(one.classes)]
-        elif _is_list(one):
-            found += [(f"{prefix}{one.name}_{at + 1}", one.name, at) for at in range((one.shape or ())[1])]
+        elif width := _width(one):
+            found += [(f"{prefix}{one.name}_{at + 1}", one.name, at) for at in range(width)]
         else:
             found.append((prefix + ("prediction" if one.name == "label" else one.name), one.name, None))
     return found
@@ -266,14 +266,15 @@ def output_problems(outputs: Iterable[OutputLike]) -> list[str]:
     return [
         f"output {one.name!r} is a tensor, and a dataset has columns"
         for one in outputs
-        if not one.classes and len(one.shape or ()) > 1 and not _is_list(one)
+        if not one.classes and len(one.shape or ()) > 1 and not _width(one)
     ]
 
 
-def _is_list(one: OutputLike) -> bool:
-    """Tell whether an output has a list of so many values for each row, as a forecast has."""
-    shape = one.shape or ()
-    return len(shape) == 2 and shape[0] == -1 and 1 <= shape[1] <= MOST_VALUES  # noqa: PLR2004 rows and values
+def _width(one: OutputLike) -> int:
+    """Return how many values an output has for each row, as a forecast has; 0 where it is no list of one length."""
+    shape = tuple(one.shape or ())
+    is_list = len(shape) == 2 and shape[0] == -1 and 1 <= shape[1] <= MOST_VALUES  # noqa: PLR2004 rows and values
+    return shape[1] if is_list else 0
 
 
 def about_columns(prefix: str) -> list[str]:
