@@ -36,6 +36,7 @@ MOST = 4
 PEERS = Path(__file__).parent / "programs" / "defaults.py"
 TELCO = ROOT / "src" / "aimass" / "bootstrap" / "data" / "telco-churn.csv"
 ADULT = "age,workclass,fnlwgt,education,education_num,marital,occupation,relationship,race,sex,gain,loss,hours,country,income"
+ADULT_NUMBERS = ["age", "fnlwgt", "education_num", "gain", "loss", "hours"]
 
 
 def run(seeds: int, folder: Path | None) -> dict[str, Any]:
@@ -77,6 +78,7 @@ def tables(folder: Path | None) -> dict[str, tuple[pl.DataFrame, str, str]]:
     if folder is not None and (folder / "adult" / "adult.data").exists():
         adult = pl.read_csv(folder / "adult" / "adult.data", has_header=False, new_columns=ADULT.split(","))
         adult = adult.with_columns(pl.col(pl.String).str.strip_chars())
+        adult = adult.with_columns(pl.col(ADULT_NUMBERS).cast(pl.Int64))
         found["Adult"] = (adult, "income", "classification")
     if folder is not None and (folder / "bike-sharing" / "hour.csv").exists():
         bikes = pl.read_csv(folder / "bike-sharing" / "hour.csv").drop("instant", "dteday", "casual", "registered")
