@@ -41,7 +41,7 @@ class Parameters(BaseModel):
 RECIPE = RecipeManifest(
     name="text_linear",
     version="1.0",
-    title="Linear model of texts",
+    title="Linear text model",
     summary="Words and pairs of words of free text, weighted by how rare they are, beside the other columns; "
     "logistic regression, which tells its words.",
     parameters=Parameters,
