@@ -59,7 +59,7 @@ def test_a_live_sqlite_table_is_appended_to_with_every_row_once(data, tmp_path, 
     )
     source = data.collector.collect_streams(ANN, command)[0]
     with writing("till", str(path), seed, 6.0) as till:
-        kills = collect_and_kill(data, source, random.Random(seed), lambda: till.poll() is not None, (0.5, 2))
+        kills = collect_and_kill(data, source, random.Random(seed), lambda: till.poll() is not None, (0.05, 2))
     assert data.load(source).state == "SUCCEEDED"
     with contextlib.closing(sqlite3.connect(path)) as con:
         there = con.execute("SELECT id FROM receipts WHERE amount <> 'none' ORDER BY id").fetchall()
