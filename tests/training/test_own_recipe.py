@@ -20,6 +20,7 @@ from aimass.training import OneRun, Run, Split, StartOwnRun, Training
 from aimass.training.children.guest import wire
 from aimass.training.children.guest.host import guest
 from aimass.training.children.targets import outputs_of
+from aimass.training.measures.relevance import Lists
 from aimass.training.recipes.protocol import Table
 from aimass.training.service import own
 from tests.fixtures.engines import needs_bubblewrap
@@ -206,6 +207,34 @@ class Small:
 
     def restore(self, name: str = "recipe") -> bytes | None:
         return self.kept.get(name)
+
+
+class Ordered(Small):
+    """Rows of lists of eight."""
+
+    def data(self, part: str) -> Table:
+        features = super().data(part).features
+        truth = Lists(relevance=features["a"].to_numpy(), lists=np.arange(features.height) // 8)
+        return Table(features=features, truth=truth)
+
+
+@needs_bubblewrap
+def test_a_file_learns_an_order_from_lists_that_come_whole(tmp_path: Path) -> None:
+    source = body_of(
+        "fit(self, ctx)", "        t = ctx.data('train').truth; return [sum(t.relevance), len(set(t.lists))]"
+    )
+    source = source.replace('summary="A linear model."', 'summary="An order.", tasks=("ranking",)')
+    source += (
+        "Own.predict = lambda self, ctx, model, features: features['a'].to_numpy() + model[1] - 5 + model[0] - 140\n"
+    )
+    ctx = Ordered(task="ranking", signature=replace(SIGNATURE, outputs=outputs_of(())))
+    with opened(tmp_path, source) as found:
+        assert found.describe("ranking")["tasks"] == ["ranking"]
+        model = found.fit(ctx)
+        assert (
+            found.predict(ctx, model, ctx.data("train").features).tolist() == ctx.data("train").features["a"].to_list()
+        )
+        assert found.evaluate(ctx, model, ctx.data("validation"))["ndcg_10"] == 1.0
 
 
 @needs_bubblewrap
