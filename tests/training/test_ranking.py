@@ -150,6 +150,12 @@ def test_average_precision_and_first_rank_are_those_of_scikit_learn() -> None:
     assert relevance_scores(truth, np.zeros(300))["over_chance"] == pytest.approx(0)
 
 
+def test_an_order_by_what_is_no_number_has_no_gain() -> None:
+    truth = Lists(relevance=np.array([0.0, 1.0, 2.0, 0.0]), lists=np.array([0, 0, 1, 1]))
+    assert np.isnan(ndcg(truth, np.array([0.5, np.nan, 1.0, 0.0])))
+    assert np.isnan(relevance_scores(truth, np.array([0.5, np.inf, 1.0, 0.0]))["over_chance"])
+
+
 def test_intervals_and_comparisons_take_lists_as_drawn() -> None:
     rng = np.random.default_rng(1)
     truth = Lists(relevance=rng.integers(0, 2, 2000).astype(float), lists=np.repeat(np.arange(200), 10))

@@ -52,7 +52,7 @@ def ndcg_by_list(truth: Lists, scores: Any, depth: int = DEPTH) -> Any:
     """Return the normalised discounted cumulative gain of each list that holds a wanted row.
 
     A row gains ``2^relevance - 1``, discounted by the logarithm of its place; 1 is the best order of the list. Rows of equal
-    score share the places that they take.
+    score share the places that they take; where a score is no number, no gain is one.
 
     Parameters
     ----------
@@ -72,6 +72,8 @@ def ndcg_by_list(truth: Lists, scores: Any, depth: int = DEPTH) -> Any:
     [1.0]
     """
     gains = 2.0 ** np.asarray(truth.relevance, dtype=float) - 1
+    if not np.isfinite(scores).all():
+        return np.full(len(np.unique(truth.lists[gains > 0])), np.nan)
     found = _gained(truth.lists, np.asarray(scores, dtype=float), gains, depth)
     best = _gained(truth.lists, gains, gains, depth)
     wanted = best > 0
