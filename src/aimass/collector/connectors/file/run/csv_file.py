@@ -101,7 +101,7 @@ class CsvReading:
             "escape": sql_literal(self._plan.quote),
             "nullstr": "[" + ", ".join(map(sql_literal, ("", *self._plan.null_values))) + "]",
             "max_line_size": str(size),
-            "buffer_size": str(size * 2 if size > 16 * 1024 * 1024 else 32 * 1024 * 1024),
+            "buffer_size": str(size * 2 if size > 4 * 1024 * 1024 else 8 * 1024 * 1024),
             "auto_detect": "false",
             "store_rejects": "true",
         }
