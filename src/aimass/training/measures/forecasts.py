@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from aimass.training.measures.intervals import LEVEL, REPEATS, Comparison, Interval
+from aimass.training.measures.intervals import LEVEL, REPEATS, Comparison, Interval, paired
 
 OUTPUTS = ("forecast", "low", "high")
 LEAST_BLOCKS = 10
@@ -152,18 +152,7 @@ def compare_mase(truth: Windows, candidate: Any, champion: Any, *, seed: int = 0
     errors = np.array([_scaled(truth, parts_of(one)[0]) for one in (candidate, champion)])
     own, other = (float(value) for value in errors.mean(axis=1))
     first, second = _drawn(truth, errors, seed)
-    draws = first - second
-    low, high = np.quantile(draws, [(1 - level) / 2, (1 + level) / 2])
-    tail = min((draws <= 0).mean(), (draws >= 0).mean())
-    return Comparison(
-        candidate=own,
-        champion=other,
-        difference=own - other,
-        low=float(low),
-        high=float(high),
-        p_value=float(min(1.0, 2 * max(tail, 1 / len(draws)))),
-        method="paired bootstrap of blocks of time",
-    )
+    return paired(own, other, first - second, level=level, method="paired bootstrap of blocks of time")
 
 
 def forecast_curves(truth: Windows, said: Any) -> dict[str, Any]:

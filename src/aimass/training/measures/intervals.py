@@ -46,6 +46,28 @@ class Comparison:
     method: str
 
 
+def paired(own: float, other: float, draws: Any, *, level: float, method: str) -> Comparison:
+    """Compare two models by the differences that draws of the same rows gave.
+
+    Examples
+    --------
+    >>> found = paired(2.0, 1.0, np.array([0.5, 1.0, 1.5, -0.5]), level=0.5, method="paired bootstrap")
+    >>> found.difference, found.low, found.high, found.p_value
+    (1.0, 0.25, 1.125, 0.5)
+    """
+    low, high = np.quantile(draws, [(1 - level) / 2, (1 + level) / 2])
+    tail = min((draws <= 0).mean(), (draws >= 0).mean())
+    return Comparison(
+        candidate=own,
+        champion=other,
+        difference=own - other,
+        low=float(low),
+        high=float(high),
+        p_value=float(min(1.0, 2 * max(tail, 1 / len(draws)))),
+        method=method,
+    )
+
+
 def delong(is_positive: Any, scores: Any) -> tuple[Any, Any]:
     """Return the AUC of each row of ``scores`` and the covariance matrix of the AUCs.
 
@@ -97,18 +119,8 @@ def compare_auc(truth: Any, candidate: Any, champion: Any, *, seed: int = 0, lev
     draws = np.array(
         [macro_auc(truth[r], candidate[r]) - macro_auc(truth[r], champion[r]) for r in _resamples(truth, seed)]
     )
-    low, high = np.quantile(draws, [(1 - level) / 2, (1 + level) / 2])
-    first, second = macro_auc(truth, candidate), macro_auc(truth, champion)
-    tail = min((draws <= 0).mean(), (draws >= 0).mean())
-    return Comparison(
-        candidate=first,
-        champion=second,
-        difference=first - second,
-        low=float(low),
-        high=float(high),
-        p_value=float(min(1.0, 2 * max(tail, 1 / len(draws)))),
-        method="paired bootstrap",
-    )
+    own, other = macro_auc(truth, candidate), macro_auc(truth, champion)
+    return paired(own, other, draws, level=level, method="paired bootstrap")
 
 
 def _compare_two(is_positive: Any, scores: Any, level: float) -> Comparison:

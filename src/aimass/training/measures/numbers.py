@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from aimass.training.measures.intervals import LEVEL, REPEATS, Comparison, Interval
+from aimass.training.measures.intervals import LEVEL, REPEATS, Comparison, Interval, paired
 
 POINTS, BINS = 400, 10
 _HISTOGRAM = 21
@@ -88,17 +88,7 @@ def compare_rmse(truth: Any, candidate: Any, champion: Any, *, seed: int = 0, le
     if len(truth) > _MOST_DRAWN:
         return _compare_many(first, second, level)
     draws = np.array([np.sqrt(first[r].mean()) - np.sqrt(second[r].mean()) for r in _resamples(len(truth), seed)])
-    low, high = np.quantile(draws, [(1 - level) / 2, (1 + level) / 2])
-    tail = min((draws <= 0).mean(), (draws >= 0).mean())
-    return Comparison(
-        candidate=own,
-        champion=other,
-        difference=own - other,
-        low=float(low),
-        high=float(high),
-        p_value=float(min(1.0, 2 * max(tail, 1 / len(draws)))),
-        method="paired bootstrap",
-    )
+    return paired(own, other, draws, level=level, method="paired bootstrap")
 
 
 def _compare_many(first: Any, second: Any, level: float) -> Comparison:
