@@ -11,10 +11,11 @@ from annotated_types import Ge, Le, MaxLen, doc
 
 from aimass.kernel.pages import MAX_LIMIT
 from aimass.models.package import Signature
+from aimass.models.zoo import Family
 
 VersionState = Literal["PENDING", "READY", "FAILED"]
 ReviewState = Literal["SUBMITTED", "SCANNING", "QUARANTINED", "APPROVED", "REJECTED"]
-Origin = Literal["run", "upload", "graph"]
+Origin = Literal["run", "upload", "graph", "zoo"]
 OPEN: tuple[ReviewState, ...] = ("SUBMITTED", "SCANNING")
 CHAMPION = "champion"
 REVIEW = "models.review"
@@ -97,7 +98,8 @@ class ModelVersion:
     digest
         SHA-256 of the package's manifest: the identity of what is served.
     origin, source
-        ``run`` and the id of the run, ``upload`` and the name of the file, or ``graph`` and the id of the job.
+        ``run`` and the id of the run, ``upload`` and the name of the file, ``graph`` and the id of the job, or ``zoo`` and
+        the name of a ready model.
     review
         State of the newest review, or None before the first.
     """
@@ -134,7 +136,8 @@ class ModelVersion:
 class Registration:
     """Everything needed to register a version; rooms above call with it, people use ``training`` or an upload.
 
-    ``key`` makes it happen once: a second registration with the same key returns the first version.
+    ``key`` makes it happen once: a second registration with the same key returns the first version. ``card`` has words for
+    sections of the card, by name, that stand in for what the facts would say.
     """
 
     workspace: str
@@ -147,6 +150,7 @@ class Registration:
     description: str = ""
     facts: Facts = field(default_factory=Facts)
     metrics: Mapping[str, float] = field(default_factory=dict[str, float])
+    card: Mapping[str, str] = field(default_factory=dict[str, str])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -393,3 +397,30 @@ class ComposeModel:
     ] = None
     description: Annotated[str, MaxLen(5000), doc("what is new in this version")] = ""
     key: Annotated[str | None, MaxLen(150), doc("a name for this wish: the same again makes nothing new")] = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ListReady:
+    """List the ready models."""
+
+    text: Annotated[str | None, MaxLen(200), doc("words in name, title or summary")] = None
+    family: Annotated[Family | None, doc("only models of this family")] = None
+    task: Annotated[str | None, MaxLen(63), doc("only models of this task")] = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OneReady:
+    """Name a ready model."""
+
+    ready: Annotated[str, MaxLen(63), doc("name of the ready model")]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TakeReady:
+    """Take a ready model into the library of a workspace."""
+
+    workspace: Workspace
+    ready: Annotated[str, MaxLen(63), doc("name of the ready model")]
+    model: Annotated[
+        str | None, MaxLen(63), doc("slug of the model that gets the version; its own name when absent")
+    ] = None

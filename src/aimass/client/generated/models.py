@@ -6,7 +6,7 @@ from typing import Any, Literal
 
 from aimass.client.calls import AsyncCalls, Calls
 from aimass.client.generated.cluster_types import Job
-from aimass.client.generated.models_types import Alias, Card, Model, ModelVersion, Review, VersionComparison
+from aimass.client.generated.models_types import Alias, Card, Model, ModelVersion, ReadyModel, Review, VersionComparison
 from aimass.kernel.pages import Page
 
 
@@ -131,6 +131,10 @@ class ModelsCalls(Calls):
         """Show a model with its newest version and its aliases."""
         return self._call("models.get_model", {"model": model, "workspace": workspace}, Model)
 
+    def get_ready(self, *, ready: str) -> ReadyModel:
+        """Show a ready model: what it answers, what it reached, and what it learned from."""
+        return self._call("models.get_ready", {"ready": ready}, ReadyModel)
+
     def get_review(self, *, model: str, number: int, workspace: str | None = None) -> Review:
         """Show the newest review of a version with the evidence of each check."""
         return self._call("models.get_review", {"model": model, "number": number, "workspace": workspace}, Review)
@@ -161,6 +165,31 @@ class ModelsCalls(Calls):
             {"workspace": workspace, "text": text, "alias": alias, "review": review, "limit": limit, "cursor": cursor},
             Page[Model],
         )
+
+    def list_ready(
+        self,
+        *,
+        text: str | None = None,
+        family: Literal[
+            "tabular",
+            "image-classification",
+            "object-detection",
+            "speech",
+            "text-classification",
+            "named-entities",
+            "summary",
+            "clustering",
+            "language-model",
+            "forecasting",
+            "anomaly",
+            "ranking",
+            "bandit",
+        ]
+        | None = None,
+        task: str | None = None,
+    ) -> list[ReadyModel]:
+        """List the ready models that are installed."""
+        return self._call("models.list_ready", {"text": text, "family": family, "task": task}, list[ReadyModel])
 
     def list_reviews(
         self,
@@ -222,6 +251,10 @@ class ModelsCalls(Calls):
     def submit_review(self, *, model: str, number: int, workspace: str | None = None) -> Review:
         """Let a version be reviewed; while a review is open, that one is returned."""
         return self._call("models.submit_review", {"model": model, "number": number, "workspace": workspace}, Review)
+
+    def take_ready(self, *, ready: str, workspace: str | None = None, model: str | None = None) -> ModelVersion:
+        """Register a ready model as a version of the library; the same again makes nothing new."""
+        return self._call("models.take_ready", {"ready": ready, "workspace": workspace, "model": model}, ModelVersion)
 
 
 class AsyncModelsCalls(AsyncCalls):
@@ -349,6 +382,10 @@ class AsyncModelsCalls(AsyncCalls):
         """Show a model with its newest version and its aliases."""
         return await self._call("models.get_model", {"model": model, "workspace": workspace}, Model)
 
+    async def get_ready(self, *, ready: str) -> ReadyModel:
+        """Show a ready model: what it answers, what it reached, and what it learned from."""
+        return await self._call("models.get_ready", {"ready": ready}, ReadyModel)
+
     async def get_review(self, *, model: str, number: int, workspace: str | None = None) -> Review:
         """Show the newest review of a version with the evidence of each check."""
         return await self._call("models.get_review", {"model": model, "number": number, "workspace": workspace}, Review)
@@ -379,6 +416,31 @@ class AsyncModelsCalls(AsyncCalls):
             {"workspace": workspace, "text": text, "alias": alias, "review": review, "limit": limit, "cursor": cursor},
             Page[Model],
         )
+
+    async def list_ready(
+        self,
+        *,
+        text: str | None = None,
+        family: Literal[
+            "tabular",
+            "image-classification",
+            "object-detection",
+            "speech",
+            "text-classification",
+            "named-entities",
+            "summary",
+            "clustering",
+            "language-model",
+            "forecasting",
+            "anomaly",
+            "ranking",
+            "bandit",
+        ]
+        | None = None,
+        task: str | None = None,
+    ) -> list[ReadyModel]:
+        """List the ready models that are installed."""
+        return await self._call("models.list_ready", {"text": text, "family": family, "task": task}, list[ReadyModel])
 
     async def list_reviews(
         self,
@@ -443,4 +505,10 @@ class AsyncModelsCalls(AsyncCalls):
         """Let a version be reviewed; while a review is open, that one is returned."""
         return await self._call(
             "models.submit_review", {"model": model, "number": number, "workspace": workspace}, Review
+        )
+
+    async def take_ready(self, *, ready: str, workspace: str | None = None, model: str | None = None) -> ModelVersion:
+        """Register a ready model as a version of the library; the same again makes nothing new."""
+        return await self._call(
+            "models.take_ready", {"ready": ready, "workspace": workspace, "model": model}, ModelVersion
         )

@@ -80,7 +80,7 @@ class ModelVersion:
     size: int
     signature: Signature
     why_python: str | None
-    origin: Literal["run", "upload", "graph"]
+    origin: Literal["run", "upload", "graph", "zoo"]
     source: str
     facts: Facts
     metrics: dict[str, float]
@@ -197,3 +197,51 @@ class Alias:
     changed_by: str
     changed_at: datetime
     version: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReadyModel:
+    """A trained model that comes with the platform, or with a package beside it."""
+
+    name: str
+    title: str
+    summary: str
+    family: Literal[
+        "tabular",
+        "image-classification",
+        "object-detection",
+        "speech",
+        "text-classification",
+        "named-entities",
+        "summary",
+        "clustering",
+        "language-model",
+        "forecasting",
+        "anomaly",
+        "ranking",
+        "bandit",
+    ]
+    task: str
+    licence: str
+    recipe: str
+    recipe_version: str
+    data: Origin
+    digest: str
+    metrics: dict[str, float]
+    card: dict[str, str]
+    params: dict[str, Any] = field(default_factory=dict)
+    rows: dict[str, int] = field(default_factory=dict)
+    evaluation: dict[str, Any] = field(default_factory=dict)
+    target: str | None = None
+    seed: int | None = None
+    size: int = 0
+    runtime: str = "onnx"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Origin:
+    """Where the rows come from that a ready model learned from."""
+
+    title: str
+    source: str
+    licence: str

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from aimass.models.console import graphs, library, model, reviews, versions
+from aimass.models.console import graphs, library, model, reviews, versions, zoo
 from aimass.web import page_router
 
 router = page_router()
-for _part in (graphs, library, versions, reviews, model):
+for _part in (graphs, library, versions, reviews, model, zoo):
     router.include_router(_part.router)

@@ -18,7 +18,7 @@ from aimass.models.console.shown import (
     obstacle,
     opened,
 )
-from aimass.models.domain import ChangeModel, CompareVersions, OneModel, OneVersion
+from aimass.models.domain import ChangeModel, CompareVersions, ModelVersion, OneModel, OneVersion
 from aimass.models.service.models import Models
 from aimass.web import PageVisit, Visit, page_router
 
@@ -159,15 +159,7 @@ def lineage_of(visit: PageVisit, sheet: Sheet) -> dict[str, Any] | None:
         there = f"/{version.workspace}/models/{step.model}/versions/{step.number}"
         nodes.append(_node(step.step, step.step, f"{step.model} v{step.number}", there))
         edges.append([step.step, me])
-    origin = visit.document(f"run:{version.source}") if version.origin == "run" else None
-    nodes.append(
-        _node(
-            "source",
-            visit.say("run") if origin else visit.say("graph") if facts.steps else visit.say("upload"),
-            origin.title if origin else version.source[:40],
-            origin.href if origin else "",
-        )
-    )
+    nodes.append(_source(visit, version))
     edges.append(["source", me])
     if facts.dataset:
         known = visit.document(f"dataset:{facts.dataset}")
@@ -188,3 +180,13 @@ def lineage_of(visit: PageVisit, sheet: Sheet) -> dict[str, Any] | None:
 
 def _node(id_: str, kind: str, title: str, href: str) -> dict[str, Any]:
     return {"id": id_, "kind": kind, "title": title, **({"href": href} if href else {})}
+
+
+def _source(visit: PageVisit, version: ModelVersion) -> dict[str, Any]:
+    """Return the node of what a version was made from."""
+    if version.origin == "run" and (run := visit.document(f"run:{version.source}")) is not None:
+        return _node("source", visit.say("run"), run.title, run.href)
+    if version.origin == "zoo":
+        return _node("source", visit.say("ready model"), version.source, f"/{version.workspace}/zoo/{version.source}")
+    kind = visit.say("graph") if version.facts.steps else visit.say("upload")
+    return _node("source", kind, version.source[:40], "")

@@ -22,6 +22,7 @@ from aimass.models.domain import (
     Review,
 )
 from aimass.models.service.models import Models
+from aimass.models.zoo import ReadyModel
 from aimass.web import PageVisit
 
 HEADLINES = ("test_roc_auc", "test_rmse", "cv_roc_auc", "cv_rmse", "roc_auc", "rmse")
@@ -85,19 +86,21 @@ def opened(visit: PageVisit, slug: str, number: int | None, tab: str) -> Sheet:
     return Sheet(model=model, version=version, versions=page.items, is_chosen=number is not None, tab=tab)
 
 
-def headline(version: ModelVersion) -> Headline | None:
+def headline(known: ModelVersion | ReadyModel) -> Headline | None:
     """Return the figure of a version: on test with its interval, else of the cross-validation, else any."""
-    known = next((name for name in (*HEADLINES, *version.metrics) if name in version.metrics), None)
-    if known is None:
+    judged = known.evaluation if isinstance(known, ReadyModel) else known.facts.evaluation
+    interval = judged.get("interval") or {}
+    wanted = (f"test_{interval.get('metric')}", *HEADLINES, *known.metrics)
+    name = next((name for name in wanted if name in known.metrics), None)
+    if name is None:
         return None
-    auc = version.facts.evaluation.get("auc") or {}
-    if known == "test_roc_auc" and auc:
+    auc = judged.get("auc") or {}
+    if name == "test_roc_auc" and auc:
         return Headline(name="AUC", value=auc["value"], low=auc["low"], high=auc["high"])
-    interval = version.facts.evaluation.get("interval") or {}
-    if known == f"test_{interval.get('metric')}":
-        name = METRICS.get(interval["metric"], str(interval["metric"]))
-        return Headline(name=name, value=interval["value"], low=interval["low"], high=interval["high"])
-    return Headline(name=known, value=version.metrics[known])
+    if name == wanted[0]:
+        title = METRICS.get(interval["metric"], str(interval["metric"]))
+        return Headline(name=title, value=interval["value"], low=interval["low"], high=interval["high"])
+    return Headline(name=name, value=known.metrics[name])
 
 
 def newest_review(visit: PageVisit, version: ModelVersion) -> Review | None:

@@ -67,7 +67,8 @@ class Versions(Part):
             number = take_number(change, wish.workspace, slug)
             add_version(change, _row(change, wish, number, manifest))
             version = need_version(change.conn, wish.workspace, slug, number)
-            put_card(change, one(version), facts_sections(version), 1)
+            words = {name: {"facts": text} for name, text in wish.card.items()}
+            put_card(change, one(version), {**facts_sections(version), **words}, 1)
             detail = {"digest": wish.digest, "origin": wish.origin, "source": wish.source}
             change.audit("models.version.register", object_=version.subject, detail=detail)
             change.event(REGISTERED, subject=version.subject, data={"model": slug, "number": number, **detail})
