@@ -38,7 +38,7 @@ def paragraphs(page: str) -> list[str]:
 
     Examples
     --------
-    >>> paragraphs("# Files\\n\\nA *source* follows a folder, and takes what is new in it.\\n\\n```\\nls\\n```")
+    >>> paragraphs("# Files\n\nA *source* follows a folder, and takes what is new in it.\n\n```\nls\n```")
     ['A source follows a folder, and takes what is new in it.']
     """
     said = re.sub(r"```.*?```", "", page, flags=re.DOTALL)
