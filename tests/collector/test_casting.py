@@ -6,6 +6,8 @@ from datetime import UTC, datetime, timedelta
 
 import polars as pl
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from aimass.collector.children import casting
 from aimass.collector.children.casting import cast
@@ -55,6 +57,16 @@ def test_rows_with_the_same_names_in_any_order_and_others_become_the_same_column
         more = pl.DataFrame(batch_of(Parsed(rows=[*same, other])))
         assert more.select("a", "b").rows() == [(1, "x"), (None, "y"), (other.get("a"), None)]
         assert more.columns == ["a", "b", *[name for name in other if name == "c"]]
+
+
+@given(st.lists(st.dictionaries(st.sampled_from("abcd"), st.integers(-3, 3)), min_size=1, max_size=6))
+def test_rows_of_any_names_become_one_cell_per_name(rows: list[dict[str, int]]):
+    batch = batch_of(Parsed(rows=rows))
+    names = list(dict.fromkeys(name for row in rows for name in row))
+    assert batch is not None
+    assert batch.schema.names == names
+    if names:
+        assert pl.DataFrame(batch).rows() == [tuple(row.get(name) for name in names) for row in rows]
 
 
 @pytest.mark.parametrize(

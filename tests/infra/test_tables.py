@@ -112,8 +112,9 @@ def test_copies_go_when_their_room_is_needed_but_never_those_in_use(
 def test_a_process_without_the_key_reads_no_old_copy(object_store: ObjectStoreServer, tmp_path: Path) -> None:
     tables, table = tables_in(object_store, tmp_path / "lake", object_store.bucket()), tmp_path / "lake" / "demo" / "t"
     tables.rewrite(table, "_delta_log/00000000000000000000.json", b"{}")
-    with pytest.raises(Failed, match="this process was not told its key"):
-        tables_of(table)
+    for path in (table, str(table), f"{table}/", table / "_delta_log"):
+        with pytest.raises(Failed, match="this process was not told its key"):
+            tables_of(path)
 
 
 def test_a_path_belongs_to_the_place_that_is_mounted_above_it(object_store: ObjectStoreServer, tmp_path: Path) -> None:

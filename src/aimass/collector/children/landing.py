@@ -154,17 +154,17 @@ class Landing:
         mark = f"quarantined:{identity}"
         return self._opened is not None and is_marked(self._opened, mark)
 
-    def _spool(self) -> None:
-        frame = self._whole(self._frames)
+    def _spool(self, schema: pl.Schema | None = None) -> None:
+        frame = self._whole(self._frames, schema)
         file = self._ctx.work / f"rows-{new_id()}.parquet"
         file.parent.mkdir(parents=True, exist_ok=True)
         frame.write_parquet(file, compression="zstd", compression_level=1, statistics=True)
         self._files.append(Part(file=file, rows=len(frame)))
         self._frames, self._held = [], 0
 
-    def _whole(self, frames: list[pl.DataFrame]) -> pl.DataFrame:
+    def _whole(self, frames: list[pl.DataFrame], schema: pl.Schema | None = None) -> pl.DataFrame:
         """Put frames together under the columns of the table; a column that came later is null before."""
-        schema = self._schema()
+        schema = schema or self._schema()
         cells = [
             frame.select(
                 (pl.col(name) if name in frame.columns else pl.lit(None)).cast(kind).alias(name)
@@ -274,15 +274,15 @@ class Landing:
         commit(self._order.quarantine, stream_of(self._aside), order)
 
     def _write(self, order: Commit) -> Committed:
-        target = self._order.target
+        target, schema = self._order.target, self._schema()
         if self._opened is not None and order.mode == "append":
             aside = Commit(app_id=f"widen:{new_id()}", batch=1, metadata={"aimass.run": self._order.run})
-            widen(target, dict(self._schema()), aside)
+            widen(target, dict(schema), aside)
         if self._order.is_fold and self.rows:
             return fold(target, self._changes(), list(self._order.wish.keys), order)
         if self._frames:
-            self._spool()
-        return commit_parts(target, self._files, order, columns=self._schema())
+            self._spool(schema)
+        return commit_parts(target, self._files, order, columns=schema)
 
     def _changes(self) -> pl.DataFrame:
         operations = pl.concat(

@@ -63,7 +63,7 @@ class Reading:
         """
         if self.format == "json" and not self.exact:
             try:
-                rows = [orjson.loads(one) for one in payloads]
+                rows = list(map(orjson.loads, payloads))
             except orjson.JSONDecodeError:
                 return self._one_by_one(payloads, place)
             if not any_may_be_deep(payloads) and Counter(map(type, rows)).keys() <= {dict}:
@@ -136,12 +136,20 @@ def batch_of(parsed: Parsed, beside: Mapping[str, Sequence[Any]] | None = None) 
 
 def _cells(rows: Sequence[dict[str, Any]]) -> Iterator[tuple[str, list[Any]]]:
     """Yield each name with its values; rows mostly have the same names, which costs a third of looking each of them up."""
+    yield from _alike(rows) or (
+        (name, [row.get(name) for row in rows]) for name in dict.fromkeys(chain.from_iterable(rows))
+    )
+
+
+def _alike(rows: Sequence[dict[str, Any]]) -> list[tuple[str, list[Any]]]:
+    """Return the same where every row has the names of the first; nothing else has as many and lacks none of them."""
     first = rows[0]
-    if set(map(len, rows)) == {len(first)} and all(map(first.keys().__eq__, map(dict.keys, rows))):
-        yield from ((name, list(map(itemgetter(name), rows))) for name in first)
-        return
-    for name in dict.fromkeys(chain.from_iterable(rows)):
-        yield name, [row.get(name) for row in rows]
+    if set(map(len, rows)) != {len(first)}:
+        return []
+    try:
+        return [(name, list(map(itemgetter(name), rows))) for name in first]
+    except KeyError:
+        return []
 
 
 def plain(name: str) -> str:

@@ -26,8 +26,8 @@ from aimass.lake.children.tables import (
     batches_of,
     commit_held,
     committed_before,
-    found_of,
     lease,
+    made_after,
     stats_columns,
 )
 
@@ -70,9 +70,10 @@ def commit_parts(
             schema = table.schema()
         if table is not None and table.schema() != schema:
             return commit_held(path, Stream(arrow, _rows_of(parts)), order)
+        before = -1 if table is None else table.version()
         with HANDLES.forgotten(path):
             _link(Path(path), parts, schema, order, table)
-        return Committed(version=found_of(path, order), already=False)
+        return Committed(version=made_after(path, before, order), already=False)
 
 
 def _rows_of(parts: Sequence[Part]) -> Iterator[RecordBatch]:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Literal
 
 import polars as pl
-from arro3.core import RecordBatch, RecordBatchReader, Schema
+from arro3.core import RecordBatch, RecordBatchReader, Schema, Table
 from deltalake import CommitProperties, DeltaTable, Transaction, write_deltalake
 from deltalake.exceptions import CommitFailedError, DeltaError, TableNotFoundError
 
@@ -159,7 +159,8 @@ def schema_of(table: DeltaTable) -> dict[str, pl.DataType]:
     if told not in _COLUMNS:
         if len(_COLUMNS) >= KEPT_SCHEMAS:
             _COLUMNS.clear()
-        _COLUMNS[told] = dict(pl.scan_delta(table).collect_schema())
+        empty = Table.from_batches([], schema=table.schema().to_arrow())
+        _COLUMNS[told] = dict(pl.DataFrame(empty).schema)
     return dict(_COLUMNS[told])
 
 
@@ -334,6 +335,12 @@ def found_of(path: str | Path, order: Commit) -> int:
     run = order.metadata.get("aimass.run")
     mine = [entry for entry in made if run and entry.info.get("aimass.run") == run]
     return (mine or made)[0].version if made else open_table(path).version()
+
+
+def made_after(path: str | Path, version: int, order: Commit) -> int:
+    """Find the version of a transaction that was just made: mostly the one after the version that it was made from."""
+    mine = entry(path, version + 1)
+    return mine.version if mine is not None and _is_of(mine, order) else found_of(path, order)
 
 
 def _commits_of(path: str | Path, order: Commit) -> list[Entry]:
