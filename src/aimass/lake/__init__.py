@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from aimass.lake.children.engines import engine
     from aimass.lake.children.erase import clean_log
     from aimass.lake.children.fold import fold
-    from aimass.lake.children.parts import Part, commit_parts
+    from aimass.lake.children.parts import Part, commit_parts, part_of
     from aimass.lake.children.quoting import sql_literal, sql_name
     from aimass.lake.children.room import DiskFull, minding_the_disk
     from aimass.lake.children.tables import (
@@ -89,6 +89,7 @@ __getattr__, __dir__ = door(
         "column_type": "aimass.lake.children.values",
         "commit": "aimass.lake.children.tables",
         "commit_parts": "aimass.lake.children.parts",
+        "part_of": "aimass.lake.children.parts",
         "committed_before": "aimass.lake.children.tables",
         "dataset_sheet": "aimass.lake.console.sheet",
         "describe_version": "aimass.lake.children.describe",
@@ -157,6 +158,7 @@ __all__ = [
     "open_newest",
     "open_table",
     "open_target",
+    "part_of",
     "plain",
     "scan",
     "sql_literal",

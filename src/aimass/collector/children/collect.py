@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
@@ -16,18 +15,23 @@ from aimass.collector.connectors.file.run.quarantine import Origin, Quarantine, 
 from aimass.collector.connectors.file.run.read import reading
 from aimass.collector.connectors.file.run.unpack import MOST
 from aimass.kernel.errors import Invalid
+from aimass.kernel.ids import new_id
 from aimass.lake import (
     Commit,
-    Stream,
+    Part,
     classify_frame,
     commit,
+    commit_parts,
     committed_before,
     describe_version,
     minding_the_disk,
+    part_of,
     scan,
 )
 
 SAMPLE = 10_000
+FILE_ROWS = 250_000
+FILE_BYTES = 32 * 2**20
 MAX_REJECT_RATE = 0.2
 
 
@@ -108,12 +112,12 @@ def _load(ctx: Context, plan: Plan, order: Commit) -> tuple[dict[str, Any], int,
         carried = Commit(
             app_id=order.app_id, batch=order.batch, metadata=order.metadata, mode=order.mode, private=private
         )
-        counted = _counted(ctx, batches, tally, expected)
-        made = commit(
-            params["target"],
-            Stream(source.schema, _then_quarantine(counted, quarantine, params["quarantine"], order)),
-            carried,
-        )
+        parts = _spooled(_counted(ctx, batches, tally, expected), ctx.work)
+        if quarantine.count:  # just before the good rows: a crash between both repeats neither
+            _quarantine(quarantine, params["quarantine"], order)
+        made = commit_parts(params["target"], parts, carried, columns=_frame([], source.schema).schema)
+    for part in parts:
+        part.file.unlink(missing_ok=True)
     ctx.log(f"{tally.rows} rows committed as Delta version {made.version}, {quarantine.count} in quarantine")
     reasons = [{"column": c, "kind": k, "count": n} for (c, k), n in quarantine.reasons.most_common(50)]
     return (
@@ -156,7 +160,7 @@ def _peek(batches: _Checked, schema: Schema) -> tuple[pl.DataFrame, Iterator[Rec
         held.append(batch)
         if sum(part.num_rows for part in held) >= SAMPLE:
             break
-    frame = pl.DataFrame(RecordBatchReader.from_batches(schema, held)).head(SAMPLE)
+    frame = _frame(held, schema).head(SAMPLE)
 
     def all_rows() -> Iterator[RecordBatch]:
         while held:
@@ -173,14 +177,29 @@ def _counted(ctx: Context, batches: Iterator[RecordBatch], tally: Tally, expecte
         yield batch
 
 
-def _then_quarantine(
-    batches: Iterator[RecordBatch], kept: Quarantine, path: str, order: Commit
-) -> Iterator[RecordBatch]:
-    """Commit the rejected rows just before the good ones: a crash between both repeats neither."""
-    yield from batches
-    if kept.count:
-        with ThreadPoolExecutor(1) as other:  # the writer of the good rows already runs in this thread
-            other.submit(_quarantine, kept, path, order).result()
+def _spooled(batches: Iterator[RecordBatch], work: Path) -> list[Part]:
+    """Write the rows to files that become the table's own; no more of them is held than one file takes."""
+    parts: list[Part] = []
+    held: list[pl.DataFrame] = []
+    rows = size = 0
+
+    def write() -> None:
+        parts.append(part_of(pl.concat(held, rechunk=False), work / f"rows-{new_id()}.parquet", bounded=True))
+        held.clear()
+
+    for batch in batches:
+        held.append(pl.DataFrame(batch))
+        rows, size = rows + batch.num_rows, size + int(held[-1].estimated_size())
+        if rows >= FILE_ROWS or size >= FILE_BYTES:
+            write()
+            rows = size = 0
+    if rows:
+        write()
+    return parts
+
+
+def _frame(batches: Sequence[RecordBatch], schema: Schema) -> pl.DataFrame:
+    return pl.DataFrame(RecordBatchReader.from_batches(schema, list(batches)))
 
 
 def _quarantine(kept: Quarantine, path: str, order: Commit) -> None:

@@ -37,6 +37,7 @@ from aimass.lake import (
     lease,
     open_newest,
     open_target,
+    part_of,
     scan,
     widen,
 )
@@ -156,10 +157,7 @@ class Landing:
 
     def _spool(self, schema: pl.Schema | None = None) -> None:
         frame = self._whole(self._frames, schema)
-        file = self._ctx.work / f"rows-{new_id()}.parquet"
-        file.parent.mkdir(parents=True, exist_ok=True)
-        frame.write_parquet(file, compression="zstd", compression_level=1, statistics=True)
-        self._files.append(Part(file=file, rows=len(frame)))
+        self._files.append(part_of(frame, self._ctx.work / f"rows-{new_id()}.parquet"))
         self._frames, self._held = [], 0
 
     def _whole(self, frames: list[pl.DataFrame], schema: pl.Schema | None = None) -> pl.DataFrame:

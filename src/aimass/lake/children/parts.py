@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import polars as pl
@@ -16,6 +16,7 @@ from deltalake.transaction import AddAction, create_table_with_add_actions
 from aimass.infra.tables import tables_of
 from aimass.kernel.errors import Conflict
 from aimass.kernel.ids import new_id
+from aimass.lake.children.bounds import Bounds, bounds_of, statistics
 from aimass.lake.children.handles import HANDLES
 from aimass.lake.children.tables import (
     KEEP_HISTORY,
@@ -34,10 +35,32 @@ from aimass.lake.children.tables import (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Part:
-    """A finished Parquet file and its rows."""
+    """A finished Parquet file and its rows.
+
+    Attributes
+    ----------
+    bounds
+        Smallest and largest values by column; the log gets those of the columns that may stand in it.
+    """
 
     file: Path
     rows: int
+    bounds: Mapping[str, Bounds] = field(default_factory=dict[str, Bounds])
+
+
+def part_of(frame: pl.DataFrame, file: Path, *, bounded: bool = False) -> Part:
+    """Write rows to a file that can become part of a table.
+
+    Parameters
+    ----------
+    frame, file
+        The rows, and where they are written; its folder is made.
+    bounded
+        Find out the bounds of the columns, so that a query for few values need not read the file.
+    """
+    file.parent.mkdir(parents=True, exist_ok=True)
+    frame.write_parquet(file, compression="zstd", compression_level=1, statistics=True)
+    return Part(file=file, rows=len(frame), bounds=bounds_of(frame) if bounded else {})
 
 
 def commit_parts(
@@ -82,7 +105,9 @@ def _rows_of(parts: Sequence[Part]) -> Iterator[RecordBatch]:
 
 
 def _link(path: Path, parts: Sequence[Part], schema: Schema, order: Commit, table: DeltaTable | None) -> None:
-    actions = [_added(path, part) for part in parts]
+    names = [field.name for field in schema.fields]
+    kept = stats_columns(names, order.private) if table is None else _kept(table)
+    actions = [_added(path, part, frozenset(kept.split(","))) for part in parts]
     properties = CommitProperties(
         custom_metadata={**order.metadata, "aimass.transaction": f"{order.app_id}/{order.batch}"},
         app_transactions=[
@@ -92,8 +117,7 @@ def _link(path: Path, parts: Sequence[Part], schema: Schema, order: Commit, tabl
     )
     try:
         if table is None:
-            names = [field.name for field in schema.fields]
-            settings = {**KEEP_HISTORY, STATS_COLUMNS: stats_columns(names, order.private)}
+            settings = {**KEEP_HISTORY, STATS_COLUMNS: kept}
             place = tables_of(path).target(path)
             create_table_with_add_actions(
                 place.address,
@@ -111,7 +135,12 @@ def _link(path: Path, parts: Sequence[Part], schema: Schema, order: Commit, tabl
         ) from reason
 
 
-def _added(path: Path, part: Part) -> AddAction:
+def _kept(table: DeltaTable) -> str:
+    """Name the columns of which the log may tell values; none where the table does not say."""
+    return table.metadata().configuration.get(STATS_COLUMNS) or ""
+
+
+def _added(path: Path, part: Part, columns: frozenset[str]) -> AddAction:
     """Bring a file into the table, as a second name of the same bytes where the disk can do that."""
     name = f"part-{new_id()}.parquet"
     tables_of(path).put(path, name, part.file)
@@ -122,5 +151,5 @@ def _added(path: Path, part: Part) -> AddAction:
         partition_values={},
         modification_time=found.st_mtime_ns // 1_000_000,
         data_change=True,
-        stats=json.dumps({"numRecords": part.rows}),
+        stats=json.dumps(statistics(part.rows, part.bounds, columns)),
     )
