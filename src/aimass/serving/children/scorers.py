@@ -6,7 +6,6 @@ import os
 import queue
 import secrets
 import socket
-import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
@@ -22,6 +21,7 @@ from aimass.infra.frames import FrameReader, Message, encode_frame, pack
 from aimass.kernel.errors import Failed, Unavailable
 from aimass.models import Package, find_runtime, load_model, runtime_module
 from aimass.serving.children.feeds import Fed, Feeder
+from aimass.serving.children.shortplace import short_place
 from aimass.serving.domain.placing import IsolationWish
 from aimass.serving.domain.things import Resources
 from aimass.serving.workers.cell import Cell
@@ -31,7 +31,6 @@ from aimass.serving.workers.wishes import Wish
 CHUNK_ROWS = 4_000
 _START_S, _ANSWER_S, _LOOK_S, _WATCH_S = 60.0, 600.0, 0.02, 0.5
 _END_S = 5.0
-_SOCKETS = "/tmp"  # noqa: S108 a socket's address holds about a hundred bytes: not the folder of the job, however deep it lies
 _READ_BYTES = 1 << 20
 
 
@@ -173,10 +172,10 @@ def scorer_of(
         yield InlineScorer(package, feeder)
         return
     keepings = Keepings(hide=staff.hide, groups=find_groups(tidy=False))
-    with tempfile.TemporaryDirectory(prefix="aim", dir=_SOCKETS) as folder, ExitStack() as stack:
+    with short_place() as folder, ExitStack() as stack:
         started: list[Cell] = []
         for number in range(slots):
-            started.append(_start(package, Path(folder), number, (staff, keepings)))
+            started.append(_start(package, folder, number, (staff, keepings)))
             stack.callback(_end, started[-1])
         kept = started[0].keeping
         log(f"model workers: {len(started)}, kept as {kept.isolation}, limits: {kept.limits}")
