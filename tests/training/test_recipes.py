@@ -26,7 +26,7 @@ from aimass.training.recipes.protocol import parameters_of
 from aimass.training.recipes.text_linear.contract import TextContract
 from aimass.training.selecting import Facts, recommend
 from aimass.training.tasks import TASKS
-from tests.training import test_texts, test_torch_recipes  # noqa: F401 their suites count too
+from tests.training import test_labels, test_texts, test_torch_recipes  # noqa: F401 their suites count too
 
 
 class TestLogisticRegression(RecipeContract):

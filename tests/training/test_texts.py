@@ -12,7 +12,7 @@ import polars as pl
 import pytest
 from onnx import TensorProto, helper, numpy_helper
 from sklearn.feature_extraction.text import TfidfVectorizer
-from sklearn.linear_model import LogisticRegression
+from sklearn.linear_model import LogisticRegression, Ridge
 from sklearn.metrics import log_loss
 from sklearn.pipeline import make_pipeline
 
@@ -29,7 +29,12 @@ from aimass.training.console.charts import words_of
 from aimass.training.domain.autos import Constraints
 from aimass.training.errors import Uncompressible, Unlearnable
 from aimass.training.recipes import recipes
-from aimass.training.recipes.text_linear.contract import TextContract, reviews
+from aimass.training.recipes.text_linear.contract import (
+    TextContract,
+    TextOfLabelsContract,
+    TextOfNumbersContract,
+    reviews,
+)
 from aimass.training.selecting import Facts, recommend
 from aimass.training.tasks import TASKS
 
@@ -46,6 +51,16 @@ class TestTextLinearWithLetters(TextContract):
     __test__ = True
     recipe = "text_linear"
     quick: ClassVar = {"letters": 3, "words_together": 1, "class_weight": "balanced"}
+
+
+class TestTextLinearOfNumbers(TextOfNumbersContract):
+    __test__ = True
+    recipe = "text_linear"
+
+
+class TestTextLinearOfLabels(TextOfLabelsContract):
+    __test__ = True
+    recipe = "text_linear"
 
 
 def table(rows: int = 400) -> pl.DataFrame:
@@ -105,6 +120,41 @@ def test_it_answers_like_a_pipeline_of_scikit_learn(job: Any) -> None:
     said = load_model(package).predict({"review": judged["review"].to_list()})["probabilities"]
     assert np.abs(said - answers).max() < 1e-4
     assert found["metrics"]["log_loss"] == pytest.approx(log_loss(judged["mood"].to_list(), answers), abs=1e-4)
+
+
+def test_numbers_of_texts_are_those_of_a_pipeline_of_scikit_learn(make_job: Make, tmp_path: Path) -> None:
+    rng = np.random.default_rng(9)
+    frame = (
+        table().select("id", "stars", "review").with_columns(stars=pl.col("stars") + pl.Series(rng.normal(0, 1, 400)))
+    )
+    bonus = frame["review"].str.count_matches("(?i)great|love|很好").cast(pl.Float64)
+    frame = frame.with_columns(stars=pl.col("stars") + 2 * bonus)
+    frame.write_delta(str(tmp_path / "rated"))
+    wish = {"dataset": {"path": str(tmp_path / "rated"), "version": 0}, "target": "stars", "key": "id", "seed": 1}
+    made = make_job({**wish, "fractions": FRACTIONS})
+    found = split(made)
+    assert (found["task"], found["texts"]) == ("regression", ["review"])
+    parts = {"file": str(made.out / found["file"]), "sha256": found["sha256"]}
+    more = {"task": "regression", "split": parts, "folds": 2, "recipe": "text_linear"}
+    one = make_job({**wish, **more, "params": {"strength": 5, "min_rows": 3}})
+    told = fit(one)
+    frame = frame.with_columns(pl.read_parquet(parts["file"])["part"])
+    train, judged = (frame.filter(pl.col("part") == part) for part in ("train", "validation"))
+    cut = r"[㐀-鿿]|[^\W_㐀-鿿]+|😀"
+    words = TfidfVectorizer(token_pattern=cut, ngram_range=(1, 2), min_df=3)
+    independent = make_pipeline(words, Ridge(alpha=2.0, solver="lsqr", tol=1e-10))
+    independent.fit(train["review"].to_list(), train["stars"].to_numpy())
+    answers = independent.predict(judged["review"].to_list())
+    package = verify_package(one.out / "package")
+    assert package.manifest.runtime == "onnx"
+    said = load_model(package).predict({"review": judged["review"].to_list()})["value"]
+    assert np.abs(said - answers).max() < 1e-3
+    assert told["metrics"]["rmse"] == pytest.approx(
+        np.sqrt(np.mean((answers - judged["stars"].to_numpy()) ** 2)), abs=1e-3
+    )
+    assert told["metrics"]["r2"] > 0.2
+    report = json.loads((one.out / "report.json").read_text())
+    assert {"great", "love", "很 好"} & {said["term"].lower() for said in report["terms"]["higher"][:6]}
 
 
 def test_recipes_for_tables_pass_over_what_is_written(job: Any) -> None:

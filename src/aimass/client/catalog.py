@@ -8299,7 +8299,15 @@ OPERATIONS: dict[str, Operation] = {
                 where="body",
                 kind="str",
                 required=False,
-                choices=("classification", "regression", "anomaly", "clustering", "ranking", "forecasting"),
+                choices=(
+                    "classification",
+                    "regression",
+                    "anomaly",
+                    "clustering",
+                    "ranking",
+                    "forecasting",
+                    "multilabel",
+                ),
                 help="what the target is predicted as; found from the target if absent",
             ),
             Param(
@@ -8329,6 +8337,13 @@ OPERATIONS: dict[str, Operation] = {
                 kind="int",
                 required=False,
                 help="steps ahead of a forecast; a day, a week or a year of them if absent",
+            ),
+            Param(
+                name="label_separator",
+                where="body",
+                kind="str",
+                required=False,
+                help="what cuts the text of the target into labels, for example ';'",
             ),
             Param(
                 name="fractions",
@@ -8930,7 +8945,15 @@ OPERATIONS: dict[str, Operation] = {
                 where="query",
                 kind="str",
                 required=False,
-                choices=("classification", "regression", "anomaly", "clustering", "ranking", "forecasting"),
+                choices=(
+                    "classification",
+                    "regression",
+                    "anomaly",
+                    "clustering",
+                    "ranking",
+                    "forecasting",
+                    "multilabel",
+                ),
                 help="only runs of this task",
             ),
             Param(

@@ -37,6 +37,7 @@ RELEASE = Template(
         "group_column": None,
         "time_column": None,
         "horizon": None,
+        "label_separator": None,
         "seed": 42,
         "fractions": {"train": 0.55, "validation": 0.15, "test": 0.15, "future": 0.15},
         "folds": 5,

@@ -26,6 +26,7 @@ _DEEPEST, _LONGEST = 16, 255
 MAX_MANIFEST_BYTES = 16 * 1024 * 1024
 Kind = Literal["string", "float", "integer", "boolean"]
 Unseen = Literal["serve", "refuse"]
+PROBABILITIES, LABELS = "probabilities", "labels"
 KINDS = ("string", "float", "integer", "boolean")
 
 
@@ -93,6 +94,18 @@ class Signature:
     def classes(self) -> tuple[str, ...]:
         """Return the classes in the order of the probabilities; empty without probabilities."""
         return next((output.classes for output in self.outputs if output.classes), ())
+
+
+def is_of_sets(signature: Signature) -> bool:
+    """Tell whether a model answers a probability for each of several labels, and the labels that it chooses.
+
+    Examples
+    --------
+    >>> shares = Output(name="probabilities", type="float", shape=(-1, 2), classes=("love", "war"))
+    >>> is_of_sets(Signature(inputs=(), outputs=(shares, Output(name="labels", type="string", shape=(-1, 2)))))
+    True
+    """
+    return [one.name for one in signature.outputs] == [PROBABILITIES, LABELS] and bool(signature.classes)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -35,6 +35,7 @@ splits = Table(
     Column("group_column", String(255), nullable=True),
     Column("time_column", String(255), nullable=True),
     Column("horizon", Integer, nullable=True),
+    Column("label_separator", String(8), nullable=True),
     Column("fractions", Json, nullable=False),
     Column("seed", BigInteger, nullable=False),
     Column("stratify", Boolean, nullable=False),

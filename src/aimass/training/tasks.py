@@ -35,6 +35,8 @@ class Task:
         Whether answers of several models make a better one.
     is_windowed
         Whether what is asked is cut out of series of a dataset, instead of being one of its rows.
+    is_of_sets
+        Whether the truth of a row is a set of labels, instead of one value.
     """
 
     name: str
@@ -50,6 +52,7 @@ class Task:
     needs_group: bool = False
     is_blendable: bool = True
     is_windowed: bool = False
+    is_of_sets: bool = False
 
     @property
     def objective(self) -> str:
@@ -67,8 +70,8 @@ class Task:
 
         Examples
         --------
-        >>> TASKS["classification"].usual(["review"])[0], TASKS["regression"].usual(["review"])[0]
-        ('text_linear', 'gradient_boosting')
+        >>> TASKS["classification"].usual(["review"])[0], TASKS["ranking"].usual(["review"])[0]
+        ('text_linear', 'random_forest')
         """
         return (*self.reading, *self.recipes) if texts else self.recipes
 
@@ -95,6 +98,7 @@ TASKS: Mapping[str, Task] = {
             guess="r2",
             guessed=0.0,
             recipes=("gradient_boosting", "random_forest", "lightgbm", "linear_regression"),
+            reading=("text_linear",),
         ),
         Task(
             name="anomaly",
@@ -141,9 +145,21 @@ TASKS: Mapping[str, Task] = {
             is_blendable=False,
             is_windowed=True,
         ),
+        Task(
+            name="multilabel",
+            title="Multi-label classification",
+            metric="macro_ap",
+            metric_title="Macro AP",
+            guess="roc_auc",
+            guessed=0.5,
+            recipes=("random_forest", "lightgbm", "logistic_regression"),
+            reading=("text_linear",),
+            is_blendable=False,
+            is_of_sets=True,
+        ),
     )
 }
-TaskName = Literal["classification", "regression", "anomaly", "clustering", "ranking", "forecasting"]
+TaskName = Literal["classification", "regression", "anomaly", "clustering", "ranking", "forecasting", "multilabel"]
 
 
 def find_task(name: str) -> Task:

@@ -22,7 +22,7 @@ class Run:
     dataset_version: int
     split: str
     target: str
-    task: Literal["classification", "regression", "anomaly", "clustering", "ranking", "forecasting"]
+    task: Literal["classification", "regression", "anomaly", "clustering", "ranking", "forecasting", "multilabel"]
     features: list[str] | None
     unseen: dict[str, str]
     seed: int
@@ -259,11 +259,14 @@ class Split:
     dataset: str
     dataset_version: int
     target: str
-    task: Literal["classification", "regression", "anomaly", "clustering", "ranking", "forecasting"] | None
+    task: (
+        Literal["classification", "regression", "anomaly", "clustering", "ranking", "forecasting", "multilabel"] | None
+    )
     key_column: str | None
     group_column: str | None
     time_column: str | None
     horizon: int | None
+    label_separator: str | None
     fractions: dict[str, float]
     seed: int
     stratify: bool

@@ -36,6 +36,7 @@ def split(ctx: StepContext) -> dict[str, Any]:
         group_column=ctx.parameter("group_column"),
         time_column=ctx.parameter("time_column"),
         horizon=ctx.parameter("horizon"),
+        label_separator=ctx.parameter("label_separator"),
         fractions=ctx.parameter("fractions"),
         seed=ctx.parameter("seed"),
         base=_base(ctx),
@@ -52,7 +53,7 @@ def _base(ctx: StepContext) -> str | None:
     if find_task(found.task or "classification").is_windowed:  # the newest moments judge
         return None
     is_same = found.dataset == ctx.found("dataset") and ctx.parameter("task") in (None, found.task)
-    columns = ("target", "key_column", "group_column", "time_column")
+    columns = ("target", "key_column", "group_column", "time_column", "label_separator")
     return (
         found.id
         if is_same and all((getattr(found, name) or None) == (ctx.parameter(name) or None) for name in columns)

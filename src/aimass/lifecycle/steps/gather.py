@@ -30,6 +30,11 @@ def gather(ctx: StepContext) -> dict[str, Any]:
             f"a model of {task} learns nothing from feedback: what came is in its dataset",
             hint="collect the newest rows, and release again",
         )
+    if find_task(task).is_of_sets:
+        raise Conflict(
+            f"a model of {task} is not trained again on feedback: that is one text a row",
+            hint="add the rows with their labels to the dataset, and release again",
+        )
     key = _key_of(ctx, dataset)
     found = _labelled(ctx, key)
     lake = ctx.registry.get(Lake)

@@ -13,7 +13,17 @@ from typing import Any
 import numpy as np
 
 from aimass.kernel.errors import Failed, Invalid
-from aimass.models.package import SAMPLES, Environment, Manifest, Package, Signature, write_package
+from aimass.models.package import (
+    LABELS,
+    PROBABILITIES,
+    SAMPLES,
+    Environment,
+    Manifest,
+    Package,
+    Signature,
+    is_of_sets,
+    write_package,
+)
 from aimass.models.runtimes import LoadedModel, load_model
 
 TOLERANCE = 1e-4
@@ -57,11 +67,22 @@ class Rows:
     ----------
     is_of_lists
         Whether a model without classes says lists of numbers; those of all outputs stand beside each other.
+    thresholds
+        Of a model that chooses several labels: from which probability each is chosen. What it says are the probabilities, and
+        beside them 1 for each label that is chosen.
     """
 
     columns: Mapping[str, Any]
     expected: Any
     is_of_lists: bool = False
+    thresholds: Any = None
+
+    def margins(self) -> Any:
+        """Return how far each row is from another label, None where a row has none."""
+        expected = np.asarray(self.expected, dtype=float)
+        if self.thresholds is not None:
+            return np.abs(expected[:, : len(self.thresholds)] - self.thresholds).min(axis=1)
+        return _margin(expected) if expected.ndim > 1 and not self.is_of_lists else None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -184,7 +205,8 @@ def sampled(rows: Rows) -> list[int]:
     expected = np.asarray(rows.expected, dtype=float)
     if not len(expected):
         raise Invalid("a package needs sample rows", field="samples", hint="the validation part of the split is empty")
-    clear = np.flatnonzero(_margin(expected) > TOLERANCE) if expected.ndim > 1 and not rows.is_of_lists else ()
+    margins = rows.margins()
+    clear = () if margins is None else np.flatnonzero(margins > TOLERANCE)
     pool = clear if len(clear) else np.arange(len(expected))
     return pool[np.unique(np.linspace(0, len(pool) - 1, SAMPLE_ROWS).round().astype(int))].tolist()
 
@@ -205,8 +227,16 @@ def _said(signature: Signature, expected: Any) -> dict[str, Any]:
         return {output.name: one.tolist() for output, one in zip(signature.outputs, lists, strict=True)}
     if not signature.classes:
         return {signature.outputs[0].name: expected.tolist()}
+    if is_of_sets(signature):
+        probabilities, chosen = np.split(expected, 2, axis=1)
+        return {PROBABILITIES: probabilities.tolist(), LABELS: _names(signature, chosen > 0).tolist()}
     labels = np.array(signature.classes, dtype=object)[expected.argmax(axis=1)]
     return {"label": labels.tolist(), "probabilities": expected.tolist()}
+
+
+def _names(signature: Signature, chosen: Any) -> Any:
+    """Return the name of each label that is chosen, and an empty text in the place of every other."""
+    return np.where(chosen, np.array(signature.classes, dtype=object), "")
 
 
 def _plain(value: Any) -> Any:
@@ -223,12 +253,14 @@ def _margin(probabilities: Any) -> Any:
 def replay(package: Package, rows: Rows, model: LoadedModel | None = None) -> Parity:
     """Load the package as serving does, unless it is loaded already, answer the rows, and compare."""
     answers = (model or load_model(package)).predict(rows.columns)
-    return compare(package.manifest.signature, rows.expected, answers)
+    return compare(package.manifest.signature, rows.expected, answers, rows.thresholds)
 
 
-def compare(signature: Signature, expected: Any, answers: Mapping[str, Any]) -> Parity:
+def compare(signature: Signature, expected: Any, answers: Mapping[str, Any], thresholds: Any = None) -> Parity:
     """Compare answers with expected probabilities, where a tie within the tolerance may fall either way, or numbers."""
     wanted = np.asarray(expected, dtype=float)
+    if is_of_sets(signature):
+        return _compare_sets(wanted, said_of(signature, answers), thresholds)
     if not signature.classes:
         return _compare_numbers(wanted, said_of(signature, answers))
     found = np.asarray(answers["probabilities"], dtype=float).reshape(wanted.shape)
@@ -241,6 +273,17 @@ def compare(signature: Signature, expected: Any, answers: Mapping[str, Any]) -> 
     )
 
 
+def _compare_sets(wanted: Any, found: Any, thresholds: Any) -> Parity:
+    """Compare probabilities, and the labels that are chosen: those too near to their threshold may fall either way."""
+    (given, chosen), (said, taken) = np.split(wanted, 2, axis=1), np.split(found.reshape(wanted.shape), 2, axis=1)
+    clear = np.ones(given.shape, dtype=bool) if thresholds is None else np.abs(given - thresholds) > TOLERANCE
+    return Parity(
+        rows=len(wanted),
+        labels_differ=int(((chosen != taken) & clear).sum()),
+        max_difference=float(np.nan_to_num(np.abs(said - given), nan=1.0).max(initial=0.0)),
+    )
+
+
 def _compare_numbers(wanted: Any, found: Any) -> Parity:
     """Compare numbers by their size, or by the spread of all: what is near 0 is a sum of large parts that cancel."""
     size = np.maximum(np.abs(wanted), wanted.std() if len(wanted) else 0.0)
@@ -250,7 +293,13 @@ def _compare_numbers(wanted: Any, found: Any) -> Parity:
 
 
 def said_of(signature: Signature, answers: Mapping[str, Any]) -> Any:
-    """Return what a model answers as one array: probabilities, a number a row, or the lists of all outputs beside each other."""
+    """Return what a model answers as one array: probabilities, a number a row, or the lists of all outputs beside each other.
+
+    Of several labels these are the probabilities, and beside them 1 for each label that is chosen.
+    """
+    if is_of_sets(signature):
+        chosen = np.asarray(answers[LABELS], dtype=object) != ""
+        return np.hstack([np.asarray(answers[PROBABILITIES], dtype=float), chosen.astype(float)])
     if is_of_lists(signature):
         return np.concatenate([np.asarray(answers[one.name], dtype=float) for one in signature.outputs], axis=1)
     return np.asarray(answers["probabilities" if signature.classes else signature.outputs[0].name], dtype=float)
@@ -284,6 +333,8 @@ def _expected(signature: Signature, outputs: Mapping[str, Any]) -> Any:
     """Return the probabilities or the numbers that the samples expect; None for a model of another kind."""
     if signature.classes and {"label", "probabilities"} <= set(outputs):
         return outputs["probabilities"]
+    if is_of_sets(signature):
+        return said_of(signature, outputs)
     if is_of_lists(signature):
         return np.concatenate([np.asarray(outputs[name], dtype=float) for name in FORECAST], axis=1)
     return outputs.get(VALUE) if is_of_number(signature) else None

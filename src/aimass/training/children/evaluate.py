@@ -14,6 +14,7 @@ import polars as pl
 from aimass.kernel.errors import Invalid
 from aimass.models import Package, Signature, load_model, said_of, verify_package
 from aimass.training.children.assigning import group_of
+from aimass.training.children.labels import some
 from aimass.training.children.mixing import judged
 from aimass.training.children.table import (
     CLUSTERING,
@@ -27,7 +28,7 @@ from aimass.training.children.table import (
     read_split,
     windows_of,
 )
-from aimass.training.children.targets import target_of, truth_of
+from aimass.training.children.targets import MULTILABEL, target_of, truth_of
 from aimass.training.children.windows import FORECASTING
 from aimass.training.errors import Unlearnable
 from aimass.training.measures.bytask import measures_of
@@ -88,13 +89,15 @@ def part_of(payload: Any, signature: Signature) -> tuple[pl.DataFrame, Any, list
     parts = read_split(payload["split"]["file"], payload["split"].get("sha256"), rows.height)
     if source.task == FORECASTING:
         return _windows(payload, rows, parts, signature)
-    target = target_of(rows, source.target, source.task)
+    target = target_of(rows, source.target, source.task, source.separator)
     missing = [column.name for column in signature.inputs if column.name not in rows.columns]
     if missing:
         raise Invalid(f"the dataset has no column {missing[0]!r}", field="dataset", value=missing[0])
     wanted = (parts == payload["part"]) & target.is_not_null()
     if source.task == CLUSTERING:
         return _points(source, rows, (parts, wanted, target), signature)
+    if source.task == MULTILABEL:
+        return _labelled(rows, target, wanted.fill_null(value=False), signature)
     known = wanted & target.is_in(list(signature.classes)) if signature.classes else wanted
     has_truth = bool(source.target)
     if known.sum() == 0 or (
@@ -116,6 +119,18 @@ def part_of(payload: Any, signature: Signature) -> tuple[pl.DataFrame, Any, list
             f"{len(table.truth) // 2} rows were mixed from the others and count as anomalies: no target tells them"
         )
     return table.features, table.truth, notes
+
+
+def _labelled(
+    rows: pl.DataFrame, target: pl.Series, wanted: pl.Series, signature: Signature
+) -> tuple[pl.DataFrame, Any, list[str]]:
+    """Return the wanted rows and the labels that each of them has; labels that the model does not know are told."""
+    truth = truth_of(target.filter(wanted), signature.classes)
+    if not truth.any():
+        raise Unlearnable("the part does not hold a row with a label that the model knows", field="part")
+    strange = sorted(set(target.filter(wanted).explode().drop_nulls().to_list()) - set(signature.classes))
+    notes = [f"labels that the model does not know: {some(strange)}"] if strange else []
+    return plain(rows.filter(wanted), signature), truth, notes
 
 
 def _windows(

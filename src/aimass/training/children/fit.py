@@ -17,13 +17,16 @@ from aimass.kernel.errors import Invalid
 from aimass.models import Package, Parity, Rows, Signature, build_package, is_of_lists, sampled
 from aimass.training.children.costs import row_us
 from aimass.training.children.folds import FOLDS_FILE, cuts_of, out_of_fold, packed, unpacked
+from aimass.training.children.labels import thresholds_of
 from aimass.training.children.mixing import judged
 from aimass.training.children.table import CLUSTERING, Prepared, Source, columns_of, prepare
 from aimass.training.children.targets import outputs_of
 from aimass.training.children.watching import Watch
 from aimass.training.errors import NotFinite
 from aimass.training.measures.bytask import measures_of
+from aimass.training.measures.labels import beside
 from aimass.training.recipes import check_task, find_recipe, load_recipe
+from aimass.training.recipes.labels import choosing
 from aimass.training.recipes.protocol import Reading, Recipe, Table, parameters_of
 from aimass.training.tasks import find_task
 
@@ -182,6 +185,7 @@ class Fit:
         self._seed = int(ctx.params.get("seed", 0))
         self._task = find_task(ctx.params.get("task") or "classification")
         self._outside: list[pl.DataFrame] = []
+        self._thresholds: Any = None
 
     def _context(self, stage: str, start: float, share: float, tables: Mapping[str, Table]) -> FitContext:
         return FitContext(
@@ -215,7 +219,10 @@ class Fit:
             self._keep(number + 1, outside, self._recipe.predict(context, model, tables["validation"].features))
             self._ctx.save(json.dumps({"spec": self._spec(), "folds": done}).encode(), STATE)
             self._ctx.report(0.05 + 0.6 * (number + 1) / folds, stage=context.stage, **self._so_far(done))
-        pl.concat(self._outside).write_parquet(self._ctx.out / FOLDS_FILE, compression="zstd", statistics=False)
+        outside = pl.concat(self._outside)
+        outside.write_parquet(self._ctx.out / FOLDS_FILE, compression="zstd", statistics=False)
+        if self._task.is_of_sets:  # from rows that no fold learned from
+            self._thresholds = thresholds_of(self._data.truth, self._data.places, outside)
         return done
 
     def _so_far(self, done: list[dict[str, float]]) -> dict[str, float]:
@@ -267,13 +274,15 @@ class Fit:
         """Return everything that a page about the run shows."""
         self._ctx.report(0.8, stage="measure")
         table = self._judged(self._data.table("validation"))
+        predicted = self._said(context, model, table.features)
         metrics = self._scores(context, model, table)
+        if self._thresholds is not None:
+            metrics = measures_of(self._task.name).scores(table.truth, predicted)
         for name in dict.fromkeys((self._task.metric, self._task.guess)):
             values = [fold[name] for fold in folds if name in fold]
             if len(values) == len(folds):
                 metrics |= {f"cv_{name}": float(np.mean(values)), f"cv_{name}_sd": float(np.std(values, ddof=1))}
         importance = self._recipe.importance(context, model)
-        predicted = self._recipe.predict(context, model, table.features)
         return {
             "task": self._task.name,
             "metrics": metrics,
@@ -282,10 +291,21 @@ class Fit:
             "curves": measures_of(self._task.name).curves(table.truth, predicted, context.signature.classes),
             "history": context.history,
             "importance": dict(sorted(importance.items(), key=lambda item: -item[1])) if importance else None,
+            "thresholds": self._chosen_from(),
             "terms": self._recipe.terms(context, model) if isinstance(self._recipe, Reading) else None,
             "rows": {part: int(count) for part, count in self._data.parts.value_counts().iter_rows()},
             "notes": list(self._data.notes),
         }
+
+    def _said(self, context: FitContext, model: Any, features: pl.DataFrame) -> Any:
+        """Return what the model says; of several labels with those that it chooses."""
+        predicted = self._recipe.predict(context, model, features)
+        return predicted if self._thresholds is None else beside(predicted, self._thresholds)
+
+    def _chosen_from(self) -> dict[str, float] | None:
+        if self._thresholds is None:
+            return None
+        return dict(zip(self._data.signature.classes, map(float, self._thresholds), strict=True))
 
     def package(self, model: Any, context: FitContext) -> tuple[Package, Parity]:
         """Build the package and replay validation rows through the exported file."""
@@ -293,9 +313,14 @@ class Fit:
         rows = np.unique(np.linspace(0, table.features.height - 1, REPLAYED).round().astype(int))
         features = table.features[rows]
         candidate = self._recipe.package(context, model)
-        expected = self._recipe.predict(context, model, features)
-        lists = is_of_lists(candidate.signature)
-        replayed = Rows(columns=columns_of(features), expected=expected, is_of_lists=lists)
+        if self._thresholds is not None:
+            candidate = choosing(candidate, self._thresholds)
+        replayed = Rows(
+            columns=columns_of(features),
+            expected=self._said(context, model, features),
+            is_of_lists=is_of_lists(candidate.signature),
+            thresholds=self._thresholds,
+        )
         package, parity = build_package(self._ctx.out / "package", candidate, replayed)
         keys = self._data.keys_of("validation")
         if keys is not None:  # an erasure has to find the samples of a person; they carry inputs alone

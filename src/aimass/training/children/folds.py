@@ -10,6 +10,7 @@ import numpy as np
 import polars as pl
 from sklearn.model_selection import GroupKFold, KFold, StratifiedGroupKFold, StratifiedKFold, TimeSeriesSplit
 
+from aimass.training.children.labels import check_labels, rarest_label, whole_labels
 from aimass.training.children.table import Prepared
 from aimass.training.errors import Unlearnable
 from aimass.training.measures.forecasts import Windows
@@ -29,13 +30,18 @@ def cuts_of(data: Prepared, folds: int, seed: int) -> list[Cut]:
     if isinstance(train.truth, Windows):
         return _rolling(train.truth, folds)
     classes = data.signature.classes if data.has_truth else ()
-    if classes:
+    is_of_labels = np.ndim(train.truth) > 1
+    if is_of_labels:
+        check_labels(train.truth, classes, folds)
+    elif classes:
         _check_classes(train.truth, classes, folds)
     elif len(train.truth) < 2 * folds:
         raise Unlearnable(
             f"there are {len(train.truth)} training rows, {folds} folds need {2 * folds}", field="folds", value=folds
         )
     rows = train.truth if classes else np.zeros(len(train.truth))
+    if is_of_labels:
+        rows = rarest_label(train.truth, folds)
     if data.times is not None:
         return _whole(_by_time(data.times.filter(data.parts == "train"), folds), train.truth, classes)
     if data.groups is not None:
@@ -99,6 +105,8 @@ def _check_groups(groups: int, folds: int) -> None:
 
 def _whole(cuts: list[Cut], truth: Any, classes: tuple[str, ...]) -> list[Cut]:
     """Refuse folds that have rows of one class alone, or learn without one."""
+    if np.ndim(truth) > 1:
+        return whole_labels(cuts, truth, classes)
     for number, (inside, outside) in enumerate(cuts, start=1):
         for code, name in enumerate(classes):
             if not (truth[inside] == code).any() or not (truth[outside] == code).any():

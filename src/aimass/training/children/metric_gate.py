@@ -20,6 +20,7 @@ from aimass.training.tasks import Task
 TOLERANCE = 0.01
 _WORDS = {
     "r2": "R²",
+    "roc_auc": "ROC AUC",
     "over_chance": "share of the way from a draw to the best order",
     "skill": "skill against the seasonal naive forecast",
 }

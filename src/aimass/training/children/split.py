@@ -24,8 +24,9 @@ from aimass.training.children.assigning import (
     out_of_order,
     times_of,
 )
+from aimass.training.children.labels import labels_by_part
 from aimass.training.children.table import SPLIT_FILE, Source, identities, read_rows
-from aimass.training.children.targets import FIXED_CLASSES, find_task, strata_of, target_of
+from aimass.training.children.targets import FIXED_CLASSES, MULTILABEL, find_task, strata_of, target_of
 from aimass.training.children.tensors import is_tensor, length_of, why_no_tensor
 from aimass.training.children.texts import texts_of
 from aimass.training.children.windows import FORECASTING, cut, lay
@@ -57,6 +58,8 @@ def split(ctx: Any) -> dict[str, Any]:
     has_truth = bool(ctx.params["target"])
     if has_truth and (task == "classification" or task in FIXED_CLASSES):
         check_classes(target, parts)
+    if task == MULTILABEL:
+        notes += labels_by_part(target, parts)
     check_parts(parts)
     horizon = None
     if task == FORECASTING:
@@ -98,11 +101,15 @@ def _ahead(payload: Mapping[str, Any], rows: pl.DataFrame, parts: pl.Series) -> 
 
 def _target(rows: pl.DataFrame, payload: Mapping[str, Any]) -> tuple[pl.Series, str, list[str]]:
     """Return the target as its task wants it, the task, and how it was found."""
-    name, task = payload["target"], payload.get("task")
+    name, task, separator = payload["target"], payload.get("task"), payload.get("separator") or ""
+    if separator and task is None:
+        task = MULTILABEL
     if task is not None:
-        return target_of(rows, name, task), task, []
+        return target_of(rows, name, task, separator), task, []
     task, why = find_task(rows[name])
-    return target_of(rows, name, task), task, [f"the task is {task}: {why}"] if rows[name].dtype.is_numeric() else []
+    is_clear = task == "classification"
+    told = [] if is_clear and not rows[name].dtype.is_numeric() else [f"the task is {task}: {why}"]
+    return target_of(rows, name, task), task, told
 
 
 def _drawn(
@@ -213,7 +220,9 @@ def _write(file: Path, parts: pl.Series, target: pl.Series, identity: pl.Series,
 
 
 def _by_class(frame: pl.DataFrame, target: pl.Series) -> dict[str, dict[str, int]]:
-    counted = frame.with_columns(target.alias("class")).group_by("part", "class").len().sort("part", "class")
+    named = frame.with_columns(target.alias("class"))
+    named = named.explode("class") if target.dtype == pl.List else named
+    counted = named.group_by("part", "class").len().sort("part", "class")
     classes: dict[str, dict[str, int]] = {}
     for part, name, count in counted.drop_nulls("class").iter_rows():
         classes.setdefault(part, {})[name] = count

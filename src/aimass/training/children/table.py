@@ -15,7 +15,8 @@ from deltalake import DeltaTable
 from aimass.kernel.errors import Conflict, Invalid, NotFound
 from aimass.models import Column, Signature
 from aimass.training.children.assigning import group_of, times_of
-from aimass.training.children.targets import FIXED_CLASSES, MAX_CLASSES, outputs_of, target_of, truth_of
+from aimass.training.children.labels import labels_to_learn
+from aimass.training.children.targets import FIXED_CLASSES, MAX_CLASSES, MULTILABEL, outputs_of, target_of, truth_of
 from aimass.training.children.tensors import is_tensor, length_of, tensor_of, why_no_tensor
 from aimass.training.children.texts import is_text
 from aimass.training.children.windows import FORECASTING, HISTORY, Cut, cut, lay, signature_of_windows
@@ -51,6 +52,8 @@ class Source:
         The columns to learn from, or None for all but target, key, group, time and those that start with an underscore.
     horizon
         Steps ahead of a forecast.
+    separator
+        What cuts the text of a target into labels; empty where the target holds lists.
     """
 
     path: str
@@ -62,6 +65,7 @@ class Source:
     time: str | None = None
     features: tuple[str, ...] | None = None
     horizon: int = 1
+    separator: str = ""
 
     @classmethod
     def of(cls, payload: Mapping[str, Any]) -> Source:
@@ -77,6 +81,7 @@ class Source:
             time=payload.get("time"),
             features=None if features is None else tuple(features),
             horizon=payload.get("horizon") or 1,
+            separator=payload.get("separator") or "",
         )
 
 
@@ -223,18 +228,22 @@ def prepare(
     parts = read_split(split["file"], split.get("sha256"), rows.height)
     if source.task == FORECASTING:
         return _windowed(source, rows, parts, history)
-    target = target_of(rows, source.target, source.task)
+    target = target_of(rows, source.target, source.task, source.separator)
     kept = target.is_not_null() & (parts != "none")
     train = kept & (parts == "train")
     names, notes = choose_columns(rows.filter(train), source, rows.filter(kept))
     classes = FIXED_CLASSES.get(source.task, ())
     if source.task == "classification":
         classes = tuple(sorted(target.filter(train).unique().to_list()))
-    known = (kept & target.is_in(list(classes)) if classes else kept).fill_null(value=False)
+    if source.task == MULTILABEL:
+        classes, told = labels_to_learn(target.filter(train))
+        notes += told
+    is_one = bool(classes) and source.task != MULTILABEL
+    known = (kept & target.is_in(list(classes)) if is_one else kept).fill_null(value=False)
     strangers = int((kept & ~known).sum())
     if strangers:
         notes.append(f"{strangers} rows left out: their class does not occur in training")
-    signature = signature_of(rows.filter(train).select(names), classes, unseen or {})
+    signature = signature_of(rows.filter(train).select(names), classes, unseen or {}, source.task)
     features = plain(rows.filter(known), signature)
     groups = None if source.group is None else group_of(rows[source.group]).filter(known)
     return Prepared(
@@ -390,10 +399,10 @@ def _unfit(column: pl.Series, *, is_chosen: bool) -> str | None:
     return None
 
 
-def signature_of(train: pl.DataFrame, classes: tuple[str, ...], unseen: Mapping[str, Any]) -> Signature:
+def signature_of(train: pl.DataFrame, classes: tuple[str, ...], unseen: Mapping[str, Any], task: str = "") -> Signature:
     """Describe the inputs as training saw them: types, nulls, categories."""
     inputs = tuple(_column(train[name], unseen.get(name, "serve")) for name in train.columns)
-    return Signature(inputs=inputs, outputs=outputs_of(classes))
+    return Signature(inputs=inputs, outputs=outputs_of(classes, task))
 
 
 def _column(column: pl.Series, unseen: Any) -> Column:

@@ -8,13 +8,14 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from aimass.models import Output
+from aimass.models import LABELS, PROBABILITIES, Output
 from aimass.training.errors import Unlearnable
 from aimass.training.measures.relevance import MOST_RELEVANT
 
 MAX_CLASSES = 100
 MANY_NUMBERS = 20
 BINS, ROWS_PER_BIN = 10, 20
+MULTILABEL = "multilabel"
 FIXED_CLASSES: Mapping[str, tuple[str, ...]] = {"anomaly": ("normal", "anomaly")}  # of tasks that name them
 
 
@@ -31,6 +32,8 @@ def find_task(column: pl.Series) -> tuple[str, str]:
     >>> find_task(pl.Series("price", [1.5, 2.25]))
     ('regression', "target 'price' holds fractions")
     """
+    if is_of_lists(column.dtype):
+        return "multilabel", f"target {column.name!r} holds lists of labels"
     if not column.dtype.is_numeric():
         return "classification", f"target {column.name!r} holds {_kind_of(column)}"
     known = column.drop_nulls()
@@ -52,9 +55,59 @@ def _has_fractions(known: pl.Series) -> bool:
     return bool((numbers.is_finite() & (numbers != numbers.round())).any())
 
 
-def target_of(frame: pl.DataFrame, target: str, task: str) -> pl.Series:
-    """Return the truth of each row as the task wants it, null where it is not known."""
+def target_of(frame: pl.DataFrame, target: str, task: str, separator: str = "") -> pl.Series:
+    """Return the truth of each row as the task wants it, null where it is not known; ``separator`` cuts a text into labels."""
+    if task == MULTILABEL:
+        return label_sets(frame, target, separator)
+    if target and is_of_lists(frame[target].dtype):
+        raise Unlearnable(
+            f"target {target!r} holds lists of labels",
+            field="target",
+            value=target,
+            hint="split it for the task multilabel, or make a column with one value a row",
+        )
     return TARGETS[task](frame, target)
+
+
+def is_of_lists(dtype: Any) -> bool:
+    """Tell whether cells of this type are lists of texts.
+
+    Examples
+    --------
+    >>> is_of_lists(pl.List(pl.String())), is_of_lists(pl.List(pl.Float64())), is_of_lists(pl.String())
+    (True, False, False)
+    """
+    inner = dtype.inner if isinstance(dtype, pl.List | pl.Array) else None
+    return inner is not None and inner in (pl.String, pl.Categorical)
+
+
+def label_sets(frame: pl.DataFrame, target: str, separator: str = "") -> pl.Series:
+    """Return the labels of each row, each once and in order; an empty list where it has none, null where nobody knows.
+
+    Examples
+    --------
+    >>> label_sets(pl.DataFrame({"genre": ["war; love", "", None]}), "genre", ";").to_list()
+    [['love', 'war'], [], None]
+    """
+    column = frame[target]
+    if separator and column.dtype == pl.String:
+        column = column.str.split(separator)
+    elif not is_of_lists(column.dtype):
+        raise Unlearnable(
+            f"target {target!r} holds no lists of labels",
+            field="target",
+            value=str(column.dtype),
+            allowed="lists of texts, or a text that a separator cuts into labels",
+            hint="name the separator (label_separator, for example ';'), or split it for the task classification",
+        )
+    elif separator:
+        raise Unlearnable(
+            f"target {target!r} holds lists already", field="label_separator", value=separator, allowed=None
+        )
+    lists = column.arr.to_list() if isinstance(column.dtype, pl.Array) else column
+    clean = pl.element().cast(pl.String).str.strip_chars()
+    told = lists.cast(pl.List(pl.String)).list.eval(clean.filter(clean.is_not_null() & (clean != "")))
+    return told.list.unique().list.sort().alias(target)
 
 
 def labels(frame: pl.DataFrame, target: str) -> pl.Series:
@@ -174,7 +227,7 @@ TARGETS: Mapping[str, Callable[[pl.DataFrame, str], pl.Series]] = {
 
 
 def strata_of(target: pl.Series) -> pl.Series:
-    """Return the stratum of each row, whose share every part gets: its class, or its bin of the numbers.
+    """Return the stratum of each row, whose share every part gets: its class, the rarest of its labels, or its bin of the numbers.
 
     There are ten bins of equally many rows, fewer where one would have less than 20.
 
@@ -183,6 +236,8 @@ def strata_of(target: pl.Series) -> pl.Series:
     >>> strata_of(pl.Series([float(n) for n in range(40)])).value_counts(sort=True)["count"].to_list()
     [20, 20]
     """
+    if is_of_lists(target.dtype):
+        return rarest_of(target)
     if not target.dtype.is_numeric():
         return target
     known = target.drop_nulls().to_numpy()
@@ -193,16 +248,36 @@ def strata_of(target: pl.Series) -> pl.Series:
     return pl.select(pl.when(target.is_null()).then(None).otherwise(strata)).to_series()
 
 
+def rarest_of(target: pl.Series) -> pl.Series:
+    """Return the rarest label of each row, empty for a row without one: who shares these out shares every label out.
+
+    Examples
+    --------
+    >>> rarest_of(pl.Series([["a"], ["a", "b"], [], None])).to_list()
+    ['a', 'b', '', None]
+    """
+    counts = dict(target.explode().drop_nulls().value_counts().iter_rows())
+    chosen = [None if one is None else min(one, key=lambda name: (counts[name], name), default="") for one in target]
+    return pl.Series(target.name, chosen, dtype=pl.String)
+
+
 def truth_of(target: pl.Series, classes: tuple[str, ...]) -> Any:
-    """Return the truth as recipes and measures take it: the index of the class, or the number."""
+    """Return the truth as recipes and measures take it: the index of the class, the number, or which labels each row has."""
+    if is_of_lists(target.dtype):
+        return np.array([[name in one for name in classes] for one in target], dtype=bool).reshape(-1, len(classes))
     if not classes:
         return target.to_numpy().astype(np.float64)
     codes = {name: code for code, name in enumerate(classes)}
     return np.array([codes[name] for name in target], dtype=np.int64)
 
 
-def outputs_of(classes: tuple[str, ...]) -> tuple[Output, ...]:
-    """Return what a package answers: label and probabilities, or a number."""
+def outputs_of(classes: tuple[str, ...], task: str = "") -> tuple[Output, ...]:
+    """Return what a package answers: label and probabilities, or a number; of several labels a probability each, and those chosen."""
+    if task == MULTILABEL:
+        return (
+            Output(name=PROBABILITIES, type="float", shape=(-1, len(classes)), classes=classes),
+            Output(name=LABELS, type="string", shape=(-1, len(classes))),
+        )
     if not classes:
         return (Output(name="value", type="float", shape=(-1,)),)
     return (

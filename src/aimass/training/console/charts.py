@@ -8,7 +8,7 @@ from itertools import pairwise
 from typing import Any
 
 HALF = 0.5
-SHOWN_WORDS = 15
+SHOWN_WORDS, SHOWN_LABELS = 15, 20
 LOWER_IS_BETTER = (
     "loss",
     "brier",
@@ -89,12 +89,26 @@ class ForecastCharts:
     method: str
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LabelCharts:
+    """The charts of one report about several labels, and the labels themselves with the probability each is chosen from."""
+
+    aps: dict[str, Any]
+    pr: dict[str, Any]
+    per_row: dict[str, Any]
+    labels: list[dict[str, Any]]
+    importance: dict[str, Any]
+    method: str
+
+
 def charts_of(
     report: Mapping[str, Any], say: Callable[[str], str] = str
-) -> Charts | NumberCharts | ClusterCharts | OrderCharts | ForecastCharts:
+) -> Charts | NumberCharts | ClusterCharts | OrderCharts | ForecastCharts | LabelCharts:
     """Return the charts of a run's report or of an evaluation's; reports of old name no task. ``say`` translates names of lines."""
     if "ahead" in report["curves"]:
         return _forecast_charts(report, say)
+    if "labels" in report["curves"]:
+        return _label_charts(report, say)
     if "order" in report["curves"]:
         return _order_charts(report)
     if "clusters" in report["curves"]:
@@ -174,6 +188,33 @@ def _forecast_charts(report: Mapping[str, Any], say: Callable[[str], str]) -> Fo
         series=shown["series"],
         season=curves["season"],
         naive_mase=curves["naive_mase"],
+        importance={"items": items},
+        method=method,
+    )
+
+
+def _label_charts(report: Mapping[str, Any], say: Callable[[str], str]) -> LabelCharts:
+    curves, limits = report["curves"], report.get("thresholds") or {}
+    items, method = importance_of(report.get("importance"))
+    counts = [
+        (say("What is true"), curves["per_row"]["true"], True),
+        (say("Chosen"), curves["per_row"]["chosen"], False),
+    ]
+    share = sum(one["rows"] for one in curves["labels"]) / max(1, len(curves["labels"]) * sum(counts[0][1]))
+    measured = [one for one in curves["labels"] if one["ap"] is not None]
+    points = pairs(curves["pr"]["recall"], curves["pr"]["precision"])
+    return LabelCharts(
+        aps={"items": [{"name": one["name"], "value": round(one["ap"], 4)} for one in measured[:SHOWN_LABELS]]},
+        pr={"curves": [{"name": "", "points": points}], "base": share},
+        per_row={
+            "x": "step",
+            "x_name": say("labels of a row"),
+            "from_zero": True,
+            "series": [
+                {"name": name, "points": _near(range(len(one)), one), "dashed": dashed} for name, one, dashed in counts
+            ],
+        },
+        labels=[{**one, "from": limits.get(one["name"])} for one in curves["labels"]],
         importance={"items": items},
         method=method,
     )

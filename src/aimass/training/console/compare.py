@@ -15,7 +15,17 @@ from aimass.web import PageVisit, Visit, page_router
 router = page_router()
 LEAST, MOST = 2, 5
 _CLASSES = ("cv_roc_auc", "cv_roc_auc_sd", "roc_auc", "pr_auc", "log_loss", "brier", "f1", "accuracy")
-FIRST = (*_CLASSES, "cv_rmse", "cv_rmse_sd", "cv_r2", "cv_r2_sd", "rmse", "mae", "median_ae", "r2", "mape")
+_LABELS = (
+    "cv_macro_ap",
+    "cv_macro_ap_sd",
+    "macro_ap",
+    "micro_ap",
+    "macro_f1",
+    "micro_f1",
+    "hamming_loss",
+    "subset_accuracy",
+)
+FIRST = (*_LABELS, *_CLASSES, "cv_rmse", "cv_rmse_sd", "cv_r2", "cv_r2_sd", "rmse", "mae", "median_ae", "r2", "mape")
 
 
 @router.get("/{workspace}/work/training/compare")
@@ -31,7 +41,12 @@ def compare(visit: Visit, run: Annotated[list[str], Query()] = [], all: bool = F
     settings = [row for row in _settings(compared.runs) if all or len({str(value) for value in row[1]}) > 1]
     roc = [curve for one in compared.runs for curve in _roc(visit, one)]
     numbers = [curve for one in compared.runs for curve in _deciles(visit, one)]
-    charts = {"roc": {"curves": roc}, "deciles": {"lines": True, "curves": numbers} if numbers else None}
+    labels = [curve for one in compared.runs for curve in _labels(visit, one)]
+    charts = {
+        "roc": {"curves": roc},
+        "deciles": {"lines": True, "curves": numbers} if numbers else None,
+        "labels": {"curves": labels} if labels else None,
+    }
     return visit.render(
         "training/compare.html", compared=compared, metrics=metrics, settings=settings, charts=charts, all=all
     )
@@ -54,6 +69,15 @@ def _deciles(visit: PageVisit, run: Run) -> list[dict[str, Any]]:
     """Return mean truth and prediction per tenth of the validation rows of a run that predicts numbers."""
     report = report_of(visit, run)
     return [{"name": run.name, "points": deciles_of(report)}] if report and "deciles" in report["curves"] else []
+
+
+def _labels(visit: PageVisit, run: Run) -> list[dict[str, Any]]:
+    """Return precision and recall over all labels on the validation rows of a run that tells several."""
+    report = report_of(visit, run)
+    if not report or "labels" not in report["curves"]:
+        return []
+    curve = report["curves"]["pr"]
+    return [{"name": run.name, "points": pairs(curve["recall"], curve["precision"])}]
 
 
 def _roc(visit: PageVisit, run: Run) -> list[dict[str, Any]]:

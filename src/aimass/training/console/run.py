@@ -111,6 +111,8 @@ def evaluation_shown(
     if chosen is not None and part != "validation":
         wish = EvaluateRun(workspace=run.workspace, run=run.id, part=chosen.part)
         report: Mapping[str, Any] = visit.get(Training).get_evaluation_report(visit.who, wish)
+        if task.is_of_sets:  # what the package chooses by stands with the run
+            report = {**report, "thresholds": (report_of(visit, run) or {}).get("thresholds")}
         figures = {"rows": chosen.rows, "interval": chosen.interval, "metrics": chosen.metrics, "notes": chosen.notes}
         return {"part": chosen.part, "parts": parts, "task": task, "charts": charts_of(report, visit.say), **figures}
     found = report_of(visit, run)

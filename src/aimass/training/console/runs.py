@@ -32,6 +32,11 @@ COLUMNS: dict[str, tuple[tuple[str, str, bool], ...]] = {
     ),
     "ranking": (("ndcg_10", "NDCG@10", False), ("map", "MAP", False), ("mrr", "MRR", False)),
     "forecasting": (("mase", "MASE", True), ("skill", "Skill", False), ("smape", "sMAPE", True)),
+    "multilabel": (
+        ("macro_ap", "Macro AP", False),
+        ("micro_f1", "Micro F1", False),
+        ("hamming_loss", "Hamming loss", True),
+    ),
     "regression": (("rmse", "RMSE", True), ("mae", "MAE", True), ("r2", "R²", False)),
 }
 
@@ -75,6 +80,7 @@ class Splitting(BaseModel):
     group_column: str = ""
     time_column: str = ""
     horizon: int | Literal[""] = ""
+    label_separator: str = ""
     seed: int = 0
 
 
@@ -117,6 +123,7 @@ def split(visit: Visit, wish: Annotated[Splitting, Form()]) -> Response:
         group_column=wish.group_column or None,
         time_column=wish.time_column or None,
         horizon=wish.horizon or None,
+        label_separator=wish.label_separator or None,
         seed=wish.seed,
     )
     visit.get(Training).create_split(visit.who, command)

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Annotated, Any
 
-from annotated_types import Ge, Le, MaxLen, doc
+from annotated_types import Ge, Le, MaxLen, MinLen, doc
 
 from aimass.training.domain.words import FRACTIONS, Cursor, Key, Limit, Part, SplitId, Workspace, WorkState
 from aimass.training.tasks import TaskName
@@ -27,6 +27,8 @@ class Split:
         Rows that are later by it lie in later parts.
     horizon
         Steps ahead of a forecast; None for other tasks, and until the job has looked at the rows, where nobody named it.
+    label_separator
+        What cuts the text of the target into labels; None where it holds lists, and for other tasks.
     key_column
         The column that names a row; rows keep their part in the splits of later versions by it.
     base
@@ -51,6 +53,7 @@ class Split:
     group_column: str | None
     time_column: str | None
     horizon: int | None
+    label_separator: str | None
     fractions: Mapping[str, float]
     seed: int
     stratify: bool
@@ -76,7 +79,7 @@ class CreateSplit:
     Without ``task`` the target tells it: text, truth values and up to 20 different whole numbers are classes; numbers with
     fractions, or more of them, are predicted as numbers (regression). With ``group_column`` a group lies in one part, whole; with
     ``time_column`` the earliest rows are for training and the latest for later; both are obeyed by the folds of a
-    cross-validation too. Forecasting needs ``time_column``, looks ``horizon`` steps ahead, and takes ``group_column`` as the name of
+    cross-validation too. Lists of texts are several labels a row (multilabel), and so is a text that ``label_separator`` cuts. Forecasting needs ``time_column``, looks ``horizon`` steps ahead, and takes ``group_column`` as the name of
     the series. With ``base`` the rows of an earlier split keep their part, so that a test set stays untouched when the dataset
     grows; new rows go to ``new_rows``.
     """
@@ -97,6 +100,9 @@ class CreateSplit:
     time_column: Annotated[str | None, MaxLen(255), doc("later rows go to later parts: train, validation, test")] = None
     horizon: Annotated[
         int | None, Ge(1), Le(1000), doc("steps ahead of a forecast; a day, a week or a year of them if absent")
+    ] = None
+    label_separator: Annotated[
+        str | None, MinLen(1), MaxLen(8), doc("what cuts the text of the target into labels, for example ';'")
     ] = None
     fractions: Annotated[Mapping[str, float], doc("share of train, validation, test and future")] = field(
         default_factory=lambda: dict(FRACTIONS)

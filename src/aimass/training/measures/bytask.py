@@ -17,6 +17,7 @@ from aimass.training.measures.clusters import (
 from aimass.training.measures.curves import curves
 from aimass.training.measures.forecasts import compare_mase, forecast_curves, forecast_scores, mase, mase_interval
 from aimass.training.measures.intervals import Comparison, Interval, auc_interval, compare_auc
+from aimass.training.measures.labels import compare_macro_ap, label_curves, label_scores, macro_ap, macro_ap_interval
 from aimass.training.measures.numbers import compare_rmse, number_curves, number_scores, rmse, rmse_interval
 from aimass.training.measures.relevance import (
     compare_ndcg,
@@ -83,6 +84,13 @@ MEASURES: Mapping[str, Measures] = {
     ),
     "ranking": Measures(
         scores=relevance_scores, score=ndcg, interval=ndcg_interval, compare=compare_ndcg, curves=relevance_curves
+    ),
+    "multilabel": Measures(
+        scores=label_scores,
+        score=macro_ap,
+        interval=macro_ap_interval,
+        compare=compare_macro_ap,
+        curves=label_curves,
     ),
 }
 

@@ -23,13 +23,15 @@ from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import FunctionTransformer, OneHotEncoder, StandardScaler
 
 from aimass.kernel.errors import Failed
-from aimass.models import Candidate, Column, Signature
+from aimass.models import PROBABILITIES, Candidate, Column, Signature
 from aimass.training.measures.bytask import measures_of
 from aimass.training.measures.relevance import Lists
+from aimass.training.recipes.labels import Labelled, OneLabel, answers_of_labels, graph_of_labels
 from aimass.training.recipes.protocol import RecipeContext, Table
 
 OPSET = {"": 18, "ai.onnx.ml": 3}
 STEP = "estimator"
+MULTILABEL = "multilabel"
 _LEARNING = "ai.onnx.ml"
 _ENCODING: dict[str, Any] = {"handle_unknown": "ignore", "sparse_output": False, "dtype": np.float32}
 
@@ -68,10 +70,12 @@ class TabularRecipe:
     why_not_onnx: str | None = None
     why_not_python: str | None = None
 
-    def fit(self, ctx: RecipeContext) -> Pipeline:
-        """Learn preprocessing and estimator from the training rows."""
+    def fit(self, ctx: RecipeContext) -> Any:
+        """Learn preprocessing and estimator from the training rows; of several labels an estimator for each."""
         table = ctx.data("train")
         frame = prepared(table.features, ctx.signature)
+        if ctx.task == MULTILABEL:
+            return self._fit_labels(ctx, frame, table.truth)
         columns, estimator = self.columns(frame, ctx), self.estimator(ctx)
         pipeline = Pipeline([("columns", columns), (STEP, estimator)])
         classes = np.array(ctx.signature.classes, dtype=object)
@@ -84,14 +88,31 @@ class TabularRecipe:
         options = {f"{STEP}__{name}": value for name, value in (self.options(ctx) if self.options else {}).items()}
         return pipeline.fit(frame, truth, **options)
 
+    def _fit_labels(self, ctx: RecipeContext, frame: pl.DataFrame, truth: Any) -> Labelled:
+        """Learn an estimator for each label: has a row it, or not? They share the columns that they see."""
+        columns, found = self.columns(frame, ctx), []
+        inputs = columns.fit_transform(frame)
+        for number in range(truth.shape[1]):
+            one = OneLabel(ctx, number, truth.shape[1])
+            estimator, wanted = self.estimator(one), truth[:, number].astype(np.int64)
+            if self.learn is not None:
+                self.learn(one, estimator, inputs, wanted)
+            else:
+                estimator.fit(inputs, wanted, **(self.options(one) if self.options else {}))
+            one.report(1, 1)
+            found.append(estimator)
+        return Labelled(columns=columns, estimators=tuple(found))
+
     def columns(self, frame: pl.DataFrame, ctx: RecipeContext) -> ColumnTransformer:
         """Return the unfitted preprocessing for the columns of the signature."""
         inputs = list(enumerate(ctx.signature.inputs))
         numbers = steps_of_numbers(scales=self.scales, imputes=self.imputes)
         return preprocessing(frame, inputs, ctx.params.max_categories, numbers)
 
-    def predict(self, ctx: RecipeContext, model: Pipeline, features: pl.DataFrame) -> Any:
+    def predict(self, ctx: RecipeContext, model: Any, features: pl.DataFrame) -> Any:
         """Return probabilities in the order of the signature's classes, or numbers."""
+        if isinstance(model, Labelled):
+            return answers_of_labels(model, model.columns.transform(prepared(features, ctx.signature)))
         if not ctx.signature.classes:
             return np.asarray(model.predict(prepared(features, ctx.signature)), dtype=float)
         given = model.predict_proba(prepared(features, ctx.signature))
@@ -99,28 +120,31 @@ class TabularRecipe:
             return given
         return given[:, [list(model.classes_).index(name) for name in ctx.signature.classes]]
 
-    def evaluate(self, ctx: RecipeContext, model: Pipeline, table: Table) -> Mapping[str, float]:
+    def evaluate(self, ctx: RecipeContext, model: Any, table: Table) -> Mapping[str, float]:
         """Return the numbers by which runs are compared."""
         return measures_of(ctx.task).scores(table.truth, self.predict(ctx, model, table.features))
 
-    def importance(self, ctx: RecipeContext, model: Pipeline) -> Mapping[str, float] | None:
-        """Return the weight of each input: the sum over the columns that it became."""
-        estimator: Any = model.named_steps[STEP]
-        if hasattr(estimator, "coef_"):
-            weights = np.abs(np.atleast_2d(estimator.coef_)).mean(axis=0)
-        elif hasattr(estimator, "feature_importances_"):
-            weights = np.asarray(estimator.feature_importances_, dtype=float)
+    def importance(self, ctx: RecipeContext, model: Any) -> Mapping[str, float] | None:
+        """Return the weight of each input: the sum over the columns that it became; of several labels their mean."""
+        if isinstance(model, Labelled):
+            columns, estimators = model.columns, list(model.estimators)
         else:
+            columns, estimators = model.named_steps["columns"], [model.named_steps[STEP]]
+        found = [_weights(one) for one in estimators]
+        if any(one is None for one in found):
             return None
-        owners = owners_of(model.named_steps["columns"], ctx.signature)
+        weights = np.mean([one / (one.sum() or 1.0) for one in found], axis=0) if len(found) > 1 else found[0]
+        owners = owners_of(columns, ctx.signature)
         total = float(weights.sum()) or 1.0
         return {
             column.name: float(weights[[owner == column.name for owner in owners]].sum()) / total
             for column in ctx.signature.inputs
         }
 
-    def package(self, ctx: RecipeContext, model: Pipeline) -> Candidate:
+    def package(self, ctx: RecipeContext, model: Any) -> Candidate:
         """Return the ways to write the pipeline down."""
+        if isinstance(model, Labelled):
+            return self._package_labels(ctx, model)
         if self.before_export is not None:
             self.before_export(model)
         return Candidate(
@@ -130,10 +154,30 @@ class TabularRecipe:
             why_not_onnx=self.why_not_onnx,
         )
 
+    def _package_labels(self, ctx: RecipeContext, model: Labelled) -> Candidate:
+        for estimator in model.estimators:
+            if self.before_export is not None:
+                self.before_export(Pipeline([(STEP, estimator)]))
+        return Candidate(
+            signature=ctx.signature, to_onnx=lambda: labels_to_onnx(model, ctx.signature), to_python=_no_python
+        )
+
     def _python(self, model: Pipeline) -> bytes:
         if self.why_not_python is not None:
             raise Failed(self.why_not_python)
         return to_skops(model)
+
+
+def _weights(estimator: Any) -> Any:
+    """Return the weight of each column of an estimator; None for one that has no such notion."""
+    if hasattr(estimator, "coef_"):
+        return np.abs(np.atleast_2d(estimator.coef_)).mean(axis=0)
+    found = getattr(estimator, "feature_importances_", None)
+    return None if found is None else np.asarray(found, dtype=float)
+
+
+def _no_python() -> bytes:
+    raise Failed("a model of several labels is written as ONNX alone")
 
 
 def preprocessing(
@@ -227,16 +271,38 @@ def to_onnx(pipeline: Pipeline, signature: Signature) -> bytes:
     return renamed(model, signature)
 
 
+def labels_to_onnx(model: Labelled, signature: Signature) -> bytes:
+    """Export the estimators of all labels as one graph behind one preprocessing; it answers the probability of each."""
+    inputs = list(enumerate(signature.inputs))
+    with by_place(model.columns, inputs):
+        columns: Any = convert_sklearn(
+            model.columns, name="aimass", initial_types=graph_inputs(signature), target_opset=OPSET
+        )
+    width = len(owners_of(model.columns, signature))
+    parts = [
+        convert_sklearn(
+            one,
+            name="label",
+            initial_types=[("numbers", FloatTensorType([None, width]))],
+            options={id(one): {"zipmap": False}},
+            target_opset=OPSET,
+        )
+        for one in model.estimators
+    ]
+    return renamed(graph_of_labels(columns, parts), signature, (PROBABILITIES,))
+
+
 def graph_inputs(signature: Signature) -> list[tuple[str, Any]]:
     """Return the inputs of a graph by the names that they have inside."""
     types = {"string": StringTensorType}
     return [(name_at(i), types.get(c.type, FloatTensorType)([None, _width(c)])) for i, c in enumerate(signature.inputs)]
 
 
-def renamed(model: Any, signature: Signature) -> bytes:
-    """Return a graph whose inputs and outputs have the names of the signature."""
+def renamed(model: Any, signature: Signature, outputs: Sequence[str] | None = None) -> bytes:
+    """Return a graph whose inputs and outputs have the names of the signature, or other names of outputs."""
     names = {name_at(i): column.name for i, column in enumerate(signature.inputs)}
-    names |= {old.name: new.name for old, new in zip(model.graph.output, signature.outputs, strict=True)}
+    wanted = [one.name for one in signature.outputs] if outputs is None else outputs
+    names |= {old.name: new for old, new in zip(model.graph.output, wanted, strict=True)}
     _rename(model.graph, names)
     return model.SerializeToString()
 

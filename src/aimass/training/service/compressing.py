@@ -157,12 +157,15 @@ class Compressing(Results):
 
 def _steps(base: Run, command: CompressRun) -> tuple[Step, ...]:
     """Return the techniques to try, or refuse those that no model of this kind can go through."""
-    if find_task(base.task).is_windowed:
+    task = find_task(base.task)
+    if task.is_windowed or task.is_of_sets:
         raise Invalid(
             f"models of {base.task} are not compressed",
             field="run",
             value=base.id,
-            hint="train it again with a shorter history: its file is one matrix of history times steps ahead",
+            hint="train it again with a shorter history: its file is one matrix of history times steps ahead"
+            if task.is_windowed
+            else "train it again with fewer trees, or with logistic_regression: its file holds an estimator for each label",
         )
     steps = steps_of(command.techniques)
     for step in steps:

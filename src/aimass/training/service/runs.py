@@ -139,6 +139,7 @@ class Runs(Part):
             "group": split.group_column,
             "time": split.time_column,
             "horizon": split.horizon,
+            "separator": split.label_separator,
         }
 
     @use_case("GET /workspaces/{workspace}/runs", permission="training.read", cli="train runs")

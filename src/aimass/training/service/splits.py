@@ -187,6 +187,14 @@ def _check_columns(command: CreateSplit) -> None:
             allowed=None,
             hint="name one of the two columns",
         )
+    if command.label_separator and task is not None and not task.is_of_sets:
+        raise Invalid(
+            f"a split for {task.name} cuts no text into labels",
+            field="label_separator",
+            value=command.label_separator,
+            allowed=None,
+            hint="name the task multilabel, or leave the separator out",
+        )
     for field in ("key_column", "group_column", "time_column"):
         if getattr(command, field) == command.target:
             raise Invalid("the target cannot be this column too", field=field, value=command.target)
@@ -221,6 +229,7 @@ def _payload(command: CreateSplit, location: Located, base: str | None) -> dict[
         "group": command.group_column,
         "time": command.time_column,
         "horizon": command.horizon,
+        "separator": command.label_separator,
         "fractions": dict(command.fractions),
         "seed": command.seed,
         "stratify": command.stratify,
@@ -242,6 +251,7 @@ def _row(change: Change, id_: str, command: CreateSplit, location: Located) -> d
         "group_column": command.group_column,
         "time_column": command.time_column,
         "horizon": command.horizon,
+        "label_separator": command.label_separator,
         "fractions": dict(command.fractions),
         "seed": command.seed,
         "stratify": command.stratify,

@@ -126,6 +126,6 @@ def untabled(features: bytes, truth: bytes) -> Table:
     [1, 1]
     """
     found = unpacked(truth)
-    is_listed = found.ndim == 2  # noqa: PLR2004 relevance and list
+    is_listed = found.ndim == 2 and found.dtype != bool  # noqa: PLR2004 relevance and list, no sets of labels
     lists = Lists(relevance=found[:, 0], lists=found[:, 1].astype(np.int64)) if is_listed else found
     return Table(features=unframed(features), truth=lists)

@@ -26,6 +26,7 @@ RECIPE = RecipeManifest(
     title="Logistic regression",
     summary="A linear model on scaled numbers and one-hot text: small, fast, easy to explain.",
     parameters=Parameters,
+    tasks=("classification", "multilabel"),
     capabilities=frozenset({"resumable", "exportable:onnx"}),
     traits=Traits(
         place=0.62,

@@ -12,7 +12,8 @@ import polars as pl
 
 from aimass.models import Column, Signature
 from aimass.training.recipes import load_recipe
-from aimass.training.recipes.contract import RecipeContract, rows, signature
+from aimass.training.recipes.contract import NumberContract, RecipeContract, TaskContract
+from aimass.training.recipes.contract_of_labels import LabelContract
 from aimass.training.recipes.protocol import Table
 
 TEXT = "review (评)"
@@ -35,22 +36,29 @@ def reviews(truth: Any, seed: int) -> list[str]:
     return said
 
 
-class TextContract(RecipeContract):
-    """What a recipe for classes of rows with free text keeps."""
+def spoken(truth: Any) -> Any:
+    """Return what a row's words are to tell: its class, which of two labels it has, or the quarter in which its number lies."""
+    if truth.ndim > 1:
+        return truth[:, 0] + 2 * truth[:, 1]
+    if truth.dtype.kind == "f":
+        return np.searchsorted(np.quantile(truth, [0.25, 0.5, 0.75]), truth)
+    return truth
+
+
+class ReadsText(TaskContract):
+    """What a recipe for rows with free text keeps, whatever it tells of them."""
 
     __test__ = False
-    least_auc: ClassVar[float] = 0.9
 
     def rows(self, count: int, classes: int, seed: int) -> Table:
         """Make rows with a text beside the other columns."""
-        found = rows(count, classes, seed)
-        return Table(
-            features=found.features.with_columns(pl.Series(TEXT, reviews(found.truth, seed))), truth=found.truth
-        )
+        found = super().rows(count, classes, seed)
+        text = pl.Series(TEXT, reviews(spoken(found.truth), seed))
+        return Table(features=found.features.with_columns(text), truth=found.truth)
 
     def signature(self, classes: int) -> Signature:
         """Describe them."""
-        found = signature(classes)
+        found = super().signature(classes)
         return replace(found, inputs=(*found.inputs, Column(name=TEXT, type="string", nullable=True)))
 
     def test_nulls_and_categories_never_seen_are_answered_alike(self, tmp_path: Path) -> None:
@@ -72,6 +80,13 @@ class TextContract(RecipeContract):
         _, parity = self.packaged(bench, tmp_path / "package")
         assert parity.passed, parity.sentence()
 
+
+class TextContract(ReadsText, RecipeContract):
+    """What a recipe for classes of rows with free text keeps."""
+
+    __test__ = False
+    least_auc: ClassVar[float] = 0.9
+
     def test_the_text_alone_is_enough(self, tmp_path: Path) -> None:
         bench, recipe = self.bench(classes=4), load_recipe(self.recipe)
         bench.signature = replace(bench.signature, inputs=bench.signature.inputs[-1:])
@@ -92,3 +107,30 @@ class TextContract(RecipeContract):
             assert weights == sorted(weights, reverse=True)
             assert min(weights) > 0
             assert {one["column"] for one in told[name]} == {TEXT}
+
+
+class TextOfNumbersContract(ReadsText, NumberContract):
+    """What a recipe for numbers of rows with free text keeps."""
+
+    __test__ = False
+    least_r2: ClassVar[float] = 0.6
+
+    def test_it_tells_the_words_that_raise_and_lower_a_number(self) -> None:
+        bench, recipe = self.bench(), load_recipe(self.recipe)
+        told = recipe.terms(bench, recipe.fit(bench))
+        assert set(told) == {"lower", "higher"}
+        for name, own in (("lower", _OWN[0]), ("higher", _OWN[-1])):
+            assert {word.lower() for word in own} & {one["term"] for one in told[name][:10]}
+
+
+class TextOfLabelsContract(ReadsText, LabelContract):
+    """What a recipe for several labels of rows with free text keeps."""
+
+    __test__ = False
+
+    def test_it_tells_the_words_that_speak_for_each_label(self) -> None:
+        bench, recipe = self.bench(), load_recipe(self.recipe)
+        told = recipe.terms(bench, recipe.fit(bench))
+        assert list(told) == list(bench.signature.classes)
+        best = {one["term"] for one in told[bench.signature.classes[0]][:8]}
+        assert {word.lower() for word in _OWN[1] + _OWN[3]} & best

@@ -16,8 +16,8 @@ from onnx import TensorProto, checker, helper, numpy_helper
 from skl2onnx import convert_sklearn
 from sklearn.compose import ColumnTransformer
 
-from aimass.models import Column, Signature
-from aimass.training.recipes.tabular import OPSET, by_place, graph_inputs, name_at, renamed
+from aimass.models import PROBABILITIES, Column, Signature
+from aimass.training.recipes.tabular import MULTILABEL, OPSET, by_place, graph_inputs, name_at, renamed
 from aimass.training.recipes.text_linear.reading import Reader
 
 CUTTING = "com.microsoft"
@@ -28,9 +28,10 @@ _LEAST = np.float32(1e-12)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TextGraph:
-    """What a graph is made of; ``weights`` has a row for each class, or one for two classes."""
+    """What a graph is made of; ``weights`` has a row for each class or label, or one for two classes and for a number."""
 
     signature: Signature
+    task: str
     readers: Sequence[tuple[int, Reader]]
     columns: ColumnTransformer | None
     others: Sequence[tuple[int, Column]]
@@ -69,14 +70,12 @@ def graph_of(model: TextGraph) -> bytes:
         scores.append(parts.node("MatMul", ["tabular/numbers", matrix], "tabular/scores"))
     offsets = parts.tensor("offsets", model.offsets.astype(np.float32))
     parts.node("Sum", [*scores, offsets], "scores")
-    _answers(parts, model.signature.classes)
-    graph = helper.make_graph(
-        parts.nodes, "aimass", _inputs(model.signature), _outputs(model.signature), initializer=parts.tensors
-    )
+    outputs = ANSWERS.get(model.task, _classes)(parts, model.signature.classes)
+    graph = helper.make_graph(parts.nodes, "aimass", _inputs(model.signature), outputs, initializer=parts.tensors)
     opsets = [helper.make_opsetid(domain, version) for domain, version in {**OPSET, CUTTING: 1}.items()]
     made = helper.make_model(graph, opset_imports=opsets, ir_version=_IR)
     checker.check_model(made)
-    return renamed(made, model.signature)
+    return renamed(made, model.signature, (PROBABILITIES,) if model.task == MULTILABEL else None)
 
 
 def _inputs(signature: Signature) -> list[Any]:
@@ -84,13 +83,6 @@ def _inputs(signature: Signature) -> list[Any]:
     return [
         helper.make_tensor_value_info(name, kinds.get(column.type, TensorProto.FLOAT), [None, given.shape[1]])
         for (name, given), column in zip(graph_inputs(signature), signature.inputs, strict=True)
-    ]
-
-
-def _outputs(signature: Signature) -> list[Any]:
-    return [
-        helper.make_tensor_value_info("answer/label", TensorProto.STRING, [None]),
-        helper.make_tensor_value_info("answer/probabilities", TensorProto.FLOAT, [None, len(signature.classes)]),
     ]
 
 
@@ -179,8 +171,8 @@ def _tabular(parts: _Parts, model: TextGraph, columns: ColumnTransformer) -> Non
     parts.tensors += made.graph.initializer
 
 
-def _answers(parts: _Parts, classes: Sequence[str]) -> None:
-    """Turn scores into probabilities and the name of the most probable class."""
+def _classes(parts: _Parts, classes: Sequence[str]) -> list[Any]:
+    """Turn scores into probabilities and the name of the most probable class; return the outputs."""
     if len(classes) == 2:  # noqa: PLR2004 one score tells both
         second = parts.node("Sigmoid", ["scores"], "answer/second")
         first = parts.node("Sigmoid", [parts.node("Neg", ["scores"], "answer/against")], "answer/first")
@@ -190,3 +182,22 @@ def _answers(parts: _Parts, classes: Sequence[str]) -> None:
     places = parts.node("ArgMax", ["answer/probabilities"], "answer/place", axis=1, keepdims=0)
     named = {"keys_int64s": list(range(len(classes))), "values_strings": list(classes), "domain": _LEARNING}
     parts.node("LabelEncoder", [places], "answer/label", **named)
+    return [
+        helper.make_tensor_value_info("answer/label", TensorProto.STRING, [None]),
+        helper.make_tensor_value_info("answer/probabilities", TensorProto.FLOAT, [None, len(classes)]),
+    ]
+
+
+def _labels(parts: _Parts, classes: Sequence[str]) -> list[Any]:
+    """Turn scores into a probability for each label; return the output."""
+    parts.node("Sigmoid", ["scores"], "answer/probabilities")
+    return [helper.make_tensor_value_info("answer/probabilities", TensorProto.FLOAT, [None, len(classes)])]
+
+
+def _number(parts: _Parts, _: Sequence[str]) -> list[Any]:
+    """Take the one score of a row as its number; return the output."""
+    parts.node("Reshape", ["scores", parts.tensor("answer/shape", np.array([-1]))], "answer/value")
+    return [helper.make_tensor_value_info("answer/value", TensorProto.FLOAT, [None])]
+
+
+ANSWERS = {MULTILABEL: _labels, "regression": _number}

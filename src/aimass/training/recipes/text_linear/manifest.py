@@ -10,7 +10,7 @@ from aimass.training.recipes import Needs, RecipeManifest, Traits
 
 
 class Parameters(BaseModel):
-    """The parameters of a linear classifier of texts."""
+    """The parameters of a linear model of texts."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -31,7 +31,9 @@ class Parameters(BaseModel):
     max_features: int = Field(
         default=20_000, ge=10, le=200_000, description="Most frequent features kept per text column"
     )
-    class_weight: Literal["none", "balanced"] = Field(default="none", description="Weight rare classes up")
+    class_weight: Literal["none", "balanced"] = Field(
+        default="none", description="Weight rare classes up (of numbers nothing is)"
+    )
     max_iterations: int = Field(default=1000, ge=10, le=100_000, description="Iterations of the solver at most")
     max_categories: int = Field(
         default=100, ge=2, le=1000, description="Most frequent values kept per column of categories"
@@ -40,17 +42,17 @@ class Parameters(BaseModel):
 
 RECIPE = RecipeManifest(
     name="text_linear",
-    version="1.0",
+    version="1.1",
     title="Linear text model",
     summary="Words and pairs of words of free text, weighted by how rare they are, beside the other columns; "
-    "logistic regression, which tells its words.",
+    "logistic regression of classes and labels, ridge regression of numbers, which tells its words.",
     parameters=Parameters,
-    tasks=("classification",),
+    tasks=("classification", "multilabel", "regression"),
     needs=Needs(memory_mb=2048),
     capabilities=frozenset({"resumable", "exportable:onnx"}),
     traits=Traits(
         place=0.95,
-        strength="it reads the words of free text, and tells which of them speak for a class",
+        strength="it reads the words of free text, and tells which of them speak for what",
         fit_s=60.0,
         row_us=120,
         size=2_000_000,

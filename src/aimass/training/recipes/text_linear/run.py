@@ -1,4 +1,4 @@
-"""Classes of rows with free text: words weighted by their rarity beside the other columns, and a logistic regression."""
+"""Rows with free text: words weighted by their rarity beside the other columns, in a linear model of classes, labels or numbers."""
 
 from __future__ import annotations
 
@@ -9,20 +9,24 @@ from typing import Any
 import numpy as np
 import polars as pl
 from scipy import sparse
+from scipy.special import expit
 from sklearn.compose import ColumnTransformer
-from sklearn.linear_model import LogisticRegression
+from sklearn.linear_model import LogisticRegression, Ridge
 
 from aimass.kernel.errors import Failed
 from aimass.models import Candidate, Column, Signature
 from aimass.training.errors import Unlearnable
 from aimass.training.measures.bytask import measures_of
 from aimass.training.recipes.protocol import RecipeContext, Table
-from aimass.training.recipes.tabular import name_at, owners_of, prepared, preprocessing, steps_of_numbers
+from aimass.training.recipes.tabular import MULTILABEL, name_at, owners_of, prepared, preprocessing, steps_of_numbers
 from aimass.training.recipes.text_linear.graph import TextGraph, graph_of
 from aimass.training.recipes.text_linear.reading import LETTER, Reader, is_sign, words_pattern
 
 SHOWN = 25
+ENDS = ("lower", "higher")
 _PAIR = 2
+_RIDGE = 10.0  # over the strength: its default gives rows of length 1 the penalty that ridge regression usually has
+_TOLERANCE = 1e-6
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,19 +40,47 @@ class TextModel:
     columns
         What makes numbers of the other columns; None where there are none.
     estimator
-        The classifier; its weights stand in the order of the readers, then of the other columns.
+        The classifier, or what tells numbers; its weights stand in the order of the readers, then of the other columns.
     importance
         How much of the spread of the scores comes from each input.
     """
 
     readers: tuple[tuple[int, Reader], ...]
     columns: ColumnTransformer | None
-    estimator: LogisticRegression
+    estimator: LogisticRegression | Ridge | OneForEach
     importance: Mapping[str, float]
+
+    @property
+    def weights(self) -> Any:
+        """Return the weights: a row for each class or label, one for two classes and for a number."""
+        return np.atleast_2d(self.estimator.coef_)
+
+
+class OneForEach:
+    """A logistic regression for each of several labels."""
+
+    def __init__(self, ctx: RecipeContext) -> None:
+        self._ctx = ctx
+        self.coef_: Any = None
+        self.intercept_: Any = None
+
+    def fit(self, matrix: Any, truth: Any) -> None:
+        """Learn for each label, from whether a row has it, the weights."""
+        count = truth.shape[1]
+        found = [_classifier(self._ctx) for _ in range(count)]
+        for number, one in enumerate(found):
+            one.fit(matrix, truth[:, number])
+            self._ctx.report(count + number + 1, 2 * count)
+        self.coef_ = np.concatenate([one.coef_ for one in found])
+        self.intercept_ = np.concatenate([one.intercept_ for one in found])
+
+    def predict_proba(self, matrix: Any) -> Any:
+        """Return the probability of each label."""
+        return expit(matrix @ self.coef_.T + self.intercept_)
 
 
 class TextLinear:
-    """A linear classifier that reads."""
+    """A linear model that reads."""
 
     def fit(self, ctx: RecipeContext) -> TextModel:
         """Find the words that occur, and learn their weights and those of the other columns."""
@@ -72,16 +104,20 @@ class TextLinear:
         matrix, estimator = sparse.hstack(blocks, format="csr"), _estimator(ctx)
         estimator.fit(matrix, table.truth)
         ctx.report(2, 2)
-        shares = _shares(ctx.signature, matrix, estimator.coef_, _owners(ctx.signature, readers, columns))
+        weights = np.atleast_2d(estimator.coef_)
+        shares = _shares(ctx.signature, matrix, weights, _owners(ctx.signature, readers, columns))
         return TextModel(readers=readers, columns=columns, estimator=estimator, importance=shares)
 
     def predict(self, ctx: RecipeContext, model: TextModel, features: pl.DataFrame) -> Any:
-        """Return probabilities in the order of the signature's classes."""
+        """Return probabilities in the order of the signature's classes, or numbers."""
         frame = prepared(features, ctx.signature)
         blocks = [reader.read(frame[name_at(place)].to_list()) for place, reader in model.readers]
         if model.columns is not None:
             blocks.append(sparse.csr_matrix(model.columns.transform(frame)))
-        return model.estimator.predict_proba(sparse.hstack(blocks, format="csr"))
+        matrix = sparse.hstack(blocks, format="csr")
+        if isinstance(model.estimator, Ridge):
+            return model.estimator.predict(matrix)
+        return model.estimator.predict_proba(matrix)
 
     def evaluate(self, ctx: RecipeContext, model: TextModel, table: Table) -> Mapping[str, float]:
         """Return the numbers by which runs are compared."""
@@ -93,18 +129,18 @@ class TextLinear:
         return model.importance
 
     def terms(self, ctx: RecipeContext, model: TextModel) -> Mapping[str, list[dict[str, Any]]]:
-        """Return, by class, the words and neighbours with the largest weights for it."""
+        """Return, by class or label, the words and neighbours with the largest weights for it; those that raise and lower a number."""
         names, told, columns, start = [column.name for column in ctx.signature.inputs], [], [], 0
         for place, reader in model.readers:
             if reader.pattern != LETTER:  # a few letters say nothing to people
                 told += [{"column": names[place], "term": _said(gram)} for gram in reader.grams]
                 columns += range(start, start + len(reader.grams))
             start += len(reader.grams)
-        weights = model.estimator.coef_[:, columns]
-        if len(ctx.signature.classes) == _PAIR:
+        weights = model.weights[:, columns]
+        if len(weights) == 1 and ctx.task != MULTILABEL:  # one row tells both
             weights = np.vstack([-weights[0], weights[0]])
         found: dict[str, list[dict[str, Any]]] = {}
-        for name, row in zip(ctx.signature.classes, weights, strict=True):
+        for name, row in zip(ctx.signature.classes or ENDS, weights, strict=True):
             best = np.argsort(-row, kind="stable")[:SHOWN]
             found[name] = [{**told[at], "weight": float(row[at])} for at in best if row[at] > 0]
         return found
@@ -113,16 +149,24 @@ class TextLinear:
         """Return the one way to write it down: a graph that reads as the model does."""
         graph = TextGraph(
             signature=ctx.signature,
+            task=ctx.task,
             readers=model.readers,
             columns=model.columns,
             others=others_of(ctx.signature),
-            weights=model.estimator.coef_,
-            offsets=model.estimator.intercept_,
+            weights=model.weights,
+            offsets=np.atleast_1d(model.estimator.intercept_),
         )
         return Candidate(signature=ctx.signature, to_python=_no_python, to_onnx=lambda: graph_of(graph))
 
 
-def _estimator(ctx: RecipeContext) -> LogisticRegression:
+def _estimator(ctx: RecipeContext) -> LogisticRegression | Ridge | OneForEach:
+    if ctx.task == "regression":
+        limits = {"tol": _TOLERANCE, "max_iter": ctx.params.max_iterations}
+        return Ridge(alpha=_RIDGE / ctx.params.strength, random_state=ctx.seed, **limits)
+    return OneForEach(ctx) if ctx.task == MULTILABEL else _classifier(ctx)
+
+
+def _classifier(ctx: RecipeContext) -> LogisticRegression:
     weight = None if ctx.params.class_weight == "none" else ctx.params.class_weight
     return LogisticRegression(
         C=ctx.params.strength, max_iter=ctx.params.max_iterations, class_weight=weight, random_state=ctx.seed
