@@ -107,8 +107,10 @@ def test_an_attempt_that_ended_goes_on_and_makes_the_same_file(
     with pytest.raises(Killed):
         compress(first)
     learned: list[int] = []
-    whole = loop._epoch
-    monkeypatch.setattr(loop, "_epoch", lambda *given: (learned.append(given[4].epoch), whole(*given)))
+    whole = loop._Learning._epoch
+    monkeypatch.setattr(
+        loop._Learning, "_epoch", lambda learning: (learned.append(learning.progress.epoch), whole(learning))
+    )
     again = Stopping(directory, directory.take())
     compress(again)
     assert learned == ([1, 2, 3, 0, 1] if stage == 2 else [0, 1])

@@ -23,10 +23,10 @@ from aimass.training.recipes.contract import (
 )
 from aimass.training.recipes.contract_of_series import ForecastContract
 from aimass.training.recipes.protocol import parameters_of
-from aimass.training.recipes.text_linear.contract import TextContract
+from aimass.training.recipes.text_linear.contract import OneTextContract, TextContract
 from aimass.training.selecting import Facts, recommend
 from aimass.training.tasks import TASKS
-from tests.training import test_labels, test_texts, test_torch_recipes  # noqa: F401 their suites count too
+from tests.training import test_labels, test_texts, test_torch_recipes, test_torch_texts  # noqa: F401 their suites count too
 
 
 class TestLogisticRegression(RecipeContract):
@@ -244,6 +244,7 @@ def test_every_task_of_a_recipe_has_its_suite() -> None:
         NumberContract,
         ImageContract,
         TextContract,
+        OneTextContract,
         RankingContract,
         AnomalyContract,
         ClusterContract,

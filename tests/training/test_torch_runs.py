@@ -35,7 +35,7 @@ def job(make_job: Make, tmp_path: Path) -> Any:
 
 @pytest.fixture
 def each_epoch(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Keep a checkpoint after each epoch, however short it was."""
+    """Keep a checkpoint after each step, however short it was."""
     monkeypatch.setattr(loop, "SAVED_EVERY_S", 0.0)
 
 
@@ -95,12 +95,18 @@ def test_an_attempt_that_ended_goes_on_behind_its_last_whole_checkpoint(
     if torn:
         kept[-1].write_bytes(kept[-1].read_bytes()[:100])
     second = Stopping(directory, directory.take())
-    learned: list[int] = []
-    whole = loop._epoch
+    begun: list[tuple[int, int]] = []
+    whole = loop._Learning._epoch
+
+    def epoch(learning: Any) -> None:
+        last = -(-len(learning.inside) // learning.plan.batch_rows) - 1
+        begun.append((learning.progress.epoch, last - learning.progress.step))
+        whole(learning)
+
     with pytest.MonkeyPatch.context() as patched:
-        patched.setattr(loop, "_epoch", lambda *given: (learned.append(given[4].epoch), whole(*given)))
+        patched.setattr(loop._Learning, "_epoch", epoch)
         fit(second)
-    assert learned == ([2, 3] if torn else [3])
+    assert begun == [(3, 1 if torn else 0)]  # in the last epoch, a step or two before its end
     undisturbed = make_job(job.params)
     fit(undisturbed)
     assert report_of(second) == report_of(undisturbed)
@@ -133,7 +139,7 @@ def test_kill_9_loses_at_most_one_epoch_and_ends_with_the_metrics_of_an_undistur
 def test_a_loss_that_is_no_number_ends_the_run_with_the_way_out(job: Any) -> None:
     job.params["params"] = {**QUICK, "learning_rate": 1.0, "weight_decay": 0.0, "batch_norm": False}
     with pytest.MonkeyPatch.context() as patched:
-        patched.setattr(loop, "_rate", lambda *_: 1e30)
+        patched.setattr(loop, "rate_at", lambda *_: 1e30)
         with pytest.raises(NotFinite, match="_loss became nan at step") as ended:
             fit(job)
     assert "lower the learning rate" in ended.value.hint

@@ -165,7 +165,7 @@ def _read(manifest: RecipeManifest, facts: Facts) -> Iterator[tuple[float, str]]
     """Yield what a recipe sees of texts and images, and what is lost where it sees less than there is."""
     if facts.texts:
         named = ", ".join(repr(name) for name in facts.texts[:_NAMED])
-        if manifest.reads == "texts":
+        if manifest.reads in ("texts", "text"):
             yield 0.0, f"there is free text in {named}"
         else:
             yield UNREAD, f"does not read the words in {named}, only whole values that come back"
@@ -229,6 +229,8 @@ def _unfit(manifest: RecipeManifest, facts: Facts) -> str | None:
         return f"its library is not installed: {missing.hint}"
     if manifest.reads == "texts" and not facts.texts:
         return "no column holds free text"
+    if manifest.reads == "text" and (len(facts.texts) != 1 or facts.columns != 1):
+        return "it learns from one column of free text alone"
     if manifest.reads == "lists" and facts.image is None:
         return "it learns from one column of lists, such as images"
     return None

@@ -6,7 +6,7 @@ import io
 import math
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from typing import Any, Protocol
 
 import numpy as np
@@ -15,12 +15,17 @@ from aimass.training.recipes.deep.engine import seed_epoch, settle, torch
 from aimass.training.recipes.protocol import RecipeContext
 
 SAVED_EVERY_S = 0.5
+SAVED_RARELY = 40.0  # the longer a checkpoint takes, the rarer: so many times more rarely for each second
 STATE = "epochs"
 WATCHED_AT_ONCE = 1024
 
 
 class Schedule(Protocol):
-    """The parameters that every recipe of torch has."""
+    """The parameters that every recipe of torch has.
+
+    Two more are optional: ``warm_up``, the share of all steps over which the learning rate rises, and which makes it change
+    with each step; and ``clip``, the largest length of a gradient, 0 for any.
+    """
 
     epochs: int
     batch_rows: int
@@ -50,6 +55,8 @@ class Task:
         Changes a batch of inputs on its way in, or leaves it.
     before
         Called with the number of an epoch before it begins; what it changes of the weights has to follow from them.
+    fixed
+        Names of weights that stay as they are, and so are in no checkpoint.
     """
 
     net: Any
@@ -60,41 +67,43 @@ class Task:
     strata: Any = None
     augment: Callable[[Any], Any] | None = None
     before: Callable[[int], None] | None = None
+    fixed: frozenset[str] = frozenset()
+
+    def learned(self) -> dict[str, Any]:
+        """Return what learning changes of the net."""
+        return {name: value for name, value in self.net.state_dict().items() if name not in self.fixed}
 
 
 @dataclass(slots=True, kw_only=True)
 class _Progress:
-    """Where a fit stands; all of it is in its checkpoint."""
+    """Where a fit stands; all of it is in its checkpoint.
+
+    Attributes
+    ----------
+    step
+        How many batches of the epoch are done; with it go the ``total`` of their losses over ``seen`` rows, and the state of
+        ``chance`` behind them.
+    """
 
     epoch: int = 0
+    step: int = 0
+    total: float = 0.0
+    seen: int = 0
+    chance: Any = None
     best: float = math.inf
     best_weights: dict[str, Any] | None = None
     waited: int = 0
     history: list[dict[str, float]] = field(default_factory=list[dict[str, float]])
 
 
-def learn(ctx: RecipeContext, task: Task) -> None:
+def learn(ctx: RecipeContext, task: Task, plan: Schedule | None = None) -> None:
     """Learn the weights of a net; the same seed gives the same weights, also when the process was killed in between.
 
     Rows that are held out decide which epoch was the best and when to stop; without patience all rows are learned from,
-    to the last epoch.
+    to the last epoch. The ``plan`` is that of the parameters unless another one is given.
     """
     settle(ctx.threads)
-    plan: Schedule = ctx.params
-    inside, watched = held_out(task, plan, ctx.seed)
-    optimiser = torch.optim.AdamW(task.net.parameters(), lr=plan.learning_rate, weight_decay=plan.weight_decay)
-    progress = _restore(ctx, task.net, optimiser)
-    for step, metrics in enumerate(progress.history, start=1):
-        ctx.report(step, plan.epochs, **metrics)
-    saved = time.monotonic()
-    while progress.epoch < plan.epochs and not (plan.patience and progress.waited >= plan.patience):
-        _epoch(ctx, task, optimiser, (inside, watched), progress)
-        if time.monotonic() - saved >= SAVED_EVERY_S:
-            _save(ctx, task.net, optimiser, progress)
-            saved = time.monotonic()
-    if progress.best_weights is not None:
-        task.net.load_state_dict(progress.best_weights)
-    task.net.eval()
+    _Learning(ctx, task, plan or ctx.params).run()
 
 
 def held_out(task: Task, plan: Schedule, seed: int) -> tuple[Any, Any]:
@@ -112,53 +121,132 @@ def held_out(task: Task, plan: Schedule, seed: int) -> tuple[Any, Any]:
     return np.setdiff1d(np.arange(rows), chosen), chosen
 
 
-def _epoch(ctx: RecipeContext, task: Task, optimiser: Any, rows: tuple[Any, Any], progress: _Progress) -> None:
-    """Go once over the rows, look at those that are held out, and report; a loss that is no number ends the run there."""
-    plan: Schedule = ctx.params
-    inside, watched = rows
-    seed_epoch(ctx.seed, progress.epoch)
-    if task.before is not None:
-        task.before(progress.epoch)
-    rate = _rate(plan, progress.epoch)
-    for group in optimiser.param_groups:
-        group["lr"] = rate
-    metrics = {"train_loss": _steps(task, optimiser, inside, plan.batch_rows)}
-    if len(watched):
-        metrics["watched_loss"] = _watched(task, watched)
-    progress.epoch += 1
-    ctx.report(progress.epoch, plan.epochs, **metrics)
-    progress.history.append(metrics)
-    if not len(watched):
-        return
-    progress.waited += 1
-    if metrics["watched_loss"] < progress.best:
-        progress.best, progress.waited = metrics["watched_loss"], 0
-        progress.best_weights = {name: value.clone() for name, value in task.net.state_dict().items()}
+class _Learning:
+    """One fit on its way."""
 
+    def __init__(self, ctx: RecipeContext, task: Task, plan: Schedule) -> None:
+        self.ctx, self.task, self.plan = ctx, task, plan
+        self.inside, self.watched = held_out(task, plan, ctx.seed)
+        self.weights = [one for one in task.net.parameters() if one.requires_grad]
+        self.optimiser = torch.optim.AdamW(self.weights, lr=plan.learning_rate, weight_decay=plan.weight_decay)
+        self.progress = self._restored()
+        self.saved, self.saving_s = time.monotonic(), 0.0
 
-def _rate(plan: Schedule, epoch: int) -> float:
-    """Return the learning rate of an epoch: it falls along half a cosine to a twentieth."""
-    share = 0.5 * (1 + math.cos(math.pi * epoch / plan.epochs))
-    return plan.learning_rate * (0.05 + 0.95 * share)
+    def run(self) -> None:
+        """Go through the epochs that are left."""
+        plan, progress = self.plan, self.progress
+        for step, metrics in enumerate(progress.history, start=1):
+            self.ctx.report(step, plan.epochs, **metrics)
+        while progress.epoch < plan.epochs and not (plan.patience and progress.waited >= plan.patience):
+            self._epoch()
+            self._save_in_time()
+        if progress.best_weights is not None:
+            self.task.net.load_state_dict(progress.best_weights, strict=False)
+        self.task.net.eval()
 
+    def _epoch(self) -> None:
+        """Go once over the rows, look at those that are held out, and report; a loss that is no number ends the run there."""
+        progress = self.progress
+        seed_epoch(self.ctx.seed, progress.epoch)
+        if self.task.before is not None and not progress.step:
+            self.task.before(progress.epoch)
+        metrics = {"train_loss": self._steps()}
+        if len(self.watched):
+            metrics["watched_loss"] = _watched(self.task, self.watched)
+        progress.epoch += 1
+        progress.step, progress.total, progress.seen, progress.chance = 0, 0.0, 0, None
+        self.ctx.report(progress.epoch, self.plan.epochs, **metrics)
+        progress.history.append(metrics)
+        if not len(self.watched):
+            return
+        progress.waited += 1
+        if metrics["watched_loss"] < progress.best:
+            progress.best, progress.waited = metrics["watched_loss"], 0
+            progress.best_weights = {name: value.clone() for name, value in self.task.learned().items()}
 
-def _steps(task: Task, optimiser: Any, inside: Any, batch_rows: int) -> float:
-    """Make one gradient step for each batch; the last one is left out where it holds one row, which has no spread."""
-    task.net.train()
-    order = torch.as_tensor(inside)[torch.randperm(len(inside))]
-    total, seen = 0.0, 0
-    for batch in torch.split(order, batch_rows):
-        if len(batch) == 1 and len(inside) > 1:
-            continue
-        inputs = task.inputs[batch]
-        if task.augment is not None:
-            inputs = task.augment(inputs)
-        loss = task.loss(task.forward(inputs), task.truth[batch])
-        optimiser.zero_grad(set_to_none=True)
+    def _steps(self) -> float:
+        """Make one gradient step for each batch; the last one is left out where it holds one row, which has no spread."""
+        task, progress = self.task, self.progress
+        task.net.train()
+        order = torch.as_tensor(self.inside)[torch.randperm(len(self.inside))]
+        batches = torch.split(order, self.plan.batch_rows)
+        if progress.chance is not None:
+            torch.set_rng_state(progress.chance)
+        for number, batch in enumerate(batches):
+            if number < progress.step or (len(batch) == 1 and len(self.inside) > 1):
+                continue
+            self._set_rate(number / len(batches))
+            loss = self._step(batch)
+            progress.total, progress.seen = progress.total + loss * len(batch), progress.seen + len(batch)
+            progress.step = number + 1
+            if not math.isfinite(loss):
+                break  # what is reported of the epoch ends the run
+            if number + 1 < len(batches):
+                self._save_in_time(within=True)
+        return progress.total / max(progress.seen, 1)
+
+    def _step(self, batch: Any) -> float:
+        inputs = self.task.inputs[batch]
+        if self.task.augment is not None:
+            inputs = self.task.augment(inputs)
+        loss = self.task.loss(self.task.forward(inputs), self.task.truth[batch])
+        self.optimiser.zero_grad(set_to_none=True)
         loss.backward()
-        optimiser.step()
-        total, seen = total + float(loss.detach()) * len(batch), seen + len(batch)
-    return total / max(seen, 1)
+        longest = getattr(self.plan, "clip", 0.0)
+        if longest:
+            torch.nn.utils.clip_grad_norm_(self.weights, longest)
+        self.optimiser.step()
+        return float(loss.detach())
+
+    def _set_rate(self, within: float) -> None:
+        rate = rate_at(self.plan, self.progress.epoch, within)
+        for group in self.optimiser.param_groups:
+            group["lr"] = rate
+
+    def _save_in_time(self, *, within: bool = False) -> None:
+        """Commit a checkpoint where the last one is long enough ago; ``within`` an epoch with the state of chance."""
+        now = time.monotonic()
+        if now - self.saved < SAVED_EVERY_S * max(1.0, SAVED_RARELY * self.saving_s):
+            return
+        self.progress.chance = torch.get_rng_state() if within else None
+        state = {
+            "net": self.task.learned(),
+            "optimiser": self.optimiser.state_dict(),
+            **{one.name: getattr(self.progress, one.name) for one in fields(_Progress)},
+        }
+        written = io.BytesIO()
+        torch.save(state, written)
+        self.ctx.save(written.getvalue(), STATE)
+        self.saved = time.monotonic()
+        self.saving_s = self.saved - now
+
+    def _restored(self) -> _Progress:
+        kept = self.ctx.restore(STATE)
+        if kept is None:
+            return _Progress()
+        state = torch.load(io.BytesIO(kept), weights_only=True)
+        self.task.net.load_state_dict(state.pop("net"), strict=False)
+        self.optimiser.load_state_dict(state.pop("optimiser"))
+        return _Progress(**state)
+
+
+def rate_at(plan: Schedule, epoch: int, within: float = 0.0) -> float:
+    """Return the learning rate: it falls along half a cosine to a twentieth, by epochs; or by steps, after it rose.
+
+    Examples
+    --------
+    >>> from types import SimpleNamespace as Plan
+    >>> rate_at(Plan(learning_rate=1.0, epochs=10), 0, 0.5)
+    1.0
+    >>> [round(rate_at(Plan(learning_rate=1.0, epochs=10, warm_up=0.1), *at), 2) for at in ((0, 0.5), (1, 0.0), (9, 1.0))]
+    [0.5, 1.0, 0.05]
+    """
+    rise = getattr(plan, "warm_up", None)
+    done = epoch / plan.epochs if rise is None else (epoch + within) / plan.epochs
+    if rise and done < rise:
+        return plan.learning_rate * max(done, 0.01 / plan.epochs) / rise
+    done = (done - (rise or 0.0)) / (1 - (rise or 0.0))
+    return plan.learning_rate * (0.05 + 0.95 * 0.5 * (1 + math.cos(math.pi * done)))
 
 
 def _watched(task: Task, places: Any) -> float:
@@ -176,24 +264,3 @@ def answered(net: Any, forward: Callable[[Any], Any], inputs: Any) -> Any:
     with torch.no_grad():
         parts = [forward(batch) for batch in torch.split(inputs, WATCHED_AT_ONCE)]
     return torch.cat(parts).numpy()
-
-
-def _save(ctx: RecipeContext, net: Any, optimiser: Any, progress: _Progress) -> None:
-    state = {
-        "net": net.state_dict(),
-        "optimiser": optimiser.state_dict(),
-        **{name: getattr(progress, name) for name in ("epoch", "best", "best_weights", "waited", "history")},
-    }
-    written = io.BytesIO()
-    torch.save(state, written)
-    ctx.save(written.getvalue(), STATE)
-
-
-def _restore(ctx: RecipeContext, net: Any, optimiser: Any) -> _Progress:
-    kept = ctx.restore(STATE)
-    if kept is None:
-        return _Progress()
-    state = torch.load(io.BytesIO(kept), weights_only=True)
-    net.load_state_dict(state.pop("net"))
-    optimiser.load_state_dict(state.pop("optimiser"))
-    return _Progress(**state)

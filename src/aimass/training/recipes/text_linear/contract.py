@@ -9,14 +9,17 @@ from typing import Any, ClassVar
 
 import numpy as np
 import polars as pl
+import pytest
 
+from aimass.kernel.errors import Invalid
 from aimass.models import Column, Signature
 from aimass.training.recipes import load_recipe
-from aimass.training.recipes.contract import NumberContract, RecipeContract, TaskContract
+from aimass.training.recipes.contract import NumberContract, RecipeContract, TaskContract, rows, signature
 from aimass.training.recipes.contract_of_labels import LabelContract
 from aimass.training.recipes.protocol import Table
 
 TEXT = "review (评)"
+ODD = ("", None, "gOOd, unheard-of: 很好…", "ß İstanbul Ünïcode\n" * 50, "!!!", "GRÖSSE Размер 很很好好")
 _OWN = (
     ("good", "great", "love", "很好", "喜欢"),
     ("bad", "poor", "hate", "很差", "讨厌"),
@@ -63,7 +66,7 @@ class ReadsText(TaskContract):
 
     def test_nulls_and_categories_never_seen_are_answered_alike(self, tmp_path: Path) -> None:
         bench = self.bench()
-        texts = ["", None, "gOOd, unheard-of: 很好…", "ß İstanbul Ünïcode\n" * 50, "!!!", "GRÖSSE Размер 很很好好"]
+        texts = ODD
         odd = pl.DataFrame(
             {
                 "plan": ["never seen", None, "", "basic", "plus", None],
@@ -134,3 +137,35 @@ class TextOfLabelsContract(ReadsText, LabelContract):
         assert list(told) == list(bench.signature.classes)
         best = {one["term"] for one in told[bench.signature.classes[0]][:8]}
         assert {word.lower() for word in _OWN[1] + _OWN[3]} & best
+
+
+class OneTextContract(RecipeContract):
+    """What a recipe for classes of texts in one column alone keeps."""
+
+    __test__ = False
+    least_auc: ClassVar[float] = 0.9
+
+    def rows(self, count: int, classes: int, seed: int) -> Table:
+        """Make rows with a text and nothing else."""
+        truth = rows(count, classes, seed).truth
+        return Table(features=pl.DataFrame({TEXT: reviews(truth, seed)}), truth=truth)
+
+    def signature(self, classes: int) -> Signature:
+        """Describe them."""
+        column = Column(name=TEXT, type="string", nullable=True)
+        return Signature(inputs=(column,), outputs=signature(classes).outputs)
+
+    def test_its_package_of_numbers_alone_answers_like_the_model(self, tmp_path: Path) -> None:
+        """It refuses numbers, and says what it learns from."""
+        bench = self.bench()
+        bench.signature = signature(2)
+        with pytest.raises(Invalid, match="0 columns of free text and 4 others"):
+            load_recipe(self.recipe).fit(bench)
+
+    def test_nulls_and_categories_never_seen_are_answered_alike(self, tmp_path: Path) -> None:
+        bench = self.bench()
+        odd = [*ODD, "word " * 500, "한국어 \x00\u200b 𠀀𠀁", "a" * 101 + " good"]
+        table = Table(features=pl.DataFrame({TEXT: odd}), truth=bench.data("train").truth[: len(odd)])
+        bench.tables = {**bench.tables, "validation": table}
+        _, parity = self.packaged(bench, tmp_path / "package")
+        assert parity.passed, parity.sentence()

@@ -12,11 +12,12 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from onnx import TensorProto, checker, helper, numpy_helper
+from onnx import TensorProto, checker, helper
 from skl2onnx import convert_sklearn
 from sklearn.compose import ColumnTransformer
 
 from aimass.models import PROBABILITIES, Column, Signature
+from aimass.training.recipes.graphparts import Parts
 from aimass.training.recipes.tabular import MULTILABEL, OPSET, by_place, graph_inputs, name_at, renamed
 from aimass.training.recipes.text_linear.reading import Reader
 
@@ -39,27 +40,9 @@ class TextGraph:
     offsets: Any
 
 
-class _Parts:
-    """Nodes and tensors as they come."""
-
-    def __init__(self) -> None:
-        self.nodes: list[Any] = []
-        self.tensors: list[Any] = []
-
-    def node(self, kind: str, inputs: Sequence[str], output: str, **attributes: Any) -> str:
-        """Add a node with one output, and return its name."""
-        self.nodes.append(helper.make_node(kind, list(inputs), [output], name=output, **attributes))
-        return output
-
-    def tensor(self, name: str, values: Any) -> str:
-        """Add a tensor, and return its name."""
-        self.tensors.append(numpy_helper.from_array(np.asarray(values), name))
-        return name
-
-
 def graph_of(model: TextGraph) -> bytes:
     """Return the graph, whose inputs and outputs have the names of the signature."""
-    parts, scores, start = _Parts(), [], 0
+    parts, scores, start = Parts(), [], 0
     for number, (place, reader) in enumerate(model.readers):
         weights = model.weights[:, start : start + len(reader.grams)]
         scores.append(_scores(parts, f"text{number}", name_at(place), reader, weights))
@@ -86,12 +69,12 @@ def _inputs(signature: Signature) -> list[Any]:
     ]
 
 
-def _scores(parts: _Parts, mark: str, text: str, reader: Reader, weights: Any) -> str:
+def _scores(parts: Parts, mark: str, text: str, reader: Reader, weights: Any) -> str:
     """Add the loop over the rows of one text column; what leaves it are scores, a row for each row."""
     flat = parts.node("Reshape", [text, parts.tensor(f"{mark}/all", np.array([-1]))], f"{mark}/texts")
     size = parts.node("Shape", [flat], f"{mark}/shape")
     count = parts.node("Squeeze", [size], f"{mark}/rows")
-    rows, body = f"{mark}/scores", _Parts()
+    rows, body = f"{mark}/scores", Parts()
     row = body.node("Gather", [flat, f"{mark}/at"], f"{mark}/text")
     one = body.node("Reshape", [row, body.tensor(f"{mark}/one", np.array([1]))], f"{mark}/row")
     cut = {"mark": 0, "pad_value": "", "mincharnum": 1, "tokenexp": reader.pattern, "domain": CUTTING}
@@ -147,7 +130,7 @@ def _counted(reader: Reader, order: Sequence[int], numbers: dict[str, int]) -> d
     }
 
 
-def _tabular(parts: _Parts, model: TextGraph, columns: ColumnTransformer) -> None:
+def _tabular(parts: Parts, model: TextGraph, columns: ColumnTransformer) -> None:
     """Add what makes numbers of the other columns, as the converter writes it."""
     places = [place for place, _ in model.others]
     inputs = [one for at, one in enumerate(graph_inputs(model.signature)) if at in places]
@@ -171,7 +154,7 @@ def _tabular(parts: _Parts, model: TextGraph, columns: ColumnTransformer) -> Non
     parts.tensors += made.graph.initializer
 
 
-def _classes(parts: _Parts, classes: Sequence[str]) -> list[Any]:
+def _classes(parts: Parts, classes: Sequence[str]) -> list[Any]:
     """Turn scores into probabilities and the name of the most probable class; return the outputs."""
     if len(classes) == 2:  # noqa: PLR2004 one score tells both
         second = parts.node("Sigmoid", ["scores"], "answer/second")
@@ -188,13 +171,13 @@ def _classes(parts: _Parts, classes: Sequence[str]) -> list[Any]:
     ]
 
 
-def _labels(parts: _Parts, classes: Sequence[str]) -> list[Any]:
+def _labels(parts: Parts, classes: Sequence[str]) -> list[Any]:
     """Turn scores into a probability for each label; return the output."""
     parts.node("Sigmoid", ["scores"], "answer/probabilities")
     return [helper.make_tensor_value_info("answer/probabilities", TensorProto.FLOAT, [None, len(classes)])]
 
 
-def _number(parts: _Parts, _: Sequence[str]) -> list[Any]:
+def _number(parts: Parts, _: Sequence[str]) -> list[Any]:
     """Take the one score of a row as its number; return the output."""
     parts.node("Reshape", ["scores", parts.tensor("answer/shape", np.array([-1]))], "answer/value")
     return [helper.make_tensor_value_info("answer/value", TensorProto.FLOAT, [None])]
