@@ -23,10 +23,17 @@ from aimass.training.recipes.contract import (
 )
 from aimass.training.recipes.contract_of_series import ForecastContract
 from aimass.training.recipes.protocol import parameters_of
+from aimass.training.recipes.sounds.contract import SoundContract
 from aimass.training.recipes.text_linear.contract import OneTextContract, TextContract
 from aimass.training.selecting import Facts, recommend
 from aimass.training.tasks import TASKS
-from tests.training import test_labels, test_texts, test_torch_recipes, test_torch_texts  # noqa: F401 their suites count too
+from tests.training import (  # noqa: F401 their suites count too
+    test_labels,
+    test_sounds,
+    test_texts,
+    test_torch_recipes,
+    test_torch_texts,
+)
 
 
 class TestLogisticRegression(RecipeContract):
@@ -245,6 +252,7 @@ def test_every_task_of_a_recipe_has_its_suite() -> None:
         ImageContract,
         TextContract,
         OneTextContract,
+        SoundContract,
         RankingContract,
         AnomalyContract,
         ClusterContract,

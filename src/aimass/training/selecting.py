@@ -22,6 +22,7 @@ HALF_WEIGHT = 3
 MOST_REGRET = 0.05
 UNREAD = 0.3
 CHANNELS, LEAST_SIDE = (1, 3, 4), 8
+LEAST_CLIP = 2000
 _NAMED = 3
 _MB = 2**20
 
@@ -67,6 +68,22 @@ class Facts:
             if side >= LEAST_SIDE and side * side * channels == length:
                 return name, side
         return None
+
+    @property
+    def sound(self) -> tuple[str, int] | None:
+        """Return the one column to learn from and its length, when its lists are long, and not as long as those of square images.
+
+        Examples
+        --------
+        >>> Facts(rows=100, columns=1, lists={"samples": 16000}).sound
+        ('samples', 16000)
+        >>> Facts(rows=100, columns=1, lists={"pixels": 3072}).sound is None
+        True
+        """
+        if len(self.lists) != 1 or self.columns != 1 or self.image is not None:
+            return None
+        ((name, length),) = self.lists.items()
+        return (name, length) if length >= LEAST_CLIP else None
 
     @property
     def width(self) -> int:
@@ -175,6 +192,12 @@ def _read(manifest: RecipeManifest, facts: Facts) -> Iterator[tuple[float, str]]
             yield 0.0, f"the lists in {name!r} are as long as images of {side} x {side}"
         else:
             yield UNREAD, f"sees the numbers in {name!r} one by one, not which lie beside each other"
+    if facts.sound is not None:
+        name, length = facts.sound
+        if manifest.reads == "sounds":
+            yield 0.0, f"the lists in {name!r} are as long as clips of sound: {length:,} samples"
+        else:
+            yield UNREAD, f"sees the numbers in {name!r} one by one, not the pitches that they are heard as"
 
 
 def _learned(regrets: Sequence[float]) -> tuple[float, list[str]]:
@@ -233,6 +256,8 @@ def _unfit(manifest: RecipeManifest, facts: Facts) -> str | None:
         return "it learns from one column of free text alone"
     if manifest.reads == "lists" and facts.image is None:
         return "it learns from one column of lists, such as images"
+    if manifest.reads == "sounds" and facts.sound is None:
+        return f"it learns from one column of clips of sound: lists of {LEAST_CLIP:,} samples or more"
     return None
 
 

@@ -10,7 +10,6 @@ from typing import Any
 import numpy as np
 
 from aimass.kernel.errors import Invalid
-from aimass.models import Signature
 from aimass.training.recipes.deep.engine import torch
 
 _USUAL = (1, 3, 4)
@@ -30,20 +29,6 @@ class Shape:
         if not self.by_pixel:
             return numbers.reshape(-1, self.channels, self.height, self.width)
         return numbers.reshape(-1, self.height, self.width, self.channels).transpose(0, 3, 1, 2)
-
-
-def column_of(signature: Signature) -> tuple[str, int]:
-    """Return name and length of the one column of lists, or refuse other columns beside it."""
-    lists = [one for one in signature.inputs if one.shape is not None]
-    if len(lists) != 1 or len(signature.inputs) != 1:
-        raise Invalid(
-            f"there are {len(lists)} columns of lists and {len(signature.inputs) - len(lists)} others to learn from",
-            field="features",
-            value=[one.name for one in signature.inputs][:20],
-            allowed="one column of lists alone",
-            hint="name the column of images in 'features'",
-        )
-    return lists[0].name, int((lists[0].shape or (-1, 0))[1])
 
 
 def shape_of(length: int, params: Any) -> Shape:

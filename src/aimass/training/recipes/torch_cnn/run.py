@@ -15,10 +15,11 @@ from aimass.models import Candidate, Signature
 from aimass.training.measures.bytask import measures_of
 from aimass.training.recipes.deep.again import Lesson, like_shares, shrunk
 from aimass.training.recipes.deep.engine import torch
-from aimass.training.recipes.deep.images import Shape, augment_of, column_of, scale_of, shape_of
+from aimass.training.recipes.deep.images import Shape, augment_of, scale_of, shape_of
 from aimass.training.recipes.deep.loop import Task, answered, learn
 from aimass.training.recipes.deep.weights import class_weights, folded, norm_of, weights_of
 from aimass.training.recipes.deep.written import Graph
+from aimass.training.recipes.lists import column_of
 from aimass.training.recipes.protocol import RecipeContext, Shrinking, Table
 
 FLAT = 64  # positions behind the blocks up to which each counts for itself; more are averaged
