@@ -61,7 +61,7 @@ def both(path: str, tell: Any, args: dict[str, Any]) -> tuple[Any, Any]:
     with pytest.MonkeyPatch.context() as patch:
         whole = tell({**args, "path": path})
         patch.setattr(many_rows, "MANY_ROWS", 0)
-        patch.setattr(many_rows, "PART_ROWS", 7)
+        patch.setattr(many_rows, "PART_VALUES", 7)
         return whole, tell({**args, "path": path})
 
 

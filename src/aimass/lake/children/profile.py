@@ -13,7 +13,7 @@ from aimass.lake.children.long_texts import Slices, many_of
 from aimass.lake.children.many_rows import Many, Numbers
 from aimass.lake.children.values import plain, type_name
 
-CELLS_AT_ONCE = 4_000_000
+CELLS_AT_ONCE = 1_000_000
 _SORTED = frozenset({"integer", "float", "timestamp", "date"})  # equal ones are then counted at a tenth of the cost
 BINS = 20
 TOP = 10
