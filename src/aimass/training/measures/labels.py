@@ -228,7 +228,7 @@ def label_curves(truth: Any, said: Any, labels: Sequence[str]) -> dict[str, Any]
     most = int(max(truth.sum(axis=1).max(initial=0), picked.sum(axis=1).max(initial=0)))
     counted = [np.bincount(one.sum(axis=1), minlength=most + 1).tolist() for one in (truth, picked)]
     return {
-        "labels": [_one(labels[k], truth[:, k], given[:, k], picked[:, k]) for k in order.tolist()],
+        "labels": [_one(labels[k], truth[:, k], given[:, k], picked[:, k]) for k in map(int, order)],
         "per_row": {"true": counted[0], "chosen": counted[1]},
         "pr": pr_curve(truth.ravel(), given.ravel()),
     }
