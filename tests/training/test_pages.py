@@ -276,6 +276,30 @@ def test_a_run_of_forecasts_shows_what_came_and_the_error_by_step(site):
     assert run.id in viewer.part("/demo/work/training?task=forecasting&sort=cv_mase", "runs").text
 
 
+def test_a_run_of_a_policy_shows_its_estimates_and_actions(site):
+    training, viewer, editor = site.registry.get(Training), site.visitor("viewer"), site.visitor("editor")
+    form = {"dataset": "telco-churn", "target": "MonthlyCharges", "task": "policy", "key_column": "customerID"}
+    refused = editor.do("POST", "/demo/work/splits", **form)
+    assert (refused.status_code, "the action that was taken" in refused.text) == (400, True)
+    other = editor.do("POST", "/demo/work/splits", **form | {"task": "regression", "action_column": "Contract"})
+    assert (other.status_code, "only a policy has a column" in other.text) == (400, True)
+    assert editor.do("POST", "/demo/work/splits", **form, action_column="Contract").status_code == 204
+    splits = training.list_splits(SYSTEM, ListSplits(workspace="demo")).items
+    made = OneSplit(workspace="demo", split=next(one.id for one in splits if one.task == "policy"))
+    split = until(site.registry, lambda: (found := training.get_split(SYSTEM, made)).state == "READY" and found)
+    assert set(split.classes["train"]) == {"Month-to-month", "One year", "Two year"}
+    wish = StartRun(workspace="demo", recipe="linear_policy", split=split.id, folds=2, experiment="offers")
+    run = _ended(site, training.start_run(SYSTEM, wish).id)
+    assert run.state == "FINISHED", run.error
+    text = viewer.open(_of(run, "evaluation")).text
+    assert "Doubly robust" in text
+    assert text.count("Month-to-month") >= 1
+    chosen, _ = _all_charts(text, "bars")
+    assert sum(one["value"] for one in chosen["items"]) == pytest.approx(1, abs=0.001)
+    assert "双重稳健" in viewer.open(_of(run, "evaluation"), **{"Accept-Language": "zh"}).text
+    assert run.id in viewer.part("/demo/work/training?task=policy&sort=-cv_dr", "runs").text
+
+
 def test_a_split_without_a_column_to_predict_is_for_tasks_that_need_none(site):
     for form in ({"dataset": "telco-churn"}, {"dataset": "telco-churn", "task": "classification"}):
         answer = site.visitor("editor").do("POST", "/demo/work/splits", **form)

@@ -21,6 +21,7 @@ from aimass.training.recipes.contract import (
     RankingContract,
     RecipeContract,
 )
+from aimass.training.recipes.contract_of_policies import PolicyContract
 from aimass.training.recipes.contract_of_series import ForecastContract
 from aimass.training.recipes.protocol import parameters_of
 from aimass.training.recipes.sounds.contract import SoundContract
@@ -199,6 +200,17 @@ class TestSeasonalNaive(ForecastContract):
     least_skill = 0.0
 
 
+class TestLinearPolicy(PolicyContract):
+    __test__ = True
+    recipe = "linear_policy"
+
+
+class TestLightGbmPolicy(PolicyContract):
+    __test__ = True
+    recipe = "lightgbm_policy"
+    quick: ClassVar = {"trees": 40}
+
+
 def test_what_a_recipe_needs_and_is_not_there_is_told_with_the_command() -> None:
     absent = replace(find_recipe("xgboost"), library="no_such_library")
     assert absent.install == "pip install 'aimass[xgboost]'"
@@ -257,6 +269,7 @@ def test_every_task_of_a_recipe_has_its_suite() -> None:
         AnomalyContract,
         ClusterContract,
         ForecastContract,
+        PolicyContract,
     )
     found = {suite for base in bases for suite in base.__subclasses__()} - set(bases)
     suites = {(suite.recipe, suite.task) for suite in found}

@@ -38,6 +38,8 @@ RELEASE = Template(
         "time_column": None,
         "horizon": None,
         "label_separator": None,
+        "action_column": None,
+        "propensity_column": None,
         "seed": 42,
         "fractions": {"train": 0.55, "validation": 0.15, "test": 0.15, "future": 0.15},
         "folds": 5,

@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from hashlib import file_digest, sha256
 from pathlib import Path, PurePosixPath
@@ -106,6 +106,28 @@ def is_of_sets(signature: Signature) -> bool:
     True
     """
     return [one.name for one in signature.outputs] == [PROBABILITIES, LABELS] and bool(signature.classes)
+
+
+def policy_outputs(actions: Sequence[str]) -> tuple[Output, ...]:
+    """Return what a policy answers: the action that it drew, with which chance, the chance of each, and what each would bring.
+
+    Examples
+    --------
+    >>> [one.name for one in policy_outputs(["call", "mail"])]
+    ['action', 'propensity', 'probabilities', 'rewards']
+    """
+    names = tuple(actions)
+    return (
+        Output(name="action", type="string", shape=(-1,)),
+        Output(name="propensity", type="float", shape=(-1,)),
+        Output(name="probabilities", type="float", shape=(-1, len(names)), classes=names),
+        Output(name="rewards", type="float", shape=(-1, len(names))),
+    )
+
+
+def is_of_policy(signature: Signature) -> bool:
+    """Tell whether a model answers which action to take, drawn by the chances that it gives them."""
+    return bool(signature.classes) and signature.outputs == policy_outputs(signature.classes)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -37,6 +37,10 @@ class Task:
         Whether what is asked is cut out of series of a dataset, instead of being one of its rows.
     is_of_sets
         Whether the truth of a row is a set of labels, instead of one value.
+    needs_action
+        Whether a column tells which action was taken, and what is predicted is what came of it.
+    is_surely
+        Whether a candidate has to be better than the champion beyond chance, instead of losing little.
     """
 
     name: str
@@ -53,6 +57,8 @@ class Task:
     is_blendable: bool = True
     is_windowed: bool = False
     is_of_sets: bool = False
+    needs_action: bool = False
+    is_surely: bool = False
 
     @property
     def objective(self) -> str:
@@ -157,9 +163,30 @@ TASKS: Mapping[str, Task] = {
             is_blendable=False,
             is_of_sets=True,
         ),
+        Task(
+            name="policy",
+            title="Policy",
+            metric="dr",
+            metric_title="DR value",
+            guess="lift",
+            guessed=0.0,
+            recipes=("lightgbm_policy", "linear_policy"),
+            is_blendable=False,
+            needs_action=True,
+            is_surely=True,
+        ),
     )
 }
-TaskName = Literal["classification", "regression", "anomaly", "clustering", "ranking", "forecasting", "multilabel"]
+TaskName = Literal[
+    "classification",
+    "regression",
+    "anomaly",
+    "clustering",
+    "ranking",
+    "forecasting",
+    "multilabel",
+    "policy",
+]
 
 
 def find_task(name: str) -> Task:

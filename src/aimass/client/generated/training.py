@@ -188,13 +188,17 @@ class TrainingCalls(Calls):
         workspace: str | None = None,
         target: str | None = None,
         dataset_version: int | None = None,
-        task: Literal["classification", "regression", "anomaly", "clustering", "ranking", "forecasting", "multilabel"]
+        task: Literal[
+            "classification", "regression", "anomaly", "clustering", "ranking", "forecasting", "multilabel", "policy"
+        ]
         | None = None,
         key_column: str | None = None,
         group_column: str | None = None,
         time_column: str | None = None,
         horizon: int | None = None,
         label_separator: str | None = None,
+        action_column: str | None = None,
+        propensity_column: str | None = None,
         fractions: dict[str, float] | None = None,
         seed: int | None = None,
         stratify: bool | None = None,
@@ -216,6 +220,8 @@ class TrainingCalls(Calls):
                 "time_column": time_column,
                 "horizon": horizon,
                 "label_separator": label_separator,
+                "action_column": action_column,
+                "propensity_column": propensity_column,
                 "fractions": fractions,
                 "seed": seed,
                 "stratify": stratify,
@@ -452,7 +458,9 @@ class TrainingCalls(Calls):
         workspace: str | None = None,
         experiment: str | None = None,
         recipe: str | None = None,
-        task: Literal["classification", "regression", "anomaly", "clustering", "ranking", "forecasting", "multilabel"]
+        task: Literal[
+            "classification", "regression", "anomaly", "clustering", "ranking", "forecasting", "multilabel", "policy"
+        ]
         | None = None,
         state: Literal["SCHEDULED", "RUNNING", "FINISHED", "FAILED", "KILLED"] | None = None,
         split: str | None = None,
@@ -935,13 +943,17 @@ class AsyncTrainingCalls(AsyncCalls):
         workspace: str | None = None,
         target: str | None = None,
         dataset_version: int | None = None,
-        task: Literal["classification", "regression", "anomaly", "clustering", "ranking", "forecasting", "multilabel"]
+        task: Literal[
+            "classification", "regression", "anomaly", "clustering", "ranking", "forecasting", "multilabel", "policy"
+        ]
         | None = None,
         key_column: str | None = None,
         group_column: str | None = None,
         time_column: str | None = None,
         horizon: int | None = None,
         label_separator: str | None = None,
+        action_column: str | None = None,
+        propensity_column: str | None = None,
         fractions: dict[str, float] | None = None,
         seed: int | None = None,
         stratify: bool | None = None,
@@ -963,6 +975,8 @@ class AsyncTrainingCalls(AsyncCalls):
                 "time_column": time_column,
                 "horizon": horizon,
                 "label_separator": label_separator,
+                "action_column": action_column,
+                "propensity_column": propensity_column,
                 "fractions": fractions,
                 "seed": seed,
                 "stratify": stratify,
@@ -1205,7 +1219,9 @@ class AsyncTrainingCalls(AsyncCalls):
         workspace: str | None = None,
         experiment: str | None = None,
         recipe: str | None = None,
-        task: Literal["classification", "regression", "anomaly", "clustering", "ranking", "forecasting", "multilabel"]
+        task: Literal[
+            "classification", "regression", "anomaly", "clustering", "ranking", "forecasting", "multilabel", "policy"
+        ]
         | None = None,
         state: Literal["SCHEDULED", "RUNNING", "FINISHED", "FAILED", "KILLED"] | None = None,
         split: str | None = None,

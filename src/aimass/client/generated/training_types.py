@@ -22,7 +22,9 @@ class Run:
     dataset_version: int
     split: str
     target: str
-    task: Literal["classification", "regression", "anomaly", "clustering", "ranking", "forecasting", "multilabel"]
+    task: Literal[
+        "classification", "regression", "anomaly", "clustering", "ranking", "forecasting", "multilabel", "policy"
+    ]
     features: list[str] | None
     unseen: dict[str, str]
     seed: int
@@ -260,13 +262,18 @@ class Split:
     dataset_version: int
     target: str
     task: (
-        Literal["classification", "regression", "anomaly", "clustering", "ranking", "forecasting", "multilabel"] | None
+        Literal[
+            "classification", "regression", "anomaly", "clustering", "ranking", "forecasting", "multilabel", "policy"
+        ]
+        | None
     )
     key_column: str | None
     group_column: str | None
     time_column: str | None
     horizon: int | None
     label_separator: str | None
+    action_column: str | None
+    propensity_column: str | None
     fractions: dict[str, float]
     seed: int
     stratify: bool

@@ -37,6 +37,8 @@ def split(ctx: StepContext) -> dict[str, Any]:
         time_column=ctx.parameter("time_column"),
         horizon=ctx.parameter("horizon"),
         label_separator=ctx.parameter("label_separator"),
+        action_column=ctx.parameter("action_column"),
+        propensity_column=ctx.parameter("propensity_column"),
         fractions=ctx.parameter("fractions"),
         seed=ctx.parameter("seed"),
         base=_base(ctx),
@@ -53,7 +55,8 @@ def _base(ctx: StepContext) -> str | None:
     if find_task(found.task or "classification").is_windowed:  # the newest moments judge
         return None
     is_same = found.dataset == ctx.found("dataset") and ctx.parameter("task") in (None, found.task)
-    columns = ("target", "key_column", "group_column", "time_column", "label_separator")
+    names = ("target", "key", "group", "time", "action", "propensity")
+    columns = ("label_separator", *(name if name == "target" else f"{name}_column" for name in names))
     return (
         found.id
         if is_same and all((getattr(found, name) or None) == (ctx.parameter(name) or None) for name in columns)

@@ -35,6 +35,11 @@ def gather(ctx: StepContext) -> dict[str, Any]:
             f"a model of {task} is not trained again on feedback: that is one text a row",
             hint="add the rows with their labels to the dataset, and release again",
         )
+    if find_task(task).needs_action:
+        raise Conflict(
+            "a policy is not trained again from what was fed back alone: what came of the other decisions would be lost",
+            hint="let a learner follow the endpoint, or collect decisions with their rewards and release again",
+        )
     key = _key_of(ctx, dataset)
     found = _labelled(ctx, key)
     lake = ctx.registry.get(Lake)

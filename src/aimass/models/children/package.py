@@ -21,6 +21,7 @@ from aimass.models.package import (
     Manifest,
     Package,
     Signature,
+    is_of_policy,
     is_of_sets,
     write_package,
 )
@@ -66,7 +67,8 @@ class Rows:
     Attributes
     ----------
     is_of_lists
-        Whether a model without classes says lists of numbers; those of all outputs stand beside each other.
+        Whether a model says lists of numbers, those of all outputs beside each other: forecasts, or the chances of actions and
+        what they bring.
     thresholds
         Of a model that chooses several labels: from which probability each is chosen. What it says are the probabilities, and
         beside them 1 for each label that is chosen.
@@ -225,6 +227,9 @@ def _said(signature: Signature, expected: Any) -> dict[str, Any]:
         ends = np.cumsum([output.shape[1] for output in signature.outputs if output.shape is not None])
         lists = np.split(expected, ends[:-1], axis=1)
         return {output.name: one.tolist() for output, one in zip(signature.outputs, lists, strict=True)}
+    if is_of_policy(signature):
+        chances, rewards = np.split(expected, 2, axis=1)
+        return {"probabilities": chances.tolist(), "rewards": rewards.tolist()}
     if not signature.classes:
         return {signature.outputs[0].name: expected.tolist()}
     if is_of_sets(signature):
@@ -263,6 +268,8 @@ def compare(signature: Signature, expected: Any, answers: Mapping[str, Any], thr
         return _compare_sets(wanted, said_of(signature, answers), thresholds)
     if not signature.classes:
         return _compare_numbers(wanted, said_of(signature, answers))
+    if is_of_policy(signature):
+        return _compare_decisions(signature, wanted, answers)
     found = np.asarray(answers["probabilities"], dtype=float).reshape(wanted.shape)
     classes = np.array(signature.classes, dtype=object)
     differ = classes[wanted.argmax(axis=1)] != np.array(answers["label"], dtype=object)
@@ -292,6 +299,34 @@ def _compare_numbers(wanted: Any, found: Any) -> Parity:
     return Parity(rows=len(wanted), labels_differ=0, max_difference=largest, is_of_numbers=True)
 
 
+def _compare_decisions(signature: Signature, wanted: Any, answers: Mapping[str, Any]) -> Parity:
+    """Compare chances and expected rewards; where two actions are worth the same, either may be the better one.
+
+    What was drawn differs from call to call, but has to be an action, and to come with the chance that it had.
+    """
+    chances, rewards = np.split(wanted, 2, axis=1)
+    said, worth = np.split(said_of(signature, answers).reshape(wanted.shape), 2, axis=1)
+    size = float(rewards.std()) or 1.0
+    is_clear = _margin(rewards) > TOLERANCE * size
+    places = {name: place for place, name in enumerate(signature.classes)}
+    drawn = np.array([places.get(name, -1) for name in answers["action"]])
+    chance = said[np.arange(len(said)), drawn]
+    off = np.concatenate(
+        [
+            np.abs(said - chances)[is_clear].ravel(),
+            np.abs(worth - rewards).ravel() / np.maximum(np.abs(rewards).ravel(), size),
+            np.abs(np.asarray(answers["propensity"], dtype=float) - chance),
+            np.where((drawn >= 0) & (chance > 0), 0.0, 1.0),
+        ]
+    )
+    differ = is_clear & (worth.argmax(axis=1) != rewards.argmax(axis=1))
+    return Parity(
+        rows=len(wanted),
+        labels_differ=int(differ.sum()),
+        max_difference=float(np.nan_to_num(off, nan=1.0).max(initial=0.0)),
+    )
+
+
 def said_of(signature: Signature, answers: Mapping[str, Any]) -> Any:
     """Return what a model answers as one array: probabilities, a number a row, or the lists of all outputs beside each other.
 
@@ -300,6 +335,8 @@ def said_of(signature: Signature, answers: Mapping[str, Any]) -> Any:
     if is_of_sets(signature):
         chosen = np.asarray(answers[LABELS], dtype=object) != ""
         return np.hstack([np.asarray(answers[PROBABILITIES], dtype=float), chosen.astype(float)])
+    if is_of_policy(signature):
+        return np.concatenate([np.asarray(answers[name], dtype=float) for name in ("probabilities", "rewards")], axis=1)
     if is_of_lists(signature):
         return np.concatenate([np.asarray(answers[one.name], dtype=float) for one in signature.outputs], axis=1)
     return np.asarray(answers["probabilities" if signature.classes else signature.outputs[0].name], dtype=float)
@@ -331,6 +368,8 @@ def replay_samples(package: Package, model: LoadedModel) -> dict[str, Any]:
 
 def _expected(signature: Signature, outputs: Mapping[str, Any]) -> Any:
     """Return the probabilities or the numbers that the samples expect; None for a model of another kind."""
+    if is_of_policy(signature):
+        return np.concatenate([np.asarray(outputs[name], dtype=float) for name in ("probabilities", "rewards")], axis=1)
     if signature.classes and {"label", "probabilities"} <= set(outputs):
         return outputs["probabilities"]
     if is_of_sets(signature):

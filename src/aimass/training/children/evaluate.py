@@ -14,6 +14,7 @@ import polars as pl
 from aimass.kernel.errors import Invalid
 from aimass.models import Package, Signature, load_model, said_of, verify_package
 from aimass.training.children.assigning import group_of
+from aimass.training.children.decisions import POLICY, actions_of
 from aimass.training.children.labels import some
 from aimass.training.children.mixing import judged
 from aimass.training.children.table import (
@@ -21,14 +22,16 @@ from aimass.training.children.table import (
     RANKING,
     Source,
     columns_of,
+    decisions_of,
     lists_of,
     plain,
     points_of,
     read_rows,
     read_split,
+    told_of,
     windows_of,
 )
-from aimass.training.children.targets import MULTILABEL, target_of, truth_of
+from aimass.training.children.targets import MULTILABEL, truth_of
 from aimass.training.children.windows import FORECASTING
 from aimass.training.errors import Unlearnable
 from aimass.training.measures.bytask import measures_of
@@ -58,6 +61,8 @@ def evaluate(ctx: Any) -> dict[str, Any]:
     interval = asdict(measures.interval(truth, said, seed=seed))
     ctx.report(0.4, stage="importance", **metrics)
     importance, note = permuted(ctx, predict, features, truth)
+    doubt = measures.doubt(truth, said)
+    note += [doubt] if doubt else []
     body = {
         "task": task.name,
         "part": ctx.params["part"],
@@ -89,7 +94,7 @@ def part_of(payload: Any, signature: Signature) -> tuple[pl.DataFrame, Any, list
     parts = read_split(payload["split"]["file"], payload["split"].get("sha256"), rows.height)
     if source.task == FORECASTING:
         return _windows(payload, rows, parts, signature)
-    target = target_of(rows, source.target, source.task, source.separator)
+    target = told_of(source, rows)
     missing = [column.name for column in signature.inputs if column.name not in rows.columns]
     if missing:
         raise Invalid(f"the dataset has no column {missing[0]!r}", field="dataset", value=missing[0])
@@ -98,6 +103,8 @@ def part_of(payload: Any, signature: Signature) -> tuple[pl.DataFrame, Any, list
         return _points(source, rows, (parts, wanted, target), signature)
     if source.task == MULTILABEL:
         return _labelled(rows, target, wanted.fill_null(value=False), signature)
+    if source.task == POLICY:
+        return _decisions(source, rows, (parts, wanted, target), signature)
     known = wanted & target.is_in(list(signature.classes)) if signature.classes else wanted
     has_truth = bool(source.target)
     if known.sum() == 0 or (
@@ -155,6 +162,22 @@ def _points(
     points = points_of(source, features, target.filter(known), parts.filter(known))
     chosen = np.flatnonzero(wanted.filter(known).to_numpy())
     return features[chosen], points[chosen], []
+
+
+def _decisions(
+    source: Source, rows: pl.DataFrame, told: tuple[pl.Series, pl.Series, pl.Series], signature: Signature
+) -> tuple[pl.DataFrame, Any, list[str]]:
+    """Return features of the wanted rows, and what was decided in them, judged by what the training rows tell."""
+    parts, wanted, target = told
+    is_known = actions_of(rows, source.action or "").is_in(list(signature.classes)).fill_null(value=False)
+    if not (wanted & is_known).any():
+        raise Unlearnable("the part does not hold a row", field="part")
+    used = ((target.is_not_null() & (parts == "train")) | wanted) & is_known
+    truth = decisions_of(source, rows.filter(used), parts.filter(used), signature.classes)
+    chosen = np.flatnonzero(wanted.filter(used).to_numpy())
+    left_out = int((wanted & ~is_known).sum())
+    notes = [f"{left_out} rows left out: the model does not know their action"] if left_out else []
+    return plain(rows.filter(wanted & is_known), signature), truth[chosen], notes
 
 
 def predictor(package: Package, *, threads: int) -> Callable[[pl.DataFrame], Any]:

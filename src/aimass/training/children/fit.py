@@ -14,7 +14,7 @@ import numpy as np
 import polars as pl
 
 from aimass.kernel.errors import Invalid
-from aimass.models import Package, Parity, Rows, Signature, build_package, is_of_lists, sampled
+from aimass.models import Package, Parity, Rows, Signature, build_package, is_of_lists, is_of_policy, sampled
 from aimass.training.children.costs import row_us
 from aimass.training.children.folds import FOLDS_FILE, cuts_of, out_of_fold, packed, unpacked
 from aimass.training.children.labels import thresholds_of
@@ -318,7 +318,7 @@ class Fit:
         replayed = Rows(
             columns=columns_of(features),
             expected=self._said(context, model, features),
-            is_of_lists=is_of_lists(candidate.signature),
+            is_of_lists=is_of_lists(candidate.signature) or is_of_policy(candidate.signature),
             thresholds=self._thresholds,
         )
         package, parity = build_package(self._ctx.out / "package", candidate, replayed)

@@ -14,6 +14,7 @@ from aimass.training.children.labels import check_labels, rarest_label, whole_la
 from aimass.training.children.table import Prepared
 from aimass.training.errors import Unlearnable
 from aimass.training.measures.forecasts import Windows
+from aimass.training.measures.policies import Logged
 
 FOLDS_FILE = "folds.parquet"
 LEAST_WINDOWS = 10
@@ -30,20 +31,21 @@ def cuts_of(data: Prepared, folds: int, seed: int) -> list[Cut]:
     if isinstance(train.truth, Windows):
         return _rolling(train.truth, folds)
     classes = data.signature.classes if data.has_truth else ()
-    is_of_labels = np.ndim(train.truth) > 1
+    named = train.truth.actions if isinstance(train.truth, Logged) else train.truth
+    is_of_labels = np.ndim(named) > 1
     if is_of_labels:
-        check_labels(train.truth, classes, folds)
+        check_labels(named, classes, folds)
     elif classes:
-        _check_classes(train.truth, classes, folds)
+        _check_classes(named, classes, folds)
     elif len(train.truth) < 2 * folds:
         raise Unlearnable(
             f"there are {len(train.truth)} training rows, {folds} folds need {2 * folds}", field="folds", value=folds
         )
-    rows = train.truth if classes else np.zeros(len(train.truth))
+    rows = named if classes else np.zeros(len(train.truth))
     if is_of_labels:
-        rows = rarest_label(train.truth, folds)
+        rows = rarest_label(named, folds)
     if data.times is not None:
-        return _whole(_by_time(data.times.filter(data.parts == "train"), folds), train.truth, classes)
+        return _whole(_by_time(data.times.filter(data.parts == "train"), folds), named, classes)
     if data.groups is not None:
         groups = data.groups.filter(data.parts == "train").to_numpy()
         _check_groups(len(np.unique(groups)), folds)
@@ -52,7 +54,7 @@ def cuts_of(data: Prepared, folds: int, seed: int) -> list[Cut]:
     else:
         kind = StratifiedKFold if classes else KFold
         cuts = kind(folds, shuffle=True, random_state=seed).split(rows, rows)
-    return _whole(list(cuts), train.truth, classes)
+    return _whole(list(cuts), named, classes)
 
 
 def _rolling(truth: Windows, folds: int) -> list[Cut]:

@@ -22,6 +22,7 @@ _WORDS = {
     "r2": "R²",
     "roc_auc": "ROC AUC",
     "over_chance": "share of the way from a draw to the best order",
+    "lift": "gain over the decisions that were logged",
     "skill": "skill against the seasonal naive forecast",
 }
 
@@ -115,7 +116,10 @@ def _form(task: Task) -> str:
 
 
 def _too_low(payload: dict[str, Any], task: Task, said: str, truth: Any, own: Any) -> str:
-    """Return why the model is no better than guessing; empty where it is."""
+    """Return why the model is no better than guessing, or why the rows do not tell; empty where it is."""
+    doubt = measures_of(task.name).doubt(truth, own)
+    if doubt:
+        return f"{said}: {doubt}"
     least = float(payload.get("minimum", task.guessed))
     value = measures_of(task.name).scores(truth, own).get(task.guess, least)
     if value >= least:
@@ -136,13 +140,14 @@ def _answers(payload: dict[str, Any], champion: Any, rows: int) -> Any:
 def _compared(payload: dict[str, Any], own: Any, truth: Any, other: Any) -> dict[str, Any]:
     task, tolerance = task_of(payload), float(payload.get("tolerance", TOLERANCE))
     found = measures_of(task.name).compare(truth, own, other, seed=int(payload.get("seed", 0)))
-    passed = _loss(task, found) <= tolerance
+    passed = found.low > 0 if task.is_surely else _loss(task, found) <= tolerance
     form = _form(task)
-    allowed = f"{tolerance:.2%} of it" if task.is_lower_better else f"{tolerance:g}"
+    allowed = f"a loss up to {tolerance:.2%} of it" if task.is_lower_better else f"a loss up to {tolerance:g}"
+    rule = "the whole interval has to lie above 0" if task.is_surely else f"{allowed} is allowed"
     sentence = (
         f"{payload.get('where', 'test')} {task.metric_title} {found.candidate:.4{form}} against {found.champion:.4{form}} of the champion on the same "
         f"{len(truth)} rows: difference {found.difference:+.4{form}} [{found.low:+.4{form}}, {found.high:+.4{form}}], "
-        f"p = {found.p_value:.3f} ({found.method}); a loss up to {allowed} is allowed"
+        f"p = {found.p_value:.3f} ({found.method}); {rule}"
     )
     return {"passed": bool(passed), "evidence": sentence, "detail": asdict(found)}
 

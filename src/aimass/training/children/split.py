@@ -24,8 +24,9 @@ from aimass.training.children.assigning import (
     out_of_order,
     times_of,
 )
+from aimass.training.children.decisions import POLICY, actions_of, check_decisions
 from aimass.training.children.labels import labels_by_part
-from aimass.training.children.table import SPLIT_FILE, Source, identities, read_rows
+from aimass.training.children.table import SPLIT_FILE, Source, identities, read_rows, told_of
 from aimass.training.children.targets import FIXED_CLASSES, MULTILABEL, find_task, strata_of, target_of
 from aimass.training.children.tensors import is_tensor, length_of, why_no_tensor
 from aimass.training.children.texts import texts_of
@@ -66,14 +67,18 @@ def split(ctx: Any) -> dict[str, Any]:
         horizon, told = _ahead(ctx.params, rows, parts)
         notes += told
     notes += _checked(ctx.params, rows, identity, parts)
+    if task == POLICY:
+        notes += check_decisions(rows, target, ctx.params, parts)
     found = _write(ctx.out / SPLIT_FILE, parts, target, identity, notes)
+    if task == POLICY:  # who reads of the split wants to know how often each action was taken
+        found["classes"] = _by_class(pl.DataFrame([parts.alias("part")]), actions_of(rows, ctx.params["action"]))
     classes = found["classes"] if has_truth else {}
     return {**found, "classes": classes, "task": task, "horizon": horizon, **_kinds(rows, ctx.params)}
 
 
 def _kinds(rows: pl.DataFrame, payload: Mapping[str, Any]) -> dict[str, Any]:
     """Return what a selector has to know of the columns that can be learned from: those of free text, and of lists."""
-    aside = [payload.get(name) for name in ("target", "key", "group", "time")]
+    aside = [payload.get(name) for name in ("target", "key", "group", "time", "action", "propensity")]
     learned = rows.select(name for name in rows.columns if name not in aside and not name.startswith("_"))
     lists = [column for column in learned.iter_columns() if is_tensor(column.dtype)]
     fit = {one.name: length_of(one) for one in lists if why_no_tensor(one, is_chosen=False) is None}
@@ -105,7 +110,7 @@ def _target(rows: pl.DataFrame, payload: Mapping[str, Any]) -> tuple[pl.Series, 
     if separator and task is None:
         task = MULTILABEL
     if task is not None:
-        return target_of(rows, name, task, separator), task, []
+        return told_of(Source.of({**payload, "task": task}), rows), task, []
     task, why = find_task(rows[name])
     is_clear = task == "classification"
     told = [] if is_clear and not rows[name].dtype.is_numeric() else [f"the task is {task}: {why}"]

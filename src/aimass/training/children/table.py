@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from hashlib import file_digest, sha256
 from pathlib import Path
 from typing import Any
@@ -13,8 +13,9 @@ import polars as pl
 from deltalake import DeltaTable
 
 from aimass.kernel.errors import Conflict, Invalid, NotFound
-from aimass.models import Column, Signature
+from aimass.models import Column, Signature, policy_outputs
 from aimass.training.children.assigning import group_of, times_of
+from aimass.training.children.decisions import POLICY, actions_of, chances_of, decided, logged_of
 from aimass.training.children.labels import labels_to_learn
 from aimass.training.children.targets import FIXED_CLASSES, MAX_CLASSES, MULTILABEL, outputs_of, target_of, truth_of
 from aimass.training.children.tensors import is_tensor, length_of, tensor_of, why_no_tensor
@@ -22,6 +23,7 @@ from aimass.training.children.texts import is_text
 from aimass.training.children.windows import FORECASTING, HISTORY, Cut, cut, lay, signature_of_windows
 from aimass.training.errors import Unlearnable
 from aimass.training.measures.clusters import Points
+from aimass.training.measures.policies import Logged
 from aimass.training.measures.relevance import Lists
 from aimass.training.recipes.protocol import Table
 from aimass.training.recipes.space import Space
@@ -54,6 +56,8 @@ class Source:
         Steps ahead of a forecast.
     separator
         What cuts the text of a target into labels; empty where the target holds lists.
+    action, propensity
+        The columns of the action that was taken, and of the chance that it had; neither is a feature.
     """
 
     path: str
@@ -66,6 +70,8 @@ class Source:
     features: tuple[str, ...] | None = None
     horizon: int = 1
     separator: str = ""
+    action: str | None = None
+    propensity: str | None = None
 
     @classmethod
     def of(cls, payload: Mapping[str, Any]) -> Source:
@@ -82,7 +88,14 @@ class Source:
             features=None if features is None else tuple(features),
             horizon=payload.get("horizon") or 1,
             separator=payload.get("separator") or "",
+            action=payload.get("action"),
+            propensity=payload.get("propensity"),
         )
+
+    @property
+    def aside(self) -> tuple[str | None, ...]:
+        """Return the columns that are never learned from."""
+        return self.target, self.key, self.group, self.action, self.propensity
 
 
 def read_rows(source: Source) -> pl.DataFrame:
@@ -101,6 +114,7 @@ def read_rows(source: Source) -> pl.DataFrame:
     if not frame.height:
         raise Unlearnable("the dataset has no rows", field="dataset", hint="collect data into it first")
     named = {"target": source.target, "key": source.key, "group_column": source.group, "time_column": source.time}
+    named |= {"action_column": source.action, "propensity_column": source.propensity}
     for field, column in named.items():
         if column and column not in frame.columns:
             raise Invalid(
@@ -228,7 +242,7 @@ def prepare(
     parts = read_split(split["file"], split.get("sha256"), rows.height)
     if source.task == FORECASTING:
         return _windowed(source, rows, parts, history)
-    target = target_of(rows, source.target, source.task, source.separator)
+    target = told_of(source, rows)
     kept = target.is_not_null() & (parts != "none")
     train = kept & (parts == "train")
     names, notes = choose_columns(rows.filter(train), source, rows.filter(kept))
@@ -238,18 +252,28 @@ def prepare(
     if source.task == MULTILABEL:
         classes, told = labels_to_learn(target.filter(train))
         notes += told
+    named = target
+    if source.task == POLICY:
+        named = actions_of(rows, source.action or "")
+        classes = tuple(sorted(named.filter(train).unique().to_list()))
     is_one = bool(classes) and source.task != MULTILABEL
-    known = (kept & target.is_in(list(classes)) if is_one else kept).fill_null(value=False)
+    known = (kept & named.is_in(list(classes)) if is_one else kept).fill_null(value=False)
     strangers = int((kept & ~known).sum())
     if strangers:
         notes.append(f"{strangers} rows left out: their class does not occur in training")
     signature = signature_of(rows.filter(train).select(names), classes, unseen or {}, source.task)
+    if source.task == POLICY:
+        signature = replace(signature, outputs=policy_outputs(classes))
     features = plain(rows.filter(known), signature)
     groups = None if source.group is None else group_of(rows[source.group]).filter(known)
     return Prepared(
         signature=signature,
         frame=features,
-        truth=_truth(source, features, target.filter(known), (parts.filter(known), classes, groups)),
+        truth=(
+            decisions_of(source, rows.filter(known), parts.filter(known), classes)
+            if source.task == POLICY
+            else _truth(source, features, target.filter(known), (parts.filter(known), classes, groups))
+        ),
         parts=parts.filter(known),
         notes=tuple(notes),
         places=np.flatnonzero(known.to_numpy()).astype(np.uint32),
@@ -324,6 +348,28 @@ def _truth(
     return lists_of(target, groups) if source.task == RANKING else truth_of(target, classes)
 
 
+def told_of(source: Source, rows: pl.DataFrame) -> pl.Series:
+    """Return the truth of each row as the task wants it, null where it is not known."""
+    target = target_of(rows, source.target, source.task, source.separator)
+    if source.task != POLICY:
+        return target
+    return decided(rows, target, {"action": source.action, "propensity": source.propensity})
+
+
+def decisions_of(source: Source, rows: pl.DataFrame, parts: pl.Series, actions: tuple[str, ...]) -> Logged:
+    """Return rows as decisions; whatever a run learns from, all columns tell what was to be expected."""
+    is_train = parts == "train"
+    names, _ = choose_columns(rows.filter(is_train), replace(source, features=None), rows)
+    features = plain(rows, signature_of(rows.filter(is_train).select(names), (), {}))
+    told = {
+        "parts": parts,
+        "actions": actions_of(rows, source.action or ""),
+        "chances": None if source.propensity is None else chances_of(rows, source.propensity),
+        "groups": None if source.group is None else group_of(rows[source.group]),
+    }
+    return logged_of(features, target_of(rows, source.target, source.task), told, actions)
+
+
 def lists_of(target: pl.Series, groups: pl.Series | None) -> Lists:
     """Return rows as lists, each of the rows of one group."""
     if groups is None:
@@ -353,7 +399,7 @@ def choose_columns(train: pl.DataFrame, source: Source, kept: pl.DataFrame) -> t
     names: list[str] = []
     notes: list[str] = []
     for name in wanted:
-        if name in (source.target, source.key, source.group) or (name == source.time and source.features is None):
+        if name in source.aside or (name == source.time and source.features is None):
             continue
         column = kept[name] if is_tensor(train[name].dtype) else train[name]
         why = _unfit(column, is_chosen=source.features is not None)

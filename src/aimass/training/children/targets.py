@@ -223,6 +223,7 @@ TARGETS: Mapping[str, Callable[[pl.DataFrame, str], pl.Series]] = {
     "clustering": groups,
     "ranking": relevances,
     "forecasting": numbers,
+    "policy": numbers,
 }
 
 

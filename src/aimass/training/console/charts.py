@@ -101,14 +101,27 @@ class LabelCharts:
     method: str
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PolicyCharts:
+    """What is shown of one report about a policy: estimates of its value, and each action by share, reward and expectation."""
+
+    estimates: list[dict[str, Any]]
+    actions: list[dict[str, Any]]
+    chosen: dict[str, Any]
+    importance: dict[str, Any]
+    method: str
+
+
 def charts_of(
     report: Mapping[str, Any], say: Callable[[str], str] = str
-) -> Charts | NumberCharts | ClusterCharts | OrderCharts | ForecastCharts | LabelCharts:
+) -> Charts | NumberCharts | ClusterCharts | OrderCharts | ForecastCharts | LabelCharts | PolicyCharts:
     """Return the charts of a run's report or of an evaluation's; reports of old name no task. ``say`` translates names of lines."""
     if "ahead" in report["curves"]:
         return _forecast_charts(report, say)
     if "labels" in report["curves"]:
         return _label_charts(report, say)
+    if "estimates" in report["curves"]:
+        return _policy_charts(report)
     if "order" in report["curves"]:
         return _order_charts(report)
     if "clusters" in report["curves"]:
@@ -155,6 +168,18 @@ def _order_charts(report: Mapping[str, Any]) -> OrderCharts:
         wanted=_near(range(1, len(order["wanted"]) + 1), order["wanted"]),
         best=_near(range(1, len(order["best"]) + 1), order["best"]),
         sizes={"items": [{"name": str(size), "value": count} for size, count in order["sizes"]]},
+        importance={"items": items},
+        method=method,
+    )
+
+
+def _policy_charts(report: Mapping[str, Any]) -> PolicyCharts:
+    curves = report["curves"]
+    items, method = importance_of(report.get("importance"))
+    return PolicyCharts(
+        estimates=curves["estimates"],
+        actions=curves["actions"],
+        chosen={"items": [{"name": one["name"], "value": round(one["chosen"], 4)} for one in curves["actions"]]},
         importance={"items": items},
         method=method,
     )

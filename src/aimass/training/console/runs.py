@@ -37,6 +37,7 @@ COLUMNS: dict[str, tuple[tuple[str, str, bool], ...]] = {
         ("micro_f1", "Micro F1", False),
         ("hamming_loss", "Hamming loss", True),
     ),
+    "policy": (("dr", "DR value", False), ("lift", "Lift", False), ("ess", "ESS", False)),
     "regression": (("rmse", "RMSE", True), ("mae", "MAE", True), ("r2", "R²", False)),
 }
 
@@ -81,6 +82,8 @@ class Splitting(BaseModel):
     time_column: str = ""
     horizon: int | Literal[""] = ""
     label_separator: str = ""
+    action_column: str = ""
+    propensity_column: str = ""
     seed: int = 0
 
 
@@ -124,6 +127,8 @@ def split(visit: Visit, wish: Annotated[Splitting, Form()]) -> Response:
         time_column=wish.time_column or None,
         horizon=wish.horizon or None,
         label_separator=wish.label_separator or None,
+        action_column=wish.action_column or None,
+        propensity_column=wish.propensity_column or None,
         seed=wish.seed,
     )
     visit.get(Training).create_split(visit.who, command)

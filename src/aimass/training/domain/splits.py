@@ -29,6 +29,8 @@ class Split:
         Steps ahead of a forecast; None for other tasks, and until the job has looked at the rows, where nobody named it.
     label_separator
         What cuts the text of the target into labels; None where it holds lists, and for other tasks.
+    action_column, propensity_column
+        Of a policy: which action was taken, and the chance that it had; the chance is estimated where no column tells it.
     key_column
         The column that names a row; rows keep their part in the splits of later versions by it.
     base
@@ -54,6 +56,8 @@ class Split:
     time_column: str | None
     horizon: int | None
     label_separator: str | None
+    action_column: str | None
+    propensity_column: str | None
     fractions: Mapping[str, float]
     seed: int
     stratify: bool
@@ -79,9 +83,10 @@ class CreateSplit:
     Without ``task`` the target tells it: text, truth values and up to 20 different whole numbers are classes; numbers with
     fractions, or more of them, are predicted as numbers (regression). With ``group_column`` a group lies in one part, whole; with
     ``time_column`` the earliest rows are for training and the latest for later; both are obeyed by the folds of a
-    cross-validation too. Lists of texts are several labels a row (multilabel), and so is a text that ``label_separator`` cuts. Forecasting needs ``time_column``, looks ``horizon`` steps ahead, and takes ``group_column`` as the name of
-    the series. With ``base`` the rows of an earlier split keep their part, so that a test set stays untouched when the dataset
-    grows; new rows go to ``new_rows``.
+    cross-validation too. Lists of texts are several labels a row (multilabel), and so is a text that ``label_separator``
+    cuts. Forecasting needs ``time_column``, looks ``horizon`` steps ahead, and takes ``group_column`` as the name of the series.
+    A policy needs ``action_column``, and predicts what came of it: the target is the reward. With ``base`` the rows of an
+    earlier split keep their part, so that a test set stays untouched when the dataset grows; new rows go to ``new_rows``.
     """
 
     workspace: Workspace
@@ -103,6 +108,12 @@ class CreateSplit:
     ] = None
     label_separator: Annotated[
         str | None, MinLen(1), MaxLen(8), doc("what cuts the text of the target into labels, for example ';'")
+    ] = None
+    action_column: Annotated[
+        str | None, MaxLen(255), doc("of a policy: column of the action that was taken; never learned from")
+    ] = None
+    propensity_column: Annotated[
+        str | None, MaxLen(255), doc("of a policy: column of the chance that the action had; estimated if absent")
     ] = None
     fractions: Annotated[Mapping[str, float], doc("share of train, validation, test and future")] = field(
         default_factory=lambda: dict(FRACTIONS)

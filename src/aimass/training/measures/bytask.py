@@ -19,6 +19,14 @@ from aimass.training.measures.forecasts import compare_mase, forecast_curves, fo
 from aimass.training.measures.intervals import Comparison, Interval, auc_interval, compare_auc
 from aimass.training.measures.labels import compare_macro_ap, label_curves, label_scores, macro_ap, macro_ap_interval
 from aimass.training.measures.numbers import compare_rmse, number_curves, number_scores, rmse, rmse_interval
+from aimass.training.measures.policies import (
+    compare_policies,
+    doubt_of,
+    policy_curves,
+    policy_interval,
+    policy_scores,
+    value_of,
+)
 from aimass.training.measures.relevance import (
     compare_ndcg,
     ndcg,
@@ -45,6 +53,8 @@ class Measures:
         That metric of two models on the same rows: candidate, champion.
     curves
         What a page shows; takes the classes too, none for numbers.
+    doubt
+        Why the rows tell too little of a model; empty where they tell enough.
     """
 
     scores: Callable[[Any, Any], dict[str, float]]
@@ -52,6 +62,7 @@ class Measures:
     interval: Callable[..., Interval]
     compare: Callable[..., Comparison]
     curves: Callable[[Any, Any, Sequence[str]], dict[str, Any]]
+    doubt: Callable[[Any, Any], str] = lambda _truth, _said: ""
 
 
 MEASURES: Mapping[str, Measures] = {
@@ -74,6 +85,14 @@ MEASURES: Mapping[str, Measures] = {
         interval=mase_interval,
         compare=compare_mase,
         curves=lambda truth, said, _classes: forecast_curves(truth, said),
+    ),
+    "policy": Measures(
+        scores=policy_scores,
+        score=value_of,
+        interval=policy_interval,
+        compare=compare_policies,
+        curves=policy_curves,
+        doubt=doubt_of,
     ),
     "regression": Measures(
         scores=number_scores,

@@ -48,7 +48,12 @@ class Blending(Results):
             members = _members(conn, command)
             split = need_split(conn, command.workspace, members[0].split)
         if not find_task(members[0].task).is_blendable:
-            raise Invalid(f"runs for {members[0].task} cannot be blended", field="runs", value=members[0].task)
+            raise Invalid(
+                f"runs for {members[0].task} cannot be blended",
+                field="runs",
+                value=members[0].task,
+                hint="take the best of them: aimass train compare",
+            )
         location = self._ground.locate(who, command.workspace, split.dataset, split.dataset_version)
         payload = {**self.data_of(split, location), **self._told(members), "method": command.method}
         with self._database.change(who, command.workspace) as change:

@@ -167,6 +167,13 @@ def _steps(base: Run, command: CompressRun) -> tuple[Step, ...]:
             if task.is_windowed
             else "train it again with fewer trees, or with logistic_regression: its file holds an estimator for each label",
         )
+    if find_task(base.task).needs_action:
+        raise Invalid(
+            f"models of {base.task} are not compressed",
+            field="run",
+            value=base.id,
+            hint="train it again with fewer trees, or with linear_policy: its file is a few kilobytes",
+        )
     steps = steps_of(command.techniques)
     for step in steps:
         if step.technique == DISTILL:

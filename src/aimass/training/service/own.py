@@ -54,7 +54,7 @@ class OwnRecipes(Results):
 
 
 def _check_task(task: str) -> None:
-    if find_task(task).is_windowed:
+    if find_task(task).is_windowed or find_task(task).needs_action:
         raise Invalid(
             f"recipes of one's own do not do {task}",
             field="split",

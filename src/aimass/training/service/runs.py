@@ -140,6 +140,8 @@ class Runs(Part):
             "time": split.time_column,
             "horizon": split.horizon,
             "separator": split.label_separator,
+            "action": split.action_column,
+            "propensity": split.propensity_column,
         }
 
     @use_case("GET /workspaces/{workspace}/runs", permission="training.read", cli="train runs")

@@ -195,9 +195,33 @@ def _check_columns(command: CreateSplit) -> None:
             allowed=None,
             hint="name the task multilabel, or leave the separator out",
         )
-    for field in ("key_column", "group_column", "time_column"):
+    _check_decisions(command, needs_action=task is not None and task.needs_action)
+    for field in ("key_column", "group_column", "time_column", "action_column", "propensity_column"):
         if getattr(command, field) == command.target:
             raise Invalid("the target cannot be this column too", field=field, value=command.target)
+
+
+def _check_decisions(command: CreateSplit, *, needs_action: bool) -> None:
+    """Refuse a policy without the column of the action, and such columns for anything else."""
+    if needs_action and not command.action_column:
+        raise Invalid(
+            "a policy needs the column of the action that was taken",
+            field="action_column",
+            value=command.action_column,
+            hint="the target is what came of it: the reward",
+        )
+    for field in ("action_column", "propensity_column"):
+        if getattr(command, field) and not needs_action:
+            raise Invalid(
+                "only a policy has a column for what was decided",
+                field=field,
+                value=getattr(command, field),
+                hint="split for the task policy, or leave it out",
+            )
+    if command.action_column and command.action_column == command.propensity_column:
+        raise Invalid(
+            "the action and its chance are two columns", field="propensity_column", value=command.propensity_column
+        )
 
 
 def _check_series(command: CreateSplit) -> None:
@@ -230,6 +254,8 @@ def _payload(command: CreateSplit, location: Located, base: str | None) -> dict[
         "time": command.time_column,
         "horizon": command.horizon,
         "separator": command.label_separator,
+        "action": command.action_column,
+        "propensity": command.propensity_column,
         "fractions": dict(command.fractions),
         "seed": command.seed,
         "stratify": command.stratify,
@@ -252,6 +278,8 @@ def _row(change: Change, id_: str, command: CreateSplit, location: Located) -> d
         "time_column": command.time_column,
         "horizon": command.horizon,
         "label_separator": command.label_separator,
+        "action_column": command.action_column,
+        "propensity_column": command.propensity_column,
         "fractions": dict(command.fractions),
         "seed": command.seed,
         "stratify": command.stratify,

@@ -72,7 +72,11 @@ def _learn(ctx: RecipeContext, estimator: Any, inputs: Any, truth: Any) -> None:
 
 def snap_thresholds(pipeline: Pipeline) -> None:
     """Move each threshold to the largest ``float32`` not above it: rows are ``float32``, so none goes another way."""
-    estimator: Any = pipeline[STEP]
+    snap(pipeline[STEP])
+
+
+def snap(estimator: Any) -> None:
+    """Do it for an estimator alone."""
     lines = estimator.booster_.model_to_string().splitlines()
     kept = [_snapped(line) for line in lines if not line.startswith("tree_sizes=")]
     estimator._Booster = lgb.Booster(model_str="\n".join(kept) + "\n")  # noqa: SLF001 there is no public way back

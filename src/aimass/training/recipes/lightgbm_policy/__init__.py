@@ -1,0 +1,1 @@
+"""The recipe lightgbm_policy."""
