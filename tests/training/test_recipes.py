@@ -21,6 +21,7 @@ from aimass.training.recipes.contract import (
     RankingContract,
     RecipeContract,
 )
+from aimass.training.recipes.contract_of_marks import TaggingContract
 from aimass.training.recipes.contract_of_policies import PolicyContract
 from aimass.training.recipes.contract_of_series import ForecastContract
 from aimass.training.recipes.protocol import parameters_of
@@ -31,6 +32,7 @@ from aimass.training.tasks import TASKS
 from tests.training import (  # noqa: F401 their suites count too
     test_labels,
     test_sounds,
+    test_tagging,
     test_texts,
     test_torch_recipes,
     test_torch_texts,
@@ -270,6 +272,7 @@ def test_every_task_of_a_recipe_has_its_suite() -> None:
         ClusterContract,
         ForecastContract,
         PolicyContract,
+        TaggingContract,
     )
     found = {suite for base in bases for suite in base.__subclasses__()} - set(bases)
     suites = {(suite.recipe, suite.task) for suite in found}

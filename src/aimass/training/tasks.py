@@ -41,6 +41,8 @@ class Task:
         Whether a column tells which action was taken, and what is predicted is what came of it.
     is_surely
         Whether a candidate has to be better than the champion beyond chance, instead of losing little.
+    is_written
+        Whether a model reads one text and answers with a text, such as a list of what it found.
     """
 
     name: str
@@ -59,6 +61,7 @@ class Task:
     is_of_sets: bool = False
     needs_action: bool = False
     is_surely: bool = False
+    is_written: bool = False
 
     @property
     def objective(self) -> str:
@@ -175,6 +178,17 @@ TASKS: Mapping[str, Task] = {
             needs_action=True,
             is_surely=True,
         ),
+        Task(
+            name="tagging",
+            title="Named entities",
+            metric="f1",
+            metric_title="F1",
+            guess="f1",
+            guessed=0.01,
+            recipes=("linear_tagger",),
+            is_blendable=False,
+            is_written=True,
+        ),
     )
 }
 TaskName = Literal[
@@ -186,6 +200,7 @@ TaskName = Literal[
     "forecasting",
     "multilabel",
     "policy",
+    "tagging",
 ]
 
 

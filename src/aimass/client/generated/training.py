@@ -189,7 +189,15 @@ class TrainingCalls(Calls):
         target: str | None = None,
         dataset_version: int | None = None,
         task: Literal[
-            "classification", "regression", "anomaly", "clustering", "ranking", "forecasting", "multilabel", "policy"
+            "classification",
+            "regression",
+            "anomaly",
+            "clustering",
+            "ranking",
+            "forecasting",
+            "multilabel",
+            "policy",
+            "tagging",
         ]
         | None = None,
         key_column: str | None = None,
@@ -459,7 +467,15 @@ class TrainingCalls(Calls):
         experiment: str | None = None,
         recipe: str | None = None,
         task: Literal[
-            "classification", "regression", "anomaly", "clustering", "ranking", "forecasting", "multilabel", "policy"
+            "classification",
+            "regression",
+            "anomaly",
+            "clustering",
+            "ranking",
+            "forecasting",
+            "multilabel",
+            "policy",
+            "tagging",
         ]
         | None = None,
         state: Literal["SCHEDULED", "RUNNING", "FINISHED", "FAILED", "KILLED"] | None = None,
@@ -944,7 +960,15 @@ class AsyncTrainingCalls(AsyncCalls):
         target: str | None = None,
         dataset_version: int | None = None,
         task: Literal[
-            "classification", "regression", "anomaly", "clustering", "ranking", "forecasting", "multilabel", "policy"
+            "classification",
+            "regression",
+            "anomaly",
+            "clustering",
+            "ranking",
+            "forecasting",
+            "multilabel",
+            "policy",
+            "tagging",
         ]
         | None = None,
         key_column: str | None = None,
@@ -1220,7 +1244,15 @@ class AsyncTrainingCalls(AsyncCalls):
         experiment: str | None = None,
         recipe: str | None = None,
         task: Literal[
-            "classification", "regression", "anomaly", "clustering", "ranking", "forecasting", "multilabel", "policy"
+            "classification",
+            "regression",
+            "anomaly",
+            "clustering",
+            "ranking",
+            "forecasting",
+            "multilabel",
+            "policy",
+            "tagging",
         ]
         | None = None,
         state: Literal["SCHEDULED", "RUNNING", "FINISHED", "FAILED", "KILLED"] | None = None,

@@ -23,7 +23,15 @@ class Run:
     split: str
     target: str
     task: Literal[
-        "classification", "regression", "anomaly", "clustering", "ranking", "forecasting", "multilabel", "policy"
+        "classification",
+        "regression",
+        "anomaly",
+        "clustering",
+        "ranking",
+        "forecasting",
+        "multilabel",
+        "policy",
+        "tagging",
     ]
     features: list[str] | None
     unseen: dict[str, str]
@@ -263,7 +271,15 @@ class Split:
     target: str
     task: (
         Literal[
-            "classification", "regression", "anomaly", "clustering", "ranking", "forecasting", "multilabel", "policy"
+            "classification",
+            "regression",
+            "anomaly",
+            "clustering",
+            "ranking",
+            "forecasting",
+            "multilabel",
+            "policy",
+            "tagging",
         ]
         | None
     )

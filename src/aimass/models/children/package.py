@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import platform
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from importlib.metadata import version
 from pathlib import Path
@@ -31,6 +31,7 @@ TOLERANCE = 1e-4
 SAMPLE_ROWS = 20
 VALUE = "value"
 FORECAST, LIST = ("forecast", "low", "high"), 2
+ENTITIES, SCORE_STEP = "entities", 0.001
 _RUNTIME_PACKAGES = {
     "onnx": ("onnxruntime", "numpy"),
     "python": ("scikit-learn", "lightgbm", "numpy", "polars", "skops"),
@@ -60,7 +61,7 @@ class Candidate:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rows:
-    """Rows to replay, and what the trained model itself said of them: probabilities by class, a number each, or several lists.
+    """Rows to replay, and what the trained model itself said of them: probabilities by class, a number, lists or a text each.
 
     A column is a list; of a tensor it may be an array.
 
@@ -97,6 +98,8 @@ class Parity:
         Of a probability; or of a number, as a share of it or of the spread of all, whichever is larger.
     is_of_numbers
         Whether the model answers a number and no label.
+    is_of_entities
+        Whether it answers with entities; rows whose entities are others count as labels that differ.
     """
 
     rows: int
@@ -104,6 +107,7 @@ class Parity:
     max_difference: float
     tolerance: float = TOLERANCE
     is_of_numbers: bool = False
+    is_of_entities: bool = False
 
     @property
     def passed(self) -> bool:
@@ -116,6 +120,11 @@ class Parity:
             return (
                 f"{self.rows} rows replayed: largest difference of a value {self.max_difference:.2g} of its size or of "
                 f"the spread (allowed {self.tolerance:g})"
+            )
+        if self.is_of_entities:
+            return (
+                f"{self.rows} texts replayed: {self.labels_differ} have other entities, "
+                f"largest difference of a score {self.max_difference:.2g} (allowed {self.tolerance:g})"
             )
         return (
             f"{self.rows} rows replayed: {self.labels_differ} labels differ, "
@@ -204,7 +213,8 @@ def _write(
 
 def sampled(rows: Rows) -> list[int]:
     """Return the places of the rows that a package carries as its samples, in their order."""
-    expected = np.asarray(rows.expected, dtype=float)
+    is_text = isinstance(next(iter(rows.expected), None), str)
+    expected = np.asarray(rows.expected, dtype=object if is_text else float)
     if not len(expected):
         raise Invalid("a package needs sample rows", field="samples", hint="the validation part of the split is empty")
     margins = rows.margins()
@@ -214,7 +224,8 @@ def sampled(rows: Rows) -> list[int]:
 
 
 def _samples(rows: Rows, signature: Signature) -> bytes:
-    expected, chosen = np.asarray(rows.expected, dtype=float), sampled(rows)
+    chosen = sampled(rows)
+    expected = np.asarray(rows.expected, dtype=object if is_of_entities(signature) else float)
     body = {
         "inputs": {c.name: [_plain(rows.columns[c.name][i]) for i in chosen] for c in signature.inputs},
         "outputs": _said(signature, expected[chosen]),
@@ -231,7 +242,7 @@ def _said(signature: Signature, expected: Any) -> dict[str, Any]:
         chances, rewards = np.split(expected, 2, axis=1)
         return {"probabilities": chances.tolist(), "rewards": rewards.tolist()}
     if not signature.classes:
-        return {signature.outputs[0].name: expected.tolist()}
+        return {signature.outputs[0].name: expected.tolist()}  # numbers, or entities as they are written
     if is_of_sets(signature):
         probabilities, chosen = np.split(expected, 2, axis=1)
         return {PROBABILITIES: probabilities.tolist(), LABELS: _names(signature, chosen > 0).tolist()}
@@ -263,6 +274,8 @@ def replay(package: Package, rows: Rows, model: LoadedModel | None = None) -> Pa
 
 def compare(signature: Signature, expected: Any, answers: Mapping[str, Any], thresholds: Any = None) -> Parity:
     """Compare answers with expected probabilities, where a tie within the tolerance may fall either way, or numbers."""
+    if is_of_entities(signature):
+        return _compare_entities(expected, answers[ENTITIES])
     wanted = np.asarray(expected, dtype=float)
     if is_of_sets(signature):
         return _compare_sets(wanted, said_of(signature, answers), thresholds)
@@ -327,11 +340,30 @@ def _compare_decisions(signature: Signature, wanted: Any, answers: Mapping[str, 
     )
 
 
+def _compare_entities(wanted: Sequence[str], found: Sequence[str]) -> Parity:
+    """Compare entities by everything but their scores, whose last place may be rounded either way."""
+    off, differ = 0.0, 0
+    for one, other in zip(wanted, found, strict=True):
+        own, own_scores = _without_scores(one)
+        its, its_scores = _without_scores(other)
+        differ += own != its
+        if own == its:
+            off = max([off, *(abs(a - b) - SCORE_STEP for a, b in zip(own_scores, its_scores, strict=True))])
+    return Parity(rows=len(wanted), labels_differ=differ, max_difference=off, is_of_entities=True)
+
+
+def _without_scores(written: str) -> tuple[list[dict[str, Any]], list[float]]:
+    entities: list[dict[str, Any]] = json.loads(written)
+    return entities, [float(one.pop("score", 0.0)) for one in entities]
+
+
 def said_of(signature: Signature, answers: Mapping[str, Any]) -> Any:
-    """Return what a model answers as one array: probabilities, a number a row, or the lists of all outputs beside each other.
+    """Return what a model answers as one array: probabilities, a number or a text a row, or the lists of all outputs side by side.
 
     Of several labels these are the probabilities, and beside them 1 for each label that is chosen.
     """
+    if is_of_entities(signature):
+        return np.asarray(answers[ENTITIES], dtype=object)
     if is_of_sets(signature):
         chosen = np.asarray(answers[LABELS], dtype=object) != ""
         return np.hstack([np.asarray(answers[PROBABILITIES], dtype=float), chosen.astype(float)])
@@ -349,6 +381,11 @@ def is_of_lists(signature: Signature) -> bool:
     return is_forecast and len(shapes) == 1 and all(shape and len(shape) == LIST and shape[1] > 0 for shape in shapes)
 
 
+def is_of_entities(signature: Signature) -> bool:
+    """Tell whether a model answers what it finds in a text, as a JSON list of type, text, start, end and score."""
+    return [(one.name, one.type, one.shape) for one in signature.outputs] == [(ENTITIES, "string", (-1,))]
+
+
 def is_of_number(signature: Signature) -> bool:
     """Tell whether a model answers one number per row, and nothing else."""
     outputs = signature.outputs
@@ -360,7 +397,7 @@ def replay_samples(package: Package, model: LoadedModel) -> dict[str, Any]:
     samples = package.samples()
     said = _expected(package.manifest.signature, samples["outputs"])
     if said is not None:
-        rows = Rows(columns=samples["inputs"], expected=np.asarray(said))
+        rows = Rows(columns=samples["inputs"], expected=said)
         parity = replay(package, rows, model)
         return {**asdict(parity), "passed": parity.passed, "evidence": parity.sentence()}
     return compare_outputs(samples["outputs"], model.predict(samples["inputs"]))
@@ -374,6 +411,8 @@ def _expected(signature: Signature, outputs: Mapping[str, Any]) -> Any:
         return outputs["probabilities"]
     if is_of_sets(signature):
         return said_of(signature, outputs)
+    if is_of_entities(signature):
+        return outputs.get(ENTITIES)
     if is_of_lists(signature):
         return np.concatenate([np.asarray(outputs[name], dtype=float) for name in FORECAST], axis=1)
     return outputs.get(VALUE) if is_of_number(signature) else None

@@ -16,6 +16,7 @@ from aimass.models import Package, Signature, load_model, said_of, verify_packag
 from aimass.training.children.assigning import group_of
 from aimass.training.children.decisions import POLICY, actions_of
 from aimass.training.children.labels import some
+from aimass.training.children.marking import TAGGING, check_places
 from aimass.training.children.mixing import judged
 from aimass.training.children.table import (
     CLUSTERING,
@@ -35,6 +36,7 @@ from aimass.training.children.targets import MULTILABEL, truth_of
 from aimass.training.children.windows import FORECASTING
 from aimass.training.errors import Unlearnable
 from aimass.training.measures.bytask import measures_of
+from aimass.training.measures.spans import Sentences
 from aimass.training.recipes.protocol import Table
 from aimass.training.tasks import Task, find_task
 
@@ -99,6 +101,8 @@ def part_of(payload: Any, signature: Signature) -> tuple[pl.DataFrame, Any, list
     if missing:
         raise Invalid(f"the dataset has no column {missing[0]!r}", field="dataset", value=missing[0])
     wanted = (parts == payload["part"]) & target.is_not_null()
+    if source.task == TAGGING:
+        return _texts(source, rows.filter(wanted), target.filter(wanted), signature)
     if source.task == CLUSTERING:
         return _points(source, rows, (parts, wanted, target), signature)
     if source.task == MULTILABEL:
@@ -148,6 +152,17 @@ def _windows(
     if not len(found.truth):
         raise Unlearnable("the part does not hold a window", field="part", value=payload["part"])
     return found.features, found.truth, list(found.notes)
+
+
+def _texts(
+    source: Source, rows: pl.DataFrame, target: pl.Series, signature: Signature
+) -> tuple[pl.DataFrame, Any, list[str]]:
+    """Return the texts of a part and the entities in them."""
+    if not rows.height:
+        raise Unlearnable("the part does not hold a text", field="part")
+    features = plain(rows, signature)
+    texts = features.to_series().to_list()
+    return features, Sentences.of(texts, target), check_places(texts, target, source.target)
 
 
 def _points(
@@ -206,6 +221,8 @@ def permuted(
         notes.append(f"permutation importance of the first {PERMUTED_COLUMNS} columns")
     task = task_of(ctx.params)
     score, sign = measures_of(task.name).score, -1 if task.is_lower_better else 1
+    if task.is_written:  # there is one column, and without it there is nothing
+        return [], notes
     whole = score(truth, predict(features))
     found: list[dict[str, Any]] = []
     for number, name in enumerate(columns):

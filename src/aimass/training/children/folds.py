@@ -15,6 +15,7 @@ from aimass.training.children.table import Prepared
 from aimass.training.errors import Unlearnable
 from aimass.training.measures.forecasts import Windows
 from aimass.training.measures.policies import Logged
+from aimass.training.measures.spans import bare
 
 FOLDS_FILE = "folds.parquet"
 LEAST_WINDOWS = 10
@@ -131,22 +132,27 @@ def out_of_fold(fold: int, rows: Any, predicted: Any) -> pl.DataFrame:
     rows
         Positions of its rows in the canonical order of the dataset version.
     predicted
-        Shape ``(n,)`` or ``(n, columns)``.
+        Shape ``(n,)`` or ``(n, columns)``; or texts, shape ``(n,)``.
 
     Returns
     -------
     polars.DataFrame
         ``row`` (``UInt32``), ``fold`` (``UInt8``) and ``p0`` to ``pk`` (``Float32``): a column per class in the order of
-        the signature's classes, or ``p0`` alone for a number.
+        the signature's classes, or ``p0`` alone for a number; ``said`` (``String``) of entities, without what people wrote.
 
     Examples
     --------
     >>> out_of_fold(2, np.array([7, 3]), np.array([0.5, 1.5])).rows()
     [(7, 2, 0.5), (3, 2, 1.5)]
     """
+    frame = pl.DataFrame({"row": np.asarray(rows, dtype=np.uint32)})
+    if np.asarray(predicted).dtype == object:
+        return frame.with_columns(
+            pl.lit(fold, dtype=pl.UInt8).alias("fold"),
+            said=pl.Series([bare(one) for one in predicted], dtype=pl.String),
+        )
     columns = np.asarray(predicted, dtype=np.float32).reshape(len(rows), -1)
     said = {f"p{place}": columns[:, place] for place in range(columns.shape[1])}
-    frame = pl.DataFrame({"row": np.asarray(rows, dtype=np.uint32)})
     return frame.with_columns(pl.lit(fold, dtype=pl.UInt8).alias("fold"), **{n: pl.Series(v) for n, v in said.items()})
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 from hashlib import file_digest
 from pathlib import Path
@@ -26,12 +27,14 @@ from aimass.training.children.assigning import (
 )
 from aimass.training.children.decisions import POLICY, actions_of, check_decisions
 from aimass.training.children.labels import labels_by_part
+from aimass.training.children.marking import TAGGING, check_places, text_columns
 from aimass.training.children.table import SPLIT_FILE, Source, identities, read_rows, told_of
 from aimass.training.children.targets import FIXED_CLASSES, MULTILABEL, find_task, strata_of, target_of
 from aimass.training.children.tensors import is_tensor, length_of, why_no_tensor
 from aimass.training.children.texts import texts_of
 from aimass.training.children.windows import FORECASTING, cut, lay
 from aimass.training.errors import Unlearnable
+from aimass.training.measures.spans import entities_of
 
 _ASIDE = ("future", "none")
 
@@ -59,30 +62,45 @@ def split(ctx: Any) -> dict[str, Any]:
     has_truth = bool(ctx.params["target"])
     if has_truth and (task == "classification" or task in FIXED_CLASSES):
         check_classes(target, parts)
-    if task == MULTILABEL:
-        notes += labels_by_part(target, parts)
     check_parts(parts)
     horizon = None
     if task == FORECASTING:
         horizon, told = _ahead(ctx.params, rows, parts)
         notes += told
+    notes += _of_task(task, ctx.params, rows, target, parts)
     notes += _checked(ctx.params, rows, identity, parts)
-    if task == POLICY:
-        notes += check_decisions(rows, target, ctx.params, parts)
     found = _write(ctx.out / SPLIT_FILE, parts, target, identity, notes)
     if task == POLICY:  # who reads of the split wants to know how often each action was taken
         found["classes"] = _by_class(pl.DataFrame([parts.alias("part")]), actions_of(rows, ctx.params["action"]))
-    classes = found["classes"] if has_truth else {}
+    classes = found["classes"] if has_truth and task != TAGGING else {}
     return {**found, "classes": classes, "task": task, "horizon": horizon, **_kinds(rows, ctx.params)}
+
+
+def _of_task(
+    task: str, payload: Mapping[str, Any], rows: pl.DataFrame, target: pl.Series, parts: pl.Series
+) -> list[str]:
+    """Return what people should know of the truth of a task; refuse what nothing can be learned from."""
+    if task == MULTILABEL:
+        return labels_by_part(target, parts)
+    if task == TAGGING:
+        return _marked(payload, rows, target)
+    return check_decisions(rows, target, payload, parts) if task == POLICY else []
 
 
 def _kinds(rows: pl.DataFrame, payload: Mapping[str, Any]) -> dict[str, Any]:
     """Return what a selector has to know of the columns that can be learned from: those of free text, and of lists."""
-    aside = [payload.get(name) for name in ("target", "key", "group", "time", "action", "propensity")]
+    aside = _told_aside(payload)
     learned = rows.select(name for name in rows.columns if name not in aside and not name.startswith("_"))
+    if payload.get("task") == TAGGING:
+        return {"texts": text_columns(rows, _told_aside(payload)), "lists": {}}
     lists = [column for column in learned.iter_columns() if is_tensor(column.dtype)]
     fit = {one.name: length_of(one) for one in lists if why_no_tensor(one, is_chosen=False) is None}
     return {"texts": list(texts_of(learned)), "lists": fit}
+
+
+def _told_aside(payload: Mapping[str, Any]) -> list[str | None]:
+    """Return the columns that play a part of their own."""
+    return [payload.get(name) for name in ("target", "key", "group", "time", "action", "propensity")]
 
 
 def _ahead(payload: Mapping[str, Any], rows: pl.DataFrame, parts: pl.Series) -> tuple[int, list[str]]:
@@ -102,6 +120,17 @@ def _ahead(payload: Mapping[str, Any], rows: pl.DataFrame, parts: pl.Series) -> 
             )
     count = "one series" if len(laid.names) == 1 else f"{len(laid.names)} series"
     return horizon, [*told, f"{count}, a season has {laid.season} steps"]
+
+
+def _marked(payload: Mapping[str, Any], rows: pl.DataFrame, target: pl.Series) -> list[str]:
+    """Return how many entities there are of each type, and what is odd about them; refuse those that are not in their texts."""
+    names = text_columns(rows, _told_aside(payload))
+    if len(names) > 1:
+        notes = [f"{', '.join(map(repr, names[:5]))} may be the texts: name one in the features of a run"]
+    else:
+        notes = check_places(rows[names[0]].to_list(), target, payload["target"])
+    counts = Counter(one.type for written in target.drop_nulls() for one in entities_of(written))
+    return [", ".join(f"{count} of {name!r}" for name, count in counts.most_common()) + " are marked", *notes]
 
 
 def _target(rows: pl.DataFrame, payload: Mapping[str, Any]) -> tuple[pl.Series, str, list[str]]:
@@ -130,7 +159,10 @@ def _drawn(
     if payload.get("group"):
         return assign_groups(group_of(rows[payload["group"]]), is_known, fractions, payload["seed"]), []
     is_stratified = payload.get("stratify", True)
-    return assign(strata_of(target), fractions, payload["seed"], stratify=is_stratified), []
+    strata = (
+        target if payload.get("task") != TAGGING else target.is_not_null().replace_strict({True: "text", False: None})
+    )
+    return assign(strata_of(strata), fractions, payload["seed"], stratify=is_stratified), []
 
 
 def _carried(payload: Mapping[str, Any], rows: pl.DataFrame, target: pl.Series, identity: pl.Series) -> pl.Series:

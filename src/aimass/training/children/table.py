@@ -17,6 +17,7 @@ from aimass.models import Column, Signature, policy_outputs
 from aimass.training.children.assigning import group_of, times_of
 from aimass.training.children.decisions import POLICY, actions_of, chances_of, decided, logged_of
 from aimass.training.children.labels import labels_to_learn
+from aimass.training.children.marking import TAGGING, check_places, signature_of_texts, the_text_column
 from aimass.training.children.targets import FIXED_CLASSES, MAX_CLASSES, MULTILABEL, outputs_of, target_of, truth_of
 from aimass.training.children.tensors import is_tensor, length_of, tensor_of, why_no_tensor
 from aimass.training.children.texts import is_text
@@ -25,6 +26,7 @@ from aimass.training.errors import Unlearnable
 from aimass.training.measures.clusters import Points
 from aimass.training.measures.policies import Logged
 from aimass.training.measures.relevance import Lists
+from aimass.training.measures.spans import Sentences
 from aimass.training.recipes.protocol import Table
 from aimass.training.recipes.space import Space
 
@@ -242,6 +244,8 @@ def prepare(
     parts = read_split(split["file"], split.get("sha256"), rows.height)
     if source.task == FORECASTING:
         return _windowed(source, rows, parts, history)
+    if source.task == TAGGING:
+        return _marked(source, rows, parts)
     target = told_of(source, rows)
     kept = target.is_not_null() & (parts != "none")
     train = kept & (parts == "train")
@@ -307,6 +311,26 @@ def _windowed(source: Source, rows: pl.DataFrame, parts: pl.Series, history: int
         parts=found.parts,
         notes=(f"{length} known values tell the next {source.horizon}; {season}", *found.notes),
         places=found.places.astype(np.uint32),
+    )
+
+
+def _marked(source: Source, rows: pl.DataFrame, parts: pl.Series) -> Prepared:
+    """Return texts with the entities in them as the rows to learn from."""
+    found = target_of(rows, source.target, source.task)
+    name = the_text_column(rows, (*source.aside, source.time), source.features)
+    known = found.is_not_null() & (parts != "none")
+    texts, written = rows[name].filter(known), found.filter(known)
+    return Prepared(
+        signature=signature_of_texts(texts),
+        frame=pl.DataFrame([texts]),
+        truth=Sentences.of(texts, written),
+        parts=parts.filter(known),
+        notes=tuple(check_places(texts.to_list(), written, source.target)),
+        places=np.flatnonzero(known.to_numpy()).astype(np.uint32),
+        keys=None if source.key is None else identities(rows, source.key).filter(known),
+        groups=None if source.group is None else group_of(rows[source.group]).filter(known),
+        times=None if source.time is None else times_of(rows[source.time]).filter(known),
+        has_truth=False,  # no classes, of which a fold needs its share
     )
 
 

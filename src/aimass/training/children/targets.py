@@ -9,6 +9,7 @@ import numpy as np
 import polars as pl
 
 from aimass.models import LABELS, PROBABILITIES, Output
+from aimass.training.children.marking import entities
 from aimass.training.errors import Unlearnable
 from aimass.training.measures.relevance import MOST_RELEVANT
 
@@ -224,6 +225,7 @@ TARGETS: Mapping[str, Callable[[pl.DataFrame, str], pl.Series]] = {
     "ranking": relevances,
     "forecasting": numbers,
     "policy": numbers,
+    "tagging": entities,
 }
 
 

@@ -102,6 +102,16 @@ class LabelCharts:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class SpanCharts:
+    """What is shown of one report about entities: the numbers of each type, and how entities went."""
+
+    types: list[dict[str, Any]]
+    confused: dict[str, Any]
+    importance: dict[str, Any]
+    method: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class PolicyCharts:
     """What is shown of one report about a policy: estimates of its value, and each action by share, reward and expectation."""
 
@@ -112,24 +122,17 @@ class PolicyCharts:
     method: str
 
 
-def charts_of(
-    report: Mapping[str, Any], say: Callable[[str], str] = str
-) -> Charts | NumberCharts | ClusterCharts | OrderCharts | ForecastCharts | LabelCharts | PolicyCharts:
+Shown = Charts | NumberCharts | ClusterCharts | OrderCharts | ForecastCharts | LabelCharts | SpanCharts | PolicyCharts
+
+
+def charts_of(report: Mapping[str, Any], say: Callable[[str], str] = str) -> Shown:
     """Return the charts of a run's report or of an evaluation's; reports of old name no task. ``say`` translates names of lines."""
-    if "ahead" in report["curves"]:
-        return _forecast_charts(report, say)
-    if "labels" in report["curves"]:
-        return _label_charts(report, say)
-    if "estimates" in report["curves"]:
-        return _policy_charts(report)
-    if "order" in report["curves"]:
-        return _order_charts(report)
-    if "clusters" in report["curves"]:
-        return _cluster_charts(report)
-    return _number_charts(report) if "pairs" in report["curves"] else _class_charts(report)
+    drawn = next((draw for mark, draw in _DRAWN.items() if mark in report["curves"]), _class_charts)
+    return drawn(report, say)
 
 
-def _number_charts(report: Mapping[str, Any]) -> NumberCharts:
+def _number_charts(report: Mapping[str, Any], say: Callable[[str], str]) -> NumberCharts:
+    del say
     curves = report["curves"]
     items, method = importance_of(report.get("importance"))
     return NumberCharts(
@@ -141,7 +144,8 @@ def _number_charts(report: Mapping[str, Any]) -> NumberCharts:
     )
 
 
-def _cluster_charts(report: Mapping[str, Any]) -> ClusterCharts:
+def _cluster_charts(report: Mapping[str, Any], say: Callable[[str], str]) -> ClusterCharts:
+    del say
     clusters = report["curves"]["clusters"]
     items, method = importance_of(report.get("importance"))
     return ClusterCharts(
@@ -159,7 +163,8 @@ def _cluster_charts(report: Mapping[str, Any]) -> ClusterCharts:
     )
 
 
-def _order_charts(report: Mapping[str, Any]) -> OrderCharts:
+def _order_charts(report: Mapping[str, Any], say: Callable[[str], str]) -> OrderCharts:
+    del say
     order = report["curves"]["order"]
     items, method = importance_of(report.get("importance"))
     return OrderCharts(
@@ -173,7 +178,8 @@ def _order_charts(report: Mapping[str, Any]) -> OrderCharts:
     )
 
 
-def _policy_charts(report: Mapping[str, Any]) -> PolicyCharts:
+def _policy_charts(report: Mapping[str, Any], say: Callable[[str], str]) -> PolicyCharts:
+    del say
     curves = report["curves"]
     items, method = importance_of(report.get("importance"))
     return PolicyCharts(
@@ -245,6 +251,25 @@ def _label_charts(report: Mapping[str, Any], say: Callable[[str], str]) -> Label
     )
 
 
+_WENT = (
+    ("right", "right"),
+    ("other_type", "of another type"),
+    ("other_ends", "with other ends"),
+    ("missed", "missed"),
+    ("invented", "said where none is"),
+)
+
+
+def _span_charts(report: Mapping[str, Any], say: Callable[[str], str]) -> SpanCharts:
+    curves = report["curves"]
+    return SpanCharts(
+        types=curves["types"],
+        confused={"items": [{"name": say(name), "value": curves["confused"][key]} for key, name in _WENT]},
+        importance={"items": []},
+        method="",
+    )
+
+
 def _near_times(moments: Sequence[float], values: Sequence[float]) -> list[list[float]]:
     return [[at, float(f"{value:.6g}")] for at, value in zip(moments, values, strict=True)]
 
@@ -267,7 +292,8 @@ def _residuals(found: Mapping[str, Any]) -> dict[str, Any]:
     return {"items": [{"name": name, "value": n} for name, n in zip(named, found["counts"], strict=True)]}
 
 
-def _class_charts(report: Mapping[str, Any]) -> Charts:
+def _class_charts(report: Mapping[str, Any], say: Callable[[str], str]) -> Charts:
+    del say
     curves, metrics = report["curves"], report["metrics"]
     classes: list[str] = list(report["classes"])
     one = len(curves["roc"]) == 1
@@ -393,3 +419,16 @@ def best_of(name: str, values: Sequence[float | None]) -> float | None:
 def is_lower_better(name: str) -> bool:
     """Tell whether less is better."""
     return name.endswith(LOWER_IS_BETTER)
+
+
+_DRAWN: Mapping[
+    str, Callable[[Mapping[str, Any], Callable[[str], str]], Shown]
+] = {  # by what the curves of a task hold
+    "ahead": _forecast_charts,
+    "labels": _label_charts,
+    "estimates": _policy_charts,
+    "confused": _span_charts,
+    "order": _order_charts,
+    "clusters": _cluster_charts,
+    "pairs": _number_charts,
+}

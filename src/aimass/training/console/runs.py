@@ -38,6 +38,7 @@ COLUMNS: dict[str, tuple[tuple[str, str, bool], ...]] = {
         ("hamming_loss", "Hamming loss", True),
     ),
     "policy": (("dr", "DR value", False), ("lift", "Lift", False), ("ess", "ESS", False)),
+    "tagging": (("f1", "F1", False), ("precision", "Precision", False), ("recall", "Recall", False)),
     "regression": (("rmse", "RMSE", True), ("mae", "MAE", True), ("r2", "R²", False)),
 }
 

@@ -35,6 +35,7 @@ from aimass.training.measures.relevance import (
     relevance_scores,
 )
 from aimass.training.measures.scores import macro_auc, scores
+from aimass.training.measures.spans import compare_f1, f1, f1_interval, span_curves, span_scores
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -100,6 +101,13 @@ MEASURES: Mapping[str, Measures] = {
         interval=rmse_interval,
         compare=compare_rmse,
         curves=lambda truth, predicted, _classes: number_curves(truth, predicted),
+    ),
+    "tagging": Measures(
+        scores=span_scores,
+        score=f1,
+        interval=f1_interval,
+        compare=compare_f1,
+        curves=lambda truth, said, _classes: span_curves(truth, said),
     ),
     "ranking": Measures(
         scores=relevance_scores, score=ndcg, interval=ndcg_interval, compare=compare_ndcg, curves=relevance_curves

@@ -17,6 +17,7 @@ from aimass.training.domain.compression import (
     DISTILL,
     LEARN_AGAIN,
     RECIPE,
+    UNCOMPRESSED,
     VERSION,
     Compression,
     CompressionCandidate,
@@ -157,22 +158,9 @@ class Compressing(Results):
 
 def _steps(base: Run, command: CompressRun) -> tuple[Step, ...]:
     """Return the techniques to try, or refuse those that no model of this kind can go through."""
-    task = find_task(base.task)
-    if task.is_windowed or task.is_of_sets:
+    if base.task in UNCOMPRESSED:
         raise Invalid(
-            f"models of {base.task} are not compressed",
-            field="run",
-            value=base.id,
-            hint="train it again with a shorter history: its file is one matrix of history times steps ahead"
-            if task.is_windowed
-            else "train it again with fewer trees, or with logistic_regression: its file holds an estimator for each label",
-        )
-    if find_task(base.task).needs_action:
-        raise Invalid(
-            f"models of {base.task} are not compressed",
-            field="run",
-            value=base.id,
-            hint="train it again with fewer trees, or with linear_policy: its file is a few kilobytes",
+            f"models of {base.task} are not compressed", field="run", value=base.id, hint=UNCOMPRESSED[base.task]
         )
     steps = steps_of(command.techniques)
     for step in steps:

@@ -54,7 +54,8 @@ class OwnRecipes(Results):
 
 
 def _check_task(task: str) -> None:
-    if find_task(task).is_windowed or find_task(task).needs_action:
+    wanted = find_task(task)
+    if wanted.is_windowed or wanted.needs_action or wanted.is_written:
         raise Invalid(
             f"recipes of one's own do not do {task}",
             field="split",

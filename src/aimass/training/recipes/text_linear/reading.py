@@ -9,11 +9,7 @@ holds on every machine.
 from __future__ import annotations
 
 import re
-import sys
-import unicodedata
-from collections.abc import Iterable, Iterator, Sequence
-from functools import cache
-from itertools import pairwise
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import numpy as np
@@ -21,46 +17,6 @@ from sklearn.feature_extraction.text import TfidfVectorizer
 
 Gram = tuple[str, ...]
 LETTER = r"(?s)."
-_SIGNS = (  # scripts without spaces between words, and pictures
-    (0x0E00, 0x0E7F), (0x0E80, 0x0EFF), (0x1000, 0x109F), (0x1780, 0x17FF), (0x2600, 0x27BF), (0x3040, 0x30FF),
-    (0x3400, 0x4DBF), (0x4E00, 0x9FFF), (0xAC00, 0xD7AF), (0xF900, 0xFAFF), (0x1F300, 0x1FAFF), (0x20000, 0x3FFFF),
-)  # fmt: skip
-
-
-@cache
-def words_pattern() -> str:
-    """Return the pattern of one word or sign; spelled out, because engines differ in what they call a letter.
-
-    Examples
-    --------
-    >>> re.findall(words_pattern(), "Don't: v2 很好!")
-    ['Don', 't', 'v2', '很', '好']
-    """
-    signs = "".join(f"{chr(first)}-{chr(last)}" for first, last in _SIGNS)
-    inside = {code for first, last in _SIGNS for code in range(first, last + 1)}
-    letters = [
-        code for code in range(sys.maxunicode + 1) if code not in inside and unicodedata.category(chr(code))[0] in "LMN"
-    ]
-    return f"[{signs}]|[{''.join(_ranges(letters))}]+"
-
-
-def is_sign(part: str) -> bool:
-    """Tell whether a part is a sign that stands without spaces.
-
-    Examples
-    --------
-    >>> is_sign("很"), is_sign("good")
-    (True, False)
-    """
-    return any(first <= ord(part[0]) <= last for first, last in _SIGNS)
-
-
-def _ranges(codes: Sequence[int]) -> Iterator[str]:
-    """Return the parts of a class of characters."""
-    cuts = [0, *(i for i in range(1, len(codes)) if codes[i] != codes[i - 1] + 1), len(codes)]
-    for start, end in pairwise(cuts):
-        first, last = codes[start], codes[end - 1]
-        yield chr(first) if first == last else f"{chr(first)}-{chr(last)}"
 
 
 class Reader:
@@ -86,6 +42,7 @@ class Reader:
 
     Examples
     --------
+    >>> from aimass.training.cutting import words_pattern
     >>> reader = Reader(words_pattern(), 1, 2, min_rows=1, max_features=100)
     >>> reader.learn(["Good phone", "good battery", "坏手机"]).shape
     (3, 10)

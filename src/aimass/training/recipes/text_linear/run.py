@@ -15,12 +15,13 @@ from sklearn.linear_model import LogisticRegression, Ridge
 
 from aimass.kernel.errors import Failed
 from aimass.models import Candidate, Column, Signature
+from aimass.training.cutting import is_sign, words_pattern
 from aimass.training.errors import Unlearnable
 from aimass.training.measures.bytask import measures_of
 from aimass.training.recipes.protocol import RecipeContext, Table
 from aimass.training.recipes.tabular import MULTILABEL, name_at, owners_of, prepared, preprocessing, steps_of_numbers
 from aimass.training.recipes.text_linear.graph import TextGraph, graph_of
-from aimass.training.recipes.text_linear.reading import LETTER, Reader, is_sign, words_pattern
+from aimass.training.recipes.text_linear.reading import LETTER, Reader
 
 SHOWN = 25
 ENDS = ("lower", "higher")
