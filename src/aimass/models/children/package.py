@@ -82,6 +82,8 @@ class Rows:
 
     def margins(self) -> Any:
         """Return how far each row is from another label, None where a row has none."""
+        if isinstance(next(iter(self.expected), None), str):
+            return None
         expected = np.asarray(self.expected, dtype=float)
         if self.thresholds is not None:
             return np.abs(expected[:, : len(self.thresholds)] - self.thresholds).min(axis=1)
@@ -213,13 +215,11 @@ def _write(
 
 def sampled(rows: Rows) -> list[int]:
     """Return the places of the rows that a package carries as its samples, in their order."""
-    is_text = isinstance(next(iter(rows.expected), None), str)
-    expected = np.asarray(rows.expected, dtype=object if is_text else float)
-    if not len(expected):
+    if not len(rows.expected):
         raise Invalid("a package needs sample rows", field="samples", hint="the validation part of the split is empty")
     margins = rows.margins()
     clear = () if margins is None else np.flatnonzero(margins > TOLERANCE)
-    pool = clear if len(clear) else np.arange(len(expected))
+    pool = clear if len(clear) else np.arange(len(rows.expected))
     return pool[np.unique(np.linspace(0, len(pool) - 1, SAMPLE_ROWS).round().astype(int))].tolist()
 
 
