@@ -12,9 +12,11 @@ import pytest
 
 from aimass.access import CAPABILITY as ACCESS
 from aimass.cluster import CAPABILITY as CLUSTER
+from aimass.kernel.errors import Invalid
 from aimass.kernel.principal import SYSTEM
 from aimass.models import CAPABILITY as MODELS
 from aimass.training import (
+    CompressRun,
     CreateSplit,
     EvaluateRun,
     ListSplits,
@@ -298,6 +300,30 @@ def test_a_run_of_a_policy_shows_its_estimates_and_actions(site):
     assert sum(one["value"] for one in chosen["items"]) == pytest.approx(1, abs=0.001)
     assert "双重稳健" in viewer.open(_of(run, "evaluation"), **{"Accept-Language": "zh"}).text
     assert run.id in viewer.part("/demo/work/training?task=policy&sort=-cv_dr", "runs").text
+def test_a_run_of_several_labels_shows_each_of_them_and_where_it_is_chosen(site):
+    training, viewer, editor = site.registry.get(Training), site.visitor("viewer"), site.visitor("editor")
+    form = {"dataset": "telco-churn", "target": "Contract", "key_column": "customerID", "label_separator": " "}
+    assert editor.do("POST", "/demo/work/splits", **form, task="classification").status_code == 400
+    assert editor.do("POST", "/demo/work/splits", **form, task="multilabel").status_code == 204
+    splits = training.list_splits(SYSTEM, ListSplits(workspace="demo")).items
+    made = OneSplit(workspace="demo", split=next(one.id for one in splits if one.task == "multilabel"))
+    split = until(site.registry, lambda: (found := training.get_split(SYSTEM, made)).state == "READY" and found)
+    assert split.label_separator == " "
+    assert split.classes["train"]["year"] > split.classes["train"]["Two"]
+    wish = StartRun(workspace="demo", recipe="logistic_regression", split=made.split, folds=2, experiment="words")
+    run = _ended(site, training.start_run(SYSTEM, wish).id)
+    text = viewer.open(_of(run, "evaluation")).text
+    assert _all_charts(text, "bars")[0]["items"][0]["name"] in ("Month-to-month", "year")
+    (per_row,) = _all_charts(text, "line")
+    assert [one["name"] for one in per_row["series"]] == ["What is true", "Chosen"]
+    limits = training.get_run_report(SYSTEM, OneRun(workspace="demo", run=run.id))["thresholds"]
+    assert set(limits) == {"Month-to-month", "One", "Two", "year"}
+    assert f"{limits['year']:.3g}" in text
+    assert "多标签分类" in viewer.open(_of(run), **{"Accept-Language": "zh"}).text
+    assert "选中阈值" in viewer.open(_of(run, "evaluation"), **{"Accept-Language": "zh"}).text
+    assert run.id in viewer.part("/demo/work/training?task=multilabel&sort=cv_macro_ap", "runs").text
+    with pytest.raises(Invalid, match="models of multilabel are not compressed"):
+        training.compress_run(SYSTEM, CompressRun(workspace="demo", run=run.id))
 
 
 def test_a_split_without_a_column_to_predict_is_for_tasks_that_need_none(site):

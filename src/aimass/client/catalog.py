@@ -6869,7 +6869,7 @@ OPERATIONS: dict[str, Operation] = {
                 name="labels",
                 where="body",
                 kind="json",
-                help='JSON list of {"request_id", "label", "key"}, or @file with one; key may be absent',
+                help='JSON list of {"request_id", "label", "key"}, or @file with one; key may be absent; of several labels "label" is a list',
             ),
         ),
     ),

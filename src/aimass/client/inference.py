@@ -34,7 +34,9 @@ class Prediction:
 
     @property
     def label(self) -> Any:
-        """The predicted class, or the number where numbers are predicted."""
+        """The predicted class, the number where numbers are predicted, or the labels that are chosen of several."""
+        if "labels" in self.outputs and "probabilities" in self.outputs:
+            return [name for name in self.outputs["labels"] if name]
         return self.outputs.get("label", self.outputs.get("value"))
 
 

@@ -414,6 +414,6 @@ class Label:
     """The truth about one request; ``row`` counts within a request of several rows."""
 
     request_id: str
-    label: str | int | float | bool
+    label: str | int | float | bool | list[str]
     row: int = 0
     key: str | None = None

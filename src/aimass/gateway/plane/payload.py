@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Any
 
 import numpy as np
@@ -28,7 +29,26 @@ def kept_inputs(package: Package, values: dict[str, Any]) -> dict[str, Any]:
 def kept_outputs(package: Package, outputs: dict[str, Any]) -> dict[str, Any]:
     """Return the outputs of a request as its record keeps them."""
     classes = {spec["name"] for spec in package.signature["outputs"] if spec.get("classes")}
-    return {name: _kept(array, is_wide=name not in classes) for name, array in outputs.items()}
+    return {
+        name: _chosen(array) if is_labels(name, array, classes) else _kept(array, is_wide=name not in classes)
+        for name, array in outputs.items()
+    }
+
+
+def is_labels(name: str, array: Any, classes: Collection[str]) -> bool:
+    """Tell whether an output holds the labels that a model of several chooses: a text in the place of each."""
+    return name == "labels" and bool(classes) and array.dtype == object and array.ndim == 2  # noqa: PLR2004 rows and labels
+
+
+def _chosen(array: Any) -> list[str]:
+    """Write the labels of each row as one text.
+
+    Examples
+    --------
+    >>> _chosen(np.array([["love", ""], ["", ""]], dtype=object))
+    ['["love"]', '[]']
+    """
+    return [orjson.dumps([name for name in row if name]).decode() for row in array.tolist()]
 
 
 def _kept(array: Any, *, is_wide: bool) -> Any:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from aimass.kernel.errors import Failed
@@ -69,11 +70,20 @@ def watch(ctx: StepContext) -> None:
         package=str(model.package_folder(version.digest)),
         target=split.target if split.task in ("classification", "regression") else None,
         features=[column.name for column in version.signature.inputs],
-        baseline=ctx.found("test_metrics") | ({"auc": auc["value"]} if (auc := ctx.found("test_auc")) else {}),
+        baseline=_reached(ctx.found("test_metrics"))
+        | ({"auc": auc["value"]} if (auc := ctx.found("test_auc")) else {}),
         classes=classes,
         positive=classes[-1] if classes else None,
     )
     ctx.registry.get(Monitoring).use_reference(ctx.who, command)
+
+
+def _reached(metrics: Mapping[str, float]) -> dict[str, float]:
+    """Return what the version reached on its test rows, by the names under which live quality is measured."""
+    found = dict(metrics)
+    if "subset_accuracy" in found:  # of several labels
+        found |= {"accuracy": found["subset_accuracy"], "f1": found["micro_f1"]}
+    return found
 
 
 def wait_ready(ctx: StepContext, endpoint: str, name: str | None) -> Deployment:

@@ -23,6 +23,7 @@ from aimass.monitoring.children.measures import (
 from aimass.monitoring.children.numbers import VALUE
 from aimass.monitoring.children.records import window
 from aimass.monitoring.children.rows import INPUT
+from aimass.monitoring.children.sets import is_of_sets
 
 MISSING, UNSEEN, OTHER = "(missing)", "(unseen)", "(other)"
 _TWO = 2
@@ -211,7 +212,13 @@ def _prediction(reference: pl.DataFrame, live: pl.DataFrame) -> dict[str, Any] |
     """Compare the score of the last class, the labels where a model gives no probabilities, or the number that it gives."""
     sides = (reference, live)
     if all("probabilities" in side.columns and side["probabilities"].null_count() < side.height for side in sides):
-        scores = [side["probabilities"].list.last().alias("score") for side in sides]
+        is_set = all(
+            is_of_sets(side) for side in sides
+        )  # how many labels are expected of a row, not how likely the last is
+        scores = [
+            (side["probabilities"].list.sum() if is_set else side["probabilities"].list.last()).alias("score")
+            for side in sides
+        ]
         return compare("score", scores[0], scores[1])
     if all("label" in side.columns and side["label"].null_count() < side.height for side in sides):
         return compare("label", reference["label"], live["label"])

@@ -16,6 +16,7 @@ import polars as pl
 from aimass.kernel.clock import instant
 from aimass.monitoring.children.feedback import joined
 from aimass.monitoring.children.numbers import measure_numbers, numbers_of
+from aimass.monitoring.children.sets import is_of_sets, measure_sets
 
 Z = 1.959963984540054
 _DRAWS = 2000
@@ -35,25 +36,32 @@ def quality(args: dict[str, Any]) -> dict[str, Any]:
     -------
     dict
         ``rows``, ``since``, ``until``, ``classes``, ``positive``, ``labels`` (truth by class), ``confusion`` and ``metrics``: name to
-        ``value``, ``low``, ``high``, ``count``, ``method``. Of a model that predicts numbers: ``rmse`` and ``mae``.
+        ``value``, ``low``, ``high``, ``count``, ``method``. Of a model that predicts numbers: ``rmse`` and ``mae``; of several labels a
+        row is right (``accuracy``) when all of them are, and ``f1`` is over all labels at once.
     """
     frame = joined(args)
     rows = None if frame is None else _newest(frame.filter(pl.col("label").is_not_null()), args)
     if frame is None or rows is None or not rows.height:
         said = None if frame is None else numbers_of(frame)
         return _of_numbers(None if said is None else _newest(said, args))
+    if is_of_sets(rows):
+        found = measure_sets(rows)
+        found["metrics"]["accuracy"] = share(found.pop("right"), rows.height)
+        return {**_about(rows), **found}
     classes = args.get("classes") or classes_of(rows)
     positive = args.get("positive") or (classes[-1] if classes else None)
     return {
-        "rows": rows.height,
-        "since": instant(rows["t"][0]),
-        "until": instant(rows["t"][-1]),
+        **_about(rows),
         "classes": classes,
         "positive": positive,
         "labels": dict(rows["truth"].value_counts().sort("truth").iter_rows()),
         "confusion": _confusion(rows),
         "metrics": measure(rows, classes, positive),
     }
+
+
+def _about(rows: pl.DataFrame) -> dict[str, Any]:
+    return {"rows": rows.height, "since": instant(rows["t"][0]), "until": instant(rows["t"][-1])}
 
 
 def _newest(frame: pl.LazyFrame, args: dict[str, Any]) -> pl.DataFrame:

@@ -9,10 +9,10 @@ import polars as pl
 
 from aimass.kernel.errors import Invalid, NotFound
 from aimass.lake import scan
-from aimass.models import load_model, read_package
+from aimass.models import LABELS, is_of_sets, load_model, read_package
 from aimass.monitoring.children.drift import kind_of
 from aimass.monitoring.children.numbers import VALUE
-from aimass.monitoring.children.rows import INPUT
+from aimass.monitoring.children.rows import INPUT, set_text
 
 MAX_ROWS = 20_000
 _SEED = 20_260_501
@@ -134,6 +134,8 @@ def _answers(frame: pl.DataFrame, package: Any) -> tuple[list[pl.Series], str]:
     answers: list[pl.Series] = []
     if found.get("label") is not None:
         answers.append(pl.Series("label", [str(label) for label in found["label"]]))
+    if is_of_sets(package.manifest.signature):
+        answers.append(pl.Series("label", [set_text(one) for one in found[LABELS].tolist()]))
     if found.get("probabilities") is not None:
         rows = [[float(p) for p in row] for row in found["probabilities"]]
         answers.append(pl.Series("probabilities", rows, dtype=pl.List(pl.Float64)))

@@ -15,6 +15,7 @@ import polars as pl
 
 INPUT = "input_"
 OUTPUT = "output_"
+LABELS = "labels"
 _META: dict[str, Any] = {
     "id": pl.String(),
     "row": pl.Int32(),
@@ -73,7 +74,7 @@ def _frame(group: list[dict[str, Any]], count: int, schema: Mapping[str, Any]) -
     series = _meta(group, count)
     for side, prefix in (("inputs", INPUT), ("outputs", OUTPUT)):
         for name in group[0].get(side) or {}:
-            if side == "outputs" and name in ("label", "probabilities"):
+            if side == "outputs" and (name in ("label", "probabilities") or (name == LABELS and _is_of_sets(group[0]))):
                 continue
             typed = _typed(prefix + name, _cells(group, side, name, count), schema.get(prefix + name), misfits)
             if typed is not None:
@@ -95,10 +96,31 @@ def _meta(group: list[dict[str, Any]], count: int) -> list[pl.Series]:
         plain[name] = ["" if record.get(name) is None else str(record[name]) for record in group]
     rows = {name: values if count == 1 else _repeated(values, count) for name, values in plain.items()}
     rows["row"] = list(range(count)) * len(group)
-    labels = _cells(group, "outputs", "label", count)
-    rows["label"] = [None if label is None else _text(label) for label in labels]
+    if _is_of_sets(group[0]):
+        rows["label"] = [None if one is None else set_text(one) for one in _cells(group, "outputs", LABELS, count)]
+    else:
+        labels = _cells(group, "outputs", "label", count)
+        rows["label"] = [None if label is None else _text(label) for label in labels]
     series = [pl.Series(name, values, dtype=_META[name], strict=False) for name, values in rows.items()]
     return [*series, _probabilities(group, count), _unseen(group, count)]
+
+
+def _is_of_sets(record: Mapping[str, Any]) -> bool:
+    """Tell whether a record is one of a model that chooses several labels."""
+    outputs = record.get("outputs") or {}
+    return LABELS in outputs and "probabilities" in outputs and "label" not in outputs
+
+
+def set_text(chosen: Any) -> str:
+    """Return the labels of a row as one text, which feedback writes in the same way: a JSON list in the order of the alphabet.
+
+    Examples
+    --------
+    >>> set_text(["war", "", "love"]), set_text('["war"]')
+    ('["love", "war"]', '["war"]')
+    """
+    names = json.loads(chosen) if isinstance(chosen, str) else chosen
+    return json.dumps(sorted(str(name) for name in names if name), ensure_ascii=False)
 
 
 def _repeated(values: list[Any], count: int) -> list[Any]:

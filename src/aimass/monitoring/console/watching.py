@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+import json
+from typing import Annotated, Any, Literal
 
 from fastapi import Form, Response
 from pydantic import BaseModel
@@ -68,8 +69,23 @@ def change(visit: Visit, endpoint: str, monitor: str, form: Annotated[MonitorFor
 @router.post(f"{PATH}/records/{{request}}/truth")
 def tell(visit: Visit, endpoint: str, request: str, label: Text, row: Annotated[int, Form()] = 0) -> Response:
     """Tell what became true."""
-    labels = [Label(request_id=request, label=label, row=row)]
+    labels = [Label(request_id=request, label=labels_of(label), row=row)]
     visit.get(Monitoring).send_feedback(
         visit.who, SendFeedback(workspace=visit.workspace, endpoint=endpoint, labels=labels)
     )
     return visit.done(visit.say("Noted; quality is computed anew"))
+
+
+def labels_of(text: str) -> str | list[str]:
+    """Return what a person typed: a JSON list of texts is several labels.
+
+    Examples
+    --------
+    >>> labels_of('["love"]'), labels_of("[draft]"), labels_of("Yes")
+    (['love'], '[draft]', 'Yes')
+    """
+    try:
+        found: Any = json.loads(text) if text.startswith("[") else None
+    except ValueError:
+        return text
+    return found if isinstance(found, list) and all(isinstance(name, str) for name in found) else text

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -15,7 +16,7 @@ from aimass.kernel.pages import MAX_LIMIT
 MAX_FEEDBACK = 10_000
 _MAX_LABEL = 300
 RecordOrigin = Literal["live", "batch"]
-Truth = str | int | float | bool
+Truth = str | int | float | bool | list[str]
 _LAST_ROW = 2**31 - 1  # as many as a record can name
 
 
@@ -140,7 +141,11 @@ class Label:
         --------
         >>> Label(request_id="a", label=1.0).text, Label(request_id="a", label=True).text
         ('1', 'true')
+        >>> Label(request_id="a", label=["war", "love"]).text
+        '["love", "war"]'
         """
+        if isinstance(self.label, list):
+            return json.dumps(sorted({name.strip() for name in self.label} - {""}), ensure_ascii=False)
         if isinstance(self.label, bool):
             return "true" if self.label else "false"
         if isinstance(self.label, float) and self.label.is_integer():
@@ -155,7 +160,10 @@ class SendFeedback:
     workspace: str
     endpoint: str
     labels: Annotated[
-        list[Label], doc('JSON list of {"request_id", "label", "key"}, or @file with one; key may be absent')
+        list[Label],
+        doc(
+            'JSON list of {"request_id", "label", "key"}, or @file with one; key may be absent; of several labels "label" is a list'
+        ),
     ]
 
     def __post_init__(self) -> None:

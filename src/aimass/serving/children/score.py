@@ -206,7 +206,12 @@ def column_of(name: str, values: Any, place: int | None, dtype: Any) -> pl.Serie
     --------
     >>> column_of("p", np.array([[0.25, 0.75]], dtype=np.float32), 1, pl.Float64).to_list()
     [0.75]
+    >>> column_of("labels", np.array([["love", ""]], dtype=object), None, pl.String).to_list()
+    [['love']]
     """
+    if place is None and values.ndim > 1:  # the labels of a row that are chosen
+        chosen = [[name for name in row if name] for row in values.tolist()]
+        return pl.Series(name, chosen, dtype=pl.List(dtype))
     if place is not None:
         values = np.ascontiguousarray(values[:, place])
     if values.dtype == object:

@@ -249,10 +249,15 @@ def prediction_columns(outputs: Iterable[OutputLike], prefix: str) -> list[tuple
     ['prediction', 'probability_No', 'probability_Yes']
     >>> prediction_columns([Output(name="forecast", classes=None, shape=(-1, 2))], "")
     [('forecast_1', 'forecast', 0), ('forecast_2', 'forecast', 1)]
+    >>> prediction_columns([shares, Output(name="labels", classes=None, shape=(-1, 2))], "")[2:]
+    [('labels', 'labels', None)]
     """
     found: list[tuple[str, str, int | None]] = []
+    outputs = list(outputs)
     for one in outputs:
-        if one.classes:
+        if one.name == "labels" and any(other.classes for other in outputs):  # those that are chosen, as one list
+            found.append((prefix + one.name, one.name, None))
+        elif one.classes:
             found += [(f"{prefix}probability_{name}", one.name, at) for at, name in enumerate(one.classes)]
         elif width := _width(one):
             found += [(f"{prefix}{one.name}_{at + 1}", one.name, at) for at in range(width)]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -71,7 +72,7 @@ class Trials(Views):
         shares = said.outputs.get("probabilities") or ()
         return Trial(
             request_id=said.request_id,
-            label=said.outputs.get("label"),
+            label=_label_of(said.outputs),
             probabilities=dict(zip(classes, shares, strict=False)),
             outputs=said.outputs,
             latency_ms=said.seconds * 1000,
@@ -138,3 +139,10 @@ def _example(column: Column, values: list[Any] | None, number: int) -> Any:
     if column.shape is not None and column.shape[:1] != (-1,):
         return values
     return values[number % len(values)] if values else value_of(column.type, values)
+
+
+def _label_of(outputs: Mapping[str, Any]) -> Any:
+    """Return the class that a model says, or the labels that it chooses of several; None where it says a number."""
+    if "labels" in outputs and "probabilities" in outputs:
+        return [name for name in outputs["labels"] if name]
+    return outputs.get("label")

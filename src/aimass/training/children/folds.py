@@ -10,7 +10,7 @@ import numpy as np
 import polars as pl
 from sklearn.model_selection import GroupKFold, KFold, StratifiedGroupKFold, StratifiedKFold, TimeSeriesSplit
 
-from aimass.training.children.labels import check_labels, rarest_label, whole_labels
+from aimass.training.children.labels import check_labels, is_of_sets, rarest_label, whole_labels
 from aimass.training.children.table import Prepared
 from aimass.training.errors import Unlearnable
 from aimass.training.measures.forecasts import Windows
@@ -33,7 +33,7 @@ def cuts_of(data: Prepared, folds: int, seed: int) -> list[Cut]:
         return _rolling(train.truth, folds)
     classes = data.signature.classes if data.has_truth else ()
     named = train.truth.actions if isinstance(train.truth, Logged) else train.truth
-    is_of_labels = isinstance(named, np.ndarray) and named.ndim > 1
+    is_of_labels = is_of_sets(named)
     if is_of_labels:
         check_labels(named, classes, folds)
     elif classes:
@@ -108,7 +108,7 @@ def _check_groups(groups: int, folds: int) -> None:
 
 def _whole(cuts: list[Cut], truth: Any, classes: tuple[str, ...]) -> list[Cut]:
     """Refuse folds that have rows of one class alone, or learn without one."""
-    if isinstance(truth, np.ndarray) and truth.ndim > 1:
+    if is_of_sets(truth):
         return whole_labels(cuts, truth, classes)
     for number, (inside, outside) in enumerate(cuts, start=1):
         for code, name in enumerate(classes):

@@ -77,6 +77,17 @@ def labels_by_part(target: pl.Series, parts: pl.Series) -> list[str]:
     return [f"labels that do not occur in {part}: {some(names)}" for part, names in lost.items() if names]
 
 
+def is_of_sets(truth: Any) -> bool:
+    """Tell whether each row has several labels, or none.
+
+    Examples
+    --------
+    >>> is_of_sets(np.zeros((3, 2), dtype=bool)), is_of_sets(np.zeros(3))
+    (True, False)
+    """
+    return isinstance(truth, np.ndarray) and truth.ndim > 1
+
+
 def rarest_label(truth: Any, least: int) -> Any:
     """Return the rarest label of each row as a number; who shares these out shares every label out.
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -33,7 +34,7 @@ def find_task(column: pl.Series) -> tuple[str, str]:
     >>> find_task(pl.Series("price", [1.5, 2.25]))
     ('regression', "target 'price' holds fractions")
     """
-    if is_of_lists(column.dtype):
+    if is_of_lists(column.dtype) or _written_lists(column) is not None:
         return "multilabel", f"target {column.name!r} holds lists of labels"
     if not column.dtype.is_numeric():
         return "classification", f"target {column.name!r} holds {_kind_of(column)}"
@@ -82,6 +83,18 @@ def is_of_lists(dtype: Any) -> bool:
     return inner is not None and inner in (pl.String, pl.Categorical)
 
 
+def _written_lists(column: pl.Series) -> pl.Series | None:
+    """Return lists of labels that are written as JSON, as lists of texts in a file are when they are collected; None for other texts."""
+    if column.dtype != pl.String or not column.drop_nulls().len() or not column.drop_nulls().str.starts_with("[").all():
+        return None
+    try:
+        found = [None if text is None else json.loads(text) for text in column]
+    except ValueError:
+        return None
+    is_clean = all(one is None or all(isinstance(name, str) for name in one) for one in found)
+    return pl.Series(column.name, found, dtype=pl.List(pl.String)) if is_clean else None
+
+
 def label_sets(frame: pl.DataFrame, target: str, separator: str = "") -> pl.Series:
     """Return the labels of each row, each once and in order; an empty list where it has none, null where nobody knows.
 
@@ -89,9 +102,14 @@ def label_sets(frame: pl.DataFrame, target: str, separator: str = "") -> pl.Seri
     --------
     >>> label_sets(pl.DataFrame({"genre": ["war; love", "", None]}), "genre", ";").to_list()
     [['love', 'war'], [], None]
+    >>> label_sets(pl.DataFrame({"genre": ['["war"]', "[]"]}), "genre").to_list()
+    [['war'], []]
     """
     column = frame[target]
-    if separator and column.dtype == pl.String:
+    written = _written_lists(column)
+    if written is not None and not separator:
+        column = written
+    elif separator and column.dtype == pl.String:
         column = column.str.split(separator)
     elif not is_of_lists(column.dtype):
         raise Unlearnable(

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from aimass.models.errors import BrokenGraph
-from aimass.models.package import Column, Output, Signature
+from aimass.models.package import LABELS, PROBABILITIES, Column, Output, Signature
 from aimass.models.runtimes.graph.declared import INPUT, Case, Combined, Graph, ModelStep, Step, Switch, Wire
 from aimass.models.runtimes.graph.ports import (
     CONFIDENCE,
@@ -219,6 +219,14 @@ class _Wiring:
         wires = [wire if wire.name else Wire(wire.step, self._usual(wire.step, fits)) for wire in step.of]
         self.steps[name] = replace(step, of=tuple(wires))
         found = [self.port(wire, at) for wire in wires]
+        chooses = next((wire.step for wire in wires if {PROBABILITIES, LABELS} <= set(self.ports[wire.step])), None)
+        if chooses is not None:
+            raise BrokenGraph(
+                f"step {chooses!r} chooses several labels, which are not combined",
+                field=at,
+                value=chooses,
+                hint="let one model of labels answer, or train one on the columns of both",
+            )
         for wire, port in zip(wires, found, strict=True):
             if not fits(port):
                 raise BrokenGraph(
