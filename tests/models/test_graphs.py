@@ -20,11 +20,15 @@ from aimass.kernel.errors import AimassError
 from aimass.kernel.principal import SYSTEM, Principal
 from aimass.models import (
     BrokenPackage,
+    Column,
     Decide,
     Models,
     ModelVersion,
     OneVersion,
+    Output,
     Package,
+    Signature,
+    is_of_sets,
     load_model,
     read_package,
     write_package,
@@ -33,7 +37,9 @@ from aimass.models.children.review import review
 from aimass.models.domain import ComposeModel
 from aimass.models.runtimes import check_file
 from aimass.models.runtimes.graph.combine import vote
+from aimass.models.runtimes.graph.declared import parse_graph
 from aimass.models.runtimes.graph.homes import home_of
+from aimass.models.runtimes.graph.wiring import plan_of
 from tests.fixtures.code import TWICE, code_package
 from tests.fixtures.packages import approved, packages, registered
 from tests.fixtures.rooms import Rooms
@@ -236,6 +242,17 @@ def test_a_step_that_is_rejected_while_its_graph_is_checked_fails_the_check(
     assert found.state == "QUARANTINED"
     assert [check.name for check in found.checks if not check.passed] == ["steps"]
     assert steps.version("auto", version.model, 1).review == "QUARANTINED"
+
+
+def test_what_chooses_several_labels_is_not_combined_but_may_answer_alone() -> None:
+    shares = Output(name="probabilities", type="float", shape=(-1, 2), classes=("love", "war"))
+    outputs = (shares, Output(name="labels", type="string", shape=(-1, 2)))
+    signature = Signature(inputs=(Column(name="year", type="float"),), outputs=outputs)
+    both = {"a": {"model": "one@1"}, "b": {"model": "one@1"}, "m": {"mean": ["a", "b"]}}
+    with pytest.raises(BrokenPackage, match="step 'a' chooses several labels, which are not combined"):
+        plan_of(parse_graph({"steps": both}), {"a": signature, "b": signature})
+    alone = plan_of(parse_graph({"steps": {"a": {"model": "one@1"}}}), {"a": signature})
+    assert is_of_sets(alone.signature)
 
 
 # -- what a graph answers, whatever its rows are

@@ -25,6 +25,7 @@ from sklearn.multiclass import OneVsRestClassifier
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
+from aimass.kernel.errors import Invalid
 from aimass.models import is_of_sets, load_model, verify_package
 from aimass.models.children.package import replay_samples
 from aimass.training.children.evaluate import evaluate
@@ -33,6 +34,7 @@ from aimass.training.children.folds import cuts_of
 from aimass.training.children.metric_gate import metric_gate
 from aimass.training.children.split import split
 from aimass.training.children.table import Source, prepare
+from aimass.training.domain.autos import Constraints
 from aimass.training.errors import Unlearnable
 from aimass.training.measures.labels import (
     beside,
@@ -42,7 +44,10 @@ from aimass.training.measures.labels import (
     label_scores,
     macro_ap_interval,
 )
+from aimass.training.recipes import recipes
 from aimass.training.recipes.contract_of_labels import LabelContract
+from aimass.training.selecting import Facts, recommend
+from aimass.training.tasks import TASKS
 
 FRACTIONS = {"train": 0.6, "validation": 0.2, "test": 0.2}
 Make = Callable[..., Any]
@@ -291,6 +296,27 @@ def test_a_label_that_no_row_has_is_told_without_figures() -> None:
     assert (first["rows"], first["chosen"], first["recall"], first["ap"]) == (2, 1, 0.5, 1.0)
     assert (second["ap"], second["roc_auc"], second["f1"]) == (None, None, None)
     assert label_curves(truth, said, ["a", "b"])["per_row"] == {"true": [1, 2], "chosen": [2, 1]}
+
+
+def test_what_reads_is_recommended_for_labels_and_numbers_where_there_is_text() -> None:
+    for task in ("multilabel", "regression"):
+        facts = Facts(rows=5000, columns=4, texts=("text",))
+        first, *_ = recommend(recipes().values(), TASKS[task], facts, Constraints(), [])
+        assert (first.recipe, TASKS[task].usual(["text"])[0]) == ("text_linear", "text_linear")
+        table, *_ = recommend(recipes().values(), TASKS[task], Facts(rows=5000, columns=4), Constraints(), [])
+        assert table.recipe == "lightgbm"
+
+
+def test_a_recipe_that_does_not_do_labels_is_refused_with_those_that_do(data: dict[str, Any], make_job: Make) -> None:
+    with pytest.raises(Invalid, match="does not do multilabel") as caught:
+        fit(make_job(ready(make_job, data) | {"recipe": "hist_gradient_boosting", "params": {}}))
+    assert set(caught.value.allowed) == {
+        "gradient_boosting",
+        "lightgbm",
+        "logistic_regression",
+        "random_forest",
+        "text_linear",
+    }
 
 
 @pytest.mark.parametrize(

@@ -15,12 +15,15 @@ from aimass.cluster import GetJobLog, Jobs
 from aimass.infra.compute import Sandbox
 from aimass.kernel.errors import Failed, Forbidden, Invalid, Unavailable
 from aimass.kernel.principal import SYSTEM
-from aimass.models import Column, Signature
+from aimass.models import Column, Rows, Signature, build_package, load_model
 from aimass.training import OneRun, Run, Split, StartOwnRun, Training
 from aimass.training.children.guest import wire
 from aimass.training.children.guest.host import guest
+from aimass.training.children.table import columns_of
 from aimass.training.children.targets import outputs_of
+from aimass.training.measures.labels import beside
 from aimass.training.measures.relevance import Lists
+from aimass.training.recipes.labels import choosing
 from aimass.training.recipes.protocol import Table
 from aimass.training.service import own
 from tests.fixtures.engines import needs_bubblewrap
@@ -235,6 +238,30 @@ def test_a_file_learns_an_order_from_lists_that_come_whole(tmp_path: Path) -> No
             found.predict(ctx, model, ctx.data("train").features).tolist() == ctx.data("train").features["a"].to_list()
         )
         assert found.evaluate(ctx, model, ctx.data("validation"))["ndcg_10"] == 1.0
+
+
+class Several(Small):
+    """Rows that may have two labels."""
+
+    def data(self, part: str) -> Table:
+        features = super().data(part).features
+        values = features["a"].to_numpy()
+        return Table(features=features, truth=np.stack([values > 3, values < 6], axis=1))
+
+
+@needs_bubblewrap
+def test_a_file_for_two_classes_learns_several_labels_and_the_platform_chooses(tmp_path: Path) -> None:
+    source = GOOD.replace("parameters=Parameters)", 'parameters=Parameters, tasks=("multilabel",))')
+    ctx = Several(task="multilabel", signature=replace(SIGNATURE, outputs=outputs_of(("high", "low"), "multilabel")))
+    limits = np.array([0.5, 0.5], dtype=np.float32)
+    with opened(tmp_path, source) as found:
+        model, features = found.fit(ctx), ctx.data("validation").features
+        assert found.evaluate(ctx, model, ctx.data("validation"))["macro_ap"] == 1.0
+        said = beside(found.predict(ctx, model, features), limits)
+        replayed = Rows(columns=columns_of(features), expected=said, thresholds=limits)
+        package, parity = build_package(tmp_path / "package", choosing(found.package(ctx, model), limits), replayed)
+    assert (package.manifest.runtime, parity.passed) == ("onnx", True)
+    assert load_model(package).predict({"a": [7.0]})["labels"].tolist() == [["high", ""]]
 
 
 @needs_bubblewrap

@@ -455,6 +455,22 @@ def test_a_run_of_texts_shows_the_words_of_each_class(site):
     assert "Words that speak for a class" not in viewer.open(_of(_ended(site, other.id))).text
 
 
+def test_a_run_of_numbers_from_texts_shows_the_words_that_raise_and_lower_them(site):
+    training, viewer = site.registry.get(Training), site.visitor("viewer")
+    wish = CreateSplit(workspace="demo", dataset="reviews", target="_stars", key_column="id")
+    made = OneSplit(workspace="demo", split=training.create_split(SYSTEM, wish).id)
+    until(site.registry, lambda: training.get_split(SYSTEM, made).state != "PENDING")
+    assert training.get_split(SYSTEM, made).task == "regression"
+    wish = StartRun(workspace="demo", recipe="text_linear", split=made.split, folds=2, experiment="texts")
+    wish = replace(wish, features=["review"])
+    run = _ended(site, training.start_run(SYSTEM, wish).id)
+    assert (run.state, run.package and run.package.runtime) == ("FINISHED", "onnx")
+    text = viewer.open(_of(run)).text
+    assert "Words that raise and lower the number" in text
+    assert text.index(">Lower<") < text.index(">Higher<")
+    assert "使数值升高或降低的词" in viewer.open(_of(run), **{"Accept-Language": "zh"}).text
+
+
 def test_an_experiment_and_a_run_are_deleted_last(site, runs):
     admin = site.visitor("admin")
     assert admin.do("DELETE", _of(runs[1])).headers["hx-redirect"] == "/demo/work/training"

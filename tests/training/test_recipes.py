@@ -21,12 +21,18 @@ from aimass.training.recipes.contract import (
     RankingContract,
     RecipeContract,
 )
+from aimass.training.recipes.contract_of_labels import LabelContract
 from aimass.training.recipes.contract_of_marks import TaggingContract
 from aimass.training.recipes.contract_of_policies import PolicyContract
 from aimass.training.recipes.contract_of_series import ForecastContract
 from aimass.training.recipes.protocol import parameters_of
 from aimass.training.recipes.sounds.contract import SoundContract
-from aimass.training.recipes.text_linear.contract import OneTextContract, TextContract
+from aimass.training.recipes.text_linear.contract import (
+    OneTextContract,
+    TextContract,
+    TextOfLabelsContract,
+    TextOfNumbersContract,
+)
 from aimass.training.selecting import Facts, recommend
 from aimass.training.tasks import TASKS
 from tests.training import (  # noqa: F401 their suites count too
@@ -273,6 +279,9 @@ def test_every_task_of_a_recipe_has_its_suite() -> None:
         ForecastContract,
         PolicyContract,
         TaggingContract,
+        LabelContract,
+        TextOfLabelsContract,
+        TextOfNumbersContract,
     )
     found = {suite for base in bases for suite in base.__subclasses__()} - set(bases)
     suites = {(suite.recipe, suite.task) for suite in found}
@@ -290,6 +299,7 @@ def test_a_recipe_that_cannot_do_a_task_is_refused_with_those_that_can() -> None
         "linear_regression",
         "random_forest",
         "scikit_learn",
+        "text_linear",
         "torch_mlp",
         "xgboost",
     ]

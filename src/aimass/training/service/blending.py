@@ -52,7 +52,7 @@ class Blending(Results):
                 f"runs for {members[0].task} cannot be blended",
                 field="runs",
                 value=members[0].task,
-                hint="take the best of them: aimass train compare",
+                hint="take the best of them as it is",
             )
         location = self._ground.locate(who, command.workspace, split.dataset, split.dataset_version)
         payload = {**self.data_of(split, location), **self._told(members), "method": command.method}

@@ -124,6 +124,9 @@ def untabled(features: bytes, truth: bytes) -> Table:
     >>> lists = Lists(relevance=np.array([0.0, 2.0]), lists=np.array([1, 1]))
     >>> untabled(*tabled(Table(features=pl.DataFrame({"a": [1, 2]}), truth=lists))).truth.lists.tolist()
     [1, 1]
+    >>> labels = np.array([[True, False], [False, True]])
+    >>> untabled(*tabled(Table(features=pl.DataFrame({"a": [1, 2]}), truth=labels))).truth.tolist()
+    [[True, False], [False, True]]
     """
     found = unpacked(truth)
     is_listed = found.ndim == 2 and found.dtype != bool  # noqa: PLR2004 relevance and list, no sets of labels
