@@ -112,6 +112,8 @@ def _pin(client: Groups, source: Source, path: Path, uploaded: dict[str, Any], o
         skip_rows=proposal.skip_rows,
         record_path=proposal.record_path,
         widths=proposal.widths,
+        sample_rate=proposal.sample_rate,
+        clip_ms=proposal.clip_ms,
     )
 
 

@@ -17,7 +17,7 @@ COLLECT = "collector.collect"
 PUSHED = "push"
 REPLAY = "collector.replay"
 MODES = ("append", "replace")
-Format = Literal["csv", "ndjson", "json", "xml", "fixed", "xlsx", "parquet", "arrow", "avro", "orc"]
+Format = Literal["csv", "ndjson", "json", "xml", "fixed", "xlsx", "parquet", "arrow", "avro", "orc", "wav"]
 READING = (
     "format",
     "delimiter",
@@ -29,6 +29,8 @@ READING = (
     "skip_rows",
     "record_path",
     "widths",
+    "sample_rate",
+    "clip_ms",
 )
 
 Workspace = Annotated[str, MaxLen(63), doc("slug of the workspace")]
@@ -89,6 +91,8 @@ class Proposal:
     skip_rows: int = 0
     record_path: str = ""
     widths: list[int] = field(default_factory=list[int])
+    sample_rate: int = 0
+    clip_ms: int = 0
     notes: list[str] = field(default_factory=list[str])
 
 
@@ -250,6 +254,8 @@ class PinTypes:
     widths: Annotated[list[Annotated[int, Ge(1)]], doc("characters of each cell: fixed widths")] = field(
         default_factory=list[int]
     )
+    sample_rate: Annotated[int, Interval(ge=0, le=192_000), doc("samples of a second that all clips of sound get")] = 0
+    clip_ms: Annotated[int, Interval(ge=0, le=600_000), doc("milliseconds of each clip of sound")] = 0
     expected_version: int | None = None
 
 

@@ -52,6 +52,8 @@ class Sources:
         except NotFound:
             present = None
         before = _document(present) if present else {}
+        if before.get("plan"):  # one that was pinned before there was a field leaves it out
+            before["plan"] = _whole(before["plan"])
         given = {**document, "plan": _whole(document["plan"])} if document.get("plan") else document
         names = LINKED if document.get("connection") else _FIELDS
         fields = sorted(name for name in names if name in given and _differs(given[name], before.get(name)))

@@ -354,7 +354,7 @@ class CollectorCalls(Calls):
         source: str,
         columns: list[ColumnPlan],
         workspace: str | None = None,
-        format: Literal["csv", "ndjson", "json", "xml", "fixed", "xlsx", "parquet", "arrow", "avro", "orc"]
+        format: Literal["csv", "ndjson", "json", "xml", "fixed", "xlsx", "parquet", "arrow", "avro", "orc", "wav"]
         | None = None,
         delimiter: str | None = None,
         quote: str | None = None,
@@ -365,6 +365,8 @@ class CollectorCalls(Calls):
         skip_rows: int | None = None,
         record_path: str | None = None,
         widths: list[int] | None = None,
+        sample_rate: int | None = None,
+        clip_ms: int | None = None,
         expected_version: int | None = None,
     ) -> Source:
         """Confirm the types of a source; later collections obey, and put aside what does not fit."""
@@ -384,6 +386,8 @@ class CollectorCalls(Calls):
                 "skip_rows": skip_rows,
                 "record_path": record_path,
                 "widths": widths,
+                "sample_rate": sample_rate,
+                "clip_ms": clip_ms,
                 "expected_version": expected_version,
             },
             Source,
@@ -828,7 +832,7 @@ class AsyncCollectorCalls(AsyncCalls):
         source: str,
         columns: list[ColumnPlan],
         workspace: str | None = None,
-        format: Literal["csv", "ndjson", "json", "xml", "fixed", "xlsx", "parquet", "arrow", "avro", "orc"]
+        format: Literal["csv", "ndjson", "json", "xml", "fixed", "xlsx", "parquet", "arrow", "avro", "orc", "wav"]
         | None = None,
         delimiter: str | None = None,
         quote: str | None = None,
@@ -839,6 +843,8 @@ class AsyncCollectorCalls(AsyncCalls):
         skip_rows: int | None = None,
         record_path: str | None = None,
         widths: list[int] | None = None,
+        sample_rate: int | None = None,
+        clip_ms: int | None = None,
         expected_version: int | None = None,
     ) -> Source:
         """Confirm the types of a source; later collections obey, and put aside what does not fit."""
@@ -858,6 +864,8 @@ class AsyncCollectorCalls(AsyncCalls):
                 "skip_rows": skip_rows,
                 "record_path": record_path,
                 "widths": widths,
+                "sample_rate": sample_rate,
+                "clip_ms": clip_ms,
                 "expected_version": expected_version,
             },
             Source,

@@ -240,6 +240,8 @@ class Proposal:
     skip_rows: int = 0
     record_path: str = ""
     widths: list[int] = field(default_factory=list)
+    sample_rate: int = 0
+    clip_ms: int = 0
     notes: list[str] = field(default_factory=list)
 
 

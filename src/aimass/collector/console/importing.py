@@ -83,13 +83,16 @@ class Wanted(BaseModel):
     skip_rows: str = ""
     record_path: str = ""
     widths: str = ""
+    sample_rate: str = ""
+    clip_ms: str = ""
     again: bool = False
 
     def given(self) -> dict[str, Any]:
         """Return what is known of how the file is written."""
         known: dict[str, Any] = {name: getattr(self, name) for name in _SAID if getattr(self, name)}
-        if self.skip_rows.strip():
-            known["skip_rows"] = _whole(self.skip_rows, "skip_rows")
+        for name in ("skip_rows", "sample_rate", "clip_ms"):
+            if text := getattr(self, name).strip():
+                known[name] = _whole(text, name)
         if widths := self.widths.replace(",", " ").split():
             known["widths"] = [_whole(width, "widths") for width in widths]
         return known | ({"header": self.header == "yes"} if self.header else {})

@@ -42,6 +42,7 @@ FORMATS: Mapping[str, FileFormat] = {
     "arrow": FileFormat(title="Arrow", extra="connectors"),
     "avro": FileFormat(title="Avro", extra="connectors"),
     "orc": FileFormat(title="ORC", extra="connectors"),
+    "wav": FileFormat(title="WAV", options=("sample_rate", "clip_ms")),
 }
 TYPES = ("string", "integer", "float", "boolean", "timestamp", "date", "numbers")
 NAMES: Mapping[str, str] = {
@@ -86,6 +87,8 @@ class Plan:
         Where the records are in a JSON or XML document, as names joined by ``/``; empty: the whole document.
     widths
         Characters of each cell of a line with fixed widths.
+    sample_rate, clip_ms
+        Samples of a second that all clips of sound get, and the milliseconds of each.
     """
 
     format: str
@@ -99,6 +102,8 @@ class Plan:
     skip_rows: int = 0
     record_path: str = ""
     widths: tuple[int, ...] = ()
+    sample_rate: int = 0
+    clip_ms: int = 0
 
     @property
     def names(self) -> list[str]:
@@ -140,6 +145,8 @@ def plan_of(settings: Mapping[str, Any]) -> Plan:
         skip_rows=skip,
         record_path=str(settings.get("record_path") or "").strip("/ "),
         widths=widths,
+        sample_rate=int(settings.get("sample_rate") or 0),
+        clip_ms=int(settings.get("clip_ms") or 0),
     )
 
 

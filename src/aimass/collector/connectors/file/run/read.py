@@ -161,6 +161,8 @@ def guess_format(path: Path, filename: str) -> str:
     """Guess the format from the first bytes, then from the name."""
     with path.open("rb") as source:
         head = source.read(HEAD)
+    if head[:4] + head[8:12] == b"RIFFWAVE":
+        return "wav"
     for mark, kind in _MAGIC:
         if head.startswith(mark):
             return kind
@@ -206,11 +208,14 @@ def _markup(start: str, filename: str) -> str:
 
 
 def _document(path: Path, filename: str) -> str:
-    """Tell a workbook from other archives and documents."""
+    """Tell a workbook and clips of sound from other archives and documents."""
     if zipfile.is_zipfile(path):
         with zipfile.ZipFile(path) as archive:
-            if any(name.startswith("xl/workbook.") for name in archive.namelist()):
-                return "xlsx"
+            names = archive.namelist()
+        if any(name.startswith("xl/workbook.") for name in names):
+            return "xlsx"
+        if any(name.lower().endswith(".wav") for name in names):
+            return "wav"
     raise Invalid(
         f"{filename!r} is packed or a document",
         field="file",

@@ -15,7 +15,7 @@ from aimass.collector.connectors.file.run.read import propose_file, reading
 from aimass.collector.connectors.files.manifest import Stream
 from aimass.collector.connectors.files.progress import Entry, Progress
 from aimass.collector.connectors.port import Part, Reject, Wish
-from aimass.kernel.errors import AimassError, MissingExtra, Unavailable
+from aimass.kernel.errors import AimassError, Invalid, MissingExtra, Unavailable
 
 PATH = "_path"
 MOST_REJECTS = 5_000
@@ -29,7 +29,15 @@ def said_of(said: Stream) -> dict[str, Any]:
 
 def propose_for(path: Path, entry: Entry, said: Stream) -> dict[str, Any]:
     """Propose how a file is read, over what is said of it."""
-    return propose_file(path, {"filename": entry.path, **said_of(said)})
+    told = propose_file(path, {"filename": entry.path, **said_of(said)})
+    if told["format"] == "wav":
+        raise Invalid(
+            "clips of sound come as one file: streams keep no lists of numbers",
+            field="format",
+            value="wav",
+            hint="pack the folder of the clips as ZIP, and collect that file",
+        )
+    return told
 
 
 class FileOf:
