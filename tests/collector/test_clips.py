@@ -62,7 +62,7 @@ def test_a_folder_of_clips_is_rows_of_one_rate_and_length_with_the_folder_as_lab
     plan = bench.propose(path)
     assert (plan["format"], plan["sample_rate"], plan["clip_ms"]) == ("wav", 8000, 250)
     assert [(c["name"], c["type"]) for c in plan["columns"]] == [
-        ("path", "string"), ("label", "string"), ("rate", "integer"), ("seconds", "float"), ("samples", "numbers"),
+        ("path", "string"), ("label", "string"), ("_rate", "integer"), ("_seconds", "float"), ("samples", "numbers"),
     ]  # fmt: skip
     assert plan["notes"] == [
         "1 of 3 clips are shorter than 250 ms and end in silence",
@@ -70,7 +70,7 @@ def test_a_folder_of_clips_is_rows_of_one_rate_and_length_with_the_folder_as_lab
     ]
     bench.collect(path, plan)
     rows = stored(bench)
-    assert rows.select("path", "label", "rate", "seconds").rows() == [
+    assert rows.select("path", "label", "_rate", "_seconds").rows() == [
         ("words/no/b.WAV", "no", 8000, 0.1),
         ("words/no/c.wav", "no", 16_000, 0.25),
         ("words/yes/a.wav", "yes", 8000, 0.25),

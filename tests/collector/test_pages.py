@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import io
 import json
 import re
 import threading
 import time
+import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -22,6 +24,7 @@ from aimass.infra.database import Database
 from aimass.kernel.principal import SYSTEM
 from aimass.lake import CAPABILITY as LAKE
 from aimass.lake import Lake, OneDataset
+from tests.collector.test_clips import tone, wav
 from tests.fixtures.browser import axe_violations, browser, new_page, serving, settle  # noqa: F401
 from tests.fixtures.data import ANN, Data
 from tests.fixtures.rooms import Rooms
@@ -139,6 +142,28 @@ def test_a_file_is_sent_proposed_confirmed_and_collected(site, data, editor):
     assert (found.state, found.rows, found.dataset) == ("SUCCEEDED", 2, "people")
     plan = data.collector.get_source(ANN, OneSource(workspace="demo", source="people")).plan
     assert [(c["type"], c["nullable"]) for c in plan["columns"]] == [("string", False), ("string", True)]
+
+
+def test_an_archive_of_clips_is_proposed_with_their_rate_and_length(site, data, editor):
+    file = io.BytesIO()
+    with zipfile.ZipFile(file, "w") as archive:
+        for name, seconds in (("yes/a.wav", 0.2), ("no/b.wav", 0.1)):
+            archive.writestr(name, wav(tone(seconds)))
+    address = gone(send(editor, file.getvalue(), "words.zip", name="Words"))
+    text = editor.open(address).text
+    assert all(word in text for word in ("200 ms", "8,000", "1 of 2 clips are shorter than 200 ms and end in silence"))
+    zh = editor.open(address, **{"Accept-Language": "zh"}).text
+    assert all(word in zh for word in ("每秒采样数", "200 毫秒", "2 个片段中有 1 个短于 200 毫秒，以静音补足"))
+    again = editor.open(f"{address}&sample_rate=4000&clip_ms=100").text
+    assert "1 of 2 clips are longer than 100 ms and are cut" in again
+    form = {"upload": address.partition("upload=")[2][:64], "filename": "words.zip", "name": "Words", "clip_ms": "100"}
+    types = ["string", "string", "integer", "float", "numbers"]
+    home = gone(editor.do("POST", "/demo/sources/-/import/confirm", **form, types=types))
+    found = data.ended(data.collector.get_collection(ANN, OneCollection(workspace="demo", collection=home[-26:])))
+    assert (found.state, found.rows) == ("SUCCEEDED", 2)
+    source = data.collector.get_source(ANN, OneSource(workspace="demo", source="words"))
+    assert (source.plan["sample_rate"], source.plan["clip_ms"]) == (8000, 100)
+    assert "100 ms" in editor.open("/demo/sources/words").text
 
 
 def test_a_second_file_of_a_dataset_is_read_by_the_confirmed_types(site, data, editor):

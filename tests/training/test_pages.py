@@ -469,6 +469,21 @@ def test_a_run_of_numbers_from_texts_shows_the_words_that_raise_and_lower_them(s
     assert "Words that raise and lower the number" in text
     assert text.index(">Lower<") < text.index(">Higher<")
     assert "使数值升高或降低的词" in viewer.open(_of(run), **{"Accept-Language": "zh"}).text
+def test_a_run_of_sounds_shows_what_is_caught_and_the_false_alarms_an_hour(site):
+    training, viewer = site.registry.get(Training), site.visitor("viewer")
+    wish = CreateSplit(workspace="demo", dataset="words", target="word", key_column="id")
+    made = OneSplit(workspace="demo", split=training.create_split(SYSTEM, wish).id)
+    split = until(site.registry, lambda: (found := training.get_split(SYSTEM, made)).state == "READY" and found)
+    params = {"sample_rate": 4000, "bands": 16, "high_hz": 2000, "kernels": 24}
+    wish = StartRun(
+        workspace="demo", recipe="sound_kernels", split=split.id, folds=2, params=params, experiment="sounds"
+    )
+    run = _ended(site, training.start_run(SYSTEM, wish).id)
+    assert (run.state, run.package and run.package.runtime) == ("FINISHED", "onnx")
+    text = viewer.open(_of(run)).text
+    assert "False alarms an hour" in text
+    assert '<td class="name">up</td>' in text
+    assert "每小时误报" in viewer.open(_of(run), **{"Accept-Language": "zh"}).text
 
 
 def test_an_experiment_and_a_run_are_deleted_last(site, runs):

@@ -2,22 +2,29 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
+from pathlib import Path
 from types import SimpleNamespace
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
+import polars as pl
 import pytest
 from scipy.signal import ShortTimeFFT, get_window
+from scipy.stats import poisson
 
 from aimass.kernel.errors import Invalid
 from aimass.training import recipes as recipes_module
+from aimass.training.children.fit import fit
+from aimass.training.children.split import split
 from aimass.training.domain.autos import Constraints
+from aimass.training.measures.alarms import alarms
 from aimass.training.recipes import find_recipe
 from aimass.training.recipes.deep.engine import torch
 from aimass.training.recipes.protocol import parameters_of
 from aimass.training.recipes.sound_kernels.patterns import draw, numbers_of
-from aimass.training.recipes.sounds.contract import SoundContract
+from aimass.training.recipes.sounds.contract import SoundContract, clips
 from aimass.training.recipes.sounds.mel import FLOOR, ear_of, unit_of
 from aimass.training.recipes.torch_sound.augment import augment_of, hidden, shifted
 from aimass.training.selecting import Facts, recommend
@@ -29,6 +36,55 @@ class TestSoundKernels(SoundContract):
     __test__ = True
     recipe = "sound_kernels"
     quick: ClassVar = {**SoundContract.heard, "kernels": 36}
+
+
+def test_what_a_threshold_catches_and_false_alarms_are_counted_by_hand() -> None:
+    said = np.array([0.95, 0.8, 0.6, 0.2, 0.7, 0.55, 0.1, 0.1, 0.1, 0.1])
+    truth = np.array([1, 1, 1, 1, 0, 0, 0, 0, 0, 0])
+    other, word = alarms(truth, np.stack([1 - said, said], axis=1), ("other", "hey"), 60.0)
+    assert (word["class"], word["hours"]) == ("hey", pytest.approx(0.1))
+    at_half, quiet = word["at"]
+    assert (at_half["threshold"], at_half["caught"], at_half["false"]) == (0.5, 0.75, 2)
+    assert at_half["per_hour"] == pytest.approx(20)
+    assert (quiet["threshold"], quiet["caught"], quiet["false"]) == (0.8, 0.5, 0)
+    assert other["at"][1]["caught"] == pytest.approx(4 / 6)
+    for one in (at_half, quiet):  # so few events or fewer come by chance in one of twenty cases
+        assert poisson.cdf(one["false"], one["at_most"] * word["hours"]) == pytest.approx(0.05)
+    assert len(alarms(truth, np.stack([1 - said, truth * 0.0], axis=1), ("other", "hey"), 60.0)[1]["at"]) == 1
+    assert alarms(np.zeros(3, int), np.ones((3, 2)) / 2, ("other", "hey"), 1.0) == []
+
+
+def test_a_run_tells_of_alarms_and_keeps_its_clips_equally_long(make_job: Any, tmp_path: Path) -> None:
+    truth = np.arange(160) % 2
+    heard = pl.DataFrame({"id": [f"c{n:03d}" for n in range(160)], "word": np.where(truth == 1, "up", "down").tolist()})
+    heard = heard.with_columns(pl.Series("clip", clips(truth, 3)[:, :1000].tolist()))
+    heard.write_delta(str(tmp_path / "words"))
+    data = {"dataset": {"path": str(tmp_path / "words"), "version": 0}, "target": "word", "key": "id", "seed": 1}
+    made = make_job({**data, "fractions": {"train": 0.6, "validation": 0.2, "test": 0.2}})
+    found = split(made)
+    parts = {"file": str(made.out / found["file"]), "sha256": found["sha256"]}
+    heard_by = {**SoundContract.heard, "kernels": 12}
+    job = make_job({**data, "split": parts, "folds": 2, "recipe": "sound_kernels", "params": heard_by})
+    told = fit(job)
+    report = json.loads((job.out / "report.json").read_text())
+    assert told["package"]["runtime"] == "onnx"
+    assert [one["class"] for one in report["alarms"]] == ["down", "up"]
+    assert report["alarms"][0]["hours"] == pytest.approx(sum(truth == 1) * 0.2 * 0.25 / 3600, rel=0.2)
+    with pytest.raises(Invalid, match="1 columns of lists and 1 others to learn from"):
+        both = heard.with_columns(pl.Series("room", np.arange(160) % 3))
+        both.write_delta(str(tmp_path / "words"), mode="overwrite", delta_write_options={"schema_mode": "overwrite"})
+        fit(
+            make_job(
+                {
+                    **data,
+                    "dataset": {"path": str(tmp_path / "words"), "version": 1},
+                    "split": parts,
+                    "folds": 2,
+                    "recipe": "sound_kernels",
+                    "params": heard_by,
+                }
+            )
+        )
 
 
 def params(**given: float) -> object:

@@ -23,11 +23,12 @@ from aimass.training.children.table import CLUSTERING, Prepared, Source, columns
 from aimass.training.children.targets import outputs_of
 from aimass.training.children.watching import Watch
 from aimass.training.errors import NotFinite
+from aimass.training.measures.alarms import alarms
 from aimass.training.measures.bytask import measures_of
 from aimass.training.measures.labels import beside
 from aimass.training.recipes import check_task, find_recipe, load_recipe
 from aimass.training.recipes.labels import choosing
-from aimass.training.recipes.protocol import Reading, Recipe, Table, parameters_of
+from aimass.training.recipes.protocol import Hearing, Reading, Recipe, Table, parameters_of
 from aimass.training.tasks import find_task
 
 FOLDS = 5
@@ -290,6 +291,7 @@ class Fit:
             "classes": list(self._data.signature.classes),
             "curves": measures_of(self._task.name).curves(table.truth, predicted, context.signature.classes),
             "history": context.history,
+            "alarms": self._alarms(model, context, table.truth, predicted),
             "importance": dict(sorted(importance.items(), key=lambda item: -item[1])) if importance else None,
             "thresholds": self._chosen_from(),
             "terms": self._recipe.terms(context, model) if isinstance(self._recipe, Reading) else None,
@@ -306,6 +308,12 @@ class Fit:
         if self._thresholds is None:
             return None
         return dict(zip(self._data.signature.classes, map(float, self._thresholds), strict=True))
+
+    def _alarms(self, model: Any, context: FitContext, truth: Any, said: Any) -> list[dict[str, Any]] | None:
+        """Return what is caught of each class of sounds, and how often others give an alarm; None where nothing is heard."""
+        if not isinstance(self._recipe, Hearing):
+            return None
+        return alarms(truth, said, context.signature.classes, self._recipe.clip_s(context, model))
 
     def package(self, model: Any, context: FitContext) -> tuple[Package, Parity]:
         """Build the package and replay validation rows through the exported file."""

@@ -40,6 +40,7 @@ def run(visit: Visit, run: str, tab: Tab = "", part: Part | Literal[""] = "") ->
             "charts": charts_of(report, visit.say),
             "history": history_of(report),
             "words": words_of(report),
+            "alarms": report.get("alarms"),
             "system": system_of(report, visit.say("seconds")),
             "folds": folds_of(report, TASKS[found.task].metric, visit.say("fold")),
         }

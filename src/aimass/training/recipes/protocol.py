@@ -88,6 +88,15 @@ class Reading(Protocol):
         ...
 
 
+@runtime_checkable
+class Hearing(Protocol):
+    """What a recipe does beside that when it hears clips of sound."""
+
+    def clip_s(self, ctx: RecipeContext, model: Any) -> float:
+        """Return the seconds of a clip."""
+        ...
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Shrinking:
     """How a model is to become smaller: a technique of :mod:`aimass.training.domain.compression` with its parameters."""

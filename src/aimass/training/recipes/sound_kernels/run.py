@@ -17,9 +17,10 @@ from aimass.training.recipes.deep.written import Graph
 from aimass.training.recipes.lists import column_of
 from aimass.training.recipes.protocol import RecipeContext, Table
 from aimass.training.recipes.sound_kernels.patterns import Patterns, draw, numbers_of, write
-from aimass.training.recipes.sounds.mel import Ear, ear_of, unit_of
+from aimass.training.recipes.sounds.mel import Ear, ear_of, scale_of, unit_of
 
 _PAIR = 2
+_LEAST_SPREAD = 0.01  # of a number over the clips: less is rounding
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,12 +59,12 @@ class SoundKernels:
         ear = replace(ear_of(samples, ctx.params), unit=unit_of(clips))
         pictures = ear.pictures(clips)
         ctx.report(1, 3)
-        spread = pictures.std(axis=(0, 2), dtype=np.float64)
+        mean, spread = scale_of(pictures)
         found = SoundModel(
             column=column,
             ear=ear,
-            mean=pictures.mean(axis=(0, 2), dtype=np.float64).astype(np.float32),
-            spread=np.where(spread > 0, spread, 1.0).astype(np.float32),
+            mean=mean,
+            spread=spread,
             patterns=draw(ctx.params.kernels, ear.bands, ear.moments, ctx.seed),
             weights=None,
             offsets=None,
@@ -89,6 +90,11 @@ class SoundKernels:
         """Return nothing: there is one input."""
         return None
 
+    def clip_s(self, ctx: RecipeContext, model: SoundModel) -> float:
+        """Return the seconds of a clip."""
+        del ctx
+        return model.ear.samples / model.ear.rate
+
     def package(self, ctx: RecipeContext, model: SoundModel) -> Candidate:
         """Return the one way to write the model down."""
         return Candidate(signature=ctx.signature, to_python=_no_python, to_onnx=lambda: to_onnx(model, ctx.signature))
@@ -101,7 +107,7 @@ def _numbers(pictures: Any, model: SoundModel) -> Any:
 def _learned(ctx: RecipeContext, numbers: Any, truth: Any) -> tuple[Any, Any]:
     """Return weights and offsets of the classes, for numbers that are not scaled."""
     mean, spread = numbers.mean(axis=0), numbers.std(axis=0)
-    spread = np.where(spread > 0, spread, 1.0)
+    spread = np.maximum(spread, _LEAST_SPREAD)
     weight = None if ctx.params.class_weight == "none" else ctx.params.class_weight
     estimator = LogisticRegression(
         C=ctx.params.strength, max_iter=ctx.params.max_iterations, class_weight=weight, random_state=ctx.seed

@@ -20,6 +20,7 @@ from aimass.training.recipes.deep.written import Graph
 FLOOR = 1e-4  # 40 dB below the mean of the training clips: what is quieter is silence
 _AT_ONCE = 256
 _LEAST_FRAMES = 8
+_LEAST_SPREAD = 0.1  # about half a decibel: what changes less is rounding, and would become large
 
 
 def mel_of(hertz: Any) -> Any:
@@ -176,3 +177,9 @@ def unit_of(clips: Any) -> float:
     """Return the root mean square of clips; 1 where all of them are silent."""
     power = float(np.mean(np.square(clips, dtype=np.float64)))
     return float(np.sqrt(power)) or 1.0
+
+
+def scale_of(pictures: Any) -> tuple[Any, Any]:
+    """Return mean and spread of each band over training pictures; a band in which nothing is heard keeps its rounding small."""
+    mean, spread = pictures.mean(axis=(0, 2), dtype=np.float64), pictures.std(axis=(0, 2), dtype=np.float64)
+    return mean.astype(np.float32), np.maximum(spread, _LEAST_SPREAD).astype(np.float32)

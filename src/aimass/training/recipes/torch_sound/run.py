@@ -19,7 +19,7 @@ from aimass.training.recipes.deep.weights import class_weights, folded, norm_of,
 from aimass.training.recipes.deep.written import Graph
 from aimass.training.recipes.lists import column_of
 from aimass.training.recipes.protocol import RecipeContext, Table
-from aimass.training.recipes.sounds.mel import FLOOR, Ear, ear_of, unit_of
+from aimass.training.recipes.sounds.mel import FLOOR, Ear, ear_of, scale_of, unit_of
 from aimass.training.recipes.torch_sound.augment import augment_of, hidden
 
 _FIRST, _STRIDE, _SIDE = (5, 9), (2, 2), 3  # bands and moments of the kernels
@@ -80,15 +80,14 @@ class TorchSound:
         column, samples = column_of(ctx.signature)
         clips = table.features[column].to_numpy()
         ear = replace(ear_of(samples, params), unit=unit_of(clips))
-        pictures = ear.pictures(clips)
-        spread = pictures.std(axis=(0, 2), dtype=np.float64)
+        mean, spread = scale_of(ear.pictures(clips))
         torch.manual_seed(ctx.seed)
         model = SoundNet(
             net=layers(params, len(ctx.signature.classes)),
             column=column,
             ear=ear,
-            mean=pictures.mean(axis=(0, 2), dtype=np.float64).astype(np.float32),
-            spread=np.where(spread > 0, spread, 1.0).astype(np.float32),
+            mean=mean,
+            spread=spread,
             masks=(params.mask_bands, round(params.mask_ms / params.hop_ms)),
         )
         weight = class_weights(params.class_weight, table.truth, len(ctx.signature.classes))
@@ -119,6 +118,11 @@ class TorchSound:
     def importance(self, ctx: RecipeContext, model: SoundNet) -> Mapping[str, float] | None:
         """Return nothing: there is one input."""
         return None
+
+    def clip_s(self, ctx: RecipeContext, model: SoundNet) -> float:
+        """Return the seconds of a clip."""
+        del ctx
+        return model.ear.samples / model.ear.rate
 
     def package(self, ctx: RecipeContext, model: SoundNet) -> Candidate:
         """Return the one way to write the net down."""

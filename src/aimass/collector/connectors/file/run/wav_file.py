@@ -29,11 +29,11 @@ from aimass.lake import engine
 COLUMNS: Mapping[str, Any] = {
     "path": pl.String,
     "label": pl.String,
-    "rate": pl.Int64,
-    "seconds": pl.Float64,
+    "_rate": pl.Int64,
+    "_seconds": pl.Float64,
     "samples": pl.List(pl.Float64),
 }
-_TYPES = {"path": "string", "label": "string", "rate": "integer", "seconds": "float", "samples": "numbers"}
+_TYPES = {"path": "string", "label": "string", "_rate": "integer", "_seconds": "float", "samples": "numbers"}
 LABELS = "labels.csv"
 LARGEST = 64 * 1024 * 1024
 LONGEST = 65_536  # samples of a clip that is proposed: the longest list that models learn from
