@@ -23,6 +23,7 @@ MOST_REGRET = 0.05
 UNREAD = 0.3
 CHANNELS, LEAST_SIDE = (1, 3, 4), 8
 LEAST_CLIP = 2000
+QUARTER = 11_025  # samples of a quarter of a second at 44.1 kHz: as square as 105 x 105, and more often a clip
 _NAMED = 3
 _MB = 2**20
 
@@ -63,7 +64,7 @@ class Facts:
         if len(self.lists) != 1 or self.columns != 1:
             return None
         ((name, length),) = self.lists.items()
-        for channels in CHANNELS:
+        for channels in CHANNELS if length % QUARTER else ():
             side = isqrt(length // channels)
             if side >= LEAST_SIDE and side * side * channels == length:
                 return name, side
@@ -77,6 +78,8 @@ class Facts:
         --------
         >>> Facts(rows=100, columns=1, lists={"samples": 16000}).sound
         ('samples', 16000)
+        >>> Facts(rows=100, columns=1, lists={"samples": 44100}).sound
+        ('samples', 44100)
         >>> Facts(rows=100, columns=1, lists={"pixels": 3072}).sound is None
         True
         """

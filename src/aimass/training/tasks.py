@@ -27,6 +27,8 @@ class Task:
         What is trained when nobody names recipes; slow ones first, so that no slot idles.
     reading
         What is trained beside them where there is free text.
+    hearing
+        What is trained instead of them where nothing but clips of sound is to be learned from.
     needs_target
         Whether a column tells what is true; else one may be named, to measure by alone.
     needs_group
@@ -54,6 +56,7 @@ class Task:
     guessed: float
     recipes: tuple[str, ...]
     reading: tuple[str, ...] = ()
+    hearing: tuple[str, ...] = ()
     needs_target: bool = True
     needs_group: bool = False
     is_blendable: bool = True
@@ -97,6 +100,7 @@ TASKS: Mapping[str, Task] = {
             guessed=0.5,
             recipes=("gradient_boosting", "random_forest", "lightgbm", "logistic_regression"),
             reading=("text_linear",),
+            hearing=("sound_kernels",),
         ),
         Task(
             name="regression",

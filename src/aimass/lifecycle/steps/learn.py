@@ -7,7 +7,18 @@ from typing import Any
 from aimass.kernel.errors import Failed
 from aimass.lifecycle.errors import GateClosed
 from aimass.lifecycle.flow import StepContext
-from aimass.training import EvaluateRun, Evaluation, OneRun, OneSplit, Run, StartRun, Task, Training, find_task
+from aimass.training import (
+    EvaluateRun,
+    Evaluation,
+    OneRun,
+    OneSplit,
+    RecommendRecipes,
+    Run,
+    StartRun,
+    Task,
+    Training,
+    find_task,
+)
 
 _ENDED = ("FINISHED", "FAILED", "KILLED")
 _TRAIN_TIMEOUT_S = 24 * 3600.0
@@ -50,9 +61,15 @@ def train(ctx: StepContext) -> dict[str, Any]:
 
 
 def _usual(ctx: StepContext) -> tuple[str, ...]:
-    """Return the recipes of the task where nobody named others, with those that read where the split has free text."""
-    wish = OneSplit(workspace=ctx.workspace, split=ctx.found("split"))
-    return _task(ctx).usual(ctx.registry.get(Training).get_split(ctx.who, wish).texts)
+    """Return the recipes of the task where nobody named others, with those that read or hear where the split has texts or clips."""
+    task, training, where = _task(ctx), ctx.registry.get(Training), ctx.found("split")
+    split = training.get_split(ctx.who, OneSplit(workspace=ctx.workspace, split=where))
+    if task.hearing and split.lists:
+        known = training.recommend_recipes(ctx.who, RecommendRecipes(workspace=ctx.workspace, split=where))
+        hearing = tuple(one.recipe for one in known if one.recipe in task.hearing and one.left_out is None)
+        if hearing:
+            return hearing
+    return task.usual(split.texts)
 
 
 def _task(ctx: StepContext) -> Task:
