@@ -10,6 +10,7 @@ from typing import Any, Protocol
 import polars as pl
 from arro3.core import RecordBatch, RecordBatchReader, Schema
 
+from aimass.collector.children.tidying import seldom_tidied
 from aimass.collector.connectors.file.plan import Plan, plan_of
 from aimass.collector.connectors.file.run.quarantine import Origin, Quarantine, stream_of
 from aimass.collector.connectors.file.run.read import reading
@@ -60,6 +61,7 @@ class Tally:
 
 
 @minding_the_disk()
+@seldom_tidied()
 def collect(ctx: Context) -> dict[str, Any]:
     """Read a file by its pinned plan, commit good rows and quarantine the others, then describe the new version.
 

@@ -16,6 +16,7 @@ from aimass.collector.children.drift import Drift
 from aimass.collector.children.landing import Landing, source_lease
 from aimass.collector.children.opening import opened
 from aimass.collector.children.order import Context, Order, Tally, order_of
+from aimass.collector.children.tidying import seldom_tidied
 from aimass.collector.children.window import Window
 from aimass.collector.connectors.port import Connector, Part, StreamColumn, Wish
 from aimass.collector.connectors.portions import pieces
@@ -28,6 +29,7 @@ _OPERATION = "_operation"
 
 
 @minding_the_disk()
+@seldom_tidied()
 def load(ctx: Context) -> dict[str, Any]:
     """Read from where the last commit ended, cast, put aside, commit, acknowledge; then describe the new version.
 
