@@ -8,6 +8,7 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from hashlib import sha256
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -57,6 +58,7 @@ class FitContext:
     start: float
     share: float
     tables: Mapping[str, Table]
+    base: bytes | None = None
     history: dict[str, list[tuple[int, float]]] = field(default_factory=dict)
 
     def data(self, part: str) -> Table:
@@ -105,8 +107,8 @@ def fit(ctx: Any) -> dict[str, Any]:
     """Run a recipe; write ``package/``, ``report.json`` and ``folds.parquet``; return the numbers of the run.
 
     The payload has ``recipe``, ``params``, ``dataset`` (``path``, ``version``), ``split`` (``file``, ``sha256``),
-    ``target``, ``task``, ``key``, ``group``, ``time``, ``features``, ``seed``, ``folds`` and ``unseen`` by column. An
-    attempt after a kill repeats no finished fold.
+    ``target``, ``task``, ``key``, ``group``, ``time``, ``features``, ``seed``, ``folds`` and ``unseen`` by column; and
+    ``base`` (``file``, ``sha256``) where the parameters name a model to start from. An attempt after a kill repeats no finished fold.
     """
     manifest = find_recipe(ctx.params["recipe"])
     check_task(manifest, ctx.params.get("task") or "classification")
@@ -148,6 +150,17 @@ def trained(ctx: Any, recipe: Recipe, params: Any, about: Mapping[str, Any]) -> 
     }
 
 
+def base_of(said: Mapping[str, Any] | None) -> bytes | None:
+    """Return the graph of the model to start from, or refuse one that changed."""
+    if said is None:
+        return None
+    file = Path(said["file"]).read_bytes()
+    found = sha256(file).hexdigest()
+    if found != said["sha256"]:
+        raise Invalid("the graph to start from changed", field="params.base", value=found, allowed=said["sha256"])
+    return file
+
+
 def is_mixed(data: Prepared, payload: Mapping[str, Any]) -> bool:
     """Tell whether rows are judged beside mixed ones."""
     return payload.get("task") == "anomaly" and not data.has_truth
@@ -185,6 +198,7 @@ class Fit:
         self._data = data
         self._seed = int(ctx.params.get("seed", 0))
         self._task = find_task(ctx.params.get("task") or "classification")
+        self._base = base_of(ctx.params.get("base"))
         self._outside: list[pl.DataFrame] = []
         self._thresholds: Any = None
 
@@ -200,6 +214,7 @@ class Fit:
             start=start,
             share=share,
             tables=tables,
+            base=self._base,
         )
 
     def cross_validate(self, folds: int) -> list[dict[str, float]]:

@@ -20,6 +20,7 @@ from aimass.kernel.errors import Failed, Invalid, MissingExtra
 
 GROUP = "aimass.recipes"
 COMPRESSIBLE = "compressible"
+FINE_TUNES = "fine_tunes"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,8 +83,8 @@ class RecipeManifest:
     tasks
         What it can be trained for, see :mod:`aimass.training.tasks`.
     capabilities
-        Of ``resumable``, ``incremental``, ``distributed``, ``federated``, ``prunable``, ``compressible``,
-        ``exportable:onnx``.
+        Of ``resumable``, ``incremental``, ``distributed``, ``federated``, ``prunable``, ``compressible``, ``fine_tunes``
+        (its parameter ``base`` names the version of a model to start from), ``exportable:onnx``.
     space
         What a study tries unless somebody names other values; see :mod:`aimass.training.domain.space`.
     reads
@@ -112,6 +113,11 @@ class RecipeManifest:
     def learns_again(self) -> bool:
         """Tell whether its models can be made smaller and learn again what they lost."""
         return COMPRESSIBLE in self.capabilities
+
+    @property
+    def fine_tunes(self) -> bool:
+        """Tell whether it can start from what another model has learned."""
+        return FINE_TUNES in self.capabilities
 
     @property
     def install(self) -> str | None:

@@ -39,6 +39,7 @@ class Bench:
     tables: Mapping[str, Table]
     seed: int = 0
     threads: int = 1
+    base: bytes | None = None
     reports: list[tuple[int, int]] = field(default_factory=list[tuple[int, int]])
     saved: dict[str, bytes] = field(default_factory=dict[str, bytes])
 

@@ -30,13 +30,17 @@ class Table:
 
 
 class RecipeContext(Protocol):
-    """What a recipe gets; ``task`` is one that its manifest names."""
+    """What a recipe gets; ``task`` is one that its manifest names.
+
+    ``base`` is the graph of the model that the parameter ``base`` names, for a recipe that can start from one.
+    """
 
     task: str
     params: Any
     signature: Signature
     seed: int
     threads: int
+    base: bytes | None
 
     def data(self, part: str) -> Table:
         """Return the rows of ``train`` or ``validation``."""

@@ -29,6 +29,7 @@ from aimass.training.domain.splits import Split
 from aimass.training.domain.words import ENDED, FIT
 from aimass.training.events import RUN_CREATED, RUN_DELETED, RUN_STARTED, RUN_TAGGED, tell
 from aimass.training.recipes import check_task, find_recipe
+from aimass.training.service.bases import BASE, base_of
 from aimass.training.service.experiments import new_experiment
 from aimass.training.service.ground import Located, Part, need_fresh, need_run, need_split
 from aimass.training.store import (
@@ -59,6 +60,8 @@ class Order:
         What the run brings along.
     detail
         What the audit log notes besides.
+    sources
+        What it is made of besides its data, for the lineage.
     """
 
     kind: str
@@ -68,6 +71,7 @@ class Order:
     payload: Mapping[str, Any] = field(default_factory=dict[str, Any])
     files: tuple[Artifact, ...] = ()
     detail: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    sources: tuple[tuple[str, str], ...] = ()
 
 
 class Runs(Part):
@@ -86,6 +90,13 @@ class Runs(Part):
         recipe.need_installed()
         params = recipe.check(command.params)
         order = Order(kind=FIT, version=recipe.version, params=params, slots=recipe.needs.slots)
+        base = base_of(self._ground, who, command.workspace, recipe, params)
+        if base is not None:
+            file = {"file": str(self._ground.blobs.path(base.sha256)), "sha256": base.sha256}
+            params = {**params, BASE: base.reference}
+            order = replace(
+                order, params=params, payload={BASE: file}, sources=(base.source,), detail={BASE: base.reference}
+            )
         return self._begun(who, command, order, lambda task: check_task(recipe, task))
 
     def _begun(self, who: Principal, command: StartRun, order: Order, check: Callable[[str], None]) -> Run:
@@ -115,7 +126,8 @@ class Runs(Part):
             change.audit("training.run.start", object_=subject, detail={**detail, **order.detail})
             change.event(RUN_CREATED, subject=subject, data=detail)
             change.edge(src=("split", split.id), dst=("run", values["id"]), via=FIT)
-            change.edge(src=("dataset_version", location.version_id), dst=("run", values["id"]), via=FIT)
+            for source in (("dataset_version", location.version_id), *order.sources):
+                change.edge(src=source, dst=("run", values["id"]), via=FIT)
             run = need_run(change.conn, command.workspace, values["id"])
         tell(self._ground.live, run)
         return run

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from importlib.util import find_spec
 from typing import Any
 
@@ -44,6 +44,7 @@ from aimass.training.events import (
     tell_study,
 )
 from aimass.training.recipes import RecipeManifest, check_task, find_recipe
+from aimass.training.service.bases import BASE, base_of
 from aimass.training.service.ground import need_split
 from aimass.training.service.results import Results
 from aimass.training.store import add, find_study, put, studies_page, told_trials, trials_of, trials_page
@@ -71,6 +72,9 @@ class Studies(Results):
         """Search for the best parameters of a recipe on a split: every trial is a run of its own."""
         recipe = find_recipe(command.recipe)
         recipe.need_installed()
+        base = base_of(self._ground, who, command.workspace, recipe, command.params)
+        if base is not None:  # all trials start from the same, though an alias moves
+            command = replace(command, params={**command.params, BASE: base.reference})
         space = checked_space(recipe, command)
         check_slug(command.experiment, field="experiment")
         with self._database.read() as conn:

@@ -33,6 +33,7 @@ class GuestContext:
     signature: Signature
     seed: int
     threads: int
+    base: bytes | None = None
 
     def data(self, part: str) -> Table:
         """Return the rows of ``train`` or ``validation``."""

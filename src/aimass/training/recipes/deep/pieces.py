@@ -223,9 +223,11 @@ def found_in(texts: Iterable[str], rules: Rules, most: int) -> Pieces:
     parts: Counter[str] = Counter()
     for word, count in counts.items():
         for piece in set(_parts(word)):
-            parts[piece] += count * (len(piece.removeprefix(INSIDE)) - 1)
-    known = set(names)
-    names += _best({piece: spared for piece, spared in parts.items() if piece not in known}, most - len(names))
+            parts[piece] += count
+    for name in names:
+        parts.pop(name, None)
+    spared = {piece: count * (len(piece.removeprefix(INSIDE)) - 1) for piece, count in parts.items() if count > 1}
+    names += _best(spared, most - len(names))
     return Pieces(names=tuple(names), rules=rules)
 
 

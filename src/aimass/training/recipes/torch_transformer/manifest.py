@@ -14,6 +14,23 @@ class Parameters(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
+    base: str | None = Field(
+        default=None,
+        max_length=130,
+        description="Model to start from, such as words@1 or words@champion: imported weights, or another run of this "
+        "recipe; sizes and pieces are then its own",
+    )
+    tuning: Literal["full", "lora", "frozen"] = Field(
+        default="full",
+        description="What of the base learns on: all of it, small adapters beside it, or what lies behind frozen layers",
+    )
+    frozen_layers: int | None = Field(
+        default=None, ge=0, le=48, description="First layers that stay as they are (frozen); empty: all of them"
+    )
+    rank: int = Field(default=8, ge=1, le=256, description="Numbers that an adapter has room for (lora)")
+    alpha: float = Field(
+        default=16.0, gt=0, le=1024, description="How much what an adapter learns counts, beside its rank (lora)"
+    )
     layers: int = Field(default=2, ge=1, le=48, description="Layers behind each other")
     width: int = Field(default=64, ge=4, le=2048, description="Numbers that stand for a piece of a word")
     heads: int = Field(default=4, ge=1, le=64, description="Heads of the attention; they share the width")
@@ -32,7 +49,12 @@ class Parameters(BaseModel):
     label_smoothing: float = Field(
         default=0.0, ge=0, lt=0.5, description="Share of the truth that is spread over all classes"
     )
-    learning_rate: float = Field(default=0.002, gt=0, le=1, description="Size of the largest steps")
+    learning_rate: float | None = Field(
+        default=None,
+        gt=0,
+        le=1,
+        description="Size of the largest steps; empty: 0.002, from a base 0.001, or 0.0001 where all of it learns on",
+    )
     warm_up: float = Field(default=0.1, ge=0, lt=1, description="Share of the steps over which they grow at first")
     clip: float = Field(default=1.0, ge=0, le=1000, description="Longest gradient of a step; 0: any")
     weight_decay: float = Field(default=0.01, ge=0, le=10, description="How strongly weights are pulled to 0")
@@ -47,10 +69,12 @@ class Parameters(BaseModel):
     class_weight: Literal["none", "balanced"] = Field(default="none", description="Weight rare classes up")
 
     @model_validator(mode="after")
-    def heads_share_the_width(self) -> Parameters:
-        """Refuse a width that cannot be shared."""
+    def fits_together(self) -> Parameters:
+        """Refuse a width that cannot be shared, and frozen weights that have learned nothing."""
         if self.width % self.heads:
             raise ValueError(f"{self.heads} heads cannot share a width of {self.width}")
+        if self.base is None and self.tuning != "full":
+            raise ValueError(f"tuning {self.tuning!r} wants a base, of which it leaves most as it is")
         return self
 
 
@@ -62,7 +86,7 @@ RECIPE = RecipeManifest(
     parameters=Parameters,
     tasks=("classification",),
     needs=Needs(memory_mb=4096),
-    capabilities=frozenset({"resumable", "exportable:onnx"}),
+    capabilities=frozenset({"resumable", "fine_tunes", "exportable:onnx"}),
     traits=Traits(
         place=0.7,
         few_rows=-0.4,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -13,8 +14,8 @@ import polars as pl
 from aimass.kernel.errors import Failed, Invalid
 from aimass.models import Candidate, Signature
 from aimass.training.measures.bytask import measures_of
-from aimass.training.recipes.deep.encoder import encoder, plain_weights, pooled, read
-from aimass.training.recipes.deep.encodergraph import graph_of
+from aimass.training.recipes.deep.encoder import adapt, encoder, freeze, plain_weights, pooled, read, take_weights
+from aimass.training.recipes.deep.encodergraph import graph_of, net_of
 from aimass.training.recipes.deep.engine import torch
 from aimass.training.recipes.deep.loop import Task, answered, learn
 from aimass.training.recipes.deep.pieces import FIRST, LAST, MASK, PAD, Pieces, Rules, found_in
@@ -23,6 +24,7 @@ from aimass.training.recipes.deep.weights import class_weights
 from aimass.training.recipes.protocol import RecipeContext, Table
 
 _INNER = 4
+_ANEW, _BESIDE, _GENTLE = 0.002, 0.001, 0.0001  # sizes of steps
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,7 +59,11 @@ class TorchTransformer:
         """Learn from the texts of the training part."""
         table, column = ctx.data("train"), column_of(ctx.signature)
         torch.manual_seed(ctx.seed)
-        model = _begun(ctx, column, table.features[column].fill_null("").to_list())
+        if ctx.base is None:
+            need_no_base(ctx)
+            model, fixed = _begun(ctx, column, table.features[column].fill_null("").to_list()), frozenset[str]()
+        else:
+            model, fixed = _from_base(ctx, column, net_of(ctx.base))
         task = Task(
             net=model.net,
             forward=model.forward,
@@ -66,8 +72,9 @@ class TorchTransformer:
             truth=torch.as_tensor(table.truth),
             strata=table.truth,
             augment=hiding(ctx.params.masking, model.pieces),
+            fixed=fixed,
         )
-        learn(ctx, task)
+        learn(ctx, task, _plan(ctx))
         return model
 
     def predict(self, ctx: RecipeContext, model: TextModel, features: pl.DataFrame) -> Any:
@@ -126,6 +133,44 @@ def _begun(ctx: RecipeContext, column: str, texts: list[str]) -> TextModel:
     net = encoder(shape, params.dropout)
     net["head"] = torch.nn.Linear(shape.width, len(ctx.signature.classes))
     return TextModel(net=net, column=column, pieces=pieces, shape=shape, most=params.length, pooling=params.pooling)
+
+
+def _from_base(ctx: RecipeContext, column: str, base: TextNet) -> tuple[TextModel, frozenset[str]]:
+    """Return a net that knows what another one has learned, all but its classes; and the names of what stays as it is."""
+    params = ctx.params
+    net = encoder(base.shape, params.dropout)
+    take_weights(net, base.weights)
+    if params.tuning == "lora":
+        adapt(net, params.rank, params.alpha)
+    fixed = freeze(net, params.tuning, params.frozen_layers)
+    net["head"] = torch.nn.Linear(base.shape.width, len(ctx.signature.classes))
+    model = TextModel(
+        net=net,
+        column=column,
+        pieces=base.pieces,
+        shape=base.shape,
+        most=min(params.length, base.shape.longest),
+        pooling=params.pooling,
+    )
+    return model, fixed
+
+
+def need_no_base(ctx: RecipeContext) -> None:
+    """Refuse to begin anew where a model to start from is named, but not there."""
+    if ctx.params.base is not None:
+        raise Invalid(
+            "the model to start from is not there",
+            field="params.base",
+            value=ctx.params.base,
+            hint="only runs and studies start from a model of the library",
+        )
+
+
+def _plan(ctx: RecipeContext) -> Any:
+    """Return how to learn: with steps of the size that is usual for what learns."""
+    params = ctx.params
+    usual = _ANEW if params.base is None else _GENTLE if params.tuning == "full" else _BESIDE
+    return SimpleNamespace(**{**params.model_dump(), "learning_rate": params.learning_rate or usual})
 
 
 def _loss(ctx: RecipeContext, truth: Any) -> Any:
