@@ -19,6 +19,7 @@ LOCAL = {
     "logout": "aimass.cli.login:logout",
     "data collect": "aimass.cli.collect:collect",
     "data push": "aimass.cli.push:push",
+    "models import-weights": "aimass.cli.weights:import_weights",
     "predict": "aimass.cli.predict:predict",
     "train file": "aimass.cli.train:file",
     "register": "aimass.cli.register:register",

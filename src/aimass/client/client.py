@@ -9,6 +9,7 @@ from typing import Any, Self
 
 from aimass.client.answers import Answer, Asking
 from aimass.client.devices import DeviceAuth
+from aimass.client.generated.cluster_types import Job
 from aimass.client.generated.groups import AsyncGroups, Groups
 from aimass.client.generated.lake_types import DatasetVersion
 from aimass.client.generated.lifecycle_types import PipelineRun
@@ -29,6 +30,7 @@ from aimass.client.verbs import (
     wait_for_run,
     wait_for_scoring,
 )
+from aimass.client.weights import send_weights, wait_for_import
 
 
 class Client(Groups):
@@ -207,6 +209,35 @@ class Client(Groups):
         """
         options = CollectOptions(types=types or {}, reading=reading or {}, progress=progress or silent, **new)
         return collect_file(self, Path(path), dataset, options)
+
+    def import_weights(
+        self,
+        folder: Path | str,
+        model: str,
+        *,
+        description: str = "",
+        timeout_s: float = 3600.0,
+        progress: Callable[[float, str], None] | None = None,
+    ) -> Job:
+        """Import pretrained weights of the form of BERT or DistilBERT as the next version of a model; wait for it.
+
+        Parameters
+        ----------
+        folder
+            Has ``config.json``, ``tokenizer.json`` and ``model.safetensors``; nothing else of it is sent.
+        model
+            Slug of the model; made when it is missing.
+        description
+            What is new in this version, and where it comes from.
+        progress
+            Called with a share of the whole and a note.
+
+        Examples
+        --------
+        ``client.import_weights("bert-base-uncased", "bert")``
+        """
+        started = send_weights(self, Path(folder), model, description)
+        return wait_for_import(self, started["id"], timeout_s=timeout_s, progress=progress)
 
     def push(
         self,

@@ -1,14 +1,25 @@
-"""Routes that cannot be derived: the files of a run."""
+"""Routes that cannot be derived: the files of a run, and weights on their way in."""
 
 from __future__ import annotations
 
-from fastapi import APIRouter, Request
+from collections.abc import Iterator
+from tempfile import TemporaryFile
+from typing import IO, Annotated
+
+from fastapi import APIRouter, Query, Request
+from starlette.concurrency import run_in_threadpool
 from starlette.responses import FileResponse
 
+from aimass.cluster import Job
+from aimass.infra.blobs import Blobs
+from aimass.kernel.errors import TooLarge
+from aimass.kernel.layout import DataDir
 from aimass.training.service.training import Training
 from aimass.web import caller, registry_of
 
 router = APIRouter(tags=["training"])
+_MOST_BYTES = 2 * 2**30
+_CHUNK = 2**20
 
 
 @router.get("/workspaces/{workspace}/runs/{run}/files/{name:path}", operation_id="training.download_artifact")
@@ -19,3 +30,28 @@ def download_artifact(request: Request, workspace: str, run: str, name: str) -> 
     artifact, path = training.artifact(workspace, run, name)
     headers = {"ETag": f'"{artifact.sha256}"'}
     return FileResponse(path, media_type="application/octet-stream", filename=name.rpartition("/")[2], headers=headers)
+
+
+@router.post("/workspaces/{workspace}/models/{model}/weights", operation_id="training.import_weights", status_code=202)
+async def import_weights(
+    request: Request, workspace: str, model: str, description: Annotated[str, Query(max_length=5000)] = ""
+) -> Job:
+    """Import weights of the form of BERT or DistilBERT as a version: a ZIP file of config.json, tokenizer.json, model.safetensors."""
+    who, registry = caller(request), registry_of(request)
+    who.need("models.edit", workspace, f"model:{model}")
+    with TemporaryFile(dir=registry.get(DataDir).run) as file:
+        size = 0
+        async for chunk in request.stream():
+            size += len(chunk)
+            if size > _MOST_BYTES:
+                raise TooLarge(f"the weights are larger than {_MOST_BYTES} bytes", allowed=_MOST_BYTES)
+            file.write(chunk)
+        file.seek(0)
+        kept = await run_in_threadpool(registry.get(Blobs).put, _pieces(file))
+    training = registry.get(Training)
+    return await run_in_threadpool(training.import_weights, who, workspace, model, kept.sha256, description)
+
+
+def _pieces(file: IO[bytes]) -> Iterator[bytes]:
+    while piece := file.read(_CHUNK):
+        yield piece

@@ -46,6 +46,10 @@ CAPABILITY = Capability(
             done="aimass.training.jobs:fit_done",
             failed="aimass.training.jobs:fit_failed",
         ),
+        "training.import_weights": JobKind(
+            run="aimass.training.children.importing:import_weights",
+            done="aimass.training.jobs:weights_imported",
+        ),
         "training.blend": JobKind(
             ready="aimass.training.jobs:with_copies",
             run="aimass.training.children.blend:blend",

@@ -33,6 +33,11 @@ def fit_done(registry: Registry, job: Job) -> None:
     registry.get(Training).run_done(job.workspace, _id(job), job.result or {}, _outputs(registry, job))
 
 
+def weights_imported(registry: Registry, job: Job) -> None:
+    """Register the model that was made of imported weights, and let it be reviewed."""
+    registry.get(Training).weights_imported(job, _outputs(registry, job) / "package")
+
+
 def fit_failed(registry: Registry, job: Job) -> None:
     """Note that a run failed or was cancelled."""
     is_cancelled = job.state == "CANCELLED"

@@ -12,13 +12,14 @@ from aimass.training.service.erasing import Erasing
 from aimass.training.service.experiments import Experiments
 from aimass.training.service.forgetting import WINDOW
 from aimass.training.service.ground import author_of, need_split
+from aimass.training.service.importing import Importing
 from aimass.training.service.learning import RECIPE as LEARNED
 from aimass.training.service.learning import Learning
 from aimass.training.service.own import OwnRecipes
 from aimass.training.service.searching import Searching
 
 
-class Training(Experiments, Advancing, Searching, Compressing, OwnRecipes, Learning, Erasing):
+class Training(Experiments, Advancing, Searching, Compressing, OwnRecipes, Learning, Erasing, Importing):
     """Recipes, experiments, splits, runs and what they leave, and searches among them."""
 
     def gate_payload(self, version: ModelVersion) -> dict[str, Any] | None:
