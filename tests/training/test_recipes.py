@@ -202,6 +202,12 @@ class TestLagRegression(ForecastContract):
     recipe = "lag_regression"
 
 
+class TestLagBoosting(ForecastContract):
+    __test__ = True
+    recipe = "lag_boosting"
+    quick: ClassVar = {"trees": 60, "learning_rate": 0.1}
+
+
 class TestSeasonalNaive(ForecastContract):
     __test__ = True
     recipe = "seasonal_naive"

@@ -154,7 +154,7 @@ TASKS: Mapping[str, Task] = {
             is_lower_better=True,
             guess="skill",
             guessed=0.0,
-            recipes=("lag_regression", "seasonal_naive"),
+            recipes=("lag_boosting", "lag_regression", "seasonal_naive"),
             is_blendable=False,
             is_windowed=True,
         ),

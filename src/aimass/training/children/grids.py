@@ -14,6 +14,7 @@ from aimass.training.errors import Unlearnable
 SECOND = 1_000_000
 DAY, WEEK = 86_400 * SECOND, 7 * 86_400 * SECOND
 LONGEST_SEASON = 1500
+MONTH_S = 2_629_746.0  # of the Gregorian calendar, in the mean
 _MONTH, _YEAR = 28 * DAY, 12
 _EMPTY = 20  # moments for each row, beyond which the step is no step
 _HINT = "bring the rows to equal distances first, for example with a query that sums them by hour"
@@ -44,6 +45,11 @@ class Grid:
         if self.unit == "microseconds":
             return counted / SECOND
         return (counted - 1970 * _YEAR).astype("datetime64[M]").astype("datetime64[s]").astype(np.int64)
+
+    @property
+    def step_s(self) -> float:
+        """Return the seconds of a step; a month has a twelfth of a mean year."""
+        return self.step * MONTH_S if self.unit == "months" else self.step / SECOND
 
     @property
     def seasons(self) -> tuple[int, ...]:

@@ -268,6 +268,8 @@ def _values(laid: Laid, asked: tuple[Any, Any], steps: int, history: int) -> tup
         names=laid.names,
         season=season,
         moments=laid.grid.moments,
+        seasons=laid.grid.seasons,
+        step_s=laid.grid.step_s,
     )
     return truth, known, places
 

@@ -43,6 +43,10 @@ class Windows:
         Steps of a season, 1 where there is none.
     moments
         Turns moments counted in steps into seconds since 1970.
+    seasons
+        All seasons that the step may have, whichever is the strongest.
+    step_s
+        Seconds of a step, of months in the mean.
     """
 
     ahead: Any
@@ -53,6 +57,8 @@ class Windows:
     names: tuple[str, ...]
     season: int
     moments: Callable[[Any], Any]
+    seasons: tuple[int, ...] = ()
+    step_s: float = 3600.0
 
     def __len__(self) -> int:
         return len(self.ahead)

@@ -7,8 +7,9 @@ from typing import Any
 from sklearn.linear_model import Ridge
 
 from aimass.training.measures.forecasts import Windows
-from aimass.training.recipes.forecasting import ForecastRecipe, Lines
+from aimass.training.recipes.forecasting import ForecastRecipe
 from aimass.training.recipes.protocol import RecipeContext
+from aimass.training.recipes.series.lines import Lines, lines_by
 
 
 def _lines(ctx: RecipeContext, truth: Windows, inputs: Any, wanted: Any) -> Lines:
@@ -17,4 +18,4 @@ def _lines(ctx: RecipeContext, truth: Windows, inputs: Any, wanted: Any) -> Line
     return Lines(weights=found.coef_.T.reshape(inputs.shape[1], -1), offset=found.intercept_.reshape(-1))
 
 
-RUN = ForecastRecipe(lines=_lines)
+RUN = ForecastRecipe(learn=lines_by(_lines))

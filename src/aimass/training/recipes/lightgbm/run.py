@@ -77,9 +77,14 @@ def snap_thresholds(pipeline: Pipeline) -> None:
 
 def snap(estimator: Any) -> None:
     """Do it for an estimator alone."""
-    lines = estimator.booster_.model_to_string().splitlines()
+    estimator._Booster = snapped(estimator.booster_)  # noqa: SLF001 there is no public way back
+
+
+def snapped(booster: lgb.Booster) -> lgb.Booster:
+    """Return trees that send ``float32`` rows the same way with thresholds that are ``float32`` too."""
+    lines = booster.model_to_string().splitlines()
     kept = [_snapped(line) for line in lines if not line.startswith("tree_sizes=")]
-    estimator._Booster = lgb.Booster(model_str="\n".join(kept) + "\n")  # noqa: SLF001 there is no public way back
+    return lgb.Booster(model_str="\n".join(kept) + "\n")
 
 
 def _snapped(line: str) -> str:

@@ -8,13 +8,14 @@ import numpy as np
 
 from aimass.kernel.errors import Invalid
 from aimass.training.measures.forecasts import Windows
-from aimass.training.recipes.forecasting import HISTORY, ForecastRecipe, Lines
+from aimass.training.recipes.forecasting import ForecastRecipe
 from aimass.training.recipes.protocol import RecipeContext
+from aimass.training.recipes.series.lines import Lines, lines_by
+from aimass.training.recipes.series.sight import length_of
 
 
 def _lines(ctx: RecipeContext, truth: Windows, inputs: Any, wanted: Any) -> Lines:
-    length = next(one.shape[1] for one in ctx.signature.inputs if one.name == HISTORY and one.shape is not None)
-    season, steps = truth.season, wanted.shape[1]
+    length, season, steps = length_of(ctx.signature), truth.season, wanted.shape[1]
     if length < season:
         raise Invalid(
             f"a history of {length} values does not reach back a season of {season}",
@@ -30,4 +31,4 @@ def _lines(ctx: RecipeContext, truth: Windows, inputs: Any, wanted: Any) -> Line
     return Lines(weights=weights, offset=np.zeros(steps))
 
 
-RUN = ForecastRecipe(lines=_lines)
+RUN = ForecastRecipe(learn=lines_by(_lines))
