@@ -214,3 +214,78 @@ def test_the_step_is_the_most_frequent_distance() -> None:
     assert grid.places(stamps).tolist() == [0, 1, 2, 5, 6, 0, 1]
     weeks = grid_of(np.arange(30) * 7 * DAY, np.zeros(30))
     assert (weeks.seasons, weeks.calendar(200)) == ((52,), ("month",))
+
+
+@pytest.fixture(scope="module")
+def promoted(visits: pl.DataFrame, tmp_path_factory: pytest.TempPathFactory) -> tuple[dict[str, Any], pl.DataFrame]:
+    """Visits that a promotion doubles, drawn anew for every hour, so that nothing but the promotion itself tells; and a weather."""
+    rng = np.random.default_rng(5)
+    frame = visits.sort("door", "at").with_columns(
+        pl.Series("promotion", rng.random(visits.height) < 0.3),
+        pl.Series("rain", rng.normal(0, 1, visits.height)),
+    )
+    lifted = pl.when("promotion").then(2 * pl.col("visits")).otherwise("visits")
+    frame = frame.with_columns(lifted.alias("visits"), pl.when(pl.int_range(pl.len()) != 120).then("rain"))
+    path = tmp_path_factory.mktemp("lake") / "promoted"
+    frame.write_delta(str(path))
+    return {"path": str(path), "version": 0}, frame
+
+
+def test_columns_beside_the_target_are_cut_as_they_are_known(
+    promoted: tuple[dict[str, Any], pl.DataFrame], make_job: Make
+) -> None:
+    data, frame = promoted
+    wish = ready(make_job, data, known_ahead=["promotion"], past=["rain", "promotion"])
+    found = prepare(Source.of(wish), wish["split"], history=30)
+    assert found.frame.columns == ["history", "hour", "weekday", "promotion_ahead", "rain_history", "promotion_history"]
+    rows = frame.sort(frame.columns)
+    table = {(row["door"], row["at"]): row for row in rows.iter_rows(named=True)}
+    hour = timedelta(hours=1)
+    for place in range(0, len(found.truth), 61):
+        row = rows.row(int(found.places[place]), named=True)
+        ahead = [table[row["door"], row["at"] + step * hour]["promotion"] for step in range(1, 13)]
+        rain = [table[row["door"], row["at"] - step * hour]["rain"] for step in range(29, -1, -1)]
+        assert found.frame["promotion_ahead"][place].to_list() == ahead
+        assert found.frame["rain_history"][place].to_list() == pytest.approx(rain, rel=1e-6)
+    gone = rows.with_row_index().filter(pl.col("rain").is_null()).row(0, named=True)
+    near = rows.filter((pl.col("door") == gone["door"]) & (abs(pl.col("at") - gone["at"]) < 30 * hour))["at"].to_list()
+    asked = {(rows["door"][int(place)], rows["at"][int(place)]) for place in found.places}
+    assert not [at for at in near if at >= gone["at"] and (gone["door"], at) in asked]
+
+
+@pytest.mark.parametrize(("recipe", "params"), [("lag_regression", {}), ("lag_boosting", {"trees": 80})])
+def test_what_is_known_ahead_is_learned_packaged_and_compared(
+    promoted: tuple[dict[str, Any], pl.DataFrame], make_job: Make, recipe: str, params: dict[str, Any]
+) -> None:
+    wish = ready(make_job, promoted[0], known_ahead=["promotion"], past=["rain"])
+    plain = {"recipe": recipe, "params": params, "folds": 2}
+    blind, seeing = make_job({**wish, **plain, "features": ["history", "hour"]}), make_job({**wish, **plain})
+    without, told = fit(blind), fit(seeing)
+    assert told["package"]["runtime"] == "onnx"
+    assert told["metrics"]["mase"] < 0.6 * without["metrics"]["mase"]
+    inputs = verify_package(seeing.out / "package").manifest.signature.inputs
+    assert [(one.name, one.shape) for one in inputs if one.shape] == [
+        ("history", (-1, 48)),
+        ("promotion_ahead", (-1, 12)),
+        ("rain_history", (-1, 48)),
+    ]
+    package = load_model(verify_package(seeing.out / "package"))
+    day = (60 + 50 * np.sin(2 * np.pi * (np.arange(48) - 8) / 24)).tolist()  # it ends at 23 hours
+    row = {"history": [day], "hour": [23], "weekday": [1], "rain_history": [[0.0] * 48]}
+    first, second = (package.predict({**row, "promotion_ahead": [[on] * 12]})["forecast"] for on in (0.0, 1.0))
+    assert second.sum() > 1.5 * first.sum()
+    found = metric_gate(
+        make_job(
+            {**wish, "part": "test", "package": str(seeing.out / "package"), "champion": str(blind.out / "package")}
+        )
+    )
+    assert found["passed"]
+    assert found["detail"]["difference"] < 0
+
+
+def test_a_column_of_words_beside_a_series_is_refused(
+    promoted: tuple[dict[str, Any], pl.DataFrame], make_job: Make
+) -> None:
+    with pytest.raises(Unlearnable, match="numbers and truth values are learned from") as caught:
+        split(make_job(wish_for(promoted[0], known_ahead=["door"])))
+    assert caught.value.field == "known_ahead"

@@ -20,14 +20,17 @@ from aimass.training import (
     CreateSplit,
     EvaluateRun,
     ListSplits,
+    OneAuto,
     OneRun,
     OneSplit,
     RecommendRecipes,
     Run,
     Split,
+    StartAuto,
     StartRun,
     Training,
 )
+from aimass.training.jobs import follow_autos
 from aimass.web.session import CSRF_HEADER
 from tests.fixtures.browser import axe_violations, browser, new_page, serving, settle  # noqa: F401
 from tests.fixtures.engines import needs_bubblewrap
@@ -254,18 +257,37 @@ def test_a_run_of_an_order_shows_its_depths_and_places(site):
     assert "NDCG@10" in viewer.open("/demo/work/experiments/orders").text
 
 
-def test_a_run_of_forecasts_shows_what_came_and_the_error_by_step(site):
-    training, viewer = site.registry.get(Training), site.visitor("viewer")
-    form = {"dataset": "visits", "target": "visits", "task": "forecasting", "time_column": "at", "horizon": "6"}
-    editor = site.visitor("editor")
-    assert editor.do("POST", "/demo/work/splits", **form, key_column="at").status_code == 400
-    assert editor.do("POST", "/demo/work/splits", **(form | {"time_column": ""})).status_code == 400
-    assert editor.do("POST", "/demo/work/splits", **form).status_code == 204
+SERIES = {"dataset": "visits", "target": "visits", "task": "forecasting", "time_column": "at", "horizon": "6"}
+
+
+@pytest.fixture(scope="module")
+def series(site) -> Split:
+    training = site.registry.get(Training)
+    assert site.visitor("editor").do("POST", "/demo/work/splits", **SERIES, known_ahead="open").status_code == 204
     splits = training.list_splits(SYSTEM, ListSplits(workspace="demo")).items
     made = OneSplit(workspace="demo", split=next(one.id for one in splits if one.task == "forecasting"))
-    split = until(site.registry, lambda: (found := training.get_split(SYSTEM, made)).state == "READY" and found)
-    assert split.horizon == 6
-    wish = StartRun(workspace="demo", recipe="lag_regression", split=made.split, folds=2, experiment="doors")
+    return until(site.registry, lambda: (found := training.get_split(SYSTEM, made)).state == "READY" and found)
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"key_column": "at"}, "which no key names"),
+        ({"time_column": ""}, "needs the column of the time"),
+        ({"known_ahead": "open, visits"}, "is part of the series already"),
+        ({"past": "open, open"}, "or named twice"),
+        ({"task": "regression", "horizon": "", "past": "open"}, "only forecasts have columns"),
+    ],
+)
+def test_columns_that_no_series_can_have_are_refused(site, changes, said):
+    answer = site.visitor("editor").do("POST", "/demo/work/splits", **(SERIES | changes))
+    assert (answer.status_code, said in answer.text) == (400, True)
+
+
+def test_a_run_of_forecasts_shows_what_came_and_the_error_by_step(site, series):
+    training, viewer = site.registry.get(Training), site.visitor("viewer")
+    assert (series.horizon, series.known_ahead, series.past) == (6, ("open",), ())
+    wish = StartRun(workspace="demo", recipe="lag_regression", split=series.id, folds=2, experiment="doors")
     run = _ended(site, training.start_run(SYSTEM, wish).id)
     text = viewer.open(_of(run, "evaluation")).text
     shown, ahead, coverage = _all_charts(text, "line")
@@ -324,6 +346,24 @@ def test_a_run_of_several_labels_shows_each_of_them_and_where_it_is_chosen(site)
     assert run.id in viewer.part("/demo/work/training?task=multilabel&sort=cv_macro_ap", "runs").text
     with pytest.raises(Invalid, match="models of multilabel are not compressed"):
         training.compress_run(SYSTEM, CompressRun(workspace="demo", run=run.id))
+def test_forecasts_are_trained_automatically_and_recommended_with_reasons(site, series):
+    training = site.registry.get(Training)
+    auto = training.start_auto(SYSTEM, StartAuto(workspace="demo", split=series.id, most=2, folds=2))
+    named = OneAuto(workspace="demo", auto=auto.id)
+
+    def over() -> Any:
+        follow_autos(site.registry)
+        found = training.get_auto(SYSTEM, named)
+        return found.state != "RUNNING" and found
+
+    ended = until(site.registry, over)
+    assert ended.state == "FINISHED", ended.error
+    scores = {one.id: one.metrics["cv_mase"] for one in training.runs_of(ended)}
+    assert (len(scores), ended.blend) == (2, None)
+    assert scores[ended.best] == min(scores.values())
+    said = [one for one in ended.recommended if one.left_out is None]
+    assert {one.recipe for one in said} == {"lag_boosting", "lag_regression", "seasonal_naive"}
+    assert all(one.reasons for one in said)
 
 
 def test_a_split_without_a_column_to_predict_is_for_tasks_that_need_none(site):

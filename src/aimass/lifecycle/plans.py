@@ -40,6 +40,8 @@ RELEASE = Template(
         "label_separator": None,
         "action_column": None,
         "propensity_column": None,
+        "known_ahead": None,
+        "past": None,
         "seed": 42,
         "fractions": {"train": 0.55, "validation": 0.15, "test": 0.15, "future": 0.15},
         "folds": 5,

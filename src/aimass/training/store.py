@@ -81,7 +81,8 @@ def retire_experiment(change: Change, experiment: Experiment) -> None:
 
 def _split(row: Row[Any]) -> Split:
     values = values_of(row, "key")
-    return Split(notes=tuple(values.pop("notes")), texts=tuple(values.pop("texts")), **values)
+    lists = {name: tuple(values.pop(name)) for name in ("notes", "texts", "known_ahead", "past")}
+    return Split(**lists, **values)
 
 
 def find_split(conn: Connection, workspace: str, split: str) -> Split | None:

@@ -38,6 +38,8 @@ splits = Table(
     Column("label_separator", String(8), nullable=True),
     Column("action_column", String(255), nullable=True),
     Column("propensity_column", String(255), nullable=True),
+    Column("known_ahead", Json, nullable=False, server_default="[]"),
+    Column("past", Json, nullable=False, server_default="[]"),
     Column("fractions", Json, nullable=False),
     Column("seed", BigInteger, nullable=False),
     Column("stratify", Boolean, nullable=False),

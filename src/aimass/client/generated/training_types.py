@@ -22,17 +22,7 @@ class Run:
     dataset_version: int
     split: str
     target: str
-    task: Literal[
-        "classification",
-        "regression",
-        "anomaly",
-        "clustering",
-        "ranking",
-        "forecasting",
-        "multilabel",
-        "policy",
-        "tagging",
-    ]
+    task: Literal["classification", "regression", "anomaly", "clustering", "ranking", "forecasting"]
     features: list[str] | None
     unseen: dict[str, str]
     seed: int
@@ -269,27 +259,13 @@ class Split:
     dataset: str
     dataset_version: int
     target: str
-    task: (
-        Literal[
-            "classification",
-            "regression",
-            "anomaly",
-            "clustering",
-            "ranking",
-            "forecasting",
-            "multilabel",
-            "policy",
-            "tagging",
-        ]
-        | None
-    )
+    task: Literal["classification", "regression", "anomaly", "clustering", "ranking", "forecasting"] | None
     key_column: str | None
     group_column: str | None
     time_column: str | None
     horizon: int | None
-    label_separator: str | None
-    action_column: str | None
-    propensity_column: str | None
+    known_ahead: list[str]
+    past: list[str]
     fractions: dict[str, float]
     seed: int
     stratify: bool

@@ -39,6 +39,8 @@ def split(ctx: StepContext) -> dict[str, Any]:
         label_separator=ctx.parameter("label_separator"),
         action_column=ctx.parameter("action_column"),
         propensity_column=ctx.parameter("propensity_column"),
+        known_ahead=ctx.parameter("known_ahead"),
+        past=ctx.parameter("past"),
         fractions=ctx.parameter("fractions"),
         seed=ctx.parameter("seed"),
         base=_base(ctx),

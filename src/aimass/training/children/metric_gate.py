@@ -13,6 +13,7 @@ from aimass.training.children.evaluate import part_of, predictor, task_of
 from aimass.training.children.forgetting import SAID
 from aimass.training.children.table import CLUSTERING, plain
 from aimass.training.children.targets import truth_of
+from aimass.training.children.windows import HISTORY
 from aimass.training.measures.bytask import measures_of
 from aimass.training.measures.intervals import Comparison
 from aimass.training.tasks import Task
@@ -102,7 +103,8 @@ def _why_not_compared(task: Task, candidate: Package, champion: Package) -> str:
 
 def _history(package: Package) -> int:
     """Return how many values a forecaster knows."""
-    return max((one.shape[1] for one in package.manifest.signature.inputs if one.shape is not None), default=0)
+    inputs = package.manifest.signature.inputs
+    return max((one.shape[1] for one in inputs if one.name == HISTORY and one.shape is not None), default=0)
 
 
 def _steps(package: Package) -> int:

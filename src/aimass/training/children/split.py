@@ -28,11 +28,11 @@ from aimass.training.children.assigning import (
 from aimass.training.children.decisions import POLICY, actions_of, check_decisions
 from aimass.training.children.labels import labels_by_part
 from aimass.training.children.marking import TAGGING, check_places, text_columns
-from aimass.training.children.table import SPLIT_FILE, Source, identities, read_rows, told_of
+from aimass.training.children.table import SPLIT_FILE, Source, identities, laid_by, read_rows, told_of
 from aimass.training.children.targets import FIXED_CLASSES, MULTILABEL, find_task, strata_of, target_of
 from aimass.training.children.tensors import is_tensor, length_of, why_no_tensor
 from aimass.training.children.texts import texts_of
-from aimass.training.children.windows import FORECASTING, cut, lay
+from aimass.training.children.windows import FORECASTING, cut
 from aimass.training.errors import Unlearnable
 from aimass.training.measures.spans import entities_of
 
@@ -105,7 +105,7 @@ def _told_aside(payload: Mapping[str, Any]) -> list[str | None]:
 
 def _ahead(payload: Mapping[str, Any], rows: pl.DataFrame, parts: pl.Series) -> tuple[int, list[str]]:
     """Return how many steps ahead a forecast looks, and what was found; refuse rows that are no series."""
-    laid = lay(rows, parts, target=payload["target"], time=payload["time"], series=payload.get("group"))
+    laid = laid_by(Source.of(payload), rows, parts)
     wanted, found = payload.get("horizon"), next(iter(laid.grid.seasons), 1)
     horizon = wanted or found
     told = [] if wanted else [f"forecasts look {horizon} steps ahead: as many as the shortest season has"]

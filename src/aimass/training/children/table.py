@@ -21,7 +21,7 @@ from aimass.training.children.marking import TAGGING, check_places, signature_of
 from aimass.training.children.targets import FIXED_CLASSES, MAX_CLASSES, MULTILABEL, outputs_of, target_of, truth_of
 from aimass.training.children.tensors import is_tensor, length_of, tensor_of, why_no_tensor
 from aimass.training.children.texts import is_text
-from aimass.training.children.windows import FORECASTING, HISTORY, Cut, cut, lay, signature_of_windows
+from aimass.training.children.windows import FORECASTING, HISTORY, Cut, Laid, cut, lay, signature_of_windows
 from aimass.training.errors import Unlearnable
 from aimass.training.measures.clusters import Points
 from aimass.training.measures.policies import Logged
@@ -60,6 +60,8 @@ class Source:
         What cuts the text of a target into labels; empty where the target holds lists.
     action, propensity
         The columns of the action that was taken, and of the chance that it had; neither is a feature.
+    known_ahead, past
+        The columns beside the target of a series that are known for the moments forecast, and of the past alone.
     """
 
     path: str
@@ -74,6 +76,8 @@ class Source:
     separator: str = ""
     action: str | None = None
     propensity: str | None = None
+    known_ahead: tuple[str, ...] = ()
+    past: tuple[str, ...] = ()
 
     @classmethod
     def of(cls, payload: Mapping[str, Any]) -> Source:
@@ -92,6 +96,8 @@ class Source:
             separator=payload.get("separator") or "",
             action=payload.get("action"),
             propensity=payload.get("propensity"),
+            known_ahead=tuple(payload.get("known_ahead") or ()),
+            past=tuple(payload.get("past") or ()),
         )
 
     @property
@@ -290,9 +296,9 @@ def prepare(
 
 def _windowed(source: Source, rows: pl.DataFrame, parts: pl.Series, history: int | None) -> Prepared:
     """Return the windows of series as the rows to learn from."""
-    laid = lay(rows, parts, target=source.target, time=source.time or "", series=source.group)
+    laid = laid_by(source, rows, parts)
     length = history or laid.history_for(source.horizon)
-    found = cut(laid, steps=source.horizon, history=length, inputs=_chosen_inputs(source))
+    found = cut(laid, steps=source.horizon, history=length, inputs=_chosen_inputs(source, tuple(laid.columns)))
     short = next((part for part in ("train", "validation") if part not in set(found.parts.to_list())), None)
     if short:
         raise Unlearnable(
@@ -334,14 +340,20 @@ def _marked(source: Source, rows: pl.DataFrame, parts: pl.Series) -> Prepared:
     )
 
 
-def _chosen_inputs(source: Source) -> tuple[str, ...] | None:
+def laid_by(source: Source, rows: pl.DataFrame, parts: pl.Series) -> Laid:
+    """Lay rows out as the series that a source names."""
+    beside = (source.known_ahead, source.past)
+    return lay(rows, parts, target=source.target, time=source.time or "", series=source.group, beside=beside)
+
+
+def _chosen_inputs(source: Source, beside: tuple[str, ...]) -> tuple[str, ...] | None:
     if source.features is None:
         return None
-    known = (HISTORY, "hour", "weekday", "month")
+    known = (HISTORY, "hour", "weekday", "month", *beside)
     odd = [name for name in source.features if name not in known]
     if odd or HISTORY not in source.features:
         raise Invalid(
-            "a forecast is learned from the history, and from what the calendar says of its end",
+            "a forecast is learned from the history, from what the calendar says of its end, and from what is known beside it",
             field="features",
             value=odd or list(source.features),
             allowed=list(known),
@@ -352,8 +364,8 @@ def _chosen_inputs(source: Source) -> tuple[str, ...] | None:
 def windows_of(payload: Mapping[str, Any], rows: pl.DataFrame, parts: pl.Series, signature: Signature) -> Cut:
     """Return the windows of one part in the shape of a package; with ``least_history`` those that longer models know too."""
     source = Source.of(payload)
-    laid = lay(rows, parts, target=source.target, time=source.time or "", series=source.group)
-    history = next(column.shape[1] for column in signature.inputs if column.shape is not None)
+    laid = laid_by(source, rows, parts)
+    history = next(one.shape[1] for one in signature.inputs if one.name == HISTORY and one.shape is not None)
     names = tuple(column.name for column in signature.inputs)
     wanted = payload.get("least_history")
     return cut(laid, steps=source.horizon, history=history, least=wanted, inputs=names).of(payload["part"])

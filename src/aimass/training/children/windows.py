@@ -6,7 +6,8 @@ where a forecast is served. A moment without a value is never filled: windows th
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -15,10 +16,11 @@ from numpy.lib.stride_tricks import sliding_window_view
 
 from aimass.models import Column, Output, Signature
 from aimass.training.children.assigning import PARTS, times_of
+from aimass.training.children.covariates import covariates_of
 from aimass.training.children.grids import Grid, calendar_of, grid_of, stamps_of
 from aimass.training.children.targets import target_of
 from aimass.training.errors import Unlearnable
-from aimass.training.measures.forecasts import OUTPUTS, Windows
+from aimass.training.measures.forecasts import OUTPUTS, Windows, is_ahead
 
 FORECASTING = "forecasting"
 HISTORY = "history"
@@ -52,7 +54,13 @@ class Line:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Laid:
-    """Series, laid out on the moments that they share; what is learned of them here comes from training rows alone."""
+    """Series, laid out on the moments that they share; what is learned of them here comes from training rows alone.
+
+    Attributes
+    ----------
+    columns
+        By the name of an input the number of each row: of what is known beside the target.
+    """
 
     grid: Grid
     names: tuple[str, ...]
@@ -61,6 +69,7 @@ class Laid:
     season: int
     scales: Any
     learned: int
+    columns: Mapping[str, Any] = field(default_factory=dict[str, Any])
 
     def history_for(self, steps: int) -> int:
         """Return how many values a question holds unless somebody says it: two seasons, or the steps ahead if those are more."""
@@ -90,8 +99,16 @@ class Cut:
         )
 
 
-def lay(rows: pl.DataFrame, parts: pl.Series, *, target: str, time: str, series: str | None) -> Laid:
-    """Lay the rows of a dataset version out as series, or refuse rows that are none."""
+def lay(
+    rows: pl.DataFrame,
+    parts: pl.Series,
+    *,
+    target: str,
+    time: str,
+    series: str | None,
+    beside: tuple[tuple[str, ...], tuple[str, ...]] = ((), ()),
+) -> Laid:
+    """Lay the rows of a dataset version out as series, or refuse rows that are none; ``beside`` is known ahead, and of the past."""
     times = times_of(rows[time])
     values = target_of(rows, target, FORECASTING).cast(pl.Float64).fill_null(float("nan")).to_numpy()
     names, codes = _named(rows, series)
@@ -105,7 +122,14 @@ def lay(rows: pl.DataFrame, parts: pl.Series, *, target: str, time: str, series:
     season = _season_of(grid, lines)
     learned = max(int((line.parts == 0).sum()) for line in lines)
     return Laid(
-        grid=grid, names=names, lines=lines, times=times, season=season, scales=_scales(lines, season), learned=learned
+        grid=grid,
+        names=names,
+        lines=lines,
+        times=times,
+        season=season,
+        scales=_scales(lines, season),
+        learned=learned,
+        columns=covariates_of(rows, *beside),
     )
 
 
@@ -194,16 +218,18 @@ def cut(
         What a model takes; all that can be learned where None.
     """
     back = max(history, laid.season, least or 0)
-    found = [_of_line(line, steps, back) for line in laid.lines]
+    found = [_of_line(line, steps, back, laid.columns) for line in laid.lines]
     when = np.concatenate([line.first + ends for line, (ends, _, _) in zip(laid.lines, found, strict=True)])
     numbers = np.concatenate([np.full(len(ends), number) for number, (ends, _, _) in enumerate(found)])
     parts = np.concatenate([mine for _, mine, _ in found])
     order = _chosen(parts, np.lexsort((numbers, when)))
     ends = np.concatenate([ends for ends, _, _ in found])
     truth, known, places = _values(laid, (ends[order], numbers[order]), steps, history)
-    names = inputs or (HISTORY, *laid.grid.calendar(laid.learned))
+    names = inputs or (HISTORY, *laid.grid.calendar(laid.learned), *laid.columns)
     columns = [pl.Series(HISTORY, known, dtype=pl.Array(pl.Float32, history))] if len(known) else []
-    columns += calendar_of(laid.times[places], tuple(name for name in names if name != HISTORY))
+    columns += calendar_of(laid.times[places], tuple(name for name in names if name not in (HISTORY, *laid.columns)))
+    for name in laid.columns if len(known) else ():
+        columns.append(_beside(laid, name, (ends[order], numbers[order]), steps if is_ahead(name) else history))
     missed = sum(missing for _, _, missing in found)
     notes = [f"{missed} windows left out: they touch a moment without a value"] if missed else []
     if len(order) < len(when):
@@ -217,13 +243,39 @@ def cut(
     )
 
 
-def _of_line(line: Line, steps: int, back: int) -> tuple[Any, Any, int]:
+def _beside(laid: Laid, name: str, asked: tuple[Any, Any], width: int) -> pl.Series:
+    """Return what is known beside the target: of the moments that come, or of those that are known."""
+    ends, numbers = asked
+    found = np.empty((len(ends), width), dtype=np.float32)
+    for number, line in enumerate(laid.lines):
+        mine = numbers == number
+        if mine.any():
+            first = ends[mine] + 1 - (0 if is_ahead(name) else width)
+            found[mine] = sliding_window_view(_along(line, laid.columns[name]), width)[first]
+    return pl.Series(name, found, dtype=pl.Array(pl.Float32, width))
+
+
+def _along(line: Line, values: Any) -> Any:
+    """Return numbers of rows at the moments of a series."""
+    return np.where(line.rows == NONE, np.nan, values[line.rows])
+
+
+def _lacks(gaps: Any) -> Any:
+    """Return how many moments before each one are a gap."""
+    return np.concatenate([[0], np.cumsum(gaps)])
+
+
+def _of_line(line: Line, steps: int, back: int, columns: Mapping[str, Any]) -> tuple[Any, Any, int]:
     """Return the last known moment of each window of a series, its part, and how many windows lack a value."""
     ends = np.arange(back - 1, len(line.values) - steps)
     if not len(ends):
         return ends, np.empty(0, dtype=np.int64), 0
-    lacking = np.concatenate([[0], np.cumsum(np.isnan(line.values))])
+    lacking = _lacks(np.isnan(line.values))
     whole = lacking[ends + steps + 1] == lacking[ends + 1 - back]
+    for name, values in columns.items():
+        lacking = _lacks(np.isnan(_along(line, values)))
+        first, end = (ends + 1, ends + steps + 1) if is_ahead(name) else (ends + 1 - back, ends + 1)
+        whole &= lacking[end] == lacking[first]
     first, last = line.parts[ends + 1], line.parts[ends + steps]
     lies = (first == last) & (first != NONE)
     return ends[whole & lies], first[whole & lies], int((lies & ~whole).sum())
@@ -275,10 +327,10 @@ def _values(laid: Laid, asked: tuple[Any, Any], steps: int, history: int) -> tup
 
 
 def signature_of_windows(features: pl.DataFrame, steps: int) -> Signature:
-    """Describe windows: a list of known values, what the calendar says of the last one, and three lists of what may come."""
+    """Describe windows: lists of known values, what the calendar says of the last one, and three lists of what may come."""
     inputs = tuple(
         Column(name=name, type="float", shape=(-1, features.schema[name].size))  # type: ignore[attr-defined]  an array
-        if name == HISTORY
+        if isinstance(features.schema[name], pl.Array)
         else Column(name=name, type="integer")
         for name in features.columns
     )

@@ -85,6 +85,8 @@ class Splitting(BaseModel):
     label_separator: str = ""
     action_column: str = ""
     propensity_column: str = ""
+    known_ahead: str = ""
+    past: str = ""
     seed: int = 0
 
 
@@ -130,11 +132,18 @@ def split(visit: Visit, wish: Annotated[Splitting, Form()]) -> Response:
         label_separator=wish.label_separator or None,
         action_column=wish.action_column or None,
         propensity_column=wish.propensity_column or None,
+        known_ahead=_named(wish.known_ahead),
+        past=_named(wish.past),
         seed=wish.seed,
     )
     visit.get(Training).create_split(visit.who, command)
     address = f"/{visit.workspace}/work/training"
     return visit.go(address, toast=visit.say("%(name)s is being split; then you can train on it", name=wish.dataset))
+
+
+def _named(said: str) -> list[str] | None:
+    """Return the columns of a field in which commas stand between them."""
+    return [name.strip() for name in said.split(",") if name.strip()] or None
 
 
 def shown_runs(visit: PageVisit, wanted: Wanted) -> dict[str, Any]:

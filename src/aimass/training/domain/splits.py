@@ -31,6 +31,10 @@ class Split:
         What cuts the text of the target into labels; None where it holds lists, and for other tasks.
     action_column, propensity_column
         Of a policy: which action was taken, and the chance that it had; the chance is estimated where no column tells it.
+    known_ahead
+        Columns beside the target of a series whose values are known for the moments that are forecast.
+    past
+        Columns beside the target of a series whose values are known up to the moment at which it is asked.
     key_column
         The column that names a row; rows keep their part in the splits of later versions by it.
     base
@@ -58,6 +62,8 @@ class Split:
     label_separator: str | None
     action_column: str | None
     propensity_column: str | None
+    known_ahead: tuple[str, ...]
+    past: tuple[str, ...]
     fractions: Mapping[str, float]
     seed: int
     stratify: bool
@@ -84,9 +90,11 @@ class CreateSplit:
     fractions, or more of them, are predicted as numbers (regression). With ``group_column`` a group lies in one part, whole; with
     ``time_column`` the earliest rows are for training and the latest for later; both are obeyed by the folds of a
     cross-validation too. Lists of texts are several labels a row (multilabel), and so is a text that ``label_separator``
-    cuts. Forecasting needs ``time_column``, looks ``horizon`` steps ahead, and takes ``group_column`` as the name of the series.
-    A policy needs ``action_column``, and predicts what came of it: the target is the reward. With ``base`` the rows of an
-    earlier split keep their part, so that a test set stays untouched when the dataset grows; new rows go to ``new_rows``.
+    cuts. Forecasting needs ``time_column``, looks ``horizon`` steps ahead, and takes ``group_column`` as the name of the series;
+    columns of ``known_ahead`` (future covariates: a holiday, a promotion, the weather forecast) and of ``past`` (past
+    covariates) are learned from beside the target. A policy needs ``action_column``, and predicts what came of it: the target is
+    the reward. With ``base`` the rows of an earlier split keep their part, so that a test set stays untouched when the dataset
+    grows; new rows go to ``new_rows``.
     """
 
     workspace: Workspace
@@ -105,6 +113,12 @@ class CreateSplit:
     time_column: Annotated[str | None, MaxLen(255), doc("later rows go to later parts: train, validation, test")] = None
     horizon: Annotated[
         int | None, Ge(1), Le(1000), doc("steps ahead of a forecast; a day, a week or a year of them if absent")
+    ] = None
+    known_ahead: Annotated[
+        list[str] | None, MaxLen(100), doc("columns whose values are known for the moments that are forecast")
+    ] = None
+    past: Annotated[
+        list[str] | None, MaxLen(100), doc("columns whose values are known up to the moment of the question")
     ] = None
     label_separator: Annotated[
         str | None, MinLen(1), MaxLen(8), doc("what cuts the text of the target into labels, for example ';'")

@@ -17,6 +17,10 @@ import numpy as np
 
 from aimass.training.measures.intervals import LEVEL, REPEATS, Comparison, Interval, paired
 
+AHEAD, PAST = (
+    "_ahead",
+    "_history",
+)  # what follows the name of a column beside the target, of the moments that come or are known
 OUTPUTS = ("forecast", "low", "high")
 LEAST_BLOCKS = 10
 SHOWN_POINTS = 400
@@ -71,6 +75,17 @@ class Windows:
     def steps(self) -> int:
         """Return how many steps are looked ahead."""
         return self.ahead.shape[1]
+
+
+def is_ahead(name: str) -> bool:
+    """Tell whether an input holds values of the moments that are forecast.
+
+    Examples
+    --------
+    >>> is_ahead("holiday_ahead"), is_ahead("visitors_history")
+    (True, False)
+    """
+    return name.endswith(AHEAD)
 
 
 def parts_of(said: Any) -> tuple[Any, Any, Any]:

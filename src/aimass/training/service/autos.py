@@ -66,6 +66,9 @@ class Autos(Splits, Blending):
         facts = Facts(
             rows=split.counts.get("train", 0), columns=width, folds=folds, texts=split.texts, lists=split.lists
         )
+        if task.is_windowed:  # a series is learned from itself, and from what the split names beside it
+            beside = len(split.known_ahead) + len(split.past)
+            facts = Facts(rows=facts.rows, columns=1 + beside, folds=folds)
         with self._database.read() as conn:
             past = past_runs(conn, split.workspace, task)
         return recommend(recipes().values(), task, facts, limits, past)

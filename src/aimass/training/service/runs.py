@@ -154,6 +154,8 @@ class Runs(Part):
             "separator": split.label_separator,
             "action": split.action_column,
             "propensity": split.propensity_column,
+            "known_ahead": list(split.known_ahead),
+            "past": list(split.past),
         }
 
     @use_case("GET /workspaces/{workspace}/runs", permission="training.read", cli="train runs")

@@ -179,6 +179,14 @@ def _check_columns(command: CreateSplit) -> None:
         _check_series(command)
     elif command.horizon is not None:
         raise Invalid("only forecasts look steps ahead", field="horizon", value=command.horizon, allowed=None)
+    elif command.known_ahead or command.past:
+        field = "known_ahead" if command.known_ahead else "past"
+        raise Invalid(
+            "only forecasts have columns that are known ahead, or of the past alone",
+            field=field,
+            value=getattr(command, field),
+            hint="name the columns to learn from with features, or the task forecasting",
+        )
     elif command.group_column and command.time_column:
         raise Invalid(
             "a split is made by groups or by time",
@@ -242,6 +250,22 @@ def _check_series(command: CreateSplit) -> None:
             value=command.base,
             hint="make the split without a base: its newest moments judge, and no model has seen them",
         )
+    _check_beside(command)
+
+
+def _check_beside(command: CreateSplit) -> None:
+    """Refuse columns beside the target that are part of the series, or named twice."""
+    taken = {command.target, command.time_column, command.group_column}
+    for field in ("known_ahead", "past"):
+        names: list[str] = getattr(command, field) or []
+        odd = [name for place, name in enumerate(names) if name in taken or name in names[:place]]
+        if odd:
+            raise Invalid(
+                f"column {odd[0]!r} is part of the series already, or named twice",
+                field=field,
+                value=odd[0],
+                hint="name the columns beside target, time and series, each once",
+            )
 
 
 def _payload(command: CreateSplit, location: Located, base: str | None) -> dict[str, Any]:
@@ -256,6 +280,8 @@ def _payload(command: CreateSplit, location: Located, base: str | None) -> dict[
         "separator": command.label_separator,
         "action": command.action_column,
         "propensity": command.propensity_column,
+        "known_ahead": list(command.known_ahead or ()),
+        "past": list(command.past or ()),
         "fractions": dict(command.fractions),
         "seed": command.seed,
         "stratify": command.stratify,
@@ -280,6 +306,8 @@ def _row(change: Change, id_: str, command: CreateSplit, location: Located) -> d
         "label_separator": command.label_separator,
         "action_column": command.action_column,
         "propensity_column": command.propensity_column,
+        "known_ahead": list(command.known_ahead or ()),
+        "past": list(command.past or ()),
         "fractions": dict(command.fractions),
         "seed": command.seed,
         "stratify": command.stratify,

@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from aimass.training.measures.forecasts import Windows
-from aimass.training.recipes.series.sight import HISTORY, Asked, is_ahead
+from aimass.training.measures.forecasts import Windows, is_ahead
+from aimass.training.recipes.series.sight import HISTORY, Asked
 from aimass.training.recipes.series.sums import Sums
 
 LAST, SEASONS, SHORT = 6, 4, 3

@@ -18,7 +18,7 @@ from onnx import TensorProto
 from aimass.models import Column, Signature
 from aimass.training.recipes.series.sums import Nodes
 
-HISTORY, AHEAD, PAST = "history", "_ahead", "_history"
+HISTORY = "history"
 FLAT = 0.05  # of the usual deviation: a history that hardly moves makes no error a thousand deviations wide
 OF_LEVEL, OCTAVE, MOST = 64.0, 8, 400
 _SPREADS = np.float64(2.0) ** (np.arange(-MOST, MOST + 1) / OCTAVE)
@@ -87,17 +87,6 @@ def length_of(signature: Signature) -> int:
 def listed(signature: Signature) -> list[Column]:
     """Return the lists beside the history."""
     return [one for one in signature.inputs if one.shape is not None and one.name != HISTORY]
-
-
-def is_ahead(name: str) -> bool:
-    """Tell whether a list holds values of the moments that are forecast.
-
-    Examples
-    --------
-    >>> is_ahead("holiday_ahead"), is_ahead("visitors_history")
-    (True, False)
-    """
-    return name.endswith(AHEAD)
 
 
 def learn_sizes(features: pl.DataFrame, signature: Signature, least: float) -> Eyes:
