@@ -151,6 +151,23 @@ def test_labelled_records_have_inputs_and_truth_and_nothing_that_names_a_request
     assert service.labelled_records(SYSTEM, later).rows == 0
 
 
+def test_what_came_of_decisions_is_a_row_with_the_action_and_its_chance(
+    service: Monitoring, write_segment: Any
+) -> None:
+    said = {"action": ["call"], "propensity": [0.9], "probabilities": [[0.9, 0.1]], "rewards": [[1.0, 0.0]]}
+    decided = [make_record(n, outputs=said) for n in (1, 2)]
+    write_segment([*decided, make_record(3)])  # the last one was answered by a model of another kind
+    service.collect()
+    service.send_feedback(SYSTEM, feedback((1, 2.5), (2, "much"), (3, 1.0)))
+    service.look()
+    wish = LabelledRecords(**CHURN, target="won", action="done", propensity="chance")
+    found = service.labelled_records(SYSTEM, wish)
+    assert pl.read_parquet(found.path).to_dicts() == [
+        {"tenure": 1.0, "Contract": "One year", "done": "call", "chance": 0.9, "won": 2.5}
+    ]
+    assert found.left_out == 2
+
+
 def test_labels_that_are_no_text_are_written_as_models_write_them() -> None:
     assert [Label(request_id="a", label=value).text for value in (True, 1, 1.0, 2.5, "Yes")] == [
         "true",

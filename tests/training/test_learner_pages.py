@@ -132,6 +132,27 @@ def test_a_learner_of_numbers_learns_is_shown_and_its_snapshot_is_judged(site: S
     assert judged.metrics["r2"] > 0.5
 
 
+def test_a_learner_of_decisions_is_begun_by_its_form_and_shows_what_it_would_have_earned(site: Site) -> None:
+    training, browser = site.registry.get(Training), site.visitor("admin")
+    wish = CreateSplit(
+        workspace="demo", dataset="calls", target="won", task="policy", key_column="id", action_column="done"
+    )
+    made = training.create_split(SYSTEM, replace(wish, propensity_column="chance")).id
+    until(site.registry, lambda: training.get_split(SYSTEM, OneSplit(workspace="demo", split=made)).state == "READY")
+    form = {"name": "Calls", "split": made, "model": "lin_thompson", "window": 200, "snapshot_every": 300}
+    assert browser.do("POST", LIST, **form).headers["hx-redirect"] == f"{LIST}/calls"
+    found = gone_on(site, 1, 1, OneLearner(workspace="demo", learner="calls"))
+    assert found.metrics["lift"] > 0.2
+    page = browser.open(f"{LIST}/calls").text
+    assert "DR value" in page
+    assert "As it was logged" in page
+    assert "Calls" in browser.open(LIST).text
+    chinese = site.visitor("admin").open(f"{LIST}/calls", **{"Accept-Language": "zh"}).text
+    assert "线性汤普森采样" in chinese
+    run = training.list_snapshots(SYSTEM, OneLearner(workspace="demo", learner="calls"))[0].run
+    assert "Doubly robust" in browser.open(f"/demo/work/training/{run}?tab=evaluation").text
+
+
 def test_it_is_paused_goes_back_and_is_deleted_from_its_page(site: Site, split: str) -> None:
     browser, training = site.visitor("admin"), site.registry.get(Training)
     name, page = OneLearner(workspace="demo", learner="brief"), f"{LIST}/brief"

@@ -271,3 +271,45 @@ def _kill_child(folder: Path) -> int:
         except (FileNotFoundError, ProcessLookupError, PermissionError):
             continue
     return 0
+
+
+def decisions_of(start: int, count: int) -> pl.DataFrame:
+    """Make decisions that were drawn; a call is worth a row's size, a mail nothing."""
+    rng = np.random.default_rng(start)
+    size, is_call = rng.normal(0, 1, count), rng.random(count) < 0.5
+    won = np.where(is_call, size, 0.0) + rng.normal(0, 0.2, count)
+    done = np.where(is_call, "call", "mail").tolist()
+    names = [f"d{start + n}" for n in range(count)]
+    return pl.DataFrame({"id": names, "size": size, "done": done, "chance": [0.5] * count, "won": won})
+
+
+def test_a_learner_of_decisions_learns_what_came_of_each_and_its_snapshot_is_a_policy(
+    rooms: Rooms, lakeside: Lakeside, training: Training
+) -> None:
+    lakeside.write("calls", decisions_of(0, ROWS))
+    wish = CreateSplit(
+        workspace="demo", dataset="calls", target="won", task="policy", key_column="id", action_column="done", seed=1
+    )
+    blind = split_made(rooms, wish)
+    with pytest.raises(Invalid, match="needs the chance that each action had"):
+        training.create_learner(ANN, CreateLearner(workspace="demo", name="blind", split=blind.id))
+    split = split_made(rooms, replace(wish, propensity_column="chance"))
+    assert (split.action_column, split.propensity_column) == ("done", "chance")
+    command = CreateLearner(workspace="demo", name="calls", split=split.id, window=200)
+    assert training.create_learner(ANN, command).model == "lin_ucb"
+    learned(rooms, "calls", 240)
+    lakeside.write("calls", decisions_of(1000, 100))
+    learned(rooms, "calls", 340)
+    one = OneLearner(workspace="demo", learner="calls")
+    training.make_snapshot(ANN, one)
+    found = learned(rooms, "calls", snapshots=1)
+    assert found.error is None
+    assert (found.rows, found.classes) == (340, ("call", "mail"))
+    assert found.metrics["dr"] > found.metrics["logged"] + 0.2
+    run = training.get_run(ANN, OneRun(workspace="demo", run=training.list_snapshots(ANN, one)[0].run))
+    assert run.package is not None
+    assert run.package.runtime == "onnx"
+    judged = EvaluateRun(workspace="demo", run=run.id, part="test")
+    training.evaluate_run(ANN, judged)
+    told = rooms.until(lambda: (e := training.get_evaluation(ANN, judged)).state != "PENDING" and e)
+    assert told.metrics["lift"] > 0.2

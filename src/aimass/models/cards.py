@@ -7,6 +7,7 @@ from typing import Any
 
 from aimass.kernel.clock import parse_instant
 from aimass.models.domain import Card, CardSection, ModelVersion
+from aimass.models.package import is_of_policy
 
 METRICS = {"roc_auc": "ROC AUC", "rmse": "RMSE"}
 TITLES = {
@@ -65,7 +66,10 @@ def _summary(version: ModelVersion) -> str:
     what = f"`{version.model}` version {version.number}"
     if facts.target:
         classes = ", ".join(f"`{name}`" for name in version.signature.classes) or "a number"
-        what += f" predicts `{facts.target}` ({classes}) from {len(version.signature.inputs)} inputs"
+        told = f"predicts `{facts.target}` ({classes})"
+        if is_of_policy(version.signature):
+            told = f"chooses one of {classes} by what came of them, `{facts.target}`,"
+        what += f" {told} from {len(version.signature.inputs)} inputs"
     how = f" It was trained by recipe `{facts.recipe}` {facts.recipe_version or ''}".rstrip() if facts.recipe else ""
     return f"{what}.{how + '.' if how else ''} It runs as {version.runtime}, {version.size:,} bytes."
 

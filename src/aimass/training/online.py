@@ -79,6 +79,25 @@ class NetParameters(_Parameters):
     alpha: float = Field(default=0.0001, ge=0, le=10, description="How strongly weights are pulled back to zero")
 
 
+class BanditParameters(_Parameters):
+    """The parameters of a bandit: a weighted sum for each action."""
+
+    epsilon: float = Field(default=0.1, gt=0, le=1, description="Share of decisions drawn from all actions alike")
+    penalty: float = Field(default=1.0, gt=0, le=1e6, description="Pulls weights back to zero: rows that it is worth")
+    half_life: int | None = Field(
+        default=None, ge=10, le=10_000_000, description="Rows of an action after which one counts half; none: all alike"
+    )
+
+
+class DaringParameters(BanditParameters):
+    """The parameters of a bandit that tries what it is unsure of."""
+
+    epsilon: float = Field(default=0.05, gt=0, le=1, description="Share of decisions drawn from all actions alike")
+    width: float = Field(
+        default=0.5, gt=0, le=100, description="How much being unsure counts, in spreads of the reward"
+    )
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OnlineManifest:
     """The light side of a model that learns row by row.
@@ -100,7 +119,7 @@ class OnlineManifest:
     parameters: type[BaseModel]
     one_hot: bool
     is_partial: bool = False
-    task: Literal["classification", "regression"] = "classification"
+    task: Literal["classification", "regression", "policy"] = "classification"
     is_joined: bool = False
 
 
@@ -201,8 +220,33 @@ MODELS: Mapping[str, OnlineManifest] = {
         is_partial=True,
         task="regression",
     ),
+    "lin_ucb": OnlineManifest(
+        title="LinUCB",
+        summary="A line for each action; takes the one that may bring most, so it tries what it is unsure of; served as ONNX.",
+        parameters=DaringParameters,
+        one_hot=True,
+        task="policy",
+    ),
+    "lin_thompson": OnlineManifest(
+        title="Linear Thompson sampling",
+        summary="A line for each action; each has the chance with which it is the best of lines that may be true; served as ONNX.",
+        parameters=DaringParameters,
+        one_hot=True,
+        task="policy",
+    ),
+    "lin_epsilon": OnlineManifest(
+        title="Linear epsilon-greedy",
+        summary="A line for each action; the one that brings most, and a share of tries; served as ONNX.",
+        parameters=BanditParameters,
+        one_hot=True,
+        task="policy",
+    ),
 }
-DEFAULTS: Mapping[str, str] = {"classification": "logistic_regression", "regression": "linear_regression"}
+DEFAULTS: Mapping[str, str] = {
+    "classification": "logistic_regression",
+    "regression": "linear_regression",
+    "policy": "lin_ucb",
+}
 
 
 def model_for(task: str, wanted: str | None) -> str:

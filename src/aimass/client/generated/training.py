@@ -144,6 +144,9 @@ class TrainingCalls(Calls):
             "adaptive_random_forest_regressor",
             "sklearn_sgd_regressor",
             "sklearn_mlp_regressor",
+            "lin_ucb",
+            "lin_thompson",
+            "lin_epsilon",
         ]
         | None = None,
         params: dict[str, Any] | None = None,
@@ -891,6 +894,9 @@ class AsyncTrainingCalls(AsyncCalls):
             "adaptive_random_forest_regressor",
             "sklearn_sgd_regressor",
             "sklearn_mlp_regressor",
+            "lin_ucb",
+            "lin_thompson",
+            "lin_epsilon",
         ]
         | None = None,
         params: dict[str, Any] | None = None,

@@ -215,6 +215,9 @@ class Learner:
         "adaptive_random_forest_regressor",
         "sklearn_sgd_regressor",
         "sklearn_mlp_regressor",
+        "lin_ucb",
+        "lin_thompson",
+        "lin_epsilon",
     ]
     task: str
     params: dict[str, Any]

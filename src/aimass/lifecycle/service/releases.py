@@ -273,6 +273,8 @@ class Releaser:
             name=f"learner-{learner.id}",
             told_since=row.fed_since,
             by_request=True,
+            action=split.action_column,
+            propensity=split.propensity_column,
         )
         found = monitoring.labelled_records(who, wish)
         values = {"fed_mark": _text(mark), "fed_since": _since(mark), "fed_rows": row.fed_rows + found.rows}

@@ -9,7 +9,7 @@ import polars as pl
 
 from aimass.monitoring.children.numbers import VALUE
 from aimass.monitoring.children.records import select
-from aimass.monitoring.children.rows import INPUT
+from aimass.monitoring.children.rows import INPUT, OUTPUT
 from aimass.monitoring.children.tables import Order, append, exists, last_batch, lease, scan
 
 _APP = "feedback"
@@ -94,7 +94,8 @@ def labelled(args: dict[str, Any]) -> dict[str, Any]:
     args
         ``records``, ``feedback`` (tables), ``out`` (file), ``target`` (name of the label's column), ``key`` (name of the column
         for the key that came with the feedback), ``without``: a file with keys that are not wanted (``path``, ``column``,
-        ``by``, ``chosen``), ``by_request`` (the key is the request and row, for all), filters as in ``select``.
+        ``by``, ``chosen``), ``by_request`` (the key is the request and row, for all), ``action`` and ``propensity`` (names of the
+        columns for what was decided, where the truth is what came of it), filters as in ``select``.
 
     Returns
     -------
@@ -109,10 +110,11 @@ def labelled(args: dict[str, Any]) -> dict[str, Any]:
     inputs = [name for name in rows.columns if name.startswith(INPUT)]
     whole = rows.filter(pl.any_horizontal(pl.col(inputs).is_not_null())) if inputs else rows.clear()
     kept = _without(whole, args.get("without")) if inputs else whole
-    kept = _typed(kept)
+    kept = _decided(kept) if args.get("action") else _typed(kept)
     if args.get("by_request"):
         kept = kept.with_columns(told_key=pl.format("{}#{}", "id", "row"))
-    table = kept.select(_named(inputs, str(args["target"]), args.get("key")) if inputs else [])
+    decisions = {args[name]: OUTPUT + name for name in ("action", "propensity") if args.get(name)}
+    table = kept.select(_named(inputs, str(args["target"]), args.get("key"), decisions) if inputs else [])
     out = Path(args["out"])
     out.parent.mkdir(parents=True, exist_ok=True)
     draft = out.with_suffix(".tmp")
@@ -139,10 +141,21 @@ def _typed(rows: pl.DataFrame) -> pl.DataFrame:
     return rows.with_columns(pl.col("truth").cast(pl.Float64, strict=False))
 
 
-def _named(inputs: list[str], target: str, key: str | None) -> list[pl.Expr]:
-    """Return the columns of a labelled row: what names it, what was asked, what was true."""
-    taken = {INPUT + target, INPUT + (key or "")}
+def _decided(rows: pl.DataFrame) -> pl.DataFrame:
+    """Return the rows that a policy answered, with their truth as a number: what came of it."""
+    if not {f"{OUTPUT}action", f"{OUTPUT}propensity"} <= set(rows.columns):
+        return rows.clear().with_columns(
+            pl.lit(None, pl.String).alias(f"{OUTPUT}{name}") for name in ("action", "propensity")
+        )
+    found = rows.with_columns(pl.col("truth").cast(pl.Float64, strict=False))
+    return found.filter(pl.col("truth").is_finite() & pl.col(f"{OUTPUT}action").is_not_null())
+
+
+def _named(inputs: list[str], target: str, key: str | None, decisions: dict[str, str]) -> list[pl.Expr]:
+    """Return the columns of a labelled row: what names it, what was asked, what was decided, what was true."""
+    taken = {INPUT + name for name in (target, key or "", *decisions)}
     names = [pl.col(name).alias(name.removeprefix(INPUT)) for name in inputs if name not in taken]
+    names += [pl.col(column).alias(name) for name, column in decisions.items()]
     return [*([pl.col("told_key").alias(key)] if key else []), *names, pl.col("truth").alias(target)]
 
 

@@ -285,11 +285,16 @@ class LabelledRecords:
         Only requests, or only feedback, from this moment on.
     by_request
         The key column takes what names the request, for all rows, so that each answer is a row of its own.
+    action, propensity
+        Names of the columns that take the action that was answered and its chance; then the true label is a reward, a number, and
+        answers without an action are left out.
     """
 
     workspace: str
     endpoint: str
     target: str
+    action: str | None = None
+    propensity: str | None = None
     key: str | None = None
     without: KeyList | None = None
     name: str | None = None

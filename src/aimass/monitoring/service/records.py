@@ -102,6 +102,8 @@ class Records(Part):
             "since": text_of(command.since),
             "told_since": _iso(command.told_since),
             "by_request": command.by_request,
+            "action": command.action,
+            "propensity": command.propensity,
         }
         with self._ground.computing:
             return Labelled(**self._call("feedback:labelled", args))

@@ -19,8 +19,11 @@ from sklearn.neural_network import MLPClassifier, MLPRegressor
 from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import LabelBinarizer, OneHotEncoder, StandardScaler
 
+from aimass.kernel.errors import Failed
 from aimass.models import Candidate, CodeCandidate, Package, Parity, Rows, Signature, build_code_package, build_package
 from aimass.training.children import served
+from aimass.training.children.banditgraph import bandit_graph
+from aimass.training.children.bandits import Bandit
 from aimass.training.children.online import Online
 from aimass.training.children.partial import Partial, places_of
 from aimass.training.online import MODELS
@@ -32,6 +35,14 @@ WHY = "models of River do not convert to ONNX, but for those that are linear"
 
 def packaged(folder: Path, learner: Online, signature: Signature, rows: Rows) -> tuple[Package, Parity]:
     """Write a package, and replay rows through it as serving will."""
+    if isinstance(learner.model, Bandit):
+        bandit, columns = learner.model, _scaled(learner, signature, rows, learner.model.middle, learner.model.spread)
+        graph = Candidate(
+            signature=signature,
+            to_onnx=lambda: bandit_graph(bandit, columns.named_steps["columns"], signature),
+            to_python=_no_python,
+        )
+        return build_package(folder, graph, rows)
     if isinstance(learner.model, Partial):
         pipeline = partial(learner, signature, rows)
     elif learner.spec["model"] in ("logistic_regression", "linear_regression"):
@@ -44,6 +55,10 @@ def packaged(folder: Path, learner: Online, signature: Signature, rows: Rows) ->
         to_python=lambda: to_skops(pipeline),
     )
     return build_package(folder, candidate, rows)
+
+
+def _no_python() -> bytes:
+    raise Failed("a policy is written as ONNX alone")
 
 
 def _with_code(folder: Path, learner: Online, signature: Signature, rows: Rows) -> tuple[Package, Parity]:

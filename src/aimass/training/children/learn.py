@@ -17,8 +17,10 @@ import numpy as np
 import polars as pl
 
 from aimass.kernel.errors import Conflict
-from aimass.models import Column, Rows, Signature, sampled
+from aimass.models import Column, Rows, Signature, policy_outputs, sampled
 from aimass.training.children.costs import row_us
+from aimass.training.children.decisionlearner import labels_of, logged_window, window_of
+from aimass.training.children.decisions import POLICY
 from aimass.training.children.exported import packaged
 from aimass.training.children.fit import described
 from aimass.training.children.forgetting import SAID, WHOSE, hash_of
@@ -29,6 +31,7 @@ from aimass.training.children.served import Encoder
 from aimass.training.children.table import Source, identities, prepare, read_rows, read_split
 from aimass.training.children.targets import outputs_of, target_of
 from aimass.training.measures.bytask import measures_of
+from aimass.training.measures.policies import Logged
 from aimass.training.online import MODELS
 
 STATE, WINDOW = "learner.state", "window.parquet"
@@ -101,7 +104,8 @@ def _known(ctx: Any) -> tuple[Online, dict[str, Any]]:
 
 
 def _new(ctx: Any) -> Online:
-    signature = prepare(Source.of(_whole(ctx)), ctx.params["split"]).signature
+    data = prepare(Source.of(_whole(ctx)), ctx.params["split"])
+    signature = data.signature
     columns = [
         {
             "name": c.name,
@@ -110,8 +114,21 @@ def _new(ctx: Any) -> Online:
         }
         for c in signature.inputs
     ]
+    if ctx.params.get("task") == POLICY:
+        columns = [column | _place_of(data.table("train").features[column["name"]]) for column in columns]
     ctx.log(f"begins with {len(columns)} columns")
     return begun(ctx.params["spec"], columns, signature.classes)
+
+
+def _place_of(column: pl.Series) -> dict[str, float]:
+    """Return where the training rows lie in a column of numbers: a bandit counts from there, and never anew."""
+    if column.dtype == pl.String:
+        return {}
+    known = column.cast(pl.Float64).drop_nulls().to_numpy()
+    return {
+        "middle": float(np.float32(known.mean())) if len(known) else 0.0,
+        "spread": (float(known.std()) or 1.0) if len(known) else 1.0,
+    }
 
 
 def _whole(ctx: Any) -> dict[str, Any]:
@@ -158,8 +175,7 @@ def _take(ctx: Any, learner: Online, rows: pl.DataFrame, start: int, end: int) -
             allowed=rows.columns[:50],
             hint="bring the column back, or create a learner for another one",
         )
-    read = texts if _task(learner) == "classification" else numbers_of
-    labels = read(rows[target]) if rows.height else []
+    labels = _labels(ctx, learner, rows) if rows.height else []
     keys: Any = identities(rows, key) if key is not None and key in rows.columns else [None] * rows.height
     judging = _judging(ctx) if ctx.params["before"] is not None else frozenset[str]()
     times: Any = rows[when] if when is not None and when in rows.columns else [None] * rows.height
@@ -175,6 +191,17 @@ def _take(ctx: Any, learner: Online, rows: pl.DataFrame, start: int, end: int) -
             ctx.save(learner.pack({"seq": ctx.params["seq"], "position": start + done}), CHECKPOINT)
             ctx.report(0.05 + 0.8 * (start + done) / end, stage="learn", rows=learner.rows, **learner.metrics())
             last = time.monotonic()
+
+
+def _labels(ctx: Any, learner: Online, rows: pl.DataFrame) -> list[Any]:
+    """Return the label of each row: its class, its number, or what came of what was done."""
+    if _task(learner) == POLICY:
+        names = (ctx.params["target"], ctx.params["action"], ctx.params["propensity"])
+        missing = next((name for name in names if name not in rows.columns), None)
+        if missing:
+            raise Conflict(f"the dataset has no column {missing!r} any more", field="dataset", value=missing)
+        return labels_of(rows, names, (texts, numbers_of))
+    return (texts if _task(learner) == "classification" else numbers_of)(rows[ctx.params["target"]])
 
 
 def _cause(learner: Online, wanted: Mapping[str, Any]) -> str | None:
@@ -194,26 +221,25 @@ def _snapshot(ctx: Any, learner: Online) -> dict[str, Any] | None:
     if cause is None:
         return None
     task, classes = _task(learner), sorted(learner.classes)
-    truth = _truth(window, classes)
-    if len(np.unique(truth)) < 2:  # noqa: PLR2004 what tells apart
-        what = "one class" if classes else "one number"
+    truth, said = _told(task, window, classes)
+    if len(window) < 2 or len(np.unique(truth.actions if task == POLICY else truth)) < 2:  # noqa: PLR2004 what tells apart
+        what = "one action" if task == POLICY else "one class" if classes else "one number"
         ctx.log(f"no snapshot: the newest {len(window)} rows hold {what}, so there is nothing to measure it by")
         return None
     ctx.report(0.9, stage="package")
-    said = np.array([[one[1].get(name, 0.0) for name in classes] if classes else one[1] for one in window])
     signature = _signature(learner, classes)
     columns = _columns(learner, window)
     height = len(window)
     begun_at = time.perf_counter()
     given = [learner.answer({n: v[i] for n, v in columns.items()}, classes) for i in range(height)]
     took = (time.perf_counter() - begun_at) / height * 1e6
-    replayed = Rows(columns=columns, expected=np.array(given))
+    replayed = Rows(columns=columns, expected=np.array(given), is_of_lists=task == POLICY)
     package, parity = packaged(ctx.out / "package", learner, signature, replayed)
     measures = measures_of(task)
     found = {**measures.scores(truth, said), **{f"prequential_{k}": v for k, v in learner.metrics().items()}}
     is_code = package.manifest.entry is not None  # a module of a name is loaded once in a process
     metrics = {**found, "row_us": took if is_code else row_us(package), "rows": float(learner.rows)}
-    shown = "accuracy" if classes else "rmse"
+    shown = "dr" if task == POLICY else "accuracy" if classes else "rmse"
     report = {
         "task": task,
         "metrics": metrics,
@@ -237,6 +263,14 @@ def _task(learner: Online) -> str:
     return MODELS[learner.spec["model"]].task
 
 
+def _told(task: str, window: list[list[Any]], classes: list[str]) -> tuple[Any, Any]:
+    """Return what is true of the newest rows, and what was said of them before they were learned."""
+    if task == POLICY:
+        return logged_window(window, classes) if window else (np.empty(0), np.empty(0))
+    said = np.array([[one[1].get(name, 0.0) for name in classes] if classes else one[1] for one in window])
+    return _truth(window, classes), said
+
+
 def _truth(window: list[list[Any]], classes: list[str]) -> Any:
     """Return what is true of the newest rows: the places of their classes, or their numbers."""
     if not classes:
@@ -251,9 +285,12 @@ def _write_window(file: Path, rows: Mapping[str, Any], classes: list[str], truth
     """
     columns, keys = rows["columns"], rows["keys"]
     frame = pl.DataFrame({f"in.{name}": values for name, values in columns.items()}, strict=False)
-    frame = frame.with_columns(pl.Series("truth", [classes[one] for one in truth] if classes else truth))
-    answers = {f"p.{name}": said[:, place] for place, name in enumerate(classes)} if classes else {SAID: said}
-    frame = frame.with_columns(pl.Series(name, values) for name, values in answers.items())
+    if isinstance(truth, Logged):
+        frame = pl.concat([frame, window_of(truth, said, classes)], how="horizontal")
+    else:
+        frame = frame.with_columns(pl.Series("truth", [classes[one] for one in truth] if classes else truth))
+        answers = {f"p.{name}": said[:, place] for place, name in enumerate(classes)} if classes else {SAID: said}
+        frame = frame.with_columns(pl.Series(name, values) for name, values in answers.items())
     frame = frame.with_columns(
         pl.Series(WHOSE, [None if key is None else hash_of(key) for key in keys], dtype=pl.String)
     )
@@ -271,7 +308,8 @@ def _signature(learner: Online, classes: list[str]) -> Signature:
         )
         for c in learner.columns
     )
-    return Signature(inputs=inputs, outputs=outputs_of(tuple(classes)))
+    is_policy = _task(learner) == POLICY
+    return Signature(inputs=inputs, outputs=policy_outputs(classes) if is_policy else outputs_of(tuple(classes)))
 
 
 def _columns(learner: Online, window: list[list[Any]]) -> dict[str, list[Any]]:

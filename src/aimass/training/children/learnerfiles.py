@@ -13,6 +13,7 @@ from typing import Any
 from sklearn.exceptions import InconsistentVersionWarning
 
 from aimass.kernel.errors import Conflict
+from aimass.training.children.decisionlearner import OnlineDecisions
 from aimass.training.children.numberlearner import OnlineNumbers
 from aimass.training.children.online import Online
 from aimass.training.children.served import unpickled
@@ -21,7 +22,7 @@ from aimass.training.online import MODELS
 
 def learner_of(model: str) -> type[Online]:
     """Return what a learner with that model is."""
-    return Online if MODELS[model].task == "classification" else OnlineNumbers
+    return {"classification": Online, "regression": OnlineNumbers, "policy": OnlineDecisions}[MODELS[model].task]
 
 
 def begun(spec: Mapping[str, Any], columns: list[dict[str, Any]], classes: Sequence[str] = ()) -> Online:

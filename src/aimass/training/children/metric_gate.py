@@ -9,6 +9,7 @@ from typing import Any
 import polars as pl
 
 from aimass.models import Package, verify_package
+from aimass.training.children.decisionlearner import read_window
 from aimass.training.children.evaluate import part_of, predictor, task_of
 from aimass.training.children.forgetting import SAID
 from aimass.training.children.table import CLUSTERING, plain
@@ -19,6 +20,7 @@ from aimass.training.measures.intervals import Comparison
 from aimass.training.tasks import Task
 
 TOLERANCE = 0.01
+_UNLIKE = "the champion takes other columns or predicts other classes: the two cannot be compared"
 _WORDS = {
     "r2": "R²",
     "roc_auc": "ROC AUC",
@@ -73,6 +75,8 @@ def light_gate(ctx: Any) -> dict[str, Any]:
     payload = {"where": "newest rows,", **ctx.params}
     task, classes = task_of(payload), verify_package(Path(payload["package"])).manifest.signature.classes
     frame = pl.read_parquet(payload["window"])
+    if task.needs_action:
+        return _light_of_decisions(payload, task, frame, classes)
     own = frame.select(f"p.{name}" for name in classes).to_numpy() if classes else frame[SAID].to_numpy()
     truth = truth_of(frame["truth"], classes)
     interval = measures_of(task.name).interval(truth, own, seed=int(payload.get("seed", 0)))
@@ -82,13 +86,50 @@ def light_gate(ctx: Any) -> dict[str, Any]:
         return {"passed": False, "evidence": low, "detail": asdict(interval)}
     if not payload.get("champion"):
         return {"passed": True, "evidence": f"{said}; there is no champion yet", "detail": asdict(interval)}
+    other = _said_by(payload, frame, classes)
+    if other is None:
+        return {"passed": True, "evidence": _UNLIKE, "detail": asdict(interval)}
+    return _compared(payload, own, truth, other)
+
+
+def _said_by(payload: dict[str, Any], frame: pl.DataFrame, classes: tuple[str, ...]) -> Any:
+    """Return what the champion says of the newest rows; None where it takes or answers something else."""
     champion = verify_package(Path(payload["champion"]))
     signature, known = champion.manifest.signature, {name.removeprefix("in.") for name in frame.columns}
     if set(signature.classes) != set(classes) or any(column.name not in known for column in signature.inputs):
-        sentence = "the champion takes other columns or predicts other classes: the two cannot be compared"
-        return {"passed": True, "evidence": sentence, "detail": asdict(interval)}
+        return None
     features = plain(frame.select(pl.col(f"in.{c.name}").alias(c.name) for c in signature.inputs), signature)
-    return _compared(payload, own, truth, predictor(champion, threads=1)(features))
+    return predictor(champion, threads=1)(features)
+
+
+def _light_of_decisions(
+    payload: dict[str, Any], task: Task, frame: pl.DataFrame, classes: tuple[str, ...]
+) -> dict[str, Any]:
+    """Judge a snapshot that decides: what is newer replaces the champion unless it is surely worse.
+
+    That few rows tell of it refuses no snapshot beside a champion: right after the world has turned, what was decided tells
+    least of what ought to be decided now.
+    """
+    truth, own = read_window(frame, classes)
+    measures, seed = measures_of(task.name), int(payload.get("seed", 0))
+    interval = measures.interval(truth, own, seed=seed)
+    said = f"newest rows, {task.metric_title} {interval.value:.4f}"
+    if not payload.get("champion"):
+        low = _too_low(payload, task, said, truth, own)
+        evidence = low or f"{said}; there is no champion yet"
+        return {"passed": not low, "evidence": evidence, "detail": asdict(interval)}
+    other = _said_by(payload, frame, classes)
+    if other is None:
+        return {"passed": True, "evidence": _UNLIKE, "detail": asdict(interval)}
+    found = measures.compare(truth, own, other, seed=seed)
+    sentence = (
+        f"newest rows, {task.metric_title} {found.candidate:.4f} against {found.champion:.4f} of the champion on the same "
+        f"{len(truth)} rows: difference {found.difference:+.4f} [{found.low:+.4f}, {found.high:+.4f}], "
+        f"p = {found.p_value:.3f} ({found.method}); the whole interval must not lie below 0"
+    )
+    doubt = measures.doubt(truth, own)
+    sentence += f"; {doubt}" if doubt else ""
+    return {"passed": found.high >= 0, "evidence": sentence, "detail": asdict(found)}
 
 
 def _why_not_compared(task: Task, candidate: Package, champion: Package) -> str:

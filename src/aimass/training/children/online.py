@@ -13,6 +13,7 @@ from importlib.metadata import version
 from typing import Any
 
 from aimass.kernel.errors import Failed
+from aimass.training.children.bandits import Bandit
 from aimass.training.children.onlinemodels import detector_of, new_model
 from aimass.training.children.partial import Partial
 from aimass.training.children.served import Encoder, answers
@@ -66,7 +67,10 @@ class Online:
         self._encoder = Encoder(self.columns, one_hot=model.one_hot, is_joined=model.is_joined)
         self._names = [column["name"] for column in self.columns]
         if isinstance(self.model, dict):  # as it was kept
-            self.model = Partial(self.spec, self.columns, kept=self.model)
+            self.model = self._restored(self.model)
+
+    def _restored(self, kept: dict[str, Any]) -> Any:
+        return Partial(self.spec, self.columns, kept=kept)
 
     def take(self, row: Mapping[str, Any], label: Any, key: Any = None, time: Any = None) -> bool:
         """Answer a row, measure the answer, and learn the row; return whether it was learned.
@@ -237,7 +241,7 @@ class Online:
     def _body(self) -> bytes:
         kept = {name: value for name, value in vars(self).items() if name not in ("_encoder", "_names", "_window")}
         kept["_window"] = list(self._window)
-        if isinstance(self.model, Partial):
+        if isinstance(self.model, Partial | Bandit):
             kept["model"] = self.model.kept()
         return pickle.dumps(kept, protocol=5)
 

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from aimass.kernel.errors import MissingExtra
+from aimass.training.children.bandits import Bandit
 from aimass.training.children.partial import Partial
 from aimass.training.online import MODELS
 
@@ -21,6 +22,8 @@ def new_model(spec: Mapping[str, Any], columns: list[dict[str, Any]], classes: S
     """Return the model of a learner, which knows its classes and nothing else yet."""
     if MODELS[spec["model"]].is_partial:
         return Partial(spec, columns, classes)
+    if MODELS[spec["model"]].task == "policy":
+        return Bandit(spec, columns, classes)
     made = model_of if MODELS[spec["model"]].task == "classification" else regressor_of
     model = made(spec["model"], spec["params"], spec["seed"], spec["memory_mb"])
     if spec["model"] == "logistic_regression":

@@ -33,6 +33,7 @@ MOST_MARKS = 8
 _MEASURES = {
     "classification": ("accuracy", "majority", "last_class"),
     "regression": ("rmse", "rmse_mean", "rmse_last"),
+    "policy": ("dr", "logged"),
 }
 
 
@@ -174,6 +175,8 @@ def chart_of(visit: PageVisit, learner: Learner, points: Sequence[LearnerPoint])
         "rmse": visit.say("The learner"),
         "rmse_mean": visit.say("The mean so far"),
         "rmse_last": visit.say("The last number"),
+        "dr": visit.say("The learner"),
+        "logged": visit.say("As it was logged"),
     }
     series = [
         {"name": words[name], "points": [[point.rows, round(point.metrics[name], 5)] for point in points]}
@@ -195,7 +198,7 @@ def measured(metrics: Mapping[str, float], task: str) -> tuple[float, float] | N
     if not metrics:
         return None
     own, *guesses = (metrics[name] for name in _MEASURES[task])
-    return own, max(guesses) if task == "classification" else min(guesses)
+    return own, min(guesses) if task == "regression" else max(guesses)
 
 
 def _whole(visit: PageVisit, text: str) -> int | None:

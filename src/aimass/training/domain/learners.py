@@ -26,6 +26,9 @@ OnlineModel = Literal[
     "adaptive_random_forest_regressor",
     "sklearn_sgd_regressor",
     "sklearn_mlp_regressor",
+    "lin_ucb",
+    "lin_thompson",
+    "lin_epsilon",
 ]
 Detector = Literal["adwin", "page_hinkley", "none"]
 LearnerState = Literal["ACTIVE", "PAUSED", "FAILED"]
@@ -59,7 +62,8 @@ class Learner:
     metrics
         Prequential: each row was answered before it was learned. Of classes, ``accuracy`` counts the newest ``window``
         rows, ``accuracy_total`` all; ``majority`` and ``last_class`` are what guessing the most frequent class, or the
-        last one, reaches on the same rows. Of numbers, ``rmse``, ``mae`` and ``r2`` count the newest rows, with
+        last one, reaches on the same rows. Of a policy, ``dr`` is what it would have earned on the newest rows, ``logged`` what
+        was earned, ``ess`` how many rows that rests on. Of numbers, ``rmse``, ``mae`` and ``r2`` count the newest rows, with
         ``_total`` all; ``rmse_mean`` and ``rmse_last`` are what guessing the mean so far, or the last number, reaches.
     drifts
         After how many rows a drift was found.

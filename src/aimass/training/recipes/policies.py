@@ -39,7 +39,6 @@ from aimass.training.recipes.tabular import (
 )
 
 _HALVES = 2
-REWARDS = "policy/rewards"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -202,7 +201,6 @@ def deciding(model: Any, rewards: str, actions: Sequence[str], exploration: Expl
     actions
         Their names.
     """
-    graph, count = model.graph, len(actions)
     node = helper.make_node
     if exploration.temperature is None:
         nodes = [
@@ -215,32 +213,30 @@ def deciding(model: Any, rewards: str, actions: Sequence[str], exploration: Expl
             node("Mul", [rewards, "policy/colder"], ["policy/scaled"]),
             node("Softmax", ["policy/scaled"], ["policy/wanted"], axis=1),
         ]
-        graph.initializer.append(tensor("policy/colder", 1 / exploration.temperature))
-    nodes += [
-        node("Mul", ["policy/wanted", "policy/kept"], ["policy/share"]),
-        node("Add", ["policy/share", "policy/each"], ["policy/chances"]),
-        node("Identity", [rewards], [REWARDS]),
-        *drawing("policy/chances", count),
-        node(
-            "LabelEncoder",
-            ["policy/drawn"],
-            ["policy/action"],
-            domain="ai.onnx.ml",
-            keys_int64s=list(range(count)),
-            values_strings=list(actions),
-        ),
-    ]
-    graph.node.extend(nodes)
-    graph.initializer.extend(
+        model.graph.initializer.append(tensor("policy/colder", 1 / exploration.temperature))
+    model.graph.node.extend(nodes)
+    answering(model, (rewards, "policy/wanted"), actions, exploration.epsilon)
+
+
+def answering(model: Any, told: tuple[str, str], actions: Sequence[str], epsilon: float) -> None:
+    """Let a graph answer as a policy; ``told`` are the names of the expected rewards, and of the chances without the tries."""
+    graph, count, (rewards, wanted) = model.graph, len(actions), told
+    names = {"keys_int64s": list(range(count)), "values_strings": list(actions), "domain": "ai.onnx.ml"}
+    graph.node.extend(
         [
-            tensor("policy/kept", 1 - exploration.epsilon),
-            tensor("policy/each", exploration.epsilon / count),
-            helper.make_tensor("policy/places", TensorProto.INT64, [1, count], list(range(count))),
-            helper.make_tensor("policy/last", TensorProto.INT64, [1], [count - 1]),
-            helper.make_tensor("policy/across", TensorProto.INT64, [1], [1]),
-            helper.make_tensor("policy/axis", TensorProto.INT64, [], [1]),
-            helper.make_tensor("policy/first", TensorProto.INT64, [1], [0]),
+            helper.make_node("Mul", [wanted, "policy/kept"], ["policy/share"]),
+            helper.make_node("Add", ["policy/share", "policy/each"], ["policy/chances"]),
+            helper.make_node("Identity", [rewards], ["policy/rewards"]),
+            *drawing("policy/chances"),
+            helper.make_node("LabelEncoder", ["policy/drawn"], ["policy/action"], **names),
         ]
+    )
+    whole = {"places": ([1, count], list(range(count))), "last": ([1], [count - 1])}
+    whole |= {"across": ([1], [1]), "axis": ([], [1]), "first": ([1], [0])}
+    graph.initializer.extend([tensor("policy/kept", 1 - epsilon), tensor("policy/each", epsilon / count)])
+    graph.initializer.extend(
+        helper.make_tensor(f"policy/{name}", TensorProto.INT64, shape, values)
+        for name, (shape, values) in whole.items()
     )
     del graph.output[:]
     said = (("action", TensorProto.STRING, [None]), ("propensity", TensorProto.FLOAT, [None]))
@@ -249,18 +245,20 @@ def deciding(model: Any, rewards: str, actions: Sequence[str], exploration: Expl
         helper.make_tensor_value_info(f"policy/{name}", kind, shape) for name, kind, shape in (*said, *wide)
     )
     need_operators(model)
-    plain = next(one for one in model.opset_import if not one.domain)
-    plain.version = max(
-        plain.version, OPSET[""]
-    )  # the converter wrote its nodes for it, and names only what those need
+    plain = next((one for one in model.opset_import if not one.domain), None)
+    if plain is None:
+        model.opset_import.append(helper.make_opsetid("", OPSET[""]))
+    else:
+        plain.version = max(
+            plain.version, OPSET[""]
+        )  # the converter wrote its nodes for it, and names only what those need
 
 
-def drawing(chances: str, count: int) -> list[Any]:
+def drawing(chances: str) -> list[Any]:
     """Return the nodes that draw a place by its chance, and tell the chance that it had.
 
     A number between 0 and 1 falls behind as many places as the sums of the chances leave below it.
     """
-    del count
     node = helper.make_node
     return [
         node("Slice", [chances, "policy/first", "policy/across", "policy/across"], ["policy/column"]),

@@ -262,6 +262,13 @@ class Learners(Part):
 def _model_of(command: CreateLearner, split: Split) -> str:
     if split.state != "READY":
         raise Conflict(f"split {split.id!r} is {split.state}", field="split", value=split.state, allowed="READY")
+    if split.action_column and not split.propensity_column:
+        raise Invalid(
+            "a learner of a policy needs the chance that each action had",
+            field="split",
+            value=split.id,
+            hint="split with propensity_column; the answers of an endpoint with a policy carry it",
+        )
     return model_for(split.task or "classification", command.model)
 
 
