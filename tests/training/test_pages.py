@@ -322,6 +322,8 @@ def test_a_run_of_a_policy_shows_its_estimates_and_actions(site):
     assert sum(one["value"] for one in chosen["items"]) == pytest.approx(1, abs=0.001)
     assert "双重稳健" in viewer.open(_of(run, "evaluation"), **{"Accept-Language": "zh"}).text
     assert run.id in viewer.part("/demo/work/training?task=policy&sort=-cv_dr", "runs").text
+
+
 def test_a_run_of_several_labels_shows_each_of_them_and_where_it_is_chosen(site):
     training, viewer, editor = site.registry.get(Training), site.visitor("viewer"), site.visitor("editor")
     form = {"dataset": "telco-churn", "target": "Contract", "key_column": "customerID", "label_separator": " "}
@@ -346,6 +348,8 @@ def test_a_run_of_several_labels_shows_each_of_them_and_where_it_is_chosen(site)
     assert run.id in viewer.part("/demo/work/training?task=multilabel&sort=cv_macro_ap", "runs").text
     with pytest.raises(Invalid, match="models of multilabel are not compressed"):
         training.compress_run(SYSTEM, CompressRun(workspace="demo", run=run.id))
+
+
 def test_forecasts_are_trained_automatically_and_recommended_with_reasons(site, series):
     training = site.registry.get(Training)
     auto = training.start_auto(SYSTEM, StartAuto(workspace="demo", split=series.id, most=2, folds=2))
@@ -509,6 +513,8 @@ def test_a_run_of_numbers_from_texts_shows_the_words_that_raise_and_lower_them(s
     assert "Words that raise and lower the number" in text
     assert text.index(">Lower<") < text.index(">Higher<")
     assert "使数值升高或降低的词" in viewer.open(_of(run), **{"Accept-Language": "zh"}).text
+
+
 def test_a_run_of_sounds_shows_what_is_caught_and_the_false_alarms_an_hour(site):
     training, viewer = site.registry.get(Training), site.visitor("viewer")
     wish = CreateSplit(workspace="demo", dataset="words", target="word", key_column="id")

@@ -22,7 +22,17 @@ class Run:
     dataset_version: int
     split: str
     target: str
-    task: Literal["classification", "regression", "anomaly", "clustering", "ranking", "forecasting"]
+    task: Literal[
+        "classification",
+        "regression",
+        "anomaly",
+        "clustering",
+        "ranking",
+        "forecasting",
+        "multilabel",
+        "policy",
+        "tagging",
+    ]
     features: list[str] | None
     unseen: dict[str, str]
     seed: int
@@ -262,11 +272,27 @@ class Split:
     dataset: str
     dataset_version: int
     target: str
-    task: Literal["classification", "regression", "anomaly", "clustering", "ranking", "forecasting"] | None
+    task: (
+        Literal[
+            "classification",
+            "regression",
+            "anomaly",
+            "clustering",
+            "ranking",
+            "forecasting",
+            "multilabel",
+            "policy",
+            "tagging",
+        ]
+        | None
+    )
     key_column: str | None
     group_column: str | None
     time_column: str | None
     horizon: int | None
+    label_separator: str | None
+    action_column: str | None
+    propensity_column: str | None
     known_ahead: list[str]
     past: list[str]
     fractions: dict[str, float]
