@@ -368,6 +368,24 @@ def test_forecasts_are_trained_automatically_and_recommended_with_reasons(site, 
     said = [one for one in ended.recommended if one.left_out is None]
     assert {one.recipe for one in said} == {"lag_boosting", "lag_regression", "seasonal_naive"}
     assert all(one.reasons for one in said)
+def test_a_run_of_entities_shows_its_types_and_marked_texts(site):
+    training, viewer, editor = site.registry.get(Training), site.visitor("viewer"), site.visitor("editor")
+    form = {"dataset": "messages", "target": "marks", "task": "tagging"}
+    assert editor.do("POST", "/demo/work/splits", **form).status_code == 204
+    splits = training.list_splits(SYSTEM, ListSplits(workspace="demo")).items
+    made = OneSplit(workspace="demo", split=next(one.id for one in splits if one.task == "tagging"))
+    split = until(site.registry, lambda: (found := training.get_split(SYSTEM, made)).state == "READY" and found)
+    wish = StartRun(workspace="demo", recipe="linear_tagger", split=split.id, folds=2, experiment="marks")
+    run = _ended(site, training.start_run(SYSTEM, wish).id)
+    assert run.state == "FINISHED", run.error
+    text = viewer.open(_of(run, "evaluation")).text
+    assert re.search(r'<mark title="[0-9.]+">[^<]+<span class="mark-type">(place|thing)</span></mark>', text)
+    assert '<td class="name">place</td>' in text
+    assert "How entities went" in text
+    assert "命名实体" in viewer.open(_of(run), **{"Accept-Language": "zh"}).text
+    assert "实体的结果" in viewer.open(_of(run, "evaluation"), **{"Accept-Language": "zh"}).text
+    with pytest.raises(Invalid, match="models of tagging are not compressed"):
+        training.compress_run(SYSTEM, CompressRun(workspace="demo", run=run.id, techniques=["int8_static"]))
 
 
 def test_a_split_without_a_column_to_predict_is_for_tasks_that_need_none(site):

@@ -14,6 +14,7 @@ from aimass.kernel.clock import Clock
 from aimass.web.bundle import Bundle, attributes
 from aimass.web.filters import PLAIN, time_filters
 from aimass.web.i18n import LANGUAGES, TOOLKIT, stored, translations
+from aimass.web.marks import marks_of
 from aimass.web.plots import bar_shapes, spark_points
 from aimass.web.words import kind, word
 
@@ -66,7 +67,7 @@ def _environment(
         return catalogue.gettext(text) % values
 
     tell = stored(language, rooms.values())
-    env.filters.update({**PLAIN, **time_filters(clock, say), "told": tell})
+    env.filters.update({**PLAIN, **time_filters(clock, say), "told": tell, "marks": marks_of})
     env.globals.update(
         say=say,
         tell=tell,

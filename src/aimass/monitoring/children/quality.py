@@ -14,6 +14,7 @@ import numpy as np
 import polars as pl
 
 from aimass.kernel.clock import instant
+from aimass.monitoring.children.entities import answers_of, measure_entities
 from aimass.monitoring.children.feedback import joined
 from aimass.monitoring.children.numbers import measure_numbers, numbers_of
 from aimass.monitoring.children.sets import is_of_sets, measure_sets
@@ -36,14 +37,14 @@ def quality(args: dict[str, Any]) -> dict[str, Any]:
     -------
     dict
         ``rows``, ``since``, ``until``, ``classes``, ``positive``, ``labels`` (truth by class), ``confusion`` and ``metrics``: name to
-        ``value``, ``low``, ``high``, ``count``, ``method``. Of a model that predicts numbers: ``rmse`` and ``mae``; of several labels a
-        row is right (``accuracy``) when all of them are, and ``f1`` is over all labels at once.
+        ``value``, ``low``, ``high``, ``count``, ``method``. Of a model that predicts numbers: ``rmse`` and ``mae``; of one that
+        finds entities: ``f1``; of several labels a row is right (``accuracy``) when all of them are, and ``f1`` is over all labels
+        at once.
     """
     frame = joined(args)
     rows = None if frame is None else _newest(frame.filter(pl.col("label").is_not_null()), args)
     if frame is None or rows is None or not rows.height:
-        said = None if frame is None else numbers_of(frame)
-        return _of_numbers(None if said is None else _newest(said, args))
+        return _of_others(frame, args)
     if is_of_sets(rows):
         found = measure_sets(rows)
         found["metrics"]["accuracy"] = share(found.pop("right"), rows.height)
@@ -68,13 +69,16 @@ def _newest(frame: pl.LazyFrame, args: dict[str, Any]) -> pl.DataFrame:
     return frame.top_k(int(args["rows"]), by=["t", "id", "row"]).sort("t", "id").collect()
 
 
-def _of_numbers(rows: pl.DataFrame | None) -> dict[str, Any]:
-    """Return what is found of a model that predicts numbers, or nothing."""
+def _of_others(frame: pl.LazyFrame | None, args: dict[str, Any]) -> dict[str, Any]:
+    """Return what is found of a model that predicts numbers, or finds entities; or nothing."""
     nothing = {"rows": 0, "since": None, "until": None, "classes": [], "positive": None, "labels": {}, "metrics": {}}
-    if rows is None or not rows.height:
-        return nothing
-    span = {"since": instant(rows["t"][0]), "until": instant(rows["t"][-1])}
-    return {**nothing, **span, "rows": rows.height, "confusion": [], "metrics": measure_numbers(rows)}
+    for kind, measured in ((numbers_of, measure_numbers), (answers_of, measure_entities)):
+        said = None if frame is None else kind(frame)
+        rows = None if said is None else _newest(said, args)
+        if rows is not None and rows.height:
+            span = {"since": instant(rows["t"][0]), "until": instant(rows["t"][-1])}
+            return {**nothing, **span, "rows": rows.height, "confusion": [], "metrics": measured(rows)}
+    return nothing
 
 
 def classes_of(rows: pl.DataFrame) -> list[str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from typing import Annotated, Any
 
 from fastapi import Depends, Request, Response
@@ -60,14 +61,24 @@ async def filled(request: Request) -> dict[str, str]:
 def send(visit: Visit, endpoint: str, given: Annotated[dict[str, str], Depends(filled)]) -> Response:
     """Send the row through the gateway and show the answer."""
     serving = visit.get(Serving)
-    wish = TryEndpoint(workspace=visit.workspace, endpoint=endpoint, row=_row(visit, endpoint, given))
+    row = _row(visit, endpoint, given)
+    wish = TryEndpoint(workspace=visit.workspace, endpoint=endpoint, row=row)
     try:
         said = serving.try_endpoint(visit.who, wish)
     except Invalid as error:
         raise _at_field(error) from error
     at = f"/{visit.workspace}/services/{endpoint}"
     may_watch = visit.allows("monitoring.read", f"endpoint:{endpoint}")
-    return visit.render("serving/_answer.html", said=said, at=at, may_watch=may_watch)
+    return visit.render(
+        "serving/_answer.html", said=said, at=at, may_watch=may_watch, marked=_marked(row, said.outputs)
+    )
+
+
+def _marked(row: dict[str, Any], outputs: Mapping[str, Any]) -> tuple[str, str] | None:
+    """Return the text that was sent and the entities that were found in it; None of a model that finds none."""
+    texts = [value for value in row.values() if isinstance(value, str)]
+    written = outputs.get("entities")
+    return (texts[0], written) if len(texts) == len(row) == 1 and isinstance(written, str) else None
 
 
 @router.post(f"{PATH}/playground/explain")

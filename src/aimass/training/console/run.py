@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
 from fastapi import Form, Response
 
 from aimass.kernel.errors import NotFound
-from aimass.models import ModelVersion
+from aimass.models import SAMPLES, ModelVersion
 from aimass.training.console.charts import charts_of, folds_of, history_of, system_of, words_of
 from aimass.training.domain.evaluations import EvaluateRun, Evaluation
 from aimass.training.domain.runs import OneRun, RegisterRun, Run
@@ -19,6 +20,7 @@ from aimass.web import PageVisit, Panel, Visit, page_router
 
 router = page_router()
 PATH = "/{workspace}/work/training/{run}"
+EXAMPLES = 8
 Tab = Literal["", "evaluation", "files", "log"]
 PARTS = {"run-head": "training/_run_head.html", "run-body": "training/_run_body.html"}
 
@@ -34,6 +36,8 @@ def run(visit: Visit, run: str, tab: Tab = "", part: Part | Literal[""] = "") ->
     evaluations = training.list_evaluations(visit.who, one)
     report = report_of(visit, found)
     more: dict[str, Any] = {"shown": evaluation_shown(visit, found, evaluations, part)} if tab == "evaluation" else {}
+    if tab == "evaluation" and TASKS[found.task].is_written:
+        more |= {"examples": examples_of(visit, found)}
     more |= {"artifacts": training.list_artifacts(visit.who, one)} if tab == "files" else {}
     if report and not tab:
         more |= {
@@ -94,6 +98,17 @@ def report_of(visit: PageVisit, run: Run) -> dict[str, Any] | None:
         return visit.get(Training).get_run_report(visit.who, OneRun(workspace=run.workspace, run=run.id))
     except NotFound:
         return None
+
+
+def examples_of(visit: PageVisit, run: Run) -> list[tuple[str, str]]:
+    """Return texts and what the model finds in them: the samples of its package, none before there is one."""
+    try:
+        _, path = visit.get(Training).artifact(run.workspace, run.id, f"package/{SAMPLES}")
+    except NotFound:
+        return []
+    samples = json.loads(path.read_text("utf-8"))
+    (texts,), (found,) = samples["inputs"].values(), samples["outputs"].values()
+    return [(text or "", written) for text, written in zip(texts, found, strict=True)][:EXAMPLES]
 
 
 def on_part(evaluations: list[Evaluation], part: str) -> Evaluation | None:

@@ -43,6 +43,7 @@ class OneLabel:
     def __init__(self, whole: RecipeContext, number: int, count: int) -> None:
         self._whole, self._number, self._count = whole, number, count
         self.task = "classification"
+        self.base = whole.base
         self.params, self.seed, self.threads = whole.params, whole.seed, whole.threads
         outputs = (Output(name="label", type="string"), Output(name=PROBABILITIES, type="float", classes=_HAS))
         self.signature = Signature(inputs=whole.signature.inputs, outputs=outputs)
