@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import random
 import unicodedata
+from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, ClassVar
@@ -96,14 +97,13 @@ def test_pieces_are_found_again_in_the_same_texts_and_rare_words_are_spelled() -
 )
 @pytest.mark.parametrize("folds", [True, False])
 def test_texts_are_cut_as_by_the_library_of_hugging_face(*, folds: bool) -> None:
-    from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processors
-
+    library: Any = import_module("tokenizers")  # absent as a rule
     pieces = found_in(TEXTS * 2, Rules(folds=folds, strips=folds), 300)
     numbers = {name: number for number, name in enumerate(pieces.names)}
-    theirs = Tokenizer(models.WordPiece(numbers, unk_token="[UNK]", max_input_chars_per_word=100))
-    theirs.normalizer = normalizers.BertNormalizer(lowercase=folds, strip_accents=folds)
-    theirs.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
-    theirs.post_processor = processors.BertProcessing(("[SEP]", 3), ("[CLS]", 2))
+    theirs = library.Tokenizer(library.models.WordPiece(numbers, unk_token="[UNK]", max_input_chars_per_word=100))
+    theirs.normalizer = library.normalizers.BertNormalizer(lowercase=folds, strip_accents=folds)
+    theirs.pre_tokenizer = library.pre_tokenizers.BertPreTokenizer()
+    theirs.post_processor = library.processors.BertProcessing(("[SEP]", 3), ("[CLS]", 2))
     texts = strings(1000)
     differ = [text for text in texts if theirs.encode(text).ids != pieces.encode(text, 10_000)]
     assert len(differ) < 30, differ[:3]  # the two know different versions of Unicode: punctuation of rare scripts
