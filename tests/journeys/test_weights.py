@@ -47,7 +47,7 @@ def test_a_folder_of_weights_becomes_a_model_and_the_start_of_others() -> None:
         if find_spec("torch") is None:
             pytest.skip("TORCH IS NOT INSTALLED, SO NO NET STARTED FROM THE WEIGHTS: pip install 'aimass[deep]'")
         truth = np.arange(600) % 2
-        moods = [("bad", "good")[one] for one in truth]
+        moods = [("good", "bad")[one] for one in truth]  # as the words of the texts say
         frame = pl.DataFrame({"id": range(600), "review": reviews(truth, 1), "mood": moods})
         frame.write_parquet(Path(name) / "moods.parquet")
         shell.run("aimass data collect moods.parquet --name moods --key id")

@@ -215,7 +215,7 @@ def test_a_run_starts_from_imported_weights_that_were_approved(
     rooms.until(lambda: models.version("auto", "tiny-words", 1).review == "APPROVED")
     truth = np.arange(200) % 2
     frame = pl.DataFrame(
-        {"id": range(200), "review": reviews(truth, 1), "mood": [["bad", "good"][one] for one in truth]}
+        {"id": range(200), "review": reviews(truth, 1), "mood": [["good", "bad"][one] for one in truth]}
     )
     lakeside.write("moods", frame)
     wish = CreateSplit(workspace="auto", dataset="moods", target="mood", key_column="id", seed=7)
