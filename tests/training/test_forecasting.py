@@ -108,6 +108,8 @@ def test_a_run_forecasts_and_its_file_is_evaluated_and_compared(data: dict[str, 
     assert told[2]["metrics"]["cv_skill"] > 0.15
     package = verify_package(good.out / "package")
     assert replay_samples(package, load_model(package))["passed"]
+    whose = json.loads((good.out / "sampled.json").read_text())  # by which an erasure finds them
+    assert (len(whose), set(whose)) == (len(package.samples()["outputs"]["forecast"]), {"back", "front"})
     answer = load_model(package).predict({"history": [list(range(48))], "hour": [7], "weekday": [1]})
     assert [answer[name].shape for name in ("forecast", "low", "high")] == [(1, 12)] * 3
     job = make_job({**wish, "package": str(good.out / "package"), "part": "test"})

@@ -317,6 +317,7 @@ def _windowed(source: Source, rows: pl.DataFrame, parts: pl.Series, history: int
         parts=found.parts,
         notes=(f"{length} known values tell the next {source.horizon}; {season}", *found.notes),
         places=found.places.astype(np.uint32),
+        keys=_whose(found) if source.group is not None else None,
     )
 
 
@@ -338,6 +339,11 @@ def _marked(source: Source, rows: pl.DataFrame, parts: pl.Series) -> Prepared:
         times=None if source.time is None else times_of(rows[source.time]).filter(known),
         has_truth=False,  # no classes, of which a fold needs its share
     )
+
+
+def _whose(found: Cut) -> pl.Series:
+    """Return the series of each window, so that an erasure finds the samples of a person who is one."""
+    return pl.Series("identity", [found.truth.names[number] for number in found.truth.series.tolist()], dtype=pl.String)
 
 
 def laid_by(source: Source, rows: pl.DataFrame, parts: pl.Series) -> Laid:
