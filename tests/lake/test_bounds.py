@@ -53,7 +53,7 @@ def test_bounds_are_the_values_themselves(tmp_path: Path):
         {"n": [3, None, -1], "m": [at, at, None], "d": [date(2, 1, 1)] * 3, "f": [1.0, float("inf"), None]}
     )
     part = part_of(frame.with_columns(pl.col("m").cast(pl.Datetime("us", "UTC"))), tmp_path / "p.parquet", bounded=True)
-    commit_parts(tmp_path / "t", [part], Commit(app_id="a", batch=1), columns=pl.read_parquet_schema(part.file))
+    commit_parts(tmp_path / "t", [part], Commit(app_id="a", batch=1), columns=pl.read_parquet(part.file).schema)
     told = pl.DataFrame(DeltaTable(str(tmp_path / "t")).get_add_actions(flatten=True)).row(0, named=True)
     assert (told["min.n"], told["max.n"], told["null_count.n"]) == (-1, 3, 1)
     assert (told["min.m"], told["max.m"], told["max.d"]) == (at, at, date(2, 1, 1))
