@@ -13,7 +13,7 @@ import numpy as np
 import polars as pl
 
 from aimass.models import Rows, Signature, build_package
-from aimass.training.children.table import columns_of, plain, signature_of
+from aimass.training.children.columns import columns_of, plain, signature_of
 from aimass.training.recipes import find_recipe, load_recipe
 from aimass.training.recipes.protocol import Table, parameters_of
 from benchmarks.measure import ROOT

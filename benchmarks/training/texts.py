@@ -17,7 +17,7 @@ from sklearn.metrics import accuracy_score, log_loss, roc_auc_score
 from sklearn.pipeline import make_pipeline
 
 from aimass.models import Rows, build_package, load_model
-from aimass.training.children.table import signature_of
+from aimass.training.children.columns import signature_of
 from aimass.training.recipes import find_recipe, load_recipe
 from aimass.training.recipes.contract import Bench
 from aimass.training.recipes.protocol import Table, parameters_of

@@ -32,7 +32,7 @@ from aimass.lake.sharing import (
     UnshareTable,
 )
 from aimass.protocols.deltasharing import CAPABILITY as DELTA_SHARING
-from aimass.training.children.table import Source, read_rows
+from aimass.training.children.sources import Source, read_rows
 from tests.fixtures.browser import axe_violations, browser, new_page, picture, serving, settle  # noqa: F401
 from tests.fixtures.data import ANN, Data
 from tests.fixtures.rooms import Rooms

@@ -21,8 +21,8 @@ from aimass.models import verify_package
 from aimass.training.children.evaluate import evaluate
 from aimass.training.children.fit import Fit, FitContext, fit
 from aimass.training.children.metric_gate import metric_gate
+from aimass.training.children.sources import Source, read_rows
 from aimass.training.children.split import split
-from aimass.training.children.table import Source, read_rows
 from aimass.training.errors import NotFinite, Unlearnable
 from aimass.training.measures.ranking import roc_auc
 

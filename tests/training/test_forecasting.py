@@ -20,8 +20,9 @@ from aimass.training.children.fit import fit
 from aimass.training.children.folds import cuts_of
 from aimass.training.children.grids import DAY, SECOND, grid_of
 from aimass.training.children.metric_gate import metric_gate
+from aimass.training.children.sources import Source
 from aimass.training.children.split import split
-from aimass.training.children.table import Source, prepare
+from aimass.training.children.table import prepare
 from aimass.training.errors import Unlearnable
 from aimass.training.measures.forecasts import compare_mase, forecast_scores, mase_interval
 

@@ -32,8 +32,9 @@ from aimass.training.children.evaluate import evaluate
 from aimass.training.children.fit import fit
 from aimass.training.children.folds import cuts_of
 from aimass.training.children.metric_gate import metric_gate
+from aimass.training.children.sources import Source
 from aimass.training.children.split import split
-from aimass.training.children.table import Source, prepare
+from aimass.training.children.table import prepare
 from aimass.training.domain.autos import Constraints
 from aimass.training.errors import Unlearnable
 from aimass.training.measures.labels import (

@@ -17,9 +17,9 @@ from aimass.kernel.errors import Failed, Forbidden, Invalid, Unavailable
 from aimass.kernel.principal import SYSTEM
 from aimass.models import Column, Rows, Signature, build_package, load_model
 from aimass.training import OneRun, Run, Split, StartOwnRun, Training
+from aimass.training.children.columns import columns_of
 from aimass.training.children.guest import wire
 from aimass.training.children.guest.host import guest
-from aimass.training.children.table import columns_of
 from aimass.training.children.targets import outputs_of
 from aimass.training.measures.labels import beside
 from aimass.training.measures.relevance import Lists

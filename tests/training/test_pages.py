@@ -368,6 +368,8 @@ def test_forecasts_are_trained_automatically_and_recommended_with_reasons(site, 
     said = [one for one in ended.recommended if one.left_out is None]
     assert {one.recipe for one in said} == {"lag_boosting", "lag_regression", "seasonal_naive"}
     assert all(one.reasons for one in said)
+
+
 def test_a_run_of_entities_shows_its_types_and_marked_texts(site):
     training, viewer, editor = site.registry.get(Training), site.visitor("viewer"), site.visitor("editor")
     form = {"dataset": "messages", "target": "marks", "task": "tagging"}

@@ -16,8 +16,9 @@ from aimass.models.children.package import replay_samples
 from aimass.training.children.evaluate import evaluate
 from aimass.training.children.fit import fit
 from aimass.training.children.metric_gate import metric_gate
+from aimass.training.children.sources import Source
 from aimass.training.children.split import split
-from aimass.training.children.table import Source, prepare
+from aimass.training.children.table import prepare
 from aimass.training.errors import Unlearnable
 from aimass.training.measures.policies import (
     Logged,

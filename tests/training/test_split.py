@@ -8,8 +8,8 @@ import polars as pl
 import pytest
 
 from aimass.kernel.errors import Conflict, Invalid, NotFound
+from aimass.training.children.sources import read_split
 from aimass.training.children.split import split
-from aimass.training.children.table import read_split
 from aimass.training.errors import Unlearnable
 
 FRACTIONS = {"train": 0.6, "validation": 0.1, "test": 0.15, "future": 0.15}

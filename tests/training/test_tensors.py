@@ -13,10 +13,10 @@ import pytest
 
 from aimass.kernel.errors import Invalid
 from aimass.models import Column, Output, Rows, Signature, build_package, load_model, verify_package
+from aimass.training.children.columns import columns_of
 from aimass.training.children.evaluate import evaluate
 from aimass.training.children.fit import fit
 from aimass.training.children.split import split
-from aimass.training.children.table import columns_of
 from aimass.training.children.tensors import tensor_of
 from aimass.training.errors import Unlearnable
 from aimass.training.recipes import find_recipe, load_recipe

@@ -18,12 +18,12 @@ from sklearn.pipeline import make_pipeline
 
 from aimass.models import load_model, verify_package
 from aimass.models.runtimes.onnx.check import strange
+from aimass.training.children.columns import columns_of
 from aimass.training.children.evaluate import evaluate
 from aimass.training.children.fit import fit
 from aimass.training.children.merge import merged
 from aimass.training.children.shrinking.layers import drop_unused, layers_of, read_graph
 from aimass.training.children.split import split
-from aimass.training.children.table import columns_of
 from aimass.training.children.weights import Shares
 from aimass.training.console.charts import words_of
 from aimass.training.domain.autos import Constraints

@@ -6,9 +6,7 @@ import gc
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-OBJECTS = (
-    250_000  # that came and did not go since the last look; several parts of rows, and few megabytes of anything else
-)
+OBJECTS = 250_000  # new ones that did not go since the last look: several parts of rows
 
 
 @contextmanager

@@ -18,12 +18,14 @@ import polars as pl
 
 from aimass.kernel.errors import Failed, Invalid
 from aimass.models import Candidate, Package, Rows, build_package, sampled, verify_package
+from aimass.training.children.columns import columns_of
 from aimass.training.children.costs import row_us
 from aimass.training.children.evaluate import predictor, task_of
 from aimass.training.children.fit import REPLAYED, SAMPLED, described
 from aimass.training.children.folds import FOLDS_FILE, out_of_fold
 from aimass.training.children.merge import merged
-from aimass.training.children.table import Prepared, Source, columns_of, prepare
+from aimass.training.children.sources import Source
+from aimass.training.children.table import Prepared, prepare
 from aimass.training.children.weights import Shares, Stack, judged, line_of, shares_of, stack_of, without_idle
 from aimass.training.errors import Unlearnable
 from aimass.training.measures.bytask import measures_of

@@ -23,7 +23,8 @@ from aimass.training.children.evaluate import task_of
 from aimass.training.children.fit import SAMPLED, described
 from aimass.training.children.shrinking.attempts import Attempt, Attempts, answered, arrays_of, encoded
 from aimass.training.children.shrinking.timing import Times, timed
-from aimass.training.children.table import Prepared, Source, prepare
+from aimass.training.children.sources import Source
+from aimass.training.children.table import Prepared, prepare
 from aimass.training.domain.compression import (
     CompressionCandidate,
     Figures,

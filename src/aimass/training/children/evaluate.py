@@ -14,24 +14,13 @@ import polars as pl
 from aimass.kernel.errors import Invalid
 from aimass.models import Package, Signature, load_model, said_of, verify_package
 from aimass.training.children.assigning import group_of
+from aimass.training.children.columns import columns_of, plain
 from aimass.training.children.decisions import POLICY, actions_of
 from aimass.training.children.labels import some
 from aimass.training.children.marking import TAGGING, check_places
 from aimass.training.children.mixing import judged
-from aimass.training.children.table import (
-    CLUSTERING,
-    RANKING,
-    Source,
-    columns_of,
-    decisions_of,
-    lists_of,
-    plain,
-    points_of,
-    read_rows,
-    read_split,
-    told_of,
-    windows_of,
-)
+from aimass.training.children.sources import Source, read_rows, read_split
+from aimass.training.children.table import CLUSTERING, RANKING, decisions_of, lists_of, points_of, told_of, windows_of
 from aimass.training.children.targets import MULTILABEL, truth_of
 from aimass.training.children.windows import FORECASTING
 from aimass.training.errors import Unlearnable

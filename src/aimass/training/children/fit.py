@@ -16,11 +16,13 @@ import polars as pl
 
 from aimass.kernel.errors import Invalid
 from aimass.models import Package, Parity, Rows, Signature, build_package, is_of_lists, is_of_policy, sampled
+from aimass.training.children.columns import columns_of
 from aimass.training.children.costs import row_us
 from aimass.training.children.folds import FOLDS_FILE, cuts_of, out_of_fold, packed, unpacked
 from aimass.training.children.labels import thresholds_of
 from aimass.training.children.mixing import judged
-from aimass.training.children.table import CLUSTERING, Prepared, Source, columns_of, prepare
+from aimass.training.children.sources import Source
+from aimass.training.children.table import CLUSTERING, Prepared, prepare
 from aimass.training.children.targets import outputs_of
 from aimass.training.children.watching import Watch
 from aimass.training.errors import NotFinite

@@ -28,7 +28,8 @@ from aimass.training.children.increments import increment, numbers_of, texts
 from aimass.training.children.learnerfiles import begun, unpack
 from aimass.training.children.online import Online
 from aimass.training.children.served import Encoder
-from aimass.training.children.table import Source, identities, prepare, read_rows, read_split
+from aimass.training.children.sources import Source, identities, read_rows, read_split
+from aimass.training.children.table import prepare
 from aimass.training.children.targets import outputs_of, target_of
 from aimass.training.measures.bytask import measures_of
 from aimass.training.measures.policies import Logged

@@ -9,10 +9,11 @@ from typing import Any
 import polars as pl
 
 from aimass.models import Package, verify_package
+from aimass.training.children.columns import plain
 from aimass.training.children.decisionlearner import read_window
 from aimass.training.children.evaluate import part_of, predictor, task_of
 from aimass.training.children.forgetting import SAID
-from aimass.training.children.table import CLUSTERING, plain
+from aimass.training.children.table import CLUSTERING
 from aimass.training.children.targets import truth_of
 from aimass.training.children.windows import HISTORY
 from aimass.training.measures.bytask import measures_of

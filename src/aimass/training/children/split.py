@@ -28,7 +28,8 @@ from aimass.training.children.assigning import (
 from aimass.training.children.decisions import POLICY, actions_of, check_decisions
 from aimass.training.children.labels import labels_by_part
 from aimass.training.children.marking import TAGGING, check_places, text_columns
-from aimass.training.children.table import SPLIT_FILE, Source, identities, laid_by, read_rows, told_of
+from aimass.training.children.sources import SPLIT_FILE, Source, identities, read_rows
+from aimass.training.children.table import laid_by, told_of
 from aimass.training.children.targets import FIXED_CLASSES, MULTILABEL, find_task, strata_of, target_of
 from aimass.training.children.tensors import is_tensor, length_of, why_no_tensor
 from aimass.training.children.texts import texts_of

@@ -4,23 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from hashlib import file_digest, sha256
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import polars as pl
-from deltalake import DeltaTable
 
-from aimass.kernel.errors import Conflict, Invalid, NotFound
-from aimass.models import Column, Signature, policy_outputs
+from aimass.kernel.errors import Invalid
+from aimass.models import Signature, policy_outputs
 from aimass.training.children.assigning import group_of, times_of
+from aimass.training.children.columns import choose_columns, plain, signature_of
 from aimass.training.children.decisions import POLICY, actions_of, chances_of, decided, logged_of
 from aimass.training.children.labels import labels_to_learn
 from aimass.training.children.marking import TAGGING, check_places, signature_of_texts, the_text_column
-from aimass.training.children.targets import FIXED_CLASSES, MAX_CLASSES, MULTILABEL, outputs_of, target_of, truth_of
-from aimass.training.children.tensors import is_tensor, length_of, tensor_of, why_no_tensor
-from aimass.training.children.texts import is_text
+from aimass.training.children.sources import Source, identities, read_rows, read_split
+from aimass.training.children.targets import FIXED_CLASSES, MULTILABEL, target_of, truth_of
 from aimass.training.children.windows import FORECASTING, HISTORY, Cut, Laid, cut, lay, signature_of_windows
 from aimass.training.errors import Unlearnable
 from aimass.training.measures.clusters import Points
@@ -30,174 +27,7 @@ from aimass.training.measures.spans import Sentences
 from aimass.training.recipes.protocol import Table
 from aimass.training.recipes.space import Space
 
-MAX_COLUMNS = 2000
-MAX_CATEGORIES = 1000
-SPLIT_FILE = "split.parquet"
 CLUSTERING, RANKING = "clustering", "ranking"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Source:
-    """Which rows and columns to read.
-
-    Attributes
-    ----------
-    path, version
-        The Delta table and its version.
-    target
-        The column that tells what is true; empty where none does.
-    task
-        What the target is predicted as.
-    key
-        The column that names a row, or None; never a feature.
-    group, time
-        The columns that the rows were split by, if any; the group is never a feature, the time is one where it is named.
-    features
-        The columns to learn from, or None for all but target, key, group, time and those that start with an underscore.
-    horizon
-        Steps ahead of a forecast.
-    separator
-        What cuts the text of a target into labels; empty where the target holds lists.
-    action, propensity
-        The columns of the action that was taken, and of the chance that it had; neither is a feature.
-    known_ahead, past
-        The columns beside the target of a series that are known for the moments forecast, and of the past alone.
-    """
-
-    path: str
-    version: int
-    target: str
-    task: str = "classification"
-    key: str | None = None
-    group: str | None = None
-    time: str | None = None
-    features: tuple[str, ...] | None = None
-    horizon: int = 1
-    separator: str = ""
-    action: str | None = None
-    propensity: str | None = None
-    known_ahead: tuple[str, ...] = ()
-    past: tuple[str, ...] = ()
-
-    @classmethod
-    def of(cls, payload: Mapping[str, Any]) -> Source:
-        """Read the part of a job's payload that names the data."""
-        features = payload.get("features")
-        return cls(
-            path=payload["dataset"]["path"],
-            version=payload["dataset"]["version"],
-            target=payload["target"],
-            task=payload.get("task") or "classification",
-            key=payload.get("key"),
-            group=payload.get("group"),
-            time=payload.get("time"),
-            features=None if features is None else tuple(features),
-            horizon=payload.get("horizon") or 1,
-            separator=payload.get("separator") or "",
-            action=payload.get("action"),
-            propensity=payload.get("propensity"),
-            known_ahead=tuple(payload.get("known_ahead") or ()),
-            past=tuple(payload.get("past") or ()),
-        )
-
-    @property
-    def aside(self) -> tuple[str | None, ...]:
-        """Return the columns that are never learned from."""
-        return self.target, self.key, self.group, self.action, self.propensity
-
-
-def read_rows(source: Source) -> pl.DataFrame:
-    """Return all rows of the dataset version in canonical order: by key, or by content where no key names a row."""
-    if not DeltaTable.is_deltatable(source.path):
-        raise NotFound(f"there is no dataset in {Path(source.path).name!r}", field="dataset")
-    newest = DeltaTable(source.path).version()
-    if not 0 <= source.version <= newest:
-        raise NotFound(
-            f"the dataset has no version {source.version}",
-            field="version",
-            value=source.version,
-            allowed=f"0 to {newest}",
-        )
-    frame = pl.read_delta(source.path, version=source.version)
-    if not frame.height:
-        raise Unlearnable("the dataset has no rows", field="dataset", hint="collect data into it first")
-    named = {"target": source.target, "key": source.key, "group_column": source.group, "time_column": source.time}
-    named |= {"action_column": source.action, "propensity_column": source.propensity}
-    for field, column in named.items():
-        if column and column not in frame.columns:
-            raise Invalid(
-                f"there is no column {column!r}",
-                field=field,
-                value=column,
-                allowed=frame.columns[:50],
-                hint="check the name",
-            )
-    if source.key is not None and frame[source.key].is_unique().all():
-        return frame.sort(source.key)
-    return frame.sort(frame.columns)
-
-
-def identities(frame: pl.DataFrame, key: str | None) -> pl.Series:
-    """Return what names each row in every version of the dataset: its key, or the hash of its content."""
-    if key is not None:
-        return frame[key].cast(pl.String).fill_null("").alias("identity")
-    content = frame.select(pl.struct(sorted(frame.columns)).struct.json_encode()).to_series()
-    return pl.Series("identity", [sha256(text.encode()).hexdigest()[:32] for text in content])
-
-
-def read_split(file: str, digest: str | None, rows: int) -> pl.Series:
-    """Return the part of each row in canonical order; refuse a split that was changed or belongs to other data."""
-    with Path(file).open("rb") as stream:
-        found = file_digest(stream, "sha256").hexdigest()
-    if digest is not None and found != digest:
-        raise Conflict(
-            "the split file changed", field="split", value=found, allowed=digest, hint="make the split again"
-        )
-    parts = pl.read_parquet(file)["part"]
-    if len(parts) != rows:
-        raise Conflict(
-            f"the split has {len(parts)} rows, the dataset version {rows}", field="split", hint="make the split again"
-        )
-    return parts
-
-
-def split_rows(args: dict[str, Any]) -> dict[str, Any]:
-    """Return what names the rows of one part of a split.
-
-    Parameters
-    ----------
-    args
-        ``file`` of the split, ``part``, ``offset`` and ``limit``.
-
-    Returns
-    -------
-    dict
-        ``rows`` (identities, in the order of the split) and ``total``.
-    """
-    found = pl.read_parquet(args["file"], columns=["identity", "part"]).filter(pl.col("part") == args["part"])[
-        "identity"
-    ]
-    return {"rows": found.slice(args["offset"], args["limit"]).to_list(), "total": len(found)}
-
-
-def erase_identities(args: dict[str, Any]) -> dict[str, Any]:
-    """Write a split without the rows that some values name.
-
-    Parameters
-    ----------
-    args
-        ``file`` of the split, ``values``, and ``out``: where to write, if there are such rows.
-
-    Returns
-    -------
-    dict
-        ``rows`` that were left out.
-    """
-    frame = pl.read_parquet(args["file"])
-    kept = frame.filter(~pl.col("identity").is_in(args["values"]))
-    if kept.height < frame.height:
-        kept.write_parquet(args["out"], compression="zstd", statistics=False)
-    return {"rows": frame.height - kept.height}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -428,113 +258,3 @@ def points_of(source: Source, features: pl.DataFrame, target: pl.Series, parts: 
     """Return rows as points in the space of the training rows, with what the target tells of them."""
     space = Space.of(features.filter(parts == "train"))
     return space.points(features, target.to_numpy() if source.target else None)
-
-
-def choose_columns(train: pl.DataFrame, source: Source, kept: pl.DataFrame) -> tuple[list[str], list[str]]:
-    """Return the columns to learn from, and why others were left out; ``kept`` are the rows of all parts."""
-    wanted = source.features or [c for c in train.columns if not c.startswith("_")]
-    missing = [name for name in wanted if name not in train.columns]
-    if missing:
-        raise Invalid(
-            f"there is no column {missing[0]!r}", field="features", value=missing[0], allowed=train.columns[:50]
-        )
-    names: list[str] = []
-    notes: list[str] = []
-    for name in wanted:
-        if name in source.aside or (name == source.time and source.features is None):
-            continue
-        column = kept[name] if is_tensor(train[name].dtype) else train[name]
-        why = _unfit(column, is_chosen=source.features is not None)
-        if why:
-            notes.append(f"column {name!r} left out: {why}")
-        else:
-            names.append(name)
-    _check_width(names, notes)
-    return names, notes
-
-
-def _check_width(names: list[str], notes: list[str]) -> None:
-    if not names:
-        raise Unlearnable("no column is left to learn from", field="features", value=notes[:20], hint="add columns")
-    if len(names) > MAX_COLUMNS:
-        raise Unlearnable(
-            f"there are {len(names)} columns to learn from",
-            field="features",
-            value=len(names),
-            allowed=f"at most {MAX_COLUMNS}",
-            hint="name the columns that matter in 'features'",
-        )
-
-
-def _unfit(column: pl.Series, *, is_chosen: bool) -> str | None:
-    if column.null_count() == len(column):
-        return "it holds no values in the training part"
-    dtype = column.dtype
-    if is_tensor(dtype):
-        return why_no_tensor(column, is_chosen=is_chosen)
-    if not (dtype.is_numeric() or dtype in (pl.String, pl.Boolean, pl.Categorical)):
-        return f"type {dtype} is not supported by these recipes"
-    is_key = dtype == pl.String and len(column) > MAX_CLASSES and column.n_unique() == len(column)
-    if is_key and not is_chosen and not is_text(column):
-        return "every row has a value of its own, so it looks like a key"
-    if dtype.is_float() and column.is_infinite().any():
-        raise Unlearnable(
-            f"column {column.name!r} holds infinite values",
-            field="features",
-            value=column.name,
-            hint="repair the rows, or leave the column out",
-        )
-    return None
-
-
-def signature_of(train: pl.DataFrame, classes: tuple[str, ...], unseen: Mapping[str, Any], task: str = "") -> Signature:
-    """Describe the inputs as training saw them: types, nulls, categories."""
-    inputs = tuple(_column(train[name], unseen.get(name, "serve")) for name in train.columns)
-    return Signature(inputs=inputs, outputs=outputs_of(classes, task))
-
-
-def _column(column: pl.Series, unseen: Any) -> Column:
-    dtype = column.dtype
-    nullable = column.null_count() > 0
-    if is_tensor(dtype):
-        return Column(name=column.name, type="float", shape=(-1, length_of(column)))
-    if dtype == pl.Boolean:
-        return Column(name=column.name, type="boolean", nullable=nullable)
-    if dtype.is_integer():
-        return Column(name=column.name, type="integer", nullable=nullable)
-    if dtype.is_numeric():
-        return Column(name=column.name, type="float", nullable=nullable or bool(column.cast(pl.Float64).is_nan().any()))
-    if is_text(column):  # what people wrote is no list of categories, and stays out of the package
-        return Column(name=column.name, type="string", nullable=nullable, unseen=unseen)
-    values = column.cast(pl.String).drop_nulls().unique().sort()
-    known = tuple(values.to_list()) if len(values) <= MAX_CATEGORIES else None
-    return Column(name=column.name, type="string", nullable=nullable, categories=known, unseen=unseen)
-
-
-_DTYPES: dict[str, Any] = {"string": pl.String, "float": pl.Float64, "integer": pl.Int64, "boolean": pl.Boolean}
-
-
-def plain(frame: pl.DataFrame, signature: Signature) -> pl.DataFrame:
-    """Return the columns of the signature in its types, NaN as null; what is a tensor as arrays."""
-    columns = [_typed(frame[column.name], column) for column in signature.inputs]
-    return pl.DataFrame(columns).with_columns(pl.col(pl.Float64).fill_nan(None))
-
-
-def _typed(column: pl.Series, wanted: Column) -> pl.Series:
-    if wanted.shape is None:
-        return column.cast(_DTYPES[wanted.type])
-    if not is_tensor(column.dtype):
-        raise Invalid(
-            f"column {column.name!r} holds {column.dtype}, and the model takes lists of {wanted.shape[1]} numbers",
-            field="dataset",
-            value=column.name,
-        )
-    return tensor_of(column, wanted.shape[1])
-
-
-def columns_of(features: pl.DataFrame) -> dict[str, Any]:
-    """Return the columns as a runtime takes them: lists, and arrays of the tensors."""
-    return {
-        column.name: column.to_numpy() if isinstance(column.dtype, pl.Array) else column.to_list()
-        for column in features.iter_columns()
-    }

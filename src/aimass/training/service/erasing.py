@@ -15,7 +15,7 @@ from aimass.models import SAMPLES
 from aimass.training.service.forgetting import Forgetting
 from aimass.training.tables import artifacts, autos, evaluations, facts, learners, runs, splits, studies, trials
 
-_CHILD = "aimass.training.children.table:erase_identities"
+_CHILD = "aimass.training.children.sources:erase_identities"
 _LONG_S = 600.0
 _PACKAGE = "package/"
 

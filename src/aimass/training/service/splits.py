@@ -23,7 +23,7 @@ from aimass.training.tables import splits
 from aimass.training.tasks import TASKS, find_task
 
 SPLIT_FILE = "split.parquet"
-_ROWS = "aimass.training.children.table:split_rows"
+_ROWS = "aimass.training.children.sources:split_rows"
 _ROWS_S = 60.0
 
 

@@ -24,11 +24,12 @@ from aimass.models import (
     sampled,
     write_package,
 )
+from aimass.training.children.columns import columns_of
 from aimass.training.children.fit import REPLAYED, FitContext
 from aimass.training.children.shrinking.layers import OPERATORS, read_graph
 from aimass.training.children.shrinking.students import transfer_set
 from aimass.training.children.shrinking.techniques import TECHNIQUES
-from aimass.training.children.table import Prepared, columns_of
+from aimass.training.children.table import Prepared
 from aimass.training.domain.compression import DISTILL, LEARN_AGAIN, Step
 from aimass.training.errors import Uncompressible
 from aimass.training.recipes import check_task, find_recipe, load_recipe, recipes
