@@ -32,6 +32,7 @@ BY_HAND = {
     "lake.export_rows": "lake.use",
     "models.download_version": "models.read",
     "models.upload_version": "models.edit",
+    "training.import_weights": "models.edit",
     "training.download_artifact": "training.read",
 }
 GIVEN: dict[str, dict[str, Any]] = {

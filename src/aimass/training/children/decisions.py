@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 
+from aimass.training.children.judging import estimated
 from aimass.training.errors import Unlearnable
 from aimass.training.measures.policies import Logged
 from aimass.training.recipes.space import Space
@@ -141,8 +142,6 @@ def logged_of(features: pl.DataFrame, rewards: pl.Series, told: Mapping[str, Any
 
 def judge(space: Any, known: Logged, train: Any, groups: Any, count: int) -> Logged:
     """Return decisions with expected rewards and, where none are told, chances."""
-    from aimass.training.children.judging import estimated  # most jobs never need its libraries
-
     places = np.flatnonzero(train)
     expected, chances = estimated(space, known, places, groups, count)
     if known.chances is None:

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-import lightgbm as lgb
 import numpy as np
-from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import GroupKFold, KFold
 
 from aimass.kernel.errors import Invalid
@@ -61,6 +59,8 @@ def estimated(space: Any, known: Logged, places: Any, groups: Any, count: int) -
 
 def expected_by(space: Any, known: Logged, learned: Any, judged: Any, count: int) -> Any:
     """Return what the rewards of some rows tell to expect of each action in others."""
+    import lightgbm as lgb  # most jobs never need it
+
     found = np.empty((len(judged), count))
     for action in range(count):
         rows = learned[known.actions[learned] == action]
@@ -74,6 +74,8 @@ def expected_by(space: Any, known: Logged, learned: Any, judged: Any, count: int
 
 def _chances_by(space: Any, known: Logged, learned: Any, judged: Any, count: int) -> Any:
     """Return with which chance each action is taken in some rows, by what was done in others."""
+    from sklearn.linear_model import LogisticRegression
+
     found = np.zeros((len(judged), count))
     model = LogisticRegression(max_iter=500).fit(space[learned], known.actions[learned])
     found[:, model.classes_] = model.predict_proba(space[judged])

@@ -304,6 +304,9 @@ def renamed(model: Any, signature: Signature, outputs: Sequence[str] | None = No
     wanted = [one.name for one in signature.outputs] if outputs is None else outputs
     names |= {old.name: new for old, new in zip(model.graph.output, wanted, strict=True)}
     _rename(model.graph, names)
+    opsets = sorted(model.opset_import, key=lambda one: one.domain)  # the converter leaves them in the order of a set
+    del model.opset_import[:]
+    model.opset_import.extend(opsets)
     return model.SerializeToString()
 
 
