@@ -109,6 +109,10 @@ def _moved(offsets: list[Any]) -> bytes:
     return len(header).to_bytes(8, "little") + header + bytes(8)
 
 
+def _vocabulary(numbers: dict[str, Any]) -> dict[str, Any]:
+    return weights.tokenizer(model={**weights.tokenizer()["model"], "vocab": numbers})
+
+
 @pytest.mark.parametrize(
     ("changes", "said"),
     [
@@ -133,6 +137,8 @@ def _moved(offsets: list[Any]) -> bytes:
         ({CONFIG: _json(weights.config(hidden_size=32))}, "has the sizes"),
         ({TOKENIZER: _json(weights.tokenizer(model={"type": "BPE"}))}, "type 'BPE'"),
         ({TOKENIZER: _json(weights.tokenizer(added_tokens=[{"content": "<own>"}]))}, "'<own>' was added"),
+        ({TOKENIZER: _json(weights.tokenizer(added_tokens=["<own>"]))}, "'<own>' was added"),
+        ({TOKENIZER: _json(_vocabulary({"[PAD]": 0, "[UNK]": "1"}))}, "not numbered one by one"),
         ({TOKENIZER: b"[" * 100_000}, "no JSON"),
     ],
     ids=lambda value: None if isinstance(value, dict) else value,

@@ -205,12 +205,14 @@ def pieces_of(tokenizer: Mapping[str, Any]) -> Pieces:
                     hint="tokenizers of the form of BERT (WordPiece) can be read",
                 )
     vocabulary = model.get("vocab")
-    if not isinstance(vocabulary, dict) or sorted(vocabulary.values()) != list(range(len(vocabulary))):
+    if not isinstance(vocabulary, dict) or not _are_numbered(list(vocabulary.values())):
         raise Invalid("the pieces are not numbered one by one", field=f"{TOKENIZER}: model.vocab")
     missing = [name for name in SPECIAL if name not in vocabulary and name != MASK]
     if missing or vocabulary[PAD] != 0:
         raise Invalid(f"piece {(missing or [PAD])[0]!r} is not where it belongs", field=f"{TOKENIZER}: model.vocab")
-    added = [one.get("content") for one in tokenizer.get("added_tokens") or [] if one.get("content") not in SPECIAL]
+    told = tokenizer.get("added_tokens") or []
+    added = [one.get("content") if isinstance(one, dict) else one for one in told] if isinstance(told, list) else [told]
+    added = [one for one in added if one not in SPECIAL]
     if added:
         raise Invalid(f"piece {added[0]!r} was added", field=f"{TOKENIZER}: added_tokens", allowed=list(SPECIAL))
     folds = bool(normalizer.get("lowercase"))
@@ -221,6 +223,11 @@ def pieces_of(tokenizer: Mapping[str, Any]) -> Pieces:
         signs=bool(normalizer.get("handle_chinese_chars")),
     )
     return Pieces(names=tuple(sorted(vocabulary, key=vocabulary.__getitem__)), rules=rules)
+
+
+def _are_numbered(numbers: list[Any]) -> bool:
+    """Tell whether there is each number from 0 on, once."""
+    return all(type(one) is int for one in numbers) and sorted(numbers) == list(range(len(numbers)))
 
 
 def _part(tokenizer: Mapping[str, Any], name: str) -> Mapping[str, Any]:
