@@ -30,6 +30,7 @@ def watch(story: Story, line: Line) -> str:
     shifted = [_shift(person) for person in rng.sample(people, min(_SHIFTED, len(people)))]
     _send(story, line, [("steady", steady), ("shifted", shifted)])
     line.note = "waiting for the records in the lake"
+    until(lambda: _landed(story), what="the records of all feedback", limit_s=120)
     alert = until(lambda: _alert(story), what="an alert", limit_s=120)
     drift = story.client.monitoring.get_drift(endpoint=MODEL)
     worst = max(drift.features, key=lambda f: f.psi)
@@ -38,6 +39,12 @@ def watch(story: Story, line: Line) -> str:
     return (
         f"{drift.rows} records, PSI {worst.psi:.2f} on {worst.name}, live AUC {quality.value:.3f}; alert: {alert.name}"
     )
+
+
+def _landed(story: Story) -> int | None:
+    """Return how many requests have their truth, once all of them are recorded: what is learned again is then always the same."""
+    found = story.client.monitoring.get_coverage(endpoint=MODEL)
+    return found.known if found.unknown == 0 else None
 
 
 def _retrain_pipeline(story: Story) -> None:

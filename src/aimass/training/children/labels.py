@@ -52,7 +52,7 @@ def some(names: Sequence[str]) -> str:
 
     Examples
     --------
-    >>> some(["a", "b"]), some([str(n) for n in range(12)])[-22:]
+    >>> some(["a", "b"]), some([str(n) for n in range(12)])[-19:]
     ("'a', 'b'", "'8', '9' and 2 more")
     """
     shown = ", ".join(repr(name) for name in names[:_NAMED])
