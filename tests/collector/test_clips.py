@@ -122,6 +122,20 @@ def test_what_is_no_clip_goes_to_quarantine_and_blocks_no_other(bench):
     assert all("no WAV file of whole numbers (PCM)" in reason for _, _, _, reason in bench.rejected())
 
 
+@pytest.mark.parametrize("way", [zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
+def test_a_clip_whose_packing_is_damaged_goes_to_quarantine_and_blocks_no_other(bench, way):
+    path = packed(bench, {"a/a.wav": wav(tone(0.1))})
+    with zipfile.ZipFile(path, "a", way) as archive:
+        archive.writestr("a/b.wav", wav(tone(0.1, hertz=300.0)))
+        entry = archive.getinfo("a/b.wav")
+    torn = bytearray(path.read_bytes())
+    start = entry.header_offset + 30 + len(entry.filename)
+    torn[start + 10 : start + entry.compress_size] = b"\xff" * (entry.compress_size - 10)
+    path.write_bytes(torn)
+    told = bench.collect(path)
+    assert (stored(bench)["path"].to_list(), told["quarantined"]) == (["a/a.wav"], 1)
+
+
 def test_archives_without_clips_and_lengths_without_samples_are_refused(bench):
     with pytest.raises(Invalid, match="packed or a document"):
         bench.propose(packed(bench, {"a.txt": b"x"}))

@@ -6,9 +6,10 @@ import json
 import pickle
 from importlib import import_module
 from importlib.util import find_spec
+from io import BytesIO
 from pathlib import Path
 from typing import Any
-from zipfile import ZipFile, ZipInfo
+from zipfile import ZIP_DEFLATED, ZipFile, ZipInfo
 
 import numpy as np
 import polars as pl
@@ -56,7 +57,7 @@ def test_a_job_makes_a_package_that_answers_vectors(make_job: MakeJob, tmp_path:
 
 
 @needs_torch
-@pytest.mark.skipif(
+@pytest.mark.skipif(  # nothing of AI Mass needs it: it is a reference alone
     find_spec("transformers") is None, reason="TRANSFORMERS IS NOT INSTALLED, SO NOTHING WAS COMPARED WITH IT"
 )
 @pytest.mark.parametrize("kind", ["bert", "distilbert"])
@@ -149,6 +150,19 @@ def test_what_is_no_plain_weights_is_refused_with_the_reason(tmp_path: Path, cha
     assert not Path("/tmp/somebody-was-here").exists()
 
 
+def damaged() -> bytes:
+    """Return a packed archive whose weights are damaged."""
+    made = BytesIO()
+    with ZipFile(BytesIO(weights.archive())) as plain, ZipFile(made, "w", ZIP_DEFLATED) as packed:
+        for name in plain.namelist():
+            packed.writestr(name, plain.read(name))
+        entry = packed.getinfo(TENSORS)
+    torn = bytearray(made.getvalue())
+    start = entry.header_offset + 30 + len(entry.filename)
+    torn[start + 10 : start + 60] = b"\xff" * 50
+    return bytes(torn)
+
+
 def test_links_torn_archives_and_numbers_that_are_none_are_refused(tmp_path: Path) -> None:
     path = tmp_path / "linked.zip"
     with ZipFile(path, "w") as archive:
@@ -159,6 +173,9 @@ def test_links_torn_archives_and_numbers_that_are_none_are_refused(tmp_path: Pat
         read_archive(path)
     with pytest.raises(Invalid, match="no readable ZIP"):
         imported(tmp_path, weights.archive()[:-60])
+    torn = damaged()
+    with pytest.raises(Invalid, match="no readable ZIP"):
+        imported(tmp_path, torn)
     odd = weights.bert()
     odd["embeddings.LayerNorm.bias"][3] = np.nan
     with pytest.raises(Invalid, match="'norm.bias' has numbers that are not finite"):

@@ -92,7 +92,7 @@ def test_pieces_are_found_again_in_the_same_texts_and_rare_words_are_spelled() -
     assert pieces.encode("low xylophone", 10)[1:-1] == [pieces.number("low"), pieces.number("[UNK]")]
 
 
-@pytest.mark.skipif(
+@pytest.mark.skipif(  # nothing of AI Mass needs it: it is a reference alone
     find_spec("tokenizers") is None, reason="TOKENIZERS IS NOT INSTALLED, SO NOTHING WAS COMPARED WITH IT"
 )
 @pytest.mark.parametrize("folds", [True, False])

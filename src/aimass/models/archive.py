@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import lzma
-import zlib
 from collections import Counter
 from pathlib import Path, PurePosixPath
 from typing import IO
-from zipfile import BadZipFile, ZipFile, ZipInfo
+from zipfile import ZipFile, ZipInfo
 
 from aimass.kernel.errors import TooLarge
+from aimass.kernel.unpacking import UNREADABLE, read_packed
 from aimass.models.errors import BrokenPackage
 from aimass.models.package import MANIFEST, check_path
 
@@ -31,8 +30,7 @@ def unpack(file: IO[bytes], folder: Path, *, max_bytes: int = MAX_BYTES) -> Path
             left = max_bytes
             for entry in entries:
                 left = _extract(archive, entry, folder / check_path(entry.filename.removeprefix(top)), left)
-    except (BadZipFile, EOFError, RuntimeError, ValueError) as reason:
-        # a RuntimeError of zipfile is a password, or a compression that it does not know
+    except (*UNREADABLE, ValueError) as reason:
         raise BrokenPackage(
             f"the upload is no readable ZIP file: {reason}",
             field="body",
@@ -71,17 +69,9 @@ def _top(entries: list[ZipInfo]) -> str:
 def _extract(archive: ZipFile, entry: ZipInfo, target: Path, left: int) -> int:
     target.parent.mkdir(parents=True, exist_ok=True)
     with archive.open(entry) as source, target.open("xb") as out:
-        while chunk := _read(source):
+        while chunk := read_packed(source, _CHUNK):
             left -= len(chunk)
             if left < 0:
                 raise TooLarge("the package unpacks to more than it says", value=entry.filename)
             out.write(chunk)
     return left
-
-
-def _read(source: IO[bytes]) -> bytes:
-    """Read on; a damaged stream is told by whatever unpacks it, unlike a disk that is full while it is written."""
-    try:
-        return source.read(_CHUNK)
-    except (zlib.error, lzma.LZMAError, OSError) as reason:
-        raise BadZipFile(f"a file in it is damaged: {reason}") from reason

@@ -10,11 +10,12 @@ import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
-from zipfile import BadZipFile, ZipFile
+from zipfile import ZipFile
 
 import numpy as np
 
 from aimass.kernel.errors import Failed, Invalid, TooLarge
+from aimass.kernel.unpacking import UNREADABLE, read_packed
 from aimass.models import Candidate, Column, Output, Rows, Signature, build_package
 from aimass.training.children.tensorfiles import tensors_of
 from aimass.training.recipes.deep.encodergraph import graph_of
@@ -78,8 +79,8 @@ def read_archive(path: Path) -> TextNet:
         with ZipFile(path) as archive:
             _check(archive)
             config, tokenizer = (_json(archive, name) for name in (CONFIG, TOKENIZER))
-            tensors = tensors_of(archive.read(TENSORS))
-    except (BadZipFile, EOFError, RuntimeError, NotImplementedError) as reason:
+            tensors = tensors_of(_bytes(archive, TENSORS))
+    except UNREADABLE as reason:
         raise Invalid(f"the upload is no readable ZIP file: {reason}", field="body", hint="send it again") from reason
     return net_from(config, tokenizer, tensors)
 
@@ -106,9 +107,14 @@ def _check(archive: ZipFile) -> None:
         raise Invalid(f"there is no {missing[0]} in the upload", field="files", value=names, allowed=list(FILES))
 
 
+def _bytes(archive: ZipFile, name: str) -> bytes:
+    with archive.open(name) as file:
+        return read_packed(file, _MOST)
+
+
 def _json(archive: ZipFile, name: str) -> Mapping[str, Any]:
     try:
-        found = json.loads(archive.read(name))
+        found = json.loads(_bytes(archive, name))
     except (ValueError, RecursionError) as reason:
         raise Invalid(f"{name} is no JSON: {str(reason)[:200]}", field=name) from None
     if not isinstance(found, dict):

@@ -24,6 +24,7 @@ from aimass.collector.connectors.file.run.cast import LINE, TableReading
 from aimass.collector.connectors.file.run.quarantine import Quarantine
 from aimass.collector.connectors.file.run.scan import Opening, Scan
 from aimass.kernel.errors import Invalid
+from aimass.kernel.unpacking import UNREADABLE, read_packed
 from aimass.lake import engine
 
 COLUMNS: Mapping[str, Any] = {
@@ -40,7 +41,7 @@ LONGEST = 65_536  # samples of a clip that is proposed: the longest list that mo
 MOST_SAMPLES = 1_000_000
 LOOKED_AT = 500
 BATCH = 64
-_BROKEN = (wave.Error, EOFError, ValueError, zipfile.BadZipFile, RuntimeError, NotImplementedError, OSError)
+_BROKEN = (wave.Error, ValueError, *UNREADABLE)  # of one clip; a disk that fails ends the collection
 _HALF = 128  # what silence is in samples of 8 bits
 
 
@@ -128,7 +129,7 @@ def _bytes(archive: zipfile.ZipFile, name: str) -> bytes:
     if size > LARGEST:
         raise ValueError(f"it unpacks to {size >> 20} MB, and a clip has {LARGEST >> 20} at most")
     with archive.open(name) as file:
-        return file.read(LARGEST)
+        return read_packed(file, LARGEST)
 
 
 def _is_clip(name: str) -> bool:
