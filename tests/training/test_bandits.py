@@ -54,7 +54,7 @@ def written(found: Any, folder: Path, names: list[str] | None = None) -> Any:
     names, window = names or sorted(found.classes), found.window()
     columns = _columns(found, window)
     given = [found.answer({n: v[i] for n, v in columns.items()}, names) for i in range(len(window))]
-    rows = Rows(columns=columns, expected=np.array(given), is_of_lists=True)
+    rows = Rows(columns=columns, expected=np.array(given))
     return packaged(folder, found, _signature(found, names), rows)
 
 

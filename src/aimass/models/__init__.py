@@ -9,14 +9,13 @@ from aimass.kernel.doors import door
 if TYPE_CHECKING:
     from aimass.models.capability import CAPABILITY
     from aimass.models.children.environment import own_environment
+    from aimass.models.children.kinds.port import Parity
     from aimass.models.children.package import (
         Candidate,
         CodeCandidate,
-        Parity,
         Rows,
         build_code_package,
         build_package,
-        is_of_lists,
         said_of,
         sampled,
     )
@@ -99,7 +98,7 @@ __getattr__, __dir__ = door(
         "Output": "aimass.models.package",
         "OwnVersion": "aimass.models.errors",
         "Package": "aimass.models.package",
-        "Parity": "aimass.models.children.package",
+        "Parity": "aimass.models.children.kinds.port",
         "Registration": "aimass.models.domain",
         "Review": "aimass.models.domain",
         "Rows": "aimass.models.children.package",
@@ -111,9 +110,7 @@ __getattr__, __dir__ = door(
         "build_code_package": "aimass.models.children.package",
         "build_package": "aimass.models.children.package",
         "find_runtime": "aimass.models.runtimes",
-        "is_of_lists": "aimass.models.children.package",
         "is_of_sets": "aimass.models.package",
-        "is_of_policy": "aimass.models.package",
         "load_model": "aimass.models.runtimes",
         "own_environment": "aimass.models.children.environment",
         "parse_manifest": "aimass.models.package",
@@ -171,8 +168,6 @@ __all__ = [
     "build_code_package",
     "build_package",
     "find_runtime",
-    "is_of_lists",
-    "is_of_policy",
     "is_of_sets",
     "load_model",
     "own_environment",

@@ -136,7 +136,7 @@ class Blend:
         package, parity = build_package(self._ctx.out / "package", candidate, replayed)
         keys = self._data.keys_of("validation")
         if keys is not None:  # an erasure has to find the samples of a person
-            whose = [keys[rows[place]] for place in sampled(replayed)]
+            whose = [keys[rows[place]] for place in sampled(replayed, signature)]
             (self._ctx.out / SAMPLED).write_text(json.dumps(whose, ensure_ascii=False))
         self._ctx.log(f"package {package.digest[:12]}: {parity.sentence()}")
         return package, parity

@@ -15,7 +15,7 @@ import numpy as np
 import polars as pl
 
 from aimass.kernel.errors import Invalid
-from aimass.models import Package, Parity, Rows, Signature, build_package, is_of_lists, is_of_policy, sampled
+from aimass.models import Package, Parity, Rows, Signature, build_package, sampled
 from aimass.training.children.columns import columns_of
 from aimass.training.children.costs import row_us
 from aimass.training.children.folds import FOLDS_FILE, cuts_of, out_of_fold, packed, unpacked
@@ -343,13 +343,12 @@ class Fit:
         replayed = Rows(
             columns=columns_of(features),
             expected=self._said(context, model, features),
-            is_of_lists=is_of_lists(candidate.signature) or is_of_policy(candidate.signature),
             thresholds=self._thresholds,
         )
         package, parity = build_package(self._ctx.out / "package", candidate, replayed)
         keys = self._data.keys_of("validation")
         if keys is not None:  # an erasure has to find the samples of a person; they carry inputs alone
-            whose = [keys[rows[place]] for place in sampled(replayed)]
+            whose = [keys[rows[place]] for place in sampled(replayed, candidate.signature)]
             (self._ctx.out / SAMPLED).write_text(json.dumps(whose, ensure_ascii=False))
         self._ctx.log(f"package {package.digest[:12]}, runtime {package.manifest.runtime}: {parity.sentence()}")
         if package.manifest.why_python:

@@ -234,7 +234,7 @@ def _snapshot(ctx: Any, learner: Online) -> dict[str, Any] | None:
     begun_at = time.perf_counter()
     given = [learner.answer({n: v[i] for n, v in columns.items()}, classes) for i in range(height)]
     took = (time.perf_counter() - begun_at) / height * 1e6
-    replayed = Rows(columns=columns, expected=np.array(given), is_of_lists=task == POLICY)
+    replayed = Rows(columns=columns, expected=np.array(given))
     package, parity = packaged(ctx.out / "package", learner, signature, replayed)
     measures = measures_of(task)
     found = {**measures.scores(truth, said), **{f"prequential_{k}": v for k, v in learner.metrics().items()}}
@@ -256,7 +256,7 @@ def _snapshot(ctx: Any, learner: Online) -> dict[str, Any] | None:
     whose = [one[6] for one in window]
     _write_window(ctx.out / WINDOW, {"columns": columns, "keys": whose}, classes, truth, said)
     drift = max([at for at in learner.drifts if at <= learner.rows - learner.spec["window"]], default=0)
-    mine = None if None in whose else [whose[place] for place in sampled(replayed)]
+    mine = None if None in whose else [whose[place] for place in sampled(replayed, signature)]
     return {"cause": cause, "metrics": metrics, "package": described(package, parity), "drift": drift, "sampled": mine}
 
 

@@ -20,7 +20,7 @@ import polars as pl
 import pytest
 
 from aimass.kernel.errors import Invalid
-from aimass.models import Column, Output, Parity, Rows, Signature, build_package, is_of_lists, is_of_policy
+from aimass.models import Column, Output, Parity, Rows, Signature, build_package
 from aimass.training.domain.space import space_of
 from aimass.training.measures.relevance import Lists, ndcg
 from aimass.training.measures.scores import macro_auc
@@ -147,10 +147,7 @@ class TaskContract:
         features = bench.data("validation").features
         columns = {name: features[name].to_list() for name in features.columns}
         said = recipe.predict(bench, model, features)
-        expected = Rows(
-            columns=columns, expected=said, is_of_lists=is_of_lists(bench.signature) or is_of_policy(bench.signature)
-        )
-        return build_package(folder, recipe.package(bench, model), expected)
+        return build_package(folder, recipe.package(bench, model), Rows(columns=columns, expected=said))
 
     def test_its_manifest_tells_name_version_and_help_for_every_parameter(self) -> None:
         manifest = find_recipe(self.recipe)

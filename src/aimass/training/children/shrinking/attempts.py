@@ -168,7 +168,7 @@ class Attempts:
         rows = Rows(columns=columns_of(features), expected=answers[self._replayed])
         package, parity = build_package(folder / "package", candidate, rows)
         keys = self._data.keys_of("validation")
-        whose = None if keys is None else [keys[self._replayed[place]] for place in sampled(rows)]
+        whose = None if keys is None else [keys[self._replayed[place]] for place in sampled(rows, candidate.signature)]
         return Attempt(package=package, parity=parity, answers=answers, sampled=whose)
 
 
