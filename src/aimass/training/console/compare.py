@@ -6,7 +6,9 @@ from typing import Annotated, Any
 
 from fastapi import Query, Response
 
-from aimass.training.console.charts import best_of, deciles_of, pairs
+from aimass.training.console.charts.best import best_of
+from aimass.training.console.charts.numbers import deciles_of
+from aimass.training.console.charts.parts import pairs
 from aimass.training.console.run import report_of
 from aimass.training.domain.runs import CompareRuns, Run
 from aimass.training.service.training import Training

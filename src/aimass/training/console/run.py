@@ -10,7 +10,8 @@ from fastapi import Form, Response
 
 from aimass.kernel.errors import NotFound
 from aimass.models import SAMPLES, ModelVersion
-from aimass.training.console.charts import charts_of, folds_of, history_of, system_of, words_of
+from aimass.training.console.charts import charts_of
+from aimass.training.console.charts.runs import folds_of, history_of, system_of, words_of
 from aimass.training.domain.evaluations import EvaluateRun, Evaluation
 from aimass.training.domain.runs import OneRun, RegisterRun, Run
 from aimass.training.domain.words import Part
