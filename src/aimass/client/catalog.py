@@ -8293,8 +8293,8 @@ OPERATIONS: dict[str, Operation] = {
         path="/workspaces/{workspace}/splits",
         cli="train split",
         permission="training.edit",
-        summary="Split a dataset version into train, validation, test and future rows: by a seed, by groups, or by time.",
-        help="Split a dataset version into train, validation, test and future rows: by a seed, by groups, or by time.",
+        summary="Split a dataset version into train, validation, test and future rows: by a seed, by groups, by time, or by both.",
+        help="Split a dataset version into train, validation, test and future rows: by a seed, by groups, by time, or by both.",
         params=(
             Param(name="workspace", where="path", kind="str", help="slug of the workspace"),
             Param(name="dataset", where="body", kind="str", help="slug of the dataset"),

@@ -219,7 +219,7 @@ class TrainingCalls(Calls):
         new_rows: Literal["train", "validation", "test", "future"] | None = None,
         key: str | None = None,
     ) -> Split:
-        """Split a dataset version into train, validation, test and future rows: by a seed, by groups, or by time."""
+        """Split a dataset version into train, validation, test and future rows: by a seed, by groups, by time, or by both."""
         return self._call(
             "training.create_split",
             {
@@ -997,7 +997,7 @@ class AsyncTrainingCalls(AsyncCalls):
         new_rows: Literal["train", "validation", "test", "future"] | None = None,
         key: str | None = None,
     ) -> Split:
-        """Split a dataset version into train, validation, test and future rows: by a seed, by groups, or by time."""
+        """Split a dataset version into train, validation, test and future rows: by a seed, by groups, by time, or by both."""
         return await self._call(
             "training.create_split",
             {

@@ -265,7 +265,7 @@ class Learner:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Split:
-    """Which row of a dataset version belongs to which part, by a stored seed, by groups, or by time."""
+    """Which row of a dataset version belongs to which part, by a stored seed, by groups, by time, or by both."""
 
     id: str
     workspace: str

@@ -11,6 +11,7 @@ import polars as pl
 from sklearn.model_selection import GroupKFold, KFold, StratifiedGroupKFold, StratifiedKFold, TimeSeriesSplit
 
 from aimass.training.children.labels import check_labels, is_of_sets, rarest_label, whole_labels
+from aimass.training.children.newcomers import cuts_of_both
 from aimass.training.children.table import Prepared
 from aimass.training.errors import Unlearnable
 from aimass.training.measures.forecasts import Windows
@@ -26,7 +27,8 @@ def cuts_of(data: Prepared, folds: int, seed: int) -> list[Cut]:
     """Return, per fold, the training rows to learn from and those to judge by; positions among the training rows.
 
     Rows of one group lie on one side. By time, each fold is judged on rows that are later than those it learned from,
-    so the earliest rows are never judged on. Otherwise rows are drawn by the seed, classes by their share.
+    so the earliest rows are never judged on; by both, on later rows of other groups. Otherwise rows are drawn by the seed,
+    classes by their share.
     """
     train = data.table("train")
     if isinstance(train.truth, Windows):
@@ -45,6 +47,10 @@ def cuts_of(data: Prepared, folds: int, seed: int) -> list[Cut]:
     rows = named if classes else np.zeros(len(train.truth))
     if is_of_labels:
         rows = rarest_label(named, folds)
+    if data.times is not None and data.groups is not None:
+        is_train = data.parts == "train"
+        groups = data.groups.filter(is_train).to_numpy()
+        return _whole(cuts_of_both(data.times.filter(is_train), groups, folds, seed), named, classes)
     if data.times is not None:
         return _whole(_by_time(data.times.filter(data.parts == "train"), folds), named, classes)
     if data.groups is not None:

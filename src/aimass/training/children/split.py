@@ -28,8 +28,9 @@ from aimass.training.children.assigning import (
 from aimass.training.children.decisions import POLICY, actions_of, check_decisions
 from aimass.training.children.labels import labels_by_part
 from aimass.training.children.marking import TAGGING, check_places, text_columns
+from aimass.training.children.newcomers import assign_both, list_moments
 from aimass.training.children.sources import SPLIT_FILE, Source, identities, read_rows
-from aimass.training.children.table import laid_by, told_of
+from aimass.training.children.table import RANKING, laid_by, told_of
 from aimass.training.children.targets import FIXED_CLASSES, MULTILABEL, find_task, strata_of, target_of
 from aimass.training.children.tensors import is_tensor, length_of, why_no_tensor
 from aimass.training.children.texts import texts_of
@@ -152,6 +153,8 @@ def _drawn(
 ) -> tuple[pl.Series, list[str]]:
     """Return the part of each row of a split without base, and what people should know of it."""
     is_known = target.is_not_null()
+    if payload.get("time") and _is_by_group(payload):
+        return assign_both(group_of(rows[payload["group"]]), _moments(payload, rows), is_known, fractions)
     if payload.get("time"):
         times = times_of(rows[payload["time"]])
         without = int((is_known & times.is_null()).sum())
@@ -166,24 +169,36 @@ def _drawn(
     return assign(strata_of(strata), fractions, payload["seed"], stratify=is_stratified), []
 
 
+def _is_by_group(payload: Mapping[str, Any]) -> bool:
+    """Tell whether groups lie in one part, which series do not."""
+    return bool(payload.get("group")) and payload.get("task") != FORECASTING
+
+
+def _moments(payload: Mapping[str, Any], rows: pl.DataFrame) -> pl.Series:
+    """Return when each row was; a row of a list when the last one of it was."""
+    times = times_of(rows[payload["time"]])
+    return list_moments(times, group_of(rows[payload["group"]])) if payload.get("task") == RANKING else times
+
+
 def _carried(payload: Mapping[str, Any], rows: pl.DataFrame, target: pl.Series, identity: pl.Series) -> pl.Series:
     """Return the part of each row of a split with a base."""
     new_rows = payload.get("new_rows", "train")
-    parts = carry_over(identity, payload["base"], new_rows)
-    parts = release(identity, parts, payload.get("returned"), new_rows)
+    carried = carry_over(identity, payload["base"], new_rows)
+    parts = release(identity, carried, payload.get("returned"), new_rows)
     parts = pl.select(pl.when(target.is_null()).then(pl.lit("none")).otherwise(parts)).to_series().alias("part")
     if payload.get("group"):
         base = pl.read_parquet(payload["base"], columns=["identity"])["identity"]
-        parts = keep_groups(group_of(rows[payload["group"]]), parts, ~identity.is_in(base.to_list()))
+        is_new = ~identity.is_in(base.to_list()) | (parts != carried)  # a row that came back stays with its group
+        parts = keep_groups(group_of(rows[payload["group"]]), parts, is_new)
     return parts
 
 
 def _checked(payload: Mapping[str, Any], rows: pl.DataFrame, identity: pl.Series, parts: pl.Series) -> list[str]:
     """Refuse groups in two parts, unless they are series; return what else leaks from one part into another."""
-    if payload.get("group") and not payload.get("time"):
+    if _is_by_group(payload):
         check_groups(group_of(rows[payload["group"]]), parts)
     notes = leaks(identity, parts)
-    return [*notes, *out_of_order(times_of(rows[payload["time"]]), parts)] if payload.get("time") else notes
+    return [*notes, *out_of_order(_moments(payload, rows), parts)] if payload.get("time") else notes
 
 
 def check_fractions(fractions: Mapping[str, float]) -> dict[str, float]:

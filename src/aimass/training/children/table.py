@@ -16,6 +16,7 @@ from aimass.training.children.columns import choose_columns, plain, signature_of
 from aimass.training.children.decisions import POLICY, actions_of, chances_of, decided, logged_of
 from aimass.training.children.labels import labels_to_learn
 from aimass.training.children.marking import TAGGING, check_places, signature_of_texts, the_text_column
+from aimass.training.children.newcomers import list_moments
 from aimass.training.children.sources import Source, identities, read_rows, read_split
 from aimass.training.children.targets import FIXED_CLASSES, MULTILABEL, target_of, truth_of
 from aimass.training.children.windows import FORECASTING, HISTORY, Cut, Laid, cut, lay, signature_of_windows
@@ -119,9 +120,17 @@ def prepare(
         places=np.flatnonzero(known.to_numpy()).astype(np.uint32),
         keys=None if source.key is None else identities(rows, source.key).filter(known),
         groups=groups,
-        times=None if source.time is None else times_of(rows[source.time]).filter(known),
+        times=_times(source, rows.filter(known), groups),
         has_truth=bool(source.target) and source.task != CLUSTERING,
     )
+
+
+def _times(source: Source, rows: pl.DataFrame, groups: pl.Series | None) -> pl.Series | None:
+    """Return when each row was; rows of a list stay together, and are as late as the latest of them."""
+    if source.time is None:
+        return None
+    times = times_of(rows[source.time])
+    return list_moments(times, groups) if source.task == RANKING and groups is not None else times
 
 
 def _windowed(source: Source, rows: pl.DataFrame, parts: pl.Series, history: int | None) -> Prepared:

@@ -15,7 +15,7 @@ from aimass.training.tasks import TaskName
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Split:
-    """Which row of a dataset version belongs to which part, by a stored seed, by groups, or by time.
+    """Which row of a dataset version belongs to which part, by a stored seed, by groups, by time, or by both.
 
     Attributes
     ----------
@@ -88,8 +88,8 @@ class CreateSplit:
 
     Without ``task`` the target tells it: text, truth values and up to 20 different whole numbers are classes; numbers with
     fractions, or more of them, are predicted as numbers (regression). With ``group_column`` a group lies in one part, whole; with
-    ``time_column`` the earliest rows are for training and the latest for later; both are obeyed by the folds of a
-    cross-validation too. Lists of texts are several labels a row (multilabel), and so is a text that ``label_separator``
+    ``time_column`` the earliest rows are for training and the latest for later; with both, later parts hold later rows of groups
+    that earlier ones do not know, and the rest is left out. The folds of a cross-validation obey the same. Lists of texts are several labels a row (multilabel), and so is a text that ``label_separator``
     cuts. Forecasting needs ``time_column``, looks ``horizon`` steps ahead, and takes ``group_column`` as the name of the series;
     columns of ``known_ahead`` (future covariates: a holiday, a promotion, the weather forecast) and of ``past`` (past
     covariates) are learned from beside the target. A policy needs ``action_column``, and predicts what came of it: the target is

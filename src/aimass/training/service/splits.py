@@ -56,7 +56,7 @@ class Splits(Part):
         progress="training.get_split",
     )
     def create_split(self, who: Principal, command: CreateSplit) -> Split:
-        """Split a dataset version into train, validation, test and future rows: by a seed, by groups, or by time."""
+        """Split a dataset version into train, validation, test and future rows: by a seed, by groups, by time, or by both."""
         return self.split_again(who, command, None)
 
     def split_again(self, who: Principal, command: CreateSplit, returned: Returned | None) -> Split:
@@ -187,14 +187,8 @@ def _check_columns(command: CreateSplit) -> None:
             value=getattr(command, field),
             hint="name the columns to learn from with features, or the task forecasting",
         )
-    elif command.group_column and command.time_column:
-        raise Invalid(
-            "a split is made by groups or by time",
-            field="time_column",
-            value=command.time_column,
-            allowed=None,
-            hint="name one of the two columns",
-        )
+    elif command.group_column and command.group_column == command.time_column:
+        raise Invalid("the group and the time are two columns", field="time_column", value=command.time_column)
     if command.label_separator and task is not None and not task.is_of_sets:
         raise Invalid(
             f"a split for {task.name} cuts no text into labels",
