@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import itertools
 import os
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -16,9 +17,12 @@ from tests.fixtures.object_store import ObjectStoreServer, object_store_server
 from tests.fixtures.postgres import PostgresServer, postgres_server, programs
 
 os.environ.setdefault("AIMASS_GRPC_PORT", "0")  # the port after a free one may be another test's
+NOBODY = Path(tempfile.gettempdir()) / f"aimass-nobody-{os.getpid()}" / "client.json"
+os.environ["AIMASS_CONFIG"] = str(NOBODY)  # whoever runs the tests may be signed in somewhere
 
 gc.disable()  # until everything is collected: modules and tests stay, and looking through them takes a third of it
 
+_logins = itertools.count()
 ON_POSTGRES = os.environ.get("AIMASS_TEST_ENGINE") == "postgres"
 
 
@@ -40,6 +44,13 @@ def pytest_collection_finish() -> None:
 def pytest_unconfigure() -> None:
     """Let the end of the process take everything away: some libraries complain of what is left."""
     gc.unfreeze()
+
+
+@pytest.fixture(autouse=True)
+def _nobody_is_signed_in(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let a login of a test be known to that test alone; the file is made where somebody signs in."""
+    place = tmp_path_factory.getbasetemp() / "logins" / str(next(_logins)) / "client.json"
+    monkeypatch.setenv("AIMASS_CONFIG", str(place))
 
 
 def _path(item: pytest.Item) -> Path:
