@@ -5218,11 +5218,12 @@ OPERATIONS: dict[str, Operation] = {
         cli="learners rollback-release",
         permission="lifecycle.edit",
         summary="Let the endpoint answer with the snapshot before the present one; the next new snapshot may take over again.",
-        help="Let the endpoint answer with the snapshot before the present one; the next new snapshot may take over again.",
+        help="Let the endpoint answer with the snapshot before the present one; the next new snapshot may take over again.\n\n        The release is ROLLING_BACK until the endpoint answers with that version, and only then ROLLED_BACK.",
         params=(
             Param(name="workspace", where="path", kind="str", help="slug of the workspace"),
             Param(name="learner", where="path", kind="str", help="slug of the learner"),
         ),
+        progress="lifecycle.get_release",
     ),
     "lifecycle.roll_back_rollout": Operation(
         name="lifecycle.roll_back_rollout",

@@ -40,6 +40,7 @@ CAPABILITY = Capability(
         "lifecycle.release.set",
         "lifecycle.release.released",
         "lifecycle.release.refused",
+        "lifecycle.release.superseded",
         "lifecycle.release.failed",
         "lifecycle.release.rolled_back",
         "lifecycle.release.ended",

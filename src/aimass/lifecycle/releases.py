@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 
 from annotated_types import MaxLen, doc
 
-ReleaseState = Literal["WAITING", "REVIEWING", "DEPLOYING", "RELEASED", "REFUSED", "ROLLED_BACK", "FAILED"]
+ReleaseState = Literal["WAITING", "REVIEWING", "DEPLOYING", "RELEASED", "REFUSED", "ROLLING_BACK", "ROLLED_BACK", "FAILED"]
 Slug = Annotated[str, MaxLen(63)]
 _Workspace = Annotated[str, MaxLen(63), doc("slug of the workspace")]
 _Learner = Annotated[Slug, doc("slug of the learner")]
@@ -22,6 +22,7 @@ class LearnerRelease:
     ----------
     endpoint, model
         Each new snapshot becomes a version of the model, and when its review approves it, what the endpoint answers with.
+        One that still waits for a reviewer gives way to a newer one.
     feeds
         Whether what is fed back to the endpoint becomes rows of the learner's dataset.
     snapshot, model_version

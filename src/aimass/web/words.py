@@ -59,6 +59,7 @@ STATES: dict[str, Word] = {
     "RELEASED": Word("ok", "Released"),
     "REVIEWING": Word("info", "In review"),
     "ROLLED_BACK": Word("warn", "Rolled back"),
+    "ROLLING_BACK": Word("info", "Rolling back"),
     "RUNNING": Word("info", "Running"),
     "SCANNING": Word("info", "Scanning"),
     "SCHEDULED": Word("mute", "Scheduled"),

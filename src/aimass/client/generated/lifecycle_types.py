@@ -78,7 +78,7 @@ class LearnerRelease:
     endpoint: str
     model: str
     feeds: bool
-    state: Literal["WAITING", "REVIEWING", "DEPLOYING", "RELEASED", "REFUSED", "ROLLED_BACK", "FAILED"]
+    state: Literal["WAITING", "REVIEWING", "DEPLOYING", "RELEASED", "REFUSED", "ROLLING_BACK", "ROLLED_BACK", "FAILED"]
     snapshot: int
     model_version: int | None
     released: list[int]

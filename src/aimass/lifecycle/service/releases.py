@@ -14,21 +14,23 @@ from aimass.cluster import Jobs
 from aimass.infra.database import Change, Database
 from aimass.kernel.errors import AimassError, Conflict, Invalid, NotFound
 from aimass.kernel.names import check_slug
-from aimass.kernel.principal import SYSTEM, Principal
+from aimass.kernel.principal import SYSTEM, Principal, policy
 from aimass.kernel.registry import Registry
 from aimass.kernel.usecase import use_case
 from aimass.lake import AboutVersion, Lake, OneDataset, VersionOrder
 from aimass.lifecycle.releases import LearnerRelease, OneRelease, SetRelease
 from aimass.lifecycle.store import every_release, find_release, put_release, release_of, releases
-from aimass.models import CHAMPION, Models, OneVersion, SetAlias
+from aimass.models import CHAMPION, Decide, Models, OneModel, OneVersion, SetAlias
 from aimass.monitoring import FeedbackMark, KeyList, LabelledRecords, Monitoring
-from aimass.serving import DeployModel, OneEndpoint, Serving
+from aimass.serving import Deployment, DeployModel, OneEndpoint, Serving
 from aimass.training import Learner, OneLearner, OneSplit, RegisterRun, Snapshot, Split, Training
 
 _PATH = "/workspaces/{workspace}/learners/{learner}/release"
 _KEPT = 50
 _TAKING_OVER = ("models.edit", "serving.edit")
 _TEXT = 1000
+_BACK = "rolled back"
+SUPERSEDING = policy("newest-snapshot")
 _log = structlog.get_logger("aimass.lifecycle")
 
 
@@ -89,9 +91,18 @@ class Releases:
             raise _none(command.learner)
         return release_of(row)
 
-    @use_case(f"POST {_PATH}/rollback", permission="lifecycle.edit", cli="learners rollback-release")
+    @use_case(
+        f"POST {_PATH}/rollback",
+        permission="lifecycle.edit",
+        cli="learners rollback-release",
+        status=202,
+        progress="lifecycle.get_release",
+    )
     def roll_back_release(self, who: Principal, command: OneRelease) -> LearnerRelease:
-        """Let the endpoint answer with the snapshot before the present one; the next new snapshot may take over again."""
+        """Let the endpoint answer with the snapshot before the present one; the next new snapshot may take over again.
+
+        The release is ROLLING_BACK until the endpoint answers with that version, and only then ROLLED_BACK.
+        """
         for permission in _TAKING_OVER:
             who.need(permission, command.workspace)
         with self._database.change(who, command.workspace) as change:
@@ -105,12 +116,13 @@ class Releases:
                     hint=f"aimass rollouts or deployments of {row.endpoint} can bring back another version",
                 )
             back = row.released[-2]
-            values = {"state": "ROLLED_BACK", "model_version": back, "released": row.released[:-1]}
-            if not put_release(change, row, **values, verdict=f"rolled back to version {back}"):
+            values = {"state": "ROLLING_BACK", "model_version": back}
+            if not put_release(change, row, **values, verdict=f"goes back to version {back}"):
                 raise Conflict("the release is being changed", hint="try again")
-            self._note_release(change, command.learner, "rollback", {"model_version": back})
+            detail = {"model_version": back}
+            change.audit("lifecycle.release.rollback", object_=f"learner:{command.learner}", detail=detail)
             told = _release_in(change, command.learner)
-        take_over(self._registry, who, told, back, "rolled back")
+        take_over(self._registry, who, told, back, _BACK)
         return told
 
     @use_case(f"DELETE {_PATH}", permission="lifecycle.edit", cli="learners end-release", status=204)
@@ -128,7 +140,7 @@ class Releases:
         change.event(f"lifecycle.release.{_FACTS[verb]}", subject=f"learner:{learner}", data=detail)
 
 
-_FACTS = {"set": "set", "rollback": "rolled_back", "end": "ended"}
+_FACTS = {"set": "set", "end": "ended"}
 
 
 def take_over(registry: Registry, who: Principal, release: LearnerRelease, number: int, reason: str) -> None:
@@ -203,6 +215,8 @@ class Releaser:
             self._reviewed(who, row)
         elif row.state == "DEPLOYING":
             self._deployed(who, row)
+        elif row.state == "ROLLING_BACK":
+            self._rolled_back(who, row)
         else:
             made = self._snapshots(who, row)
             if made and made[0].number > row.snapshot:
@@ -211,14 +225,16 @@ class Releaser:
     def _snapshots(self, who: Principal, row: Row[Any]) -> list[Snapshot]:
         return self.registry.get(Training).list_snapshots(who, OneLearner(workspace=row.workspace, learner=row.learner))
 
-    def _register(self, who: Principal, row: Row[Any], snapshot: Snapshot) -> None:
+    def _register(
+        self, who: Principal, row: Row[Any], snapshot: Snapshot, event: str = "", detail: dict[str, Any] | None = None
+    ) -> None:
         text = f"snapshot {snapshot.number} of learner {row.learner} after {snapshot.rows} rows"
         wish = RegisterRun(workspace=row.workspace, run=snapshot.run, model=row.model, description=text)
         version = self.registry.get(Training).register_run(who, wish)
         named = OneVersion(workspace=row.workspace, model=version.model, number=version.number)
         self.registry.get(Models).submit_review(who, named)
         values: dict[str, Any] = {"state": "REVIEWING", "snapshot": snapshot.number, "model_version": version.number}
-        self._put(row, **values, verdict=f"version {version.number} is being reviewed")
+        self._put(row, event, detail, **values, verdict=f"version {version.number} is being reviewed")
 
     def _reviewed(self, who: Principal, row: Row[Any]) -> None:
         named = OneVersion(workspace=row.workspace, model=row.model, number=row.model_version)
@@ -233,13 +249,43 @@ class Releaser:
             why = failed[0].evidence if failed else review.comment or "rejected by a reviewer"
             detail = {"snapshot": row.snapshot, "model_version": row.model_version}
             self._put(row, "refused", detail, state="REFUSED", verdict=why[:_TEXT])
+        elif review.state == "QUARANTINED":
+            self._waiting(who, row)
+
+    def _waiting(self, who: Principal, row: Row[Any]) -> None:
+        """Let a newer snapshot take the place of one that waits for a person: he decides about the newest alone.
+
+        After a crash in between, the older one is refused with the reason, and the newer one is registered then.
+        """
+        newest = self._snapshots(who, row)[0]
+        if newest.number <= row.snapshot:
+            return
+        why = f"snapshot {newest.number} of learner {row.learner} took its place"
+        wish = Decide(workspace=row.workspace, model=row.model, number=row.model_version, comment=why)
+        if self.registry.get(Models).supersede(SUPERSEDING, wish):
+            detail = {"snapshot": row.snapshot, "model_version": row.model_version, "by": newest.number}
+            self._register(who, row, newest, "superseded", detail)
+
+    def _main(self, who: Principal, row: Row[Any]) -> Deployment:
+        wish = OneEndpoint(workspace=row.workspace, endpoint=row.endpoint)
+        shown = self.registry.get(Serving).get_endpoint(who, wish)
+        return next(one for one in shown.deployments if one.name == shown.main)
+
+    def _rolled_back(self, who: Principal, row: Row[Any]) -> None:
+        """Tell of a roll-back when the endpoint answers with the version before; bring it there where a crash left it."""
+        named = OneModel(workspace=row.workspace, model=row.model)
+        if self.registry.get(Models).get_model(who, named).aliases.get(CHAMPION) != row.model_version:
+            take_over(self.registry, who, release_of(row), row.model_version, _BACK)
+            return
+        main, detail = self._main(who, row), {"model_version": row.model_version}
+        if main.state == "READY" and main.served_version == row.model_version:
+            verdict = f"rolled back to version {row.model_version}"
+            self._put(row, "rolled_back", detail, state="ROLLED_BACK", released=row.released[:-1], verdict=verdict)
+        elif main.state in ("FAILED", "DEGRADED"):
+            self._put(row, "failed", detail, state="FAILED", verdict=f"version {row.model_version} did not start")
 
     def _deployed(self, who: Principal, row: Row[Any]) -> None:
-        shown = self.registry.get(Serving).get_endpoint(
-            who, OneEndpoint(workspace=row.workspace, endpoint=row.endpoint)
-        )
-        main = next(one for one in shown.deployments if one.name == shown.main)
-        detail = {"snapshot": row.snapshot, "model_version": row.model_version}
+        main, detail = self._main(who, row), {"snapshot": row.snapshot, "model_version": row.model_version}
         if main.state == "READY" and main.served_version == row.model_version:
             released = [*row.released, row.model_version][-_KEPT:]
             self._put(row, "released", detail, state="RELEASED", released=released)

@@ -178,6 +178,18 @@ class Reviews(Part):
         change.event(QUARANTINED, subject=subject, data={"review": review.id, "failed": failed})
         return need_review(change.conn, review.workspace, review.id)
 
+    def supersede(self, who: Principal, command: Decide) -> bool:
+        """Reject a version that still waits for a person, because a newer one takes its place; tell whether it did wait.
+
+        What a person has decided meanwhile stands.
+        """
+        with self._database.change(who, command.workspace) as change:
+            known = newest_review(change.conn, command)
+            if known is None or known.state != "QUARANTINED":
+                return False
+            _decided(change, command, "REJECTED")
+            return True
+
     def waiting_reviews(self, workspace: str | None = None) -> list[Review]:
         """Return the reviews that wait for a person; of every workspace when none is named."""
         with self._database.read() as conn:
