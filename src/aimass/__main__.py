@@ -22,6 +22,7 @@ LOCAL = {
     "models import-weights": "aimass.cli.weights:import_weights",
     "predict": "aimass.cli.predict:predict",
     "train file": "aimass.cli.train:file",
+    "train tune": "aimass.cli.train:tune",
     "register": "aimass.cli.register:register",
 }
 

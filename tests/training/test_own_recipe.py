@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 from dataclasses import dataclass, field, replace
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -13,19 +14,33 @@ import pytest
 
 from aimass.cluster import GetJobLog, Jobs
 from aimass.infra.compute import Sandbox
-from aimass.kernel.errors import Failed, Forbidden, Invalid, Unavailable
+from aimass.kernel.errors import Conflict, Failed, Forbidden, Invalid, NotFound, Unavailable
 from aimass.kernel.principal import SYSTEM
 from aimass.models import Column, Rows, Signature, build_package, load_model
-from aimass.training import OneRun, Run, Split, StartOwnRun, Training
+from aimass.training import (
+    CreateStudy,
+    ListRuns,
+    ListTrials,
+    OneRun,
+    Run,
+    Split,
+    StartOwnRun,
+    StartRun,
+    Study,
+    Training,
+)
 from aimass.training.children.columns import columns_of
 from aimass.training.children.guest import wire
 from aimass.training.children.guest.host import guest
+from aimass.training.children.own import check_text
 from aimass.training.children.targets import outputs_of
+from aimass.training.jobs import search
+from aimass.training.keeping import blobs
 from aimass.training.measures.labels import beside
 from aimass.training.measures.relevance import Lists
 from aimass.training.recipes.labels import choosing
 from aimass.training.recipes.protocol import Table
-from aimass.training.service import own
+from aimass.training.service import filed
 from tests.fixtures.engines import needs_bubblewrap
 from tests.fixtures.rooms import Rooms
 from tests.training.place import ANN, EVE, ended, split_made
@@ -268,7 +283,8 @@ def test_a_file_for_two_classes_learns_several_labels_and_the_platform_chooses(t
 def test_host_and_guest_agree(tmp_path: Path) -> None:
     ctx = Small()
     with opened(tmp_path, GOOD) as found:
-        assert found.describe("classification") == {"name": "sgd", "version": "1.2", "tasks": ["classification"]}
+        about = {"name": "sgd", "version": "1.2", "tasks": ["classification"]}
+        assert found.describe("classification") == {**about, "parameters": ["alpha", "max_categories"], "space": {}}
         with pytest.raises(Invalid, match="alpha"):
             found.check({"alpha": -1})
         with pytest.raises(Invalid, match="no_such"):
@@ -357,7 +373,7 @@ def test_a_text_that_is_too_long_is_refused(rooms: Rooms, split: Split) -> None:
 
 
 def test_without_a_sandbox_nothing_runs(rooms: Rooms, split: Split, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(own, "find_sandbox", lambda: Sandbox(is_there=False, reason="bubblewrap is not installed"))
+    monkeypatch.setattr(filed, "find_sandbox", lambda: Sandbox(is_there=False, reason="bubblewrap is not installed"))
     with pytest.raises(Unavailable, match="bubblewrap is not installed"):
         rooms.get(Training).start_own_run(ANN, wish(split))
 
@@ -365,3 +381,73 @@ def test_without_a_sandbox_nothing_runs(rooms: Rooms, split: Split, monkeypatch:
 def test_readers_bring_no_code(rooms: Rooms, split: Split) -> None:
     with pytest.raises(Forbidden):
         rooms.get(Training).start_own_run(EVE, wish(split))
+
+
+OFFERED = GOOD.replace(
+    "parameters=Parameters)",
+    'parameters=Parameters, space={"alpha": {"type": "float", "low": 1e-4, "high": 0.1, "log": True}})',
+)
+
+
+def searching(split: Split, **more: Any) -> CreateStudy:
+    given = {"recipe": "my_recipe.py", "sampler": "random", "folds": 2, "trials": 1, **more}
+    return CreateStudy(workspace="demo", split=split.id, **given)
+
+
+@needs_bubblewrap
+def test_a_study_searches_the_parameters_of_a_file_and_its_file_is_named_by_a_run(rooms: Rooms, split: Split) -> None:
+    training = rooms.get(Training)
+    begun = training.create_study(ANN, searching(split, source=OFFERED, params={"max_categories": 9}))
+    assert (begun.recipe, list(begun.space), begun.name) == ("my_recipe.py", ["alpha"], "my_recipe.py on telco-churn")
+    assert {one.sha256 for one in blobs(rooms.registry) if one.what == "recipes of studies"} == {begun.source}
+
+    def over() -> Study | None:
+        search(rooms.registry)
+        return found if (found := training.study("demo", begun.slug)).state != "RUNNING" else None
+
+    study = rooms.until(over)
+    assert (study.state, study.counts, study.reason) == ("FINISHED", {"COMPLETE": 1}, "")
+    (trial,) = training.list_trials(EVE, ListTrials(workspace="demo", study=study.slug)).items
+    run = training.get_run(EVE, OneRun(workspace="demo", run=str(trial.run)))
+    assert run.recipe_version == begun.recipe_version == f"sha256:{str(begun.source)[:12]}"
+    assert (run.params["alpha"], run.params["max_categories"]) == (trial.params["alpha"], 9)
+
+    named = f"my_recipe.py@{run.id}"  # what pipelines and schedules name
+    again = training.start_run(ANN, StartRun(workspace="demo", recipe=named, split=split.id, folds=2))
+    assert (again.recipe, again.recipe_version) == ("my_recipe.py", run.recipe_version)
+    assert training.artifact("demo", again.id, "my_recipe.py")[1].read_text() == OFFERED
+    training.cancel_run(ANN, OneRun(workspace="demo", run=again.id))
+    low = {"alpha": {"type": "float", "low": -1, "high": 1}}
+    with pytest.raises(Invalid) as refused:
+        training.create_study(ANN, searching(split, recipe=named, space=low))
+    assert (refused.value.field, refused.value.value) == ("space.alpha.low", -1)
+
+
+@pytest.mark.parametrize("name", ["my_recipe.py@", "other.py@{run}", "../my_recipe.py@{run}"])
+def test_a_file_that_no_run_of_the_workspace_kept_is_refused(rooms: Rooms, split: Split, name: str) -> None:
+    training = rooms.get(Training)
+    kept = training.list_runs(EVE, ListRuns(workspace="demo", recipe="my_recipe.py", limit=1)).items
+    wish = StartRun(workspace="demo", recipe=name.format(run=kept[0].id if kept else "none"), split=split.id)
+    with pytest.raises((NotFound, Invalid)):
+        training.start_run(ANN, wish)
+    with pytest.raises(Forbidden):
+        training.start_run(EVE, wish)
+
+
+def test_a_text_that_changed_on_the_disk_is_not_gone_on_with(tmp_path: Path) -> None:
+    (tmp_path / "text").write_text(GOOD)
+    source = {"file": str(tmp_path / "text"), "name": "my_recipe.py", "sha256": sha256(GOOD.encode()).hexdigest()}
+    check_text(source)
+    (tmp_path / "text").write_text(GOOD.replace("log_loss", "hinge"))
+    with pytest.raises(Conflict, match="not the one that was given"):
+        check_text(source)
+
+
+@needs_bubblewrap
+def test_a_file_that_hangs_when_it_is_read_is_given_up(tmp_path: Path) -> None:
+    (tmp_path / "text").write_text("import time\ntime.sleep(60)\n")
+    with (
+        guest(tmp_path / "text", "my_recipe.py", (tmp_path,), patience_s=0.2) as found,
+        pytest.raises(Failed, match=r"says nothing for 0\.2 s"),
+    ):
+        found.describe("classification")

@@ -16,8 +16,10 @@ from aimass.models import CAPABILITY as MODELS
 from aimass.training import CreateSplit, CreateStudy, OneSplit, OneStudy, Split, Study, Training
 from aimass.training.console.studies import sorted_trials
 from aimass.training.jobs import search
+from aimass.web.session import CSRF_HEADER
+from tests.fixtures.engines import needs_bubblewrap
 from tests.fixtures.lakeside import TRAINING
-from tests.fixtures.site import ROLES, Site, site_of, unnamed_actions
+from tests.fixtures.site import PAGE, ROLES, Site, site_of, unnamed_actions
 from tests.fixtures.working import until
 
 LIST = "/demo/work/studies"
@@ -152,3 +154,20 @@ def test_over_http_each_caller_gets_his_answer(site: Site, study: Study) -> None
         assert site.visitor("viewer").client.get(ask).status_code == 200
     best = site.visitor("viewer").client.get(f"{address}/best").json()
     assert [one["number"] for one in best] == list(study.best)
+
+
+@needs_bubblewrap
+def test_a_file_that_is_chosen_stands_for_the_recipe(site: Site, split: Split) -> None:
+    editor, form = site.visitor("editor"), {"recipe": "lightgbm", "split": split.id, "space": "{"}
+    editor.do("POST", LIST)  # a first one is given its token
+
+    def said(name: str, text: bytes, **more: str) -> str:
+        headers = {**PAGE, "HX-Request": "true", CSRF_HEADER: editor.csrf}
+        files = {"file": (name, text, "text/x-python")}
+        answer = editor.client.post(LIST, data={**form, **more}, files=files, headers=headers)
+        assert answer.status_code == 400
+        return answer.text
+
+    assert "mine.py, line 1: ModuleNotFoundError" in said("mine.py", b"import nothing_like_it", space="")
+    assert "UTF-8" in said("mine.py", b"\xff", space="")
+    assert "UTF-8" not in said("", b"\xff")  # no file was chosen: the space of the recipe is looked at

@@ -1,4 +1,4 @@
-"""``aimass train my_recipe.py``: train a recipe of one's own."""
+"""``aimass train my_recipe.py``: train a recipe of one's own; ``aimass train tune``: search its parameters, or those of another."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import click
 import orjson
 
 from aimass.cli.connect import Connection, connection_options
-from aimass.cli.derived import JsonType
+from aimass.cli.derived import JsonType, command_of
 from aimass.cli.follow import follow, send
 from aimass.cli.show import show
 from aimass.client import OPERATIONS
@@ -17,7 +17,7 @@ from aimass.client import OPERATIONS
 if TYPE_CHECKING:
     from aimass.client import Client
 
-_START, _SPLIT = "training.start_own_run", "training.create_split"
+_START, _SPLIT, _TUNE = "training.start_own_run", "training.create_split", "training.create_study"
 _OF_SPLITS = ("target", "task", "key_column", "group_column", "time_column")
 
 
@@ -92,3 +92,25 @@ def _split(client: Client, given: dict[str, Any], *, quiet: bool) -> str:
 
 
 file = connection_options(_file)
+
+
+def _tuned() -> click.Command:
+    """Return the command of a study, whose recipe may be a file of this machine."""
+    made = command_of(OPERATIONS[_TUNE], "tune")
+    made.params = [one for one in made.params if one.name != "source"]
+    begin = made.callback
+
+    def tune(**given: Any) -> Any:
+        path = Path(given["recipe"])
+        is_file = path.suffix == ".py" and "@" not in given["recipe"]
+        if is_file and not path.is_file():
+            raise click.UsageError(f"there is no file {given['recipe']!r}")
+        if is_file:
+            given |= {"recipe": path.name, "source": _text(path)}
+        return begin(**given) if begin else None
+
+    made.callback = tune
+    return made
+
+
+tune = _tuned()

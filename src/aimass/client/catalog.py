@@ -8453,11 +8453,23 @@ OPERATIONS: dict[str, Operation] = {
         cli="train tune",
         permission="training.edit",
         summary="Search for the best parameters of a recipe on a split: every trial is a run of its own.",
-        help="Search for the best parameters of a recipe on a split: every trial is a run of its own.",
+        help="Search for the best parameters of a recipe on a split: every trial is a run of its own.\n\n        The recipe is an installed one, or a file: its text as ``source``, or that which a run kept, as ``my_recipe.py@RUN``.",
         params=(
             Param(name="workspace", where="path", kind="str", help="slug of the workspace"),
-            Param(name="recipe", where="body", kind="str", help="name of the recipe"),
+            Param(
+                name="recipe",
+                where="body",
+                kind="str",
+                help="name of the recipe; my_recipe.py@RUN is the file that a run kept",
+            ),
             Param(name="split", where="body", kind="str", help="id of the split"),
+            Param(
+                name="source",
+                where="body",
+                kind="str",
+                required=False,
+                help="text of a recipe of your own; recipe is then what its file is called",
+            ),
             Param(
                 name="name",
                 where="body",
@@ -9432,7 +9444,12 @@ OPERATIONS: dict[str, Operation] = {
         help="Train a recipe on a split, as a job in a process of its own.",
         params=(
             Param(name="workspace", where="path", kind="str", help="slug of the workspace"),
-            Param(name="recipe", where="body", kind="str", help="name of the recipe"),
+            Param(
+                name="recipe",
+                where="body",
+                kind="str",
+                help="name of the recipe; my_recipe.py@RUN is the file that a run kept",
+            ),
             Param(name="split", where="body", kind="str", help="id of the split"),
             Param(
                 name="experiment",

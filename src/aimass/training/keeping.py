@@ -21,10 +21,11 @@ def collect(registry: Registry) -> list[Going]:
 
 
 def blobs(registry: Registry) -> Iterator[Needed]:
-    """Yield the files of splits, runs and evaluations."""
+    """Yield the files of splits, runs, studies and evaluations."""
     found = registry.get(Training)
     yield from (Needed(sha256=sha256, what="splits") for sha256 in found.split_blobs())
     yield from (Needed(sha256=sha256, what="what learners know") for sha256 in found.learner_blobs())
+    yield from (Needed(sha256=sha256, what="recipes of studies") for sha256 in found.study_blobs())
     yield from (Needed(sha256=sha256, what="files of runs") for sha256 in found.artifact_blobs())
 
 

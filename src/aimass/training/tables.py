@@ -205,6 +205,7 @@ studies = Table(
     Column("name", String(255), nullable=False),
     Column("recipe", String(63), nullable=False),
     Column("recipe_version", String(63), nullable=False),
+    Column("source", String(64), nullable=True),
     Column("split", String(26), nullable=False),
     Column("experiment", String(63), nullable=False),
     Column("params", Json, nullable=False),

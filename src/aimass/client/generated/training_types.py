@@ -143,6 +143,7 @@ class Study:
     slug: str
     recipe: str
     recipe_version: str
+    source: str | None
     split: str
     experiment: str
     params: dict[str, Any]

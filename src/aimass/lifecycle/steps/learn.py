@@ -35,7 +35,7 @@ def train(ctx: StepContext) -> dict[str, Any]:
             recipe=recipe,
             split=ctx.found("split"),
             experiment=ctx.run.pipeline,
-            name=f"{recipe} #{ctx.run.number}",
+            name=f"{recipe.partition('@')[0]} #{ctx.run.number}",
             seed=ctx.parameter("seed"),
             folds=ctx.parameter("folds"),
             tags={"pipeline_run": ctx.run.id},
@@ -101,7 +101,8 @@ def choose(ctx: StepContext) -> dict[str, Any]:
             allowed=f"at least {least}",
             hint="collect more data, try other recipes, or lower the gate",
         )
-    scores = {r.recipe: r.metrics[task.objective] for r in runs}
+    names = {run: name for name, run in ctx.found("runs").items()}  # two files may be called alike
+    scores = {names[r.id]: r.metrics[task.objective] for r in runs}
     note = f"{best.recipe}, cv {task.metric_title} {_shown(score)}"
     return {"chosen": best.id, "recipe": best.recipe, "metric": task.metric, "scores": scores, "note": note}
 

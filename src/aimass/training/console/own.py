@@ -10,7 +10,7 @@ from aimass.kernel.errors import Invalid
 from aimass.training.console.runs import object_of
 from aimass.training.domain.runs import MAX_SOURCE, StartOwnRun
 from aimass.training.service.training import Training
-from aimass.web import Visit, page_router
+from aimass.web import PageVisit, Visit, page_router
 
 router = page_router()
 
@@ -28,14 +28,10 @@ def start_own(
     visit.who.need("training.edit", visit.workspace)
     if not file.filename:
         raise Invalid(visit.say("Choose a file"), field="file")
-    try:
-        source = file.file.read(MAX_SOURCE + 1).decode()
-    except UnicodeDecodeError as reason:
-        raise Invalid(visit.say("This is no text in UTF-8"), field="file") from reason
     command = StartOwnRun(
         workspace=visit.workspace,
         recipe=file.filename,
-        source=source,
+        source=text_of(visit, file),
         split=split,
         experiment=experiment or "default",
         name=name or None,
@@ -45,3 +41,11 @@ def start_own(
     return visit.go(
         f"/{visit.workspace}/work/training/{made.id}", toast=visit.say("%(name)s is training", name=made.name)
     )
+
+
+def text_of(visit: PageVisit, file: UploadFile) -> str:
+    """Return the text of a recipe that somebody chose."""
+    try:
+        return file.file.read(MAX_SOURCE + 1).decode()
+    except UnicodeDecodeError as reason:
+        raise Invalid(visit.say("This is no text in UTF-8"), field="file") from reason

@@ -6,11 +6,12 @@ import json
 from collections.abc import Sequence
 from typing import Annotated, Any, Literal
 
-from fastapi import Form, Query, Response
+from fastapi import Form, Query, Response, UploadFile
 from pydantic import BaseModel
 
 from aimass.kernel.errors import AimassError, Conflict, MissingExtra
 from aimass.kernel.pages import every
+from aimass.training.console.own import text_of
 from aimass.training.console.runs import object_of
 from aimass.training.domain.splits import ListSplits
 from aimass.training.domain.studies import (
@@ -47,9 +48,10 @@ class Filter(BaseModel):
 
 
 class Wish(BaseModel):
-    """The form for a new study."""
+    """The form for a new study; a file stands for the recipe."""
 
-    recipe: str
+    recipe: str = ""
+    file: UploadFile | None = None
     split: str = ""
     name: str = ""
     experiment: str = "default"
@@ -93,9 +95,12 @@ def studies(visit: Visit, wanted: Annotated[Filter, Query()]) -> Response:
 @router.post(PATH)
 def create(visit: Visit, wish: Annotated[Wish, Form()]) -> Response:
     """Begin a study, then open it."""
+    visit.who.need("training.edit", visit.workspace)
+    file = wish.file if wish.file is not None and wish.file.filename else None
     command = CreateStudy(
         workspace=visit.workspace,
-        recipe=wish.recipe,
+        recipe=wish.recipe if file is None else str(file.filename),
+        source=None if file is None else text_of(visit, file),
         split=wish.split,
         name=wish.name or None,
         experiment=wish.experiment or "default",

@@ -15,6 +15,7 @@ from aimass.training.domain.words import (
     ExperimentSlug,
     Key,
     Limit,
+    RecipeName,
     RunId,
     RunState,
     SplitId,
@@ -123,7 +124,7 @@ class StartRun:
     """Train a recipe on a split."""
 
     workspace: Workspace
-    recipe: Annotated[str, MaxLen(63), doc("name of the recipe")]
+    recipe: RecipeName
     split: SplitId
     experiment: ExperimentSlug = DEFAULT
     name: Annotated[str | None, MaxLen(255), doc("any name; the recipe's if absent")] = None

@@ -10,7 +10,8 @@ from typing import Annotated, Any, Literal
 from annotated_types import Ge, Gt, Le, MaxLen, doc
 
 from aimass.kernel.errors import Invalid
-from aimass.training.domain.words import DEFAULT, Cursor, ExperimentSlug, Limit, SplitId, Workspace
+from aimass.training.domain.runs import MAX_SOURCE
+from aimass.training.domain.words import DEFAULT, Cursor, ExperimentSlug, Limit, RecipeName, SplitId, Workspace
 from aimass.training.tasks import Task
 
 StudyState = Literal["RUNNING", "PAUSED", "FINISHED", "FAILED", "KILLED"]
@@ -40,6 +41,8 @@ class Study:
 
     Attributes
     ----------
+    source
+        Hash of the text where the recipe is a file of one's own.
     params
         Parameters that every trial has.
     space
@@ -60,6 +63,7 @@ class Study:
     slug: str
     recipe: str
     recipe_version: str
+    source: str | None
     split: str
     experiment: str
     params: Mapping[str, Any]
@@ -131,8 +135,11 @@ class CreateStudy:
     """Search for the best parameters of a recipe."""
 
     workspace: Workspace
-    recipe: Annotated[str, MaxLen(63), doc("name of the recipe")]
+    recipe: RecipeName
     split: SplitId
+    source: Annotated[
+        str | None, MaxLen(MAX_SOURCE), doc("text of a recipe of your own; recipe is then what its file is called")
+    ] = None
     name: Annotated[str | None, MaxLen(255), doc("any name; made of recipe and dataset if absent")] = None
     slug: Annotated[str | None, doc("short name for addresses; made from the name when absent")] = None
     experiment: ExperimentSlug = DEFAULT

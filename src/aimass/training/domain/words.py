@@ -20,6 +20,7 @@ DEFAULT = "default"
 Workspace = Annotated[str, MaxLen(63), doc("slug of the workspace")]
 RunId = Annotated[str, MaxLen(26), doc("id of the run")]
 SplitId = Annotated[str, MaxLen(26), doc("id of the split")]
+RecipeName = Annotated[str, MaxLen(120), doc("name of the recipe; my_recipe.py@RUN is the file that a run kept")]
 ExperimentSlug = Annotated[str, MaxLen(63), doc("slug of the experiment")]
 Limit = Annotated[int, Ge(1), Le(MAX_LIMIT), doc("most items of the page")]
 Cursor = Annotated[str | None, doc("where the page before ended")]

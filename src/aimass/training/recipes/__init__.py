@@ -147,6 +147,11 @@ class RecipeManifest:
         if missing is not None:
             raise missing
 
+    @property
+    def known(self) -> list[str]:
+        """Return the names of its parameters."""
+        return sorted(self.parameters.model_fields)
+
     def schema(self) -> dict[str, Any]:
         """Return the JSON schema of the parameters."""
         return self.parameters.model_json_schema()

@@ -49,6 +49,12 @@ class Kept(Part):
         with self._database.read() as conn:
             return list(conn.execute(select(splits.c.sha256).where(splits.c.sha256.is_not(None)).distinct()).scalars())
 
+    def study_blobs(self) -> list[str]:
+        """Return the hashes of the recipe files that studies search."""
+        with self._database.read() as conn:
+            wanted = select(studies.c.source).where(studies.c.source.is_not(None)).distinct()
+            return list(conn.execute(wanted).scalars())
+
     def going(self) -> list[Going]:
         """Return the deleted runs, experiments and studies with the day on which they go for good."""
         return [_going(row) for row in self._deleted()]

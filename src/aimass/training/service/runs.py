@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from typing import Any
 
 from aimass.cluster import CancelJob, SubmitJob
@@ -15,7 +15,6 @@ from aimass.kernel.pages import Page, page_of
 from aimass.kernel.principal import SYSTEM, Principal
 from aimass.kernel.usecase import use_case
 from aimass.training.domain.runs import (
-    Artifact,
     CompareRuns,
     ListRuns,
     OneRun,
@@ -31,7 +30,9 @@ from aimass.training.events import RUN_CREATED, RUN_DELETED, RUN_STARTED, RUN_TA
 from aimass.training.recipes import check_task, find_recipe
 from aimass.training.service.bases import BASE, base_of
 from aimass.training.service.experiments import new_experiment
+from aimass.training.service.filed import RecipeFile, check_own_task, file_named, need_a_sandbox, own_order
 from aimass.training.service.ground import Located, Part, need_fresh, need_run, need_split
+from aimass.training.service.orders import Order
 from aimass.training.store import (
     add_run,
     find_experiment,
@@ -48,32 +49,6 @@ MIN_COMPARED, MAX_COMPARED = 2, 20
 MAX_TAGS = 100
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Order:
-    """What a run is beside what its caller asked for.
-
-    Attributes
-    ----------
-    payload
-        What its job is told besides.
-    files
-        What the run brings along.
-    detail
-        What the audit log notes besides.
-    sources
-        What it is made of besides its data, for the lineage.
-    """
-
-    kind: str
-    version: str
-    params: Mapping[str, Any]
-    slots: int = 1
-    payload: Mapping[str, Any] = field(default_factory=dict[str, Any])
-    files: tuple[Artifact, ...] = ()
-    detail: Mapping[str, Any] = field(default_factory=dict[str, Any])
-    sources: tuple[tuple[str, str], ...] = ()
-
-
 class Runs(Part):
     """One training of one recipe on one split."""
 
@@ -86,6 +61,9 @@ class Runs(Part):
     )
     def start_run(self, who: Principal, command: StartRun) -> Run:
         """Train a recipe on a split, as a job in a process of its own."""
+        file = file_named(self._ground, command.workspace, command.recipe)
+        if file is not None:
+            return self.start_filed(who, command, file)
         recipe = find_recipe(command.recipe)
         recipe.need_installed()
         params = recipe.check(command.params)
@@ -98,6 +76,12 @@ class Runs(Part):
                 order, params=params, payload={BASE: file}, sources=(base.source,), detail={BASE: base.reference}
             )
         return self._begun(who, command, order, lambda task: check_task(recipe, task))
+
+    def start_filed(self, who: Principal, command: StartRun, file: RecipeFile, slots: int = 1) -> Run:
+        """Train a recipe from a file that is kept; the caller has checked the right."""
+        need_a_sandbox()
+        order = own_order(self._ground, file, command.params, slots)
+        return self._begun(who, replace(command, recipe=file.name), order, check_own_task)
 
     def _begun(self, who: Principal, command: StartRun, order: Order, check: Callable[[str], None]) -> Run:
         """Write a run down together with its job; ``check`` refuses the task of its split."""

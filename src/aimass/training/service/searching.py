@@ -15,13 +15,14 @@ import structlog
 from aimass.cluster import CancelJob, Job
 from aimass.infra.database import Change
 from aimass.kernel.errors import AimassError, Conflict, NotFound, TooMany, Unavailable
-from aimass.kernel.principal import SYSTEM
+from aimass.kernel.principal import SYSTEM, Principal
 from aimass.training.domain.runs import Run, StartRun
 from aimass.training.domain.space import chance, drawn, grid_of, seed_of, space_of
 from aimass.training.domain.studies import MAX_FAILURES, OPEN, Study, StudyState, Trial, best_of
 from aimass.training.domain.words import ENDED
 from aimass.training.events import STUDY_FAILED, STUDY_FINISHED, TRIAL_ENDED, tell_study
-from aimass.training.recipes import find_recipe
+from aimass.training.recipes import RecipeManifest, find_recipe
+from aimass.training.service.filed import RecipeFile
 from aimass.training.service.ground import Ground, author_of
 from aimass.training.service.studies import Studies, need_study, question, turn
 from aimass.training.store import (
@@ -258,7 +259,7 @@ class Searching(Studies):
         if count <= 0:
             return
         fresh = self._chosen(study, told, count)
-        recipe = find_recipe(study.recipe)
+        recipe = None if study.source else find_recipe(study.recipe)
         seen = {_whole(recipe, study, one["params"]): one["number"] for one in reversed(told) if one["state"] != "FAIL"}
         with self._database.change(SYSTEM, study.workspace) as change:
             for number, one in enumerate(fresh, start=len(told) + 1):
@@ -285,7 +286,7 @@ class Searching(Studies):
         try:
             for trial in waiting:
                 try:
-                    started[trial.number] = self.start_run(author, _wish(study, trial)).id
+                    started[trial.number] = self._start(author, study, trial).id
                 except (TooMany, Unavailable):
                     raise
                 except AimassError as reason:
@@ -298,6 +299,13 @@ class Searching(Studies):
         if waiting:
             self._say(study, "")
             tell_study(self._ground.live, self.study(study.workspace, study.slug))
+
+    def _start(self, author: Principal, study: Study, trial: Trial) -> Run:
+        wish = _wish(study, trial)
+        if study.source is None:
+            return self.start_run(author, wish)
+        size = self._ground.blobs.path(study.source).stat().st_size
+        return self.start_filed(author, wish, RecipeFile(name=study.recipe, sha256=study.source, size=size))
 
 
 def outcome(study: Study, trial: Trial, run: Run | None) -> dict[str, Any]:
@@ -327,9 +335,10 @@ def _mark_pruned(change: Change, study: Study, run: str, step: int) -> None:
         put(change, runs, run, tags=tags, notes=[*found.notes, note])
 
 
-def _whole(recipe: Any, study: Study, params: Mapping[str, Any]) -> str:
-    """Return a whole configuration as text, defaults included: equal texts are equal runs."""
-    return json.dumps(recipe.check({**study.params, **params}), sort_keys=True)
+def _whole(recipe: RecipeManifest | None, study: Study, params: Mapping[str, Any]) -> str:
+    """Return a whole configuration as text, defaults included where they are known: equal texts are equal runs."""
+    given = {**study.params, **params}
+    return json.dumps(given if recipe is None else recipe.check(given), sort_keys=True)
 
 
 def _row(change: Change, study: Study, number: int, one: Mapping[str, Any], same_as: int | None) -> dict[str, Any]:

@@ -43,10 +43,11 @@ from aimass.training.events import (
     STUDY_RESUMED,
     tell_study,
 )
-from aimass.training.recipes import RecipeManifest, check_task, find_recipe
-from aimass.training.service.bases import BASE, base_of
+from aimass.training.recipes import check_task, find_recipe
+from aimass.training.service.filed import RecipeFile
 from aimass.training.service.ground import need_split
 from aimass.training.service.results import Results
+from aimass.training.service.searched import Searched, file_of, from_file, installed
 from aimass.training.store import add, find_study, put, studies_page, told_trials, trials_of, trials_page
 from aimass.training.tables import studies
 from aimass.training.tasks import find_task
@@ -54,7 +55,6 @@ from aimass.training.tasks import find_task
 _IMPORTANCE = "aimass.training.children.search:importance"
 _IMPORTANCE_S = 120.0
 _BY_OPTUNA = {"tpe": ("optuna",), "nsga2": ("optuna",), "cmaes": ("optuna", "cmaes")}
-_BETWEEN = 0.377
 LEAST_FOR_IMPORTANCE = 4
 
 
@@ -69,24 +69,28 @@ class Studies(Results):
         progress="training.get_study",
     )
     def create_study(self, who: Principal, command: CreateStudy) -> Study:
-        """Search for the best parameters of a recipe on a split: every trial is a run of its own."""
-        recipe = find_recipe(command.recipe)
-        recipe.need_installed()
-        base = base_of(self._ground, who, command.workspace, recipe, command.params)
-        if base is not None:  # all trials start from the same, though an alias moves
-            command = replace(command, params={**command.params, BASE: base.reference})
-        space = checked_space(recipe, command)
+        """Search for the best parameters of a recipe on a split: every trial is a run of its own.
+
+        The recipe is an installed one, or a file: its text as ``source``, or that which a run kept, as ``my_recipe.py@RUN``.
+        """
+        file = file_of(self._ground, command)
+        known = installed(self._ground, who, command) if file is None else file
         check_slug(command.experiment, field="experiment")
         with self._database.read() as conn:
             split = need_split(conn, command.workspace, command.split)
         data = self.data_of(split, self._ground.locate(who, command.workspace, split.dataset, split.dataset_version))
-        check_task(recipe, data["task"])
+        if isinstance(known, RecipeFile):
+            found = from_file(self._ground, command, known, data["task"])
+        else:
+            found = known
+            check_task(find_recipe(found.name), data["task"])
+        command = replace(command, recipe=found.name, params=found.params)
         objectives = objectives_of(command.objectives, find_task(data["task"]))
-        _check_way(command, space, objectives)
-        most = len(grid_of(space, command.seed)) if command.sampler == "grid" else command.trials
+        _check_way(command, found.space, objectives)
+        most = len(grid_of(found.space, command.seed)) if command.sampler == "grid" else command.trials
         with self._database.change(who, command.workspace) as change:
             slug, name = _named(change, command, split)
-            values = _row(change, command, recipe, objectives)
+            values = _row(change, command, found, objectives)
             values |= {"slug": slug, "name": name, "trials": min(command.trials, most)}
             add(change, studies, values)
             detail = {
@@ -95,9 +99,11 @@ class Studies(Results):
                 "sampler": command.sampler,
                 "trials": values["trials"],
             }
-            change.audit("training.study.create", object_=f"study:{slug}", detail=detail)
+            noted = detail if file is None else {**detail, "source": file.sha256}
+            change.audit("training.study.create", object_=f"study:{slug}", detail=noted)
             change.event(STUDY_CREATED, subject=f"study:{slug}", data=detail)
-            change.edge(src=("split", split.id), dst=("study", values["id"]), via="training.study")
+            for source in (("split", split.id), *(() if file is None or file.run is None else (("run", file.run),))):
+                change.edge(src=source, dst=("study", values["id"]), via="training.study")
             study = need_study(change, command.workspace, slug)
         tell_study(self._ground.live, study)
         return study
@@ -278,39 +284,6 @@ def need_extra(*modules: str) -> None:
         raise MissingExtra("tune")
 
 
-def checked_space(recipe: RecipeManifest, command: CreateStudy) -> Space:
-    """Return the search space, or say which value the recipe would refuse."""
-    fixed = recipe.check(command.params) and dict(command.params)
-    wished = recipe.space if command.space is None else command.space
-    space = space_of(
-        {name: values for name, values in wished.items() if command.space is not None or name not in fixed}
-    )
-    known = sorted(recipe.parameters.model_fields)
-    for name, dimension in space.items():
-        if name not in known:
-            message = f"recipe {recipe.name!r} has no parameter {name!r}"
-            raise Invalid(message, field=f"space.{name}", value=name, allowed=known)
-        if name in fixed:
-            message = f"{name!r} is searched and fixed at once"
-            raise Invalid(message, field=f"params.{name}", value=fixed[name], allowed="only one of the two")
-        if dimension.type == "categorical":
-            _check_values(recipe, fixed, name, {"choices": list(dimension.choices)})
-        else:
-            _check_values(recipe, fixed, name, {"low": [dimension.low], "high": [dimension.high]})
-            _check_values(recipe, fixed, name, {"type": [dimension.value_at(_BETWEEN)]})
-    return space
-
-
-def _check_values(recipe: RecipeManifest, fixed: Mapping[str, Any], name: str, values: Mapping[str, list[Any]]) -> None:
-    for end, found in values.items():
-        for value in found:
-            try:
-                recipe.check({**fixed, name: value})
-            except Invalid as reason:
-                at = f"space.{name}.{end}"
-                raise Invalid(reason.message, field=at, value=value, allowed=reason.allowed) from reason
-
-
 def _check_way(command: CreateStudy, space: Space, objectives: tuple[Objective, ...]) -> None:
     need_extra(*_BY_OPTUNA.get(command.sampler, ()), *(() if command.pruner == "none" else ("optuna",)))
     several = len(objectives) > 1
@@ -350,9 +323,7 @@ def _is_taken(conn: Connection, workspace: str, slug: str, change: Change) -> bo
     return find_study(conn, workspace, slug, change.now) is not None
 
 
-def _row(
-    change: Change, command: CreateStudy, recipe: RecipeManifest, objectives: tuple[Objective, ...]
-) -> dict[str, Any]:
+def _row(change: Change, command: CreateStudy, found: Searched, objectives: tuple[Objective, ...]) -> dict[str, Any]:
     asked = (
         "workspace",
         "split",
@@ -365,15 +336,14 @@ def _row(
         "seed",
         "folds",
     )
-    wished = recipe.space if command.space is None else command.space
-    fixed = dict(command.params)
     return {
         **{name: getattr(command, name) for name in asked},
         "id": new_id(),
-        "recipe": recipe.name,
-        "recipe_version": recipe.version,
-        "params": fixed,
-        "space": {name: dict(values) for name, values in wished.items() if name not in fixed},
+        "recipe": found.name,
+        "recipe_version": found.version,
+        "source": found.source,
+        "params": dict(found.params),
+        "space": dict(found.written),
         "objectives": [asdict(objective) for objective in objectives],
         "spent_s": 0.0,
         "since": change.now,

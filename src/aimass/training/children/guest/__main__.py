@@ -98,7 +98,8 @@ class Guest:
         """Load the file, and tell what it is."""
         del message, bodies
         manifest, _ = self._recipe()
-        return ({"name": manifest.name, "version": manifest.version, "tasks": list(manifest.tasks)},)
+        about = {"name": manifest.name, "version": manifest.version, "tasks": list(manifest.tasks)}
+        return ({**about, "parameters": manifest.known, "space": manifest.space},)
 
     def do_check(self, message: Mapping[str, Any], bodies: list[bytes]) -> tuple[dict[str, Any]]:
         """Check parameters."""

@@ -31,7 +31,7 @@ _SAID = {"detail": 2000, "hint": 500, "field": 100}
 
 
 @contextmanager
-def guest(file: Path, name: str, hide: tuple[Path, ...]) -> Iterator[Guest]:
+def guest(file: Path, name: str, hide: tuple[Path, ...], *, patience_s: float | None = None) -> Iterator[Guest]:
     """Run a recipe file in a sandbox while the block lasts.
 
     Parameters
@@ -40,9 +40,12 @@ def guest(file: Path, name: str, hide: tuple[Path, ...]) -> Iterator[Guest]:
         Where the text lies, and what the file is called.
     hide
         Folders of which the sandbox sees nothing, whatever is shown above them.
+    patience_s
+        How long it may say nothing; for ever if absent, as one that learns may.
     """
     need_sandbox()
     ours, theirs = socket.socketpair()
+    ours.settimeout(patience_s)
     place = f"{PLACE}/{name}"
     command = [sys.executable, "-P", "-m", _PROGRAM, str(theirs.fileno()), place]
     variables = child_environment()
@@ -70,8 +73,10 @@ class Guest:
         self._fits = 0
 
     def describe(self, task: str) -> Mapping[str, Any]:
-        """Return name and version of the recipe; refuse a file that holds none, or none for the task."""
+        """Return name, version, parameters and search space of the recipe; refuse a file that holds none, or none for the task."""
         found, _ = self._ask({"call": "describe"})
+        if not isinstance(found["space"], dict):
+            raise Invalid(f"the space of {self._name!r} is no object", field="space", allowed='{"trees": {...}}')
         if task not in found["tasks"]:
             raise Invalid(
                 f"recipe {self._name!r} does not do {task}", field="recipe", value=self._name, allowed=found["tasks"]
@@ -138,7 +143,7 @@ class Guest:
             wire.send(self._stream, message, *bodies)
         except OSError as reason:
             raise self._gone() from reason
-        while (heard := wire.receive(self._stream)) is not None:
+        while (heard := self._heard()) is not None:
             said, parts = heard
             if "error" in said:
                 raise _refusal(said["error"])
@@ -148,6 +153,16 @@ class Guest:
                 break
             self._serve(ctx, said, parts)
         raise self._gone()
+
+    def _heard(self) -> tuple[dict[str, Any], list[bytes]] | None:
+        try:
+            return wire.receive(self._stream)
+        except TimeoutError as reason:
+            raise Failed(
+                f"recipe {self._name!r} says nothing for {self._stream.gettimeout():g} s",
+                field="recipe",
+                hint="do at import what is quick, and the rest in fit",
+            ) from reason
 
     def _serve(self, ctx: RecipeContext, said: dict[str, Any], parts: list[bytes]) -> None:
         """Do what the recipe asks for while it learns."""
