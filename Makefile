@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 ARGS ?=
-EXTRAS := connectors environments excel grpc online pandas postgres s3 tune xgboost  # all but deep: torch is large, and the suite never needs it
+EXTRAS := connectors environments excel grpc online pandas pictures postgres s3 tune xgboost  # all but deep: torch is large, and the suite never needs it
 
 .PHONY: help demo up test test-long check format generate lock wheel bench bench-serving bench-gateway bench-data bench-training clean
 help:

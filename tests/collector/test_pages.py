@@ -25,6 +25,7 @@ from aimass.kernel.principal import SYSTEM
 from aimass.lake import CAPABILITY as LAKE
 from aimass.lake import Lake, OneDataset
 from tests.collector.test_clips import tone, wav
+from tests.collector.test_pictures import painted, saved
 from tests.fixtures.browser import axe_violations, browser, new_page, serving, settle  # noqa: F401
 from tests.fixtures.data import ANN, Data
 from tests.fixtures.rooms import Rooms
@@ -164,6 +165,28 @@ def test_an_archive_of_clips_is_proposed_with_their_rate_and_length(site, data, 
     source = data.collector.get_source(ANN, OneSource(workspace="demo", source="words"))
     assert (source.plan["sample_rate"], source.plan["clip_ms"]) == (8000, 100)
     assert "100 ms" in editor.open("/demo/sources/words").text
+
+
+def test_an_archive_of_pictures_is_proposed_with_the_size_that_all_get(site, data, editor):
+    files = {"cat/a.png": saved(painted(8, 8)), "dog/b.png": saved(painted(12, 8)), "dog/c.png": saved(painted(8, 8))}
+    file = io.BytesIO()
+    with zipfile.ZipFile(file, "w") as archive:
+        for name, content in files.items():
+            archive.writestr(name, content)
+    address = gone(send(editor, file.getvalue(), "pets.zip", name="Pets"))
+    text = editor.open(address).text
+    told = "1 of 3 pictures have other proportions and get black borders"
+    assert all(word in text for word in ("8 × 8, colours", "get black borders", told))
+    zh = editor.open(address, **{"Accept-Language": "zh"}).text
+    assert all(word in zh for word in ("8 × 8，彩色", "3 张图片中有 1 张比例不同，会加黑边"))
+    again = editor.open(f"{address}&width=6&height=4&channels=1&fit=stretch").text
+    assert all(word in again for word in ("6 × 4, grey", "3 of 3 pictures have colours and become grey"))
+    form = {"upload": address.partition("upload=")[2][:64], "filename": "pets.zip", "name": "Pets", "channels": "1"}
+    types = ["string", "integer", "integer", "numbers", "string"]
+    home = gone(editor.do("POST", "/demo/sources/-/import/confirm", **form, types=types))
+    found = data.ended(data.collector.get_collection(ANN, OneCollection(workspace="demo", collection=home[-26:])))
+    assert (found.state, found.rows) == ("SUCCEEDED", 3)
+    assert "8 × 8, grey" in editor.open("/demo/sources/pets").text
 
 
 def test_a_second_file_of_a_dataset_is_read_by_the_confirmed_types(site, data, editor):

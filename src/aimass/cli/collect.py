@@ -12,7 +12,7 @@ from aimass.cli.show import show
 
 
 @click.command(
-    help="Bring a file into a dataset: CSV, JSON, XML, fixed widths, Excel, Parquet, Arrow, Avro, ORC, WAV; texts may be packed."
+    help="Bring a file into a dataset: CSV, JSON, XML, fixed widths, Excel, Parquet, Arrow, Avro, ORC, WAV, pictures; texts may be packed."
 )
 @click.argument("path", type=click.Path(exists=True, path_type=Path))
 @click.option("--name", help="Name of the dataset; that of the file when absent.")
@@ -61,7 +61,7 @@ def _said(text: str) -> tuple[str, object]:
     if not sign:
         raise click.UsageError(f"{text!r} is no NAME=VALUE")
     try:
-        if name in ("skip_rows", "sample_rate", "clip_ms"):
+        if name in ("skip_rows", "sample_rate", "clip_ms", "width", "height", "channels"):
             return name, int(value)
         if name == "widths":
             return name, [int(width) for width in value.replace(",", " ").split()]

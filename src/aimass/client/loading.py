@@ -114,6 +114,10 @@ def _pin(client: Groups, source: Source, path: Path, uploaded: dict[str, Any], o
         widths=proposal.widths,
         sample_rate=proposal.sample_rate,
         clip_ms=proposal.clip_ms,
+        width=proposal.width,
+        height=proposal.height,
+        channels=proposal.channels,  # pyright: ignore[reportArgumentType]
+        fit=proposal.fit,  # pyright: ignore[reportArgumentType]
     )
 
 

@@ -17,7 +17,7 @@ COLLECT = "collector.collect"
 PUSHED = "push"
 REPLAY = "collector.replay"
 MODES = ("append", "replace")
-Format = Literal["csv", "ndjson", "json", "xml", "fixed", "xlsx", "parquet", "arrow", "avro", "orc", "wav"]
+Format = Literal["csv", "ndjson", "json", "xml", "fixed", "xlsx", "parquet", "arrow", "avro", "orc", "wav", "pictures"]
 READING = (
     "format",
     "delimiter",
@@ -31,8 +31,13 @@ READING = (
     "widths",
     "sample_rate",
     "clip_ms",
+    "width",
+    "height",
+    "channels",
+    "fit",
 )
 
+MOST_SIDE = 10_000
 Workspace = Annotated[str, MaxLen(63), doc("slug of the workspace")]
 SourceSlug = Annotated[str, MaxLen(63), doc("slug of the source")]
 Limit = Annotated[int, Ge(1), Le(MAX_LIMIT), doc("most items of the page")]
@@ -54,7 +59,7 @@ class ColumnPlan:
     """A column as it will be stored: its type, and whether a value may be missing."""
 
     name: str
-    type: Literal["string", "integer", "float", "boolean", "timestamp", "date", "numbers"]
+    type: Literal["string", "integer", "float", "boolean", "timestamp", "date", "numbers", "boxes", "poses"]
     nullable: bool = True
 
 
@@ -93,6 +98,10 @@ class Proposal:
     widths: list[int] = field(default_factory=list[int])
     sample_rate: int = 0
     clip_ms: int = 0
+    width: int = 0
+    height: int = 0
+    channels: int = 0
+    fit: str = ""
     notes: list[str] = field(default_factory=list[str])
 
 
@@ -256,6 +265,12 @@ class PinTypes:
     )
     sample_rate: Annotated[int, Interval(ge=0, le=192_000), doc("samples of a second that all clips of sound get")] = 0
     clip_ms: Annotated[int, Interval(ge=0, le=600_000), doc("milliseconds of each clip of sound")] = 0
+    width: Annotated[int, Interval(ge=0, le=MOST_SIDE), doc("pixels of a row that all pictures get")] = 0
+    height: Annotated[int, Interval(ge=0, le=MOST_SIDE), doc("rows of pixels that all pictures get")] = 0
+    channels: Annotated[Literal[0, 1, 3], doc("numbers of a pixel: 1 for grey, 3 for colours")] = 0
+    fit: Annotated[
+        Literal["", "letterbox", "stretch"], doc("whether pictures of other proportions get borders or are stretched")
+    ] = ""
     expected_version: int | None = None
 
 

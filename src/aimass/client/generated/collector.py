@@ -354,7 +354,9 @@ class CollectorCalls(Calls):
         source: str,
         columns: list[ColumnPlan],
         workspace: str | None = None,
-        format: Literal["csv", "ndjson", "json", "xml", "fixed", "xlsx", "parquet", "arrow", "avro", "orc", "wav"]
+        format: Literal[
+            "csv", "ndjson", "json", "xml", "fixed", "xlsx", "parquet", "arrow", "avro", "orc", "wav", "pictures"
+        ]
         | None = None,
         delimiter: str | None = None,
         quote: str | None = None,
@@ -367,6 +369,10 @@ class CollectorCalls(Calls):
         widths: list[int] | None = None,
         sample_rate: int | None = None,
         clip_ms: int | None = None,
+        width: int | None = None,
+        height: int | None = None,
+        channels: Literal[0, 1, 3] | None = None,
+        fit: Literal["", "letterbox", "stretch"] | None = None,
         expected_version: int | None = None,
     ) -> Source:
         """Confirm the types of a source; later collections obey, and put aside what does not fit."""
@@ -388,6 +394,10 @@ class CollectorCalls(Calls):
                 "widths": widths,
                 "sample_rate": sample_rate,
                 "clip_ms": clip_ms,
+                "width": width,
+                "height": height,
+                "channels": channels,
+                "fit": fit,
                 "expected_version": expected_version,
             },
             Source,
@@ -832,7 +842,9 @@ class AsyncCollectorCalls(AsyncCalls):
         source: str,
         columns: list[ColumnPlan],
         workspace: str | None = None,
-        format: Literal["csv", "ndjson", "json", "xml", "fixed", "xlsx", "parquet", "arrow", "avro", "orc", "wav"]
+        format: Literal[
+            "csv", "ndjson", "json", "xml", "fixed", "xlsx", "parquet", "arrow", "avro", "orc", "wav", "pictures"
+        ]
         | None = None,
         delimiter: str | None = None,
         quote: str | None = None,
@@ -845,6 +857,10 @@ class AsyncCollectorCalls(AsyncCalls):
         widths: list[int] | None = None,
         sample_rate: int | None = None,
         clip_ms: int | None = None,
+        width: int | None = None,
+        height: int | None = None,
+        channels: Literal[0, 1, 3] | None = None,
+        fit: Literal["", "letterbox", "stretch"] | None = None,
         expected_version: int | None = None,
     ) -> Source:
         """Confirm the types of a source; later collections obey, and put aside what does not fit."""
@@ -866,6 +882,10 @@ class AsyncCollectorCalls(AsyncCalls):
                 "widths": widths,
                 "sample_rate": sample_rate,
                 "clip_ms": clip_ms,
+                "width": width,
+                "height": height,
+                "channels": channels,
+                "fit": fit,
                 "expected_version": expected_version,
             },
             Source,

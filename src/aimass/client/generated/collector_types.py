@@ -211,7 +211,7 @@ class ColumnPlan:
     """A column as it will be stored: its type, and whether a value may be missing."""
 
     name: str
-    type: Literal["string", "integer", "float", "boolean", "timestamp", "date", "numbers"]
+    type: Literal["string", "integer", "float", "boolean", "timestamp", "date", "numbers", "boxes", "poses"]
     nullable: bool = True
 
 
@@ -242,6 +242,10 @@ class Proposal:
     widths: list[int] = field(default_factory=list)
     sample_rate: int = 0
     clip_ms: int = 0
+    width: int = 0
+    height: int = 0
+    channels: int = 0
+    fit: str = ""
     notes: list[str] = field(default_factory=list)
 
 

@@ -12,7 +12,7 @@ from fastapi import Form, Query, Request, Response
 from pydantic import BaseModel
 from starlette.datastructures import UploadFile
 
-from aimass.collector.connectors.file.plan import FORMATS, FileFormat
+from aimass.collector.connectors.file.plan import FORMATS, OF_PICTURES, FileFormat
 from aimass.collector.domain import (
     READING,
     ColumnPlan,
@@ -41,7 +41,7 @@ EDITED = 200
 MOST = 500
 TYPES = ("string", "integer", "float", "boolean", "timestamp", "date", "numbers")
 SLACK = 64 * 1024
-_SAID = ("format", "delimiter", "encoding", "sheet", "record_path")
+_SAID = ("format", "delimiter", "encoding", "sheet", "record_path", "fit")
 
 
 @router.post(PATH)
@@ -85,12 +85,16 @@ class Wanted(BaseModel):
     widths: str = ""
     sample_rate: str = ""
     clip_ms: str = ""
+    width: str = ""
+    height: str = ""
+    channels: str = ""
+    fit: str = ""
     again: bool = False
 
     def given(self) -> dict[str, Any]:
         """Return what is known of how the file is written."""
         known: dict[str, Any] = {name: getattr(self, name) for name in _SAID if getattr(self, name)}
-        for name in ("skip_rows", "sample_rate", "clip_ms"):
+        for name in ("skip_rows", "sample_rate", "clip_ms", "width", "height", "channels"):
             if text := getattr(self, name).strip():
                 known[name] = _whole(text, name)
         if widths := self.widths.replace(",", " ").split():
@@ -128,11 +132,16 @@ def propose(visit: Visit, wanted: Annotated[Wanted, Query()]) -> Response:
         proposal=proposal,
         shown=proposal.columns[:EDITED],
         name=name,
-        types=TYPES,
+        types=_types(proposal.format),
         source=source,
         sheets=[(name, name) for name in proposal.sheets],
         options=_options(proposal),
     )
+
+
+def _types(form: str) -> tuple[str, ...]:
+    """Return the types that columns of a format can have."""
+    return TYPES + (OF_PICTURES if form == "pictures" else ())
 
 
 def _options(proposal: Proposal) -> tuple[str, ...]:
@@ -179,13 +188,14 @@ def _columns(proposal: Proposal, wanted: Confirmed) -> list[ColumnPlan]:
         replace(column, type=kind, nullable=number not in wanted.needed)
         for number, (column, kind) in enumerate(zip(proposal.columns, wanted.types, strict=False))
     ]
-    return [_planned(column) for column in (*changed, *proposal.columns[len(changed) :])]
+    allowed = _types(proposal.format)
+    return [_planned(column, allowed) for column in (*changed, *proposal.columns[len(changed) :])]
 
 
-def _planned(column: ProposedColumn) -> ColumnPlan:
-    if column.type not in TYPES:
-        raise Invalid(f"type {column.type!r} is unknown", field="types", value=column.type, allowed=list(TYPES))
-    return ColumnPlan(name=column.name, type=column.type, nullable=column.nullable)
+def _planned(column: ProposedColumn, allowed: tuple[str, ...]) -> ColumnPlan:
+    if column.type not in allowed:
+        raise Invalid(f"type {column.type!r} is unknown", field="types", value=column.type, allowed=list(allowed))
+    return ColumnPlan(name=column.name, type=column.type, nullable=column.nullable)  # pyright: ignore[reportArgumentType] one of them
 
 
 def _source(visit: PageVisit, wanted: Confirmed) -> Source:

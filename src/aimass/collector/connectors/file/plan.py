@@ -43,7 +43,12 @@ FORMATS: Mapping[str, FileFormat] = {
     "avro": FileFormat(title="Avro", extra="connectors"),
     "orc": FileFormat(title="ORC", extra="connectors"),
     "wav": FileFormat(title="WAV", options=("sample_rate", "clip_ms")),
+    "pictures": FileFormat(
+        title="Pictures", options=("width", "height", "channels", "fit"), is_text=True, extra="pictures"
+    ),
 }
+SEEN, POINTED = "boxes", "poses"  # lists of what is seen in a picture, without and with key points
+OF_PICTURES = (SEEN, POINTED)
 TYPES = ("string", "integer", "float", "boolean", "timestamp", "date", "numbers")
 NAMES: Mapping[str, str] = {
     "float": "finite number",
@@ -89,6 +94,8 @@ class Plan:
         Characters of each cell of a line with fixed widths.
     sample_rate, clip_ms
         Samples of a second that all clips of sound get, and the milliseconds of each.
+    width, height, channels, fit
+        Pixels that all pictures get, the numbers of each, and whether they get borders (``letterbox``) or are stretched.
     """
 
     format: str
@@ -104,6 +111,10 @@ class Plan:
     widths: tuple[int, ...] = ()
     sample_rate: int = 0
     clip_ms: int = 0
+    width: int = 0
+    height: int = 0
+    channels: int = 0
+    fit: str = ""
 
     @property
     def names(self) -> list[str]:
@@ -122,7 +133,7 @@ def plan_of(settings: Mapping[str, Any]) -> Plan:
     kind = str(settings.get("format", "csv"))
     if kind not in FORMATS:
         raise Invalid(f"format {kind!r} is unknown", field="format", value=kind, allowed=list(FORMATS))
-    columns = tuple(_column(column) for column in settings.get("columns") or [])
+    columns = tuple(_column(column, kind) for column in settings.get("columns") or [])
     if not columns:
         raise Invalid(
             "there are no pinned columns", field="columns", hint="propose the types of the file and confirm them"
@@ -147,6 +158,10 @@ def plan_of(settings: Mapping[str, Any]) -> Plan:
         widths=widths,
         sample_rate=int(settings.get("sample_rate") or 0),
         clip_ms=int(settings.get("clip_ms") or 0),
+        width=int(settings.get("width") or 0),
+        height=int(settings.get("height") or 0),
+        channels=int(settings.get("channels") or 0),
+        fit=str(settings.get("fit") or ""),
     )
 
 
@@ -166,10 +181,10 @@ def _check_layout(kind: str, skip: int, widths: tuple[int, ...], columns: int) -
         )
 
 
-def _column(column: Mapping[str, Any]) -> Pinned:
-    kind = str(column.get("type"))
-    if kind not in TYPES:
-        raise Invalid(f"column type {kind!r} is unknown", field="type", value=kind, allowed=list(TYPES))
+def _column(column: Mapping[str, Any], form: str) -> Pinned:
+    kind, allowed = str(column.get("type")), TYPES + (OF_PICTURES if form == "pictures" else ())
+    if kind not in allowed:
+        raise Invalid(f"column type {kind!r} is unknown", field="type", value=kind, allowed=list(allowed))
     return Pinned(name=str(column["name"]), type=kind, nullable=bool(column.get("nullable", True)))
 
 

@@ -19,6 +19,7 @@ BAD = "§bad"
 LINE = "§line"
 RAW = "§raw"
 _OWN = frozenset({LINE, RAW})
+_BOX = "label VARCHAR, x DOUBLE, y DOUBLE, width DOUBLE, height DOUBLE"
 ENGINE_TYPES: Mapping[str, str] = {
     "string": "VARCHAR",
     "integer": "BIGINT",
@@ -27,6 +28,8 @@ ENGINE_TYPES: Mapping[str, str] = {
     "timestamp": "TIMESTAMPTZ",
     "date": "DATE",
     "numbers": "DOUBLE[]",
+    "boxes": f"STRUCT({_BOX})[]",
+    "poses": f"STRUCT({_BOX}, keypoints DOUBLE[])[]",
 }
 INTEGERS = frozenset(
     {"TINYINT", "SMALLINT", "INTEGER", "BIGINT", "UTINYINT", "USMALLINT", "UINTEGER", "UBIGINT", "HUGEINT", "UHUGEINT"}

@@ -17,6 +17,7 @@ from arro3.core import RecordBatch, Schema
 
 from aimass.collector.connectors.file.plan import FORMATS, Plan
 from aimass.collector.connectors.file.run.fixed_file import looks_fixed
+from aimass.collector.connectors.file.run.marks import are_pictures, is_bitmap, is_idx
 from aimass.collector.connectors.file.run.ndjson_file import open_texts
 from aimass.collector.connectors.file.run.quarantine import Quarantine
 from aimass.collector.connectors.file.run.scan import Opening, Scan
@@ -33,6 +34,7 @@ _MAGIC = (
     (b"Obj\x01", "avro"),
     (b"ORC", "orc"),
 )
+_PICTURES = (b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff", b"GIF87a", b"GIF89a")
 _DOCUMENTS = (b"PK\x03\x04", b"%PDF", b"\xd0\xcf\x11\xe0", b"7z\xbc\xaf", b"Rar!")
 _LINES = frozenset({"csv", "fixed"})
 _TOLD_AS_TEXTS = frozenset({"parquet", "arrow", "orc", "xml", "xlsx"})
@@ -163,6 +165,8 @@ def guess_format(path: Path, filename: str) -> str:
         head = source.read(HEAD)
     if head[:4] + head[8:12] == b"RIFFWAVE":
         return "wav"
+    if head.startswith(_PICTURES) or is_idx(head) or is_bitmap(head, path.stat().st_size):
+        return "pictures"
     for mark, kind in _MAGIC:
         if head.startswith(mark):
             return kind
@@ -208,7 +212,7 @@ def _markup(start: str, filename: str) -> str:
 
 
 def _document(path: Path, filename: str) -> str:
-    """Tell a workbook and clips of sound from other archives and documents."""
+    """Tell a workbook, clips of sound and pictures from other archives and documents."""
     if zipfile.is_zipfile(path):
         with zipfile.ZipFile(path) as archive:
             names = archive.namelist()
@@ -216,6 +220,8 @@ def _document(path: Path, filename: str) -> str:
             return "xlsx"
         if any(name.lower().endswith(".wav") for name in names):
             return "wav"
+        if are_pictures(names):
+            return "pictures"
     raise Invalid(
         f"{filename!r} is packed or a document",
         field="file",

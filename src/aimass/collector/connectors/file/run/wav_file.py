@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import csv
 import io
 import wave
-import zipfile
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import cached_property
 from math import ceil, gcd
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Any, Self
 
 import numpy as np
@@ -21,10 +18,11 @@ from scipy.signal import resample_poly
 
 from aimass.collector.connectors.file.plan import Plan
 from aimass.collector.connectors.file.run.cast import LINE, TableReading
+from aimass.collector.connectors.file.run.folder import Folder
 from aimass.collector.connectors.file.run.quarantine import Quarantine
 from aimass.collector.connectors.file.run.scan import Opening, Scan
 from aimass.kernel.errors import Invalid
-from aimass.kernel.unpacking import UNREADABLE, read_packed
+from aimass.kernel.unpacking import UNREADABLE
 from aimass.lake import engine
 
 COLUMNS: Mapping[str, Any] = {
@@ -35,8 +33,6 @@ COLUMNS: Mapping[str, Any] = {
     "samples": pl.List(pl.Float64),
 }
 _TYPES = {"path": "string", "label": "string", "_rate": "integer", "_seconds": "float", "samples": "numbers"}
-LABELS = "labels.csv"
-LARGEST = 64 * 1024 * 1024
 LONGEST = 65_536  # samples of a clip that is proposed: the longest list that models learn from
 MOST_SAMPLES = 1_000_000
 LOOKED_AT = 500
@@ -82,67 +78,19 @@ def _numbers(raw: bytes, width: int) -> Any:
     return wide.view("<i4")[:, 0] / 2.0**31
 
 
-class Clips:
-    """The clips of a file, one by one."""
-
-    def __init__(self, path: Path) -> None:
-        self._path = path
-        self._archive = zipfile.ZipFile(path) if zipfile.is_zipfile(path) else None
-
-    @cached_property
-    def names(self) -> list[str]:
-        """Return the names of the clips; that of a file which is one clip is empty."""
-        return [""] if self._archive is None else sorted(filter(_is_clip, self._archive.namelist()))
-
-    @cached_property
-    def _labels(self) -> Mapping[str, str] | None:
-        """Return what a table of the archive says of its clips, None where there is no such table."""
-        if self._archive is None:
-            return None
-        tables = sorted((one for one in self._archive.namelist() if PurePosixPath(one).name == LABELS), key=len)
-        if not tables:
-            return None
-        rows = csv.DictReader(io.StringIO(_bytes(self._archive, tables[0]).decode("utf-8-sig")))
-        if not {"path", "label"} <= set(rows.fieldnames or ()):
-            raise Invalid(
-                f"{LABELS} has no columns path and label",
-                field="file",
-                value=list(rows.fieldnames or ())[:20],
-                hint="name each clip by its path beside the table, and its class",
-            )
-        beside = PurePosixPath(tables[0]).parent
-        return {str(beside / str(row["path"])): str(row["label"]) for row in rows}
-
-    def label(self, name: str) -> str | None:
-        """Return the class of a clip: what the table says, and else the folder in which it is."""
-        if self._labels is not None:
-            return self._labels.get(name)
-        return PurePosixPath(name).parent.name or None
-
-    def read(self, name: str) -> Clip:
-        """Read one clip."""
-        return Clip.read(str(self._path) if self._archive is None else io.BytesIO(_bytes(self._archive, name)))
+def _folder(path: Path) -> Folder:
+    return Folder(path, lambda name: name.lower().endswith(".wav"))
 
 
-def _bytes(archive: zipfile.ZipFile, name: str) -> bytes:
-    size = archive.getinfo(name).file_size
-    if size > LARGEST:
-        raise ValueError(f"it unpacks to {size >> 20} MB, and a clip has {LARGEST >> 20} at most")
-    with archive.open(name) as file:
-        return read_packed(file, LARGEST)
-
-
-def _is_clip(name: str) -> bool:
-    parts = PurePosixPath(name)
-    is_hidden = any(part.startswith((".", "__MACOSX")) for part in parts.parts)
-    return parts.suffix.lower() == ".wav" and not is_hidden
+def _clip(folder: Folder, name: str) -> Clip:
+    return Clip.read(io.BytesIO(folder.read(name)) if name else str(folder.path))
 
 
 @contextmanager
 def open_file(ask: Opening) -> Iterator[tuple[TableReading, Scan]]:
     """Open clips for one pass."""
     rate, count = _size(ask.plan)
-    clips = Clips(ask.path)
+    clips = _folder(ask.path)
     with engine(threads=1, spill=str(ask.work)) as con:
         reading = TableReading(con, ask.plan, lambda quarantine: _frames(clips, (rate, count), quarantine))
         yield reading, Scan.of_rows(ask.path.stat().st_size, len(clips.names))
@@ -162,11 +110,11 @@ def _size(plan: Plan) -> tuple[int, int]:
     return plan.sample_rate, count
 
 
-def _frames(clips: Clips, size: tuple[int, int], quarantine: Quarantine) -> Iterator[pl.DataFrame]:
+def _frames(clips: Folder, size: tuple[int, int], quarantine: Quarantine) -> Iterator[pl.DataFrame]:
     rows: list[tuple[Any, ...]] = []
     for number, name in enumerate(clips.names, start=1):
         try:
-            clip = clips.read(name)
+            clip = _clip(clips, name)
         except _BROKEN as reason:
             quarantine.add(name, number, "samples", _why(reason), "SYNTAX")
             continue
@@ -188,14 +136,14 @@ def _frame(rows: list[tuple[Any, ...]]) -> pl.DataFrame:
 
 def sniff(path: Path, given: Mapping[str, Any]) -> dict[str, Any]:
     """Propose one rate and one length for all clips: the usual rate, and the longest of the first 500 clips."""
-    clips = Clips(path)
+    clips = _folder(path)
     if not clips.names:
         raise Invalid("the archive holds no WAV files", field="file", hint="pack the folder of the clips")
     seen: list[Clip] = []
     faults: list[str] = []
     for name in clips.names[:LOOKED_AT]:
         try:
-            seen.append(clips.read(name))
+            seen.append(_clip(clips, name))
         except _BROKEN as reason:
             faults.append(_why(reason))
     if not any(len(clip.samples) for clip in seen):

@@ -19,6 +19,7 @@ from aimass.kernel.errors import AimassError, Invalid, MissingExtra, Unavailable
 
 PATH = "_path"
 MOST_REJECTS = 5_000
+_AS_ONE = {"wav": "clips of sound", "pictures": "pictures"}
 _OWN = frozenset({"changed", "min_age_s", "path_column", "max_unpacked_bytes"})
 
 
@@ -30,12 +31,12 @@ def said_of(said: Stream) -> dict[str, Any]:
 def propose_for(path: Path, entry: Entry, said: Stream) -> dict[str, Any]:
     """Propose how a file is read, over what is said of it."""
     told = propose_file(path, {"filename": entry.path, **said_of(said)})
-    if told["format"] == "wav":
+    if told["format"] in _AS_ONE:
         raise Invalid(
-            "clips of sound come as one file: streams keep no lists of numbers",
+            f"{_AS_ONE[told['format']]} come as one file: streams keep no lists of numbers",
             field="format",
-            value="wav",
-            hint="pack the folder of the clips as ZIP, and collect that file",
+            value=told["format"],
+            hint="pack their folder as ZIP, and collect that file",
         )
     return told
 
