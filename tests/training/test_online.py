@@ -11,6 +11,7 @@ from river import datasets
 from aimass.kernel.errors import Conflict, Failed
 from aimass.training.children.learnerfiles import unpack
 from aimass.training.children.online import Online
+from aimass.training.children.onlinemodels import learn_again
 from aimass.training.online import check_model
 
 PUBLISHED = {"logistic_regression": 0.8872, "naive_bayes": 0.8847, "hoeffding_adaptive_tree": 0.8743}
@@ -64,6 +65,27 @@ def test_with_replay_what_was_learned_first_is_kept_within_a_point() -> None:
     before, after = kept(500)
     assert before > 0.95
     assert after >= before - 0.01
+
+
+@pytest.mark.parametrize("model", ["adwin_bagging", "leveraging_bagging", "adaptive_random_forest"])
+def test_what_watches_the_members_of_an_ensemble_is_not_told_of_rows_that_are_learned_again(model: str) -> None:
+    rng = np.random.default_rng(3)
+    found = learner(model, NUMBERS, params={"n_models": 3})
+    for _ in range(200):
+        found.take(*corner(rng, 0))
+
+    def told() -> list[tuple[float, float]]:
+        return [(one.width, one.estimation) for one in found.model._drift_detectors]
+
+    row, label = corner(rng, 0)
+    before, sure = told(), found.model.predict_proba_one(row)[label]
+    other = "no" if label == "yes" else "yes"
+    for _ in range(300):
+        learn_again(found.model, row, other)
+    assert told() == before
+    assert found.model.predict_proba_one(row)[label] < sure
+    found.take(row, label)
+    assert told() != before
 
 
 def test_what_is_kept_to_learn_again_is_given_up_before_the_memory_is_full() -> None:

@@ -14,7 +14,7 @@ from typing import Any
 
 from aimass.kernel.errors import Failed
 from aimass.training.children.bandits import Bandit
-from aimass.training.children.onlinemodels import detector_of, new_model
+from aimass.training.children.onlinemodels import detector_of, learn_again, new_model
 from aimass.training.children.partial import Partial
 from aimass.training.children.served import Encoder, answers
 from aimass.training.errors import NotFinite
@@ -34,7 +34,8 @@ class Online:
     Parameters
     ----------
     spec
-        ``model``, ``params``, ``detector``, ``replay`` (rows), ``window`` (rows), ``seed`` and ``memory_mb``.
+        ``model``, ``params``, ``detector``, ``replay`` (rows), ``replay_times`` (how many of them are learned again with each
+        new one), ``window`` (rows), ``seed`` and ``memory_mb``.
     columns
         ``name``, ``type`` and ``categories`` of each input.
     classes
@@ -173,13 +174,13 @@ class Online:
             self.drifts.append(self.rows)
 
     def _again(self, features: dict[Any, Any], label: Any, whose: str | None) -> None:
-        """Learn a row of the past once more, and keep this one with the chance that every row has."""
+        """Learn some rows of the past once more, and keep this one with the chance that every row has."""
         size = int(self.spec["replay"])
         if not size:
             return
-        if self._replay:
+        for _ in range(self.spec.get("replay_times", 1) if self._replay else 0):
             past, its_label, _ = self._replay[self.rng.randrange(len(self._replay))]
-            self.model.learn_one(past, its_label)
+            learn_again(self.model, past, its_label)
         if len(self._replay) < size:
             self._replay.append((features, label, whose))
         else:

@@ -11,7 +11,19 @@ from aimass.training.children.partial import Partial
 from aimass.training.online import MODELS
 
 try:
-    from river import drift, ensemble, forest, linear_model, multiclass, naive_bayes, optim, preprocessing, tree
+    from river import (
+        compose,
+        drift,
+        ensemble,
+        forest,
+        linear_model,
+        multiclass,
+        naive_bayes,
+        optim,
+        preprocessing,
+        tree,
+    )
+    from river.utils import random
 except ImportError as reason:
     raise MissingExtra("online") from reason
 
@@ -71,6 +83,38 @@ def model_of(name: str, params: Mapping[str, Any], seed: int, memory_mb: float) 
         "leveraging_bagging": ensemble.LeveragingBaggingClassifier,
     }
     return bagging[name](tree.HoeffdingTreeClassifier(**grown), n_models=params["n_models"], seed=seed)
+
+
+def learn_again(model: Any, features: dict[Any, Any], label: Any) -> None:
+    """Let a model learn a row of the past once more.
+
+    What an ensemble watches its members with is not told of it: errors on such rows say nothing about the world of now, and made
+    it put new trees in the place of those that still knew the past.
+    """
+    last: Any = list(model.steps.values())[-1] if isinstance(model, compose.Pipeline) else model
+    if isinstance(last, ensemble.BaggingClassifier):
+        rate = getattr(last, "w", 1)  # of leveraging bagging
+        for member in last.models:
+            for _ in range(random.poisson(rate, last._rng)):  # noqa: SLF001 its own draws
+                member.learn_one(features, label)
+    elif isinstance(last, forest.ARFClassifier | forest.ARFRegressor):
+        if model is not last:
+            features = _before(model, features)
+        for place, member in enumerate(last.models):
+            weight = random.poisson(last.lambda_value, last._rng)  # noqa: SLF001 its own draws
+            grown = [member, last._background[place]]  # noqa: SLF001 what grows to take its place
+            for one in grown if weight else []:
+                if one is not None:
+                    one.learn_one(x=features, y=label, w=weight)
+    else:
+        model.learn_one(features, label)
+
+
+def _before(model: Any, features: dict[Any, Any]) -> dict[Any, Any]:
+    """Return what the last step of a pipeline sees of a row; the steps before it do not learn it."""
+    for step in list(model.steps.values())[:-1]:
+        features = step.transform_one(features)
+    return features
 
 
 def detector_of(name: str) -> Any:
