@@ -30,6 +30,7 @@ def main() -> int:
         "--data", type=Path, help="folder with adult/adult.data and bike-sharing/hour.csv, from the UCI repository"
     )
     parser.add_argument("--mnist", type=Path, help="mnist.npz: compression is measured on its test images")
+    parser.add_argument("--tables", nargs="*", default=(), help="tables for automatic training, with --only auto")
     parser.add_argument("--only", help="measure this alone; the rest of the report stays as it was")
     parser.add_argument(
         "--images", type=Path, help="folder with images and labels of 28 x 28 as idx.gz, such as MNIST's test files"
@@ -47,7 +48,7 @@ def main() -> int:
         ("pruning", pruning.run),
         ("overhead", lambda: overhead.run(wanted.trials)),
         ("tracking", tracking.run),
-        ("auto", lambda: auto.run(wanted.splits, wanted.data)),
+        ("auto", lambda: _with_tables(told.get("auto"), auto.run(wanted.splits, wanted.data, wanted.tables))),
         ("compression", lambda: compression.run(wanted.seeds, wanted.mnist)),
         ("images", lambda: images.run(wanted.images)),
         ("again", lambda: again.run(wanted.images)),
@@ -60,6 +61,11 @@ def main() -> int:
         print(f"{name} is measured", flush=True)
     write(told, path)
     return 0
+
+
+def _with_tables(before: Mapping[str, Any] | None, now: dict[str, Any]) -> dict[str, Any]:
+    """Return what was measured now, beside the tables that were measured before."""
+    return {**now, "tables": {**(before or {}).get("tables", {}), **now["tables"]}}
 
 
 def write(told: Mapping[str, Any], path: Path) -> None:

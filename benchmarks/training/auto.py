@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import statistics
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -33,22 +33,36 @@ from benchmarks.measure import ROOT
 
 FRACTIONS = {"train": 0.6, "validation": 0.15, "test": 0.25}
 MOST = 4
+FEW_ROWS, OFTEN = 1_000, 10  # what tells two models apart on a small table is less than what two splits differ by
 PEERS = Path(__file__).parent / "programs" / "defaults.py"
 TELCO = ROOT / "src" / "aimass" / "bootstrap" / "data" / "telco-churn.csv"
 ADULT = "age,workclass,fnlwgt,education,education_num,marital,occupation,relationship,race,sex,gain,loss,hours,country,income"
 ADULT_NUMBERS = ["age", "fnlwgt", "education_num", "gain", "loss", "hours"]
 
 
-def run(seeds: int, folder: Path | None) -> dict[str, Any]:
-    """Return, by table, the score of automatic training and of each default on test rows, means over the splits."""
+def run(seeds: int, folder: Path | None, wanted: Sequence[str] = ()) -> dict[str, Any]:
+    """Return, by table, the score of automatic training and of each default on test rows, means over the splits.
+
+    Parameters
+    ----------
+    seeds
+        Splits of each table; small ones take more.
+    folder
+        Where further data sets lie.
+    wanted
+        The tables that are measured; all without any.
+    """
     python, why_not = environment("xgboost", ("xgboost-cpu>=3", "lightgbm>=4.6", "scikit-learn>=1.8", "polars>=2"))
     if why_not:
         return {"skipped": why_not, "tables": {}}
     found: dict[str, Any] = {}
     for name, (frame, target, task) in tables(folder).items():
-        rounds = [_round(python, frame, target, task, seed) for seed in range(seeds)]
+        if wanted and name not in wanted:
+            continue
+        splits = max(seeds, OFTEN) if frame.height < FEW_ROWS else seeds
+        rounds = [_round(python, frame, target, task, seed) for seed in range(splits)]
         sides = {side: statistics.mean(one[side] for one in rounds) for side in rounds[0]}
-        found[name] = {"task": task, "rows": frame.height, "splits": seeds, "scores": sides}
+        found[name] = {"task": task, "rows": frame.height, "splits": splits, "scores": sides}
         print(f"  {name}: {sides}", flush=True)
     return {"skipped": None, "tables": found}
 

@@ -25,6 +25,7 @@ from aimass.training.recipes.contract_of_labels import LabelContract
 from aimass.training.recipes.contract_of_marks import TaggingContract
 from aimass.training.recipes.contract_of_policies import PolicyContract
 from aimass.training.recipes.contract_of_series import ForecastContract
+from aimass.training.recipes.languages.contract import LanguageContract, SummaryContract
 from aimass.training.recipes.protocol import parameters_of
 from aimass.training.recipes.sounds.contract import SoundContract
 from aimass.training.recipes.text_linear.contract import (
@@ -37,6 +38,7 @@ from aimass.training.selecting import Facts, recommend
 from aimass.training.tasks import TASKS
 from tests.training import (  # noqa: F401 their suites count too
     test_labels,
+    test_language,
     test_sounds,
     test_tagging,
     test_texts,
@@ -285,6 +287,8 @@ def test_every_task_of_a_recipe_has_its_suite() -> None:
         ForecastContract,
         PolicyContract,
         TaggingContract,
+        LanguageContract,
+        SummaryContract,
         LabelContract,
         TextOfLabelsContract,
         TextOfNumbersContract,

@@ -8,7 +8,9 @@ from typing import Annotated, Literal
 
 from annotated_types import MaxLen, doc
 
-ReleaseState = Literal["WAITING", "REVIEWING", "DEPLOYING", "RELEASED", "REFUSED", "ROLLING_BACK", "ROLLED_BACK", "FAILED"]
+ReleaseState = Literal[
+    "WAITING", "REVIEWING", "DEPLOYING", "RELEASED", "REFUSED", "ROLLING_BACK", "ROLLED_BACK", "FAILED"
+]
 Slug = Annotated[str, MaxLen(63)]
 _Workspace = Annotated[str, MaxLen(63), doc("slug of the workspace")]
 _Learner = Annotated[Slug, doc("slug of the learner")]

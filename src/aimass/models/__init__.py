@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from aimass.models.children.package import (
         Candidate,
         CodeCandidate,
+        FilesCandidate,
         Rows,
         build_code_package,
         build_package,
@@ -44,6 +45,7 @@ if TYPE_CHECKING:
         SetAlias,
     )
     from aimass.models.errors import BrokenPackage, NotApproved, OwnVersion
+    from aimass.models.overlap import rouge_l, rouge_n, words_of
     from aimass.models.package import (
         LABELS,
         LOCK,
@@ -55,6 +57,7 @@ if TYPE_CHECKING:
         Package,
         Signature,
         is_of_sets,
+        language_outputs,
         parse_manifest,
         parse_signature,
         read_package,
@@ -62,6 +65,11 @@ if TYPE_CHECKING:
         write_package,
     )
     from aimass.models.runtimes import find_runtime, load_model, runtime_module
+    from aimass.models.runtimes.language.brains import Counted, Net
+    from aimass.models.runtimes.language.pieces import Pieces, chunks_of
+    from aimass.models.runtimes.language.run import read_texts
+    from aimass.models.runtimes.sentences.cutting import put_together, sentences_of
+    from aimass.models.runtimes.sentences.looks import Seen, Taste, idf_of, see
     from aimass.models.service.models import Models
 
 __getattr__, __dir__ = door(
@@ -81,6 +89,22 @@ __getattr__, __dir__ = door(
         "CreateModel": "aimass.models.domain",
         "Decide": "aimass.models.domain",
         "EditCard": "aimass.models.domain",
+        "Counted": "aimass.models.runtimes.language.brains",
+        "Seen": "aimass.models.runtimes.sentences.looks",
+        "Taste": "aimass.models.runtimes.sentences.looks",
+        "idf_of": "aimass.models.runtimes.sentences.looks",
+        "see": "aimass.models.runtimes.sentences.looks",
+        "sentences_of": "aimass.models.runtimes.sentences.cutting",
+        "put_together": "aimass.models.runtimes.sentences.cutting",
+        "words_of": "aimass.models.overlap",
+        "rouge_n": "aimass.models.overlap",
+        "rouge_l": "aimass.models.overlap",
+        "FilesCandidate": "aimass.models.children.package",
+        "Net": "aimass.models.runtimes.language.brains",
+        "Pieces": "aimass.models.runtimes.language.pieces",
+        "chunks_of": "aimass.models.runtimes.language.pieces",
+        "language_outputs": "aimass.models.package",
+        "read_texts": "aimass.models.runtimes.language.run",
         "Facts": "aimass.models.domain",
         "LOCK": "aimass.models.package",
         "ListAliases": "aimass.models.domain",
@@ -140,10 +164,12 @@ __all__ = [
     "CodeCandidate",
     "Column",
     "CompareVersions",
+    "Counted",
     "CreateModel",
     "Decide",
     "EditCard",
     "Facts",
+    "FilesCandidate",
     "ListAliases",
     "ListModels",
     "ListReviews",
@@ -152,6 +178,7 @@ __all__ = [
     "Model",
     "ModelVersion",
     "Models",
+    "Net",
     "NotApproved",
     "OneAlias",
     "OneModel",
@@ -160,24 +187,37 @@ __all__ = [
     "OwnVersion",
     "Package",
     "Parity",
+    "Pieces",
     "Registration",
     "Review",
     "Rows",
+    "Seen",
     "SetAlias",
     "Signature",
+    "Taste",
     "build_code_package",
     "build_package",
+    "chunks_of",
     "find_runtime",
+    "idf_of",
     "is_of_sets",
+    "language_outputs",
     "load_model",
     "own_environment",
     "parse_manifest",
     "parse_signature",
     "policy_outputs",
+    "put_together",
     "read_package",
+    "read_texts",
+    "rouge_l",
+    "rouge_n",
     "runtime_module",
     "said_of",
     "sampled",
+    "see",
+    "sentences_of",
     "verify_package",
+    "words_of",
     "write_package",
 ]

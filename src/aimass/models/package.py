@@ -125,6 +125,28 @@ def policy_outputs(actions: Sequence[str]) -> tuple[Output, ...]:
     )
 
 
+def language_outputs(dimensions: int) -> tuple[Output, ...]:
+    """Return what a language model answers: how the text goes on, its bits, how many pieces it is, and its vector.
+
+    Examples
+    --------
+    >>> [one.name for one in language_outputs(8)]
+    ['text_output', 'bits', 'tokens', 'embedding']
+    """
+    return (
+        Output(name="text_output", type="string", shape=(-1,)),
+        Output(name="bits", type="float", shape=(-1,)),
+        Output(name="tokens", type="integer", shape=(-1,)),
+        Output(name="embedding", type="float", shape=(-1, dimensions)),
+    )
+
+
+def is_of_language(signature: Signature) -> bool:
+    """Tell whether a model answers how texts go on, and how likely they are."""
+    shape = signature.outputs[-1].shape if signature.outputs else None
+    return shape is not None and len(shape) > 1 and signature.outputs == language_outputs(shape[1])
+
+
 def is_of_policy(signature: Signature) -> bool:
     """Tell whether a model answers which action to take, drawn by the chances that it gives them."""
     return bool(signature.classes) and signature.outputs == policy_outputs(signature.classes)

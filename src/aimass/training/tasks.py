@@ -193,6 +193,30 @@ TASKS: Mapping[str, Task] = {
             is_blendable=False,
             is_written=True,
         ),
+        Task(
+            name="language",
+            title="Language model",
+            metric="bits_per_byte",
+            metric_title="Bits per byte",
+            is_lower_better=True,
+            guess="gain",
+            guessed=0.0,
+            recipes=("ngram_language",),
+            needs_target=False,
+            is_blendable=False,
+            is_written=True,
+        ),
+        Task(
+            name="summary",
+            title="Summaries",
+            metric="rouge_l",
+            metric_title="ROUGE-L",
+            guess="over_draw",
+            guessed=0.0,
+            recipes=("sentence_summary",),
+            is_blendable=False,
+            is_written=True,
+        ),
     )
 }
 TaskName = Literal[
@@ -205,6 +229,8 @@ TaskName = Literal[
     "multilabel",
     "policy",
     "tagging",
+    "language",
+    "summary",
 ]
 
 

@@ -201,6 +201,8 @@ class TrainingCalls(Calls):
             "multilabel",
             "policy",
             "tagging",
+            "language",
+            "summary",
         ]
         | None = None,
         key_column: str | None = None,
@@ -485,6 +487,8 @@ class TrainingCalls(Calls):
             "multilabel",
             "policy",
             "tagging",
+            "language",
+            "summary",
         ]
         | None = None,
         state: Literal["SCHEDULED", "RUNNING", "FINISHED", "FAILED", "KILLED"] | None = None,
@@ -981,6 +985,8 @@ class AsyncTrainingCalls(AsyncCalls):
             "multilabel",
             "policy",
             "tagging",
+            "language",
+            "summary",
         ]
         | None = None,
         key_column: str | None = None,
@@ -1271,6 +1277,8 @@ class AsyncTrainingCalls(AsyncCalls):
             "multilabel",
             "policy",
             "tagging",
+            "language",
+            "summary",
         ]
         | None = None,
         state: Literal["SCHEDULED", "RUNNING", "FINISHED", "FAILED", "KILLED"] | None = None,

@@ -32,6 +32,8 @@ class Run:
         "multilabel",
         "policy",
         "tagging",
+        "language",
+        "summary",
     ]
     features: list[str] | None
     unseen: dict[str, str]
@@ -284,6 +286,8 @@ class Split:
             "multilabel",
             "policy",
             "tagging",
+            "language",
+            "summary",
         ]
         | None
     )

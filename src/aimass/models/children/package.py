@@ -63,8 +63,10 @@ class Rows:
     thresholds: Any = None
 
 
-def build_package(folder: Path, candidate: Candidate, rows: Rows) -> tuple[Package, Parity]:
+def build_package(folder: Path, candidate: Candidate | FilesCandidate, rows: Rows) -> tuple[Package, Parity]:
     """Write the package of a trained model; every row is replayed through the exported file first."""
+    if isinstance(candidate, FilesCandidate):
+        return build_files_package(folder, candidate, rows)
     why = candidate.why_not_onnx
     if candidate.to_onnx is not None:
         try:
@@ -120,6 +122,41 @@ def build_code_package(folder: Path, candidate: CodeCandidate, rows: Rows) -> tu
         environment=Environment(python=platform.python_version(), packages=packages),
         why_python=candidate.why,
         entry=candidate.entry,
+    )
+    package = write_package(folder, manifest, {**candidate.files, SAMPLES: _samples(rows, candidate.signature)})
+    parity = replay(package, rows)
+    if not parity.passed:
+        raise Failed(f"the packaged model answers differently: {parity.sentence()}")
+    return package, parity
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FilesCandidate:
+    """A trained model as the files that a runtime reads, which are no code.
+
+    Attributes
+    ----------
+    runtime
+        The runtime that answers with them.
+    libraries
+        What has to be installed where it answers.
+    """
+
+    signature: Signature
+    runtime: str
+    files: Mapping[str, bytes]
+    libraries: tuple[str, ...]
+
+
+def build_files_package(folder: Path, candidate: FilesCandidate, rows: Rows) -> tuple[Package, Parity]:
+    """Write a package of files; every row is replayed through it first."""
+    manifest = Manifest(
+        runtime=candidate.runtime,
+        signature=candidate.signature,
+        files={},
+        environment=Environment(
+            python=platform.python_version(), packages={name: version(name) for name in candidate.libraries}
+        ),
     )
     package = write_package(folder, manifest, {**candidate.files, SAMPLES: _samples(rows, candidate.signature)})
     parity = replay(package, rows)

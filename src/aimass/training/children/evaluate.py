@@ -17,15 +17,14 @@ from aimass.training.children.assigning import group_of
 from aimass.training.children.columns import columns_of, plain
 from aimass.training.children.decisions import POLICY, actions_of
 from aimass.training.children.labels import some
-from aimass.training.children.marking import TAGGING, check_places
 from aimass.training.children.mixing import judged
+from aimass.training.children.passages import READ, has_words
 from aimass.training.children.sources import Source, read_rows, read_split
 from aimass.training.children.table import CLUSTERING, RANKING, decisions_of, lists_of, points_of, told_of, windows_of
 from aimass.training.children.targets import MULTILABEL, truth_of
 from aimass.training.children.windows import FORECASTING
 from aimass.training.errors import Unlearnable
 from aimass.training.measures.bytask import measures_of
-from aimass.training.measures.spans import Sentences
 from aimass.training.recipes.protocol import Table
 from aimass.training.tasks import Task, find_task
 
@@ -90,7 +89,7 @@ def part_of(payload: Any, signature: Signature) -> tuple[pl.DataFrame, Any, list
     if missing:
         raise Invalid(f"the dataset has no column {missing[0]!r}", field="dataset", value=missing[0])
     wanted = (parts == payload["part"]) & target.is_not_null()
-    if source.task == TAGGING:
+    if source.task in READ:
         return _texts(source, rows.filter(wanted), target.filter(wanted), signature)
     if source.task == CLUSTERING:
         return _points(source, rows, (parts, wanted, target), signature)
@@ -146,12 +145,16 @@ def _windows(
 def _texts(
     source: Source, rows: pl.DataFrame, target: pl.Series, signature: Signature
 ) -> tuple[pl.DataFrame, Any, list[str]]:
-    """Return the texts of a part and the entities in them."""
+    """Return the texts of a part, and what their task wants of them."""
+    read = READ[source.task]
+    if read.needs_words:
+        known = has_words(rows[signature.inputs[0].name])
+        rows, target = rows.filter(known), target.filter(known)
     if not rows.height:
         raise Unlearnable("the part does not hold a text", field="part")
     features = plain(rows, signature)
     texts = features.to_series().to_list()
-    return features, Sentences.of(texts, target), check_places(texts, target, source.target)
+    return features, read.truth(texts, target), read.notes(texts, target, source.target)
 
 
 def _points(

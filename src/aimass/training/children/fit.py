@@ -15,12 +15,13 @@ import numpy as np
 import polars as pl
 
 from aimass.kernel.errors import Invalid
-from aimass.models import Package, Parity, Rows, Signature, build_package, sampled
+from aimass.models import Candidate, Package, Parity, Rows, Signature, build_package, sampled
 from aimass.training.children.columns import columns_of
 from aimass.training.children.costs import row_us
 from aimass.training.children.folds import FOLDS_FILE, cuts_of, out_of_fold, packed, unpacked
 from aimass.training.children.labels import thresholds_of
 from aimass.training.children.mixing import judged
+from aimass.training.children.passages import READ
 from aimass.training.children.sources import Source
 from aimass.training.children.table import CLUSTERING, Prepared, prepare
 from aimass.training.children.targets import outputs_of
@@ -252,7 +253,8 @@ class Fit:
     def _keep(self, fold: int, outside: Any, predicted: Any) -> None:
         """Commit what a fold says, before its scores are: a fold whose scores are there has its answers too."""
         rows = self._data.places_of("train")[outside]
-        self._outside.append(out_of_fold(fold, rows, predicted))
+        kept = READ[self._task.name].kept(predicted) if self._task.name in READ else predicted
+        self._outside.append(out_of_fold(fold, rows, kept))
         self._ctx.save(packed(self._outside[-1]), f"{OUTSIDE}-{fold}")
 
     def _finished(self) -> list[dict[str, float]]:
@@ -338,7 +340,7 @@ class Fit:
         rows = np.unique(np.linspace(0, table.features.height - 1, REPLAYED).round().astype(int))
         features = table.features[rows]
         candidate = self._recipe.package(context, model)
-        if self._thresholds is not None:
+        if self._thresholds is not None and isinstance(candidate, Candidate):
             candidate = choosing(candidate, self._thresholds)
         replayed = Rows(
             columns=columns_of(features),

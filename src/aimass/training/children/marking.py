@@ -112,10 +112,10 @@ def text_columns(rows: pl.DataFrame, aside: Collection[str | None], chosen: Sequ
     strings = [name for name in names if rows[name].dtype == pl.String and not name.startswith("_")]
     if not strings:
         raise Invalid(
-            "entities are found in a column of texts, and there is none",
+            "the task reads a column of texts, and there is none",
             field="features" if chosen else "dataset",
             value=list(names)[:20],
-            hint="the texts stand in a column of strings beside that of the entities",
+            hint="the texts stand in a column of strings, beside that of what is told of them",
         )
     return [name for name in strings if len(strings) == 1 or is_text(rows[name])] or strings
 
@@ -125,7 +125,7 @@ def the_text_column(rows: pl.DataFrame, aside: Collection[str | None], chosen: S
     found = text_columns(rows, aside, chosen)
     if len(found) > 1:
         raise Invalid(
-            f"entities are found in one column of texts, and {len(found)} may be it",
+            f"the task reads one column of texts, and {len(found)} may be it",
             field="features",
             value=found[:20],
             hint="name it in 'features', and no other",

@@ -27,6 +27,8 @@ _WORDS = {
     "roc_auc": "ROC AUC",
     "over_chance": "share of the way from a draw to the best order",
     "lift": "gain over the decisions that were logged",
+    "gain": "share of the bits saved over the frequencies of bytes",
+    "over_draw": "ROUGE-L over a draw of sentences",
     "skill": "skill against the seasonal naive forecast",
 }
 

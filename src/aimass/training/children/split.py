@@ -27,8 +27,9 @@ from aimass.training.children.assigning import (
 )
 from aimass.training.children.decisions import POLICY, actions_of, check_decisions
 from aimass.training.children.labels import labels_by_part
-from aimass.training.children.marking import TAGGING, check_places, text_columns
+from aimass.training.children.marking import TAGGING, text_columns
 from aimass.training.children.newcomers import assign_both, list_moments
+from aimass.training.children.passages import LANGUAGE, READ, has_words
 from aimass.training.children.sources import SPLIT_FILE, Source, identities, read_rows
 from aimass.training.children.table import RANKING, laid_by, told_of
 from aimass.training.children.targets import FIXED_CLASSES, MULTILABEL, find_task, strata_of, target_of
@@ -70,11 +71,12 @@ def split(ctx: Any) -> dict[str, Any]:
         horizon, told = _ahead(ctx.params, rows, parts)
         notes += told
     notes += _of_task(task, ctx.params, rows, target, parts)
+    target = target.fill_null("text") if task == LANGUAGE else target  # what has no words is told already
     notes += _checked(ctx.params, rows, identity, parts)
     found = _write(ctx.out / SPLIT_FILE, parts, target, identity, notes)
     if task == POLICY:  # who reads of the split wants to know how often each action was taken
         found["classes"] = _by_class(pl.DataFrame([parts.alias("part")]), actions_of(rows, ctx.params["action"]))
-    classes = found["classes"] if has_truth and task != TAGGING else {}
+    classes = found["classes"] if has_truth and task not in READ else {}
     return {**found, "classes": classes, "task": task, "horizon": horizon, **_kinds(rows, ctx.params)}
 
 
@@ -84,8 +86,8 @@ def _of_task(
     """Return what people should know of the truth of a task; refuse what nothing can be learned from."""
     if task == MULTILABEL:
         return labels_by_part(target, parts)
-    if task == TAGGING:
-        return _marked(payload, rows, target)
+    if task in READ:
+        return _read(task, payload, rows, target)
     return check_decisions(rows, target, payload, parts) if task == POLICY else []
 
 
@@ -93,7 +95,7 @@ def _kinds(rows: pl.DataFrame, payload: Mapping[str, Any]) -> dict[str, Any]:
     """Return what a selector has to know of the columns that can be learned from: those of free text, and of lists."""
     aside = _told_aside(payload)
     learned = rows.select(name for name in rows.columns if name not in aside and not name.startswith("_"))
-    if payload.get("task") == TAGGING:
+    if payload.get("task") in READ:
         return {"texts": text_columns(rows, _told_aside(payload)), "lists": {}}
     lists = [column for column in learned.iter_columns() if is_tensor(column.dtype)]
     fit = {one.name: length_of(one) for one in lists if why_no_tensor(one, is_chosen=False) is None}
@@ -124,13 +126,16 @@ def _ahead(payload: Mapping[str, Any], rows: pl.DataFrame, parts: pl.Series) -> 
     return horizon, [*told, f"{count}, a season has {laid.season} steps"]
 
 
-def _marked(payload: Mapping[str, Any], rows: pl.DataFrame, target: pl.Series) -> list[str]:
-    """Return how many entities there are of each type, and what is odd about them; refuse those that are not in their texts."""
+def _read(task: str, payload: Mapping[str, Any], rows: pl.DataFrame, target: pl.Series) -> list[str]:
+    """Return what is odd about texts and what is told of them; of entities how many there are of each type, and refuse others."""
     names = text_columns(rows, _told_aside(payload))
     if len(names) > 1:
         notes = [f"{', '.join(map(repr, names[:5]))} may be the texts: name one in the features of a run"]
     else:
-        notes = check_places(rows[names[0]].to_list(), target, payload["target"])
+        notes = READ[task].notes(rows[names[0]].to_list(), target, payload["target"])
+    if task != TAGGING:
+        empty = rows.height - int(has_words(rows[names[0]]).sum()) if len(names) == 1 else 0
+        return [*notes, f"{empty} rows left out: they have no text"] if empty else notes
     counts = Counter(one.type for written in target.drop_nulls() for one in entities_of(written))
     return [", ".join(f"{count} of {name!r}" for name, count in counts.most_common()) + " are marked", *notes]
 
@@ -141,11 +146,19 @@ def _target(rows: pl.DataFrame, payload: Mapping[str, Any]) -> tuple[pl.Series, 
     if separator and task is None:
         task = MULTILABEL
     if task is not None:
-        return told_of(Source.of({**payload, "task": task}), rows), task, []
+        return _with_text(task, payload, rows, told_of(Source.of({**payload, "task": task}), rows)), task, []
     task, why = find_task(rows[name])
     is_clear = task == "classification"
     told = [] if is_clear and not rows[name].dtype.is_numeric() else [f"the task is {task}: {why}"]
     return target_of(rows, name, task), task, told
+
+
+def _with_text(task: str, payload: Mapping[str, Any], rows: pl.DataFrame, target: pl.Series) -> pl.Series:
+    """Return the target, null where a language model has no text to learn from."""
+    names = text_columns(rows, _told_aside(payload)) if task == LANGUAGE else []
+    if len(names) != 1:
+        return target
+    return pl.select(pl.when(has_words(rows[names[0]])).then(target)).to_series().alias(target.name)
 
 
 def _drawn(
@@ -163,9 +176,8 @@ def _drawn(
     if payload.get("group"):
         return assign_groups(group_of(rows[payload["group"]]), is_known, fractions, payload["seed"]), []
     is_stratified = payload.get("stratify", True)
-    strata = (
-        target if payload.get("task") != TAGGING else target.is_not_null().replace_strict({True: "text", False: None})
-    )
+    is_read = payload.get("task") in READ
+    strata = target.is_not_null().replace_strict({True: "text", False: None}) if is_read else target
     return assign(strata_of(strata), fractions, payload["seed"], stratify=is_stratified), []
 
 

@@ -15,8 +15,9 @@ from aimass.training.children.assigning import group_of, times_of
 from aimass.training.children.columns import choose_columns, plain, signature_of
 from aimass.training.children.decisions import POLICY, actions_of, chances_of, decided, logged_of
 from aimass.training.children.labels import labels_to_learn
-from aimass.training.children.marking import TAGGING, check_places, signature_of_texts, the_text_column
+from aimass.training.children.marking import the_text_column
 from aimass.training.children.newcomers import list_moments
+from aimass.training.children.passages import READ, has_words, signature_for
 from aimass.training.children.sources import Source, identities, read_rows, read_split
 from aimass.training.children.targets import FIXED_CLASSES, MULTILABEL, target_of, truth_of
 from aimass.training.children.windows import FORECASTING, HISTORY, Cut, Laid, cut, lay, signature_of_windows
@@ -24,7 +25,6 @@ from aimass.training.errors import Unlearnable
 from aimass.training.measures.clusters import Points
 from aimass.training.measures.policies import Logged
 from aimass.training.measures.relevance import Lists
-from aimass.training.measures.spans import Sentences
 from aimass.training.recipes.protocol import Table
 from aimass.training.recipes.space import Space
 
@@ -81,8 +81,8 @@ def prepare(
     parts = read_split(split["file"], split.get("sha256"), rows.height)
     if source.task == FORECASTING:
         return _windowed(source, rows, parts, history)
-    if source.task == TAGGING:
-        return _marked(source, rows, parts)
+    if source.task in READ:
+        return _texts(source, rows, parts)
     target = told_of(source, rows)
     kept = target.is_not_null() & (parts != "none")
     train = kept & (parts == "train")
@@ -160,18 +160,19 @@ def _windowed(source: Source, rows: pl.DataFrame, parts: pl.Series, history: int
     )
 
 
-def _marked(source: Source, rows: pl.DataFrame, parts: pl.Series) -> Prepared:
-    """Return texts with the entities in them as the rows to learn from."""
+def _texts(source: Source, rows: pl.DataFrame, parts: pl.Series) -> Prepared:
+    """Return texts, and what their task wants of them, as the rows to learn from."""
     found = target_of(rows, source.target, source.task)
-    name = the_text_column(rows, (*source.aside, source.time), source.features)
+    read, name = READ[source.task], the_text_column(rows, (*source.aside, source.time), source.features)
     known = found.is_not_null() & (parts != "none")
-    texts, written = rows[name].filter(known), found.filter(known)
+    known = known & has_words(rows[name]) if read.needs_words else known
+    texts, wanted = rows[name].filter(known), found.filter(known)
     return Prepared(
-        signature=signature_of_texts(texts),
+        signature=signature_for(source.task, texts),
         frame=pl.DataFrame([texts]),
-        truth=Sentences.of(texts, written),
+        truth=read.truth(texts.to_list(), wanted),
         parts=parts.filter(known),
-        notes=tuple(check_places(texts.to_list(), written, source.target)),
+        notes=tuple(read.notes(texts.to_list(), wanted, source.target)),
         places=np.flatnonzero(known.to_numpy()).astype(np.uint32),
         keys=None if source.key is None else identities(rows, source.key).filter(known),
         groups=None if source.group is None else group_of(rows[source.group]).filter(known),

@@ -11,6 +11,7 @@ import polars as pl
 
 from aimass.models import LABELS, PROBABILITIES, Output
 from aimass.training.children.marking import entities
+from aimass.training.children.passages import every_text, references
 from aimass.training.errors import Unlearnable
 from aimass.training.measures.relevance import MOST_RELEVANT
 
@@ -244,6 +245,8 @@ TARGETS: Mapping[str, Callable[[pl.DataFrame, str], pl.Series]] = {
     "forecasting": numbers,
     "policy": numbers,
     "tagging": entities,
+    "language": every_text,
+    "summary": references,
 }
 
 

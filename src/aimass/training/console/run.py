@@ -101,14 +101,21 @@ def report_of(visit: PageVisit, run: Run) -> dict[str, Any] | None:
         return None
 
 
-def examples_of(visit: PageVisit, run: Run) -> list[tuple[str, str]]:
-    """Return texts and what the model finds in them: the samples of its package, none before there is one."""
+def examples_of(visit: PageVisit, run: Run) -> list[tuple[str, Any]]:
+    """Return texts and what the model says of them: the samples of its package, none before there is one.
+
+    Of a language model it is how many bits it needs for a byte.
+    """
     try:
         _, path = visit.get(Training).artifact(run.workspace, run.id, f"package/{SAMPLES}")
     except NotFound:
         return []
     samples = json.loads(path.read_text("utf-8"))
-    (texts,), (found,) = samples["inputs"].values(), samples["outputs"].values()
+    (texts,), outputs = samples["inputs"].values(), samples["outputs"]
+    if "bits" in outputs:
+        sizes = [len((text or "").encode("utf-8", "replace")) + 1 for text in texts]
+        outputs = {"bits": [bits / size for bits, size in zip(outputs["bits"], sizes, strict=True)]}
+    (found,) = outputs.values()
     return [(text or "", written) for text, written in zip(texts, found, strict=True)][:EXAMPLES]
 
 

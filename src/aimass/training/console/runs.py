@@ -39,6 +39,12 @@ COLUMNS: dict[str, tuple[tuple[str, str, bool], ...]] = {
     ),
     "policy": (("dr", "DR value", False), ("lift", "Lift", False), ("ess", "ESS", False)),
     "tagging": (("f1", "F1", False), ("precision", "Precision", False), ("recall", "Recall", False)),
+    "language": (
+        ("bits_per_byte", "Bits per byte", True),
+        ("perplexity", "Perplexity", True),
+        ("gain", "Gain", False),
+    ),
+    "summary": (("rouge_l", "ROUGE-L", False), ("rouge_1", "ROUGE-1", False), ("rouge_2", "ROUGE-2", False)),
     "regression": (("rmse", "RMSE", True), ("mae", "MAE", True), ("r2", "R²", False)),
 }
 

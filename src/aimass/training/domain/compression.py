@@ -20,6 +20,8 @@ UNCOMPRESSED: Mapping[str, str] = {  # what to do instead, by task
     "forecasting": "train it again with a shorter history: its file is one matrix of history times steps ahead",
     "multilabel": "train it again with fewer trees, or with logistic_regression: its file holds an estimator for each label",
     "policy": "train it again with fewer trees, or with linear_policy: its file is a few kilobytes",
+    "language": "train it again with a smaller vocabulary or order, or a larger least_count",
+    "summary": "its file is a few kilobytes",
     "tagging": "train it again with fewer max_features, or a smaller window",
 }
 GAIN = 1.05

@@ -18,6 +18,13 @@ from aimass.training.measures.curves import curves
 from aimass.training.measures.forecasts import compare_mase, forecast_curves, forecast_scores, mase, mase_interval
 from aimass.training.measures.intervals import Comparison, Interval, auc_interval, compare_auc
 from aimass.training.measures.labels import compare_macro_ap, label_curves, label_scores, macro_ap, macro_ap_interval
+from aimass.training.measures.language import (
+    bits_per_byte,
+    compare_language,
+    language_curves,
+    language_interval,
+    language_scores,
+)
 from aimass.training.measures.numbers import compare_rmse, number_curves, number_scores, rmse, rmse_interval
 from aimass.training.measures.policies import (
     compare_policies,
@@ -36,6 +43,13 @@ from aimass.training.measures.relevance import (
 )
 from aimass.training.measures.scores import macro_auc, scores
 from aimass.training.measures.spans import compare_f1, f1, f1_interval, span_curves, span_scores
+from aimass.training.measures.summaries import (
+    compare_summaries,
+    rouge_of,
+    summary_curves,
+    summary_interval,
+    summary_scores,
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -108,6 +122,20 @@ MEASURES: Mapping[str, Measures] = {
         interval=f1_interval,
         compare=compare_f1,
         curves=lambda truth, said, _classes: span_curves(truth, said),
+    ),
+    "language": Measures(
+        scores=language_scores,
+        score=bits_per_byte,
+        interval=language_interval,
+        compare=compare_language,
+        curves=lambda truth, said, _classes: language_curves(truth, said),
+    ),
+    "summary": Measures(
+        scores=summary_scores,
+        score=rouge_of,
+        interval=summary_interval,
+        compare=compare_summaries,
+        curves=lambda truth, said, _classes: summary_curves(truth, said),
     ),
     "ranking": Measures(
         scores=relevance_scores, score=ndcg, interval=ndcg_interval, compare=compare_ndcg, curves=relevance_curves

@@ -9,7 +9,7 @@ from typing import Any, Protocol, runtime_checkable
 import polars as pl
 from pydantic import BaseModel
 
-from aimass.models import Candidate, Signature
+from aimass.models import Candidate, FilesCandidate, Signature
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,7 +78,7 @@ class Recipe(Protocol):
         """Return the weight of each input, summing to 1, or None when the model has no such notion."""
         ...
 
-    def package(self, ctx: RecipeContext, model: Any) -> Candidate:
+    def package(self, ctx: RecipeContext, model: Any) -> Candidate | FilesCandidate:
         """Return the ways to write the model down."""
         ...
 

@@ -7,11 +7,13 @@ from aimass.models.children.kinds.decisions import Decisions
 from aimass.models.children.kinds.entities import Entities
 from aimass.models.children.kinds.forecasts import Forecasts
 from aimass.models.children.kinds.labels import Labels
+from aimass.models.children.kinds.language import Language
 from aimass.models.children.kinds.number import Number
 from aimass.models.children.kinds.port import Kind
+from aimass.models.children.kinds.summary import Summary
 from aimass.models.package import Signature
 
-KINDS: tuple[Kind, ...] = (Entities(), Forecasts(), Labels(), Decisions(), Classes(), Number())
+KINDS: tuple[Kind, ...] = (Entities(), Summary(), Forecasts(), Labels(), Decisions(), Language(), Classes(), Number())
 
 
 def kind_of(signature: Signature) -> Kind:

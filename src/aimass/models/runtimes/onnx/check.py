@@ -35,6 +35,24 @@ def check(package: Package, file: str) -> str:
         name = check_path(path)
         if name not in package.manifest.files:
             raise BrokenPackage(f"the graph reads {name!r}, which is not in the manifest", field="files", value=name)
+    _check_operators(model)
+    check_signature(model, package.manifest.signature)
+    return f"{len(model.graph.node)} standard operators, no file outside the package"
+
+
+def check_alone(path: Path) -> int:
+    """Refuse a graph that reads any other file, or brings own operators; return how many operators it has.
+
+    For runtimes in which a graph is one part of what answers, so that the signature is not that of the graph.
+    """
+    model = _read(path)
+    if external_paths(model):
+        raise BrokenPackage("the graph reads other files", field="files", value=external_paths(model)[:3])
+    _check_operators(model)
+    return len(model.graph.node)
+
+
+def _check_operators(model: onnx.ModelProto) -> None:
     foreign = sorted(strange(model))
     if foreign:
         raise BrokenPackage(
@@ -44,8 +62,6 @@ def check(package: Package, file: str) -> str:
             allowed=[*sorted(OPERATORS - {""}), *sorted(f"{d}.{name}" for d, some in BROUGHT.items() for name in some)],
             hint="export with standard ONNX operators",
         )
-    check_signature(model, package.manifest.signature)
-    return f"{len(model.graph.node)} standard operators, no file outside the package"
 
 
 def _read(path: Path) -> onnx.ModelProto:

@@ -140,7 +140,10 @@ class Guest:
         """Say how the model can be written down."""
         del bodies
         model, ctx = self._fitted(message)
-        self._candidate = self._recipe()[1].package(ctx, model)
+        candidate = self._recipe()[1].package(ctx, model)
+        if not isinstance(candidate, Candidate):
+            raise Invalid("a recipe from a file writes a graph or a pipeline", field="recipe")
+        self._candidate = candidate
         return ({"is_onnx": self._candidate.to_onnx is not None, "why_not_onnx": self._candidate.why_not_onnx},)
 
     def do_to_onnx(self, message: Mapping[str, Any], bodies: list[bytes]) -> tuple[dict[str, Any], bytes]:

@@ -13,6 +13,7 @@ from aimass.training.console.charts.numbers import NumberCharts, number_charts
 from aimass.training.console.charts.orders import OrderCharts, order_charts
 from aimass.training.console.charts.policies import PolicyCharts, policy_charts
 from aimass.training.console.charts.spans import SpanCharts, span_charts
+from aimass.training.console.charts.texts import LanguageCharts, SummaryCharts, language_charts, summary_charts
 
 Shown = (
     ClassCharts | NumberCharts | ClusterCharts | OrderCharts | ForecastCharts | LabelCharts | SpanCharts | PolicyCharts
@@ -23,6 +24,8 @@ _DRAWN: Mapping[str, Callable[[Mapping[str, Any], Callable[[str], str]], Shown]]
     "labels": label_charts,
     "estimates": policy_charts,
     "confused": span_charts,
+    "surprise": language_charts,
+    "overlap": summary_charts,
     "order": order_charts,
     "clusters": cluster_charts,
     "pairs": number_charts,

@@ -19,6 +19,9 @@ LOWER_IS_BETTER = (
     "davies_bouldin",
     "mase",
     "smape",
+    "bits_per_byte",
+    "bits_per_char",
+    "perplexity",
 )
 
 

@@ -1,0 +1,1 @@
+"""A language model that counts which pieces followed each other."""

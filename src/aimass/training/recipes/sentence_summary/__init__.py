@@ -1,0 +1,1 @@
+"""Summaries out of the sentences of a text."""
