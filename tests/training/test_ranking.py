@@ -10,8 +10,6 @@ from typing import Any
 import numpy as np
 import polars as pl
 import pytest
-from aimass.training.console.charts import charts_of
-from aimass.training.console.charts.orders import OrderCharts
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.metrics import average_precision_score, ndcg_score
@@ -23,6 +21,8 @@ from aimass.training.children.fit import fit
 from aimass.training.children.metric_gate import metric_gate
 from aimass.training.children.shrinking.students import transfer_set
 from aimass.training.children.split import split
+from aimass.training.console.charts import charts_of
+from aimass.training.console.charts.orders import OrderCharts
 from aimass.training.errors import Uncompressible, Unlearnable
 from aimass.training.measures.relevance import (
     Lists,

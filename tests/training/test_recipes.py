@@ -21,6 +21,7 @@ from aimass.training.recipes.contract import (
     RankingContract,
     RecipeContract,
 )
+from aimass.training.recipes.contract_of_episodes import EpisodeContract
 from aimass.training.recipes.contract_of_labels import LabelContract
 from aimass.training.recipes.contract_of_marks import TaggingContract
 from aimass.training.recipes.contract_of_policies import PolicyContract
@@ -221,6 +222,12 @@ class TestLinearPolicy(PolicyContract):
     recipe = "linear_policy"
 
 
+class TestFittedQ(EpisodeContract):
+    __test__ = True
+    recipe = "fitted_q"
+    quick: ClassVar = {"trees": 10, "rebuilds": 2, "iterations": 8}
+
+
 class TestLightGbmPolicy(PolicyContract):
     __test__ = True
     recipe = "lightgbm_policy"
@@ -286,6 +293,7 @@ def test_every_task_of_a_recipe_has_its_suite() -> None:
         ClusterContract,
         ForecastContract,
         PolicyContract,
+        EpisodeContract,
         TaggingContract,
         LanguageContract,
         SummaryContract,

@@ -148,15 +148,43 @@ def test_the_task_of_a_split_is_found_from_its_target_and_kept_by_its_runs(
     assert f"RMSE {found.interval['value']:.4f}, 95% interval" in texts["evaluation"]
 
 
-def test_a_split_by_groups_and_by_time_at_once_or_by_its_target_is_refused(training: Training) -> None:
-    with pytest.raises(Invalid, match="by groups or by time"):
-        training.create_split(ANN, replace(WISH, group_column="gender", time_column="tenure"))
+def test_a_split_by_columns_that_play_two_parts_is_refused(training: Training) -> None:
+    with pytest.raises(Invalid, match="the group and the time are two columns"):
+        training.create_split(ANN, replace(WISH, group_column="tenure", time_column="tenure"))
     with pytest.raises(Invalid, match="cannot be this column") as caught:
         training.create_split(ANN, replace(WISH, group_column="Churn"))
     assert caught.value.field == "group_column"
     with pytest.raises(Invalid, match="needs the column whose rows are one list") as caught:
         training.create_split(ANN, replace(WISH, task="ranking"))
     assert caught.value.field == "group_column"
+
+
+@pytest.mark.parametrize(
+    ("told", "words", "field"),
+    [
+        (
+            {"task": "regression", "action_column": None, "episode_column": "Contract"},
+            "only a policy",
+            "episode_column",
+        ),
+        ({"discount": 0.9}, "steps follow each other in an episode", "episode_column"),
+        ({"episode_column": "Contract"}, "needs the column that puts its rows in order", "step_column"),
+        (
+            {"episode_column": "Contract", "step_column": "tenure", "group_column": "gender"},
+            "are the groups",
+            "group_column",
+        ),
+        ({"episode_column": "Contract", "step_column": "done"}, "plays another part already", "step_column"),
+        ({"episode_column": "tenure", "step_column": "tenure"}, "are two columns", "episode_column"),
+    ],
+)
+def test_columns_of_episodes_that_do_not_fit_are_refused(
+    training: Training, told: dict[str, Any], words: str, field: str
+) -> None:
+    wish = {"task": "policy", "action_column": "done", "target": "MonthlyCharges", **told}
+    with pytest.raises(Invalid, match=words) as caught:
+        training.create_split(ANN, replace(WISH, **wish))
+    assert caught.value.field == field
 
 
 def test_a_run_records_metrics_history_files_and_lineage(rooms: Rooms, training: Training, run: Run) -> None:

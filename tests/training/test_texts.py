@@ -10,7 +10,6 @@ from typing import Any, ClassVar
 import numpy as np
 import polars as pl
 import pytest
-from aimass.training.console.charts.runs import words_of
 from onnx import TensorProto, helper, numpy_helper
 from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.linear_model import LogisticRegression, Ridge
@@ -26,6 +25,7 @@ from aimass.training.children.merge import merged
 from aimass.training.children.shrinking.layers import drop_unused, layers_of, read_graph
 from aimass.training.children.split import split
 from aimass.training.children.weights import Shares
+from aimass.training.console.charts.runs import words_of
 from aimass.training.domain.autos import Constraints
 from aimass.training.errors import Uncompressible, Unlearnable
 from aimass.training.recipes import recipes

@@ -8447,6 +8447,27 @@ OPERATIONS: dict[str, Operation] = {
                 help="of a policy: column of the chance that the action had; estimated if absent",
             ),
             Param(
+                name="episode_column",
+                where="body",
+                kind="str",
+                required=False,
+                help="of a policy of several steps: rows with the same value follow each other",
+            ),
+            Param(
+                name="step_column",
+                where="body",
+                kind="str",
+                required=False,
+                help="what puts the rows of an episode in order; learned from only where it is named",
+            ),
+            Param(
+                name="discount",
+                where="body",
+                kind="float",
+                required=False,
+                help="what a reward one step later is worth; 0.95 of episodes if absent",
+            ),
+            Param(
                 name="fractions",
                 where="body",
                 kind="json",

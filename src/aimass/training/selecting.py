@@ -24,6 +24,10 @@ UNREAD = 0.3
 CHANNELS, LEAST_SIDE = (1, 3, 4), 8
 LEAST_CLIP = 2000
 QUARTER = 11_025  # samples of a quarter of a second at 44.1 kHz: as square as 105 x 105, and more often a clip
+FOLLOWED, NOT_FOLLOWED = (
+    "rows follow each other in episodes",
+    "looks at what an action brings at once, not at what it leads to",
+)
 _NAMED = 3
 _MB = 2**20
 
@@ -42,6 +46,8 @@ class Facts:
         The columns of free text.
     lists
         How many numbers a cell holds, by column of lists.
+    has_episodes
+        Whether rows are steps of which each changes what the next one finds.
     """
 
     rows: int
@@ -49,6 +55,7 @@ class Facts:
     folds: int = 5
     texts: Sequence[str] = ()
     lists: Mapping[str, int] = field(default_factory=dict[str, int])
+    has_episodes: bool = False
 
     @property
     def image(self) -> tuple[str, int] | None:
@@ -189,6 +196,14 @@ def _read(manifest: RecipeManifest, facts: Facts) -> Iterator[tuple[float, str]]
             yield 0.0, f"there is free text in {named}"
         else:
             yield UNREAD, f"does not read the words in {named}, only whole values that come back"
+    if facts.has_episodes:
+        is_far = manifest.reads == "episodes"
+        yield (0.0, FOLLOWED) if is_far else (UNREAD, NOT_FOLLOWED)
+    yield from _seen(manifest, facts)
+
+
+def _seen(manifest: RecipeManifest, facts: Facts) -> Iterator[tuple[float, str]]:
+    """Yield what a recipe sees of images and hears of sounds."""
     if facts.image is not None:
         name, side = facts.image
         if manifest.reads == "lists":
@@ -253,10 +268,16 @@ def _unfit(manifest: RecipeManifest, facts: Facts) -> str | None:
     missing = manifest.missing()
     if missing is not None:
         return f"its library is not installed: {missing.hint}"
+    return _unread(manifest, facts)
+
+
+def _unread(manifest: RecipeManifest, facts: Facts) -> str | None:
     if manifest.reads == "texts" and not facts.texts:
         return "no column holds free text"
     if manifest.reads == "text" and (len(facts.texts) != 1 or facts.columns != 1):
         return "it learns from one column of free text alone"
+    if manifest.reads == "episodes" and not facts.has_episodes:
+        return "its gain is what an action leads to, and no rows follow each other in episodes"
     if manifest.reads == "lists" and facts.image is None:
         return "it learns from one column of lists, such as images"
     if manifest.reads == "sounds" and facts.sound is None:

@@ -29,6 +29,8 @@ class Task:
         What is trained beside them where there is free text.
     hearing
         What is trained instead of them where nothing but clips of sound is to be learned from.
+    following
+        What is trained beside them where rows follow each other in episodes.
     needs_target
         Whether a column tells what is true; else one may be named, to measure by alone.
     needs_group
@@ -57,6 +59,7 @@ class Task:
     recipes: tuple[str, ...]
     reading: tuple[str, ...] = ()
     hearing: tuple[str, ...] = ()
+    following: tuple[str, ...] = ()
     needs_target: bool = True
     needs_group: bool = False
     is_blendable: bool = True
@@ -77,15 +80,16 @@ class Task:
         """
         return f"cv_{self.metric}"
 
-    def usual(self, texts: Sequence[str] = ()) -> tuple[str, ...]:
-        """Return what is trained when nobody names recipes, for a split with these columns of free text.
+    def usual(self, texts: Sequence[str] = (), *, has_episodes: bool = False) -> tuple[str, ...]:
+        """Return what is trained when nobody names recipes, for a split with these columns of free text, and with episodes.
 
         Examples
         --------
         >>> TASKS["classification"].usual(["review"])[0], TASKS["ranking"].usual(["review"])[0]
         ('text_linear', 'random_forest')
         """
-        return (*self.reading, *self.recipes) if texts else self.recipes
+        more = (*(self.reading if texts else ()), *(self.following if has_episodes else ()))
+        return (*more, *self.recipes)
 
 
 TASKS: Mapping[str, Task] = {
@@ -178,6 +182,7 @@ TASKS: Mapping[str, Task] = {
             guess="lift",
             guessed=0.0,
             recipes=("lightgbm_policy", "linear_policy"),
+            following=("fitted_q",),
             is_blendable=False,
             needs_action=True,
             is_surely=True,

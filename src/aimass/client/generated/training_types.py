@@ -298,6 +298,9 @@ class Split:
     label_separator: str | None
     action_column: str | None
     propensity_column: str | None
+    episode_column: str | None
+    step_column: str | None
+    discount: float
     known_ahead: list[str]
     past: list[str]
     fractions: dict[str, float]

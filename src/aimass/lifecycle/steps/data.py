@@ -39,6 +39,9 @@ def split(ctx: StepContext) -> dict[str, Any]:
         label_separator=ctx.parameter("label_separator"),
         action_column=ctx.parameter("action_column"),
         propensity_column=ctx.parameter("propensity_column"),
+        episode_column=ctx.parameter("episode_column"),
+        step_column=ctx.parameter("step_column"),
+        discount=ctx.parameter("discount"),
         known_ahead=ctx.parameter("known_ahead"),
         past=ctx.parameter("past"),
         fractions=ctx.parameter("fractions"),
@@ -57,7 +60,7 @@ def _base(ctx: StepContext) -> str | None:
     if find_task(found.task or "classification").is_windowed:  # the newest moments judge
         return None
     is_same = found.dataset == ctx.found("dataset") and ctx.parameter("task") in (None, found.task)
-    names = ("target", "key", "group", "time", "action", "propensity")
+    names = ("target", "key", "group", "time", "action", "propensity", "episode", "step")
     columns = ("label_separator", *(name if name == "target" else f"{name}_column" for name in names))
     return (
         found.id

@@ -69,7 +69,7 @@ def _usual(ctx: StepContext) -> tuple[str, ...]:
         hearing = tuple(one.recipe for one in known if one.recipe in task.hearing and one.left_out is None)
         if hearing:
             return hearing
-    return task.usual(split.texts)
+    return task.usual(split.texts, has_episodes=split.episode_column is not None)
 
 
 def _task(ctx: StepContext) -> Task:

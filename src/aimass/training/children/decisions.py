@@ -12,8 +12,10 @@ from typing import Any
 import numpy as np
 import polars as pl
 
+from aimass.training.children.episodes import check_episodes, whole_episodes
 from aimass.training.children.judging import estimated
 from aimass.training.errors import Unlearnable
+from aimass.training.measures.episodes import Steps
 from aimass.training.measures.policies import Logged
 from aimass.training.recipes.space import Space
 
@@ -67,7 +69,8 @@ def decided(rows: pl.DataFrame, rewards: pl.Series, payload: Mapping[str, Any]) 
     known = actions_of(rows, payload["action"]).is_not_null()
     if payload.get("propensity"):
         known = known & chances_of(rows, payload["propensity"]).is_not_null()
-    return pl.select(pl.when(known).then(rewards)).to_series().alias(rewards.name)
+    found = pl.select(pl.when(known).then(rewards)).to_series().alias(rewards.name)
+    return whole_episodes(rows, found, payload) if payload.get("episode") else found
 
 
 def check_decisions(rows: pl.DataFrame, rewards: pl.Series, payload: Mapping[str, Any], parts: pl.Series) -> list[str]:
@@ -98,6 +101,8 @@ def check_decisions(rows: pl.DataFrame, rewards: pl.Series, payload: Mapping[str
             )
     odd = int((~known).sum()) - rows[payload["target"]].null_count()
     notes = [f"{odd} rows left out: their action or its chance is not known"] if odd else []
+    if payload.get("episode"):
+        notes = check_episodes(rows, rewards, payload)
     if not payload.get("propensity"):
         return [*notes, "no column tells the chance of an action: it is estimated from the training rows"]
     return [*notes, *_support(chances_of(rows, payload["propensity"]).filter(known).to_numpy(), count)]
@@ -124,7 +129,8 @@ def logged_of(features: pl.DataFrame, rewards: pl.Series, told: Mapping[str, Any
     features
         Everything that is known of a row before the action is taken.
     told
-        ``parts``, ``actions``, ``chances`` (None where they are to be estimated) and ``groups`` of the rows, or None.
+        ``parts``, ``actions``, ``chances`` (None where they are to be estimated) and ``groups`` of the rows, or None; of
+        episodes ``episodes`` and ``order`` of the rows, and ``discount``.
     actions
         Those that there are.
     """
@@ -135,8 +141,20 @@ def logged_of(features: pl.DataFrame, rewards: pl.Series, told: Mapping[str, Any
     groups = None if told.get("groups") is None else told["groups"].filter(pl.Series(train)).to_numpy()
     chances = None if told["chances"] is None else told["chances"].to_numpy()
     found = rewards.to_numpy().astype(float)
-    return judge(
+    known = judge(
         space, Logged(actions=taken, rewards=found, chances=chances, expected=None), train, groups, len(actions)
+    )
+    if told.get("episodes") is None:
+        return known
+    return Steps(
+        actions=known.actions,
+        rewards=known.rewards,
+        chances=known.chances,
+        expected=known.expected,
+        episodes=told["episodes"].to_numpy(),
+        order=told["order"].to_numpy(),
+        discount=told["discount"],
+        space=space,
     )
 
 

@@ -25,6 +25,7 @@ from aimass.training.children.targets import MULTILABEL, truth_of
 from aimass.training.children.windows import FORECASTING
 from aimass.training.errors import Unlearnable
 from aimass.training.measures.bytask import measures_of
+from aimass.training.measures.episodes import Steps
 from aimass.training.recipes.protocol import Table
 from aimass.training.tasks import Task, find_task
 
@@ -206,8 +207,9 @@ def permuted(
     notes: list[str] = []
     if len(truth) > PERMUTED_ROWS:
         rows = np.sort(rng.choice(len(truth), PERMUTED_ROWS, replace=False))
+        rows = truth.some(PERMUTED_ROWS, rng) if isinstance(truth, Steps) else rows
         features, truth = features[rows], truth[rows]
-        notes.append(f"permutation importance on {PERMUTED_ROWS} rows drawn at random")
+        notes.append(f"permutation importance on {len(truth)} rows drawn at random")
     columns = features.columns[:PERMUTED_COLUMNS]
     if len(features.columns) > len(columns):
         notes.append(f"permutation importance of the first {PERMUTED_COLUMNS} columns")

@@ -41,6 +41,9 @@ class Source:
         What cuts the text of a target into labels; empty where the target holds lists.
     action, propensity
         The columns of the action that was taken, and of the chance that it had; neither is a feature.
+    episode, step, discount
+        Of a policy of several steps: the column of the episode, the one that puts its rows in order, and what a reward one step
+        later is worth; neither column is a feature, but the step where it is named.
     known_ahead, past
         The columns beside the target of a series that are known for the moments forecast, and of the past alone.
     """
@@ -57,6 +60,9 @@ class Source:
     separator: str = ""
     action: str | None = None
     propensity: str | None = None
+    episode: str | None = None
+    step: str | None = None
+    discount: float = 1.0
     known_ahead: tuple[str, ...] = ()
     past: tuple[str, ...] = ()
 
@@ -70,13 +76,16 @@ class Source:
             target=payload["target"],
             task=payload.get("task") or "classification",
             key=payload.get("key"),
-            group=payload.get("group"),
+            group=payload.get("group") or payload.get("episode"),
             time=payload.get("time"),
             features=None if features is None else tuple(features),
             horizon=payload.get("horizon") or 1,
             separator=payload.get("separator") or "",
             action=payload.get("action"),
             propensity=payload.get("propensity"),
+            episode=payload.get("episode"),
+            step=payload.get("step"),
+            discount=payload.get("discount") or 1.0,
             known_ahead=tuple(payload.get("known_ahead") or ()),
             past=tuple(payload.get("past") or ()),
         )
@@ -84,7 +93,8 @@ class Source:
     @property
     def aside(self) -> tuple[str | None, ...]:
         """Return the columns that are never learned from."""
-        return self.target, self.key, self.group, self.action, self.propensity
+        step = None if self.features is not None and self.step in self.features else self.step
+        return self.target, self.key, self.group, self.action, self.propensity, self.episode, step
 
 
 def read_rows(source: Source) -> pl.DataFrame:
@@ -104,6 +114,7 @@ def read_rows(source: Source) -> pl.DataFrame:
         raise Unlearnable("the dataset has no rows", field="dataset", hint="collect data into it first")
     named = {"target": source.target, "key": source.key, "group_column": source.group, "time_column": source.time}
     named |= {"action_column": source.action, "propensity_column": source.propensity}
+    named |= {"episode_column": source.episode, "step_column": source.step}
     for field, column in named.items():
         if column and column not in frame.columns:
             raise Invalid(

@@ -104,7 +104,7 @@ def _kinds(rows: pl.DataFrame, payload: Mapping[str, Any]) -> dict[str, Any]:
 
 def _told_aside(payload: Mapping[str, Any]) -> list[str | None]:
     """Return the columns that play a part of their own."""
-    return [payload.get(name) for name in ("target", "key", "group", "time", "action", "propensity")]
+    return [payload.get(name) for name in ("target", "key", "group", "time", "action", "propensity", "episode", "step")]
 
 
 def _ahead(payload: Mapping[str, Any], rows: pl.DataFrame, parts: pl.Series) -> tuple[int, list[str]]:
@@ -187,9 +187,10 @@ def _is_by_group(payload: Mapping[str, Any]) -> bool:
 
 
 def _moments(payload: Mapping[str, Any], rows: pl.DataFrame) -> pl.Series:
-    """Return when each row was; a row of a list when the last one of it was."""
+    """Return when each row was; a row of a list, or an episode, when the last one of it was."""
     times = times_of(rows[payload["time"]])
-    return list_moments(times, group_of(rows[payload["group"]])) if payload.get("task") == RANKING else times
+    is_whole = payload.get("task") == RANKING or payload.get("episode")
+    return list_moments(times, group_of(rows[payload["group"]])) if is_whole else times
 
 
 def _carried(payload: Mapping[str, Any], rows: pl.DataFrame, target: pl.Series, identity: pl.Series) -> pl.Series:

@@ -14,6 +14,7 @@ from aimass.models import Signature, policy_outputs
 from aimass.training.children.assigning import group_of, times_of
 from aimass.training.children.columns import choose_columns, plain, signature_of
 from aimass.training.children.decisions import POLICY, actions_of, chances_of, decided, logged_of
+from aimass.training.children.episodes import order_of
 from aimass.training.children.labels import labels_to_learn
 from aimass.training.children.marking import the_text_column
 from aimass.training.children.newcomers import list_moments
@@ -130,7 +131,8 @@ def _times(source: Source, rows: pl.DataFrame, groups: pl.Series | None) -> pl.S
     if source.time is None:
         return None
     times = times_of(rows[source.time])
-    return list_moments(times, groups) if source.task == RANKING and groups is not None else times
+    is_whole = source.task == RANKING or source.episode is not None
+    return list_moments(times, groups) if is_whole and groups is not None else times
 
 
 def _windowed(source: Source, rows: pl.DataFrame, parts: pl.Series, history: int | None) -> Prepared:
@@ -235,7 +237,8 @@ def told_of(source: Source, rows: pl.DataFrame) -> pl.Series:
     target = target_of(rows, source.target, source.task, source.separator)
     if source.task != POLICY:
         return target
-    return decided(rows, target, {"action": source.action, "propensity": source.propensity})
+    told = {"action": source.action, "propensity": source.propensity, "episode": source.episode, "step": source.step}
+    return decided(rows, target, told)
 
 
 def decisions_of(source: Source, rows: pl.DataFrame, parts: pl.Series, actions: tuple[str, ...]) -> Logged:
@@ -249,6 +252,9 @@ def decisions_of(source: Source, rows: pl.DataFrame, parts: pl.Series, actions: 
         "chances": None if source.propensity is None else chances_of(rows, source.propensity),
         "groups": None if source.group is None else group_of(rows[source.group]),
     }
+    if source.episode and source.step:
+        episodes = group_of(rows[source.episode]).rank("dense")
+        told |= {"episodes": episodes, "order": order_of(rows, source.step), "discount": source.discount}
     return logged_of(features, target_of(rows, source.target, source.task), told, actions)
 
 

@@ -91,6 +91,9 @@ class Splitting(BaseModel):
     label_separator: str = ""
     action_column: str = ""
     propensity_column: str = ""
+    episode_column: str = ""
+    step_column: str = ""
+    discount: float | Literal[""] = ""
     known_ahead: str = ""
     past: str = ""
     seed: int = 0
@@ -138,6 +141,9 @@ def split(visit: Visit, wish: Annotated[Splitting, Form()]) -> Response:
         label_separator=wish.label_separator or None,
         action_column=wish.action_column or None,
         propensity_column=wish.propensity_column or None,
+        episode_column=wish.episode_column or None,
+        step_column=wish.step_column or None,
+        discount=wish.discount or None,
         known_ahead=_named(wish.known_ahead),
         past=_named(wish.past),
         seed=wish.seed,

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Annotated, Any
 
-from annotated_types import Ge, Le, MaxLen, MinLen, doc
+from annotated_types import Ge, Gt, Le, MaxLen, MinLen, doc
 
 from aimass.training.domain.words import FRACTIONS, Cursor, Key, Limit, Part, SplitId, Workspace, WorkState
 from aimass.training.tasks import TaskName
@@ -31,6 +31,10 @@ class Split:
         What cuts the text of the target into labels; None where it holds lists, and for other tasks.
     action_column, propensity_column
         Of a policy: which action was taken, and the chance that it had; the chance is estimated where no column tells it.
+    episode_column, step_column
+        Of a policy of several steps: which episode a row belongs to, and what puts its rows in order.
+    discount
+        What a reward one step later is worth; 1 for decisions of one step.
     known_ahead
         Columns beside the target of a series whose values are known for the moments that are forecast.
     past
@@ -62,6 +66,9 @@ class Split:
     label_separator: str | None
     action_column: str | None
     propensity_column: str | None
+    episode_column: str | None
+    step_column: str | None
+    discount: float
     known_ahead: tuple[str, ...]
     past: tuple[str, ...]
     fractions: Mapping[str, float]
@@ -93,7 +100,8 @@ class CreateSplit:
     cuts. Forecasting needs ``time_column``, looks ``horizon`` steps ahead, and takes ``group_column`` as the name of the series;
     columns of ``known_ahead`` (future covariates: a holiday, a promotion, the weather forecast) and of ``past`` (past
     covariates) are learned from beside the target. A policy needs ``action_column``, and predicts what came of it: the target is
-    the reward. With ``base`` the rows of an earlier split keep their part, so that a test set stays untouched when the dataset
+    the reward; with ``episode_column`` its rows follow each other by ``step_column``, episodes lie in one part, and what counts is the
+    sum of their rewards, each step later less by ``discount``. With ``base`` the rows of an earlier split keep their part, so that a test set stays untouched when the dataset
     grows; new rows go to ``new_rows``.
     """
 
@@ -128,6 +136,15 @@ class CreateSplit:
     ] = None
     propensity_column: Annotated[
         str | None, MaxLen(255), doc("of a policy: column of the chance that the action had; estimated if absent")
+    ] = None
+    episode_column: Annotated[
+        str | None, MaxLen(255), doc("of a policy of several steps: rows with the same value follow each other")
+    ] = None
+    step_column: Annotated[
+        str | None, MaxLen(255), doc("what puts the rows of an episode in order; learned from only where it is named")
+    ] = None
+    discount: Annotated[
+        float | None, Gt(0), Le(1), doc("what a reward one step later is worth; 0.95 of episodes if absent")
     ] = None
     fractions: Annotated[Mapping[str, float], doc("share of train, validation, test and future")] = field(
         default_factory=lambda: dict(FRACTIONS)

@@ -15,6 +15,15 @@ from aimass.training.measures.clusters import (
     silhouette_interval,
 )
 from aimass.training.measures.curves import curves
+from aimass.training.measures.episodes import (
+    compare_episodes,
+    either,
+    episode_curves,
+    episode_doubt,
+    episode_interval,
+    episode_scores,
+    episode_value,
+)
 from aimass.training.measures.forecasts import compare_mase, forecast_curves, forecast_scores, mase, mase_interval
 from aimass.training.measures.intervals import Comparison, Interval, auc_interval, compare_auc
 from aimass.training.measures.labels import compare_macro_ap, label_curves, label_scores, macro_ap, macro_ap_interval
@@ -102,12 +111,12 @@ MEASURES: Mapping[str, Measures] = {
         curves=lambda truth, said, _classes: forecast_curves(truth, said),
     ),
     "policy": Measures(
-        scores=policy_scores,
-        score=value_of,
-        interval=policy_interval,
-        compare=compare_policies,
-        curves=policy_curves,
-        doubt=doubt_of,
+        scores=either(policy_scores, episode_scores),
+        score=either(value_of, episode_value),
+        interval=either(policy_interval, episode_interval),
+        compare=either(compare_policies, compare_episodes),
+        curves=either(policy_curves, episode_curves),
+        doubt=either(doubt_of, episode_doubt),
     ),
     "regression": Measures(
         scores=number_scores,

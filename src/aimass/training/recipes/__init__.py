@@ -89,7 +89,7 @@ class RecipeManifest:
         What a study tries unless somebody names other values; see :mod:`aimass.training.domain.space`.
     reads
         ``columns`` of a table, one column of ``lists`` alone, such as images, one of ``sounds`` alone, ``texts`` beside other
-        columns, or one column of free ``text`` alone.
+        columns, or one column of free ``text`` alone; or rows that follow each other in ``episodes``.
     extra, library
         The extra of AI Mass that brings what the run part imports, and the package by which it is known to be there.
     """
@@ -105,7 +105,7 @@ class RecipeManifest:
     traits: Traits = field(default_factory=Traits)
     variants: tuple[Variant, ...] = ()
     space: Mapping[str, Any] = field(default_factory=dict[str, Any])
-    reads: Literal["columns", "lists", "sounds", "texts", "text"] = "columns"
+    reads: Literal["columns", "lists", "sounds", "texts", "text", "episodes"] = "columns"
     extra: str | None = None
     library: str | None = None
 

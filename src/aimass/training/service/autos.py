@@ -61,10 +61,15 @@ class Autos(Splits, Blending):
         task = TASKS[split.task or ""]
         columns = self._ground.columns(who, split.workspace, split.dataset, split.dataset_version)
         aside = {split.target, split.key_column, split.group_column, split.time_column}
-        aside |= {split.action_column, split.propensity_column}
+        aside |= {split.action_column, split.propensity_column, split.episode_column, split.step_column}
         width = sum(1 for name in columns if name not in aside and not name.startswith("_"))
         facts = Facts(
-            rows=split.counts.get("train", 0), columns=width, folds=folds, texts=split.texts, lists=split.lists
+            rows=split.counts.get("train", 0),
+            columns=width,
+            folds=folds,
+            texts=split.texts,
+            lists=split.lists,
+            has_episodes=split.episode_column is not None,
         )
         if task.is_windowed:  # a series is learned from itself, and from what the split names beside it
             beside = len(split.known_ahead) + len(split.past)

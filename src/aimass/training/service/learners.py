@@ -269,6 +269,13 @@ def _model_of(command: CreateLearner, split: Split) -> str:
             value=split.id,
             hint="split with propensity_column; the answers of an endpoint with a policy carry it",
         )
+    if split.episode_column:
+        raise Invalid(
+            "a learner decides in one step, and this split has episodes",
+            field="split",
+            value=split.id,
+            hint="train fitted_q on it, or split without episode_column",
+        )
     return model_for(split.task or "classification", command.model)
 
 

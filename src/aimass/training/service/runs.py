@@ -33,6 +33,7 @@ from aimass.training.service.experiments import new_experiment
 from aimass.training.service.filed import RecipeFile, check_own_task, file_named, need_a_sandbox, own_order
 from aimass.training.service.ground import Located, Part, need_fresh, need_run, need_split
 from aimass.training.service.orders import Order
+from aimass.training.service.together import episodes_of
 from aimass.training.store import (
     add_run,
     find_experiment,
@@ -132,12 +133,13 @@ class Runs(Part):
             "target": split.target,
             "task": split.task or "classification",
             "key": split.key_column,
-            "group": split.group_column,
+            "group": split.group_column or split.episode_column,
             "time": split.time_column,
             "horizon": split.horizon,
             "separator": split.label_separator,
             "action": split.action_column,
             "propensity": split.propensity_column,
+            **episodes_of(split),
             "known_ahead": list(split.known_ahead),
             "past": list(split.past),
         }

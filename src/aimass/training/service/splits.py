@@ -18,6 +18,7 @@ from aimass.training.domain.splits import CreateSplit, ListSplitRows, ListSplits
 from aimass.training.domain.words import SPLIT
 from aimass.training.events import SPLIT_CREATED, SPLIT_FAILED, SPLIT_READY
 from aimass.training.service.ground import Located, Part, need_split
+from aimass.training.service.together import check_episode_columns, discount_of
 from aimass.training.store import add, put, split_by_key, splits_page
 from aimass.training.tables import splits
 from aimass.training.tasks import TASKS, find_task
@@ -198,6 +199,7 @@ def _check_columns(command: CreateSplit) -> None:
             hint="name the task multilabel, or leave the separator out",
         )
     _check_decisions(command, needs_action=task is not None and task.needs_action)
+    check_episode_columns(command)
     for field in ("key_column", "group_column", "time_column", "action_column", "propensity_column"):
         if getattr(command, field) == command.target:
             raise Invalid("the target cannot be this column too", field=field, value=command.target)
@@ -268,12 +270,15 @@ def _payload(command: CreateSplit, location: Located, base: str | None) -> dict[
         "target": command.target,
         "task": command.task,
         "key": command.key_column,
-        "group": command.group_column,
+        "group": command.group_column or command.episode_column,
         "time": command.time_column,
         "horizon": command.horizon,
         "separator": command.label_separator,
         "action": command.action_column,
         "propensity": command.propensity_column,
+        "episode": command.episode_column,
+        "step": command.step_column,
+        "discount": discount_of(command),
         "known_ahead": list(command.known_ahead or ()),
         "past": list(command.past or ()),
         "fractions": dict(command.fractions),
@@ -300,6 +305,9 @@ def _row(change: Change, id_: str, command: CreateSplit, location: Located) -> d
         "label_separator": command.label_separator,
         "action_column": command.action_column,
         "propensity_column": command.propensity_column,
+        "episode_column": command.episode_column,
+        "step_column": command.step_column,
+        "discount": discount_of(command),
         "known_ahead": list(command.known_ahead or ()),
         "past": list(command.past or ()),
         "fractions": dict(command.fractions),

@@ -16,7 +16,16 @@ from aimass.training.console.charts.spans import SpanCharts, span_charts
 from aimass.training.console.charts.texts import LanguageCharts, SummaryCharts, language_charts, summary_charts
 
 Shown = (
-    ClassCharts | NumberCharts | ClusterCharts | OrderCharts | ForecastCharts | LabelCharts | SpanCharts | PolicyCharts
+    ClassCharts
+    | NumberCharts
+    | ClusterCharts
+    | OrderCharts
+    | ForecastCharts
+    | LabelCharts
+    | SpanCharts
+    | PolicyCharts
+    | LanguageCharts
+    | SummaryCharts
 )
 # by what the curves of a task hold
 _DRAWN: Mapping[str, Callable[[Mapping[str, Any], Callable[[str], str]], Shown]] = {

@@ -11,8 +11,9 @@ from aimass.training.console.charts.parts import importance_of
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PolicyCharts:
-    """What is shown of one report about a policy: estimates of its value, and each action by share, reward and expectation."""
+    """What is shown of one report about a policy: estimates of its value, and each action by share, reward and expectation; episodes of several steps are counted."""
 
+    episodes: int
     estimates: list[dict[str, Any]]
     actions: list[dict[str, Any]]
     chosen: dict[str, Any]
@@ -26,6 +27,7 @@ def policy_charts(report: Mapping[str, Any], say: Callable[[str], str]) -> Polic
     curves = report["curves"]
     items, method = importance_of(report.get("importance"))
     return PolicyCharts(
+        episodes=curves.get("episodes", 0),
         estimates=curves["estimates"],
         actions=curves["actions"],
         chosen={"items": [{"name": one["name"], "value": round(one["chosen"], 4)} for one in curves["actions"]]},

@@ -1,0 +1,1 @@
+"""The recipe fitted_q."""
