@@ -226,17 +226,21 @@ def approved(client: Client, admin: Client, snapshot: int) -> int:
     return int(named["number"])
 
 
+def _begin_to_learn_prices(client: Client) -> None:
+    rng = random.Random(2)
+    rows = [row_of(rng) for _ in range(600)]
+    lines = [f"r{at},{row['size']},{row['plan']},{price_of(row, turned=False)}" for at, row in enumerate(rows)]
+    collect(client, "prices", ["id,size,plan,price", *lines])
+    split = client.training.create_split(dataset="prices", target="price", key_column="id").id
+    until(lambda: client.training.get_split(split=split).state == "READY")
+    client.training.create_learner(name="prices", split=split, window=100, params={"learning_rate": 0.05})
+    until(lambda: client.training.get_learner(learner="prices").rows >= 360)
+
+
 def test_numbers_that_are_fed_back_late_become_a_snapshot_that_a_person_releases(platform: RunningPlatform) -> None:
     key = key_of(platform, "shop", "person")
     with Client(platform.url, key=key, workspace="shop") as client, platform.admin("shop") as admin:
-        rng = random.Random(2)
-        rows = [row_of(rng) for _ in range(600)]
-        lines = [f"r{at},{row['size']},{row['plan']},{price_of(row, turned=False)}" for at, row in enumerate(rows)]
-        collect(client, "prices", ["id,size,plan,price", *lines])
-        split = client.training.create_split(dataset="prices", target="price", key_column="id").id
-        until(lambda: client.training.get_split(split=split).state == "READY")
-        client.training.create_learner(name="prices", split=split, window=100, params={"learning_rate": 0.05})
-        until(lambda: client.training.get_learner(learner="prices").rows >= 360)
+        _begin_to_learn_prices(client)
         client.lifecycle.set_release(learner="prices", endpoint="prices")
         first = _a_newer_snapshot_takes_the_place_of_one_that_waits(client, admin)
         buyers = Buyers(platform.url, key)

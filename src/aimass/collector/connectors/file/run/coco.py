@@ -133,9 +133,9 @@ def _add(noted: Noted, one: Mapping[str, Any], labels: Mapping[Any, str]) -> Non
         noted.wrong = f"a {label[:50]!r} has keypoints that are no triples of x, y and visibility"
     else:
         x, y, width, height = map(float, box)
-        is_noted = points and any(points[2::_TRIPLE])
+        drawn = tuple(map(float, points or ()))
         noted.seen.append(
-            Seen(label=label, box=(x, y, width, height), points=tuple(map(float, points)) if is_noted else None)
+            Seen(label=label, box=(x, y, width, height), points=drawn if any(drawn[2::_TRIPLE]) else None)
         )
 
 
