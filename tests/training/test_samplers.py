@@ -133,7 +133,7 @@ def judged(pruner: str, steps: dict[int, list[float]], running: list[float], jud
     ]
     fresh = [[step, value] for step, value in enumerate(running, start=1)]
     last = {"number": len(told) + 1, "params": {"share": 0.1}, "state": "RUNNING", "values": None, "attrs": {}}
-    args = {"space": {"share": SPACE["share"]}, "directions": ["maximize"], "pruner": pruner, "folds": 5}
+    args = {"space": {"share": SPACE["share"]}, "directions": ["maximize"], "pruner": pruner, "steps": 5}
     return judge({**args, "trials": [*told, {**last, "steps": fresh, "judged": judged_}]})["trials"]
 
 
@@ -163,7 +163,7 @@ def test_halving_gives_up_what_is_not_among_the_best_of_its_rung(pruner: str) ->
         value = 0.9 - number / 100
         one = {"number": number, "params": {"share": 0.1}, "state": "RUNNING", "values": None, "attrs": {}, "judged": 0}
         told.append({**one, "steps": [[1, value], [2, value], [3, value]]})
-        args = {"space": {"share": SPACE["share"]}, "directions": ["maximize"], "pruner": pruner, "folds": 5}
+        args = {"space": {"share": SPACE["share"]}, "directions": ["maximize"], "pruner": pruner, "steps": 5}
         answer = judge({**args, "trials": told})["trials"][0]
         end = {"state": "PRUNED"} if answer["pruned_at"] else {"state": "COMPLETE", "values": [value]}
         kept += answer["pruned_at"] is None

@@ -444,7 +444,7 @@ def test_a_platform_that_dies_anywhere_begins_no_trial_twice(
         if where == "put_trial":  # runs are started, and not written down
             patched.setattr(searching, "put_trial", die)
         elif where == "start_run":  # trials are written down, and not started
-            patched.setattr(Training, "start_run", die)
+            patched.setattr(Training, "begin_run", die)
         elif where == "asked":  # nothing is written down
             patched.setattr(searching, "add", die)
         else:  # runs are started and written down

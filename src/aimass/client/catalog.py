@@ -8629,7 +8629,12 @@ OPERATIONS: dict[str, Operation] = {
                 help="the same seed and results give the same search",
             ),
             Param(
-                name="folds", where="body", kind="int", required=False, default=5, help="folds of the cross-validation"
+                name="folds",
+                where="body",
+                kind="int",
+                required=False,
+                default=5,
+                help="folds of the cross-validation; 1: a fifth is held out",
             ),
         ),
         progress="training.get_study",
@@ -9484,7 +9489,12 @@ OPERATIONS: dict[str, Operation] = {
                 help="the same seed gives the same model",
             ),
             Param(
-                name="folds", where="body", kind="int", required=False, default=5, help="folds of the cross-validation"
+                name="folds",
+                where="body",
+                kind="int",
+                required=False,
+                default=5,
+                help="folds of the cross-validation; 1: a fifth is held out",
             ),
             Param(name="tags", where="body", kind="json", required=False),
             Param(
@@ -9563,7 +9573,12 @@ OPERATIONS: dict[str, Operation] = {
                 help="the same seed gives the same model",
             ),
             Param(
-                name="folds", where="body", kind="int", required=False, default=5, help="folds of the cross-validation"
+                name="folds",
+                where="body",
+                kind="int",
+                required=False,
+                default=5,
+                help="folds of the cross-validation; 1: a fifth is held out",
             ),
             Param(name="tags", where="body", kind="json", required=False),
             Param(

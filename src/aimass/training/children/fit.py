@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from hashlib import sha256
 from pathlib import Path
@@ -20,6 +20,7 @@ from aimass.training.children.columns import columns_of
 from aimass.training.children.costs import row_us
 from aimass.training.children.folds import FOLDS_FILE, cuts_of, out_of_fold, packed, unpacked
 from aimass.training.children.labels import thresholds_of
+from aimass.training.children.looking import Looks, looks_of
 from aimass.training.children.mixing import judged
 from aimass.training.children.passages import READ
 from aimass.training.children.sources import Source
@@ -48,7 +49,8 @@ NO_TRUTH = "no target tells the anomalies: measured by rows whose values were mi
 class FitContext:
     """What the recipe gets, for one fold or for the final fit.
 
-    ``start`` and ``share`` place the progress of this fit in the progress of the job.
+    ``start`` and ``share`` place the progress of this fit in the progress of the job; ``looks`` are those of a study that
+    watches it learn.
     """
 
     job: Any
@@ -62,6 +64,7 @@ class FitContext:
     share: float
     tables: Mapping[str, Table]
     base: bytes | None = None
+    looks: Looks | None = None
     history: dict[str, list[tuple[int, float]]] = field(default_factory=dict)
 
     def data(self, part: str) -> Table:
@@ -79,6 +82,12 @@ class FitContext:
                 )
             self.history.setdefault(name, []).append((step, float(value)))
         self.job.report(self.start + self.share * step / max(total, 1), stage=self.stage, **metrics)
+
+    def look(self, step: int, total: int, answer: Callable[[pl.DataFrame], Any]) -> None:
+        """Tell a study that watches what the model would score now."""
+        seen = {} if self.looks is None else self.looks.seen(step, self.data("validation"), answer)
+        if seen:
+            self.job.report(self.start + self.share * step / max(total, 1), stage=self.stage, **seen)
 
     def save(self, state: bytes, name: str = "recipe") -> None:
         """Commit a checkpoint of this fit."""
@@ -233,6 +242,7 @@ class Fit:
                 continue
             tables = {"train": _rows(train, inside), "validation": _rows(train, outside)}
             context = self._context(f"fold {number + 1}", 0.05 + 0.6 * number / folds, 0.6 / folds, tables)
+            context.looks = looks_of(self._ctx.params.get("looks"), self._task.name, done)
             model = self._recipe.fit(context)
             done.append(self._scores(context, model, self._judged(tables["validation"])))
             self._keep(number + 1, outside, self._recipe.predict(context, model, tables["validation"].features))
@@ -301,7 +311,8 @@ class Fit:
         for name in dict.fromkeys((self._task.metric, self._task.guess)):
             values = [fold[name] for fold in folds if name in fold]
             if len(values) == len(folds):
-                metrics |= {f"cv_{name}": float(np.mean(values)), f"cv_{name}_sd": float(np.std(values, ddof=1))}
+                metrics |= {f"cv_{name}": float(np.mean(values))}
+                metrics |= {f"cv_{name}_sd": float(np.std(values, ddof=1))} if len(values) > 1 else {}
         importance = self._recipe.importance(context, model)
         return {
             "task": self._task.name,

@@ -20,6 +20,7 @@ from aimass.training.measures.spans import bare
 
 FOLDS_FILE = "folds.parquet"
 LEAST_WINDOWS = 10
+HELD_OUT = 5
 Cut = tuple[Any, Any]
 
 
@@ -28,8 +29,10 @@ def cuts_of(data: Prepared, folds: int, seed: int) -> list[Cut]:
 
     Rows of one group lie on one side. By time, each fold is judged on rows that are later than those it learned from,
     so the earliest rows are never judged on; by both, on later rows of other groups. Otherwise rows are drawn by the seed,
-    classes by their share.
+    classes by their share. One fold alone is the last of five: the other four learn.
     """
+    if folds == 1:
+        return cuts_of(data, HELD_OUT, seed)[-1:]
     train = data.table("train")
     if isinstance(train.truth, Windows):
         return _rolling(train.truth, folds)

@@ -135,7 +135,7 @@ def judge(args: Mapping[str, Any]) -> dict[str, Any]:
     Parameters
     ----------
     args
-        ``space``, ``directions``, ``pruner``, ``folds``: the number of steps of a trial, and ``trials``, each also with
+        ``space``, ``directions``, ``pruner``, ``steps``: the number of them that a trial has, and ``trials``, each also with
         ``judged``: its last step that was judged.
 
     Returns
@@ -151,7 +151,7 @@ def judge(args: Mapping[str, Any]) -> dict[str, Any]:
         for one in told
     ]
     study = _study(space, args["directions"], known, optuna.samplers.RandomSampler(seed=0))
-    study.pruner = pruner_of(args["pruner"], int(args["folds"]))
+    study.pruner = pruner_of(args["pruner"], int(args["steps"]))
     answers: list[dict[str, Any]] = []
     for place, one in enumerate(told):
         fresh = [(int(step), float(value)) for step, value in one["steps"] if step > one["judged"]]

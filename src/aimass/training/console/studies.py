@@ -36,6 +36,7 @@ ONE = f"{PATH}/{{study}}"
 PARTS = {"study-head": "training/_study_head.html", "study-body": "training/_study_body.html"}
 MOST = 200
 MOST_LINES = 500
+MOST_CURVES = 24
 Tab = Literal["", "trials", "importance"]
 
 
@@ -136,6 +137,7 @@ def study(visit: Visit, study: str, tab: Tab = "", sort: str = "number") -> Resp
         more = {"importance": importance_of(visit, found)}
     else:
         more = {"history": history_of(visit, found, trials), "lines": parallel_of(found, trials)}
+        more |= {"curves": None if found.pruner == "none" else curves_of(visit, trials)}
     best = [trial for trial in trials if trial.number in found.best]
     return visit.render("training/study.html", parts=PARTS, study=found, tab=tab, best=best, sort=sort, **more)
 
@@ -208,6 +210,16 @@ def history_of(visit: PageVisit, study: Study, trials: Sequence[Trial]) -> dict[
     series.append({"name": study.objectives[0].metric, "points": points, "dashed": True})
     top = (min if is_less else max)(points, key=lambda point: point[1]) if points else None
     return {"x": "step", "x_name": visit.say("Trial"), "series": series} | ({"best": top} if top else {})
+
+
+def curves_of(visit: PageVisit, trials: Sequence[Trial]) -> dict[str, Any] | None:
+    """Return how the newest trials came to their values, step by step; None where no trial was watched on its way."""
+    seen = [trial for trial in trials if len(trial.steps) > 1 and trial.same_as is None][-MOST_CURVES:]
+    series = [
+        {"name": f"#{trial.number}", "points": [list(step) for step in trial.steps], "dashed": trial.state == "PRUNED"}
+        for trial in seen
+    ]
+    return {"x": "step", "x_name": visit.say("Step"), "series": series} if series else None
 
 
 def parallel_of(study: Study, trials: Sequence[Trial]) -> dict[str, Any]:

@@ -136,7 +136,7 @@ class StartRun:
         field(default_factory=dict[str, Literal["serve", "refuse"]])
     )
     seed: Annotated[int, Ge(0), Le(2**32 - 1), doc("the same seed gives the same model")] = 0
-    folds: Annotated[int, Ge(2), Le(20), doc("folds of the cross-validation")] = 5
+    folds: Annotated[int, Ge(1), Le(20), doc("folds of the cross-validation; 1: a fifth is held out")] = 5
     tags: Mapping[str, str] = field(default_factory=dict[str, str])
     key: Key = None
 

@@ -100,7 +100,7 @@ class Trial:
     values
         What each objective came to.
     steps
-        The first objective as it stood after each fold: step and value.
+        The first objective as it stood after each fold, and at the looks between: step and value.
     pruned_at
         The step at which it was given up.
     same_as
@@ -155,7 +155,7 @@ class CreateStudy:
     parallel: Annotated[int, Ge(1), Le(256), doc("trials at once; job slots limit them too")] = 2
     budget_s: Annotated[float | None, Gt(0), doc("seconds after which no new trial begins")] = None
     seed: Annotated[int, Ge(0), Le(2**32 - 1), doc("the same seed and results give the same search")] = 0
-    folds: Annotated[int, Ge(2), Le(20), doc("folds of the cross-validation")] = 5
+    folds: Annotated[int, Ge(1), Le(20), doc("folds of the cross-validation; 1: a fifth is held out")] = 5
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

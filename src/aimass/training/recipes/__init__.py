@@ -90,6 +90,9 @@ class RecipeManifest:
     reads
         ``columns`` of a table, one column of ``lists`` alone, such as images, one of ``sounds`` alone, ``texts`` beside other
         columns, or one column of free ``text`` alone; or rows that follow each other in ``episodes``.
+    steps
+        The parameter that says how many steps it learns in, after each of which it offers a look (``ctx.look``): epochs, or
+        trees; None where it learns in one go.
     extra, library
         The extra of AI Mass that brings what the run part imports, and the package by which it is known to be there.
     """
@@ -106,6 +109,7 @@ class RecipeManifest:
     variants: tuple[Variant, ...] = ()
     space: Mapping[str, Any] = field(default_factory=dict[str, Any])
     reads: Literal["columns", "lists", "sounds", "texts", "text", "episodes"] = "columns"
+    steps: str | None = None
     extra: str | None = None
     library: str | None = None
 

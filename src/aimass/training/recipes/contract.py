@@ -10,7 +10,7 @@ far as the recipe serves them, and names the recipe; that of series is
 from __future__ import annotations
 
 import warnings
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, ClassVar
@@ -41,6 +41,7 @@ class Bench:
     threads: int = 1
     base: bytes | None = None
     reports: list[tuple[int, int]] = field(default_factory=list[tuple[int, int]])
+    looks: list[tuple[int, Any]] | None = None
     saved: dict[str, bytes] = field(default_factory=dict[str, bytes])
 
     def data(self, part: str) -> Table:
@@ -51,6 +52,12 @@ class Bench:
         """Keep the report."""
         assert all(np.isfinite(value) for value in metrics.values())
         self.reports.append((step, total))
+
+    def look(self, step: int, total: int, answer: Callable[[pl.DataFrame], Any]) -> None:
+        """Keep what would be answered now, where somebody watches."""
+        if self.looks is not None:
+            assert 1 <= step <= total
+            self.looks.append((step, answer(self.tables["validation"].features)))
 
     def save(self, state: bytes, name: str = "recipe") -> None:
         """Keep the checkpoint."""
@@ -177,6 +184,24 @@ class TaskContract:
         benches = (self.bench(), self.bench())
         first, second = (recipe.predict(b, recipe.fit(b), b.data("validation").features) for b in benches)
         assert np.array_equal(first, second)
+
+    def test_who_watches_sees_each_step_and_changes_nothing(self) -> None:
+        recipe, manifest = load_recipe(self.recipe), find_recipe(self.recipe)
+        if manifest.steps is None:
+            return
+        alone, watched = self.bench(), self.bench()
+        watched.looks = []
+        features = watched.data("validation").features
+        unseen = recipe.predict(alone, recipe.fit(alone), features)
+        said = recipe.predict(watched, recipe.fit(watched), features)
+        assert np.array_equal(said, unseen)
+        steps = [step for step, _ in watched.looks]
+        assert steps == list(range(1, len(steps) + 1)) or self.task == "multilabel"
+        for _, answers in watched.looks:
+            assert np.shape(answers) == np.shape(said)
+            assert np.isfinite(answers).all()
+        if watched.looks:
+            assert not np.array_equal(watched.looks[0][1], watched.looks[-1][1])
 
     def test_its_package_answers_like_the_model(self, tmp_path: Path) -> None:
         self.check_package(self.bench(), tmp_path / "package")

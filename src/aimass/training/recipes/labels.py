@@ -6,12 +6,13 @@ estimator for each label behind it, and at the end from which probability each l
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 import onnx
+import polars as pl
 from onnx import TensorProto, helper, numpy_helper
 from sklearn.compose import ColumnTransformer
 
@@ -57,6 +58,9 @@ class OneLabel:
         """Tell the progress; curves of many labels one behind the other would say nothing, so none are told."""
         del metrics
         self._whole.report(self._number * total + step, self._count * total)
+
+    def look(self, step: int, total: int, answer: Callable[[pl.DataFrame], Any]) -> None:
+        """Show nothing: one label says little of what all of them will be."""
 
     def save(self, state: bytes, name: str = "recipe") -> None:
         """Commit a checkpoint of this label."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol, runtime_checkable
 
@@ -48,6 +48,19 @@ class RecipeContext(Protocol):
 
     def report(self, step: int, total: int, **metrics: float) -> None:
         """Tell the progress; refuses numbers that are not finite, and raises ``Cancelled``."""
+        ...
+
+    def look(self, step: int, total: int, answer: Callable[[pl.DataFrame], Any]) -> None:
+        """Offer a look at what is learned so far, after each step that the manifest counts; raises ``Cancelled``.
+
+        Parameters
+        ----------
+        step, total
+            Steps that are done, from 1, and how many there are at most.
+        answer
+            From rows to what the model would answer now, as ``predict`` does. It is called where a study watches, for some
+            of the steps alone, and must not change what is learned.
+        """
         ...
 
     def save(self, state: bytes, name: str = "recipe") -> None:

@@ -76,12 +76,14 @@ class TabularRecipe:
         frame = prepared(table.features, ctx.signature)
         if ctx.task == MULTILABEL:
             return self._fit_labels(ctx, frame, table.truth)
-        columns, estimator = self.columns(frame, ctx), self.estimator(ctx)
+        columns = self.columns(frame, ctx)
+        inside: Any = Inside(ctx, columns)
+        estimator = self.estimator(inside)
         pipeline = Pipeline([("columns", columns), (STEP, estimator)])
         classes = np.array(ctx.signature.classes, dtype=object)
         truth = classes[table.truth] if len(classes) and not self.learns_codes else table.truth
         if self.learn is not None:
-            self.learn(ctx, estimator, columns.fit_transform(frame), truth)
+            self.learn(inside, estimator, columns.fit_transform(frame), truth)
             return pipeline
         if isinstance(truth, Lists):  # one row at a time: how much is it wanted
             truth = truth.relevance
@@ -166,6 +168,35 @@ class TabularRecipe:
         if self.why_not_python is not None:
             raise Failed(self.why_not_python)
         return to_skops(model)
+
+
+class Inside:
+    """The context of an estimator behind the preprocessing: who looks at it is answered from rows as the estimator knows them.
+
+    Parameters
+    ----------
+    whole
+        The context of the recipe.
+    columns
+        The preprocessing; it is fitted before the estimator is.
+    """
+
+    def __init__(self, whole: RecipeContext, columns: ColumnTransformer) -> None:
+        self._whole, self._columns = whole, columns
+        self._known: tuple[Any, Any] = (None, None)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._whole, name)
+
+    def look(self, step: int, total: int, answer: Callable[[Any], Any]) -> None:
+        """Offer a look; the rows are mostly the same from step to step, and so are prepared once."""
+
+        def said(features: pl.DataFrame) -> Any:
+            if self._known[0] is not features:
+                self._known = features, self._columns.transform(prepared(features, self._whole.signature))
+            return answer(self._known[1])
+
+        self._whole.look(step, total, said)
 
 
 def _weights(estimator: Any) -> Any:

@@ -145,6 +145,13 @@ def _members(conn: Connection, command: BlendRuns) -> list[Run]:
                 allowed=getattr(found[0], odd[0]),
                 hint="blend runs on the same split, columns, seed and folds",
             )
+    if found[0].folds == 1:
+        raise Invalid(
+            "runs with one fold cannot be blended: nothing tells how much each of them counts",
+            field="runs",
+            value=1,
+            allowed="2 folds or more",
+        )
     return found
 
 

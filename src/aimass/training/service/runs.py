@@ -14,6 +14,7 @@ from aimass.kernel.names import check_slug, clean_name
 from aimass.kernel.pages import Page, page_of
 from aimass.kernel.principal import SYSTEM, Principal
 from aimass.kernel.usecase import use_case
+from aimass.training.domain.looks import LOOKS
 from aimass.training.domain.runs import (
     CompareRuns,
     ListRuns,
@@ -65,6 +66,10 @@ class Runs(Part):
         file = file_named(self._ground, command.workspace, command.recipe)
         if file is not None:
             return self.start_filed(who, command, file)
+        return self.begin_run(who, command)
+
+    def begin_run(self, who: Principal, command: StartRun, looks: Mapping[str, Any] | None = None) -> Run:
+        """Begin a run for somebody whose right was checked; ``looks`` say what a study wants to see of it while it learns."""
         recipe = find_recipe(command.recipe)
         recipe.need_installed()
         params = recipe.check(command.params)
@@ -76,6 +81,8 @@ class Runs(Part):
             order = replace(
                 order, params=params, payload={BASE: file}, sources=(base.source,), detail={BASE: base.reference}
             )
+        if looks is not None:
+            order = replace(order, payload={**order.payload, LOOKS: dict(looks)})
         return self._begun(who, command, order, lambda task: check_task(recipe, task))
 
     def start_filed(self, who: Principal, command: StartRun, file: RecipeFile, slots: int = 1) -> Run:

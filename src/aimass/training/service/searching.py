@@ -16,6 +16,7 @@ from aimass.cluster import CancelJob, Job
 from aimass.infra.database import Change
 from aimass.kernel.errors import AimassError, Conflict, NotFound, TooMany, Unavailable
 from aimass.kernel.principal import SYSTEM, Principal
+from aimass.training.domain.looks import LOOKS, look_name
 from aimass.training.domain.runs import Run, StartRun
 from aimass.training.domain.space import chance, drawn, grid_of, seed_of, space_of
 from aimass.training.domain.studies import MAX_FAILURES, OPEN, Study, StudyState, Trial, best_of
@@ -24,6 +25,7 @@ from aimass.training.events import STUDY_FAILED, STUDY_FINISHED, TRIAL_ENDED, te
 from aimass.training.recipes import RecipeManifest, find_recipe
 from aimass.training.service.filed import RecipeFile
 from aimass.training.service.ground import Ground, author_of
+from aimass.training.service.rhythms import looks_at, rhythm_in, watched
 from aimass.training.service.studies import Studies, need_study, question, turn
 from aimass.training.store import (
     add,
@@ -31,6 +33,7 @@ from aimass.training.store import (
     find_run,
     fresh_from,
     put,
+    put_results,
     put_trial,
     studies_at_work,
     told_trials,
@@ -114,6 +117,8 @@ class Searching(Studies):
             for number, end in ends.items():
                 is_over = "state" in end
                 put_trial(change, study.id, number, **end, **({"ended_at": change.now} if is_over else {}))
+                if end.get("state") == "PRUNED":
+                    _keep_curve(change, study, number, end["run"])
                 if is_over:
                     data = {"trial": number, "state": end["state"], "values": end.get("values"), "run": end.get("run")}
                     change.event(TRIAL_ENDED, subject=f"study:{study.slug}", data=data)
@@ -218,15 +223,16 @@ class Searching(Studies):
             self._judge(study)
 
     def _steps_of(self, study: Study, job: Job) -> dict[int, float]:
-        """Return the new steps of a job: the running mean of the first objective, fold by fold."""
-        metric = study.objectives[0].metric
-        name = metric if metric.startswith("cv_") else f"cv_{metric}"
+        """Return the new steps of a job: the running mean of the first objective after each fold, and at each look between."""
+        metric, rhythm = watched(study), rhythm_in(study)
+        names = {"folds": f"cv_{metric}", LOOKS: look_name(metric)}
         events, self._heard[job.id] = self._ground.jobs.reports(job, self._heard.get(job.id, 0))
         found: dict[int, float] = {}
         for event in events:
-            step, value = event.metrics.get("folds"), event.metrics.get(name)
-            if step is not None and value is not None:
-                found[int(step)] = float(value)
+            for kind, name in names.items():
+                at, value = event.metrics.get(kind), event.metrics.get(name)
+                if at is not None and value is not None:
+                    found[rhythm.step_of(int(at)) if kind == "folds" else int(at)] = float(value)
         return found
 
     def _judge(self, study: Study) -> None:
@@ -303,7 +309,7 @@ class Searching(Studies):
     def _start(self, author: Principal, study: Study, trial: Trial) -> Run:
         wish = _wish(study, trial)
         if study.source is None:
-            return self.start_run(author, wish)
+            return self.begin_run(author, wish, looks_at(study))
         size = self._ground.blobs.path(study.source).stat().st_size
         return self.start_filed(author, wish, RecipeFile(name=study.recipe, sha256=study.source, size=size))
 
@@ -333,6 +339,13 @@ def _mark_pruned(change: Change, study: Study, run: str, step: int) -> None:
         tags = {**found.tags, "pruned": f"step {step}"}
         note = f"pruned at step {step} of study {study.slug!r}: it fell behind the other trials"
         put(change, runs, run, tags=tags, notes=[*found.notes, note])
+
+
+def _keep_curve(change: Change, study: Study, number: int, run: str) -> None:
+    """Keep what was seen of a trial that was given up as the history of its run, which left nothing else."""
+    (trial,) = trials_of(change.conn, study.id, numbers=[number])
+    name = f"cv_{watched(study)}"
+    put_results(change, run, {}, [(name, step, value) for step, value in trial.steps])
 
 
 def _whole(recipe: RecipeManifest | None, study: Study, params: Mapping[str, Any]) -> str:

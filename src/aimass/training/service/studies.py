@@ -47,6 +47,7 @@ from aimass.training.recipes import check_task, find_recipe
 from aimass.training.service.filed import RecipeFile
 from aimass.training.service.ground import need_split
 from aimass.training.service.results import Results
+from aimass.training.service.rhythms import rhythm_in
 from aimass.training.service.searched import Searched, file_of, from_file, installed
 from aimass.training.store import add, find_study, put, studies_page, told_trials, trials_of, trials_page
 from aimass.training.tables import studies
@@ -262,7 +263,7 @@ def question(study: Study) -> dict[str, Any]:
         "pruner": study.pruner,
         "directions": [objective.direction for objective in study.objectives],
         "seed": study.seed,
-        "folds": study.folds,
+        "steps": rhythm_in(study).step_of(study.folds),
     }
 
 

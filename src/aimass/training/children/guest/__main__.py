@@ -45,6 +45,9 @@ class GuestContext:
         told = {name: float(value) for name, value in metrics.items()}
         self._ask({"ask": "report", "step": int(step), "total": int(total), "metrics": told})
 
+    def look(self, step: int, total: int, answer: Any) -> None:
+        """Show nothing: of a recipe from a file a study sees the folds alone."""
+
     def save(self, state: bytes, name: str = "recipe") -> None:
         """Commit a checkpoint."""
         self._ask({"ask": "save", "name": name}, bytes(state))

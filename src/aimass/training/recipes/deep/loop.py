@@ -55,6 +55,8 @@ class Task:
         Changes a batch of inputs on its way in, or leaves it.
     before
         Called with the number of an epoch before it begins; what it changes of the weights has to follow from them.
+    look
+        From rows to what the net would answer now, for who watches it learn; see ``RecipeContext.look``.
     fixed
         Names of weights that stay as they are, and so are in no checkpoint.
     """
@@ -67,6 +69,7 @@ class Task:
     strata: Any = None
     augment: Callable[[Any], Any] | None = None
     before: Callable[[int], None] | None = None
+    look: Callable[[Any], Any] | None = None
     fixed: frozenset[str] = frozenset()
 
     def learned(self) -> dict[str, Any]:
@@ -157,6 +160,12 @@ class _Learning:
         progress.step, progress.total, progress.seen, progress.chance = 0, 0.0, 0, None
         self.ctx.report(progress.epoch, self.plan.epochs, **metrics)
         progress.history.append(metrics)
+        self._keep_best(metrics)
+        if self.task.look is not None:
+            self.ctx.look(progress.epoch, self.plan.epochs, self.task.look)
+
+    def _keep_best(self, metrics: dict[str, float]) -> None:
+        progress = self.progress
         if not len(self.watched):
             return
         progress.waited += 1

@@ -58,16 +58,28 @@ def _estimator(ctx: RecipeContext) -> lgb.LGBMModel:
 
 def _learn(ctx: RecipeContext, estimator: Any, inputs: Any, truth: Any) -> None:
     """Fit, and report each tree; for an order by pairs of one list, whose rows then lie side by side (LambdaRank)."""
+    names = list(np.unique(truth)) if ctx.task == "classification" else []
+    order = [names.index(name) for name in ctx.signature.classes] if names else []
 
     def tell(moment: Any) -> None:
-        ctx.report(moment.iteration + 1, moment.end_iteration)
+        step, total = moment.iteration + 1, moment.end_iteration
+        ctx.report(step, total)
+        ctx.look(step, total, lambda rows: _said(moment.model, rows, order))
 
     if not isinstance(truth, Lists):
         estimator.fit(inputs, truth, callbacks=[tell])
         return
-    order = np.argsort(truth.lists, kind="stable")
+    beside = np.argsort(truth.lists, kind="stable")
     sizes = np.unique(truth.lists, return_counts=True)[1]
-    estimator.fit(inputs[order], truth.relevance[order], group=sizes, callbacks=[tell])
+    estimator.fit(inputs[beside], truth.relevance[beside], group=sizes, callbacks=[tell])
+
+
+def _said(booster: lgb.Booster, rows: Any, order: list[int]) -> Any:
+    """Return what the trees that there are say of rows: shares in the order of the classes, or numbers."""
+    said = np.asarray(booster.predict(rows))
+    if not order:
+        return said
+    return (np.stack([1 - said, said], axis=1) if said.ndim == 1 else said)[:, order]
 
 
 def snap_thresholds(pipeline: Pipeline) -> None:

@@ -68,7 +68,8 @@ RECIPE = RecipeManifest(
     parameters=Parameters,
     tasks=("classification",),
     needs=Needs(memory_mb=4096),
-    capabilities=frozenset({"resumable", "compressible", "exportable:onnx"}),
+    capabilities=frozenset({"resumable", "prunable", "compressible", "exportable:onnx"}),
+    steps="epochs",
     traits=Traits(
         place=0.9,
         strength="convolutions win on images",

@@ -70,6 +70,7 @@ class TorchCnn:
             inputs=model.inputs(table.features),
             truth=torch.as_tensor(table.truth),
             strata=table.truth,
+            look=partial(self.predict, ctx, model),
             augment=augment_of(ctx.params),
         )
         learn(ctx, task)

@@ -42,7 +42,8 @@ RECIPE = RecipeManifest(
     parameters=Parameters,
     tasks=("classification", "regression"),
     needs=Needs(memory_mb=2048),
-    capabilities=frozenset({"resumable", "compressible", "exportable:onnx"}),
+    capabilities=frozenset({"resumable", "prunable", "compressible", "exportable:onnx"}),
+    steps="epochs",
     traits=Traits(
         place=0.4,
         few_rows=-0.2,

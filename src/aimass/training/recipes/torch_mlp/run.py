@@ -33,7 +33,7 @@ class Net(BaseEstimator):
     def __init__(self, ctx: RecipeContext) -> None:
         self.ctx = ctx
 
-    def _learn(self, inputs: Any, truth: Any, outputs: int, loss: Any, strata: Any = None) -> None:
+    def _learn(self, inputs: Any, truth: Any, outputs: int, loss: Any, look: Any, strata: Any = None) -> None:
         torch.manual_seed(self.ctx.seed)
         self.net_ = layers(self.ctx.params, inputs.shape[1], outputs)
         self.n_features_in_ = inputs.shape[1]
@@ -44,6 +44,7 @@ class Net(BaseEstimator):
             inputs=torch.as_tensor(np.asarray(inputs, dtype=np.float32)),
             truth=truth,
             strata=strata,
+            look=look,
         )
         learn(self.ctx, task)
 
@@ -70,7 +71,12 @@ class NetClassifier(ClassifierMixin, Net):
         self.classes_, codes = np.unique(np.asarray(truth), return_inverse=True)
         weight = class_weights(self.ctx.params.class_weight, codes, len(self.classes_))
         loss = torch.nn.CrossEntropyLoss(weight=weight)
-        self._learn(inputs, torch.as_tensor(codes), len(self.classes_), loss, codes)
+        order = [list(self.classes_).index(name) for name in self.ctx.signature.classes]
+
+        def look(rows: Any) -> Any:
+            return self.predict_proba(rows)[:, order]
+
+        self._learn(inputs, torch.as_tensor(codes), len(self.classes_), loss, look, codes)
         return self
 
     def predict_proba(self, inputs: Any) -> Any:
@@ -92,7 +98,7 @@ class NetRegressor(RegressorMixin, Net):
         numbers = np.asarray(truth, dtype=np.float64)
         self.mean_, self.spread_ = float(numbers.mean()), float(numbers.std()) or 1.0
         scaled = torch.as_tensor(((numbers - self.mean_) / self.spread_).astype(np.float32))[:, None]
-        self._learn(inputs, scaled, 1, torch.nn.MSELoss())
+        self._learn(inputs, scaled, 1, torch.nn.MSELoss(), self.predict)
         return self
 
     def predict(self, inputs: Any) -> Any:

@@ -62,7 +62,8 @@ RECIPE = RecipeManifest(
     parameters=Parameters,
     tasks=("classification",),
     needs=Needs(memory_mb=4096),
-    capabilities=frozenset({"resumable", "exportable:onnx"}),
+    capabilities=frozenset({"resumable", "prunable", "exportable:onnx"}),
+    steps="epochs",
     traits=Traits(
         place=0.95,
         strength="separable convolutions on a log-mel picture win on words and noises",

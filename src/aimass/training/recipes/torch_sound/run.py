@@ -98,6 +98,7 @@ class TorchSound:
             inputs=_tensor(clips),
             truth=torch.as_tensor(table.truth),
             strata=table.truth,
+            look=partial(self.predict, ctx, model),
             augment=augment_of(params, ear.unit),
         )
         learn(ctx, task)

@@ -86,7 +86,8 @@ RECIPE = RecipeManifest(
     parameters=Parameters,
     tasks=("classification",),
     needs=Needs(memory_mb=4096),
-    capabilities=frozenset({"resumable", "fine_tunes", "exportable:onnx"}),
+    capabilities=frozenset({"resumable", "prunable", "fine_tunes", "exportable:onnx"}),
+    steps="epochs",
     traits=Traits(
         place=0.7,
         few_rows=-0.4,

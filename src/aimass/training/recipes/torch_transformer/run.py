@@ -71,6 +71,7 @@ class TorchTransformer:
             inputs=model.inputs(table.features),
             truth=torch.as_tensor(table.truth),
             strata=table.truth,
+            look=partial(self.predict, ctx, model),
             augment=hiding(ctx.params.masking, model.pieces),
             fixed=fixed,
         )

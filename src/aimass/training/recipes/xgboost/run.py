@@ -22,7 +22,7 @@ from aimass.training.recipes.tabular import TabularRecipe
 ROUNDS = (
     50  # between two checkpoints; each stretch draws by a seed of its own, so an attempt after a kill draws the same
 )
-HELD_OUT = 0.15
+HELD_OUT, HELD_OUT_LOSS = 0.15, "held_out_loss"
 _COUNT = "count"
 
 update_registered_converter(
@@ -55,7 +55,11 @@ def _estimator(ctx: RecipeContext) -> xgb.XGBModel:
 
 
 class _Told(TrainingCallback):
-    """Tells the progress of each tree, and stops a run that was cancelled."""
+    """Tells the progress of each tree, lets who watches look, and stops a run that was cancelled.
+
+    Looks are at the trees that are grown first: those by which is found how many are worth it, or all there are without
+    patience.
+    """
 
     def __init__(self, ctx: RecipeContext, done: int, trees: int, name: str) -> None:
         super().__init__()
@@ -65,7 +69,17 @@ class _Told(TrainingCallback):
         """Report the loss of the rows that are looked at."""
         (losses,) = next(iter(evals_log.values())).values()
         self._ctx.report(self._done + epoch + 1, self._trees, **{self._name: float(losses[-1])})
+        patience = self._ctx.params.patience
+        if not patience or self._name == HELD_OUT_LOSS:
+            step = (0 if patience else self._done) + epoch + 1
+            self._ctx.look(step, self._ctx.params.trees, lambda rows: _said(model, rows, self._ctx.task))
         return False
+
+
+def _said(booster: Any, rows: Any, task: str) -> Any:
+    """Return what the trees that there are say of rows: shares of the classes, or numbers."""
+    said = booster.inplace_predict(rows)
+    return np.stack([1 - said, said], axis=1) if task == "classification" and said.ndim == 1 else said
 
 
 def _learn(ctx: RecipeContext, estimator: Any, inputs: Any, truth: Any) -> None:
@@ -111,7 +125,7 @@ def _count(ctx: RecipeContext, estimator: Any, rows: tuple[Any, Any, Any]) -> tu
         np.arange(len(truth)), test_size=HELD_OUT, random_state=ctx.seed, stratify=strata
     )
     estimator.set_params(
-        early_stopping_rounds=ctx.params.patience, callbacks=[_Told(ctx, 0, 2 * ctx.params.trees, "held_out_loss")]
+        early_stopping_rounds=ctx.params.patience, callbacks=[_Told(ctx, 0, 2 * ctx.params.trees, HELD_OUT_LOSS)]
     )
     estimator.fit(
         inputs[inside],
