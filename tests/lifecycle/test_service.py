@@ -95,7 +95,8 @@ def test_a_task_that_is_learned_without_a_target_needs_none() -> None:
     assert missing(RELEASE, given) == ["target"]
     assert missing(RELEASE, {**given, "task": "classification"}) == ["target"]
     assert missing(RELEASE, {**given, "task": "anomaly"}) == []
-    assert missing(RETRAIN, {**given, "task": "anomaly"}) == ["target"]
+    assert missing(RETRAIN, given) == missing(RETRAIN, {**given, "task": "ranking"}) == ["target"]
+    assert missing(RETRAIN, {**given, "task": "anomaly"}) == []
     assert missing(RELEASE, {**given, "task": "ranking"}) == ["target", "group_column"]
     assert missing(RELEASE, {**given, "task": "ranking", "target": "wanted", "group_column": "query"}) == []
 

@@ -237,5 +237,6 @@ def missing(template: Template, parameters: Mapping[str, Any]) -> list[str]:
     free = {"target"} if task is not None and not task.needs_target else set[str]()
     more = ("group_column",) if task is not None and task.needs_group else ()
     more += ("action_column",) if task is not None and task.needs_action else ()
+    more = tuple(name for name in more if name in template.defaults)  # where the split of the champion does not tell it
     wanted = [name for name in (*template.required, *more) if name not in free]
     return [name for name in wanted if parameters.get(name) in (None, "")]

@@ -54,10 +54,12 @@ RELEASE = Template(
 
 RETRAIN = Template(
     name="retrain",
-    title="Train again on what was fed back, and release through a canary",
+    title="Train again on what was fed back, or on newer rows, and release through a canary",
     steps=(
         StepPlan(
-            name="gather", title="Add the fed-back records as a new dataset version", run=f"{_STEPS}.gather:gather"
+            name="gather",
+            title="Add the fed-back records as a new dataset version, or take the newest",
+            run=f"{_STEPS}.gather:gather",
         ),
         StepPlan(name="split", title="Keep the split; new rows go to train", run=f"{_STEPS}.gather:split_again"),
         *_LEARN,
@@ -67,6 +69,7 @@ RETRAIN = Template(
     required=("dataset", "target", "model", "endpoint"),
     defaults={
         "recipes": None,
+        "task": None,
         "key_column": None,
         "seed": 42,
         "folds": 5,

@@ -12,7 +12,7 @@ from aimass.lake import AboutVersion, DatasetVersion, Lake, OneDataset, VersionO
 from aimass.lifecycle.flow import StepContext
 from aimass.lifecycle.steps.data import await_split, champion_split
 from aimass.monitoring import KeyList, Labelled, LabelledRecords, Monitoring
-from aimass.training import CreateSplit, Returned, Training, find_task
+from aimass.training import CreateSplit, Returned, Split, Training, find_task
 
 _MAKE_TIMEOUT_S = 3600.0
 
@@ -21,10 +21,22 @@ def gather(ctx: StepContext) -> dict[str, Any]:
     """Write the records that have feedback as the next version of the dataset.
 
     Where a key names the rows of the dataset, a fed-back row takes the place of the older state of the same row, and rows
-    that choose or judge models stay as they are: what they say has to stay comparable.
+    that choose or judge models stay as they are: what they say has to stay comparable. Where no target is named there is
+    nothing to feed back, and the newest version is taken as it is.
     """
     dataset = ctx.parameter("dataset")
-    task = champion_split(ctx).task or "classification"
+    base = champion_split(ctx)
+    task = base.task or "classification"
+    if ctx.parameter("task") not in (None, task):
+        raise Conflict(
+            f"the champion is a model of {task}",
+            field="task",
+            value=ctx.parameter("task"),
+            allowed=task,
+            hint="release a first version of the other task",
+        )
+    if not ctx.parameter("target"):
+        return _newest(ctx, base, task)
     if find_task(task).is_windowed:
         raise Conflict(
             f"a model of {task} learns nothing from feedback: what came is in its dataset",
@@ -66,6 +78,30 @@ def gather(ctx: StepContext) -> dict[str, Any]:
         **told,
         "note": _note(found, f"{dataset} v{version.number}"),
     }
+
+
+def _newest(ctx: StepContext, base: Split, task: str) -> dict[str, Any]:
+    """Take the newest version of the dataset, where rows came that the champion has not seen."""
+    if find_task(task).needs_target:
+        raise Conflict(
+            f"a model of {task} is trained again on what was fed back, and that wants a target",
+            field="target",
+            allowed=base.target,
+            hint="name the target in 'parameters'",
+        )
+    about = AboutVersion(workspace=ctx.workspace, dataset=ctx.parameter("dataset"))
+    found = ctx.registry.get(Lake).get_version(ctx.who, about)
+    if found.number <= base.dataset_version:
+        raise Conflict(
+            f"the champion learned from {found.dataset} v{base.dataset_version}, and there is no newer version",
+            field="dataset",
+            value=found.number,
+            allowed=f"more than {base.dataset_version}",
+            hint="collect newer rows; the event lake.version.created starts a pipeline when they have come",
+        )
+    told = {"fed_back": 0, "without_key": 0, "left_out": 0}
+    version = {"dataset": found.dataset, "dataset_version": found.number, "key": None, "labelled": None}
+    return {**version, **told, "note": f"{found.dataset} v{found.number}, {found.rows} rows"}
 
 
 def _key_of(ctx: StepContext, dataset: str) -> str | None:
@@ -124,13 +160,15 @@ def _made(ctx: StepContext, dataset: str) -> DatasetVersion:
 def split_again(ctx: StepContext) -> dict[str, Any]:
     """Keep the parts of the champion's split; new rows and returned ones go to train, so the test set stays untouched."""
     base, key = champion_split(ctx), ctx.found("key")
-    file = ctx.registry.get(Monitoring).labelled_file(ctx.workspace, ctx.found("labelled"))
-    returned = None if key is None else Returned(path=str(file), column=key)
+    returned = None
+    if key is not None:
+        file = ctx.registry.get(Monitoring).labelled_file(ctx.workspace, ctx.found("labelled"))
+        returned = Returned(path=str(file), column=key)
     command = CreateSplit(
         workspace=ctx.workspace,
         dataset=ctx.found("dataset"),
         dataset_version=ctx.found("dataset_version"),
-        target=ctx.parameter("target"),
+        target=ctx.parameter("target") or base.target,
         task=base.task,
         key_column=base.key_column,
         group_column=base.group_column,

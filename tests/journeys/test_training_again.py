@@ -1,0 +1,85 @@
+"""What is trained again, typed by somebody at a shell: groups, which have no target, on newer rows; and a recipe from a file."""
+
+from __future__ import annotations
+
+import json
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import polars as pl
+import pytest
+
+from tests.fixtures.engines import needs_bubblewrap
+from tests.fixtures.platform import running_platform
+from tests.fixtures.tutorial import Shell
+
+pytestmark = [pytest.mark.long, pytest.mark.timeout(600)]
+NAMES = {"dataset": "visits", "model": "groups", "endpoint": "groups", "task": "clustering", "recipes": ["kmeans"]}
+MINE = {"dataset": "visits", "target": "left", "model": "mine", "endpoint": "mine"}
+
+
+def visits(first: int, count: int) -> pl.DataFrame:
+    """Return rows that lie around three places."""
+    rng = np.random.default_rng(first)
+    places = rng.integers(0, 3, count)
+    spread = rng.normal(scale=0.2, size=(2, count))
+    return pl.DataFrame(
+        {
+            "id": [f"v{n}" for n in range(first, first + count)],
+            "pages": (places * 3.0 + spread[0]).round(3),
+            "minutes": ((places == 1) * 4.0 + spread[1]).round(3),
+            "left": [("yes", "no")[int(place == 0)] for place in places],
+        }
+    )
+
+
+@needs_bubblewrap
+def test_groups_are_made_anew_of_newer_rows_and_a_file_is_named_by_its_run() -> None:
+    with tempfile.TemporaryDirectory(prefix="am") as name, running_platform(Path(name) / "d") as platform:
+        shell, folder = Shell(platform, Path(name)), Path(name)
+        visits(0, 400).write_csv(folder / "visits.csv")
+        shell.run("aimass login --name admin --workspace demo")
+        shell.run("aimass workspaces create demo --review auto")
+        shell.run("aimass data collect visits.csv --name visits --key id")
+        _groups_again(shell, folder)
+        _a_file_in_a_pipeline_and_a_study(shell, folder)
+
+
+def _groups_again(shell: Shell, folder: Path) -> None:
+    _pipeline(shell, "groups", "release", NAMES)
+    shell.run("aimass pipelines run groups")
+    _pipeline(shell, "again", "retrain", {**NAMES, "canary_requests": 0})
+    with pytest.raises(AssertionError, match="there is no newer version"):
+        shell.run("aimass pipelines run again")
+    visits(400, 100).write_csv(folder / "visits.csv")
+    shell.run("aimass data collect visits.csv --name visits --key id")
+    told = json.loads(shell.run("aimass pipelines run again --json"))
+    steps = {step["name"]: step["output"] for step in told["steps"]}
+    assert steps["gather"]["dataset_version"] == 2
+    assert steps["split"]["counts"]["train"] > 200 + 90
+    assert json.loads(shell.run("aimass models show groups --json"))["latest"] == 2
+
+
+def _a_file_in_a_pipeline_and_a_study(shell: Shell, folder: Path) -> None:
+    page = (Path(__file__).parents[2] / "docs/guides/own-recipe.md").read_text()
+    (folder / "mine.py").write_text(page.partition("```python\n")[2].partition("```")[0])
+    words = "--dataset visits --target left --key-column id --folds 2 --param trees=5 --json"
+    run = json.loads(shell.run(f"aimass train mine.py {words}"))
+    named = f"mine.py@{run['id']}"
+    _pipeline(shell, "mine", "release", {**MINE, "recipes": [named]})
+    done = json.loads(shell.run("aimass pipelines run mine --json"))
+    assert list(done["steps"][2]["output"]["runs"]) == [named]
+    assert json.loads(shell.run("aimass models show mine --json"))["latest"] == 1
+    words = f"--split {run['split']} --sampler grid --folds 2 --json --space"
+    space = json.dumps({"trees": {"type": "int", "low": 5, "high": 6}})
+    study = json.loads(shell.run(f"aimass train tune --recipe mine.py {words} '{space}'"))
+    assert (study["state"], study["counts"]) == ("FINISHED", {"COMPLETE": 2})
+    with pytest.raises(AssertionError, match="there is no file"):
+        shell.run("aimass train tune --recipe gone.py --split x")
+
+
+def _pipeline(shell: Shell, name: str, template: str, parameters: dict[str, Any]) -> None:
+    given = json.dumps({"key_column": "id", "folds": 2, **parameters})
+    shell.run(f"aimass pipelines create {name} --template {template} --parameters '{given}'")
