@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import httpx2
 import pytest
 
 from aimass import Client
@@ -148,3 +149,16 @@ def test_it_decides_learns_what_came_of_it_and_goes_on_in_a_world_that_turned(ho
     assert release.fed_rows > 0
     assert len(release.released) > 1, "one file answered before the world turned, and another one adapted"
     assert tuple(told.classes) == ACTIONS
+    _answers_are_draws_that_are_measured(client, callers)
+
+
+def _answers_are_draws_that_are_measured(client: Client, callers: Callers) -> None:
+    address = f"{callers.url}/v2/models/offers/infer"
+    body = {"inputs": [{"name": "size", "shape": [1], "datatype": "FP64", "data": [0.5]}]}
+    body["inputs"].append({"name": "plan", "shape": [1], "datatype": "BYTES", "data": ["a"]})
+    answer = httpx2.post(address, json=body, headers={"Authorization": f"Bearer {callers.key}"})
+    assert (answer.status_code, answer.headers["cache-control"]) == (200, "no-store"), answer.text
+    client.monitoring.evaluate_now(endpoint="offers")
+    quality = client.monitoring.get_quality(endpoint="offers")
+    assert set(quality.rewards) <= set(ACTIONS)
+    assert quality.metrics["reward"].value > 0.5, "a draw earns a half"

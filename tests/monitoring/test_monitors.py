@@ -296,6 +296,30 @@ def test_numbers_are_watched_by_their_drift_and_their_error(
     assert pl.read_parquet(fed_back.path)["price"].dtype == pl.Float64
 
 
+def test_what_a_policy_earns_is_measured_action_by_action(
+    service: Monitoring, happen: Any, use: UseReference, write_segment: Any
+) -> None:
+    happen("serving.revision.created")
+    service.use_reference(SYSTEM, use)
+    rng = np.random.default_rng(4)
+    taken = rng.choice(["call", "mail"], 300)
+    rewards = np.where(taken == "call", rng.normal(2, 1, 300), rng.normal(-1, 1, 300))
+    rest = {"propensity": [0.5], "probabilities": [[0.5, 0.5]], "rewards": [[2.0, -1.0]]}
+    records = [make_record(n, outputs={"action": [str(action)], **rest}) for n, action in enumerate(taken)]
+    write_segment(records)
+    service.collect()
+    labels = [Label(request_id=r["id"], label=float(won)) for r, won in zip(records, rewards, strict=True)]
+    service.send_feedback(SYSTEM, SendFeedback(**CHURN, labels=labels))
+    service.look()
+    quality = service.get_quality(SYSTEM, GetQuality(**CHURN))
+    assert quality.metrics["reward"].value == pytest.approx(float(rewards.mean()))
+    assert list(quality.rewards) == ["call", "mail"]
+    for action, found in quality.rewards.items():
+        own = rewards[taken == action]
+        assert (found.value, found.count) == (pytest.approx(float(own.mean())), len(own))
+        assert found.high - found.value == pytest.approx(1.96 * own.std(ddof=1) / len(own) ** 0.5, rel=1e-3)
+
+
 def test_late_feedback_is_measured_when_it_comes(
     service: Monitoring, happen: Any, send: Any, use: UseReference
 ) -> None:

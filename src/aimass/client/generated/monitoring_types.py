@@ -176,6 +176,7 @@ class Quality:
     confusion: list[dict[str, Any]]
     metrics: dict[str, Measured]
     baseline: dict[str, float]
+    rewards: dict[str, Measured] = field(default_factory=dict)
     history: list[QualityPoint] = field(default_factory=list)
 
 

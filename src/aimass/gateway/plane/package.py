@@ -52,6 +52,11 @@ class Package:
         columns = {name: column for name, column in self.columns.items() if isinstance(column, Column)}
         object.__setattr__(self, "table", columns)
 
+    @property
+    def draws(self) -> bool:
+        """Tell whether each question gets a draw of its own, as of a policy: an answer that was kept would be no draw."""
+        return {output["name"] for output in self.signature["outputs"]} >= {"action", "propensity"}
+
     def samples(self) -> dict[str, list[Any]]:
         """Return the rows that the package carries, by input; empty when it carries none."""
         if self.sampled is None:

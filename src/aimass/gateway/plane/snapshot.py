@@ -340,6 +340,7 @@ class Builder:
         labels = (("endpoint", spec["name"]), ("revision", wanted["revision"]), ("workspace", spec["workspace"]))
         labels = (*labels, ("shadow", "true")) if is_shadow else labels
         shown = quote(f"{wanted['model']}/{wanted['version']}", safe="/")
+        kept = "Cache-Control: no-store\r\n" if model.package.draws else ""  # no cache before it may repeat a draw
         record = _record_of(spec, wanted)
         if is_shadow:
             record["shadow"] = True
@@ -357,7 +358,7 @@ class Builder:
             is_shadow=is_shadow,
             latency=self._metrics.latency(labels),
             tally=self._metrics.tally(labels),
-            head_lines=f"X-Aimass-Model: {shown}\r\nX-Aimass-Revision: {quote(wanted['revision'])}\r\n".encode(),
+            head_lines=f"X-Aimass-Model: {shown}\r\nX-Aimass-Revision: {quote(wanted['revision'])}\r\n{kept}".encode(),
             reply_head=orjson.dumps({"model_name": spec["name"], "model_version": str(wanted["version"])})[:-1] + b",",
             record_head=orjson.dumps(record)[1:-1],
         )

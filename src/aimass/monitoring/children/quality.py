@@ -8,12 +8,14 @@ bootstrap of the confusion counts (Efron 1979) with a fixed seed; Brier (1950) b
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 import polars as pl
 
 from aimass.kernel.clock import instant
+from aimass.monitoring.children.decisions import decisions_of, measure_decisions
 from aimass.monitoring.children.entities import answers_of, measure_entities
 from aimass.monitoring.children.feedback import joined
 from aimass.monitoring.children.numbers import measure_numbers, numbers_of
@@ -38,7 +40,7 @@ def quality(args: dict[str, Any]) -> dict[str, Any]:
     dict
         ``rows``, ``since``, ``until``, ``classes``, ``positive``, ``labels`` (truth by class), ``confusion`` and ``metrics``: name to
         ``value``, ``low``, ``high``, ``count``, ``method``. Of a model that predicts numbers: ``rmse`` and ``mae``; of one that
-        finds entities: ``f1``; of several labels a row is right (``accuracy``) when all of them are, and ``f1`` is over all labels
+        finds entities: ``f1``; of a policy: ``reward``, and ``rewards`` by action; of several labels a row is right (``accuracy``) when all of them are, and ``f1`` is over all labels
         at once.
     """
     frame = joined(args)
@@ -70,15 +72,22 @@ def _newest(frame: pl.LazyFrame, args: dict[str, Any]) -> pl.DataFrame:
 
 
 def _of_others(frame: pl.LazyFrame | None, args: dict[str, Any]) -> dict[str, Any]:
-    """Return what is found of a model that predicts numbers, or finds entities; or nothing."""
+    """Return what is found of a model that predicts numbers, finds entities, or decides; or nothing."""
     nothing = {"rows": 0, "since": None, "until": None, "classes": [], "positive": None, "labels": {}, "metrics": {}}
-    for kind, measured in ((numbers_of, measure_numbers), (answers_of, measure_entities)):
+    for kind, measured in _OTHERS:
         said = None if frame is None else kind(frame)
         rows = None if said is None else _newest(said, args)
         if rows is not None and rows.height:
             span = {"since": instant(rows["t"][0]), "until": instant(rows["t"][-1])}
-            return {**nothing, **span, "rows": rows.height, "confusion": [], "metrics": measured(rows)}
+            return {**nothing, **span, "rows": rows.height, "confusion": [], **measured(rows)}
     return nothing
+
+
+_OTHERS: Sequence[tuple[Callable[[pl.LazyFrame], pl.LazyFrame | None], Callable[[pl.DataFrame], dict[str, Any]]]] = (
+    (numbers_of, lambda rows: {"metrics": measure_numbers(rows)}),
+    (answers_of, lambda rows: {"metrics": measure_entities(rows)}),
+    (decisions_of, measure_decisions),
+)
 
 
 def classes_of(rows: pl.DataFrame) -> list[str]:

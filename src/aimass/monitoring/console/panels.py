@@ -36,7 +36,7 @@ from aimass.monitoring.service.monitoring import Monitoring
 from aimass.web import PageVisit, Panel
 
 POINTS = 200
-METRICS = ("auc", "accuracy", "f1", "brier", "rmse", "mae")
+METRICS = ("auc", "accuracy", "f1", "brier", "rmse", "mae", "reward")
 ERRORS = ("brier", "rmse", "mae")
 PAGE = 50
 ROWS_OF_A_REQUEST = 50

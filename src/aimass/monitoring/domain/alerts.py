@@ -37,6 +37,7 @@ METRICS: Mapping[str, str] = {
     "quality.mae": "mean absolute error of predicted numbers",
     "quality.rmse_rise": "share by which the RMSE is above that on the test set",
     "quality.mae_rise": "share by which the mean absolute error is above that on the test set",
+    "quality.reward": "mean reward of what a policy decided",
     "traffic.requests": "requests in the window",
     "traffic.rps": "requests per second",
     "traffic.error_rate": "share of answers of 500 and above",

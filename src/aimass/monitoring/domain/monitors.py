@@ -254,7 +254,13 @@ class QualityPoint:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Quality:
-    """How good the predictions were where the truth came back; ``baseline`` is the test set's."""
+    """How good the predictions were where the truth came back; ``baseline`` is the test set's.
+
+    Attributes
+    ----------
+    rewards
+        Of a policy: the mean reward by action, of the decisions whose reward came back.
+    """
 
     monitor: str
     endpoint: str
@@ -272,6 +278,7 @@ class Quality:
     confusion: list[dict[str, Any]]
     metrics: Mapping[str, Measured]
     baseline: Mapping[str, float]
+    rewards: Mapping[str, Measured] = field(default_factory=dict[str, Measured])
     history: list[QualityPoint] = field(default_factory=list[QualityPoint])
 
 

@@ -58,6 +58,7 @@ def quality_of(monitor: Row[Any], row: Row[Any], history: Sequence[Any] = ()) ->
         confusion=found.get("confusion", []),
         metrics={name: Measured(**value) for name, value in found["metrics"].items()},
         baseline=monitor.baseline,
+        rewards={name: Measured(**value) for name, value in found.get("rewards", {}).items()},
         history=[
             QualityPoint(
                 at=p.at, rows=p.rows, metrics={name: value["value"] for name, value in p.found["metrics"].items()}

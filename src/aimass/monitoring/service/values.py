@@ -15,7 +15,7 @@ from aimass.monitoring.service.compute import DRIFTED
 from aimass.monitoring.service.metrics import REQUESTS, endpoint_metrics
 from aimass.monitoring.store import monitors, series
 
-_QUALITY = ("auc", "accuracy", "f1", "brier", "rmse", "mae")
+_QUALITY = ("auc", "accuracy", "f1", "brier", "rmse", "mae", "reward")
 _SHOWN = 10
 
 
