@@ -206,6 +206,9 @@ def test_months_are_steps_whatever_their_length(tmp_path: Path, make_job: Make) 
     assert wish["horizon"] == 12
     job = make_job({**wish, "folds": 2})
     assert fit(job)["metrics"]["skill"] > 0.5
+    asked = pl.read_parquet(job.out / "asked.parquet")  # what monitoring compares questions with: figures, no histories
+    assert {"history.level", "history.trend"} <= set(asked.columns)
+    assert not any(one.dtype.is_nested() for one in asked.iter_columns())
     report = json.loads((job.out / "report.json").read_text())
     assert report["curves"]["season"] == 12
 

@@ -9,6 +9,7 @@ from aimass.kernel.doors import door
 if TYPE_CHECKING:
     from aimass.models.capability import CAPABILITY
     from aimass.models.children.environment import own_environment
+    from aimass.models.children.figures import figures_of
     from aimass.models.children.kinds.port import Parity
     from aimass.models.children.package import (
         Candidate,
@@ -133,6 +134,7 @@ __getattr__, __dir__ = door(
         "Signature": "aimass.models.package",
         "build_code_package": "aimass.models.children.package",
         "build_package": "aimass.models.children.package",
+        "figures_of": "aimass.models.children.figures",
         "find_runtime": "aimass.models.runtimes",
         "is_of_sets": "aimass.models.package",
         "load_model": "aimass.models.runtimes",
@@ -198,6 +200,7 @@ __all__ = [
     "build_code_package",
     "build_package",
     "chunks_of",
+    "figures_of",
     "find_runtime",
     "idf_of",
     "is_of_sets",

@@ -10,7 +10,7 @@ from aimass.lake import Lake
 from aimass.lifecycle.flow import StepContext
 from aimass.lifecycle.rollouts import NameRollout, Rollout, StartRollout
 from aimass.lifecycle.service import Lifecycle
-from aimass.models import Models, OneVersion, SetAlias
+from aimass.models import Models, ModelVersion, OneVersion, SetAlias
 from aimass.monitoring import Monitoring, UseReference
 from aimass.serving import Deployment, DeployModel, OneEndpoint, Serving
 from aimass.training import OneSplit, Training, find_task
@@ -52,9 +52,8 @@ def watch(ctx: StepContext) -> None:
     training = ctx.registry.get(Training)
     split = training.get_split(ctx.who, OneSplit(workspace=ctx.workspace, split=ctx.found("split")))
     where = ctx.registry.get(Lake).locate(ctx.who, ctx.workspace, split.dataset, split.dataset_version)
-    if find_task(
-        split.task or "classification"
-    ).is_windowed:  # what is asked is no row of the dataset: nothing to compare with
+    if find_task(split.task or "classification").is_windowed:  # what is asked is no row of the dataset
+        _watch_series(ctx, version)
         return
     data = training.data_of(split, where)
     probabilities = next((o for o in version.signature.outputs if o.classes), None)
@@ -74,6 +73,24 @@ def watch(ctx: StepContext) -> None:
         | ({"auc": auc["value"]} if (auc := ctx.found("test_auc")) else {}),
         classes=classes,
         positive=classes[-1] if classes else None,
+    )
+    ctx.registry.get(Monitoring).use_reference(ctx.who, command)
+
+
+def _watch_series(ctx: StepContext, version: ModelVersion) -> None:
+    """Compare questions about series with those of training, as figures of their histories."""
+    asked = ctx.registry.get(Training).asked(ctx.workspace, ctx.found("chosen"))
+    if asked is None:  # a run of an earlier release left none
+        return
+    command = UseReference(
+        workspace=ctx.workspace,
+        endpoint=ctx.parameter("endpoint"),
+        model=version.model,
+        model_version=str(version.number),
+        path=str(asked),
+        package=str(ctx.registry.get(Models).package_folder(version.digest)),
+        features=[column.name for column in version.signature.inputs],
+        baseline=_reached(ctx.found("test_metrics")),
     )
     ctx.registry.get(Monitoring).use_reference(ctx.who, command)
 

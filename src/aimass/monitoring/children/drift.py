@@ -11,6 +11,7 @@ import numpy as np
 import polars as pl
 
 from aimass.kernel.clock import instant
+from aimass.monitoring.children.histories import lists_in, with_figures
 from aimass.monitoring.children.measures import (
     MAX_CATEGORIES,
     Test,
@@ -58,6 +59,7 @@ def drift(args: dict[str, Any]) -> dict[str, Any]:
             "prediction": None,
         }
     names = [name for name in reference.columns if name.startswith(INPUT)]
+    live = with_figures(live, lists_in(names))
     features = [compare(name, reference[name], _column(live, name, reference[name].dtype)) for name in names]
     return {
         "rows": live.height,

@@ -11,6 +11,7 @@ from aimass.kernel.errors import Invalid, NotFound
 from aimass.lake import scan
 from aimass.models import LABELS, is_of_sets, load_model, read_package
 from aimass.monitoring.children.drift import kind_of
+from aimass.monitoring.children.histories import is_of_series, parts_of, spread
 from aimass.monitoring.children.numbers import VALUE
 from aimass.monitoring.children.rows import INPUT, set_text
 
@@ -38,9 +39,11 @@ def build_reference(args: dict[str, Any]) -> dict[str, Any]:
     if not frame.height:
         raise Invalid("the reference has no rows", field="reference", hint="choose a dataset version or part with rows")
     source_rows = frame.height
-    frame = frame.sample(min(MAX_ROWS, frame.height), seed=_SEED) if frame.height > MAX_ROWS else frame
     package = read_package(Path(args["package"])) if args.get("package") else None
+    frame = spread(frame) if package is not None and is_of_series(package.manifest.signature) else frame
+    frame = frame.sample(min(MAX_ROWS, frame.height), seed=_SEED) if frame.height > MAX_ROWS else frame
     wanted = args.get("features") or ([c.name for c in package.manifest.signature.inputs] if package else None)
+    wanted = wanted and [part for name in wanted for part in parts_of(name, frame.columns)]
     features, left_out = _features(frame, wanted, args.get("target"))
     answers, note = _answers(frame, package)
     table = frame.select(
@@ -124,6 +127,8 @@ def _given(column: pl.Series, shape: tuple[int, ...] | None) -> Any:
 
 def _answers(frame: pl.DataFrame, package: Any) -> tuple[list[pl.Series], str]:
     """Let the model answer the reference; only one that runs no code of its own may run here."""
+    if package is not None and is_of_series(package.manifest.signature):
+        return [], "predictions are not compared: they are lists, as their histories make them"
     if package is None or package.manifest.runtime != _RUNS_HERE:
         return [], "predictions are not compared: the model cannot run in the data child"
     try:

@@ -15,7 +15,7 @@ import numpy as np
 import polars as pl
 
 from aimass.kernel.errors import Invalid
-from aimass.models import Candidate, Package, Parity, Rows, Signature, build_package, sampled
+from aimass.models import Candidate, Package, Parity, Rows, Signature, build_package, figures_of, sampled
 from aimass.training.children.columns import columns_of
 from aimass.training.children.costs import row_us
 from aimass.training.children.folds import FOLDS_FILE, cuts_of, out_of_fold, packed, unpacked
@@ -41,6 +41,7 @@ REPLAYED = 2000
 STATE = "folds"
 OUTSIDE = "outside"
 SAMPLED = "sampled.json"
+ASKED, MOST_ASKED = "asked.parquet", 5000
 LONGEST_NAME = 100
 NO_TRUTH = "no target tells the anomalies: measured by rows whose values were mixed from other rows"
 
@@ -148,6 +149,8 @@ def trained(ctx: Any, recipe: Recipe, params: Any, about: Mapping[str, Any]) -> 
         report = job.report_of(model, context, folds)
         ctx.report(0.85, stage="package")
         package, parity = job.package(model, context)
+        if job.is_windowed:
+            write_asked(data, ctx.out / ASKED)
     metrics = {**report["metrics"], "row_us": row_us(package), "fit_s": fit_s, **usage.metrics()}
     metrics["training_s"] = time.perf_counter() - started
     report |= {"metrics": metrics, "recipe": dict(about["recipe"]), "system": usage.system()}
@@ -160,6 +163,16 @@ def trained(ctx: Any, recipe: Recipe, params: Any, about: Mapping[str, Any]) -> 
         "package": described(package, parity),
         "notes": list(data.notes),
     }
+
+
+def write_asked(data: Prepared, file: Path) -> None:
+    """Write what questions look like in training, for whom they are watched later: figures of lists, never the lists themselves."""
+    features = data.table("train").features
+    places = np.unique(np.linspace(0, features.height - 1, min(features.height, MOST_ASKED)).round().astype(int))
+    columns: list[pl.Series] = []
+    for column in features[places].iter_columns():
+        columns += figures_of(column).get_columns() if column.dtype.is_nested() else [column]
+    pl.DataFrame(columns).write_parquet(file, compression="zstd")
 
 
 def base_of(said: Mapping[str, Any] | None) -> bytes | None:
@@ -213,6 +226,11 @@ class Fit:
         self._base = base_of(ctx.params.get("base"))
         self._outside: list[pl.DataFrame] = []
         self._thresholds: Any = None
+
+    @property
+    def is_windowed(self) -> bool:
+        """Whether what is asked is cut out of series."""
+        return self._task.is_windowed
 
     def _context(self, stage: str, start: float, share: float, tables: Mapping[str, Table]) -> FitContext:
         return FitContext(

@@ -43,7 +43,7 @@ from aimass.training.store import (
 )
 from aimass.training.tables import evaluations, runs
 
-REPORT, FOLDS = "report.json", "folds.parquet"
+REPORT, FOLDS, ASKED = "report.json", "folds.parquet", "asked.parquet"
 EVALUATION = "evaluation.json"
 
 
@@ -86,6 +86,13 @@ class Results(Runs):
             if artifact.name == name:
                 return artifact, self._ground.blobs.path(artifact.sha256)
         raise NotFound(f"the run left no file {name!r}", field="name", value=name, allowed=[a.name for a in known])
+
+    def asked(self, workspace: str, run: str) -> Path | None:
+        """Return what the questions of a run of series looked like in training, for rooms that checked the right themselves."""
+        with self._database.read() as conn:
+            known = artifacts_of(conn, need_run(conn, workspace, run).id)
+        found = next((artifact for artifact in known if artifact.name == ASKED), None)
+        return None if found is None else self._ground.blobs.path(found.sha256)
 
     def _document(self, owner: str, name: str, missing: str) -> dict[str, Any]:
         with self._database.read() as conn:
@@ -198,6 +205,7 @@ class Results(Runs):
         report = json.loads((outputs / REPORT).read_bytes())
         kept = self._ground.models.keep_package(outputs / result["package"]["folder"])
         found = [*self.kept_file(outputs, REPORT), *self.kept_file(outputs, also), *files_of(outputs, kept)]
+        found += self.kept_file(outputs, ASKED) if (outputs / ASKED).is_file() else []
         described = {name: result["package"][name] for name in ("digest", "runtime", "size", "parity", "why_python")}
         with self._database.change(SYSTEM, workspace) as change:
             known = need_run(change.conn, workspace, run)

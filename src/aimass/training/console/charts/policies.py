@@ -11,7 +11,7 @@ from aimass.training.console.charts.parts import importance_of
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PolicyCharts:
-    """What is shown of one report about a policy: estimates of its value, and each action by share, reward and expectation; episodes of several steps are counted."""
+    """What is shown of one report about a policy: estimates, and each action by share, reward and expectation; 0 episodes: rows."""
 
     episodes: int
     estimates: list[dict[str, Any]]

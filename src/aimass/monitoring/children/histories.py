@@ -1,0 +1,86 @@
+"""Lists of a series, which a forecast is asked with: watched as figures of each of them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from typing import Any
+
+import polars as pl
+
+from aimass.models import Signature, figures_of
+from aimass.monitoring.children.rows import INPUT, OUTPUT
+
+_FORECAST = ("forecast", "low", "high")
+_MARK = ".level"
+
+
+def is_of_series(signature: Signature) -> bool:
+    """Tell whether a model answers forecasts."""
+    return tuple(one.name for one in signature.outputs) == _FORECAST
+
+
+def spread(frame: pl.DataFrame) -> pl.DataFrame:
+    """Return rows with figures in the place of lists.
+
+    Examples
+    --------
+    >>> spread(pl.DataFrame({"history": [[1.0, 3.0]], "hour": [5]})).columns[:2]
+    ['history.level', 'history.spread']
+    """
+    columns: list[pl.Series] = []
+    for column in frame.iter_columns():
+        columns += figures_of(column).get_columns() if column.dtype.is_nested() else [column]
+    return pl.DataFrame(columns)
+
+
+def parts_of(name: str, columns: Sequence[str]) -> list[str]:
+    """Return the figures that stand for an input, or the input itself.
+
+    Examples
+    --------
+    >>> parts_of("history", ["history.level", "history.last", "hour"]), parts_of("hour", ["hour"])
+    (['history.level', 'history.last'], ['hour'])
+    """
+    if name in columns or name + _MARK not in columns:
+        return [name]
+    return [column for column in columns if column.startswith(f"{name}.")]
+
+
+def lists_in(columns: Sequence[str]) -> list[str]:
+    """Return the inputs of a reference that are watched as figures, as records name them.
+
+    Examples
+    --------
+    >>> lists_in(["input_history.level", "input_history.last", "input_hour"])
+    ['input_history']
+    """
+    return [name.removesuffix(_MARK) for name in columns if name.startswith(INPUT) and name.endswith(_MARK)]
+
+
+def with_figures(live: pl.DataFrame, names: Sequence[str]) -> pl.DataFrame:
+    """Return records with the figures of such inputs, which stand among what fits no column, and no more among that."""
+    if not names:
+        return live
+    told = [json.loads(text) if text else {} for text in live["misfit"]]
+    columns = [
+        figures_of(pl.Series(name, [_numbers(one.get(name)) for one in told], dtype=pl.List(pl.Float64)))
+        for name in names
+    ]
+    left = [{name: value for name, value in one.items() if not _is_told(name, value, names)} for one in told]
+    texts = [json.dumps(one, ensure_ascii=False) if one else None for one in left]
+    rows = live.with_columns(pl.Series("misfit", texts, dtype=pl.String))
+    return pl.concat([rows, *columns], how="horizontal")
+
+
+def _is_told(name: str, value: Any, names: Sequence[str]) -> bool:
+    """Tell whether what fits no column is a list that is watched, or one that a forecast answers."""
+    return (name in names or name.startswith(OUTPUT)) and _numbers(value) is not None
+
+
+def _numbers(given: Any) -> list[float | None] | None:
+    """Return a list of numbers and nulls; None for anything else."""
+    is_list = isinstance(given, list) and all(
+        one is None or (isinstance(one, int | float) and not isinstance(one, bool)) for one in given
+    )
+    return [None if one is None else float(one) for one in given] if is_list else None
