@@ -10,6 +10,7 @@ from sklearn import metrics
 
 from aimass.monitoring.children.drift import MISSING, OTHER, UNSEEN, compare
 from aimass.monitoring.children.measures import chi_square_test, edges_of, histogram, ks_test, stability_index
+from aimass.monitoring.children.numbers import measure_numbers
 from aimass.monitoring.children.quality import auc, brier, classes_of, f1, macro_f1, measure, share
 
 rng = np.random.default_rng(7)
@@ -188,3 +189,32 @@ def test_texts_that_hardly_come_back_are_compared_by_length_and_by_strange_words
     assert found["missing"] == {"reference": 0.0, "live": 0.02}
     assert found["unseen"] == 0.02  # the first two hold no word of the reference
     assert found["test"] == "ks"
+
+
+def test_errors_of_numbers_are_those_of_scikit_learn_and_absent_where_they_say_nothing() -> None:
+    drawn = np.random.default_rng(5)
+    became = drawn.normal(50, 10, 400)
+    said = became + drawn.normal(1, 4, 400)
+    found = measure_numbers(pl.DataFrame({"said": said, "became": became}))
+    wanted = {
+        "rmse": metrics.root_mean_squared_error(became, said),
+        "mae": metrics.mean_absolute_error(became, said),
+        "median_ae": metrics.median_absolute_error(became, said),
+        "r2": metrics.r2_score(became, said),
+        "mape": metrics.mean_absolute_percentage_error(became, said),
+    }
+    assert {name: one["value"] for name, one in found.items()} == pytest.approx(wanted)
+    assert all(one["low"] < one["value"] < one["high"] for one in found.values())
+    same = measure_numbers(pl.DataFrame({"said": [1.0, 2.0], "became": [0.0, 0.0]}))
+    assert set(same) == {"rmse", "mae", "median_ae"}
+
+
+def test_the_interval_of_r2_and_of_the_median_holds_the_truth_as_often_as_it_says() -> None:
+    drawn, held = np.random.default_rng(6), {"r2": 0, "median_ae": 0}
+    truth = {"r2": 1 - 4 / 9, "median_ae": 2 * stats.norm.ppf(0.75)}
+    for _ in range(60):
+        became = drawn.normal(0, 3, 150)
+        found = measure_numbers(pl.DataFrame({"said": became + drawn.normal(0, 2, 150), "became": became}))
+        for name, value in truth.items():
+            held[name] += found[name]["low"] <= value <= found[name]["high"]
+    assert min(held.values()) >= 51  # 57 are promised; 50 or fewer then have a chance of seven in ten thousand

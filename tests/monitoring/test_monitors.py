@@ -263,7 +263,8 @@ def test_numbers_are_watched_by_their_drift_and_their_error(
     service: Monitoring, happen: Any, use: UseReference, price_package: Path, write_segment: Any
 ) -> None:
     happen("serving.revision.created")
-    baseline = {"rmse": 1.0, "mae": 0.8}
+    baseline = {"rmse": 1.0, "mae": 0.8, "r2": 1.0}
+    service.create_rule(SYSTEM, CreateRule(**CHURN, metric="quality.r2_drop", threshold=0.001, min_count=100))
     numbers = {"package": str(price_package), "classes": None, "positive": None, "baseline": baseline}
     service.use_reference(SYSTEM, UseReference(**{**asdict_shallow(use), **numbers}))
     rng = np.random.default_rng(8)
@@ -291,6 +292,7 @@ def test_numbers_are_watched_by_their_drift_and_their_error(
     assert "quality.rmse_rise" in open_alerts(service)
     alert = next(a for a in service.list_alerts(SYSTEM, ListAlerts(**CHURN)).items if a.metric == "quality.rmse_rise")
     assert "RMSE is" in alert.summary
+    assert "quality.r2_drop" in open_alerts(service)
     fed_back = service.labelled_records(SYSTEM, LabelledRecords(**CHURN, target="price"))
     assert (fed_back.rows, fed_back.labels) == (300, {})
     assert pl.read_parquet(fed_back.path)["price"].dtype == pl.Float64

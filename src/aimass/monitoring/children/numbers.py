@@ -11,6 +11,7 @@ from aimass.monitoring.children.rows import OUTPUT
 
 VALUE = f"{OUTPUT}value"
 Z = 1.959963984540054
+_DRAWS = 300
 
 
 def numbers_of(frame: pl.LazyFrame) -> pl.LazyFrame | None:
@@ -25,7 +26,11 @@ def numbers_of(frame: pl.LazyFrame) -> pl.LazyFrame | None:
 
 
 def measure_numbers(rows: pl.DataFrame) -> dict[str, Any]:
-    """Return the root of the mean squared error and the mean absolute one, in the unit of the target.
+    """Return the errors by which numbers are measured on test rows, each with its interval.
+
+    The root of the mean squared error, the mean and the median absolute error are in the unit of the target; R² is the share of the
+    spread that is explained, absent where all that became true is the same; the mean absolute percentage error is a share, absent
+    where a true value is 0.
 
     Examples
     --------
@@ -33,12 +38,43 @@ def measure_numbers(rows: pl.DataFrame) -> dict[str, Any]:
     >>> found["mae"]["value"], round(found["rmse"]["value"], 4)
     (1.0, 1.291)
     """
-    off = rows["said"].to_numpy() - rows["became"].to_numpy()
+    became = rows["became"].to_numpy()
+    off = rows["said"].to_numpy() - became
     squared = _mean(off**2)
-    return {
+    found = {
         "rmse": {**squared, **{name: float(np.sqrt(squared[name])) for name in ("value", "low", "high")}},
         "mae": _mean(np.abs(off)),
+        "median_ae": _median(np.abs(off)),
     }
+    if len(off) > 1 and np.ptp(became) > 0:
+        found["r2"] = _explained(off, became)
+    if (became != 0).all():
+        found["mape"] = _mean(np.abs(off / became))
+    return found
+
+
+def _median(errors: Any) -> dict[str, Any]:
+    """Return the median with the two ordered errors between which it lies with 95 %, whatever their distribution."""
+    ordered, count = np.sort(errors), len(errors)
+    half = Z * np.sqrt(count) / 2
+    low, high = max(0, int(np.floor(count / 2 - half))), min(count - 1, int(np.ceil(count / 2 + half)))
+    return _told(float(np.median(errors)), (float(ordered[low]), float(ordered[high])), count, "order")
+
+
+def _explained(off: Any, became: Any) -> dict[str, Any]:
+    """Return the share of the spread that is explained, its interval by drawing rows."""
+    rng, count = np.random.default_rng(0), len(off)
+    columns = np.column_stack([off**2, became - became.mean(), (became - became.mean()) ** 2])
+    means = np.array([columns[rng.integers(0, count, count)].mean(axis=0) for _ in range(_DRAWS)])
+    spread = means[:, 2] - means[:, 1] ** 2
+    drawn = 1 - means[spread > 0, 0] / spread[spread > 0]
+    low, high = np.quantile(drawn, [0.025, 0.975])
+    value = 1 - columns[:, 0].mean() / columns[:, 2].mean()
+    return _told(float(value), (float(low), float(high)), count, "bootstrap")
+
+
+def _told(value: float, bounds: tuple[float, float], count: int, method: str) -> dict[str, Any]:
+    return {"value": value, "low": bounds[0], "high": bounds[1], "count": count, "method": method}
 
 
 def _mean(errors: Any) -> dict[str, Any]:

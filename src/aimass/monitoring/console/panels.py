@@ -36,8 +36,8 @@ from aimass.monitoring.service.monitoring import Monitoring
 from aimass.web import PageVisit, Panel
 
 POINTS = 200
-METRICS = ("auc", "accuracy", "f1", "brier", "rmse", "mae", "reward")
-ERRORS = ("brier", "rmse", "mae")
+METRICS = ("auc", "accuracy", "f1", "brier", "rmse", "mae", "median_ae", "r2", "mape", "reward")
+ERRORS = ("brier", "rmse", "mae", "median_ae", "mape")
 PAGE = 50
 ROWS_OF_A_REQUEST = 50
 _TRACE = re.compile("[0-9a-f]{32}")

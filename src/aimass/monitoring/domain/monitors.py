@@ -38,7 +38,8 @@ class Monitor:
     revision, model, model_version
         What the deployment serves now; with a new revision the windows start anew.
     baseline
-        What the model reached on its test set, by metric (``auc``, ``accuracy``, ``f1``, ``brier``; ``rmse``, ``mae`` of numbers).
+        What the model reached on its test set, by metric (``auc``, ``accuracy``, ``f1``, ``brier``; ``rmse``, ``mae``,
+        ``median_ae``, ``r2``, ``mape`` of numbers).
     classes, positive
         Order of the probabilities, and the class that counts as positive.
     window_rows, min_rows

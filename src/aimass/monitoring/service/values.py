@@ -15,7 +15,7 @@ from aimass.monitoring.service.compute import DRIFTED
 from aimass.monitoring.service.metrics import REQUESTS, endpoint_metrics
 from aimass.monitoring.store import monitors, series
 
-_QUALITY = ("auc", "accuracy", "f1", "brier", "rmse", "mae", "reward")
+_QUALITY = ("auc", "accuracy", "f1", "brier", "rmse", "mae", "median_ae", "r2", "mape", "reward")
 _SHOWN = 10
 
 
