@@ -31,7 +31,9 @@ def models(rooms: Rooms) -> Models:
 @pytest.mark.parametrize("name", ready_models())
 def test_a_ready_model_is_whole_and_answers_its_samples(name: str) -> None:
     ready, package = ready_models()[name], verify_package(package_folder(name))
-    assert (ready.digest, ready.runtime, ready.family in FAMILIES) == (package.digest, "onnx", True)
+    assert (ready.digest, ready.family in FAMILIES) == (package.digest, True)
+    assert ready.runtime in ("onnx", "language", "sentences")  # data alone: nobody has to trust code
+    assert package.manifest.entry is None
     assert ready.data.licence
     assert ready.data.source
     assert {"intended_use", "limits"} <= set(ready.card)

@@ -2,7 +2,7 @@
 
 A request head with ``stream`` opens one; its number is how many chunks may be sent at first. ``more`` allows further
 ones, ``cancel`` ends it. Chunks go out as ``{"id": n, "part": k}`` with their columns, the end as ``{"id": n, "end":
-true}`` or ``{"id": n, "error": sentence}``.
+true}`` or ``{"id": n, "error": sentence}``, with ``refused`` (field, allowed, hint) where the request is at fault.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from aimass.infra.frames import Message, bounded, encode_frame, pack
+from aimass.kernel.errors import Invalid
 
 _LOG = logging.getLogger("aimass.serving.worker")
 _PLACES = 8
@@ -45,6 +46,8 @@ class _Stream:
         """Take chunks out of the model until it has no more, fails, or nobody wants them."""
         try:
             self._tell(self._chunks())
+        except Invalid as reason:
+            self._send(encode_frame({"id": self._number, **_refusal(reason)}))
         except (Exception, SystemExit) as reason:  # noqa: BLE001 whatever a model raises belongs to this one stream
             _LOG.exception("a stream failed")
             self._send(encode_frame({"id": self._number, "error": f"{type(reason).__name__}: {reason}"[:500]}))
@@ -62,6 +65,14 @@ class _Stream:
             close = getattr(chunks, "close", None)
             if close is not None:
                 close()
+
+
+def _refusal(reason: Invalid) -> dict[str, Any]:
+    """Return what a model says of a request that it cannot answer; a broken package is no fault of who asks."""
+    if type(reason) is not Invalid:
+        return {"error": f"{type(reason).__name__}: {reason}"[:500]}
+    allowed = reason.allowed if isinstance(reason.allowed, str | list) else None
+    return {"error": reason.message[:500], "refused": {"field": reason.field, "allowed": allowed, "hint": reason.hint}}
 
 
 class Streams:

@@ -60,7 +60,7 @@ class IsolatedRuntime:
     used_at = 0.0
 
     def __init__(self, paths: Sequence[str], package: Package) -> None:
-        self.platform = PLATFORMS[package.runtime]
+        self.platform = PLATFORMS.get(package.runtime, f"aimass_{package.runtime}")
         self._signature = package.signature["outputs"]
         self._replicas = {path: Replica(path, self, self._now, self._signature) for path in paths}
         self._leaving: list[Replica] = []

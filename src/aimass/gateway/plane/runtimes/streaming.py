@@ -9,7 +9,7 @@ from typing import Any, Protocol
 from aimass.gateway.plane.encode import as_arrays
 from aimass.gateway.plane.errors import WorkerFailed, WorkerGone, WorkerSlow
 from aimass.infra.frames import Message, encode_frame
-from aimass.kernel.errors import AimassError
+from aimass.kernel.errors import AimassError, Invalid
 
 ROOM = 8
 _SLOW = "the model did not come up with its next chunk within its time limit"
@@ -68,8 +68,7 @@ class Stream:
         """Hand on what the worker said; tell whether it was the last."""
         head = message.head
         if "part" not in head:
-            error = head.get("error")
-            self.end(None if error is None else WorkerFailed(f"the model failed: {str(error)[:300]}"))
+            self.end(_error_of(head))
             return True
         self._room -= 1
         if self._room < 0 and self._reader is not None:
@@ -109,6 +108,17 @@ class Stream:
         reader, self._reader = self._reader, None
         if reader is not None:
             reader.end(error)
+
+
+def _error_of(head: dict[str, Any]) -> AimassError | None:
+    """Return why a stream ended before its end: the request cannot be answered, or the model failed; None at its end."""
+    error, refused = head.get("error"), head.get("refused")
+    if error is None:
+        return None
+    if not isinstance(refused, dict):
+        return WorkerFailed(f"the model failed: {str(error)[:300]}")
+    field, hint = (str(refused.get(name) or "")[:300] for name in ("field", "hint"))
+    return Invalid(str(error)[:300], field=field or None, hint=hint, allowed=refused.get("allowed"))
 
 
 class Place(Protocol):

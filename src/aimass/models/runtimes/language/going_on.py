@@ -10,6 +10,7 @@ from __future__ import annotations
 import codecs
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from difflib import get_close_matches
 from typing import Any
 
 import numpy as np
@@ -34,21 +35,21 @@ class Wish:
 
     @classmethod
     def of(cls, parameters: Mapping[str, Any]) -> Wish:
-        """Read the parameters of a call, or say which of them cannot be.
+        """Read the parameters of a call, or say which of them cannot be; what is meant for others on the way is left to them.
 
         Examples
         --------
         >>> Wish.of({"max_tokens": 5, "stop": "."}).stop
         ('.',)
         """
-        unknown = sorted(set(parameters) - set(cls.__slots__))
-        if unknown:
-            raise Invalid(
-                f"there is no parameter {unknown[0]!r}",
-                field=f"parameters.{unknown[0]}",
-                value=unknown[0],
-                allowed=list(cls.__slots__),
-            )
+        for name in set(parameters) - set(cls.__slots__):
+            if get_close_matches(str(name), cls.__slots__):
+                raise Invalid(
+                    f"there is no parameter {name!r}",
+                    field=f"parameters.{name}",
+                    value=name,
+                    allowed=list(cls.__slots__),
+                )
         return cls(
             max_tokens=_whole(parameters, "max_tokens", cls().max_tokens, MOST_TOKENS),
             temperature=_number(parameters, "temperature", cls().temperature, (0.0, 5.0)),
