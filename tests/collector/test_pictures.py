@@ -170,6 +170,10 @@ def test_files_of_mnist_are_pictures_with_their_classes(bench):
     short = packed(bench, {"a-images-idx3-ubyte": idx(pixels)[:-1]})
     with pytest.raises(Invalid, match="longer or shorter than it says"):
         bench.collect(short, batch=3)
+    for wrong, why in ((pixels[None, ..., :2], "have 2 numbers, not 3"), (pixels[:, :0], "have no pixels")):
+        path = packed(bench, {"a-images-idx3-ubyte": idx(wrong)})
+        with pytest.raises(Invalid, match=why):
+            bench.collect(path, batch=3)
     odd = {"a-images-idx3-ubyte": idx(pixels), "a-labels-idx1-ubyte": idx(np.array([1]))}
     with pytest.raises(Invalid, match="holds 5 pictures"):
         bench.collect(packed(bench, odd), batch=3)
@@ -179,6 +183,15 @@ def coco(*pictures: tuple[str, int, int], notes: list[dict[str, Any]], **more: A
     images = [{"id": n, "file_name": file, "width": w, "height": h} for n, (file, w, h) in enumerate(pictures)]
     categories = [{"id": 7, "name": "person"}, {"id": 9, "name": "ball"}]
     return json.dumps({"images": images, "categories": categories, "annotations": notes, **more}).encode()
+
+
+def test_an_archive_whose_names_are_no_letters_is_refused(bench):
+    path = packed(bench, {"é.png": saved(painted(4, 4))})
+    path.write_bytes(path.read_bytes().replace("é".encode(), b"\xff\xfe"))
+    with pytest.raises(Invalid, match="packed or a document"):
+        bench.propose(path)
+    with pytest.raises(Invalid, match="the archive is damaged"):
+        bench.propose(path, format="pictures")
 
 
 def test_annotations_of_coco_become_boxes_and_key_points_in_pixels_of_the_frame(bench):

@@ -168,7 +168,7 @@ def test_a_run_that_learned_again_is_a_run_like_any_other(rooms: Rooms, training
     assert (one.ratio or 0) > 1.2
     with pytest.raises(Invalid, match="models of recipe 'compress' do not learn again") as refused:
         training.compress_run(ANN, replace(wish, run=run.id))
-    assert refused.value.allowed == ["torch_cnn", "torch_mlp"]
+    assert refused.value.allowed == ["torch_cnn", "torch_mlp", "torch_resnet"]
 
 
 class Images(ImageContract):

@@ -17,6 +17,7 @@ from aimass.training.recipes.contract import (
     AnomalyContract,
     ClusterContract,
     ImageContract,
+    ImageNumberContract,
     NumberContract,
     RankingContract,
     RecipeContract,
@@ -43,6 +44,7 @@ from tests.training import (  # noqa: F401 their suites count too
     test_sounds,
     test_tagging,
     test_texts,
+    test_torch_images,
     test_torch_recipes,
     test_torch_texts,
 )
@@ -285,6 +287,7 @@ def test_every_task_of_a_recipe_has_its_suite() -> None:
         RecipeContract,
         NumberContract,
         ImageContract,
+        ImageNumberContract,
         TextContract,
         OneTextContract,
         SoundContract,
@@ -318,7 +321,9 @@ def test_a_recipe_that_cannot_do_a_task_is_refused_with_those_that_can() -> None
         "random_forest",
         "scikit_learn",
         "text_linear",
+        "torch_cnn",
         "torch_mlp",
+        "torch_resnet",
         "xgboost",
     ]
 

@@ -361,6 +361,32 @@ class NumberContract(TaskContract):
         assert scores["rmse"] == pytest.approx(float(np.sqrt(np.mean((given - table.truth) ** 2))))
 
 
+class ImageNumberContract(NumberContract):
+    """What a recipe for numbers of images in one column of lists keeps."""
+
+    side: ClassVar[int] = 8
+    least_r2: ClassVar[float] = 0.8
+
+    def rows(self, count: int, classes: int, seed: int) -> Table:
+        """Make images with a bright line; the row in which it lies is the number."""
+        rng = np.random.default_rng(seed)
+        images, place = rng.normal(0, 1.0, (count, self.side, self.side)), rng.integers(0, self.side - 2, count)
+        for image, row in zip(images, place.tolist(), strict=True):
+            image[row : row + 2] += 2
+        flat = images.reshape(count, -1).astype(np.float32)
+        frame = pl.DataFrame({"image (像素)": pl.Series(flat, dtype=pl.Array(pl.Float32, self.side**2))})
+        return Table(features=frame, truth=1000.0 + 50 * place)
+
+    def signature(self, classes: int) -> Signature:
+        """Describe them."""
+        column = Column(name="image (像素)", type="float", shape=(-1, self.side**2))
+        return Signature(inputs=(column,), outputs=signature(0).outputs)
+
+    test_nulls_and_categories_never_seen_are_answered_alike = (
+        ImageContract.test_nulls_and_categories_never_seen_are_answered_alike
+    )
+
+
 class RankingContract(TaskContract):
     """What a recipe for an order within lists keeps."""
 

@@ -69,7 +69,11 @@ class WrittenNet:
         if not self.layers():
             raise Failed("its graph has no layer that can learn on", hint="train it again")
         self._unit = mean, spread
-        self._last = [next(one.part for one in reversed(self.steps) if name in self._of(one)) for name in _NAMES]
+        self._last = [
+            one.part for name in _NAMES for one in [step for step in self.steps if name in self._of(step)][-1:]
+        ]
+        if len(self._last) < len(_NAMES):
+            raise Failed("its graph has no layer that adds a number to what it says", hint="train it again")
         self._scale(1 / spread, -mean / spread)
 
     def _read(self, constants: Mapping[str, Any]) -> None:
@@ -103,7 +107,9 @@ class WrittenNet:
         return self._tensors.get(step.part, {})
 
     def _scale(self, factor: float, offset: float) -> None:
-        """Let the last layer answer in another unit."""
+        """Let the last layer answer in another unit; where it was left out, nothing has one."""
+        if not self._last:
+            return
         weight, bias = (self.net[part] for part in self._last)
         weight["book" if "book" in weight else "weight"].data *= factor
         bias["bias"].data = bias["bias"].data * factor + offset
@@ -112,6 +118,20 @@ class WrittenNet:
         """Return the parts whose weights may be left out."""
         known = [self.net[one.part] for one in self.steps if one.kind in LAYERS]
         return [part for part in known if part["mask"].numel() >= LEAST_WEIGHTS]
+
+    def without_last(self) -> int | None:
+        """Leave out the last layer, so that what it reads is the answer; return how many numbers that is.
+
+        None, and nothing is left out, where the answer is not what a layer with its own bias says.
+        """
+        last = self.steps[-1]
+        if last.kind != "Gemm":
+            return None
+        self.steps.pop()
+        self.exit = last.inputs[0]
+        self._last = []
+        del self._tensors[last.part]
+        return int(self.net.pop(last.part)["weight"].shape[1])
 
     def forward(self, inputs: Any) -> Any:
         """Return what the last layer says."""
@@ -221,7 +241,9 @@ def _bias(part: Any) -> Any:
 def _pool(node: NodeProto, given: Sequence[Any], part: Any) -> Any:
     del part
     told = _settings(node)
-    return torch.nn.functional.max_pool2d(given[0], told["kernel_shape"], told["strides"])
+    return torch.nn.functional.max_pool2d(
+        given[0], told["kernel_shape"], told["strides"], padding=told.get("pads", [0, 0])[:2]
+    )
 
 
 def _sum(node: NodeProto, given: Sequence[Any], part: Any) -> Any:

@@ -45,6 +45,12 @@ def weights_of(layer: Any) -> tuple[Any, Any]:
     return weight, bias
 
 
+def inside_of(part: Any) -> tuple[Any, Any]:
+    """Return weights and bias of a layer with the batch norm behind it, where it has one, inside."""
+    norm = part["norm"] if "norm" in part else None  # noqa: SIM401 a module of torch has no get
+    return folded(*weights_of(part["layer"]), norm_of(norm))
+
+
 def class_weights(wish: str, codes: Any, classes: int) -> Any:
     """Return how much a row of each class counts: as much as all others of its class together, or None for alike."""
     if wish != "balanced":

@@ -107,7 +107,7 @@ def _labels(told: Mapping[str, Any], name: str) -> dict[Any, str]:
         for one in _parts(told, name, "categories")
         if isinstance(one.get("id"), int | str)
     }
-    if not all(isinstance(one, str) and one for one in found.values()):
+    if not all(isinstance(one, str) and one and "\0" not in one for one in found.values()):
         raise _broken(name, "a category has no name")
     return {number: str(one) for number, one in found.items()}
 

@@ -36,12 +36,20 @@ class Folder:
     @cached_property
     def all_names(self) -> list[str]:
         """Return the names of all files that are not hidden."""
-        return [] if self._archive is None else sorted(filter(is_shown, self._archive.namelist()))
+        return [] if self._archive is None else sorted(set(filter(is_shown, self._archive.namelist())))
 
     @cached_property
     def names(self) -> list[str]:
         """Return the names of the files of the kind; that of a file which is the only one is empty."""
         return [""] if self._archive is None else [name for name in self.all_names if self._is_wanted(name)]
+
+    @cached_property
+    def _known(self) -> frozenset[str]:
+        return frozenset(self.all_names)
+
+    def has(self, name: str) -> bool:
+        """Tell whether the archive has a file."""
+        return name in self._known
 
     @cached_property
     def _labels(self) -> Mapping[str, str] | None:
@@ -102,7 +110,7 @@ def _opened(path: Path) -> zipfile.ZipFile | None:
         return None
     try:
         return zipfile.ZipFile(path)
-    except UNREADABLE as reason:
+    except (ValueError, *UNREADABLE) as reason:  # names that are no UTF-8 are a ValueError
         raise Invalid(
             f"the archive is damaged: {str(reason)[:200]}", field="file", hint="pack it again, and send it again"
         ) from reason

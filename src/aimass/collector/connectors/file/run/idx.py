@@ -26,7 +26,7 @@ from aimass.kernel.unpacking import UNREADABLE
 
 _GZIP = b"\x1f\x8b"
 _MOST_BYTES = 1024 * 1024 * 1024
-_PAIRS = 1
+_PAIRS, _RGB = 1, 3
 _LOOK, _HEAD = 4096, 20
 
 
@@ -44,10 +44,12 @@ def size_of(folder: Folder) -> tuple[int, int, int]:
     name = (names_of(folder) or [""])[0]
     with folder.open(name) as file:
         head = _begun(file)
-    if not is_idx(head) or len(head) < _HEAD:
+    if not is_idx(head) or len(head) < 4 + 4 * head[3]:
         raise _broken(name, "it does not begin as such a file does")
-    height, width, channels = (int(one) for one in np.frombuffer(head[8:20], dtype=">u4"))
-    return width, height, channels if head[3] == COLOUR_SIZES else 1
+    height, width, *channels = (int(one) for one in np.frombuffer(head[8 : 4 + 4 * head[3]], dtype=">u4"))
+    if not width or not height:
+        raise _broken(name, "its pictures have no pixels")
+    return width, height, channels[0] if channels else 1
 
 
 def names_of(folder: Folder) -> list[str]:
@@ -59,6 +61,8 @@ def sets_of(folder: Folder) -> Iterator[Set]:
     """Yield the sets of an archive, or the one that a file is."""
     for name in names_of(folder) or [""]:
         pictures = _array(folder, name, (GREY_SIZES, COLOUR_SIZES))
+        if pictures.ndim == COLOUR_SIZES and pictures.shape[3] != _RGB:
+            raise _broken(name, f"its pixels have {pictures.shape[3]} numbers, not {_RGB}")
         labels = _labels_beside(folder, name)
         found = None if labels is None else _array(folder, labels, (_PAIRS,))
         if found is not None and len(found) != len(pictures):

@@ -95,7 +95,7 @@ class Pictures:
         noted = Noted() if self.notes is None else self.notes[name]
         if noted.wrong:
             raise Unreadable(noted.wrong)
-        if name and name not in self.folder.all_names:
+        if name and not self.folder.has(name):
             raise Unreadable("the annotations name it, and it is not in the archive")
         found = Picture.read(self.folder.read(name), near, noted.size)
         if noted.size is not None and noted.size != (found.width, found.height):

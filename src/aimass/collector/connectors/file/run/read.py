@@ -24,6 +24,7 @@ from aimass.collector.connectors.file.run.scan import Opening, Scan
 from aimass.collector.connectors.file.run.sniff import guess_delimiter, guess_encoding
 from aimass.collector.connectors.file.run.unpack import MOST, unpacked, unpacked_head
 from aimass.kernel.errors import Invalid, MissingExtra
+from aimass.kernel.unpacking import UNREADABLE
 
 HEAD = 64 * 1024
 SAMPLE = 64 * 1024 * 1024
@@ -211,11 +212,18 @@ def _markup(start: str, filename: str) -> str:
     return "xml"
 
 
+def _names(path: Path) -> list[str]:
+    try:
+        with zipfile.ZipFile(path) as archive:
+            return archive.namelist()
+    except (ValueError, *UNREADABLE):  # names that are no UTF-8 are a ValueError
+        return []
+
+
 def _document(path: Path, filename: str) -> str:
     """Tell a workbook, clips of sound and pictures from other archives and documents."""
     if zipfile.is_zipfile(path):
-        with zipfile.ZipFile(path) as archive:
-            names = archive.namelist()
+        names = _names(path)
         if any(name.startswith("xl/workbook.") for name in names):
             return "xlsx"
         if any(name.lower().endswith(".wav") for name in names):
