@@ -39,6 +39,7 @@ from aimass.training.recipes.text_linear.contract import (
 from aimass.training.selecting import Facts, recommend
 from aimass.training.tasks import TASKS
 from tests.training import (  # noqa: F401 their suites count too
+    test_detection,
     test_labels,
     test_language,
     test_sounds,

@@ -28,6 +28,7 @@ from aimass.training import (
     Training,
 )
 from aimass.training.jobs import follow_autos
+from tests.fixtures.deep import needs_torch
 from tests.fixtures.lakeside import TRAINING
 from tests.fixtures.runpages import all_charts_on, page_of, wait_for_run
 from tests.fixtures.site import Site, site_of
@@ -217,6 +218,31 @@ def test_a_run_of_entities_shows_its_types_and_marked_texts(site):
     assert "命名实体" in viewer.open(page_of(run), **{"Accept-Language": "zh"}).text
     assert "实体的结果" in viewer.open(page_of(run, "evaluation"), **{"Accept-Language": "zh"}).text
     with pytest.raises(Invalid, match="models of tagging are not compressed"):
+        training.compress_run(SYSTEM, CompressRun(workspace="demo", run=run.id, techniques=["int8_static"]))
+
+
+@needs_torch
+def test_a_run_of_objects_shows_its_labels_and_pictures_with_boxes(site):
+    training, viewer, editor = site.registry.get(Training), site.visitor("viewer"), site.visitor("editor")
+    form = {"dataset": "photos", "target": "boxes", "task": "detection"}
+    assert editor.do("POST", "/demo/work/splits", **form).status_code == 204
+    splits = training.list_splits(SYSTEM, ListSplits(workspace="demo")).items
+    made = OneSplit(workspace="demo", split=next(one.id for one in splits if one.task == "detection"))
+    split = until(site.registry, lambda: (found := training.get_split(SYSTEM, made)).state == "READY" and found)
+    params = {"height": 24, "filters": 8, "halvings": 1, "epochs": 20, "batch_rows": 8, "learning_rate": 0.01}
+    wish = StartRun(
+        workspace="demo", recipe="torch_detector", split=split.id, params=params, folds=2, experiment="boxes"
+    )
+    run = wait_for_run(site, training.start_run(SYSTEM, wish).id)
+    assert run.state == "FINISHED", run.error
+    text = viewer.open(page_of(run, "evaluation")).text
+    assert text.count("data:image/png;base64,") == 8
+    assert 'class="box-true"' in text
+    assert 'class="box-found"' in text
+    assert '<td class="name">横条</td>' in text
+    assert "How objects went" in text
+    assert "目标检测" in viewer.open(page_of(run), **{"Accept-Language": "zh"}).text
+    with pytest.raises(Invalid, match="models of detection are not compressed"):
         training.compress_run(SYSTEM, CompressRun(workspace="demo", run=run.id, techniques=["int8_static"]))
 
 

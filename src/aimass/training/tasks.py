@@ -46,7 +46,7 @@ class Task:
     is_surely
         Whether a candidate has to be better than the champion beyond chance, instead of losing little.
     is_written
-        Whether a model reads one text and answers with a text, such as a list of what it found.
+        Whether a model reads one text, or sees one picture, and answers with a text: a list of what it found.
     """
 
     name: str
@@ -222,6 +222,17 @@ TASKS: Mapping[str, Task] = {
             is_blendable=False,
             is_written=True,
         ),
+        Task(
+            name="detection",
+            title="Object detection",
+            metric="ap",
+            metric_title="mAP",
+            guess="ap_50",
+            guessed=0.01,
+            recipes=("torch_detector",),
+            is_blendable=False,
+            is_written=True,
+        ),
     )
 }
 TaskName = Literal[
@@ -236,6 +247,7 @@ TaskName = Literal[
     "tagging",
     "language",
     "summary",
+    "detection",
 ]
 
 

@@ -32,8 +32,7 @@ class Run:
         "multilabel",
         "policy",
         "tagging",
-        "language",
-        "summary",
+        "detection",
     ]
     features: list[str] | None
     unseen: dict[str, str]
@@ -286,8 +285,7 @@ class Split:
             "multilabel",
             "policy",
             "tagging",
-            "language",
-            "summary",
+            "detection",
         ]
         | None
     )
@@ -298,9 +296,6 @@ class Split:
     label_separator: str | None
     action_column: str | None
     propensity_column: str | None
-    episode_column: str | None
-    step_column: str | None
-    discount: float
     known_ahead: list[str]
     past: list[str]
     fractions: dict[str, float]

@@ -40,7 +40,7 @@ def quality(args: dict[str, Any]) -> dict[str, Any]:
     dict
         ``rows``, ``since``, ``until``, ``classes``, ``positive``, ``labels`` (truth by class), ``confusion`` and ``metrics``: name to
         ``value``, ``low``, ``high``, ``count``, ``method``. Of a model that predicts numbers: ``rmse`` and ``mae``; of one that
-        finds entities: ``f1``; of a policy: ``reward``, and ``rewards`` by action; of several labels a row is right (``accuracy``) when all of them are, and ``f1`` is over all labels
+        finds entities, or objects: ``f1``; of a policy: ``reward``, and ``rewards`` by action; of several labels a row is right (``accuracy``) when all of them are, and ``f1`` is over all labels
         at once.
     """
     frame = joined(args)
@@ -72,7 +72,7 @@ def _newest(frame: pl.LazyFrame, args: dict[str, Any]) -> pl.DataFrame:
 
 
 def _of_others(frame: pl.LazyFrame | None, args: dict[str, Any]) -> dict[str, Any]:
-    """Return what is found of a model that predicts numbers, finds entities, or decides; or nothing."""
+    """Return what is found of a model that predicts numbers, finds entities or objects, or decides; or nothing."""
     nothing = {"rows": 0, "since": None, "until": None, "classes": [], "positive": None, "labels": {}, "metrics": {}}
     for kind, measured in _OTHERS:
         said = None if frame is None else kind(frame)
@@ -86,6 +86,7 @@ def _of_others(frame: pl.LazyFrame | None, args: dict[str, Any]) -> dict[str, An
 _OTHERS: Sequence[tuple[Callable[[pl.LazyFrame], pl.LazyFrame | None], Callable[[pl.DataFrame], dict[str, Any]]]] = (
     (numbers_of, lambda rows: {"metrics": measure_numbers(rows)}),
     (answers_of, lambda rows: {"metrics": measure_entities(rows)}),
+    (pictures_of, lambda rows: {"metrics": measure_objects(rows)}),
     (decisions_of, measure_decisions),
 )
 

@@ -14,7 +14,7 @@ from aimass.serving.domain.commands import OneEndpoint
 from aimass.serving.domain.trials import EndpointSignature, ExplainRow, GetSignature, Input, TryEndpoint
 from aimass.serving.errors import NotServing
 from aimass.serving.service.serving import Serving
-from aimass.web import PageVisit, Visit, page_router
+from aimass.web import PageVisit, Picture, Visit, page_router, picture_of
 
 router = page_router()
 PREFIX = "in:"
@@ -70,7 +70,12 @@ def send(visit: Visit, endpoint: str, given: Annotated[dict[str, str], Depends(f
     at = f"/{visit.workspace}/services/{endpoint}"
     may_watch = visit.allows("monitoring.read", f"endpoint:{endpoint}")
     return visit.render(
-        "serving/_answer.html", said=said, at=at, may_watch=may_watch, marked=_marked(row, said.outputs)
+        "serving/_answer.html",
+        said=said,
+        at=at,
+        may_watch=may_watch,
+        marked=_marked(row, said.outputs),
+        picture=_pictured(row, said.outputs),
     )
 
 
@@ -79,6 +84,12 @@ def _marked(row: dict[str, Any], outputs: Mapping[str, Any]) -> tuple[str, str] 
     texts = [value for value in row.values() if isinstance(value, str)]
     written = outputs.get("entities")
     return (texts[0], written) if len(texts) == len(row) == 1 and isinstance(written, str) else None
+
+
+def _pictured(row: dict[str, Any], outputs: Mapping[str, Any]) -> Picture | None:
+    """Return the picture that was sent, and what was found in it; None of a model that finds nothing in pictures."""
+    pixels = next(iter(row.values()), None)
+    return picture_of(pixels, outputs.get("objects")) if len(row) == 1 else None
 
 
 @router.post(f"{PATH}/playground/explain")

@@ -14,6 +14,7 @@ import polars as pl
 from aimass.kernel.errors import Invalid
 from aimass.models import Package, Signature, load_model, said_of, verify_package
 from aimass.training.children.assigning import group_of
+from aimass.training.children.boxing import DETECTION, pictures_of
 from aimass.training.children.columns import columns_of, plain
 from aimass.training.children.decisions import POLICY, actions_of
 from aimass.training.children.labels import some
@@ -26,6 +27,7 @@ from aimass.training.children.windows import FORECASTING
 from aimass.training.errors import Unlearnable
 from aimass.training.measures.bytask import measures_of
 from aimass.training.measures.episodes import Steps
+from aimass.training.measures.objects import Scenes
 from aimass.training.recipes.protocol import Table
 from aimass.training.tasks import Task, find_task
 
@@ -90,8 +92,8 @@ def part_of(payload: Any, signature: Signature) -> tuple[pl.DataFrame, Any, list
     if missing:
         raise Invalid(f"the dataset has no column {missing[0]!r}", field="dataset", value=missing[0])
     wanted = (parts == payload["part"]) & target.is_not_null()
-    if source.task in READ:
-        return _texts(source, rows.filter(wanted), target.filter(wanted), signature)
+    if task_of(payload).is_written:
+        return _read(source, rows.filter(wanted), target.filter(wanted), signature)
     if source.task == CLUSTERING:
         return _points(source, rows, (parts, wanted, target), signature)
     if source.task == MULTILABEL:
@@ -143,19 +145,28 @@ def _windows(
     return found.features, found.truth, list(found.notes)
 
 
-def _texts(
+def _read(
     source: Source, rows: pl.DataFrame, target: pl.Series, signature: Signature
 ) -> tuple[pl.DataFrame, Any, list[str]]:
-    """Return the texts of a part, and what their task wants of them."""
+    """Return the texts of a part, and what their task wants of them; or the pictures and their objects."""
+    if source.task == DETECTION:
+        return _seen(rows, target, signature)
     read = READ[source.task]
     if read.needs_words:
         known = has_words(rows[signature.inputs[0].name])
         rows, target = rows.filter(known), target.filter(known)
     if not rows.height:
-        raise Unlearnable("the part does not hold a text", field="part")
+        raise Unlearnable("the part does not hold a row", field="part")
     features = plain(rows, signature)
     texts = features.to_series().to_list()
     return features, read.truth(texts, target), read.notes(texts, target, source.target)
+
+
+def _seen(rows: pl.DataFrame, target: pl.Series, signature: Signature) -> tuple[pl.DataFrame, Any, list[str]]:
+    """Return the pictures of a part and the objects in them."""
+    if not rows.height:
+        raise Unlearnable("the part does not hold a row", field="part")
+    return pictures_of(rows[signature.inputs[0].name], signature), Scenes.of(target), []
 
 
 def _points(

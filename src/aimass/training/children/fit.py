@@ -31,6 +31,8 @@ from aimass.training.errors import NotFinite
 from aimass.training.measures.alarms import alarms
 from aimass.training.measures.bytask import measures_of
 from aimass.training.measures.labels import beside
+from aimass.training.measures.objects import Scenes
+from aimass.training.picturing import true_by_name
 from aimass.training.recipes import check_task, find_recipe, load_recipe
 from aimass.training.recipes.labels import choosing
 from aimass.training.recipes.protocol import Hearing, Reading, Recipe, Table, parameters_of
@@ -151,6 +153,7 @@ def trained(ctx: Any, recipe: Recipe, params: Any, about: Mapping[str, Any]) -> 
         package, parity = job.package(model, context)
         if job.is_windowed:
             write_asked(data, ctx.out / ASKED)
+    report["true"] = job.true_of(package)
     metrics = {**report["metrics"], "row_us": row_us(package), "fit_s": fit_s, **usage.metrics()}
     metrics["training_s"] = time.perf_counter() - started
     report |= {"metrics": metrics, "recipe": dict(about["recipe"]), "system": usage.system()}
@@ -226,6 +229,7 @@ class Fit:
         self._base = base_of(ctx.params.get("base"))
         self._outside: list[pl.DataFrame] = []
         self._thresholds: Any = None
+        self._sampled: list[int] = []
 
     @property
     def is_windowed(self) -> bool:
@@ -363,6 +367,14 @@ class Fit:
             return None
         return alarms(truth, said, context.signature.classes, self._recipe.clip_s(context, model))
 
+    def true_of(self, package: Package) -> dict[str, str] | None:
+        """Return what is in the pictures that a package carries, by their names; None of a model that sees none."""
+        truth = self._data.table("validation").truth
+        if not isinstance(truth, Scenes):
+            return None
+        (pictures,) = package.samples()["inputs"].values()
+        return true_by_name(pictures, [truth.written(place) for place in self._sampled])
+
     def package(self, model: Any, context: FitContext) -> tuple[Package, Parity]:
         """Build the package and replay validation rows through the exported file."""
         table = self._data.table("validation")
@@ -377,6 +389,7 @@ class Fit:
             thresholds=self._thresholds,
         )
         package, parity = build_package(self._ctx.out / "package", candidate, replayed)
+        self._sampled = [int(rows[place]) for place in sampled(replayed, candidate.signature)]
         keys = self._data.keys_of("validation")
         if keys is not None:  # an erasure has to find the samples of a person; they carry inputs alone
             whose = [keys[rows[place]] for place in sampled(replayed, candidate.signature)]

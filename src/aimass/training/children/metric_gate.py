@@ -25,6 +25,7 @@ _UNLIKE = "the champion takes other columns or predicts other classes: the two c
 _WORDS = {
     "r2": "R²",
     "roc_auc": "ROC AUC",
+    "ap_50": "mAP@50",
     "over_chance": "share of the way from a draw to the best order",
     "lift": "gain over the decisions that were logged",
     "gain": "share of the bits saved over the frequencies of bytes",

@@ -25,8 +25,9 @@ from aimass.training.children.assigning import (
     out_of_order,
     times_of,
 )
+from aimass.training.children.boxing import DETECTION, the_picture_column
 from aimass.training.children.decisions import POLICY, actions_of, check_decisions
-from aimass.training.children.labels import labels_by_part
+from aimass.training.children.labels import labels_by_part, some
 from aimass.training.children.marking import TAGGING, text_columns
 from aimass.training.children.newcomers import assign_both, list_moments
 from aimass.training.children.passages import LANGUAGE, READ, has_words
@@ -37,9 +38,11 @@ from aimass.training.children.tensors import is_tensor, length_of, why_no_tensor
 from aimass.training.children.texts import texts_of
 from aimass.training.children.windows import FORECASTING, cut
 from aimass.training.errors import Unlearnable
+from aimass.training.measures.objects import Scenes
 from aimass.training.measures.spans import entities_of
 
 _ASIDE = ("future", "none")
+_FOUND = frozenset({*READ, DETECTION})
 
 
 def split(ctx: Any) -> dict[str, Any]:
@@ -76,7 +79,7 @@ def split(ctx: Any) -> dict[str, Any]:
     found = _write(ctx.out / SPLIT_FILE, parts, target, identity, notes)
     if task == POLICY:  # who reads of the split wants to know how often each action was taken
         found["classes"] = _by_class(pl.DataFrame([parts.alias("part")]), actions_of(rows, ctx.params["action"]))
-    classes = found["classes"] if has_truth and task not in READ else {}
+    classes = found["classes"] if has_truth and task not in _FOUND else {}
     return {**found, "classes": classes, "task": task, "horizon": horizon, **_kinds(rows, ctx.params)}
 
 
@@ -88,6 +91,8 @@ def _of_task(
         return labels_by_part(target, parts)
     if task in READ:
         return _read(task, payload, rows, target)
+    if task == DETECTION:
+        return _boxed(payload, rows, target, parts)
     return check_decisions(rows, target, payload, parts) if task == POLICY else []
 
 
@@ -140,6 +145,25 @@ def _read(task: str, payload: Mapping[str, Any], rows: pl.DataFrame, target: pl.
     return [", ".join(f"{count} of {name!r}" for name, count in counts.most_common()) + " are marked", *notes]
 
 
+def _boxed(payload: Mapping[str, Any], rows: pl.DataFrame, target: pl.Series, parts: pl.Series) -> list[str]:
+    """Return how many objects there are of each label; refuse rows without pictures, and labels that no training picture shows."""
+    the_picture_column(rows, _told_aside(payload))
+    scenes = {part: Scenes.of(target.filter(parts == part).drop_nulls()) for part in ("train", "validation", "test")}
+    for part, scene in scenes.items():
+        if not scene.labels():
+            raise Unlearnable(
+                f"part {part!r} holds no object", field="target", value=part, hint="mark more pictures, or split anew"
+            )
+    strange = sorted({name for scene in scenes.values() for name in scene.labels()} - set(scenes["train"].labels()))
+    counts = Counter(one.label for scene in scenes.values() for some in scene.things for one in some)
+    points = max(scene.points for scene in scenes.values())
+    return [
+        ", ".join(f"{count} of {name!r}" for name, count in counts.most_common()) + " are marked",
+        *([f"objects have {points} key points"] if points else []),
+        *([f"labels that no training picture shows, and that nothing can find: {some(strange)}"] if strange else []),
+    ]
+
+
 def _target(rows: pl.DataFrame, payload: Mapping[str, Any]) -> tuple[pl.Series, str, list[str]]:
     """Return the target as its task wants it, the task, and how it was found."""
     name, task, separator = payload["target"], payload.get("task"), payload.get("separator") or ""
@@ -176,8 +200,8 @@ def _drawn(
     if payload.get("group"):
         return assign_groups(group_of(rows[payload["group"]]), is_known, fractions, payload["seed"]), []
     is_stratified = payload.get("stratify", True)
-    is_read = payload.get("task") in READ
-    strata = target.is_not_null().replace_strict({True: "text", False: None}) if is_read else target
+    is_found = payload.get("task") in _FOUND
+    strata = target.is_not_null().replace_strict({True: "known", False: None}) if is_found else target
     return assign(strata_of(strata), fractions, payload["seed"], stratify=is_stratified), []
 
 

@@ -12,6 +12,7 @@ import polars as pl
 from aimass.kernel.errors import Invalid
 from aimass.models import Signature, policy_outputs
 from aimass.training.children.assigning import group_of, times_of
+from aimass.training.children.boxing import DETECTION, pictures_of, signature_of_pictures, the_picture_column
 from aimass.training.children.columns import choose_columns, plain, signature_of
 from aimass.training.children.decisions import POLICY, actions_of, chances_of, decided, logged_of
 from aimass.training.children.episodes import order_of
@@ -24,6 +25,7 @@ from aimass.training.children.targets import FIXED_CLASSES, MULTILABEL, target_o
 from aimass.training.children.windows import FORECASTING, HISTORY, Cut, Laid, cut, lay, signature_of_windows
 from aimass.training.errors import Unlearnable
 from aimass.training.measures.clusters import Points
+from aimass.training.measures.objects import Scenes
 from aimass.training.measures.policies import Logged
 from aimass.training.measures.relevance import Lists
 from aimass.training.recipes.protocol import Table
@@ -84,6 +86,8 @@ def prepare(
         return _windowed(source, rows, parts, history)
     if source.task in READ:
         return _texts(source, rows, parts)
+    if source.task == DETECTION:
+        return _pictured(source, rows, parts)
     target = told_of(source, rows)
     kept = target.is_not_null() & (parts != "none")
     train = kept & (parts == "train")
@@ -175,12 +179,36 @@ def _texts(source: Source, rows: pl.DataFrame, parts: pl.Series) -> Prepared:
         truth=read.truth(texts.to_list(), wanted),
         parts=parts.filter(known),
         notes=tuple(read.notes(texts.to_list(), wanted, source.target)),
-        places=np.flatnonzero(known.to_numpy()).astype(np.uint32),
-        keys=None if source.key is None else identities(rows, source.key).filter(known),
-        groups=None if source.group is None else group_of(rows[source.group]).filter(known),
-        times=None if source.time is None else times_of(rows[source.time]).filter(known),
-        has_truth=False,  # no classes, of which a fold needs its share
+        **_known(source, rows, known),
     )
+
+
+def _pictured(source: Source, rows: pl.DataFrame, parts: pl.Series) -> Prepared:
+    """Return pictures, and the objects in them, as the rows to learn from."""
+    found = target_of(rows, source.target, source.task)
+    name = the_picture_column(rows, (*source.aside, source.time), source.features)
+    known = found.is_not_null() & (parts != "none")
+    pictures = rows[name].filter(known)
+    signature = signature_of_pictures(pictures)
+    return Prepared(
+        signature=signature,
+        frame=pictures_of(pictures, signature),
+        truth=Scenes.of(found.filter(known)),
+        parts=parts.filter(known),
+        notes=(),
+        **_known(source, rows, known),
+    )
+
+
+def _known(source: Source, rows: pl.DataFrame, known: pl.Series) -> dict[str, Any]:
+    """Return what else there is to say of rows whose truth is no class: places, names, groups and moments."""
+    return {
+        "places": np.flatnonzero(known.to_numpy()).astype(np.uint32),
+        "keys": None if source.key is None else identities(rows, source.key).filter(known),
+        "groups": None if source.group is None else group_of(rows[source.group]).filter(known),
+        "times": None if source.time is None else times_of(rows[source.time]).filter(known),
+        "has_truth": False,  # no classes, of which a fold needs its share
+    }
 
 
 def _whose(found: Cut) -> pl.Series:

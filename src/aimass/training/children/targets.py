@@ -10,6 +10,7 @@ import numpy as np
 import polars as pl
 
 from aimass.models import LABELS, PROBABILITIES, Output
+from aimass.training.children.boxing import objects
 from aimass.training.children.marking import entities
 from aimass.training.children.passages import every_text, references
 from aimass.training.errors import Unlearnable
@@ -247,6 +248,7 @@ TARGETS: Mapping[str, Callable[[pl.DataFrame, str], pl.Series]] = {
     "tagging": entities,
     "language": every_text,
     "summary": references,
+    "detection": objects,
 }
 
 

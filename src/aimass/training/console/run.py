@@ -15,13 +15,14 @@ from aimass.training.console.charts.runs import folds_of, history_of, system_of,
 from aimass.training.domain.evaluations import EvaluateRun, Evaluation
 from aimass.training.domain.runs import OneRun, RegisterRun, Run
 from aimass.training.domain.words import Part
+from aimass.training.picturing import name_of
 from aimass.training.service.training import Training
 from aimass.training.tasks import TASKS
-from aimass.web import PageVisit, Panel, Visit, page_router
+from aimass.web import PageVisit, Panel, Picture, Visit, page_router, picture_of
 
 router = page_router()
 PATH = "/{workspace}/work/training/{run}"
-EXAMPLES = 8
+EXAMPLES, DETECTION = 8, "detection"
 Tab = Literal["", "evaluation", "files", "log"]
 PARTS = {"run-head": "training/_run_head.html", "run-body": "training/_run_body.html"}
 
@@ -38,7 +39,8 @@ def run(visit: Visit, run: str, tab: Tab = "", part: Part | Literal[""] = "") ->
     report = report_of(visit, found)
     more: dict[str, Any] = {"shown": evaluation_shown(visit, found, evaluations, part)} if tab == "evaluation" else {}
     if tab == "evaluation" and TASKS[found.task].is_written:
-        more |= {"examples": examples_of(visit, found)}
+        is_seen = found.task == DETECTION
+        more |= {"pictures": pictures_of(visit, found)} if is_seen else {"examples": examples_of(visit, found)}
     more |= {"artifacts": training.list_artifacts(visit.who, one)} if tab == "files" else {}
     if report and not tab:
         more |= {
@@ -106,17 +108,36 @@ def examples_of(visit: PageVisit, run: Run) -> list[tuple[str, Any]]:
 
     Of a language model it is how many bits it needs for a byte.
     """
-    try:
-        _, path = visit.get(Training).artifact(run.workspace, run.id, f"package/{SAMPLES}")
-    except NotFound:
+    samples = _samples_of(visit, run)
+    if samples is None:
         return []
-    samples = json.loads(path.read_text("utf-8"))
     (texts,), outputs = samples["inputs"].values(), samples["outputs"]
     if "bits" in outputs:
         sizes = [len((text or "").encode("utf-8", "replace")) + 1 for text in texts]
         outputs = {"bits": [bits / size for bits, size in zip(outputs["bits"], sizes, strict=True)]}
     (found,) = outputs.values()
     return [(text or "", written) for text, written in zip(texts, found, strict=True)][:EXAMPLES]
+
+
+def pictures_of(visit: PageVisit, run: Run) -> list[Picture]:
+    """Return pictures with what the model finds in them, and with what is there as far as the report of the run tells it."""
+    samples = _samples_of(visit, run)
+    if samples is None:
+        return []
+    true = (report_of(visit, run) or {}).get("true") or {}
+    (given,), (found,) = samples["inputs"].values(), samples["outputs"].values()
+    pairs = list(zip(given, found, strict=True))[:EXAMPLES]
+    drawn = (picture_of(pixels, written, true.get(name_of(pixels)), run.params) for pixels, written in pairs)
+    return [picture for picture in drawn if picture is not None]
+
+
+def _samples_of(visit: PageVisit, run: Run) -> dict[str, Any] | None:
+    """Return the samples that the package of a run carries; None before there is one."""
+    try:
+        _, path = visit.get(Training).artifact(run.workspace, run.id, f"package/{SAMPLES}")
+    except NotFound:
+        return None
+    return json.loads(path.read_text("utf-8"))
 
 
 def on_part(evaluations: list[Evaluation], part: str) -> Evaluation | None:

@@ -45,6 +45,7 @@ COLUMNS: dict[str, tuple[tuple[str, str, bool], ...]] = {
         ("gain", "Gain", False),
     ),
     "summary": (("rouge_l", "ROUGE-L", False), ("rouge_1", "ROUGE-1", False), ("rouge_2", "ROUGE-2", False)),
+    "detection": (("ap", "mAP", False), ("ap_50", "mAP@50", False), ("recall", "Recall", False)),
     "regression": (("rmse", "RMSE", True), ("mae", "MAE", True), ("r2", "R²", False)),
 }
 

@@ -22,6 +22,7 @@ UNCOMPRESSED: Mapping[str, str] = {  # what to do instead, by task
     "policy": "train it again with fewer trees, or with linear_policy: its file is a few kilobytes",
     "language": "train it again with a smaller vocabulary or order, or a larger least_count",
     "summary": "its file is a few kilobytes",
+    "detection": "train it again with fewer filters",
     "tagging": "train it again with fewer max_features, or a smaller window",
 }
 GAIN = 1.05

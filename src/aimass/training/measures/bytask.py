@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from aimass.training.measures.anomalies import anomaly_scores
+from aimass.training.measures.boxes import ap, ap_interval, box_curves, box_scores, compare_ap
 from aimass.training.measures.clusters import (
     cluster_curves,
     cluster_scores,
@@ -145,6 +146,13 @@ MEASURES: Mapping[str, Measures] = {
         interval=summary_interval,
         compare=compare_summaries,
         curves=lambda truth, said, _classes: summary_curves(truth, said),
+    ),
+    "detection": Measures(
+        scores=box_scores,
+        score=ap,
+        interval=ap_interval,
+        compare=compare_ap,
+        curves=lambda truth, said, _classes: box_curves(truth, said),
     ),
     "ranking": Measures(
         scores=relevance_scores, score=ndcg, interval=ndcg_interval, compare=compare_ndcg, curves=relevance_curves

@@ -9,11 +9,22 @@ from aimass.models.children.kinds.forecasts import Forecasts
 from aimass.models.children.kinds.labels import Labels
 from aimass.models.children.kinds.language import Language
 from aimass.models.children.kinds.number import Number
+from aimass.models.children.kinds.objects import Objects
 from aimass.models.children.kinds.port import Kind
 from aimass.models.children.kinds.summary import Summary
 from aimass.models.package import Signature
 
-KINDS: tuple[Kind, ...] = (Entities(), Summary(), Forecasts(), Labels(), Decisions(), Language(), Classes(), Number())
+KINDS: tuple[Kind, ...] = (
+    Entities(),
+    Objects(),
+    Summary(),
+    Forecasts(),
+    Labels(),
+    Decisions(),
+    Language(),
+    Classes(),
+    Number(),
+)
 
 
 def kind_of(signature: Signature) -> Kind:

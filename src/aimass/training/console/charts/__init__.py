@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from aimass.training.console.charts.boxes import BoxCharts, box_charts
 from aimass.training.console.charts.classes import ClassCharts, class_charts
 from aimass.training.console.charts.clusters import ClusterCharts, cluster_charts
 from aimass.training.console.charts.forecasts import ForecastCharts, forecast_charts
@@ -26,10 +27,12 @@ Shown = (
     | PolicyCharts
     | LanguageCharts
     | SummaryCharts
+    | BoxCharts
 )
 # by what the curves of a task hold
 _DRAWN: Mapping[str, Callable[[Mapping[str, Any], Callable[[str], str]], Shown]] = {
     "ahead": forecast_charts,
+    "went": box_charts,
     "labels": label_charts,
     "estimates": policy_charts,
     "confused": span_charts,

@@ -87,10 +87,14 @@ def augment_of(params: Any) -> Callable[[Any], Any] | None:
 
 
 def _moved(images: Any, most: int) -> Any:
-    """Move each image by up to so many pixels; what comes in at a side is what lay there."""
+    """Move each image by up to so many pixels."""
+    return moved_by(images, most, *torch.randint(0, 2 * most + 1, (2, len(images))))
+
+
+def moved_by(images: Any, most: int, down: Any, right: Any) -> Any:
+    """Move each image, up by ``down - most`` and to the left by ``right - most``; what comes in at a side is what lay there."""
     count, channels, height, width = images.shape
     wide = torch.nn.functional.pad(images, (most, most, most, most), mode="replicate")
-    down, right = torch.randint(0, 2 * most + 1, (2, count))
     rows = torch.arange(height)[None] + down[:, None]
     columns = torch.arange(width)[None] + right[:, None]
     whose, planes = torch.arange(count)[:, None, None, None], torch.arange(channels)[None, :, None, None]

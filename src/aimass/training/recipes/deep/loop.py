@@ -53,6 +53,8 @@ class Task:
         Rows are held out with the same share of each of these; None for numbers.
     augment
         Changes a batch of inputs on its way in, or leaves it.
+    together
+        Changes a batch of inputs and their truth, where what is true moves with them.
     before
         Called with the number of an epoch before it begins; what it changes of the weights has to follow from them.
     look
@@ -68,6 +70,7 @@ class Task:
     truth: Any
     strata: Any = None
     augment: Callable[[Any], Any] | None = None
+    together: Callable[[Any, Any], tuple[Any, Any]] | None = None
     before: Callable[[int], None] | None = None
     look: Callable[[Any], Any] | None = None
     fixed: frozenset[str] = frozenset()
@@ -195,10 +198,12 @@ class _Learning:
         return progress.total / max(progress.seen, 1)
 
     def _step(self, batch: Any) -> float:
-        inputs = self.task.inputs[batch]
+        inputs, truth = self.task.inputs[batch], self.task.truth[batch]
         if self.task.augment is not None:
             inputs = self.task.augment(inputs)
-        loss = self.task.loss(self.task.forward(inputs), self.task.truth[batch])
+        if self.task.together is not None:
+            inputs, truth = self.task.together(inputs, truth)
+        loss = self.task.loss(self.task.forward(inputs), truth)
         self.optimiser.zero_grad(set_to_none=True)
         loss.backward()
         longest = getattr(self.plan, "clip", 0.0)

@@ -1,0 +1,1 @@
+"""Objects in pictures by a convolutional net: boxes, labels and key points."""
