@@ -206,7 +206,7 @@ def _seen(manifest: RecipeManifest, facts: Facts) -> Iterator[tuple[float, str]]
     """Yield what a recipe sees of images and hears of sounds."""
     if facts.image is not None:
         name, side = facts.image
-        if manifest.reads == "lists":
+        if manifest.reads in ("lists", "pictures"):
             yield 0.0, f"the lists in {name!r} are as long as images of {side} x {side}"
         else:
             yield UNREAD, f"sees the numbers in {name!r} one by one, not which lie beside each other"
@@ -278,8 +278,15 @@ def _unread(manifest: RecipeManifest, facts: Facts) -> str | None:
         return "it learns from one column of free text alone"
     if manifest.reads == "episodes" and not facts.has_episodes:
         return "its gain is what an action leads to, and no rows follow each other in episodes"
+    return _unseen(manifest, facts)
+
+
+def _unseen(manifest: RecipeManifest, facts: Facts) -> str | None:
+    """Say why a recipe of pictures or sounds has nothing to see or to hear."""
     if manifest.reads == "lists" and facts.image is None:
         return "it learns from one column of lists, such as images"
+    if manifest.reads == "pictures" and not facts.lists:
+        return "no column holds lists of numbers, such as pictures"
     if manifest.reads == "sounds" and facts.sound is None:
         return f"it learns from one column of clips of sound: lists of {LEAST_CLIP:,} samples or more"
     return None

@@ -74,7 +74,7 @@ def _object(one: Any, raw: Any, target: str) -> dict[str, Any]:
     if not isinstance(one, dict) or not {"label", *_SIDES} <= set(one):
         raise _refused(target, raw, "has an object without label, x, y, width and height")
     label = str(one["label"]) if type(one["label"]) is int else one["label"]
-    if not isinstance(label, str) or not 0 < len(label.strip()) <= LONGEST_LABEL:
+    if not isinstance(label, str) or not 0 < len(label.strip()) <= LONGEST_LABEL or not _is_whole(label):
         raise _refused(target, raw, "has an object whose label is no short text")
     sides = {name: one[name] for name in _SIDES}
     for name, value in sides.items():
@@ -86,6 +86,11 @@ def _object(one: Any, raw: Any, target: str) -> dict[str, Any]:
         raise _refused(target, raw, "has an object that begins outside its picture")
     points = _points(one.get("keypoints"), raw, target)
     return {"label": label, **{name: float(value) for name, value in sides.items()}, "keypoints": points}
+
+
+def _is_whole(text: str) -> bool:
+    """Tell whether a text can be written down: half of a character, which JSON can spell, cannot."""
+    return text.encode(errors="ignore").decode() == text
 
 
 def _is_number(value: Any) -> bool:

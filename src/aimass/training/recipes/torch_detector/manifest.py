@@ -90,7 +90,7 @@ RECIPE = RecipeManifest(
         "learning_rate": {"type": "float", "low": 0.0005, "high": 0.02, "log": True},
         "weight_decay": {"type": "float", "low": 0.0001, "high": 0.1, "log": True},
     },
-    reads="lists",
+    reads="pictures",
     extra="deep",
     library="torch",
 )

@@ -24,7 +24,7 @@ FIXED = 5  # numbers of an object before its key points: label, x, y, width, hei
 LARGEST = 6.0  # logarithm of the longest side, in strides
 _NEAR = 0.54 / 6  # spread of a peak for each pixel of a side
 _LEAST_NEAR = 0.4  # in strides
-_BOX_WEIGHT, _POINT_WEIGHT = 2.0, 1.0
+_BOX_WEIGHT, _POINT_WEIGHT = 2.0, 4.0
 _RARE = 2.2  # a place holds an object with a chance of 1 in 10 before anything was learned
 
 
