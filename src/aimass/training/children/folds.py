@@ -8,7 +8,6 @@ from typing import Any
 
 import numpy as np
 import polars as pl
-from sklearn.model_selection import GroupKFold, KFold, StratifiedGroupKFold, StratifiedKFold, TimeSeriesSplit
 
 from aimass.training.children.labels import check_labels, is_of_sets, rarest_label, whole_labels
 from aimass.training.children.newcomers import cuts_of_both
@@ -56,6 +55,9 @@ def cuts_of(data: Prepared, folds: int, seed: int) -> list[Cut]:
         return _whole(cuts_of_both(data.times.filter(is_train), groups, folds, seed), named, classes)
     if data.times is not None:
         return _whole(_by_time(data.times.filter(data.parts == "train"), folds), named, classes)
+    # loaded here alone: it takes a second, and a job whose recipe or data are refused never comes so far
+    from sklearn.model_selection import GroupKFold, KFold, StratifiedGroupKFold, StratifiedKFold
+
     if data.groups is not None:
         groups = data.groups.filter(data.parts == "train").to_numpy()
         _check_groups(len(np.unique(groups)), folds)
@@ -87,6 +89,8 @@ def _rolling(truth: Windows, folds: int) -> list[Cut]:
 
 
 def _by_time(times: pl.Series, folds: int) -> list[Cut]:
+    from sklearn.model_selection import TimeSeriesSplit
+
     order = np.argsort(times.to_physical().to_numpy(), kind="stable")
     if len(order) <= folds:
         raise Unlearnable(f"there are {len(order)} training rows, too few for {folds} folds by time", field="folds")

@@ -9,8 +9,7 @@ from typing import Any
 import polars as pl
 
 from aimass.training.children.learnerfiles import unpack
-
-WHOSE, SAID = "whose", "said"
+from aimass.training.children.windowfiles import WHOSE
 
 
 def hash_of(key: str) -> str:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from sklearn.model_selection import GroupKFold, KFold
 
 from aimass.kernel.errors import Invalid
 from aimass.training.measures.policies import Logged
@@ -40,6 +39,9 @@ def estimated(space: Any, known: Logged, places: Any, groups: Any, count: int) -
     count
         How many actions there are.
     """
+    # every split and evaluation comes by here, and few of them are of decisions
+    from sklearn.model_selection import GroupKFold, KFold
+
     if len(places) < FOLDS * count:
         raise Invalid("too few training rows", field="split", value=len(places), allowed=f"{FOLDS * count} or more")
     folds = KFold(FOLDS, shuffle=True, random_state=0)

@@ -19,11 +19,11 @@ import polars as pl
 from aimass.kernel.errors import Conflict
 from aimass.models import Column, Rows, Signature, policy_outputs, sampled
 from aimass.training.children.costs import row_us
-from aimass.training.children.decisionlearner import labels_of, logged_window, window_of
+from aimass.training.children.decisionlearner import labels_of, logged_window
 from aimass.training.children.decisions import POLICY
 from aimass.training.children.exported import packaged
 from aimass.training.children.fit import described
-from aimass.training.children.forgetting import SAID, WHOSE, hash_of
+from aimass.training.children.forgetting import hash_of
 from aimass.training.children.increments import increment, numbers_of, texts
 from aimass.training.children.learnerfiles import begun, unpack
 from aimass.training.children.online import Online
@@ -31,6 +31,7 @@ from aimass.training.children.served import Encoder
 from aimass.training.children.sources import Source, identities, read_rows, read_split
 from aimass.training.children.table import prepare
 from aimass.training.children.targets import outputs_of, target_of
+from aimass.training.children.windowfiles import SAID, WHOSE, window_of
 from aimass.training.measures.bytask import measures_of
 from aimass.training.measures.policies import Logged
 from aimass.training.online import MODELS

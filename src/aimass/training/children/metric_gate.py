@@ -10,11 +10,10 @@ import polars as pl
 
 from aimass.models import Package, verify_package
 from aimass.training.children.columns import plain
-from aimass.training.children.decisionlearner import read_window
 from aimass.training.children.evaluate import part_of, predictor, task_of
-from aimass.training.children.forgetting import SAID
 from aimass.training.children.table import CLUSTERING
 from aimass.training.children.targets import truth_of
+from aimass.training.children.windowfiles import SAID, read_window
 from aimass.training.children.windows import HISTORY
 from aimass.training.measures.bytask import measures_of
 from aimass.training.measures.intervals import Comparison

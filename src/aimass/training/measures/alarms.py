@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from scipy.stats import chi2
+from scipy.special import gammaincinv
 
 HALF = 0.5
 _SURE = 0.95
@@ -21,7 +21,7 @@ def at_most(events: int, hours: float) -> float:
     >>> round(at_most(0, 1.0), 3), round(at_most(4, 2.0), 3)
     (2.996, 4.577)
     """
-    return float(chi2.ppf(_SURE, 2 * (events + 1)) / 2 / hours)
+    return float(gammaincinv(events + 1, _SURE) / hours)
 
 
 def alarms(truth: Any, said: Any, classes: Sequence[str], clip_s: float) -> list[dict[str, Any]]:

@@ -8,16 +8,18 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import onnx
 import polars as pl
 from onnx import TensorProto, helper, numpy_helper
-from sklearn.compose import ColumnTransformer
 
 from aimass.models import LABELS, PROBABILITIES, Candidate, Output, Signature
 from aimass.training.recipes.protocol import RecipeContext, Table
+
+if TYPE_CHECKING:
+    from sklearn.compose import ColumnTransformer  # not loaded for a name: every run comes by here
 
 _HAS = ("no", "yes")
 
