@@ -71,10 +71,10 @@ def test_histories_as_in_training_are_still_and_others_are_told_by_the_figure_th
 
 
 def test_what_is_no_list_of_numbers_is_missing_and_told(tmp_path: Path) -> None:
-    found = watched(tmp_path, [*histories(100, 2), ["a", 1], {"x": 1}, None])
-    assert found["misfits"] == 2
+    found = watched(tmp_path, [*histories(100, 2), ["a", 1], {"x": 1}, None, [10**400]])
+    assert found["misfits"] == 3
     level = next(one for one in found["features"] if one["name"] == "history.level")
-    assert level["missing"]["live"] == pytest.approx(3 / 103)
+    assert level["missing"]["live"] == pytest.approx(4 / 104)
     kept = with_figures(pl.DataFrame({"misfit": ['{"input_h": [1, true], "input_n": "x"}', None]}), ["input_h"])
     assert json.loads(kept["misfit"][0]) == {"input_h": [1, True], "input_n": "x"}
     assert kept["input_h.level"].to_list() == [None, None]

@@ -79,8 +79,10 @@ def _is_told(name: str, value: Any, names: Sequence[str]) -> bool:
 
 
 def _numbers(given: Any) -> list[float | None] | None:
-    """Return a list of numbers and nulls; None for anything else."""
-    is_list = isinstance(given, list) and all(
-        one is None or (isinstance(one, int | float) and not isinstance(one, bool)) for one in given
-    )
-    return [None if one is None else float(one) for one in given] if is_list else None
+    """Return a list of numbers and nulls; None for anything else, and for whole numbers that no double holds."""
+    if not isinstance(given, list) or not all(one is None or type(one) in (int, float) for one in given):
+        return None
+    try:
+        return [None if one is None else float(one) for one in given]
+    except OverflowError:
+        return None

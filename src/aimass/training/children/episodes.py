@@ -11,6 +11,7 @@ from aimass.training.children.assigning import times_of
 from aimass.training.errors import Unlearnable
 
 MOST_STEPS = 1000
+MOST_CELLS = 20_000_000  # episodes times the steps of the longest: what a measure of them holds in memory several times
 
 
 def order_of(rows: pl.DataFrame, column: str) -> pl.Series:
@@ -62,6 +63,14 @@ def check_episodes(rows: pl.DataFrame, rewards: pl.Series, payload: Mapping[str,
             field="episode_column",
             value=longest,
             allowed=f"at most {MOST_STEPS}",
+            hint="cut long episodes into shorter ones, or take fewer, longer steps",
+        )
+    if len(sizes) * longest > MOST_CELLS:
+        raise Unlearnable(
+            f"{len(sizes)} episodes of up to {longest} steps are too many",
+            field="episode_column",
+            value=len(sizes) * longest,
+            allowed=f"at most {MOST_CELLS:,} episodes times steps of the longest",
             hint="cut long episodes into shorter ones, or take fewer, longer steps",
         )
     told = [f"{len(sizes)} episodes, the longest has {longest} steps"]
