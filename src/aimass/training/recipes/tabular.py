@@ -26,6 +26,7 @@ from aimass.kernel.errors import Failed
 from aimass.models import PROBABILITIES, Candidate, Column, Signature
 from aimass.training.measures.bytask import measures_of
 from aimass.training.measures.relevance import Lists
+from aimass.training.recipes.enlarging import enlarged, is_enlarging
 from aimass.training.recipes.labels import Labelled, OneLabel, answers_of_labels, graph_of_labels
 from aimass.training.recipes.protocol import RecipeContext, Table
 
@@ -74,12 +75,14 @@ class TabularRecipe:
         """Learn preprocessing and estimator from the training rows; of several labels an estimator for each."""
         table = ctx.data("train")
         frame = prepared(table.features, ctx.signature)
-        if ctx.task == MULTILABEL:
+        if ctx.task == MULTILABEL and not is_enlarging(ctx):
             return self._fit_labels(ctx, frame, table.truth)
         columns = self.columns(frame, ctx)
         inside: Any = Inside(ctx, columns)
         estimator = self.estimator(inside)
         pipeline = Pipeline([("columns", columns), (STEP, estimator)])
+        if is_enlarging(ctx):
+            return self._fit_enlarged(ctx, table, pipeline)
         classes = np.array(ctx.signature.classes, dtype=object)
         truth = classes[table.truth] if len(classes) and not self.learns_codes else table.truth
         if self.learn is not None:
@@ -89,6 +92,16 @@ class TabularRecipe:
             truth = truth.relevance
         options = {f"{STEP}__{name}": value for name, value in (self.options(ctx) if self.options else {}).items()}
         return pipeline.fit(frame, truth, **options)
+
+    def _fit_enlarged(self, ctx: RecipeContext, table: Table, pipeline: Pipeline) -> Pipeline:
+        """Learn what columns hold from the rows as they came, and the estimator from them and those that are made of them."""
+        columns, estimator = pipeline.named_steps["columns"], pipeline.named_steps[STEP]
+        columns.fit(prepared(table.features, ctx.signature))
+        rows = enlarged(ctx, table)
+        classes = np.array(ctx.signature.classes, dtype=object)
+        truth = classes[rows.truth] if len(classes) else rows.truth
+        estimator.fit(columns.transform(prepared(rows.features, ctx.signature)), truth, sample_weight=rows.weights)
+        return pipeline
 
     def _fit_labels(self, ctx: RecipeContext, frame: pl.DataFrame, truth: Any) -> Labelled:
         """Learn an estimator for each label: has a row it, or not? They share the columns that they see."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 from pydantic import BaseModel, ConfigDict, Field
 
 from aimass.training.recipes import RecipeManifest, Traits
@@ -14,11 +16,18 @@ class Parameters(BaseModel):
 
     penalty: float = Field(default=1.0, ge=0, le=1e9, description="Weight of the penalty on large weights; 0 for none")
     max_categories: int = Field(default=100, ge=2, le=1000, description="Most frequent values kept per text column")
+    augment: Literal["none", "noise", "mixup"] = Field(
+        default="none",
+        description="Rows made of training rows: copies with noise, mixtures of two",
+    )
+    augment_share: float = Field(
+        default=1.0, gt=0, le=5, description="Rows that are made, as a share of the training rows"
+    )
 
 
 RECIPE = RecipeManifest(
     name="linear_regression",
-    version="1.0",
+    version="1.1",
     title="Linear regression",
     summary="A weighted sum of scaled numbers and one-hot text with a ridge penalty: small, fast, easy to explain.",
     parameters=Parameters,

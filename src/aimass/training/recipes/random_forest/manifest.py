@@ -21,11 +21,21 @@ class Parameters(BaseModel):
         default="none", description="Weight rare classes up (classification)"
     )
     max_categories: int = Field(default=100, ge=2, le=1000, description="Most frequent values kept per text column")
+    augment: Literal["none", "noise", "mixup", "between"] = Field(
+        default="none",
+        description="Rows made of training rows: copies with noise, mixtures of two, rows between those of a rare class",
+    )
+    augment_share: float = Field(
+        default=1.0,
+        gt=0,
+        le=5,
+        description="Rows that are made, as a share of the training rows (or of what a class lacks)",
+    )
 
 
 RECIPE = RecipeManifest(
     name="random_forest",
-    version="1.1",
+    version="1.2",
     title="Random forest",
     summary="Many decision trees on random parts of the data: robust without tuning, larger to serve.",
     parameters=Parameters,

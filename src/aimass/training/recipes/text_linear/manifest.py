@@ -35,6 +35,12 @@ class Parameters(BaseModel):
         default="none", description="Weight rare classes up (of numbers nothing is)"
     )
     max_iterations: int = Field(default=1000, ge=10, le=100_000, description="Iterations of the solver at most")
+    copies: int = Field(default=0, ge=0, le=10, description="Varied copies of each training row; 0: none")
+    dropped: float = Field(default=0.1, ge=0, le=0.5, description="Share of the words of a copy that are left out")
+    swapped: float = Field(
+        default=0.05, ge=0, le=0.5, description="Share of the words that change places with the next"
+    )
+    mistyped: float = Field(default=0.0, ge=0, le=0.5, description="Share of the words that get a wrong letter")
     max_categories: int = Field(
         default=100, ge=2, le=1000, description="Most frequent values kept per column of categories"
     )
@@ -42,7 +48,7 @@ class Parameters(BaseModel):
 
 RECIPE = RecipeManifest(
     name="text_linear",
-    version="1.1",
+    version="1.2",
     title="Linear text model",
     summary="Words and pairs of words of free text, weighted by how rare they are, beside the other columns; "
     "logistic regression of classes and labels, ridge regression of numbers, which tells its words.",
@@ -64,6 +70,7 @@ RECIPE = RecipeManifest(
         "letters": {"type": "categorical", "choices": [0, 4]},
         "min_rows": {"type": "int", "low": 1, "high": 10, "log": True},
         "class_weight": {"type": "categorical", "choices": ["none", "balanced"]},
+        "copies": {"type": "categorical", "choices": [0, 2]},
     },
     reads="texts",
 )

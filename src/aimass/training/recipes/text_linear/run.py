@@ -22,6 +22,7 @@ from aimass.training.recipes.protocol import RecipeContext, Table
 from aimass.training.recipes.tabular import MULTILABEL, name_at, owners_of, prepared, preprocessing, steps_of_numbers
 from aimass.training.recipes.text_linear.graph import TextGraph, graph_of
 from aimass.training.recipes.text_linear.reading import LETTER, Reader
+from aimass.training.recipes.text_linear.varied import varied
 
 SHOWN = 25
 ENDS = ("lower", "higher")
@@ -65,12 +66,12 @@ class OneForEach:
         self.coef_: Any = None
         self.intercept_: Any = None
 
-    def fit(self, matrix: Any, truth: Any) -> None:
+    def fit(self, matrix: Any, truth: Any, sample_weight: Any = None) -> None:
         """Learn for each label, from whether a row has it, the weights."""
         count = truth.shape[1]
         found = [_classifier(self._ctx) for _ in range(count)]
         for number, one in enumerate(found):
-            one.fit(matrix, truth[:, number])
+            one.fit(matrix, truth[:, number], sample_weight=sample_weight)
             self._ctx.report(count + number + 1, 2 * count)
         self.coef_ = np.concatenate([one.coef_ for one in found])
         self.intercept_ = np.concatenate([one.intercept_ for one in found])
@@ -103,7 +104,8 @@ class TextLinear:
             )
         ctx.report(1, 2)
         matrix, estimator = sparse.hstack(blocks, format="csr"), _estimator(ctx)
-        estimator.fit(matrix, table.truth)
+        rows = _with_copies(ctx, matrix, table.truth, (frame, readers, blocks))
+        estimator.fit(rows.matrix, rows.truth, sample_weight=rows.weights)
         ctx.report(2, 2)
         weights = np.atleast_2d(estimator.coef_)
         shares = _shares(ctx.signature, matrix, weights, _owners(ctx.signature, readers, columns))
@@ -158,6 +160,38 @@ class TextLinear:
             offsets=np.atleast_1d(model.estimator.intercept_),
         )
         return Candidate(signature=ctx.signature, to_python=_no_python, to_onnx=lambda: graph_of(graph))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Rows:
+    """What is learned from; no weights where all rows count alike."""
+
+    matrix: Any
+    truth: Any
+    weights: Any = None
+
+
+def _with_copies(ctx: RecipeContext, matrix: Any, truth: Any, read: tuple[pl.DataFrame, Any, list[Any]]) -> _Rows:
+    """Return the training rows with varied copies of them; a row and its copies weigh as much as the row.
+
+    What is counted, and how rare it is, was found in the rows themselves, so a mistyped word becomes no word of its own. The
+    classes keep their shares, and so the probabilities their meaning.
+    """
+    copies, (frame, readers, blocks) = ctx.params.copies, read
+    if not copies:
+        return _Rows(matrix=matrix, truth=truth)
+    rng = np.random.default_rng(ctx.seed)
+    shares = {name: getattr(ctx.params, name) for name in ("dropped", "swapped", "mistyped")}
+    parts, rest = [matrix], blocks[len(readers) :]
+    for _ in range(copies):
+        texts = {place: varied(frame[name_at(place)].to_list(), rng, **shares) for place in {at for at, _ in readers}}
+        parts.append(sparse.hstack([*(reader.read(texts[at]) for at, reader in readers), *rest], format="csr"))
+    count = len(parts)
+    return _Rows(
+        matrix=sparse.vstack(parts, format="csr"),
+        truth=np.concatenate([truth] * count),
+        weights=np.full(count * matrix.shape[0], 1 / count),
+    )
 
 
 def _estimator(ctx: RecipeContext) -> LogisticRegression | Ridge | OneForEach:
