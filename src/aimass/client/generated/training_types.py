@@ -32,6 +32,8 @@ class Run:
         "multilabel",
         "policy",
         "tagging",
+        "language",
+        "summary",
         "detection",
     ]
     features: list[str] | None
@@ -285,6 +287,8 @@ class Split:
             "multilabel",
             "policy",
             "tagging",
+            "language",
+            "summary",
             "detection",
         ]
         | None
@@ -296,6 +300,9 @@ class Split:
     label_separator: str | None
     action_column: str | None
     propensity_column: str | None
+    episode_column: str | None
+    step_column: str | None
+    discount: float
     known_ahead: list[str]
     past: list[str]
     fractions: dict[str, float]
