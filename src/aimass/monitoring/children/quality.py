@@ -15,6 +15,7 @@ import numpy as np
 import polars as pl
 
 from aimass.kernel.clock import instant
+from aimass.monitoring.children.boxes import measure_objects, pictures_of
 from aimass.monitoring.children.decisions import decisions_of, measure_decisions
 from aimass.monitoring.children.entities import answers_of, measure_entities
 from aimass.monitoring.children.feedback import joined
