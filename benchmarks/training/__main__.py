@@ -13,7 +13,19 @@ from typing import Any
 
 from benchmarks import jobs
 from benchmarks.measure import ROOT
-from benchmarks.training import again, auto, compression, images, online, overhead, pruning, regret, texts, tracking
+from benchmarks.training import (
+    again,
+    auto,
+    compression,
+    domains,
+    images,
+    online,
+    overhead,
+    pruning,
+    regret,
+    texts,
+    tracking,
+)
 
 
 def main() -> int:
@@ -53,6 +65,7 @@ def main() -> int:
         ("images", lambda: images.run(wanted.images)),
         ("again", lambda: again.run(wanted.images)),
         ("online", online.run),
+        ("domains", lambda: domains.run(wanted.data)),
         ("texts", lambda: texts.run(wanted.texts)),
     ):
         if wanted.only not in (None, name):
@@ -88,6 +101,7 @@ def write(told: Mapping[str, Any], path: Path) -> None:
         "images": images.lines,
         "again": again.lines,
         "online": online.lines,
+        "domains": domains.lines,
         "texts": texts.lines,
     }
     for name, section in sections.items():

@@ -226,7 +226,8 @@ def approved(client: Client, admin: Client, snapshot: int) -> int:
     return int(named["number"])
 
 
-def _begin_to_learn_prices(client: Client) -> None:
+def _learns_prices(client: Client) -> None:
+    """Let a learner begin with prices of old, and go to an endpoint that is not there yet."""
     rng = random.Random(2)
     rows = [row_of(rng) for _ in range(600)]
     lines = [f"r{at},{row['size']},{row['plan']},{price_of(row, turned=False)}" for at, row in enumerate(rows)]
@@ -235,13 +236,13 @@ def _begin_to_learn_prices(client: Client) -> None:
     until(lambda: client.training.get_split(split=split).state == "READY")
     client.training.create_learner(name="prices", split=split, window=100, params={"learning_rate": 0.05})
     until(lambda: client.training.get_learner(learner="prices").rows >= 360)
+    client.lifecycle.set_release(learner="prices", endpoint="prices")
 
 
 def test_numbers_that_are_fed_back_late_become_a_snapshot_that_a_person_releases(platform: RunningPlatform) -> None:
     key = key_of(platform, "shop", "person")
     with Client(platform.url, key=key, workspace="shop") as client, platform.admin("shop") as admin:
-        _begin_to_learn_prices(client)
-        client.lifecycle.set_release(learner="prices", endpoint="prices")
+        _learns_prices(client)
         first = _a_newer_snapshot_takes_the_place_of_one_that_waits(client, admin)
         buyers = Buyers(platform.url, key)
         thread = threading.Thread(target=buyers.run)

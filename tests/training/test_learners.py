@@ -236,6 +236,50 @@ def test_an_erasure_takes_a_persons_rows_out_of_what_learners_keep(
     assert learned(rooms, "live", before.rows + 20).error is None
 
 
+def test_a_learner_begins_with_what_another_one_knows_and_is_right_at_once(
+    rooms: Rooms, lakeside: Lakeside, training: Training, live: Learner
+) -> None:
+    before = learned(rooms, "live")
+    lakeside.write("niche", rows_of(20_000, 40))
+    wish = CreateSplit(workspace="demo", dataset="niche", target="label", key_column="id", seed=1)
+    split = split_made(rooms, wish)
+    command = CreateLearner(workspace="demo", name="niche", split=split.id, window=100, replay=20, start_from="live")
+    found = training.create_learner(ANN, replace(command, transfer="weighted"))
+    assert (found.start_from, found.start_snapshot, found.transfer) == ("live", None, "weighted")
+    assert (found.model, found.replay_times, found.rows) == ("logistic_regression", 4, 0)
+    found = learned(rooms, "niche", 1)
+    assert found.error is None
+    assert found.rows < 40
+    assert found.metrics["accuracy"] > 0.7, "it knew from the first row on"
+    assert f"it began with what 'live' knew after {before.rows} rows" in found.notes
+    assert any("keeps were learned again, as often as they are likely here: worth" in note for note in found.notes)
+    with rooms.get(Database).read() as conn:
+        edges = conn.execute(select(lineage_edges).where(lineage_edges.c.dst_id == "niche")).all()
+    assert ("learner", "live") in {(edge.src_kind, edge.src_id) for edge in edges}
+    assert learned(rooms, "live").rows == before.rows
+
+
+def test_what_a_learner_cannot_begin_with_is_refused_by_name(
+    rooms: Rooms, lakeside: Lakeside, training: Training, live: Learner
+) -> None:
+    lakeside.write("odd", rows_of(21_000, 40))
+    wish = CreateSplit(workspace="demo", dataset="odd", target="label", key_column="id", seed=1)
+    other = CreateLearner(workspace="demo", name="other", split=split_made(rooms, wish).id, start_from=live.slug)
+    with pytest.raises(NotFound, match="no learner 'nobody'"):
+        training.create_learner(ANN, replace(other, start_from="nobody"))
+    with pytest.raises(Invalid, match="knew at snapshot 99 is not kept"):
+        training.create_learner(ANN, replace(other, start_snapshot=99))
+    with pytest.raises(Invalid, match="has its model"):
+        training.create_learner(ANN, replace(other, model="naive_bayes"))
+    with pytest.raises(Invalid, match="has its parameters"):
+        training.create_learner(ANN, replace(other, params={"l2": 0.5}))
+    with pytest.raises(Invalid, match="no learner is named"):
+        training.create_learner(ANN, replace(other, start_from=None, transfer="weighted"))
+    again = split_made(rooms, replace(wish, dataset="live", seed=2))
+    with pytest.raises(Invalid, match="may know the rows that judge here"):
+        training.create_learner(ANN, replace(other, split=again.id))
+
+
 @pytest.mark.long
 def test_a_killed_job_loses_no_row_and_learns_none_twice(rooms: Rooms, lakeside: Lakeside) -> None:
     begun(rooms, lakeside, "killed", model="hoeffding_adaptive_tree", replay=50)

@@ -29,12 +29,12 @@ def learner_of(row: Row[Any]) -> Learner:
     return Learner(task=task, is_at_work=row.job is not None, done_version=number, **lists, **values)
 
 
-def learner_row(conn: Connection, workspace: str, slug: str) -> Row[Any]:
+def learner_row(conn: Connection, workspace: str, slug: str, *, field: str = "learner") -> Row[Any]:
     """Return the row of a learner, or say that there is none."""
     query = select(learners).where(learners.c.workspace == workspace, learners.c.slug == slug, _ALIVE)
     row = conn.execute(query).first()
     if row is None:
-        raise NotFound(f"there is no learner {slug!r} in workspace {workspace!r}", field="learner", value=slug)
+        raise NotFound(f"there is no learner {slug!r} in workspace {workspace!r}", field=field, value=slug)
     return row
 
 

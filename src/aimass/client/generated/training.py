@@ -155,11 +155,15 @@ class TrainingCalls(Calls):
         time_column: str | None = None,
         detector: Literal["adwin", "page_hinkley", "none"] | None = None,
         replay: int | None = None,
+        replay_times: int | None = None,
         window: int | None = None,
         snapshot_every: int | None = None,
         snapshot_on_drift: bool | None = None,
         memory_mb: int | None = None,
         seed: int | None = None,
+        start_from: str | None = None,
+        start_snapshot: int | None = None,
+        transfer: Literal["plain", "weighted"] | None = None,
     ) -> Learner:
         """Let a model learn from a dataset row by row, beginning with the training part of a split."""
         return self._call(
@@ -175,11 +179,15 @@ class TrainingCalls(Calls):
                 "time_column": time_column,
                 "detector": detector,
                 "replay": replay,
+                "replay_times": replay_times,
                 "window": window,
                 "snapshot_every": snapshot_every,
                 "snapshot_on_drift": snapshot_on_drift,
                 "memory_mb": memory_mb,
                 "seed": seed,
+                "start_from": start_from,
+                "start_snapshot": start_snapshot,
+                "transfer": transfer,
             },
             Learner,
         )
@@ -947,11 +955,15 @@ class AsyncTrainingCalls(AsyncCalls):
         time_column: str | None = None,
         detector: Literal["adwin", "page_hinkley", "none"] | None = None,
         replay: int | None = None,
+        replay_times: int | None = None,
         window: int | None = None,
         snapshot_every: int | None = None,
         snapshot_on_drift: bool | None = None,
         memory_mb: int | None = None,
         seed: int | None = None,
+        start_from: str | None = None,
+        start_snapshot: int | None = None,
+        transfer: Literal["plain", "weighted"] | None = None,
     ) -> Learner:
         """Let a model learn from a dataset row by row, beginning with the training part of a split."""
         return await self._call(
@@ -967,11 +979,15 @@ class AsyncTrainingCalls(AsyncCalls):
                 "time_column": time_column,
                 "detector": detector,
                 "replay": replay,
+                "replay_times": replay_times,
                 "window": window,
                 "snapshot_every": snapshot_every,
                 "snapshot_on_drift": snapshot_on_drift,
                 "memory_mb": memory_mb,
                 "seed": seed,
+                "start_from": start_from,
+                "start_snapshot": start_snapshot,
+                "transfer": transfer,
             },
             Learner,
         )

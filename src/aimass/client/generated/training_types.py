@@ -242,11 +242,15 @@ class Learner:
     time_column: str | None
     detector: Literal["adwin", "page_hinkley", "none"]
     replay: int
+    replay_times: int
     window: int
     snapshot_every: int | None
     snapshot_on_drift: bool
     memory_mb: int
     seed: int
+    start_from: str | None
+    start_snapshot: int | None
+    transfer: Literal["plain", "weighted"]
     state: Literal["ACTIVE", "PAUSED", "FAILED"]
     is_at_work: bool
     done_version: int | None

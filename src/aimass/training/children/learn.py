@@ -29,6 +29,7 @@ from aimass.training.children.learnerfiles import begun, unpack
 from aimass.training.children.online import Online
 from aimass.training.children.served import Encoder
 from aimass.training.children.sources import Source, identities, read_rows, read_split
+from aimass.training.children.starting import started
 from aimass.training.children.table import prepare
 from aimass.training.children.targets import outputs_of, target_of
 from aimass.training.children.windowfiles import SAID, WHOSE, window_of
@@ -47,13 +48,13 @@ def learn(ctx: Any) -> dict[str, Any]:
     """Learn what is new; write ``learner.state``, and ``package/``, ``report.json`` and ``window.parquet`` of a snapshot.
 
     The payload has what names the data of a fit; ``spec`` (see :class:`~aimass.training.children.online.Online`);
-    ``state`` (``file``, ``sha256``; none at first); ``before`` (``path``, ``version``: what was learned, whole);
-    ``position`` (rows after that, which were taken); ``most`` (rows that one job takes) and ``snapshot``: ``asked``,
-    ``every``, ``on_drift``, ``rows`` and ``drift`` of the last one.
+    ``state`` (``file``, ``sha256``; none at first); ``start`` (``from``, ``transfer``: the state is that of another learner);
+    ``before`` (``path``, ``version``: what was learned, whole); ``position`` (rows after that, which were taken); ``most``
+    (rows that one job takes) and ``snapshot``: ``asked``, ``every``, ``on_drift``, ``rows`` and ``drift`` of the last one.
     """
     ctx.report(0.02, stage="read")
-    learner, place = _known(ctx)
     rows = _rows(ctx)
+    learner, place = _known(ctx, rows)
     start = place["position"]
     end = min(rows.height, int(ctx.params["position"]) + int(ctx.params["most"]))
     _take(ctx, learner, rows[start:end], start, max(end, 1))
@@ -82,7 +83,7 @@ def learn(ctx: Any) -> dict[str, Any]:
     }
 
 
-def _known(ctx: Any) -> tuple[Online, dict[str, Any]]:
+def _known(ctx: Any, rows: pl.DataFrame) -> tuple[Online, dict[str, Any]]:
     """Return the learner and its place: of an earlier attempt of this job, of the last commit, or a new one."""
     spec, saved = ctx.params["spec"], ctx.restore(CHECKPOINT)
     if saved is not None:
@@ -101,6 +102,8 @@ def _known(ctx: Any) -> tuple[Online, dict[str, Any]]:
             hint="roll the learner back to a snapshot",
         )
     learner, _ = unpack(data, spec)
+    if ctx.params["start"] is not None:
+        return started(_new(ctx), learner, ctx.params["start"], rows), place
     learner.points = []
     return learner, place
 

@@ -42,6 +42,8 @@ class Online:
         Those that are known before the first row.
     """
 
+    _elsewhere = 0  # rows that another one had learned, whose knowledge this one began with
+
     def __init__(self, spec: Mapping[str, Any], columns: list[dict[str, Any]], classes: Sequence[str] = ()) -> None:
         self.spec = dict(spec)
         self.columns = columns
@@ -62,6 +64,27 @@ class Online:
         self._last: str | None = None
         self._newest: Any = None
         self._prepare()
+
+    def begin_with(self, other: Online) -> None:
+        """Take over what another learner knows and the rows that it keeps to learn again; what it was measured by stays its own."""
+        self.model, self.classes, self.columns = other.model, list(other.classes), other.columns
+        self._replay, self._elsewhere = other._replay[: self.spec["replay"]], other.rows + other._elsewhere
+        self._prepare()
+
+    def kept_rows(self) -> list[tuple[dict[Any, Any], Any]]:
+        """Return features and label of the rows that it keeps: those that it learns again, else the newest."""
+        if self._replay:
+            return [(features, label) for features, label, _ in self._replay]
+        named = [(dict(zip(self._names, one[5], strict=True)), one[0]) for one in self._window]
+        return [(self._encoder.encode(row), label) for row, label in named]
+
+    def learn_again(self, features: dict[Any, Any], label: Any) -> None:
+        """Learn a row that was learned before; nothing is measured by it."""
+        learn_again(self.model, features, label)
+
+    def features_of(self, row: Mapping[str, Any]) -> dict[Any, Any]:
+        """Return what the model sees of a row."""
+        return self._encoder.encode(row)
 
     def _prepare(self) -> None:
         model = MODELS[self.spec["model"]]
@@ -180,11 +203,11 @@ class Online:
             return
         for _ in range(self.spec.get("replay_times", 1) if self._replay else 0):
             past, its_label, _ = self._replay[self.rng.randrange(len(self._replay))]
-            learn_again(self.model, past, its_label)
+            self.learn_again(past, its_label)
         if len(self._replay) < size:
             self._replay.append((features, label, whose))
         else:
-            place = self.rng.randrange(self.rows + 1)
+            place = self.rng.randrange(self.rows + self._elsewhere + 1)
             if place < size:
                 self._replay[place] = (features, label, whose)
 

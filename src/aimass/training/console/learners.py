@@ -53,10 +53,14 @@ class Wish(BaseModel):
     detector: Detector = "adwin"
     time_column: str = ""
     replay: int = 0
+    replay_times: int = 4
     window: int = 1000
     snapshot_every: str = ""
     snapshot_on_drift: bool = False
     memory_mb: int = 64
+    start_from: str = ""
+    start_snapshot: str = ""
+    is_weighted: bool = False
 
 
 @router.get(PATH)
@@ -77,6 +81,7 @@ def learners(visit: Visit, wanted: Annotated[Filter, Query()]) -> Response:
         wanted=wanted,
         models=MODELS,
         measured=measured,
+        others=training.list_learners(visit.who, ListLearners(workspace=visit.workspace, limit=MOST)).items,
         splits=[one for one in splits if one.state == "READY" and one.task in DEFAULTS],
     )
 
@@ -92,10 +97,14 @@ def create(visit: Visit, wish: Annotated[Wish, Form()]) -> Response:
         detector=wish.detector,
         time_column=wish.time_column or None,
         replay=wish.replay,
+        replay_times=wish.replay_times,
         window=wish.window,
-        snapshot_every=_whole(visit, wish.snapshot_every),
+        snapshot_every=_whole(visit, wish.snapshot_every, "snapshot_every"),
         snapshot_on_drift=wish.snapshot_on_drift,
         memory_mb=wish.memory_mb,
+        start_from=wish.start_from or None,
+        start_snapshot=_whole(visit, wish.start_snapshot, "start_snapshot"),
+        transfer="weighted" if wish.is_weighted else "plain",
     )
     made = visit.get(Training).create_learner(visit.who, command)
     return visit.go(f"/{visit.workspace}/work/learners/{made.slug}", toast=visit.say("%(name)s learns", name=made.name))
@@ -201,10 +210,10 @@ def measured(metrics: Mapping[str, float], task: str) -> tuple[float, float] | N
     return own, min(guesses) if task == "regression" else max(guesses)
 
 
-def _whole(visit: PageVisit, text: str) -> int | None:
+def _whole(visit: PageVisit, text: str, field: str) -> int | None:
     if not text.strip():
         return None
     try:
         return int(text)
     except ValueError as reason:
-        raise Invalid(visit.say("This is no number"), field="snapshot_every", value=text) from reason
+        raise Invalid(visit.say("This is no number"), field=field, value=text) from reason

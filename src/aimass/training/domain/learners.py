@@ -33,6 +33,7 @@ OnlineModel = Literal[
 Detector = Literal["adwin", "page_hinkley", "none"]
 LearnerState = Literal["ACTIVE", "PAUSED", "FAILED"]
 Cause = Literal["asked", "rows", "drift"]
+Transfer = Literal["plain", "weighted"]
 LEARN = "training.learn"
 LEARNER = "learner"
 LearnerSlug = Annotated[str, MaxLen(63), doc("slug of the learner")]
@@ -67,6 +68,9 @@ class Learner:
         ``_total`` all; ``rmse_mean`` and ``rmse_last`` are what guessing the mean so far, or the last number, reaches.
     drifts
         After how many rows a drift was found.
+    start_from, start_snapshot, transfer
+        The learner whose knowledge it began with, at which snapshot (none: as it was then), and whether the rows which that one kept
+        were learned again, each as often as it is likely among the own ones.
     """
 
     id: str
@@ -83,11 +87,15 @@ class Learner:
     time_column: str | None
     detector: Detector
     replay: int
+    replay_times: int
     window: int
     snapshot_every: int | None
     snapshot_on_drift: bool
     memory_mb: int
     seed: int
+    start_from: str | None
+    start_snapshot: int | None
+    transfer: Transfer
     state: LearnerState
     is_at_work: bool
     done_version: int | None
@@ -152,11 +160,19 @@ class CreateLearner:
     time_column: Annotated[str | None, MaxLen(255), doc("column that orders rows which arrive together")] = None
     detector: Annotated[Detector, doc("what watches its errors for a drift")] = "adwin"
     replay: Annotated[int, Ge(0), Le(100_000), doc("rows kept to learn again, against forgetting; 0: none")] = 0
+    replay_times: Annotated[int, Ge(1), Le(20), doc("rows of those that are learned again with each new one")] = 4
     window: Window = 1000
     snapshot_every: SnapshotEvery = None
     snapshot_on_drift: Annotated[bool, doc("make a snapshot a window after a drift, when it has adapted")] = False
     memory_mb: Memory = 64
     seed: Annotated[int, Ge(0), Le(2**32 - 1), doc("the same seed and rows give the same model")] = 0
+    start_from: Annotated[
+        str | None, MaxLen(63), doc("learner whose knowledge it begins with; nothing is known at first if absent")
+    ] = None
+    start_snapshot: Annotated[int | None, Ge(1), doc("snapshot of that learner; what it knows now if absent")] = None
+    transfer: Annotated[
+        Transfer, doc("weighted: rows which that learner keeps are learned again, as often as they are likely here")
+    ] = "plain"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -47,11 +47,13 @@ from aimass.training.learnstore import (
 from aimass.training.online import check_model, model_for
 from aimass.training.service.experiments import new_experiment
 from aimass.training.service.ground import Part, need_fresh, need_split
+from aimass.training.service.starting import Start, check_alone, check_start, same_params, start_of
 from aimass.training.store import add, find_experiment
 from aimass.training.tables import learners
 
 _WHAT = "a model that learns from every row"
-_FIELDS = ("time_column", "detector", "replay", "window", "snapshot_every", "snapshot_on_drift", "memory_mb", "seed")
+_WATCHED = ("time_column", "detector", "replay", "replay_times", "window", "snapshot_every", "snapshot_on_drift")
+_FIELDS = (*_WATCHED, "memory_mb", "seed", "start_from", "start_snapshot", "transfer")
 
 
 class Learners(Part):
@@ -65,8 +67,10 @@ class Learners(Part):
         experiment = check_slug(command.experiment or slug, field="experiment")
         with self._database.read() as conn:
             split = need_split(conn, command.workspace, command.split)
-        model = _model_of(command, split)
+        start = self._start_of(who, command, split)
+        model = _model_of(command, split, start)
         params = check_model(model, command.params or {})
+        params = params if start is None else same_params(command, params, start)
         self._check_stream(who, command, split)
         with self._database.change(who, command.workspace) as change:
             if is_slug_taken(change.conn, command.workspace, slug):
@@ -75,13 +79,28 @@ class Learners(Part):
                 new_experiment(change, experiment, name)
             values = _new_row(change, command, split)
             values |= {"slug": slug, "name": name, "experiment": experiment, "model": model, "params": params}
-            add(change, learners, values)
+            add(change, learners, values | ({} if start is None else {"sha256": _held(change, command)}))
             subject = f"{LEARNER}:{slug}"
             detail = {"model": model, "dataset": split.dataset, "split": split.id}
+            detail |= {} if start is None else {"start_from": start.slug, "start_snapshot": command.start_snapshot}
             change.audit("training.learner.create", object_=subject, detail=detail)
             change.event(LEARNER_CREATED, subject=subject, data=detail)
             change.edge(src=("split", split.id), dst=(LEARNER, slug), via="training.learn")
+            if start is not None:
+                change.edge(src=(LEARNER, start.slug), dst=(LEARNER, slug), via="training.start")
             return learner_of(learner_row(change.conn, command.workspace, slug))
+
+    def _start_of(self, who: Principal, command: CreateLearner, split: Split) -> Start | None:
+        """Return what another learner knows, for one that begins with it; its rows have to be open to whoever wants that."""
+        if command.start_from is None:
+            check_alone(command)
+            return None
+        with self._database.read() as conn:
+            row = learner_row(conn, command.workspace, command.start_from, field="start_from")
+            start = start_of(row, snapshot_rows(conn, row.id), command)
+        self._ground.need_whole(who, command.workspace, row.dataset, _WHAT)
+        check_start(start, command, split)
+        return start
 
     def _check_stream(self, who: Principal, command: CreateLearner, split: Split) -> None:
         """Refuse data that somebody sees a part of only, and a column for the time that is not there."""
@@ -259,7 +278,13 @@ class Learners(Part):
         return found
 
 
-def _model_of(command: CreateLearner, split: Split) -> str:
+def _held(change: Change, command: CreateLearner) -> str:
+    """Return the hash of what the other learner knows in this moment: the new one holds it until it has read it."""
+    row = learner_row(change.conn, command.workspace, command.start_from or "", field="start_from")
+    return start_of(row, snapshot_rows(change.conn, row.id), command).sha256
+
+
+def _model_of(command: CreateLearner, split: Split, start: Start | None) -> str:
     if split.state != "READY":
         raise Conflict(f"split {split.id!r} is {split.state}", field="split", value=split.state, allowed="READY")
     if split.action_column and not split.propensity_column:
@@ -276,7 +301,7 @@ def _model_of(command: CreateLearner, split: Split) -> str:
             value=split.id,
             hint="train fitted_q on it, or split without episode_column",
         )
-    return model_for(split.task or "classification", command.model)
+    return model_for(split.task or "classification", command.model if start is None else start.model)
 
 
 def _need_state(row: Any, *allowed: str) -> None:

@@ -127,9 +127,10 @@ class Learning(Learners, Results):
             "before": None if is_first else {"path": location.path, "version": cursor["delta"]},
             "spec": {
                 name: getattr(row, name)
-                for name in ("model", "params", "detector", "replay", "window", "seed", "memory_mb")
+                for name in ("model", "params", "detector", "replay", "replay_times", "window", "seed", "memory_mb")
             },
             "state": state,
+            "start": None if row.seq or row.start_from is None else {"from": row.start_from, "transfer": row.transfer},
             "seq": row.seq,
             "position": cursor["position"],
             "most": MOST_ROWS,
