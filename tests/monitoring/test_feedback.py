@@ -44,6 +44,19 @@ def test_feedback_is_matched_with_its_record(service: Monitoring, write_segment:
     assert service.get_coverage(SYSTEM, GetCoverage(**CHURN)).share == pytest.approx(2 / 3)
 
 
+def test_a_list_of_entities_may_be_long_and_nothing_else(service: Monitoring) -> None:
+    one = '{"type": "place", "start": 10, "end": 14}'
+    many = f"[{', '.join([one] * 300)}]"
+    service.send_feedback(SYSTEM, feedback((1, many)))
+    (found,) = service.list_feedback(SYSTEM, ListFeedback(**CHURN, request_id=make_record(1)["id"])).items
+    assert found.label == many
+    for long in ("x" * 301, "[" * 5000, f"[{many}]", "[{" + " " * 400 + "}]", f"[{', '.join([one] * 600)}]"):
+        with pytest.raises(Invalid, match="empty or too long"):
+            feedback((1, long))
+    with pytest.raises(Invalid, match="characters together"):
+        feedback(*((number, many) for number in range(300)))
+
+
 def test_feedback_that_is_earlier_than_its_record_waits_for_it(service: Monitoring, write_segment: Any) -> None:
     service.send_feedback(SYSTEM, feedback((1, "Yes"), (9, "No")))
     service.look()

@@ -15,6 +15,9 @@ from aimass.kernel.pages import MAX_LIMIT
 
 MAX_FEEDBACK = 10_000
 _MAX_LABEL = 300
+_MAX_MARKS = 20_000
+_MAX_TEXT = MAX_FEEDBACK * _MAX_LABEL  # of one call: however long a list of entities may be, a call is no larger
+_MARK = {"type", "start", "end"}
 RecordOrigin = Literal["live", "batch"]
 Truth = str | int | float | bool | list[str]
 _LAST_ROW = 2**31 - 1  # as many as a record can name
@@ -176,14 +179,41 @@ class SendFeedback:
                 allowed=f"1 to {MAX_FEEDBACK}",
                 hint="send parts",
             )
-        long = next((label for label in self.labels if not 0 < len(label.text) <= _MAX_LABEL), None)
+        long = next((label for label in self.labels if not 0 < len(label.text) <= most_of(label.text)), None)
         if long is not None:
             raise Invalid(
                 "a label is empty or too long",
                 field="labels",
                 value=long.request_id,
-                allowed=f"1 to {_MAX_LABEL} characters",
+                allowed=f"1 to {_MAX_LABEL} characters; a list of entities as JSON: to {_MAX_MARKS}",
             )
+        together = sum(len(label.text) for label in self.labels)
+        if together > _MAX_TEXT:
+            raise Invalid(
+                f"the labels have {together} characters together",
+                field="labels",
+                value=together,
+                allowed=f"at most {_MAX_TEXT}",
+                hint="send parts, or the list of entities without spaces and texts",
+            )
+
+
+def most_of(text: str) -> int:
+    """Return how long a label may be: a class or a number is short, and only a list of entities tells of a whole text.
+
+    Examples
+    --------
+    >>> most_of("churned"), most_of('[{"type": "place", "start": 0, "end": 4}]')
+    (300, 20000)
+    """
+    if not text.startswith("[{") or len(text) > _MAX_MARKS:
+        return _MAX_LABEL
+    try:
+        found = json.loads(text)
+    except (ValueError, RecursionError):
+        return _MAX_LABEL
+    is_marks = all(isinstance(one, dict) and one.keys() >= _MARK for one in found)
+    return _MAX_MARKS if is_marks else _MAX_LABEL
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
