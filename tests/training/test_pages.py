@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import html
 import re
 from collections.abc import Iterator
 from dataclasses import replace
+from io import BytesIO
 from typing import Any
+from zipfile import ZipFile
 
 import pytest
 
@@ -24,6 +27,7 @@ from aimass.training import (
     Training,
 )
 from aimass.web.session import CSRF_HEADER
+from tests.fixtures import weights
 from tests.fixtures.browser import axe_violations, browser, new_page, serving, settle  # noqa: F401
 from tests.fixtures.engines import needs_bubblewrap
 from tests.fixtures.lakeside import TRAINING
@@ -298,3 +302,47 @@ def test_an_experiment_and_a_run_are_deleted_last(site, runs):
     assert admin.do("DELETE", page_of(runs[1])).headers["hx-redirect"] == "/demo/work/training"
     assert admin.open(page_of(runs[1])).status_code == 404
     assert admin.do("DELETE", "/demo/work/experiments/tries").status_code == 204
+
+
+def _sent(visitor: Visitor, files: dict[str, bytes]) -> Any:
+    visitor.do("GET", LISTS[0])
+    headers = {**PAGE, "HX-Request": "true", CSRF_HEADER: visitor.csrf}
+    parts = [("files", (name, data, "application/octet-stream")) for name, data in files.items()]
+    form = {"model": "words", "description": "Ours"}
+    return visitor.client.post("/demo/work/weights", data=form, files=parts, headers=headers)
+
+
+def test_weights_are_imported_by_a_form_that_tells_what_became_of_them(site):
+    editor = site.visitor("editor")
+    with ZipFile(BytesIO(weights.archive())) as archive:
+        files = {name: archive.read(name) for name in archive.namelist()}
+    assert _sent(editor, files).headers["hx-redirect"] == "/demo/work/weights"
+    bad = {**files, "model.safetensors": b"\x80\x04pickle"}
+    assert _sent(editor, bad).status_code == 204
+
+    def over():
+        page = site.registry.get(Training).imports("demo").items
+        return page if len(page) == 2 and all(job.has_ended for job in page) else None
+
+    refused, made = until(site.registry, over)
+    assert (refused.state, made.state) == ("FAILED", "SUCCEEDED")
+    page = editor.open("/demo/work/weights").text
+    assert 'href="/demo/models/words?tab=versions"' in page
+    assert html.escape(str(refused.error["detail"])[:40]) in page
+    assert editor.open("/demo/models/words?tab=versions").status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("role", "change", "status"),
+    [
+        ("viewer", {}, 403),
+        ("editor", {"config.json": None}, 400),
+        ("editor", {"run.py": b"import os"}, 400),
+    ],
+)
+def test_what_are_no_weights_is_refused_by_the_form(site, role, change, status):
+    files = dict.fromkeys(("config.json", "tokenizer.json", "model.safetensors"), b"{}") | change
+    assert (
+        _sent(site.visitor(role), {name: data for name, data in files.items() if data is not None}).status_code
+        == status
+    )

@@ -14,11 +14,11 @@ from aimass.cluster import Job
 from aimass.infra.blobs import Blobs
 from aimass.kernel.errors import TooLarge
 from aimass.kernel.layout import DataDir
+from aimass.training.service.importing import MOST_BYTES
 from aimass.training.service.training import Training
 from aimass.web import caller, registry_of
 
 router = APIRouter(tags=["training"])
-_MOST_BYTES = 2 * 2**30
 _CHUNK = 2**20
 
 
@@ -43,8 +43,8 @@ async def import_weights(
         size = 0
         async for chunk in request.stream():
             size += len(chunk)
-            if size > _MOST_BYTES:
-                raise TooLarge(f"the weights are larger than {_MOST_BYTES} bytes", allowed=_MOST_BYTES)
+            if size > MOST_BYTES:
+                raise TooLarge(f"the weights are larger than {MOST_BYTES} bytes", allowed=MOST_BYTES)
             file.write(chunk)
         file.seek(0)
         kept = await run_in_threadpool(registry.get(Blobs).put, _pieces(file))

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from aimass.training.console import autos, compare, compression, experiments, learners, own, run, runs, studies
+from aimass.training.console import autos, compare, compression, experiments, learners, own, run, runs, studies, weights
 from aimass.web import page_router
 
 router = page_router()
-for _part in (experiments, autos, compare, compression, runs, own, run, studies, learners):
+for _part in (experiments, autos, compare, compression, runs, own, run, studies, learners, weights):
     router.include_router(_part.router)

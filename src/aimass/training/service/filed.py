@@ -75,6 +75,7 @@ def file_named(ground: Ground, workspace: str, recipe: str) -> RecipeFile | None
 
 def own_order(ground: Ground, file: RecipeFile, params: Mapping[str, Any], slots: int = 1) -> Order:
     """Return what a run of the file is; its job refuses a text that is another one than the hash says."""
+    ground.blobs.touch(file.sha256)  # what is named anew is not collected before the run holds it
     source = {"file": str(ground.blobs.path(file.sha256)), "name": file.name, "sha256": file.sha256}
     return Order(
         kind=OWN,

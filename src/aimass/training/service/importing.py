@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from aimass.cluster import Job, SubmitJob
+from aimass.cluster import Job, ListJobs, SubmitJob
 from aimass.kernel.ids import new_id
 from aimass.kernel.names import check_slug
+from aimass.kernel.pages import Page
 from aimass.kernel.principal import SYSTEM, Grant, Principal
 from aimass.models import OneVersion, Registration
 from aimass.training.service.runs import Runs
 
 IMPORT = "training.import_weights"
+FILES = ("config.json", "tokenizer.json", "model.safetensors")
+MOST_BYTES = 2 * 2**30
 
 
 class Importing(Runs):
@@ -35,6 +38,10 @@ class Importing(Runs):
             subject=f"model:{slug}",
         )
         return self._ground.jobs.submit(who, wish)
+
+    def imports(self, workspace: str, cursor: str | None = None) -> Page[Job]:
+        """Return the imports of a workspace, newest first, for pages that checked the right themselves."""
+        return self._ground.jobs.list_jobs(SYSTEM, ListJobs(workspace=workspace, kind=IMPORT, limit=50, cursor=cursor))
 
     def weights_imported(self, job: Job, folder: Path) -> None:
         """Register the package that a job made of weights, and let it be reviewed; repeating it changes nothing."""

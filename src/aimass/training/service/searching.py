@@ -310,7 +310,7 @@ class Searching(Studies):
         wish = _wish(study, trial)
         if study.source is None:
             return self.begin_run(author, wish, looks_at(study))
-        size = self._ground.blobs.path(study.source).stat().st_size
+        size = self._ground.blobs.size(study.source)
         return self.start_filed(author, wish, RecipeFile(name=study.recipe, sha256=study.source, size=size))
 
 
