@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -9,9 +8,8 @@ import polars as pl
 import pytest
 
 from aimass.lake.children.append import append
-from tests.fixtures.data import Data, data_rooms
+from tests.fixtures.data import Data, Filled, data_rooms
 from tests.fixtures.features import fill
-from tests.fixtures.rooms import ON_POSTGRES
 
 
 class Table:
@@ -44,22 +42,12 @@ def data(tmp_path: Path) -> Iterator[Data]:
 
 
 @pytest.fixture(scope="module")
-def visits(tmp_path_factory: pytest.TempPathFactory) -> Path | None:
-    """Give the data directory of a platform that has collected visits and churn; None where its database is elsewhere."""
-    if ON_POSTGRES:
-        return None
-    folder = tmp_path_factory.mktemp("visits") / "data"
-    with data_rooms(folder) as found:
-        fill(found)
-    return folder
+def filled(tmp_path_factory: pytest.TempPathFactory) -> Filled:
+    return Filled(tmp_path_factory.mktemp("filled"))
 
 
 @pytest.fixture
-def shop(visits: Path | None, tmp_path: Path) -> Iterator[Data]:
-    """Give each test a copy of that platform: nothing that is kept names where it lies."""
-    if visits:
-        shutil.copytree(visits, tmp_path / "data")
-    with data_rooms(tmp_path / "data") as found:
-        if not visits:
-            fill(found)
+def shop(filled: Filled, tmp_path: Path) -> Iterator[Data]:
+    """Give each test a platform that has collected visits and churn."""
+    with filled.rooms(tmp_path / "data", fill) as found:
         yield found

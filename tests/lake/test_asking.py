@@ -30,10 +30,14 @@ SLOW = "select sum(a.i * b.i % 7) from range(3000000) a(i), range(3000000) b(i),
 WS = OneWorkspace(workspace="demo")
 
 
-@pytest.fixture
-def people(data):
+def collected(data):
     data.collect(CSV, "People", types={"id": "integer"})
-    return data
+
+
+@pytest.fixture
+def people(filled, tmp_path):
+    with filled.rooms(tmp_path / "data", collected) as found:
+        yield found
 
 
 def ask(data, sql="select count(*) from people", who=UMA, **more):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,7 @@ from aimass.lake.commands import DeleteDataset, OneWorkspace
 from aimass.lake.history import CompareRows, CreateBranch, MergeBranch, MergeRows, OneBranch
 from aimass.lake.jobs import erase
 from aimass.lake.sharing import CreateShare, ShareDataset
-from tests.fixtures.data import ANN, EVE, Data
+from tests.fixtures.data import ANN, EVE, Data, Filled
 
 FIRST = "id,mail,age\n1,ann@example.org,30\n2,bob@example.org,40\n3,cy@example.org,50\n"
 WHERE: dict[str, Any] = {"workspace": "demo", "dataset": "customers"}
@@ -26,11 +27,16 @@ ONE = OneBranch(**WHERE, branch="fix")
 PATH = "/api/v1/workspaces/demo/datasets/customers/branches"
 
 
-@pytest.fixture
-def branched(data: Data) -> Data:
+def collected(data: Data) -> None:
     data.collect(FIRST, source={"keys": ["id"]})
-    data.lake.create_branch(ANN, CreateBranch(**WHERE, branch="fix", description="ages"))
-    return data
+
+
+@pytest.fixture
+def branched(filled: Filled, tmp_path: Path) -> Iterator[Data]:
+    with filled.rooms(tmp_path / "data", collected) as found:
+        # not copied: its files are links to those of the dataset
+        found.lake.create_branch(ANN, CreateBranch(**WHERE, branch="fix", description="ages"))
+        yield found
 
 
 def ages(data: Data, where: dict[str, Any], number: int | None = None) -> dict[int, int]:

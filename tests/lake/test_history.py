@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -10,15 +12,14 @@ from aimass.kernel.errors import Conflict, Invalid, NotFound
 from aimass.lake import AboutVersion, CreateDataset, ListDatasets, OneDataset, PreviewRows, QueryRows
 from aimass.lake.commands import ChangeDataset, ChangeVersion, MakeVersion
 from aimass.lake.history import CompareRows, MergeRows, RevertVersion
-from tests.fixtures.data import ANN, EVE, Data
+from tests.fixtures.data import ANN, EVE, Data, Filled
 
 FIRST = "id,mail,age\n1,ann@example.org,30\n2,bob@example.org,40\n3,cy@example.org,50\n"
 WHERE: dict[str, Any] = {"workspace": "demo", "dataset": "customers"}
 PATH = "/api/v1/workspaces/demo/datasets/customers"
 
 
-@pytest.fixture
-def customers(data: Data) -> Data:
+def merged(data: Data) -> None:
     data.collect(FIRST, source={"keys": ["id"]})
     data.lake.merge_rows(
         ANN,
@@ -26,7 +27,12 @@ def customers(data: Data) -> Data:
             **WHERE, rows=[{"id": 2, "mail": "bob@example.org", "age": 41}, {"id": 4, "age": 9}], delete=[{"id": 3}]
         ),
     )
-    return data
+
+
+@pytest.fixture
+def customers(filled: Filled, tmp_path: Path) -> Iterator[Data]:
+    with filled.rooms(tmp_path / "data", merged) as found:
+        yield found
 
 
 def rows_of(data: Data, **more: Any) -> list[list[Any]]:

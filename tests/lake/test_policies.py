@@ -25,10 +25,14 @@ CSV = "id,region,mail,pay\n" + "".join(f"{n},{'EU' if n % 2 else 'US'},p{n}@x.or
 D: dict[str, Any] = {"workspace": "demo", "dataset": "staff"}
 
 
-@pytest.fixture
-def staff(data):
+def collected(data):
     data.collect(CSV, "Staff", types={"id": "integer", "pay": "float"})
-    return data
+
+
+@pytest.fixture
+def staff(filled, tmp_path):
+    with filled.rooms(tmp_path / "data", collected) as found:
+        yield found
 
 
 def put(data, policy, who=ANN, **wishes):

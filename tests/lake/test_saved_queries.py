@@ -26,10 +26,14 @@ CSV = "id,mail\n1,ann@example.org\n2,bob@example.org\n3,cy@example.org\n"
 SQL = "select id from people where id >= $least order by id"
 
 
-@pytest.fixture
-def people(data):
+def collected(data):
     data.collect(CSV, "People", types={"id": "integer"})
-    return data
+
+
+@pytest.fixture
+def people(filled, tmp_path):
+    with filled.rooms(tmp_path / "data", collected) as found:
+        yield found
 
 
 def save(data, who=UMA, name="By id", **more):

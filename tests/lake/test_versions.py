@@ -18,10 +18,14 @@ MAILS = "id,mail,age\n1,ann@example.org,30\n2,bob@example.org,40\n3,cy@example.o
 WHERE: dict[str, Any] = {"workspace": "demo", "dataset": "customers"}
 
 
-@pytest.fixture
-def customers(data):
+def collected(data):
     data.collect(MAILS)
-    return data
+
+
+@pytest.fixture
+def customers(filled, tmp_path):
+    with filled.rooms(tmp_path / "data", collected) as found:
+        yield found
 
 
 def test_the_newest_version_is_the_one_of_the_newest_commit(customers):
