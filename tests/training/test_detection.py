@@ -18,6 +18,7 @@ from aimass.kernel.errors import AimassError, Invalid
 from aimass.models import Column, Output, Signature, load_model, verify_package
 from aimass.models.children.kinds import kind_of
 from aimass.models.children.package import replay_samples
+from aimass.models.zoo import package_folder, ready_models
 from aimass.monitoring.children.boxes import measure_objects
 from aimass.serving.console.playground import _pictured
 from aimass.training.children.boxing import objects, the_picture_column
@@ -333,6 +334,25 @@ def test_answers_are_compared_by_what_is_where() -> None:
     assert "1 have other objects" in compared([other]).sentence()
 
 
+def test_the_ready_model_finds_shapes_and_their_corners_without_torch() -> None:
+    """A bright square on grey; nothing on plain grey; whatever comes, what is told is a list of objects inside the picture."""
+    ready, package = ready_models()["shapes"], verify_package(package_folder("shapes"))
+    assert package.size < 1_000_000
+    assert ready.metrics["test_ap_50"] > 0.9
+    model = load_model(package)
+    grey, square = np.full((32, 32), 0.4), np.full((32, 32), 0.4)
+    square[8:18, 16:26] = 0.7
+    odd = [np.full((32, 32), value) for value in (-1e30, 1e30, 0.0)]
+    told = model.predict({"picture": [one.ravel().tolist() for one in (grey, square, *odd)]})["objects"]
+    sure = [[one for one in things_of(written) if one.score >= 0.5] for written in told]
+    assert sure[0] == []
+    (found,) = sure[1]
+    assert found.label == "square"
+    assert (found.x, found.y, found.width, found.height) == pytest.approx((16, 8, 10, 10), abs=2)
+    assert found.points[2] == pytest.approx((26, 18), abs=3)
+    assert all(0 <= one.x <= 32 and one.x + one.width <= 32.01 for written in told for one in things_of(written))
+
+
 def test_a_page_shows_figures_labels_and_boxes() -> None:
     marks, answers = scenes()
     truth = Scenes.of(marks)
@@ -352,7 +372,9 @@ def test_a_page_shows_figures_labels_and_boxes() -> None:
     assert 'viewBox="0 0 12 4"' in drawing
     assert drawing.count("box-found") == drawing.count("box-point") == 1
     assert "<b>" not in drawing
-    assert (_pictured({"picture": pixels}, {"objects": "[]"}) or picture).found == []
+    tried = _pictured({"picture": pixels}, {"objects": "[]"})
+    assert tried is not None
+    assert tried.found == []
     for odd in ([], ["a"], [float("nan")] * 4, "text", None, [1.0] * 5):
         assert picture_of(odd, "[]") is None
     for said in ("no", None, "[1]", '[{"label":"a","x":"1","y":1,"width":1,"height":1}]', "[" * 100_000):

@@ -38,6 +38,8 @@ class Making:
         What people should know: title, summary, family, licence, data, card.
     more
         What the split needs beside the target: ``group``, ``time``, ``horizon``.
+    folds
+        Of the cross-validation: fewer where a fit takes minutes.
     """
 
     rows: Callable[[Path | None], pl.DataFrame]
@@ -48,6 +50,7 @@ class Making:
     params: Mapping[str, Any] = field(default_factory=dict[str, Any])
     more: Mapping[str, Any] = field(default_factory=dict[str, Any])
     seed: int = 0
+    folds: int = 5
 
 
 def make(name: str, making: Making, data: Path | None, shelf: Path) -> dict[str, Any]:
@@ -59,7 +62,7 @@ def make(name: str, making: Making, data: Path | None, shelf: Path) -> dict[str,
         payload |= {"target": making.target, "task": making.task, "seed": making.seed}
         cut = _job(root / "split", {**payload, "fractions": FRACTIONS})
         parts = split(cut)
-        payload |= {"split": {"file": str(cut.out / parts["file"]), "sha256": parts["sha256"]}, "folds": 5}
+        payload |= {"split": {"file": str(cut.out / parts["file"]), "sha256": parts["sha256"]}, "folds": making.folds}
         payload |= {"horizon": parts["horizon"]} if parts["horizon"] else {}
         run = _job(root / "run", {**payload, "recipe": making.recipe, "params": dict(making.params)})
         told = fit(run)
