@@ -236,7 +236,7 @@ def test_a_run_of_objects_shows_its_labels_and_pictures_with_boxes(site):
     run = wait_for_run(site, training.start_run(SYSTEM, wish).id)
     assert run.state == "FINISHED", run.error
     text = viewer.open(page_of(run, "evaluation")).text
-    assert text.count("data:image/png;base64,") == 8
+    assert text.count("data:image/png;base64,") == split.counts["validation"]
     assert 'class="box-true"' in text
     assert 'class="box-found"' in text
     assert '<td class="name">横条</td>' in text
