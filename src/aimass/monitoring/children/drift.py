@@ -11,7 +11,7 @@ import numpy as np
 import polars as pl
 
 from aimass.kernel.clock import instant
-from aimass.monitoring.children.histories import lists_in, with_figures
+from aimass.monitoring.children.histories import hidden_in, lists_in, with_figures
 from aimass.monitoring.children.measures import (
     MAX_CATEGORIES,
     Test,
@@ -59,6 +59,8 @@ def drift(args: dict[str, Any]) -> dict[str, Any]:
             "prediction": None,
         }
     names = [name for name in reference.columns if name.startswith(INPUT)]
+    hidden = hidden_in(live, lists_in(names))
+    names = [name for name in names if not name.startswith(tuple(f"{one}." for one in hidden))]
     live = with_figures(live, lists_in(names))
     features = [compare(name, reference[name], _column(live, name, reference[name].dtype)) for name in names]
     return {

@@ -58,24 +58,47 @@ def lists_in(columns: Sequence[str]) -> list[str]:
     return [name.removesuffix(_MARK) for name in columns if name.startswith(INPUT) and name.endswith(_MARK)]
 
 
+def hidden_in(live: pl.DataFrame, names: Sequence[str]) -> list[str]:
+    """Return the inputs of which records keep nothing but the shape, because their lists are long: nothing tells how they moved.
+
+    Examples
+    --------
+    >>> hidden_in(pl.DataFrame({"input_h": ["FP32[336]"], "input_g": ["[1, 2]"]}), ["input_h", "input_g"])
+    ['input_h']
+    """
+    texts = {name: live[name].drop_nulls() for name in names if name in live.columns and live[name].dtype == pl.String}
+    return [name for name, told in texts.items() if len(told) and not told.str.starts_with("[").any()]
+
+
 def with_figures(live: pl.DataFrame, names: Sequence[str]) -> pl.DataFrame:
     """Return records with the figures of such inputs, which stand among what fits no column, and no more among that."""
     if not names:
         return live
     told = [json.loads(text) if text else {} for text in live["misfit"]]
-    columns = [
-        figures_of(pl.Series(name, [_numbers(one.get(name)) for one in told], dtype=pl.List(pl.Float64)))
-        for name in names
-    ]
+    columns: list[pl.Series] = []
+    for name in names:
+        texts = live[name].to_list() if name in live.columns and live[name].dtype == pl.String else [None] * live.height
+        lists = [_numbers(one.get(name, _read(text))) for one, text in zip(told, texts, strict=True)]
+        columns += figures_of(pl.Series(name, lists, dtype=pl.List(pl.Float64))).get_columns()
     left = [{name: value for name, value in one.items() if not _is_told(name, value, names)} for one in told]
     texts = [json.dumps(one, ensure_ascii=False) if one else None for one in left]
     rows = live.with_columns(pl.Series("misfit", texts, dtype=pl.String))
-    return pl.concat([rows, *columns], how="horizontal")
+    return rows.hstack(columns)
 
 
 def _is_told(name: str, value: Any, names: Sequence[str]) -> bool:
     """Tell whether what fits no column is a list that is watched, or one that a forecast answers."""
     return (name in names or name.startswith(OUTPUT)) and _numbers(value) is not None
+
+
+def _read(text: str | None) -> Any:
+    """Return the list that a record keeps as one text; None for the mere shape that stands for a long one."""
+    if text is None or not text.startswith("["):
+        return None
+    try:
+        return json.loads(text)
+    except ValueError:
+        return None
 
 
 def _numbers(given: Any) -> list[float | None] | None:
