@@ -18,6 +18,7 @@ from benchmarks.training import (
     auto,
     compression,
     domains,
+    forecasts,
     images,
     online,
     overhead,
@@ -39,7 +40,9 @@ def main() -> int:
         "--splits", type=int, default=3, help="splits of each table that automatic training is held against"
     )
     parser.add_argument(
-        "--data", type=Path, help="folder with adult/adult.data and bike-sharing/hour.csv, from the UCI repository"
+        "--data",
+        type=Path,
+        help="folder with adult/adult.data, bike-sharing/hour.csv and melbourne-pedestrian/pedestrian.csv",
     )
     parser.add_argument("--mnist", type=Path, help="mnist.npz: compression is measured on its test images")
     parser.add_argument("--tables", nargs="*", default=(), help="tables for automatic training, with --only auto")
@@ -67,6 +70,7 @@ def main() -> int:
         ("online", online.run),
         ("domains", lambda: domains.run(wanted.data)),
         ("texts", lambda: texts.run(wanted.texts)),
+        ("forecasts", lambda: forecasts.run(wanted.data)),
     ):
         if wanted.only not in (None, name):
             continue
@@ -103,6 +107,7 @@ def write(told: Mapping[str, Any], path: Path) -> None:
         "online": online.lines,
         "domains": domains.lines,
         "texts": texts.lines,
+        "forecasts": forecasts.lines,
     }
     for name, section in sections.items():
         lines += section(told[name]) if name in told else []
