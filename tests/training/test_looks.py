@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 from collections.abc import Callable
 from dataclasses import replace
@@ -18,8 +19,10 @@ from aimass.kernel.errors import Invalid
 from aimass.training import BlendRuns, CreateStudy, ListTrials, OneMetric, StartRun, Study, Training, Trial
 from aimass.training.children.fit import fit
 from aimass.training.domain.looks import Rhythm, rhythm_of
+from aimass.training.domain.space import chance, drawn, seed_of
 from aimass.training.jobs import follow, search
 from aimass.training.recipes import find_recipe
+from aimass.training.searchspace import checked_space
 from tests.fixtures.rooms import Rooms
 from tests.training.place import ANN, EVE, WISH, Lakeside, ended, split_made
 from tests.training.test_fit import quick
@@ -102,6 +105,16 @@ def test_all_trials_of_a_study_have_the_steps_of_the_longest(
 ) -> None:
     recipe = find_recipe("lightgbm")
     assert rhythm_of(recipe.steps, space, recipe.check(params)) == rhythm
+
+
+def test_the_structures_that_the_guide_searches_are_a_space_of_the_recipe() -> None:
+    text = (Path(__file__).parents[2] / "docs/guides/tuning.md").read_text()
+    (block,) = re.findall(r"```json\n(.*?)```", text, re.DOTALL)
+    space, _ = checked_space(find_recipe("torch_recurrent"), {}, json.loads(block))
+    assert list(space).index("layers") < list(space).index("dropout")
+    trials = [drawn(space, chance(seed_of(0, number))) for number in range(60)]
+    assert {one["layers"] for one in trials} == {1, 2, 3}
+    assert all(("dropout" in one) == (one["layers"] > 1) for one in trials)
 
 
 def searched(rooms: Rooms, condition: Callable[[], Any]) -> Any:

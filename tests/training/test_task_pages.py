@@ -28,6 +28,7 @@ from aimass.training import (
     Training,
 )
 from aimass.training.jobs import follow_autos
+from aimass.training.recipes import is_installed
 from tests.fixtures.deep import needs_torch
 from tests.fixtures.lakeside import TRAINING
 from tests.fixtures.runpages import all_charts_on, page_of, wait_for_run
@@ -197,7 +198,8 @@ def test_forecasts_are_trained_automatically_and_recommended_with_reasons(site, 
     assert (len(scores), ended.blend) == (2, None)
     assert scores[ended.best] == min(scores.values())
     said = [one for one in ended.recommended if one.left_out is None]
-    assert {one.recipe for one in said} == {"lag_boosting", "lag_regression", "seasonal_naive"}
+    nets = {"torch_recurrent"} if is_installed("torch") else set()
+    assert {one.recipe for one in said} == {"lag_boosting", "lag_regression", "seasonal_naive", *nets}
     assert all(one.reasons for one in said)
 
 

@@ -78,6 +78,20 @@ class Facts:
         return None
 
     @property
+    def moments(self) -> int:
+        """Return how long the lists are where there is nothing else, and all of one length: windows of sensors; else 0.
+
+        Examples
+        --------
+        >>> Facts(rows=100, columns=2, lists={"x": 50, "y": 50}).moments
+        50
+        >>> Facts(rows=100, columns=3, lists={"x": 50, "y": 50}).moments
+        0
+        """
+        lengths = set(self.lists.values())
+        return lengths.pop() if len(lengths) == 1 and len(self.lists) == self.columns else 0
+
+    @property
     def sound(self) -> tuple[str, int] | None:
         """Return the one column to learn from and its length, when its lists are long, and not as long as those of square images.
 
@@ -133,7 +147,7 @@ def recommend(
     """Return every recipe that serves the task: those that fit first, the best first; what is left out says why."""
     regrets = _regrets(past, task)
     found = [
-        _judge(one, kind, facts, limits, (past, regrets))
+        _judge(one, kind, (facts, task), limits, (past, regrets))
         for one in manifests
         if task.name in one.tasks
         for kind in one.kinds()
@@ -144,11 +158,11 @@ def recommend(
 def _judge(
     manifest: RecipeManifest,
     kind: tuple[str, Mapping[str, Any], Traits],
-    facts: Facts,
+    asked: tuple[Facts, Task],
     limits: Constraints,
     learned: tuple[Sequence[Past], Mapping[tuple[str, str], list[float]]],
 ) -> Recommendation:
-    variant, params, traits = kind
+    (variant, params, traits), (facts, task) = kind, asked
     past, regrets = learned
     mine = [one for one in past if (one.recipe, one.variant) == (manifest.name, variant)]
     score, reasons = _fitness(manifest, traits, facts)
@@ -165,7 +179,7 @@ def _judge(
         row_us=round(row_us),
         size=size,
         reasons=(*reasons, *told),
-        left_out=_left_out(traits, limits, seconds, row_us, size) or _unfit(manifest, facts),
+        left_out=_left_out(traits, limits, seconds, row_us, size) or _unfit(manifest, facts, task),
     )
 
 
@@ -263,7 +277,7 @@ def _size(traits: Traits, past: Sequence[Past]) -> int:
     return int(median(known)) if known else traits.size
 
 
-def _unfit(manifest: RecipeManifest, facts: Facts) -> str | None:
+def _unfit(manifest: RecipeManifest, facts: Facts, task: Task) -> str | None:
     """Say why a recipe is nothing for a table here, whatever the limits."""
     missing = manifest.missing()
     if missing is not None:
@@ -278,11 +292,13 @@ def _unread(manifest: RecipeManifest, facts: Facts) -> str | None:
         return "it learns from one column of free text alone"
     if manifest.reads == "episodes" and not facts.has_episodes:
         return "its gain is what an action leads to, and no rows follow each other in episodes"
-    return _unseen(manifest, facts)
+    return _no_lists(manifest, facts, task)
 
 
-def _unseen(manifest: RecipeManifest, facts: Facts) -> str | None:
-    """Say why a recipe of pictures or sounds has nothing to see or to hear."""
+def _no_lists(manifest: RecipeManifest, facts: Facts, task: Task) -> str | None:
+    """Say which lists a recipe misses: pictures, sounds or windows."""
+    if manifest.reads == "moments" and task.name != "forecasting" and not facts.moments:
+        return "it learns from columns of lists of one length alone, such as windows of sensors"
     if manifest.reads == "lists" and facts.image is None:
         return "it learns from one column of lists, such as images"
     if manifest.reads == "pictures" and not facts.lists:

@@ -89,8 +89,8 @@ class RecipeManifest:
         What a study tries unless somebody names other values; see :mod:`aimass.training.domain.space`.
     reads
         ``columns`` of a table, one column of ``lists`` alone, such as images, one of ``sounds`` alone, one of ``pictures``
-        among others, ``texts`` beside other columns, or one column of free ``text`` alone; or rows that follow each other in
-        ``episodes``.
+        among others, ``moments``: columns of lists of one length, or a series, ``texts`` beside other columns, or one column
+        of free ``text`` alone; or rows that follow each other in ``episodes``.
     steps
         The parameter that says how many steps it learns in, after each of which it offers a look (``ctx.look``): epochs, or
         trees; None where it learns in one go.
@@ -109,7 +109,7 @@ class RecipeManifest:
     traits: Traits = field(default_factory=Traits)
     variants: tuple[Variant, ...] = ()
     space: Mapping[str, Any] = field(default_factory=dict[str, Any])
-    reads: Literal["columns", "lists", "sounds", "pictures", "texts", "text", "episodes"] = "columns"
+    reads: Literal["columns", "lists", "sounds", "pictures", "moments", "texts", "text", "episodes"] = "columns"
     steps: str | None = None
     extra: str | None = None
     library: str | None = None

@@ -77,9 +77,9 @@ class ForecastRecipe:
         eyes = learn_sizes(table.features, ctx.signature, _least(table))
         asked = see(table.features, ctx.signature, eyes)
         wanted = (rooted(truth.ahead, eyes.is_root) - asked.middle) / asked.spread
-        low, high = self._ends(ctx, truth, asked, wanted)
+        low, high = self._ends(Half(ctx, 0), truth, asked, wanted)
         ctx.report(1, 2)
-        core = self.learn(ctx, truth, asked, wanted)
+        core = self.learn(Half(ctx, 1), truth, asked, wanted)
         ctx.report(2, 2)
         return Forecaster(core=core, eyes=eyes, low=low, high=high)
 
@@ -116,6 +116,42 @@ class ForecastRecipe:
     def package(self, ctx: RecipeContext, model: Forecaster) -> Candidate:
         """Return the way to write the model down."""
         return Candidate(signature=ctx.signature, to_onnx=lambda: _graph(model, ctx.signature), to_python=_no_python)
+
+
+class Half:
+    """The context of one of two models in a row: the one that tells how far off forecasts are, and the one that answers.
+
+    Parameters
+    ----------
+    whole
+        The context of both.
+    number
+        Which of them it is, 0 or 1: each has checkpoints of its own, and the second alone tells a curve.
+    """
+
+    def __init__(self, whole: RecipeContext, number: int) -> None:
+        self._whole, self._number = whole, number
+        self.task, self.params, self.signature = whole.task, whole.params, whole.signature
+        self.seed, self.threads, self.base = whole.seed, whole.threads, whole.base
+
+    def data(self, part: str) -> Table:
+        """Return the rows of a part."""
+        return self._whole.data(part)
+
+    def report(self, step: int, total: int, **metrics: float) -> None:
+        """Tell the progress of both."""
+        self._whole.report(self._number * total + step, 2 * total, **(metrics if self._number else {}))
+
+    def look(self, step: int, total: int, answer: Callable[[pl.DataFrame], Any]) -> None:
+        """Show nothing: windows that are counted in deviations are no rows that somebody could be answered."""
+
+    def save(self, state: bytes, name: str = "recipe") -> None:
+        """Commit a checkpoint of this model."""
+        self._whole.save(state, f"{name}-{self._number}")
+
+    def restore(self, name: str = "recipe") -> bytes | None:
+        """Return the checkpoint of this model, or None."""
+        return self._whole.restore(f"{name}-{self._number}")
 
 
 def _least(table: Table) -> float:
