@@ -48,7 +48,7 @@ def windows(count: int, seed: int, *, of_numbers: bool) -> Table:
 
 def bench(task: str, **changes: Any) -> Bench:
     manifest, of_numbers = find_recipe(RECIPE), task == "regression"
-    quick = {"epochs": 16, "units": 10, "batch_rows": 64, "learning_rate": 0.02, **changes}
+    quick = {"epochs": 25, "units": 12, "batch_rows": 64, "learning_rate": 0.02, **changes}
     outputs: tuple[Output, ...] = (Output(name="value", type="float", shape=(-1,)),)
     if not of_numbers:
         shares = Output(name="probabilities", type="float", shape=(-1, 2), classes=("after", "before"))
