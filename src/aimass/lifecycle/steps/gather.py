@@ -37,21 +37,7 @@ def gather(ctx: StepContext) -> dict[str, Any]:
         )
     if not ctx.parameter("target"):
         return _newest(ctx, base, task)
-    if find_task(task).is_windowed:
-        raise Conflict(
-            f"a model of {task} learns nothing from feedback: what came is in its dataset",
-            hint="collect the newest rows, and release again",
-        )
-    if find_task(task).is_of_sets:
-        raise Conflict(
-            f"a model of {task} is not trained again on feedback: that is one text a row",
-            hint="add the rows with their labels to the dataset, and release again",
-        )
-    if find_task(task).needs_action:
-        raise Conflict(
-            "a policy is not trained again from what was fed back alone: what came of the other decisions would be lost",
-            hint="let a learner follow the endpoint, or collect decisions with their rewards and release again",
-        )
+    _need_feedback(task)
     key = _key_of(ctx, dataset)
     found = _labelled(ctx, key)
     lake = ctx.registry.get(Lake)
@@ -78,6 +64,25 @@ def gather(ctx: StepContext) -> dict[str, Any]:
         **told,
         "note": _note(found, f"{dataset} v{version.number}"),
     }
+
+
+def _need_feedback(task: str) -> None:
+    """Refuse a task whose models learn nothing from single records that were fed back."""
+    if find_task(task).is_windowed:
+        raise Conflict(
+            f"a model of {task} learns nothing from feedback: what came is in its dataset",
+            hint="collect the newest rows, and release again",
+        )
+    if find_task(task).is_of_sets:
+        raise Conflict(
+            f"a model of {task} is not trained again on feedback: that is one text a row",
+            hint="add the rows with their labels to the dataset, and release again",
+        )
+    if find_task(task).needs_action:
+        raise Conflict(
+            "a policy is not trained again from what was fed back alone: what came of the other decisions would be lost",
+            hint="let a learner follow the endpoint, or collect decisions with their rewards and release again",
+        )
 
 
 def _newest(ctx: StepContext, base: Split, task: str) -> dict[str, Any]:
