@@ -282,10 +282,10 @@ def _unfit(manifest: RecipeManifest, facts: Facts, task: Task) -> str | None:
     missing = manifest.missing()
     if missing is not None:
         return f"its library is not installed: {missing.hint}"
-    return _unread(manifest, facts)
+    return _unread(manifest, facts, task)
 
 
-def _unread(manifest: RecipeManifest, facts: Facts) -> str | None:
+def _unread(manifest: RecipeManifest, facts: Facts, task: Task) -> str | None:
     if manifest.reads == "texts" and not facts.texts:
         return "no column holds free text"
     if manifest.reads == "text" and (len(facts.texts) != 1 or facts.columns != 1):
