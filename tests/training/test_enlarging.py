@@ -139,7 +139,7 @@ def test_a_run_with_copies_judges_each_row_once_and_tears_no_group(tmp_path: Pat
     found = fit(job)
     assert found["metrics"]["cv_roc_auc"] > 0.95
     said = pl.read_parquet(job.out / "folds.parquet")
-    table = pl.read_parquet(where["file"]).with_row_index("row").filter(pl.col("part") == "train")
+    table = pl.read_parquet(where["file"]).filter(pl.col("part") == "train")
     assert sorted(said["row"]) == sorted(table["row"])
     folds = said.with_columns(who=frame["who"].gather(said["row"]))
     assert folds.group_by("who").agg(pl.col("fold").n_unique())["fold"].max() == 1
