@@ -37,9 +37,13 @@ from aimass.training.children.split import split
 from aimass.training.errors import Unlearnable
 from aimass.training.measures.language import Passages, compare_language, language_interval, language_scores
 from aimass.training.measures.summaries import References, summary_curves, summary_scores
+from aimass.training.recipes import load_recipe
+from aimass.training.recipes.contract import Bench
+from aimass.training.recipes.deep import loop
 from aimass.training.recipes.languages.bytepairs import END, learn_pairs
 from aimass.training.recipes.languages.contract import LanguageContract, SummaryContract, told
 from aimass.training.recipes.ngram_language.counting import tables_of
+from tests.fixtures.deep import needs_torch
 
 FRACTIONS = {"train": 0.6, "validation": 0.2, "test": 0.2}
 QUICK: dict[str, Any] = {"vocabulary": 300, "dimensions": 4}
@@ -50,6 +54,39 @@ class TestNgramLanguage(LanguageContract):
     __test__ = True
     recipe = "ngram_language"
     quick: ClassVar = {"vocabulary": 300, "dimensions": 8}
+
+
+class Stopped(Bench):
+    """A fit that is killed when its fourth epoch is over."""
+
+    def report(self, step: int, total: int, **metrics: float) -> None:
+        del total, metrics
+        if step == 4:
+            raise KeyboardInterrupt
+
+
+@needs_torch
+class TestTorchLanguage(LanguageContract):
+    __test__ = True
+    recipe = "torch_language"
+    most_bits = 3.0
+    quick: ClassVar = {
+        "vocabulary": 300, "context": 32, "layers": 1, "width": 16, "heads": 2, "epochs": 6, "learning_rate": 0.02,
+        "batch_rows": 32, "dropout": 0.0,
+    }  # fmt: skip
+
+    def test_a_killed_fit_goes_on_where_it_was(self) -> None:
+        recipe, whole = load_recipe(self.recipe), self.bench()
+        wanted = recipe.predict(whole, recipe.fit(whole), whole.data("validation").features)
+        again = self.bench()
+        first = Stopped(task=again.task, params=again.params, signature=again.signature, tables=again.tables)
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(loop, "SAVED_EVERY_S", 0.0)
+            with pytest.raises(KeyboardInterrupt):
+                recipe.fit(first)
+        again.saved = dict(first.saved)
+        assert again.saved
+        assert np.array_equal(wanted, recipe.predict(again, recipe.fit(again), again.data("validation").features))
 
 
 class TestSentenceSummary(SummaryContract):

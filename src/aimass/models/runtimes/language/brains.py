@@ -90,19 +90,34 @@ class Counted:
         return chances / chances.sum()
 
 
+class Session(Protocol):
+    """What computes a net."""
+
+    def run(self, wanted: list[str], given: Mapping[str, Any], /) -> Sequence[Any]:
+        """Return the outputs that are wanted."""
+        ...
+
+
+def session_of(file: bytes, threads: int) -> Session:
+    """Return what computes the net of an ONNX graph."""
+    import onnxruntime as ort  # a model of counts needs none
+
+    options = ort.SessionOptions()
+    options.intra_op_num_threads = max(1, threads)
+    options.inter_op_num_threads = 1
+    options.log_severity_level = 3
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    return ort.InferenceSession(file, options, providers=["CPUExecutionProvider"])
+
+
 class Net:
     """Probabilities by a net in an ONNX graph: from numbers of pieces to ``logits`` and ``hidden`` states, row by row.
 
     Texts longer than the net looks back are read in windows that overlap by half.
     """
 
-    def __init__(self, file: bytes, context: int, threads: int) -> None:
-        import onnxruntime as ort  # a model of counts needs none
-
-        options = ort.SessionOptions()
-        options.intra_op_num_threads = max(1, threads)
-        options.inter_op_num_threads = 1
-        self._session = ort.InferenceSession(file, options, providers=["CPUExecutionProvider"])
+    def __init__(self, session: Session, context: int) -> None:
+        self._session = session
         self._context = context
 
     def following(self, pieces: Sequence[int]) -> Any:
