@@ -44,8 +44,14 @@ def test_feedback_is_matched_with_its_record(service: Monitoring, write_segment:
     assert service.get_coverage(SYSTEM, GetCoverage(**CHURN)).share == pytest.approx(2 / 3)
 
 
-def test_a_list_of_entities_may_be_long_and_nothing_else(service: Monitoring) -> None:
-    one = '{"type": "place", "start": 10, "end": 14}'
+@pytest.mark.parametrize(
+    "one",
+    [
+        '{"type": "place", "start": 10, "end": 14}',
+        '{"label": "cat", "x": 1, "y": 2, "width": 30, "height": 40}',
+    ],
+)
+def test_a_list_of_entities_or_objects_may_be_long_and_nothing_else(service: Monitoring, one: str) -> None:
     many = f"[{', '.join([one] * 300)}]"
     service.send_feedback(SYSTEM, feedback((1, many)))
     (found,) = service.list_feedback(SYSTEM, ListFeedback(**CHURN, request_id=make_record(1)["id"])).items

@@ -16,8 +16,8 @@ from aimass.kernel.pages import MAX_LIMIT
 MAX_FEEDBACK = 10_000
 _MAX_LABEL = 300
 _MAX_MARKS = 20_000
-_MAX_TEXT = MAX_FEEDBACK * _MAX_LABEL  # of one call: however long a list of entities may be, a call is no larger
-_MARK = {"type", "start", "end"}
+_MAX_TEXT = MAX_FEEDBACK * _MAX_LABEL  # of one call: however long a list of marks may be, a call is no larger
+_MARKS = ({"type", "start", "end"}, {"label", "x", "y", "width", "height"})  # what an entity and an object have
 RecordOrigin = Literal["live", "batch"]
 Truth = str | int | float | bool | list[str]
 _LAST_ROW = 2**31 - 1  # as many as a record can name
@@ -185,7 +185,7 @@ class SendFeedback:
                 "a label is empty or too long",
                 field="labels",
                 value=long.request_id,
-                allowed=f"1 to {_MAX_LABEL} characters; a list of entities as JSON: to {_MAX_MARKS}",
+                allowed=f"1 to {_MAX_LABEL} characters; a list of entities or objects as JSON: to {_MAX_MARKS}",
             )
         together = sum(len(label.text) for label in self.labels)
         if together > _MAX_TEXT:
@@ -199,7 +199,7 @@ class SendFeedback:
 
 
 def most_of(text: str) -> int:
-    """Return how long a label may be: a class or a number is short, and only a list of entities tells of a whole text.
+    """Return how long a label may be: a class or a number is short, and a list of entities or objects tells of a whole text or picture.
 
     Examples
     --------
@@ -212,7 +212,7 @@ def most_of(text: str) -> int:
         found = json.loads(text)
     except (ValueError, RecursionError):
         return _MAX_LABEL
-    is_marks = all(isinstance(one, dict) and one.keys() >= _MARK for one in found)
+    is_marks = all(isinstance(one, dict) and any(one.keys() >= mark for mark in _MARKS) for one in found)
     return _MAX_MARKS if is_marks else _MAX_LABEL
 
 
