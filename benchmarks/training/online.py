@@ -26,7 +26,7 @@ SINGLE = ("naive_bayes", "hoeffding_adaptive_tree")
 NARROW, WIDE = 0.5, 1.0  # points; River itself is up to 0.6 off its table with logistic regression
 MOST_LOST = 1.0
 MOST_DELAY, CALM, STEP = 150, 20_000, 2_000
-REPLAY = 500
+REPLAY, TIMES = 500, 4  # rows that are kept, and how many of them are learned again with each new one
 
 
 def run() -> dict[str, Any]:
@@ -41,7 +41,13 @@ def own(model: str, columns: Iterable[str], classes: Iterable[str] = (), **more:
     from aimass.training.children.online import Online
     from aimass.training.online import check_model
 
-    spec = {"model": model, "params": check_model(model, more.pop("params", {})), "detector": "adwin", "replay": 0}
+    spec = {
+        "model": model,
+        "params": check_model(model, more.pop("params", {})),
+        "detector": "adwin",
+        "replay": 0,
+        "replay_times": TIMES,
+    }
     named = [{"name": name, "type": "float", "categories": None} for name in columns]
     return Online({**spec, "window": 1000, "seed": SEED, "memory_mb": 64, **more}, named, list(classes))
 
@@ -144,10 +150,30 @@ def forgetting() -> dict[str, Any]:
         name: {
             "without": _kept(case, 0),
             "with": _kept(case, REPLAY),
-            "mixed": _kept(case, 0, is_mixed=True)["after"],
+            "mixed": _kept(case, REPLAY, is_mixed=True)["after"],
+            "fitted": _fitted() if case is _digits else None,
         }
         for name, case in cases.items()
     }
+
+
+def _fitted() -> dict[str, float]:
+    """Return what lines that are fitted to the end reach on the first digits: having seen these alone, and all ten."""
+    from sklearn.linear_model import LogisticRegression
+    from sklearn.multiclass import OneVsRestClassifier
+    from sklearn.pipeline import make_pipeline
+    from sklearn.preprocessing import StandardScaler
+
+    found: dict[str, list[float]] = {"first": [], "both": []}
+    for seed in range(3):
+        _, (first, second), asked = _digits(seed)
+        for name, rows in (("first", first), ("both", first + second)):
+            model = make_pipeline(StandardScaler(), OneVsRestClassifier(LogisticRegression(max_iter=2000)))
+            model.fit([list(row.values()) for row, _ in rows], [label for _, label in rows])
+            found[name].append(
+                float(model.score([list(row.values()) for row, _ in asked], [label for _, label in asked]))
+            )
+    return {name: 100 * statistics.mean(scores) for name, scores in found.items()}
 
 
 def _kept(case: Case, replay: int, *, is_mixed: bool = False) -> dict[str, float]:
@@ -294,17 +320,26 @@ def _forgetting_lines(told: dict[str, Any]) -> list[str]:
     found = [
         (
             "| two tasks, one after the other; three seeds | the first task, before the second | after it, without replay | after it, with "
-            f"{REPLAY} rows | both learned mixed | lost | goal: at most {MOST_LOST:g} point |"
+            f"{REPLAY} rows kept, {TIMES} learned again with each | both learned mixed, replayed alike | lost | goal: at most {MOST_LOST:g} point "
+            f"| short of mixed | at most {MOST_LOST:g} point |"
         ),
-        "| --- | --- | --- | --- | --- | --- | --- |",
+        "| --- | --- | --- | --- | --- | --- | --- | --- | --- |",
     ]
     for name, one in told.items():
-        lost = one["with"]["before"] - one["with"]["after"]
+        lost, short = one["with"]["before"] - one["with"]["after"], one["mixed"] - one["with"]["after"]
         found.append(
             f"| {name} | {one['without']['before']:.1f}; {one['with']['before']:.1f} with replay | {one['without']['after']:.1f} "
-            f"| {one['with']['after']:.1f} | {one['mixed']:.1f} | {lost:.1f} | {_met(lost <= MOST_LOST)} |"
+            f"| {one['with']['after']:.1f} | {one['mixed']:.1f} | {lost:.1f} | {_met(lost <= MOST_LOST)} | {short:.1f} | {_met(short <= MOST_LOST)} |"
         )
-    return [*found, ""]
+    fitted = next(one["fitted"] for one in told.values() if one["fitted"])
+    return [
+        *found,
+        "",
+        "Mixed is what the same learner can know of both tasks with the same rows kept; what it is short of before the second task is no forgetting.",
+        "Ten digits are harder to tell apart by lines than five: scikit-learn's logistic regression, one class against the rest and fitted to the end,",
+        f"is right about {fitted['first']:.1f} % of the same questions when it has seen the first five digits alone, and {fitted['both']:.1f} % when it has seen all ten.",
+        "",
+    ]
 
 
 def _drift_lines(told: dict[str, Any]) -> list[str]:

@@ -216,7 +216,7 @@ def test_chances_are_those_of_the_definition_and_sum_to_one() -> None:
     cut = [pieces.cut(text) for text in texts]
     for order in (2, 3, 4):
         brain, chance = (
-            Counted({**tables_of(cut, pieces.size, order), **NO_VECTORS(pieces.size)}),
+            Counted({**tables_of(cut, pieces.size, order), **no_vectors(pieces.size)}),
             plain(cut, pieces.size, order),
         )
         for text in ("so it was", "is", "", "zoo is it so"):
@@ -229,7 +229,7 @@ def test_chances_are_those_of_the_definition_and_sum_to_one() -> None:
         assert sum(chance((END,), word) for word in range(pieces.size)) == pytest.approx(1)
 
 
-def NO_VECTORS(size: int) -> dict[str, Any]:  # noqa: N802 a constant of a size
+def no_vectors(size: int) -> dict[str, Any]:
     return {"idf": np.ones(size, dtype=np.float32), "directions": np.zeros((size, 1), dtype=np.float32)}
 
 
@@ -239,7 +239,7 @@ def test_dropped_runs_leave_chances_that_sum_to_one() -> None:
     cut = [pieces.cut(text) for text in texts]
     whole, less = (tables_of(cut, pieces.size, 4, least) for least in (1, 3))
     assert len(less["grams_3"]) < 0.7 * len(whole["grams_3"])
-    brain = Counted({**less, **NO_VECTORS(pieces.size)})
+    brain = Counted({**less, **no_vectors(pieces.size)})
     row = cut[0][:9]
     each = [brain.chances([*row, piece])[-2] for piece in range(pieces.size) if piece != END]
     assert sum(each) + brain.chances(row)[-1] == pytest.approx(1, abs=1e-5)
@@ -323,7 +323,7 @@ def language_files(texts: list[str]) -> dict[str, bytes]:
     from aimass.training.recipes.languages.packing import packed_tables
 
     pieces = Pieces(learn_pairs(texts, 262))
-    tables = {**tables_of([pieces.cut(one) for one in texts], pieces.size, 2), **NO_VECTORS(pieces.size)}
+    tables = {**tables_of([pieces.cut(one) for one in texts], pieces.size, 2), **no_vectors(pieces.size)}
     return {"language.json": json.dumps({"merges": pieces.merges}).encode(), "language.npz": packed_tables(tables)}
 
 

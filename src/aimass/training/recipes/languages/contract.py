@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -41,16 +42,16 @@ def told(count: int, seed: int) -> tuple[list[str], list[str]]:
     return texts, summaries
 
 
-class TextContract(TaskContract):
+class TextContract(TaskContract, ABC):
     """What recipes of both tasks keep."""
 
     __test__ = False
     classes: ClassVar[int] = 0
     outputs: ClassVar[tuple[Output, ...]]
 
+    @abstractmethod
     def truth(self, texts: Any, summaries: Any) -> Any:
         """Return what stands where other tasks have the truth."""
-        raise NotImplementedError
 
     def rows(self, count: int, classes: int, seed: int) -> Table:
         """Make texts."""
