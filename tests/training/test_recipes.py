@@ -22,6 +22,7 @@ from aimass.training.recipes.contract import (
     RankingContract,
     RecipeContract,
 )
+from aimass.training.recipes.contract_of_boxes import DetectionContract
 from aimass.training.recipes.contract_of_episodes import EpisodeContract
 from aimass.training.recipes.contract_of_labels import LabelContract
 from aimass.training.recipes.contract_of_marks import TaggingContract
@@ -42,6 +43,7 @@ from tests.training import (  # noqa: F401 their suites count too
     test_detection,
     test_labels,
     test_language,
+    test_recurrent,
     test_sounds,
     test_tagging,
     test_texts,
@@ -298,6 +300,7 @@ def test_every_task_of_a_recipe_has_its_suite() -> None:
         ForecastContract,
         PolicyContract,
         EpisodeContract,
+        DetectionContract,
         TaggingContract,
         LanguageContract,
         SummaryContract,
@@ -324,6 +327,7 @@ def test_a_recipe_that_cannot_do_a_task_is_refused_with_those_that_can() -> None
         "text_linear",
         "torch_cnn",
         "torch_mlp",
+        "torch_recurrent",
         "torch_resnet",
         "xgboost",
     ]

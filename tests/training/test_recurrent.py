@@ -12,7 +12,7 @@ import pytest
 from aimass.kernel.errors import Invalid
 from aimass.models import Column, Output, Rows, Signature, build_package
 from aimass.training.recipes import find_recipe, load_recipe
-from aimass.training.recipes.contract import Bench
+from aimass.training.recipes.contract import Bench, ImageContract, ImageNumberContract
 from aimass.training.recipes.contract_of_series import ForecastContract
 from aimass.training.recipes.protocol import Table, parameters_of
 from aimass.training.selecting import Constraints, Facts, recommend
@@ -28,6 +28,22 @@ class TestRecurrentForecasts(ForecastContract):
     __test__ = True
     recipe = RECIPE
     quick: ClassVar = {"epochs": 6, "units": 8, "batch_rows": 64, "read": 24}
+
+
+@needs_torch
+class TestRecurrentClasses(ImageContract):
+    __test__ = True
+    recipe = RECIPE
+    side = 6
+    quick: ClassVar = {"epochs": 16, "units": 12, "batch_rows": 64, "both_ways": True, "learning_rate": 0.02}
+
+
+@needs_torch
+class TestRecurrentNumbers(ImageNumberContract):
+    __test__ = True
+    recipe = RECIPE
+    side = 6
+    quick: ClassVar = {"epochs": 16, "units": 12, "batch_rows": 64, "both_ways": True, "learning_rate": 0.02}
 
 
 def windows(count: int, seed: int, *, of_numbers: bool) -> Table:

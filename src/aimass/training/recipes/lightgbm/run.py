@@ -58,13 +58,11 @@ def _estimator(ctx: RecipeContext) -> lgb.LGBMModel:
 
 def _learn(ctx: RecipeContext, estimator: Any, inputs: Any, truth: Any) -> None:
     """Fit, and report each tree; for an order by pairs of one list, whose rows then lie side by side (LambdaRank)."""
-    names = list(np.unique(truth)) if ctx.task == "classification" else []
-    order = [names.index(name) for name in ctx.signature.classes] if names else []
 
     def tell(moment: Any) -> None:
         step, total = moment.iteration + 1, moment.end_iteration
         ctx.report(step, total)
-        ctx.look(step, total, lambda rows: _said(moment.model, rows, order))
+        ctx.look(step, total, lambda rows: _said(moment.model, rows, _order(ctx, truth)))
 
     if not isinstance(truth, Lists):
         estimator.fit(inputs, truth, callbacks=[tell])
@@ -72,6 +70,12 @@ def _learn(ctx: RecipeContext, estimator: Any, inputs: Any, truth: Any) -> None:
     beside = np.argsort(truth.lists, kind="stable")
     sizes = np.unique(truth.lists, return_counts=True)[1]
     estimator.fit(inputs[beside], truth.relevance[beside], group=sizes, callbacks=[tell])
+
+
+def _order(ctx: RecipeContext, truth: Any) -> list[int]:
+    """Return the places of the classes in what the trees say, which is in the order of their names; of numbers nothing."""
+    names = list(np.unique(truth)) if ctx.task == "classification" else []
+    return [names.index(name) for name in ctx.signature.classes] if names else []
 
 
 def _said(booster: lgb.Booster, rows: Any, order: list[int]) -> Any:
