@@ -146,7 +146,7 @@ def test_a_number_is_predicted_explained_and_judged(house: House, billing: Billi
     (why,) = house.client.explain("bills", billing.asked[:1])
     assert why.base + sum(why.shares.values()) == pytest.approx(billing.said[0].label, abs=0.01)
     quality = house.client.monitoring.evaluate_now(endpoint="bills").quality[0]
-    assert set(quality.metrics) == {"rmse", "mae"}
+    assert set(quality.metrics) == {"rmse", "mae", "median_ae", "r2", "mape"}
     assert quality.metrics["rmse"].value < 6
     assert quality.baseline["rmse"] == pytest.approx(steps["evaluate"]["test_metrics"]["rmse"])
 

@@ -25,7 +25,7 @@ class Parameters(BaseModel):
 RECIPE = RecipeManifest(
     name="ngram_language",
     version="1.0",
-    title="N-gram language model",
+    title="N-gram model",
     summary="Which pieces of text followed each other, by interpolated Kneser-Ney, and vectors of texts by what occurs together; "
     "without torch, in seconds.",
     parameters=Parameters,
