@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import onnx
 import onnxruntime
+import polars as pl
 import pytest
 from onnx import helper, numpy_helper
 
@@ -17,7 +18,7 @@ from aimass.infra.compute import Cancelled
 from aimass.infra.compute.directory import JobDirectory
 from aimass.kernel.errors import Failed, Invalid
 from aimass.models import verify_package
-from aimass.training import CompressRun, OneRun, StartRun, Training
+from aimass.training import BlendRuns, CompressRun, OneRun, StartRun, Training
 from aimass.training.children.compress import compress
 from aimass.training.children.fit import fit
 from aimass.training.children.shrinking.layers import layers_of, read_graph
@@ -154,12 +155,22 @@ def test_a_net_may_be_a_student_and_each_of_its_two_lessons_has_its_own_checkpoi
 
 @pytest.mark.long
 def test_a_run_that_learned_again_is_a_run_like_any_other(rooms: Rooms, training: Training, lakeside: Lakeside) -> None:
-    lakeside.write("digits", digits(400))
+    loops = pl.col("digit").is_in(["digit 0"]).alias("loop")
+    lakeside.write("digits", digits(400).with_columns(loops))
     split = split_made(rooms, replace(WISH, dataset="digits", target="digit", key_column="id"))
     start = StartRun(
-        workspace="demo", recipe="torch_mlp", split=split.id, params={"epochs": 10}, features=["pixels"], folds=2
+        workspace="demo", recipe="torch_mlp", split=split.id, params={"epochs": 10, "beside": ["loop"]}, folds=2
     )
     base = ended(rooms, training.start_run(ANN, start))
+    assert base.metrics["beside.loop.accuracy"] > 0.9
+    two = replace(start, params={"epochs": 9, "beside": ["loop"]})
+    other = ended(rooms, training.start_run(ANN, two))
+    blended = ended(rooms, training.blend_runs(ANN, BlendRuns(workspace="demo", runs=[base.id, other.id])))
+    assert blended.state == "FINISHED", blended.error
+    alone = ended(rooms, training.start_run(ANN, replace(start, params={"epochs": 1})))
+    with pytest.raises(Invalid, match="differ in the targets beside the main one") as odd:
+        training.blend_runs(ANN, BlendRuns(workspace="demo", runs=[base.id, alone.id]))
+    assert (odd.value.value, odd.value.allowed) == ([], ["loop"])
     wish = CompressRun(workspace="demo", run=base.id, techniques=["prune_tuned:sparsity=0.6,epochs=8"], max_drop=0.1)
     run = ended(rooms, training.compress_run(ANN, wish))
     assert run.state == "FINISHED", run.error

@@ -14,6 +14,7 @@ from aimass.models import Models, OneVersion, SetAlias
 from aimass.training import (
     CompareRuns,
     CreateExperiment,
+    CreateStudy,
     EvaluateRun,
     ListExperiments,
     ListRuns,
@@ -30,6 +31,7 @@ from aimass.training import (
     TagRun,
     Training,
 )
+from aimass.training import recipes as recipes_module
 from aimass.training.jobs import fit_done, follow
 from aimass.training.search import document
 from tests.fixtures.rooms import Rooms
@@ -378,3 +380,21 @@ def test_runs_and_experiments_are_found_by_what_they_are(rooms: Rooms, run: Run)
     assert (found.title, "telco-churn" in found.text) == ("First try 😀", True)
     assert document(rooms.registry, "demo", "run:01NONE") is None
     assert document(rooms.registry, "demo", "split:01NONE") is None
+
+
+def test_further_targets_that_are_something_else_are_refused_before_a_job_begins(
+    training: Training, split: Split, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(recipes_module, "is_installed", lambda _: True)
+    start = StartRun(workspace="demo", recipe="torch_mlp", split=split.id, params={"beside": ["Churn"]})
+    study = CreateStudy(workspace="demo", recipe="torch_mlp", split=split.id, params={"beside": ["Churn"]})
+    inputs = {"params": {"beside": ["gender"]}, "features": ["gender", "tenure"]}
+    for ask, told in (
+        (lambda: training.start_run(ANN, start), "'Churn' is the target of the split"),
+        (lambda: training.start_run(ANN, replace(start, **inputs)), "'gender' is an input of the run"),
+        (lambda: training.create_study(ANN, study), "'Churn' is the target of the split"),
+        (lambda: training.create_study(ANN, replace(study, **inputs)), "'gender' is an input of the run"),
+    ):
+        with pytest.raises(Invalid, match=told) as refused:
+            ask()
+        assert refused.value.field == "params.beside"

@@ -16,6 +16,7 @@ import polars as pl
 
 from aimass.kernel.errors import Invalid
 from aimass.models import Candidate, Package, Parity, Rows, Signature, build_package, figures_of, sampled
+from aimass.training.children.besides import scores_beside
 from aimass.training.children.columns import columns_of
 from aimass.training.children.costs import row_us
 from aimass.training.children.folds import FOLDS_FILE, cuts_of, out_of_fold, packed, unpacked
@@ -34,6 +35,7 @@ from aimass.training.measures.labels import beside
 from aimass.training.measures.objects import Scenes
 from aimass.training.picturing import true_by_name
 from aimass.training.recipes import check_task, find_recipe, load_recipe
+from aimass.training.recipes.beside import LearnsBeside
 from aimass.training.recipes.labels import choosing
 from aimass.training.recipes.protocol import Hearing, Reading, Recipe, Table, parameters_of
 from aimass.training.tasks import find_task
@@ -122,7 +124,7 @@ def fit(ctx: Any) -> dict[str, Any]:
     """Run a recipe; write ``package/``, ``report.json`` and ``folds.parquet``; return the numbers of the run.
 
     The payload has ``recipe``, ``params``, ``dataset`` (``path``, ``version``), ``split`` (``file``, ``sha256``),
-    ``target``, ``task``, ``key``, ``group``, ``time``, ``features``, ``seed``, ``folds`` and ``unseen`` by column; and
+    ``target``, ``task``, ``key``, ``group``, ``time``, ``features``, ``beside``, ``seed``, ``folds`` and ``unseen`` by column; and
     ``base`` (``file``, ``sha256``) where the parameters name a model to start from. An attempt after a kill repeats no finished fold.
     """
     manifest = find_recipe(ctx.params["recipe"])
@@ -262,7 +264,7 @@ class Fit:
         for number, (inside, outside) in enumerate(cuts):
             if number < len(done):
                 continue
-            tables = {"train": _rows(train, inside), "validation": _rows(train, outside)}
+            tables = {"train": train.rows(inside), "validation": train.rows(outside)}
             context = self._context(f"fold {number + 1}", 0.05 + 0.6 * number / folds, 0.6 / folds, tables)
             context.looks = looks_of(self._ctx.params.get("looks"), self._task.name, done)
             model = self._recipe.fit(context)
@@ -335,6 +337,8 @@ class Fit:
             if len(values) == len(folds):
                 metrics |= {f"cv_{name}": float(np.mean(values))}
                 metrics |= {f"cv_{name}_sd": float(np.std(values, ddof=1))} if len(values) > 1 else {}
+        if table.beside and isinstance(self._recipe, LearnsBeside):
+            metrics |= scores_beside(table.beside, self._recipe.answers_beside(context, model, table.features))
         importance = self._recipe.importance(context, model)
         return {
             "task": self._task.name,
@@ -398,7 +402,3 @@ class Fit:
         if package.manifest.why_python:
             self._ctx.log(f"not ONNX: {package.manifest.why_python}", level="warning")
         return package, parity
-
-
-def _rows(table: Table, where: Any) -> Table:
-    return Table(features=table.features[where], truth=table.truth[where])

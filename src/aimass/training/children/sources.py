@@ -12,6 +12,7 @@ import polars as pl
 from deltalake import DeltaTable
 
 from aimass.kernel.errors import Conflict, Invalid, NotFound
+from aimass.training.domain.beside import check_beside
 from aimass.training.errors import Unlearnable
 
 SPLIT_FILE = "split.parquet"
@@ -46,6 +47,8 @@ class Source:
         later is worth; neither column is a feature, but the step where it is named.
     known_ahead, past
         The columns beside the target of a series that are known for the moments forecast, and of the past alone.
+    beside
+        Further targets that are learned beside the main one; never features, for nobody knows them when a model is asked.
     """
 
     path: str
@@ -65,6 +68,7 @@ class Source:
     discount: float = 1.0
     known_ahead: tuple[str, ...] = ()
     past: tuple[str, ...] = ()
+    beside: tuple[str, ...] = ()
 
     @classmethod
     def of(cls, payload: Mapping[str, Any]) -> Source:
@@ -88,13 +92,14 @@ class Source:
             discount=payload.get("discount") or 1.0,
             known_ahead=tuple(payload.get("known_ahead") or ()),
             past=tuple(payload.get("past") or ()),
+            beside=check_beside(payload),
         )
 
     @property
     def aside(self) -> tuple[str | None, ...]:
         """Return the columns that are never learned from."""
         step = None if self.features is not None and self.step in self.features else self.step
-        return self.target, self.key, self.group, self.action, self.propensity, self.episode, step
+        return self.target, self.key, self.group, self.action, self.propensity, self.episode, step, *self.beside
 
 
 def read_rows(source: Source) -> pl.DataFrame:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -12,6 +12,7 @@ import polars as pl
 from aimass.kernel.errors import Invalid
 from aimass.models import Signature, policy_outputs
 from aimass.training.children.assigning import group_of, times_of
+from aimass.training.children.besides import besides_of, need_columns
 from aimass.training.children.boxing import DETECTION, pictures_of, signature_of_pictures, the_picture_column
 from aimass.training.children.columns import choose_columns, plain, signature_of
 from aimass.training.children.decisions import POLICY, actions_of, chances_of, decided, logged_of
@@ -28,6 +29,7 @@ from aimass.training.measures.clusters import Points
 from aimass.training.measures.objects import Scenes
 from aimass.training.measures.policies import Logged
 from aimass.training.measures.relevance import Lists
+from aimass.training.recipes.beside import Beside
 from aimass.training.recipes.protocol import Table
 from aimass.training.recipes.space import Space
 
@@ -46,6 +48,8 @@ class Prepared:
         What the rows were split by, if anything.
     has_truth
         Whether a column tells the class of each row, so that folds can have their share of each.
+    beside
+        Further targets of the same rows, by column.
     """
 
     signature: Signature
@@ -58,6 +62,7 @@ class Prepared:
     groups: pl.Series | None = None
     times: pl.Series | None = None
     has_truth: bool = True
+    beside: Mapping[str, Beside] = field(default_factory=dict[str, Beside])
 
     def keys_of(self, part: str) -> list[str] | None:
         """Return what names the rows of one part, in the order of its table; None where no key names a row."""
@@ -73,7 +78,7 @@ class Prepared:
 
     def rows(self, where: Any) -> Table:
         """Return chosen rows."""
-        return Table(features=self.frame[where], truth=self.truth[where])
+        return Table(features=self.frame, truth=self.truth, beside=self.beside).rows(where)
 
 
 def prepare(
@@ -88,20 +93,14 @@ def prepare(
         return _texts(source, rows, parts)
     if source.task == DETECTION:
         return _pictured(source, rows, parts)
+    need_columns(rows, source.beside)
     target = told_of(source, rows)
     kept = target.is_not_null() & (parts != "none")
     train = kept & (parts == "train")
     names, notes = choose_columns(rows.filter(train), source, rows.filter(kept))
-    classes = FIXED_CLASSES.get(source.task, ())
-    if source.task == "classification":
-        classes = tuple(sorted(target.filter(train).unique().to_list()))
-    if source.task == MULTILABEL:
-        classes, told = labels_to_learn(target.filter(train))
-        notes += told
-    named = target
-    if source.task == POLICY:
-        named = actions_of(rows, source.action or "")
-        classes = tuple(sorted(named.filter(train).unique().to_list()))
+    named = actions_of(rows, source.action or "") if source.task == POLICY else target
+    classes, told = _classes(source.task, named.filter(train))
+    notes += told
     is_one = bool(classes) and source.task != MULTILABEL
     known = (kept & named.is_in(list(classes)) if is_one else kept).fill_null(value=False)
     strangers = int((kept & ~known).sum())
@@ -111,6 +110,8 @@ def prepare(
     if source.task == POLICY:
         signature = replace(signature, outputs=policy_outputs(classes))
     features = plain(rows.filter(known), signature)
+    beside, told = besides_of(rows.filter(known), parts.filter(known), source.beside)
+    notes += told
     groups = None if source.group is None else group_of(rows[source.group]).filter(known)
     return Prepared(
         signature=signature,
@@ -127,7 +128,17 @@ def prepare(
         groups=groups,
         times=_times(source, rows.filter(known), groups),
         has_truth=bool(source.target) and source.task != CLUSTERING,
+        beside=beside,
     )
+
+
+def _classes(task: str, named: pl.Series) -> tuple[tuple[str, ...], list[str]]:
+    """Return the classes, labels or actions of training rows, none of a task without them; and notes."""
+    if task == MULTILABEL:
+        return labels_to_learn(named)
+    if task in ("classification", POLICY):
+        return tuple(sorted(named.unique().to_list())), []
+    return FIXED_CLASSES.get(task, ()), []
 
 
 def _times(source: Source, rows: pl.DataFrame, groups: pl.Series | None) -> pl.Series | None:

@@ -21,6 +21,7 @@ from aimass.kernel.errors import Failed, Invalid, MissingExtra
 GROUP = "aimass.recipes"
 COMPRESSIBLE = "compressible"
 FINE_TUNES = "fine_tunes"
+LEARNS_BESIDE = "learns_beside"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,7 +85,8 @@ class RecipeManifest:
         What it can be trained for, see :mod:`aimass.training.tasks`.
     capabilities
         Of ``resumable``, ``incremental``, ``distributed``, ``federated``, ``prunable``, ``compressible``, ``fine_tunes``
-        (its parameter ``base`` names the version of a model to start from), ``exportable:onnx``.
+        (its parameter ``base`` names the version of a model to start from), ``learns_beside`` (its parameter ``beside`` names
+        further targets), ``exportable:onnx``.
     space
         What a study tries unless somebody names other values; see :mod:`aimass.training.domain.space`.
     reads
@@ -123,6 +125,10 @@ class RecipeManifest:
     def fine_tunes(self) -> bool:
         """Tell whether it can start from what another model has learned."""
         return FINE_TUNES in self.capabilities
+
+    def beside(self, params: Mapping[str, Any]) -> list[str]:
+        """Return the further targets that parameters name; none for a recipe that learns one target."""
+        return list(params.get("beside") or ()) if LEARNS_BESIDE in self.capabilities else []
 
     @property
     def install(self) -> str | None:
@@ -206,6 +212,18 @@ def _points() -> dict[str, EntryPoint]:
 def recipes() -> dict[str, RecipeManifest]:
     """Return every installed recipe by name; reads manifests only."""
     return {name: import_module(f"{point.value}.manifest").RECIPE for name, point in _points().items()}
+
+
+def beside_of(recipe: str, params: Mapping[str, Any]) -> list[str]:
+    """Return the further targets of a run by its recipe, which need not be an installed one, and its parameters.
+
+    Examples
+    --------
+    >>> beside_of("torch_mlp", {"beside": ["loop"]}), beside_of("my_recipe.py", {"beside": ["loop"]})
+    (['loop'], [])
+    """
+    found = recipes().get(recipe)
+    return [] if found is None else found.beside(params)
 
 
 def find_recipe(name: str) -> RecipeManifest:

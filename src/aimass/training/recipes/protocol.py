@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Protocol, runtime_checkable
 
 import polars as pl
 from pydantic import BaseModel
 
 from aimass.models import Candidate, FilesCandidate, Signature
+from aimass.training.recipes.beside import Beside
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -23,10 +24,18 @@ class Table:
     truth
         Per row (numpy): the index of the true class, ``int64``, in the order of the signature's classes; or the true number,
         ``float64``; for ranking :class:`~aimass.training.measures.relevance.Lists`: how much each row is wanted, and its list.
+    beside
+        Further targets by column, where the parameters name some.
     """
 
     features: pl.DataFrame
     truth: Any
+    beside: Mapping[str, Beside] = field(default_factory=dict[str, Beside])
+
+    def rows(self, where: Any) -> Table:
+        """Return chosen rows."""
+        beside = {name: one.rows(where) for name, one in self.beside.items()}
+        return Table(features=self.features[where], truth=self.truth[where], beside=beside)
 
 
 class RecipeContext(Protocol):

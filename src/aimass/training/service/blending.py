@@ -13,10 +13,12 @@ from aimass.kernel.errors import Conflict, Invalid
 from aimass.kernel.principal import Principal
 from aimass.kernel.usecase import use_case
 from aimass.training.domain.autos import MAX_BLENDED, MIN_BLENDED, BlendRuns
+from aimass.training.domain.beside import BESIDE
 from aimass.training.domain.compression import RECIPE as COMPRESSED
 from aimass.training.domain.runs import Run, StartRun
 from aimass.training.domain.words import BLEND
 from aimass.training.events import RUN_CREATED, tell
+from aimass.training.recipes import beside_of
 from aimass.training.service.ground import need_run, need_split
 from aimass.training.service.results import REPORT, Results
 from aimass.training.service.runs import row_of
@@ -96,6 +98,7 @@ class Blending(Results):
         return {
             "members": told,
             "features": None if first.features is None else list(first.features),
+            BESIDE: _left_out(first),
             "unseen": dict(first.unseen),
             "seed": first.seed,
             "folds": first.folds,
@@ -145,6 +148,14 @@ def _members(conn: Connection, command: BlendRuns) -> list[Run]:
                 allowed=getattr(found[0], odd[0]),
                 hint="blend runs on the same split, columns, seed and folds",
             )
+        if _left_out(one) != _left_out(found[0]):
+            raise Invalid(
+                "the runs differ in the targets beside the main one, and so in the columns that they read",
+                field="runs",
+                value=_left_out(one),
+                allowed=_left_out(found[0]),
+                hint="name the same features for all of them, or the same further targets",
+            )
     if found[0].folds == 1:
         raise Invalid(
             "runs with one fold cannot be blended: nothing tells how much each of them counts",
@@ -153,6 +164,11 @@ def _members(conn: Connection, command: BlendRuns) -> list[Run]:
             allowed="2 folds or more",
         )
     return found
+
+
+def _left_out(run: Run) -> list[str]:
+    """Return the columns that a run does not read because it learns them; none where it names what it reads."""
+    return [] if run.features is not None else sorted(beside_of(run.recipe, run.params))
 
 
 def _like(command: BlendRuns, first: Run) -> StartRun:

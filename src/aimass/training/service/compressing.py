@@ -13,6 +13,7 @@ from aimass.kernel.errors import Conflict, Invalid, NotFound
 from aimass.kernel.names import check_slug
 from aimass.kernel.principal import SYSTEM, Principal
 from aimass.kernel.usecase import use_case
+from aimass.training.domain.beside import BESIDE
 from aimass.training.domain.compression import (
     DISTILL,
     LEARN_AGAIN,
@@ -32,7 +33,7 @@ from aimass.training.domain.splits import Split
 from aimass.training.domain.words import COMPRESS, ENDED
 from aimass.training.errors import NothingMet
 from aimass.training.events import RUN_CREATED, RUN_FAILED, tell
-from aimass.training.recipes import check_task, find_recipe, recipes
+from aimass.training.recipes import beside_of, check_task, find_recipe, recipes
 from aimass.training.service.experiments import new_experiment
 from aimass.training.service.ground import need_run, need_split
 from aimass.training.service.results import REPORT, Results
@@ -119,6 +120,7 @@ class Compressing(Results):
         return {
             "base": told,
             "features": None if base.features is None else list(base.features),
+            BESIDE: beside_of(base.recipe, base.params),
             "unseen": dict(base.unseen),
             "seed": base.seed,
             "techniques": [step.name for step in steps],

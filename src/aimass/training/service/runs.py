@@ -14,6 +14,7 @@ from aimass.kernel.names import check_slug, clean_name
 from aimass.kernel.pages import Page, page_of
 from aimass.kernel.principal import SYSTEM, Principal
 from aimass.kernel.usecase import use_case
+from aimass.training.domain.beside import BESIDE, check_beside
 from aimass.training.domain.looks import LOOKS
 from aimass.training.domain.runs import (
     CompareRuns,
@@ -74,12 +75,18 @@ class Runs(Part):
         recipe.need_installed()
         params = recipe.check(command.params)
         order = Order(kind=FIT, version=recipe.version, params=params, slots=recipe.needs.slots)
+        further = recipe.beside(params)
+        order = replace(order, payload={BESIDE: further}) if further else order
         base = base_of(self._ground, who, command.workspace, recipe, params)
         if base is not None:
             file = {"file": str(self._ground.blobs.path(base.sha256)), "sha256": base.sha256}
             params = {**params, BASE: base.reference}
             order = replace(
-                order, params=params, payload={BASE: file}, sources=(base.source,), detail={BASE: base.reference}
+                order,
+                params=params,
+                payload={**order.payload, BASE: file},
+                sources=(base.source,),
+                detail={BASE: base.reference},
             )
         if looks is not None:
             order = replace(order, payload={**order.payload, LOOKS: dict(looks)})
@@ -99,6 +106,8 @@ class Runs(Part):
         location = self._ground.locate(who, command.workspace, split.dataset, split.dataset_version)
         data = self.data_of(split, location)
         check(data["task"])
+        payload = {**data, **_fit(command, order.params), **order.payload}
+        check_beside(payload)
         with self._database.change(who, command.workspace) as change:
             known = run_by_key(change.conn, command.workspace, command.key) if command.key else None
             if known is not None:
@@ -108,7 +117,6 @@ class Runs(Part):
             values = {**row_of(change, command, split), "recipe_version": order.version, "params": order.params}
             add_run(change, values)
             put_artifacts(change, values["id"], order.files)
-            payload = {**data, **_fit(command, order.params), **order.payload}
             subject = f"run:{values['id']}"
             title = f"Train {command.recipe} on {split.dataset} version {split.dataset_version}"
             wish = SubmitJob(workspace=command.workspace, kind=order.kind, title=title, payload=payload)

@@ -16,6 +16,7 @@ from aimass.kernel.names import check_slug, clean_name, slug_of
 from aimass.kernel.pages import Page, page_of
 from aimass.kernel.principal import Principal
 from aimass.kernel.usecase import use_case
+from aimass.training.domain.beside import BESIDE, check_beside
 from aimass.training.domain.space import Space, grid_of, is_smooth, space_of
 from aimass.training.domain.splits import Split
 from aimass.training.domain.studies import (
@@ -84,7 +85,9 @@ class Studies(Results):
             found = from_file(self._ground, command, known, data["task"])
         else:
             found = known
-            check_task(find_recipe(found.name), data["task"])
+            recipe = find_recipe(found.name)
+            check_task(recipe, data["task"])
+            check_beside({**data, "features": command.features, BESIDE: recipe.beside(found.params)})
         command = replace(command, recipe=found.name, params=found.params)
         objectives = objectives_of(command.objectives, find_task(data["task"]))
         _check_way(command, found.space, objectives)

@@ -47,6 +47,8 @@ class Task:
         From a batch of inputs to what the loss takes.
     loss
         From that and the truth to one number.
+    judge
+        The loss of rows that are held out, where it is another one.
     inputs, truth
         Tensors with one row for each row of the training part.
     strata
@@ -68,6 +70,7 @@ class Task:
     loss: Callable[[Any, Any], Any]
     inputs: Any
     truth: Any
+    judge: Callable[[Any, Any], Any] | None = None
     strata: Any = None
     augment: Callable[[Any], Any] | None = None
     together: Callable[[Any, Any], tuple[Any, Any]] | None = None
@@ -265,10 +268,10 @@ def rate_at(plan: Schedule, epoch: int, within: float = 0.0) -> float:
 
 def _watched(task: Task, places: Any) -> float:
     task.net.eval()
-    total = 0.0
+    total, loss = 0.0, task.judge or task.loss
     with torch.no_grad():
         for batch in torch.split(torch.as_tensor(places), WATCHED_AT_ONCE):
-            total += float(task.loss(task.forward(task.inputs[batch]), task.truth[batch])) * len(batch)
+            total += float(loss(task.forward(task.inputs[batch]), task.truth[batch])) * len(batch)
     return total / len(places)
 
 

@@ -32,6 +32,14 @@ class Parameters(BaseModel):
         default="none", description="Weight rare classes up (classification)"
     )
     max_categories: int = Field(default=100, ge=2, le=1000, description="Most frequent values kept per text column")
+    beside: list[str] = Field(
+        default_factory=list[str],
+        max_length=20,
+        description="Further targets, learned beside the main one by the same layers; no inputs",
+    )
+    beside_weight: float = Field(
+        default=1.0, gt=0, le=100, description="How much the further targets count together; the main one counts 1"
+    )
 
 
 RECIPE = RecipeManifest(
@@ -42,7 +50,7 @@ RECIPE = RecipeManifest(
     parameters=Parameters,
     tasks=("classification", "regression"),
     needs=Needs(memory_mb=2048),
-    capabilities=frozenset({"resumable", "prunable", "compressible", "exportable:onnx"}),
+    capabilities=frozenset({"resumable", "prunable", "compressible", "learns_beside", "exportable:onnx"}),
     steps="epochs",
     traits=Traits(
         place=0.4,

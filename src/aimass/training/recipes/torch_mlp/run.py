@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
+import polars as pl
 from onnx import TensorProto
 from skl2onnx import update_registered_converter
 from skl2onnx.common.data_types import FloatTensorType
@@ -15,14 +17,16 @@ from skl2onnx.common.shape_calculator import (
 from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin
 from sklearn.pipeline import Pipeline
 
-from aimass.kernel.errors import Failed
+from aimass.kernel.errors import Failed, Invalid
 from aimass.models import Candidate
+from aimass.training.recipes.beside import Beside
 from aimass.training.recipes.deep.again import Lesson, like_shares, shrunk
 from aimass.training.recipes.deep.engine import torch
+from aimass.training.recipes.deep.heads import Heads
 from aimass.training.recipes.deep.loop import Task, answered, learn
 from aimass.training.recipes.deep.weights import class_weights, folded, norm_of, weights_of
 from aimass.training.recipes.protocol import RecipeContext, Shrinking
-from aimass.training.recipes.tabular import TabularRecipe
+from aimass.training.recipes.tabular import STEP, TabularRecipe, prepared
 
 _GRAPH_OPSET, _ML_OPSET = 13, 2
 
@@ -33,26 +37,36 @@ class Net(BaseEstimator):
     def __init__(self, ctx: RecipeContext) -> None:
         self.ctx = ctx
 
-    def _learn(self, inputs: Any, truth: Any, outputs: int, loss: Any, look: Any, strata: Any = None) -> None:
+    def _learn(self, inputs: Any, truth: Any, heads: Heads, loss: Any, look: Any, strata: Any = None) -> None:
         torch.manual_seed(self.ctx.seed)
-        self.net_ = layers(self.ctx.params, inputs.shape[1], outputs)
+        self.heads_ = heads
+        self.net_ = layers(self.ctx.params, inputs.shape[1], heads.width)
         self.n_features_in_ = inputs.shape[1]
+        loss, judge = heads.losses(loss, self.ctx.params.beside_weight, of_classes=strata is not None)
         task = Task(
             net=self.net_,
             forward=self.net_,
             loss=loss,
+            judge=judge,
             inputs=torch.as_tensor(np.asarray(inputs, dtype=np.float32)),
-            truth=truth,
+            truth=heads.truth(truth),
             strata=strata,
             look=look,
         )
         learn(self.ctx, task)
 
     def _say(self, inputs: Any) -> Any:
+        return self._say_all(inputs)[:, : self.heads_.main]
+
+    def _say_all(self, inputs: Any) -> Any:
         return answered(self.net_, self.net_, torch.as_tensor(np.asarray(inputs, dtype=np.float32)))
 
+    def answers_beside(self, inputs: Any) -> dict[str, Any]:
+        """Return what it says of each further target."""
+        return self.heads_.answers(self._say_all(inputs))
+
     def weights(self) -> list[tuple[Any, Any]]:
-        """Return weights and bias of each layer, the batch norm behind it inside."""
+        """Return weights and bias of each layer, the batch norm behind it inside; of the last one the main outputs alone."""
         found: list[tuple[Any, Any]] = []
         parts = list(self.net_)
         for place, layer in enumerate(parts):
@@ -60,14 +74,15 @@ class Net(BaseEstimator):
                 behind = parts[place + 1] if place + 1 < len(parts) else None
                 norm = behind if isinstance(behind, torch.nn.BatchNorm1d) else None
                 found.append(folded(*weights_of(layer), norm_of(norm)))
-        return found
+        weight, bias = found.pop()
+        return [*found, (weight[: self.heads_.main], bias[: self.heads_.main])]
 
 
 class NetClassifier(ClassifierMixin, Net):
     """Shares of classes."""
 
-    def fit(self, inputs: Any, truth: Any) -> NetClassifier:
-        """Learn; ``truth`` holds the names of the classes."""
+    def fit(self, inputs: Any, truth: Any, beside: Mapping[str, Beside] | None = None) -> NetClassifier:
+        """Learn; ``truth`` holds the names of the classes, ``beside`` further targets."""
         self.classes_, codes = np.unique(np.asarray(truth), return_inverse=True)
         weight = class_weights(self.ctx.params.class_weight, codes, len(self.classes_))
         loss = torch.nn.CrossEntropyLoss(weight=weight)
@@ -76,7 +91,8 @@ class NetClassifier(ClassifierMixin, Net):
         def look(rows: Any) -> Any:
             return self.predict_proba(rows)[:, order]
 
-        self._learn(inputs, torch.as_tensor(codes), len(self.classes_), loss, look, codes)
+        heads = Heads(beside or {}, len(self.classes_))
+        self._learn(inputs, torch.as_tensor(codes), heads, loss, look, codes)
         return self
 
     def predict_proba(self, inputs: Any) -> Any:
@@ -93,12 +109,12 @@ class NetClassifier(ClassifierMixin, Net):
 class NetRegressor(RegressorMixin, Net):
     """A number."""
 
-    def fit(self, inputs: Any, truth: Any) -> NetRegressor:
-        """Learn numbers, in deviations from their mean."""
+    def fit(self, inputs: Any, truth: Any, beside: Mapping[str, Beside] | None = None) -> NetRegressor:
+        """Learn numbers, in deviations from their mean; ``beside`` are further targets."""
         numbers = np.asarray(truth, dtype=np.float64)
         self.mean_, self.spread_ = float(numbers.mean()), float(numbers.std()) or 1.0
         scaled = torch.as_tensor(((numbers - self.mean_) / self.spread_).astype(np.float32))[:, None]
-        self._learn(inputs, scaled, 1, torch.nn.MSELoss(), self.predict)
+        self._learn(inputs, scaled, Heads(beside or {}, 1), torch.nn.MSELoss(), self.predict)
         return self
 
     def predict(self, inputs: Any) -> Any:
@@ -182,6 +198,21 @@ def _estimator(ctx: RecipeContext) -> Net:
     return NetClassifier(ctx) if ctx.task == "classification" else NetRegressor(ctx)
 
 
+def _beside(ctx: RecipeContext) -> dict[str, Any]:
+    """Return the further targets of the rows to learn from, or refuse rows that do not have them."""
+    found = ctx.data("train").beside
+    missing = [name for name in ctx.params.beside if name not in found]
+    if missing:
+        raise Invalid(
+            f"the rows to learn from do not tell {missing[0]!r}",
+            field="params.beside",
+            value=missing[0],
+            allowed=sorted(found),
+            hint="a student learns what its teacher answers: leave out beside",
+        )
+    return {"beside": found}
+
+
 def _no_python() -> bytes:
     raise Failed("a net of torch is written as ONNX alone, and the exported file answers differently")
 
@@ -192,6 +223,11 @@ class NetRecipe(TabularRecipe):
     def package(self, ctx: RecipeContext, model: Pipeline) -> Candidate:
         """Return the one way to write the pipeline down."""
         return replace(super().package(ctx, model), to_python=_no_python)
+
+    def answers_beside(self, ctx: RecipeContext, model: Pipeline, features: pl.DataFrame) -> Mapping[str, Any]:
+        """Return what the net says of each further target."""
+        columns, net = model.named_steps["columns"], model.named_steps[STEP]
+        return net.answers_beside(columns.transform(prepared(features, ctx.signature)))
 
     def compress(self, ctx: RecipeContext, file: bytes, wish: Shrinking) -> bytes:
         """Return the graph of a net with less in it, which learned again from the same rows."""
@@ -211,4 +247,4 @@ def _of_numbers(truth: Any) -> Lesson:
     return Lesson(loss=apart, truth=scaled, likeness=apart, mean=mean, spread=spread)
 
 
-RUN = NetRecipe(estimator=_estimator, scales=True)
+RUN = NetRecipe(estimator=_estimator, options=_beside, scales=True)
