@@ -31,6 +31,15 @@ def test_a_translation_keeps_the_named_values_of_its_text(path):
                 assert sorted(re.findall(r"%\(\w+\)\w", str(message.string))) == sorted(named), message.id
 
 
+@pytest.mark.parametrize("path", sorted(SOURCE.glob("**/i18n/*.po")), ids=lambda path: f"{path.parts[-3]}/{path.name}")
+def test_a_sign_of_percent_is_doubled_where_a_page_fills_values_in(path):
+    """Templates fill values into every text that they ask for, so a single sign ends the page in an error."""
+    with path.open("rb") as file:
+        for message in read_po(file, locale=path.stem):
+            if message.id and message.context is None:
+                assert "%" not in re.sub(r"%%|%\(\w+\)[sd]", "", str(message.string)), message.id
+
+
 def test_a_text_has_one_translation_whichever_room_it_is_in():
     """The catalogues are merged: of two translations one would be shown on the pages of both rooms."""
     told: dict[tuple[str | None, str], dict[str, str]] = {}
