@@ -4,10 +4,12 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import polars as pl
 import pytest
 
 from aimass.kernel.errors import Conflict, Invalid, NotFound
+from aimass.training.children.assigning import assign_groups
 from aimass.training.children.sources import read_split
 from aimass.training.children.split import split
 from aimass.training.errors import Unlearnable
@@ -170,3 +172,24 @@ def test_a_changed_split_file_is_refused(dataset: dict[str, Any], make_job: Make
         read_split(str(job.out / "split.parquet"), "0" * 64, found["rows"])
     with pytest.raises(Conflict, match="7032 rows"):
         read_split(str(job.out / "split.parquet"), found["sha256"], 5)
+
+
+@pytest.mark.parametrize("is_drawn", [True, False])
+def test_parts_hold_groups_of_all_sizes(is_drawn: bool) -> None:
+    sizes = np.random.default_rng(4).integers(1, 13, 800)
+    groups = pl.Series("visit", np.repeat(np.arange(800), sizes)).cast(pl.String)
+    shares = {"train": 0.6, "validation": 0.1, "test": 0.15, "future": 0.15}
+    parts = assign_groups(groups, groups.is_not_null(), shares, 0, is_drawn=is_drawn)
+    table = pl.DataFrame({"group": groups, "part": parts})
+    for (part,), rows in table.group_by("part"):
+        assert rows.height == pytest.approx(shares[str(part)] * len(groups), abs=12)
+        assert rows.height / rows["group"].n_unique() == pytest.approx(sizes.mean(), rel=0.15), part
+
+
+def test_groups_that_are_large_beside_a_part_keep_its_share() -> None:
+    sizes = {"a": 60, "b": 40, "c": 30, "d": 20, "e": 15, "f": 15, "g": 10, "h": 10}
+    groups = pl.Series("clinic", [name for name, rows in sizes.items() for _ in range(rows)])
+    shares = {"train": 0.6, "validation": 0.1, "test": 0.15, "future": 0.15}
+    for seed in range(5):
+        counts = dict(assign_groups(groups, groups.is_not_null(), shares, seed).value_counts().iter_rows())
+        assert counts == {part: pytest.approx(share * len(groups), abs=5) for part, share in shares.items()}

@@ -12,6 +12,7 @@ from aimass.kernel.errors import Invalid
 from aimass.training.errors import Unlearnable
 
 PARTS = ("train", "validation", "test", "future")
+_LARGE = 0.1  # a group with more of the rows of the smallest part is given away before the others are drawn
 
 
 def assign(strata: pl.Series, fractions: Mapping[str, float], seed: int, *, stratify: bool) -> pl.Series:
@@ -29,8 +30,14 @@ def assign(strata: pl.Series, fractions: Mapping[str, float], seed: int, *, stra
     return pl.Series("part", parts.tolist())
 
 
-def assign_groups(groups: pl.Series, is_known: pl.Series, fractions: Mapping[str, float], seed: int) -> pl.Series:
-    """Give each group, whole, to the part that lacks most rows; large groups first, equal ones in an order by the seed.
+def assign_groups(
+    groups: pl.Series, is_known: pl.Series, fractions: Mapping[str, float], seed: int, *, is_drawn: bool = False
+) -> pl.Series:
+    """Give each group, whole, to the part that lacks most rows, in an order by the seed.
+
+    Groups that are large beside the smallest part come first, the largest of all at the beginning, or no order would keep the shares.
+    Of all others none is favoured for its size: were they taken by it too, training would have the large ones and the parts that judge
+    the small ones.
 
     Parameters
     ----------
@@ -38,11 +45,15 @@ def assign_groups(groups: pl.Series, is_known: pl.Series, fractions: Mapping[str
         What names the group of each row, see :func:`group_of`.
     is_known
         Rows whose target is known; the others are in no part.
+    is_drawn
+        No group comes first: of episodes, how long they are is part of what is measured.
     """
     sizes = pl.DataFrame({"group": groups.filter(is_known)}).group_by("group").len().sort("group")
     order = np.random.default_rng(seed).permutation(sizes.height)
-    order = order[np.argsort(-sizes["len"].to_numpy()[order].astype(np.int64), kind="stable")]
     missing = {part: fractions[part] * int(sizes["len"].sum()) for part in PARTS if fractions[part] > 0}
+    if not is_drawn:
+        counts = sizes["len"].to_numpy()[order].astype(np.int64)
+        order = order[np.argsort(-np.where(counts > _LARGE * min(missing.values()), counts, 0), kind="stable")]
     chosen: dict[str, str] = {}
     for name, size in sizes[order].iter_rows():
         part = max(missing, key=lambda one: missing[one])

@@ -198,7 +198,8 @@ def _drawn(
         notes = [f"{without} rows left out: their time is null"] if without else []
         return assign_times(times, is_known, fractions), notes
     if payload.get("group"):
-        return assign_groups(group_of(rows[payload["group"]]), is_known, fractions, payload["seed"]), []
+        groups, is_drawn = group_of(rows[payload["group"]]), bool(payload.get("episode"))
+        return assign_groups(groups, is_known, fractions, payload["seed"], is_drawn=is_drawn), []
     is_stratified = payload.get("stratify", True)
     is_found = payload.get("task") in _FOUND
     strata = target.is_not_null().replace_strict({True: "known", False: None}) if is_found else target
