@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import re
 import shlex
 from collections.abc import Iterator
@@ -96,6 +97,33 @@ def whole(path: Path) -> Iterator[tuple[str, str]]:
             and said.count("'") % 2 == 0
         ):
             yield found[1], found[2]
+
+
+def hints(path: Path) -> Iterator[str]:
+    """The commands that an error names as the way out; a value stands as ``1``."""
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.keyword) and node.arg == "hint":
+            parts = node.value.values if isinstance(node.value, ast.JoinedStr) else [node.value]
+            said = "".join(str(part.value) if isinstance(part, ast.Constant) else "1" for part in parts)
+            if said.startswith("aimass ") and not re.search(r"\.\.\.|[<>;,]| or | and ", said):
+                yield said
+
+
+WITH_HINTS = [
+    path for path in sorted((ROOT / "src" / "aimass").rglob("*.py")) if re.search(r'hint=f?"aimass ', path.read_text())
+]
+
+
+@pytest.mark.parametrize("path", WITH_HINTS, ids=lambda path: str(path.relative_to(ROOT)))
+def test_the_way_out_of_an_error_is_a_command_that_is_understood(path: Path) -> None:
+    for hint in hints(path):
+        said = hint.removeprefix("aimass ")
+        command = command_of(said)
+        assert command is not None, hint
+        try:
+            COMMANDS[command].make_context(command, shlex.split(said.removeprefix(command)), resilient_parsing=False)
+        except click.UsageError as reason:
+            pytest.fail(f"{hint}: {reason.format_message()}")
 
 
 def test_what_is_not_there_would_be_found(tmp_path: Path) -> None:

@@ -61,7 +61,7 @@ class ModelLibrary:
                 f"version {version.number} of model {model!r} is not approved: its review is {version.review or 'missing'}",
                 field="model_version",
                 value=version.number,
-                hint=f"aimass models review {model} {version.number}",
+                hint=f"aimass models review {version.number} --model {model}",
             )
         return Target(
             id=version.id,

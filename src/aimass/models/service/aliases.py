@@ -31,7 +31,7 @@ class Aliases(Part):
                     f"version {version.number} is not approved: its review is {version.review or 'missing'}",
                     field="number",
                     value=version.number,
-                    hint=f"aimass models review {version.model} {version.number}",
+                    hint=f"aimass models review {version.number} --model {version.model}",
                 )
             known = find_alias(change.conn, command.workspace, command.model, command.alias)
             need_fresh(known.version if known else 0, command.expected_version)

@@ -237,7 +237,7 @@ def _need(review: Review | None, command: OneVersion | Decide) -> Review:
             f"version {command.number} of model {command.model!r} was never reviewed",
             field="number",
             value=command.number,
-            hint=f"aimass models review {command.model} {command.number}",
+            hint=f"aimass models review {command.number} --model {command.model}",
         )
     return review
 

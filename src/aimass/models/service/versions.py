@@ -193,7 +193,7 @@ class Versions(Part):
                 f"version {version.number} of model {model!r} is not approved: its review is {version.review or 'missing'}",
                 field="version",
                 value=version.number,
-                hint=f"aimass models review {model} {version.number}",
+                hint=f"aimass models review {version.number} --model {model}",
             )
         return version, self._packages.folder(version.digest)
 
