@@ -74,7 +74,7 @@ def _skeleton(node: ast.expr | None) -> str:
     return ""
 
 
-STORED_KEYWORDS = {"SubmitJob": "title", "StepPlan": "title", "Template": "title"}
+STORED_KEYWORDS = {"SubmitJob": "title", "StepPlan": "title", "Template": "title", "Interval": "method"}
 
 
 def _sentences() -> Iterator[tuple[str, str]]:
@@ -85,9 +85,16 @@ def _sentences() -> Iterator[tuple[str, str]]:
             if isinstance(node, ast.Call):
                 wanted = STORED_KEYWORDS.get(getattr(node.func, "id", ""))
                 yield from ((where, _skeleton(k.value)) for k in node.keywords if k.arg == wanted)
+                is_note = (
+                    isinstance(node.func, ast.Attribute) and node.func.attr == "append" and "training/children" in where
+                )
+                if is_note and getattr(node.func.value, "id", "") == "notes":
+                    yield where, _skeleton(node.args[0])
             is_title = isinstance(node, ast.Assign) and [getattr(t, "id", "") for t in node.targets] == ["title"]
             if is_title and "/service/" in where:
                 yield where, _skeleton(node.value)
+            if isinstance(node, ast.Assign) and "/kinds/" in where and getattr(node.targets[0], "id", "") == "words":
+                yield where, re.sub(r"\{\w+[^}]*\}", "x1", _skeleton(node.value))
             if isinstance(node, ast.Dict) and ("/steps/" in where or "children/" in where):
                 yield from ((where, _skeleton(v)) for k, v in zip(node.keys, node.values, strict=True) if _skeleton(k) in ("note", "evidence"))  # fmt: skip
             if isinstance(node, ast.FunctionDef) and node.name == "attention":
