@@ -14,7 +14,7 @@ import numpy as np
 
 from aimass.training.measures.intervals import LEVEL, REPEATS, Comparison, Interval, paired
 
-BINS, TENTHS = 20, 10
+BINS, TENTHS = 15, 10  # a chart of bars shows fifteen at most
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

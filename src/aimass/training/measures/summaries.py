@@ -18,7 +18,7 @@ from aimass.models import put_together, rouge_l, rouge_n, sentences_of, words_of
 from aimass.training.measures.intervals import LEVEL, REPEATS, Comparison, Interval, paired
 
 SUMMARY_OUTPUT = "summary"
-BINS = 20
+BINS = 10  # a chart of bars shows fifteen at most
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
