@@ -22,6 +22,16 @@ class Parameters(BaseModel):
     class_weight: Literal["none", "balanced"] = Field(
         default="none", description="Weight rare classes up (classification)"
     )
+    loss: Literal["squared", "absolute", "huber"] = Field(
+        default="squared",
+        description="What an error costs (regression): its square, its size, or its square as far as huber_at and its size beyond",
+    )
+    huber_at: float = Field(
+        default=1.345,
+        gt=0,
+        le=100,
+        description="Where large errors begin, in spreads of the target without its extremes",
+    )
     max_categories: int = Field(default=100, ge=2, le=1000, description="Most frequent values kept per text column")
 
 

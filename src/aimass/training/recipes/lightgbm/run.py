@@ -15,6 +15,7 @@ from skl2onnx.common.shape_calculator import (
 from sklearn.pipeline import Pipeline
 
 from aimass.training.measures.relevance import Lists
+from aimass.training.recipes.numberloss import large_from
 from aimass.training.recipes.protocol import RecipeContext
 from aimass.training.recipes.tabular import STEP, TabularRecipe
 
@@ -35,6 +36,9 @@ for _kind in (lgb.LGBMRegressor, lgb.LGBMRanker):
     )
 
 
+_OBJECTIVES = {"squared": "regression", "absolute": "regression_l1", "huber": "huber"}
+
+
 def _estimator(ctx: RecipeContext) -> lgb.LGBMModel:
     shared: dict[str, Any] = {
         "n_estimators": ctx.params.trees,
@@ -49,7 +53,7 @@ def _estimator(ctx: RecipeContext) -> lgb.LGBMModel:
         "verbosity": -1,
     }
     if ctx.task == "regression":
-        return lgb.LGBMRegressor(**shared)
+        return lgb.LGBMRegressor(objective=_OBJECTIVES[ctx.params.loss], **shared)
     if ctx.task == "ranking":
         return lgb.LGBMRanker(objective="lambdarank", **shared)
     weight = None if ctx.params.class_weight == "none" else ctx.params.class_weight
@@ -64,6 +68,8 @@ def _learn(ctx: RecipeContext, estimator: Any, inputs: Any, truth: Any) -> None:
         ctx.report(step, total)
         ctx.look(step, total, lambda rows: _said(moment.model, rows, _order(ctx, truth)))
 
+    if ctx.task == "regression" and ctx.params.loss == "huber":
+        estimator.set_params(alpha=large_from(truth, ctx.params.huber_at))
     if not isinstance(truth, Lists):
         estimator.fit(inputs, truth, callbacks=[tell])
         return

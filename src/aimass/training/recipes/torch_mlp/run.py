@@ -25,6 +25,7 @@ from aimass.training.recipes.deep.engine import torch
 from aimass.training.recipes.deep.heads import Heads
 from aimass.training.recipes.deep.loop import Task, answered, learn
 from aimass.training.recipes.deep.weights import class_weights, folded, norm_of, weights_of
+from aimass.training.recipes.numberloss import large_from
 from aimass.training.recipes.protocol import RecipeContext, Shrinking
 from aimass.training.recipes.tabular import STEP, TabularRecipe, prepared
 
@@ -114,7 +115,8 @@ class NetRegressor(RegressorMixin, Net):
         numbers = np.asarray(truth, dtype=np.float64)
         self.mean_, self.spread_ = float(numbers.mean()), float(numbers.std()) or 1.0
         scaled = torch.as_tensor(((numbers - self.mean_) / self.spread_).astype(np.float32))[:, None]
-        self._learn(inputs, scaled, Heads(beside or {}, 1), torch.nn.MSELoss(), self.predict)
+        loss = _loss_of_numbers(self.ctx.params, numbers, self.spread_)
+        self._learn(inputs, scaled, Heads(beside or {}, 1), loss, self.predict)
         return self
 
     def predict(self, inputs: Any) -> Any:
@@ -125,6 +127,13 @@ class NetRegressor(RegressorMixin, Net):
         """Return weights and bias of each layer; the last one answers in the unit of the target."""
         *before, (weight, bias) = super().weights()
         return [*before, (weight * self.spread_, bias * self.spread_ + self.mean_)]
+
+
+def _loss_of_numbers(params: Any, truth: Any, spread: float) -> Any:
+    """Return what errors cost, in deviations of the target."""
+    if params.loss == "huber":
+        return torch.nn.HuberLoss(delta=large_from(truth, params.huber_at) / spread)
+    return torch.nn.L1Loss() if params.loss == "absolute" else torch.nn.MSELoss()
 
 
 def layers(params: Any, inputs: int, outputs: int) -> Any:
@@ -232,7 +241,7 @@ class NetRecipe(TabularRecipe):
     def compress(self, ctx: RecipeContext, file: bytes, wish: Shrinking) -> bytes:
         """Return the graph of a net with less in it, which learned again from the same rows."""
         truth = ctx.data("train").truth
-        return shrunk(ctx, file, wish, _of_classes(ctx, truth) if ctx.signature.classes else _of_numbers(truth))
+        return shrunk(ctx, file, wish, _of_classes(ctx, truth) if ctx.signature.classes else _of_numbers(ctx, truth))
 
 
 def _of_classes(ctx: RecipeContext, truth: Any) -> Lesson:
@@ -240,11 +249,11 @@ def _of_classes(ctx: RecipeContext, truth: Any) -> Lesson:
     return Lesson(loss=torch.nn.CrossEntropyLoss(weight=weight), truth=torch.as_tensor(truth), likeness=like_shares)
 
 
-def _of_numbers(truth: Any) -> Lesson:
+def _of_numbers(ctx: RecipeContext, truth: Any) -> Lesson:
     mean, spread = float(truth.mean()), float(truth.std()) or 1.0
     scaled = torch.as_tensor(((truth - mean) / spread).astype(np.float32))[:, None]
-    apart = torch.nn.MSELoss()
-    return Lesson(loss=apart, truth=scaled, likeness=apart, mean=mean, spread=spread)
+    loss = _loss_of_numbers(ctx.params, truth, spread)
+    return Lesson(loss=loss, truth=scaled, likeness=torch.nn.MSELoss(), mean=mean, spread=spread)
 
 
 RUN = NetRecipe(estimator=_estimator, options=_beside, scales=True)
