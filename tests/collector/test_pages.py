@@ -173,6 +173,7 @@ def test_an_archive_of_pictures_is_proposed_with_the_size_that_all_get(site, dat
     with zipfile.ZipFile(file, "w") as archive:
         for name, content in files.items():
             archive.writestr(name, content)
+    assert re.search(r'accept="[^"]*\.zip[,"]', editor.open("/demo/sources").text), "a browser lets nobody choose it"
     address = gone(send(editor, file.getvalue(), "pets.zip", name="Pets"))
     text = editor.open(address).text
     told = "1 of 3 pictures have other proportions and get black borders"
