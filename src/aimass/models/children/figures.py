@@ -27,10 +27,10 @@ def figures_of(column: pl.Series) -> pl.DataFrame:
 
     Examples
     --------
-    >>> figures_of(pl.Series("history", [[1.0, 3.0, 5.0], [2.0, None, 2.0]])).row(0)
-    (3.0, 1.632993161854452, 4.0, 5.0, 2.0, 0.0)
-    >>> figures_of(pl.Series("history", [[1.0, 3.0, 5.0], [2.0, None, 2.0]])).row(1, named=True)["history.missing"]
-    0.3333333333333333
+    >>> figures_of(pl.Series("history", [[1.0, 3.0, 5.0], [2.0, None, 2.0]])).select(pl.all().round(3)).row(0)
+    (3.0, 1.633, 4.0, 5.0, 2.0, 0.0)
+    >>> figures_of(pl.Series("history", [[1.0, 3.0, 5.0], [2.0, None, 2.0]]))["history.missing"].round(3).to_list()
+    [0.0, 0.333]
     """
     lists = column.to_list()
     found = np.array([_figures(one) for one in lists], dtype=float).reshape(len(lists), len(FIGURES))

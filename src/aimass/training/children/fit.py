@@ -28,6 +28,7 @@ from aimass.training.children.sources import Source
 from aimass.training.children.table import CLUSTERING, Prepared, prepare
 from aimass.training.children.targets import outputs_of
 from aimass.training.children.watching import Watch
+from aimass.training.children.windows import FORECASTING
 from aimass.training.errors import NotFinite
 from aimass.training.measures.alarms import alarms
 from aimass.training.measures.bytask import measures_of
@@ -150,12 +151,10 @@ def trained(ctx: Any, recipe: Recipe, params: Any, about: Mapping[str, Any]) -> 
         job = Fit(ctx, recipe, params, data)
         folds = job.cross_validate(int(ctx.params.get("folds", FOLDS)))
         model, context, fit_s = job.final()
-        report = job.report_of(model, context, folds)
-        ctx.report(0.85, stage="package")
         package, parity = job.package(model, context)
-        if job.is_windowed:
+        report = job.report_of(model, context, folds)
+        if source.task == FORECASTING:
             write_asked(data, ctx.out / ASKED)
-    report["true"] = job.true_of(package)
     metrics = {**report["metrics"], "row_us": row_us(package), "fit_s": fit_s, **usage.metrics()}
     metrics["training_s"] = time.perf_counter() - started
     report |= {"metrics": metrics, "recipe": dict(about["recipe"]), "system": usage.system()}
@@ -231,12 +230,7 @@ class Fit:
         self._base = base_of(ctx.params.get("base"))
         self._outside: list[pl.DataFrame] = []
         self._thresholds: Any = None
-        self._sampled: list[int] = []
-
-    @property
-    def is_windowed(self) -> bool:
-        """Whether what is asked is cut out of series."""
-        return self._task.is_windowed
+        self._true: dict[str, str] | None = None
 
     def _context(self, stage: str, start: float, share: float, tables: Mapping[str, Table]) -> FitContext:
         return FitContext(
@@ -326,7 +320,7 @@ class Fit:
 
     def report_of(self, model: Any, context: FitContext, folds: list[dict[str, float]]) -> dict[str, Any]:
         """Return everything that a page about the run shows."""
-        self._ctx.report(0.8, stage="measure")
+        self._ctx.report(0.85, stage="measure")
         table = self._judged(self._data.table("validation"))
         predicted = self._said(context, model, table.features)
         metrics = self._scores(context, model, table)
@@ -353,6 +347,7 @@ class Fit:
             "terms": self._recipe.terms(context, model) if isinstance(self._recipe, Reading) else None,
             "rows": {part: int(count) for part, count in self._data.parts.value_counts().iter_rows()},
             "notes": list(self._data.notes),
+            "true": self._true,
         }
 
     def _said(self, context: FitContext, model: Any, features: pl.DataFrame) -> Any:
@@ -371,16 +366,17 @@ class Fit:
             return None
         return alarms(truth, said, context.signature.classes, self._recipe.clip_s(context, model))
 
-    def true_of(self, package: Package) -> dict[str, str] | None:
+    def _true_of(self, package: Package, places: list[int]) -> dict[str, str] | None:
         """Return what is in the pictures that a package carries, by their names; None of a model that sees none."""
         truth = self._data.table("validation").truth
         if not isinstance(truth, Scenes):
             return None
         (pictures,) = package.samples()["inputs"].values()
-        return true_by_name(pictures, [truth.written(place) for place in self._sampled])
+        return true_by_name(pictures, [truth.written(place) for place in places])
 
     def package(self, model: Any, context: FitContext) -> tuple[Package, Parity]:
         """Build the package and replay validation rows through the exported file."""
+        self._ctx.report(0.8, stage="package")
         table = self._data.table("validation")
         rows = np.unique(np.linspace(0, table.features.height - 1, REPLAYED).round().astype(int))
         features = table.features[rows]
@@ -393,10 +389,11 @@ class Fit:
             thresholds=self._thresholds,
         )
         package, parity = build_package(self._ctx.out / "package", candidate, replayed)
-        self._sampled = [int(rows[place]) for place in sampled(replayed, candidate.signature)]
+        places = [int(rows[place]) for place in sampled(replayed, candidate.signature)]
+        self._true = self._true_of(package, places)
         keys = self._data.keys_of("validation")
         if keys is not None:  # an erasure has to find the samples of a person; they carry inputs alone
-            whose = [keys[rows[place]] for place in sampled(replayed, candidate.signature)]
+            whose = [keys[place] for place in places]
             (self._ctx.out / SAMPLED).write_text(json.dumps(whose, ensure_ascii=False))
         self._ctx.log(f"package {package.digest[:12]}, runtime {package.manifest.runtime}: {parity.sentence()}")
         if package.manifest.why_python:

@@ -21,7 +21,7 @@ def learn_pairs(texts: Iterable[str], size: int) -> list[Pair]:
     Examples
     --------
     >>> learn_pairs(["low low lower", "slow"], 260)
-    [(108, 111), (258, 119)]
+    [(108, 111), (257, 119), (32, 258)]
     """
     counted = Counter(chunk for text in texts for chunk in chunks_of(text))
     common = sorted(counted.items(), key=lambda item: (-item[1], item[0]))[:MOST_CHUNKS]
