@@ -9,7 +9,8 @@ trap 'rm -f "$told"' EXIT
 bash tools/check.sh >"$told" 2>&1 &
 checks=$!
 failed=0
-.venv/bin/pytest -q -n 2 --durations 40 --dist loadfile --no-loadscope-reorder -p no:randomly -m "not long" --doctest-modules tests src "$@" || failed=1
+# three at a time on two cores, as in test-long.sh: much of it waits for other processes
+.venv/bin/pytest -q -n 3 --durations 40 --dist loadfile --no-loadscope-reorder -p no:randomly -m "not long" --doctest-modules tests src "$@" || failed=1
 wait "$checks" || failed=1
 cat "$told"
 exit $failed
