@@ -158,7 +158,7 @@ def _answers_are_draws_that_are_measured(client: Client, callers: Callers) -> No
     body["inputs"].append({"name": "plan", "shape": [1], "datatype": "BYTES", "data": ["a"]})
     answer = httpx2.post(address, json=body, headers={"Authorization": f"Bearer {callers.key}"})
     assert (answer.status_code, answer.headers["cache-control"]) == (200, "no-store"), answer.text
-    client.monitoring.evaluate_now(endpoint="offers")
+    until(lambda: client.monitoring.evaluate_now(endpoint="offers").quality)  # when answers and rewards have landed
     quality = client.monitoring.get_quality(endpoint="offers")
     assert set(quality.rewards) <= set(ACTIONS)
     assert quality.metrics["reward"].value > 0.5, "a draw earns a half"
