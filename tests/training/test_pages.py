@@ -14,7 +14,8 @@ import pytest
 
 from aimass.access import CAPABILITY as ACCESS
 from aimass.cluster import CAPABILITY as CLUSTER
-from aimass.kernel.principal import SYSTEM
+from aimass.kernel.errors import Forbidden
+from aimass.kernel.principal import SYSTEM, Grant, Principal
 from aimass.models import CAPABILITY as MODELS
 from aimass.training import (
     CreateSplit,
@@ -321,7 +322,7 @@ def test_weights_are_imported_by_a_form_that_tells_what_became_of_them(site):
     assert _sent(editor, bad).status_code == 204
 
     def over():
-        page = site.registry.get(Training).imports("demo").items
+        page = site.registry.get(Training).imports(SYSTEM, "demo").items
         return page if len(page) == 2 and all(job.has_ended for job in page) else None
 
     refused, made = until(site.registry, over)
@@ -330,6 +331,15 @@ def test_weights_are_imported_by_a_form_that_tells_what_became_of_them(site):
     assert 'href="/demo/models/words?tab=versions"' in page
     assert html.escape(str(refused.error["detail"])[:40]) in page
     assert editor.open("/demo/models/words?tab=versions").status_code == 200
+
+
+def test_imports_of_weights_are_told_to_nobody_without_the_right_to_read(site):
+    nobody = Principal(
+        id="p0", name="nobody", kind="user", grants=(Grant(workspace="demo", permissions=frozenset({"lake.read"})),)
+    )
+    with pytest.raises(Forbidden):
+        site.registry.get(Training).imports(nobody, "demo")
+    assert site.visitor("stranger").open("/demo/work/weights").status_code == 404
 
 
 @pytest.mark.parametrize(

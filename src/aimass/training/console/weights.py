@@ -27,7 +27,7 @@ def weights(visit: Visit, cursor: str | None = None) -> Response:
 
     The question: which weights were brought in, and which version of a model did they become, or why not?
     """
-    found = visit.get(Training).imports(visit.workspace, cursor)
+    found = visit.get(Training).imports(visit.who, visit.workspace, cursor)
     return visit.render("training/weights.html", parts={"weights": "training/_weights.html"}, found=found, files=FILES)
 
 

@@ -39,8 +39,9 @@ class Importing(Runs):
         )
         return self._ground.jobs.submit(who, wish)
 
-    def imports(self, workspace: str, cursor: str | None = None) -> Page[Job]:
-        """Return the imports of a workspace, newest first, for pages that checked the right themselves."""
+    def imports(self, who: Principal, workspace: str, cursor: str | None = None) -> Page[Job]:
+        """Return the imports of a workspace, newest first."""
+        who.need("training.read", workspace)
         return self._ground.jobs.list_jobs(SYSTEM, ListJobs(workspace=workspace, kind=IMPORT, limit=50, cursor=cursor))
 
     def weights_imported(self, job: Job, folder: Path) -> None:
