@@ -25,6 +25,8 @@ _TURNS = {
     2: "FLIP_LEFT_RIGHT", 3: "ROTATE_180", 4: "FLIP_TOP_BOTTOM", 5: "TRANSPOSE", 6: "ROTATE_270", 7: "TRANSVERSE", 8: "ROTATE_90",
 }  # fmt: skip
 _SWAPPED = 5  # from here on they swap width and height
+# what Pillow raises on damaged bytes, which it has whole in memory: a disk that fails is none of these. NotImplementedError is how its
+# decoders tell a variant of a format that they do not read
 _BROKEN = (OSError, SyntaxError, ValueError, TypeError, LookupError, ArithmeticError, AssertionError, EOFError)
 _BROKEN += (struct.error, zlib.error, NotImplementedError)
 
