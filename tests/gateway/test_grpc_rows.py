@@ -12,7 +12,7 @@ import numpy as np
 import orjson
 import pytest
 from google.protobuf.message import DecodeError
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from aimass.gateway.plane.package import Package, read_package
@@ -78,6 +78,9 @@ FORMS = st.fixed_dictionaries(
 )
 
 
+LARGEST = {"is_raw": False, "charges": "FP32", "shape": (1,), "id": ""}
+
+
 def general(known: Known, data: bytes) -> Any:
     return read_request(PROTO.ModelInferRequest.FromString(data), known.package, len(data))
 
@@ -87,6 +90,7 @@ def recorded(known: Known, asked: Any) -> Any:
     return orjson.loads(orjson.dumps(kept, option=orjson.OPT_SERIALIZE_NUMPY))
 
 
+@example(row={**ROW, "charges": 3.4028234663852886e38}, form=LARGEST, order=list(ROW))
 @given(row=ROWS, form=FORMS, order=st.permutations(list(ROW)))
 def test_a_row_is_read_and_answered_as_on_the_general_path(
     known: Known, row: dict[str, Any], form: dict[str, Any], order: list[str]

@@ -126,7 +126,8 @@ class MessageRows:
         header = self._headers.get(piece) or self._learned_header(piece)
         entry = self._raws.get((header.place, raw))
         if entry is None:
-            entry = header.input.entry(_text(header.datatype, _value(header.datatype, raw)))
+            value = _value(header.datatype, raw)
+            entry = header.input.entry(_text(header.datatype, value), _number(header.datatype, value))
             if len(raw) <= _MOST_BYTES and header.datatype in _WORDS:
                 _room(self._raws)[header.place, raw] = entry
         return header.place, entry
@@ -152,8 +153,8 @@ class MessageRows:
         for size, datatype in ((4, "FP32"), (8, "FP64")):
             header = self._numbers.get(piece[:-size])
             if header is not None and header.datatype == datatype:
-                text = _text(datatype, _NUMBERS[datatype].unpack(piece[-size:])[0])
-                return header.place, header.input.entry(text)
+                value = _NUMBERS[datatype].unpack(piece[-size:])[0]
+                return header.place, header.input.entry(_text(datatype, value), _number(datatype, value))
         return self._learned(piece)
 
     def _learned(self, piece: bytes) -> tuple[int, Entry]:
@@ -161,7 +162,7 @@ class MessageRows:
         header = self._header(tensor)
         value = _only_value(tensor)
         text = _text(header.datatype, value)
-        place, entry = header.place, header.input.entry(text)
+        place, entry = header.place, header.input.entry(text, _number(header.datatype, value))
         if len(piece) > _MOST_BYTES:
             return place, entry
         if header.datatype in _WORDS or len(text) <= _SHORT:
@@ -249,6 +250,11 @@ def _value(datatype: str, raw: bytes) -> Any:
 def _text(datatype: str, value: Any) -> bytes:
     """Return a value as JSON, as a record on the general path has it."""
     return _TEXTS[datatype](value)
+
+
+def _number(datatype: str, value: Any) -> float | None:
+    """Return a number of 32 bits as it is, which its text rounds."""
+    return value if datatype == "FP32" else None
 
 
 def _float_text(value: Any, of: Callable[[float], Any] = float) -> bytes:
