@@ -66,10 +66,10 @@ class Input:
         if column.nullable:
             self._words[b"null"] = "" if column.kind == "string" else math.nan
 
-    def entry(self, text: bytes, number: float | None = None) -> Entry:
+    def entry(self, text: bytes, exact: float | None = None) -> Entry:
         """Return what a value puts where, a number by itself where it is known; a KeyError for what is no value of this input."""
         if self._is_number(text) is not None:
-            value = float(text) if number is None else number  # the largest FP32 is written a little larger than it is
+            value = float(text) if exact is None else exact  # the largest FP32 is written a little larger than it is
             if not _LOW <= value <= FLOAT32_MAX:
                 raise KeyError(text)
             return _FLOAT(self._made(value) if self._made else value), b"%b%b]" % (self._head, text), None
