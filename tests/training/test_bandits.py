@@ -130,7 +130,9 @@ def test_in_a_world_that_turns_regret_falls_below_that_of_a_draw_and_falls_again
             action, chance = ACTIONS[int(rng.integers(3))], 1 / 3
         else:
             said = served.predict({name: [value] for name, value in row.items()})
-            action, chance = str(said["action"][0]), float(said["propensity"][0])
+            chances = np.asarray(said["probabilities"][0], dtype=float)  # the graph draws by them too, each time anew
+            action = str(rng.choice(ACTIONS, p=chances / chances.sum()))
+            chance = float(chances[ACTIONS.index(action)])
         place = ACTIONS.index(action)
         regret.append([means.max() - means[place], means.max() - means.mean()])
         late.append((row, (float(means[place] + rng.normal(0, 0.3)), action, chance), f"q{number}"))
