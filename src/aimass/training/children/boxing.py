@@ -11,8 +11,8 @@ import polars as pl
 
 from aimass.kernel.errors import Invalid
 from aimass.models import Column, Output, Signature
+from aimass.training.children.marks import list_of, lists_in, need_some
 from aimass.training.children.tensors import is_tensor, length_of, tensor_of, why_no_tensor
-from aimass.training.errors import Unlearnable
 from aimass.training.measures.objects import OBJECTS, things_written
 
 DETECTION = "detection"
@@ -33,37 +33,19 @@ def objects(frame: pl.DataFrame, target: str) -> pl.Series:
     >>> objects(frame, "boxes").to_list()
     ['[{"label":"cat","x":1.0,"y":2.0,"width":3.0,"height":4.0}]', '[]', None]
     """
-    column = frame[target]
-    is_list = isinstance(column.dtype, pl.List) and isinstance(column.dtype.inner, pl.Struct)
-    if column.dtype != pl.String and not is_list:
-        raise Unlearnable(
-            f"target {target!r} holds {column.dtype}, and no objects",
-            field="target",
-            value=target,
-            allowed=_FORM,
-            hint="write the objects of each picture as a list, [] where there are none",
-        )
-    read = [None if one is None else _read(one, target) for one in column.to_list()]
-    labels = {one["label"] for some in read for one in some or ()}
-    if not labels or len(labels) > MAX_LABELS:
-        raise Unlearnable(
-            f"target {target!r} names {len(labels) or 'no'} labels of objects",
-            field="target",
-            value=sorted(labels)[:5],
-            allowed=f"1 to {MAX_LABELS} labels",
-            hint="mark some objects first" if not labels else "put labels together",
-        )
+    cells = lists_in(
+        frame[target], "objects", _FORM, hint="write the objects of each picture as a list, [] where there are none"
+    )
+    read = [None if one is None else _read(one, target) for one in cells]
+    need_some({one["label"] for some in read for one in some or ()}, MAX_LABELS, target, ("labels", "objects"))
     _settle_points(read, target)
     return pl.Series(target, [None if one is None else things_written(one) for one in read], dtype=pl.String)
 
 
 def _read(raw: Any, target: str) -> list[dict[str, Any]]:
     """Return the objects of one picture as they were checked; key points still as they came."""
-    try:
-        some = json.loads(raw) if isinstance(raw, str) else raw
-    except (ValueError, RecursionError):
-        some = None
-    if not isinstance(some, list):
+    some = list_of(raw)
+    if some is None:
         raise _refused(target, raw, "is no list")
     if len(some) > MAX_OBJECTS:
         raise _refused(target, raw, f"has {len(some)} objects, and {MAX_OBJECTS} are allowed")

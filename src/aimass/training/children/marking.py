@@ -11,9 +11,9 @@ import polars as pl
 
 from aimass.kernel.errors import Invalid
 from aimass.models import Column, Output, Signature
+from aimass.training.children.marks import list_of, lists_in, need_some
 from aimass.training.children.texts import is_text
 from aimass.training.cutting import placed
-from aimass.training.errors import Unlearnable
 from aimass.training.measures.spans import ENTITIES, entities_of, written_of
 
 TAGGING = "tagging"
@@ -32,38 +32,19 @@ def entities(frame: pl.DataFrame, target: str) -> pl.Series:
     >>> entities(frame, "marks").to_list()
     ['[{"type":"city","start":3,"end":7}]', '[]', None]
     """
-    column = frame[target]
-    is_list = isinstance(column.dtype, pl.List) and isinstance(column.dtype.inner, pl.Struct)
-    if column.dtype != pl.String and not is_list:
-        raise Unlearnable(
-            f"target {target!r} holds {column.dtype}, and no entities",
-            field="target",
-            value=target,
-            allowed=_FORM,
-            hint="write the entities of each text as a JSON list, [] where there are none",
-        )
-    found = pl.Series(
-        target, [None if one is None else _written(one, target) for one in column.to_list()], dtype=pl.String
+    cells = lists_in(
+        frame[target], "entities", _FORM, hint="write the entities of each text as a JSON list, [] where there are none"
     )
+    found = pl.Series(target, [None if one is None else _written(one, target) for one in cells], dtype=pl.String)
     types = {one.type for written in found.drop_nulls() for one in entities_of(written)}
-    if not types or len(types) > MAX_TYPES:
-        raise Unlearnable(
-            f"target {target!r} names {len(types) or 'no'} types of entities",
-            field="target",
-            value=sorted(types)[:5],
-            allowed=f"1 to {MAX_TYPES} types",
-            hint="mark some entities first" if not types else "put types together",
-        )
+    need_some(types, MAX_TYPES, target, ("types", "entities"))
     return found
 
 
 def _written(raw: Any, target: str) -> str:
     """Return the entities of one text in the usual form."""
-    try:
-        some = json.loads(raw) if isinstance(raw, str) else raw
-    except ValueError:
-        some = None
-    if not isinstance(some, list):
+    some = list_of(raw)
+    if some is None:
         raise _refused(target, raw, "is no list")
     for one in some:
         _check(one, raw, target)
