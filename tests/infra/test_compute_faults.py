@@ -279,3 +279,16 @@ def test_a_job_goes_on_where_its_data_directory_was_moved_to(tmp_path: Path) -> 
     with pytest.raises(Conflict):
         second.submit(spec("echo", path=str(new / "blobs"), near=str(tmp_path / "older")))
     second.close()
+
+
+def test_a_job_goes_on_with_the_same_blob_that_is_kept_elsewhere_and_not_with_another(tmp_path: Path) -> None:
+    compute = ProcessCompute(tmp_path / "jobs", environment=environment(), nice=0, data=tmp_path)
+    same, other = f"ab/{'c' * 62}", f"ab/{'d' * 62}"
+    handle = compute.submit(spec("echo", parts=[str(tmp_path / "run" / "blobs" / same)]))
+    finished(compute, handle)
+    again = compute.submit(spec("echo", parts=[str(tmp_path / "blobs" / same)]))
+    assert (again.job, again.attempt) == (handle.job, 2)
+    assert finished(compute, again).result == {"parts": [str(tmp_path / "blobs" / same)]}
+    with pytest.raises(Conflict):
+        compute.submit(spec("echo", parts=[str(tmp_path / "blobs" / other)]))
+    compute.close()

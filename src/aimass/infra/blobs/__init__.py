@@ -9,7 +9,7 @@ from aimass.kernel.doors import door
 if TYPE_CHECKING:
     from aimass.infra.blobs.cache import BlobCache
     from aimass.infra.blobs.folder import FolderBlobs
-    from aimass.infra.blobs.inputs import with_inputs
+    from aimass.infra.blobs.inputs import unplaced, with_inputs
     from aimass.infra.blobs.objects import ObjectBlobs
     from aimass.infra.blobs.port import Blob, Blobs
 
@@ -21,7 +21,8 @@ __getattr__, __dir__ = door(
         "Blobs": "aimass.infra.blobs.port",
         "FolderBlobs": "aimass.infra.blobs.folder",
         "ObjectBlobs": "aimass.infra.blobs.objects",
+        "unplaced": "aimass.infra.blobs.inputs",
         "with_inputs": "aimass.infra.blobs.inputs",
     },
 )
-__all__ = ["Blob", "BlobCache", "Blobs", "FolderBlobs", "ObjectBlobs", "with_inputs"]
+__all__ = ["Blob", "BlobCache", "Blobs", "FolderBlobs", "ObjectBlobs", "unplaced", "with_inputs"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from typing import Any
 
 from aimass.infra.blobs.port import Blobs
@@ -31,14 +32,39 @@ def with_inputs(payload: Any, blobs: Blobs) -> Any:
     ...     with_inputs(given, blobs)["file"] == str(blobs.path(sha256))
     True
     """
+
+    def there(path: str, sha256: str) -> str:
+        try:
+            return str(blobs.path(sha256))
+        except NotFound:
+            return path  # the job says itself what it misses
+
+    return _each(payload, there)
+
+
+def unplaced(payload: Any) -> Any:
+    """Return a payload that names blobs by what is in them alone: equal wherever they lie.
+
+    Parameters
+    ----------
+    payload
+        JSON, as in :func:`with_inputs`.
+
+    Examples
+    --------
+    >>> here, there = f"aimass-data:/blobs/ab/{'c' * 62}", f"aimass-data:/run/blobs/ab/{'c' * 62}"
+    >>> unplaced({"file": here}) == unplaced({"file": there})
+    True
+    >>> unplaced(["aimass-data:/lake/lab/visits", 3])
+    ['aimass-data:/lake/lab/visits', 3]
+    """
+    return _each(payload, lambda _path, sha256: f"sha256:{sha256}")
+
+
+def _each(payload: Any, name: Callable[[str, str], str]) -> Any:
     if isinstance(payload, dict):
-        return {key: with_inputs(value, blobs) for key, value in payload.items()}
+        return {key: _each(value, name) for key, value in payload.items()}
     if isinstance(payload, list | tuple):
-        return [with_inputs(value, blobs) for value in payload]
+        return [_each(value, name) for value in payload]
     found = _PLACE.fullmatch(payload) if isinstance(payload, str) else None
-    if found is None:
-        return payload
-    try:
-        return str(blobs.path(found[1] + found[2]))
-    except NotFound:
-        return payload  # the job says itself what it misses
+    return payload if found is None else name(payload, found[1] + found[2])

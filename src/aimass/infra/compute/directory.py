@@ -23,6 +23,7 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
+from aimass.infra.blobs import unplaced
 from aimass.infra.compute.files import read_json, write_atomic
 from aimass.kernel.errors import Conflict, Invalid
 from aimass.kernel.places import folded, unfolded
@@ -77,7 +78,10 @@ class JobDirectory:
         before, new = folded(read_json(self.spec_file), self._data), json.loads(text)
         if before == new:
             return
-        changed = [name for name in _FROZEN if before is not None and before.get(name) != new.get(name)]
+        # a blob is another file where it is kept elsewhere, as after a restore into files of what lay in a store
+        changed = [
+            name for name in _FROZEN if before is not None and unplaced(before.get(name)) != unplaced(new.get(name))
+        ]
         if changed:
             raise Conflict(
                 f"job {self.path.name!r} cannot go on with another {changed[0]!r} than it began with",
