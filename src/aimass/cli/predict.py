@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -10,13 +11,14 @@ import click
 import orjson
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
-from aimass.cli.calling import predict as call
+from aimass.cli.calling import as_caller
 from aimass.cli.connect import Connection, connection_options
 from aimass.cli.show import cell, console, show
 
 if TYPE_CHECKING:
     from aimass.client import Client
 
+_OF_ROWS = ("request_id", "parameters", "outputs", "stream")
 _OF_DATASETS = ("to", "dataset_version", "model_version", "alias", "columns", "keep", "prefix", "mode", "slots", "once")
 
 
@@ -28,6 +30,9 @@ _OF_DATASETS = ("to", "dataset_version", "model_version", "alias", "columns", "k
     help="Rows as JSON lines; '-' reads standard input.",
 )
 @click.option("--request-id", help="Your own id of the request; feedback refers to it.")
+@click.option("--parameters", help="What the model lets be chosen, as JSON: '{\"max_tokens\": 40}'.")
+@click.option("--output", "outputs", multiple=True, help="Output that is wanted; all when absent; may be repeated.")
+@click.option("--stream", is_flag=True, help="Show the answer piece by piece, while it is being made: of one row.")
 @click.option("--dataset", help="Score this dataset as a job; the predictions become a version of the dataset --to.")
 @click.option("--to", help="Dataset that gets the predictions; made when it is missing.")
 @click.option("--dataset-version", type=int, help="Version to score; the newest when absent.")
@@ -41,26 +46,50 @@ _OF_DATASETS = ("to", "dataset_version", "model_version", "alias", "columns", "k
 @click.option("--once", help="A key: the same key again is the same scoring.")
 @click.option("--no-wait", is_flag=True, help="Start the job and return.")
 @click.command(help="Score rows through an endpoint, or a whole dataset as a job.")
-def _predict(
-    endpoint: str,
-    rows: tuple[str, ...],
-    file: Path | None,
-    request_id: str | None,
-    connection: Connection,
-    **batch: Any,
-) -> None:
-    if batch["dataset"] is not None:
-        if rows or file is not None or request_id:
-            raise click.UsageError("--dataset scores a dataset: leave --row, --file and --request-id away")
-        _score(endpoint, connection, batch)
+def _predict(endpoint: str, rows: tuple[str, ...], file: Path | None, connection: Connection, **options: Any) -> None:
+    asked = {name: options.pop(name) for name in _OF_ROWS}
+    if options["dataset"] is not None:
+        wrong = [name for name, value in {"row": rows, "file": file, **asked}.items() if value]
+        if wrong:
+            raise click.UsageError(f"--dataset scores a dataset: leave {_option(wrong[0])} away")
+        _score(endpoint, connection, options)
         return
-    strange = [name for name in _OF_DATASETS if batch[name] not in (None, ())]
+    strange = [name for name in _OF_DATASETS if options[name] not in (None, ())]
     if strange:
-        raise click.UsageError(f"--{strange[0].rstrip('s').replace('_', '-')} needs --dataset")
-    values = [_row(line) for line in _lines(rows, file)]
+        raise click.UsageError(f"{_option(strange[0])} needs --dataset")
+    _ask(endpoint, [json_of(line) for line in lines(rows, file)], connection, asked)
+
+
+def _option(name: str) -> str:
+    return f"--{name.rstrip('s').replace('_', '-') if name != 'parameters' else name}"
+
+
+def _ask(endpoint: str, rows: list[Any], connection: Connection, asked: dict[str, Any]) -> None:
+    """Ask an endpoint, and show what it says of each row, or of one row while it is being said."""
+    parameters = json_of(asked["parameters"], "--parameters") if asked["parameters"] else {}
+    if not isinstance(parameters, dict):
+        raise click.UsageError("--parameters is a JSON object, as '{\"max_tokens\": 40}'")
+    wishes: dict[str, Any] = {"parameters": parameters, "request_id": asked["request_id"]}
+    if asked["stream"] and (asked["outputs"] or len(rows) != 1):
+        raise click.UsageError("--stream shows all that a model says of one row: give one, and no --output")
     with connection.open() as client:
-        answers = call(client, endpoint, values, request_id)
+        if asked["stream"]:
+            as_caller(client, lambda caller: _stream(caller.stream(endpoint, rows[0], **wishes), connection.as_json))
+            return
+        answers = as_caller(client, lambda caller: caller.predict(endpoint, rows, outputs=asked["outputs"], **wishes))
     show(answers if connection.as_json else [_readable(answer) for answer in answers], as_json=connection.as_json)
+
+
+def _stream(pieces: Iterator[dict[str, Any]], as_json: bool) -> None:
+    """Write each piece as it comes: its texts for people, an object a line for programs."""
+    for piece in pieces:
+        if as_json:
+            click.echo(orjson.dumps(piece))
+        else:
+            click.echo("".join(value for value in piece.values() if isinstance(value, str)), nl=False)
+        sys.stdout.flush()
+    if not as_json:
+        click.echo()
 
 
 def _readable(answer: Any) -> dict[str, Any]:
@@ -69,7 +98,8 @@ def _readable(answer: Any) -> dict[str, Any]:
     return {**outputs, "model": answer.model, "request_id": answer.request_id}
 
 
-def _lines(rows: tuple[str, ...], file: Path | None) -> list[str]:
+def lines(rows: tuple[str, ...], file: Path | None) -> list[str]:
+    """Return the rows that were given, a text of JSON each: by options, from a file, or piped."""
     if file is None and not rows and sys.stdin.isatty():
         raise click.UsageError("nothing to score: give --row or --file, or send JSON lines to standard input")
     piped = str(file) == "-" or (file is None and not rows)
@@ -77,11 +107,12 @@ def _lines(rows: tuple[str, ...], file: Path | None) -> list[str]:
     return [*rows, *(line for line in kept.splitlines() if line.strip())]
 
 
-def _row(line: str) -> Any:
+def json_of(text: str, what: str = "a row") -> Any:
+    """Return what a text of JSON says."""
     try:
-        return orjson.loads(line)
+        return orjson.loads(text)
     except orjson.JSONDecodeError as reason:
-        raise click.UsageError(f"a row is no JSON: {reason}") from reason
+        raise click.UsageError(f"{what} is no JSON: {reason}") from reason
 
 
 def _score(scorer: str, connection: Connection, batch: dict[str, Any]) -> None:

@@ -6933,7 +6933,7 @@ OPERATIONS: dict[str, Operation] = {
                 name="labels",
                 where="body",
                 kind="json",
-                help='JSON list of {"request_id", "label", "key"}, or @file with one; key may be absent; of several labels "label" is a list',
+                help='JSON list of {"request_id", "label", "key"}, or @file with one; key may be absent; of several labels, of entities and of objects "label" is a list',
             ),
         ),
     ),
@@ -7875,6 +7875,13 @@ OPERATIONS: dict[str, Operation] = {
             Param(name="workspace", where="path", kind="str", help="slug of the workspace"),
             Param(name="endpoint", where="path", kind="str", help="name of the endpoint"),
             Param(name="row", where="body", kind="json", help="a value for each input; a missing one is null"),
+            Param(
+                name="parameters",
+                where="body",
+                kind="json",
+                required=False,
+                help="what the model lets be chosen, such as max_tokens",
+            ),
         ),
     ),
     "storage.ask_erasure": Operation(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -14,7 +14,7 @@ from aimass.client.generated.groups import AsyncGroups, Groups
 from aimass.client.generated.lake_types import DatasetVersion
 from aimass.client.generated.lifecycle_types import PipelineRun
 from aimass.client.generated.serving_types import Scoring
-from aimass.client.inference import Endpoint, Explanation, Prediction, Row
+from aimass.client.inference import Endpoint, Endpoints
 from aimass.client.loading import CollectOptions, collect_file, silent
 from aimass.client.pushing import Pushed, push_async, push_to
 from aimass.client.registering import Registration
@@ -33,7 +33,7 @@ from aimass.client.verbs import (
 from aimass.client.weights import send_weights, wait_for_import
 
 
-class Client(Groups):
+class Client(Endpoints, Groups):
     """A connection to a platform.
 
     Parameters
@@ -73,48 +73,6 @@ class Client(Groups):
     def is_device(self) -> bool:
         """Tell whether a person signed this device in, whose tokens it sends."""
         return isinstance(self.transport.http.auth, DeviceAuth)
-
-    def predict(self, endpoint: str, rows: Sequence[Row], *, request_id: str | None = None) -> list[Prediction]:
-        """Score rows through an endpoint, over the Open Inference Protocol.
-
-        Parameters
-        ----------
-        endpoint
-            Name of the endpoint.
-        rows
-            Objects with one value per input; a missing one is null.
-        request_id
-            Your own id of the request; feedback refers to it.
-        """
-        known = self._endpoints.setdefault(endpoint, Endpoint(self.transport, endpoint))
-        return known.predict(rows, request_id)
-
-    def explain(
-        self, endpoint: str, rows: Sequence[Row], *, target: str | None = None, orders: int | None = None
-    ) -> list[Explanation]:
-        """Ask what each input contributed to what a model says of rows.
-
-        Parameters
-        ----------
-        endpoint
-            Name of the endpoint; its model takes a table.
-        rows
-            Objects with one value per input; a missing one is null.
-        target
-            The class to explain; of two classes the second when absent, of more the one that each row got.
-        orders
-            How many orders of the inputs are tried, an even number; more make the errors smaller. 40 when absent.
-
-        Returns
-        -------
-        For each row the contribution of each input (a Shapley value, estimated) and its standard error.
-
-        Examples
-        --------
-        ``client.explain("churn", [row])[0].shares["Contract"]``
-        """
-        known = self._endpoints.setdefault(endpoint, Endpoint(self.transport, endpoint))
-        return known.explain(rows, target=target, orders=orders)
 
     def register(
         self,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import quote
@@ -11,6 +11,7 @@ from aimass.client.transport import Transport
 from aimass.kernel.errors import Invalid
 
 Row = Mapping[str, Any]
+_ABOUT = ("id", "model_name", "model_version")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,6 +65,33 @@ class Explanation:
     model: str = ""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wishes:
+    """What a request asks for beside its rows.
+
+    Attributes
+    ----------
+    parameters
+        What the model lets be chosen, such as ``max_tokens``.
+    outputs
+        Names of the outputs that are wanted; all when empty.
+    """
+
+    parameters: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    outputs: Sequence[str] = ()
+
+    def body(self) -> dict[str, Any]:
+        """Return their part of a request.
+
+        Examples
+        --------
+        >>> Wishes(parameters={"max_tokens": 0}, outputs=["embedding"]).body()
+        {'parameters': {'max_tokens': 0}, 'outputs': [{'name': 'embedding'}]}
+        """
+        said: dict[str, Any] = {"parameters": dict(self.parameters)} if self.parameters else {}
+        return said | ({"outputs": [{"name": name} for name in self.outputs]} if self.outputs else {})
+
+
 @dataclass(slots=True)
 class Endpoint:
     """An endpoint as a client sees it; its inputs are asked for once."""
@@ -83,9 +111,12 @@ class Endpoint:
             self._inputs = self.transport.send("GET", self.path).json()["inputs"]
         return self._inputs
 
-    def predict(self, rows: Sequence[Row], request_id: str | None = None) -> list[Prediction]:
+    def predict(
+        self, rows: Sequence[Row], request_id: str | None = None, wishes: Wishes | None = None
+    ) -> list[Prediction]:
         """Score rows in one request."""
-        body: dict[str, Any] = {"inputs": tensors(self.inputs(), rows)}
+        wished = wishes or Wishes()
+        body: dict[str, Any] = {"inputs": tensors(self.inputs(), rows), **wished.body()}
         if request_id:
             body["id"] = request_id
         response = self.transport.send("POST", f"{self.path}/infer", json=body)
@@ -100,6 +131,15 @@ class Endpoint:
             )
             for number in range(len(rows))
         ]
+
+    def stream(
+        self, row: Row, *, parameters: Mapping[str, Any], request_id: str | None = None
+    ) -> Iterator[dict[str, Any]]:
+        """Ask for one row, and yield the outputs of each piece of the answer."""
+        values = {name: _plain(value) for name, value in _known(self.inputs(), row).items()}
+        body = {**values, "parameters": dict(parameters), **({"id": request_id} if request_id else {})}
+        for event in self.transport.events("POST", f"{self.path}/generate_stream", json=body):
+            yield {name: value for name, value in event.items() if name not in _ABOUT}
 
     def explain(
         self, rows: Sequence[Row], *, target: str | None = None, orders: int | None = None
@@ -137,12 +177,18 @@ def tensors(inputs: Sequence[Mapping[str, Any]], rows: Sequence[Row]) -> list[di
     """
     if not rows:
         raise Invalid("there are no rows to score", field="rows", allowed="at least one row")
-    known = {entry["name"] for entry in inputs}
     for row in rows:
-        extra = sorted(set(row) - known)
-        if extra:
-            raise Invalid(f"the model has no input {extra[0]!r}", field=extra[0], allowed=sorted(known))
+        _known(inputs, row)
     return [_tensor(entry, [row.get(entry["name"]) for row in rows]) for entry in inputs]
+
+
+def _known(inputs: Sequence[Mapping[str, Any]], row: Row) -> Row:
+    """Return a row; refuse a name that is no input."""
+    names = {entry["name"] for entry in inputs}
+    extra = sorted(set(row) - names)
+    if extra:
+        raise Invalid(f"the model has no input {extra[0]!r}", field=extra[0], allowed=sorted(names))
+    return row
 
 
 def _tensor(entry: Mapping[str, Any], values: list[Any]) -> dict[str, Any]:
@@ -150,13 +196,18 @@ def _tensor(entry: Mapping[str, Any], values: list[Any]) -> dict[str, Any]:
     data: Any = values
     shape = [len(values), 1]
     if "parameters" not in entry:
-        arrays = [value.tolist() if hasattr(value, "tolist") else value for value in values]
+        arrays = [_plain(value) for value in values]
         if entry["shape"][:1] != [-1]:
             if len(arrays) > 1:
                 raise Invalid(f"input {entry['name']!r} takes one array, not {len(arrays)} rows", field=entry["name"])
             arrays = arrays[0]
         data, shape = arrays, _shape_of(arrays)
     return {"name": entry["name"], "datatype": entry["datatype"], "shape": shape, "data": data}
+
+
+def _plain(value: Any) -> Any:
+    """Return an array of numpy as lists."""
+    return value.tolist() if hasattr(value, "tolist") else value
 
 
 def _shape_of(data: Any) -> list[int]:
@@ -177,3 +228,105 @@ def _by_row(output: Mapping[str, Any], rows: int) -> list[Any]:
     if len(output["shape"]) == 1:
         return list(data)
     return [data[i * width : (i + 1) * width] for i in range(rows)]
+
+
+class Endpoints:
+    """The verbs of a client that ask models."""
+
+    transport: Transport
+    _endpoints: dict[str, Endpoint]
+
+    def predict(
+        self,
+        endpoint: str,
+        rows: Sequence[Row],
+        *,
+        request_id: str | None = None,
+        parameters: Mapping[str, Any] | None = None,
+        outputs: Sequence[str] = (),
+    ) -> list[Prediction]:
+        """Score rows through an endpoint, over the Open Inference Protocol.
+
+        Parameters
+        ----------
+        endpoint
+            Name of the endpoint.
+        rows
+            Objects with one value per input; a missing one is null.
+        request_id
+            Your own id of the request; feedback refers to it.
+        parameters
+            What the model lets be chosen, such as ``max_tokens`` and ``temperature`` of a language model.
+        outputs
+            Names of the outputs that are wanted; all when empty.
+
+        Examples
+        --------
+        ``client.predict("tickets", [{"text": "My parcel"}], parameters={"max_tokens": 0}, outputs=["embedding"])``
+        """
+        return self._at(endpoint).predict(rows, request_id, Wishes(parameters=parameters or {}, outputs=outputs))
+
+    def stream(
+        self,
+        endpoint: str,
+        row: Row,
+        *,
+        parameters: Mapping[str, Any] | None = None,
+        request_id: str | None = None,
+    ) -> Iterator[dict[str, Any]]:
+        """Ask a model for one row and take its answer piece by piece, while it is being made.
+
+        Parameters
+        ----------
+        endpoint
+            Name of the endpoint; a model that answers at once gives one piece.
+        row
+            One value per input.
+        parameters
+            What the model lets be chosen, such as ``max_tokens``.
+        request_id
+            Your own id of the request; feedback refers to it.
+
+        Yields
+        ------
+        The outputs by name of each piece. Whoever stops asking ends the work of the model.
+
+        Raises
+        ------
+        AimassError
+            The request was refused, or the model failed in the middle of its answer.
+
+        Examples
+        --------
+        ``"".join(piece["text_output"] for piece in client.stream("tickets", {"text": "My parcel"}))``
+        """
+        return self._at(endpoint).stream(row, parameters=parameters or {}, request_id=request_id)
+
+    def explain(
+        self, endpoint: str, rows: Sequence[Row], *, target: str | None = None, orders: int | None = None
+    ) -> list[Explanation]:
+        """Ask what each input contributed to what a model says of rows.
+
+        Parameters
+        ----------
+        endpoint
+            Name of the endpoint; its model takes a table.
+        rows
+            Objects with one value per input; a missing one is null.
+        target
+            The class to explain; of two classes the second when absent, of more the one that each row got.
+        orders
+            How many orders of the inputs are tried, an even number; more make the errors smaller. 40 when absent.
+
+        Returns
+        -------
+        For each row the contribution of each input (a Shapley value, estimated) and its standard error.
+
+        Examples
+        --------
+        ``client.explain("churn", [row])[0].shares["Contract"]``
+        """
+        return self._at(endpoint).explain(rows, target=target, orders=orders)
+
+    def _at(self, endpoint: str) -> Endpoint:
+        return self._endpoints.setdefault(endpoint, Endpoint(self.transport, endpoint))

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
 import httpx2
@@ -26,10 +27,16 @@ def error_of(response: httpx2.Response) -> AimassError:
         body: dict[str, Any] = response.json()
     except ValueError:
         body = {"detail": response.text[:300]}
-    if "error" in body:
-        body = {"detail": body["error"], **body}
-    kind = _KINDS.get(str(body.get("code"))) or _BY_STATUS.get(response.status_code, Failed)
-    message = str(body.get("detail") or f"the platform answered {response.status_code}")
+    error = _told(body, response.status_code)
+    wait = response.headers.get("retry-after", "")
+    error.retry_after_s = float(wait) if wait.isdecimal() else None  # pyright: ignore[reportAttributeAccessIssue]
+    return error
+
+
+def _told(body: Mapping[str, Any], status: int) -> AimassError:
+    """Return the error that a body tells of."""
+    kind = _KINDS.get(str(body.get("code"))) or _BY_STATUS.get(status, Failed)
+    message = str(body.get("detail") or body.get("error") or f"the platform answered {status}")
     if kind is errors.MissingExtra:
         return errors.MissingExtra(str(body.get("value")))
     error = kind(
@@ -39,9 +46,7 @@ def error_of(response: httpx2.Response) -> AimassError:
         value=body.get("value"),
         allowed=body.get("allowed"),
     )
-    error.http_status = response.status_code  # pyright: ignore[reportAttributeAccessIssue]
-    wait = response.headers.get("retry-after", "")
-    error.retry_after_s = float(wait) if wait.isdecimal() else None  # pyright: ignore[reportAttributeAccessIssue]
+    error.http_status = status  # pyright: ignore[reportAttributeAccessIssue]
     return error
 
 
@@ -118,6 +123,29 @@ class Transport:
     def upload(self, path: str, chunks: Callable[[], Iterable[bytes]], headers: Mapping[str, str]) -> Any:
         """Send a body as a stream; it is asked for anew when it has to be sent again."""
         return self.send("PUT", path, stream=chunks, headers=dict(headers)).json()
+
+    def events(self, method: str, path: str, **options: Any) -> Iterator[dict[str, Any]]:
+        """Send a request once and yield the objects of the server-sent events of its answer.
+
+        Raises
+        ------
+        AimassError
+            What the answer, or an event in its middle, complains of.
+        Unavailable
+            Nobody answers, or the connection was lost in the middle.
+        """
+        try:
+            with self.http.stream(method, path, **options) as response:
+                self.check(response)
+                for line in response.iter_lines():
+                    if not line.startswith("data:"):
+                        continue
+                    event: dict[str, Any] = json.loads(line.removeprefix("data:"))
+                    if "error" in event and "model_name" not in event:  # an output may have that name
+                        raise _told(event, response.status_code)
+                    yield event
+        except httpx2.TransportError as reason:
+            raise Unavailable(f"the answer of {self.url}{path} was lost: {reason}") from reason
 
     def raw(
         self, method: str, target: str, *, headers: Mapping[str, str], body: bytes, within_s: float, most_bytes: int

@@ -75,9 +75,12 @@ class Tryouts:
     _held: dict[tuple[str, str, str], _Held] = field(default_factory=dict[tuple[str, str, str], _Held])
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
-    def ask(self, who: Principal, workspace: str, endpoint: str, row: Mapping[str, Any]) -> Spoken:
+    def ask(
+        self, who: Principal, workspace: str, endpoint: str, row: Mapping[str, Any], parameters: Mapping[str, Any]
+    ) -> Spoken:
         """Send one row on behalf of a person and return the answer."""
-        (said,), took = self._patiently(self._client(who, workspace), lambda client: client.predict(endpoint, [row]))
+        client = self._client(who, workspace)
+        (said,), took = self._patiently(client, lambda client: client.predict(endpoint, [row], parameters=parameters))
         return Spoken(outputs=said.outputs, request_id=said.request_id, revision=said.revision, seconds=took)
 
     def explain(

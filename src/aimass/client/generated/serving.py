@@ -477,9 +477,20 @@ class ServingCalls(Calls):
             Endpoint,
         )
 
-    def try_endpoint(self, *, endpoint: str, row: dict[str, Any], workspace: str | None = None) -> Trial:
+    def try_endpoint(
+        self,
+        *,
+        endpoint: str,
+        row: dict[str, Any],
+        workspace: str | None = None,
+        parameters: dict[str, Any] | None = None,
+    ) -> Trial:
         """Send one row through the gateway with a short-lived key of your own, and show what came back."""
-        return self._call("serving.try_endpoint", {"endpoint": endpoint, "row": row, "workspace": workspace}, Trial)
+        return self._call(
+            "serving.try_endpoint",
+            {"endpoint": endpoint, "row": row, "workspace": workspace, "parameters": parameters},
+            Trial,
+        )
 
 
 class AsyncServingCalls(AsyncCalls):
@@ -937,8 +948,17 @@ class AsyncServingCalls(AsyncCalls):
             Endpoint,
         )
 
-    async def try_endpoint(self, *, endpoint: str, row: dict[str, Any], workspace: str | None = None) -> Trial:
+    async def try_endpoint(
+        self,
+        *,
+        endpoint: str,
+        row: dict[str, Any],
+        workspace: str | None = None,
+        parameters: dict[str, Any] | None = None,
+    ) -> Trial:
         """Send one row through the gateway with a short-lived key of your own, and show what came back."""
         return await self._call(
-            "serving.try_endpoint", {"endpoint": endpoint, "row": row, "workspace": workspace}, Trial
+            "serving.try_endpoint",
+            {"endpoint": endpoint, "row": row, "workspace": workspace, "parameters": parameters},
+            Trial,
         )

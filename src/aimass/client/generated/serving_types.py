@@ -197,6 +197,7 @@ class EndpointSignature:
     inputs: list[Input]
     classes: list[str]
     samples: int
+    streams: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -19,7 +19,7 @@ _MAX_MARKS = 20_000
 _MAX_TEXT = MAX_FEEDBACK * _MAX_LABEL  # of one call: however long a list of marks may be, a call is no larger
 _MARKS = ({"type", "start", "end"}, {"label", "x", "y", "width", "height"})  # what an entity and an object have
 RecordOrigin = Literal["live", "batch"]
-Truth = str | int | float | bool | list[str]
+Truth = str | int | float | bool | list[str] | list[dict[str, Any]]
 _LAST_ROW = 2**31 - 1  # as many as a record can name
 
 
@@ -146,9 +146,13 @@ class Label:
         ('1', 'true')
         >>> Label(request_id="a", label=["war", "love"]).text
         '["love", "war"]'
+        >>> Label(request_id="a", label=[{"type": "city", "start": 0, "end": 4}]).text
+        '[{"type": "city", "start": 0, "end": 4}]'
         """
         if isinstance(self.label, list):
-            return json.dumps(sorted({name.strip() for name in self.label} - {""}), ensure_ascii=False)
+            names = sorted({name.strip() for name in self.label if isinstance(name, str)} - {""})
+            marks = [mark for mark in self.label if not isinstance(mark, str)]  # entities or objects stay as they came
+            return json.dumps(marks or names, ensure_ascii=False)
         if isinstance(self.label, bool):
             return "true" if self.label else "false"
         if isinstance(self.label, float) and self.label.is_integer():
@@ -165,7 +169,7 @@ class SendFeedback:
     labels: Annotated[
         list[Label],
         doc(
-            'JSON list of {"request_id", "label", "key"}, or @file with one; key may be absent; of several labels "label" is a list'
+            'JSON list of {"request_id", "label", "key"}, or @file with one; key may be absent; of several labels, of entities and of objects "label" is a list'
         ),
     ]
 

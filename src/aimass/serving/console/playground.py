@@ -18,6 +18,7 @@ from aimass.web import PageVisit, Picture, Visit, page_router, picture_of
 
 router = page_router()
 PREFIX = "in:"
+PARAMETERS = "in::parameters"  # no input is named so: a colon begins nothing that a model names
 MANY = 12
 
 
@@ -38,6 +39,7 @@ def playground(visit: Visit, endpoint: str, sample: int = 0) -> Response:
         sample=sample,
         many=MANY,
         prefix=PREFIX,
+        parameters=PARAMETERS,
     )
 
 
@@ -62,7 +64,7 @@ def send(visit: Visit, endpoint: str, given: Annotated[dict[str, str], Depends(f
     """Send the row through the gateway and show the answer."""
     serving = visit.get(Serving)
     row = _row(visit, endpoint, given)
-    wish = TryEndpoint(workspace=visit.workspace, endpoint=endpoint, row=row)
+    wish = TryEndpoint(workspace=visit.workspace, endpoint=endpoint, row=row, parameters=_parameters(given))
     try:
         said = serving.try_endpoint(visit.who, wish)
     except Invalid as error:
@@ -77,6 +79,18 @@ def send(visit: Visit, endpoint: str, given: Annotated[dict[str, str], Depends(f
         marked=_marked(row, said.outputs),
         picture=_pictured(row, said.outputs),
     )
+
+
+def _parameters(given: Mapping[str, str]) -> dict[str, Any]:
+    """Return the parameters that were typed as a JSON object."""
+    text = given.get(PARAMETERS, "").strip()
+    try:
+        found = json.loads(text or "{}")
+    except json.JSONDecodeError as reason:
+        raise Invalid(f"parameters are no JSON: {reason}", field=PARAMETERS, value=text) from reason
+    if not isinstance(found, dict):
+        raise Invalid("parameters are a JSON object", field=PARAMETERS, value=text, allowed='{"max_tokens": 40}')
+    return found
 
 
 def _marked(row: dict[str, Any], outputs: Mapping[str, Any]) -> tuple[str, str] | None:
@@ -147,6 +161,8 @@ def _array(column: Input, text: str) -> Any:
 
 def _at_field(error: Invalid) -> Invalid:
     """Name the field of the form instead of the input of the model."""
-    if error.field and not error.field.startswith(PREFIX):
+    if error.field and error.field.startswith("parameters."):
+        error.field = PARAMETERS
+    elif error.field and not error.field.startswith(PREFIX):
         error.field = PREFIX + error.field
     return error

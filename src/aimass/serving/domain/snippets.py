@@ -11,6 +11,7 @@ from aimass.serving.domain.things import Snippet
 
 _NUMPY = {"BYTES": "object", "BOOL": "bool"}
 _MOST = 64
+_CHOSEN = {"max_tokens": 40}  # what a model that answers in pieces lets be chosen, for example
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,13 +41,22 @@ class ExampleColumn:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Example:
-    """A request that an endpoint would answer; ``rpc`` is the address of gRPC, empty where it is off."""
+    """A request that an endpoint would answer.
+
+    Attributes
+    ----------
+    rpc
+        Address of gRPC, empty where it is off.
+    streams
+        The answer comes piece by piece.
+    """
 
     url: str
     workspace: str
     endpoint: str
     columns: list[ExampleColumn]
     rpc: str = ""
+    streams: bool = False
 
 
 def snippet_of(example: Example) -> Snippet:
@@ -59,11 +69,14 @@ def snippet_of(example: Example) -> Snippet:
     >>> shown.url, shown.grpc
     ('http://127.0.0.1:8800/v2/models/churn/infer', '')
     """
-    url = f"{example.url}/v2/models/{example.endpoint}/infer"
+    at = f"{example.url}/v2/models/{example.endpoint}"
+    url = f"{at}/infer"
     host = example.url.partition("//")[2]
     return Snippet(
         url=url,
-        curl=_curl(url, {"inputs": [_tensor(column) for column in example.columns]}),
+        curl=_curl(f"{at}/generate_stream", _generate(example), "-sN")
+        if example.streams
+        else _curl(url, {"inputs": [_tensor(column) for column in example.columns]}),
         python=_python(example),
         tritonclient=_triton(example, "http", host),
         grpc=_triton(example, "grpc", example.rpc) if example.rpc else "",
@@ -84,11 +97,13 @@ def _frame(example: Example) -> dict[str, Any]:
     return {"dataframe_records": [{column.name: column.value for column in example.columns}]}
 
 
-def _curl(url: str, document: dict[str, Any]) -> str:
+def _generate(example: Example) -> dict[str, Any]:
+    return {**{column.name: column.value for column in example.columns}, "parameters": _CHOSEN}
+
+
+def _curl(url: str, document: dict[str, Any], options: str = "-s") -> str:
     body = json.dumps(document, ensure_ascii=False).replace("'", "'\\''")
-    return (
-        f"curl -s {url} \\\n  -H 'Authorization: Bearer {{key}}' -H 'Content-Type: application/json' \\\n  -d '{body}'"
-    )
+    return f"curl {options} {url} \\\n  -H 'Authorization: Bearer {{key}}' -H 'Content-Type: application/json' \\\n  -d '{body}'"
 
 
 def _dtype(column: ExampleColumn) -> str:
@@ -106,12 +121,17 @@ def _array(column: ExampleColumn) -> str:
 def _python(example: Example) -> str:
     lines = "".join(f"    {column.name!r}: {_plain(column)},\n" for column in example.columns)
     head = "import numpy as np\n" if any(column.is_large for column in example.columns) else ""
-    return (
+    begin = (
         f"{head}from aimass import Client\n\n"
         f'client = Client("{example.url}", key="{{key}}", workspace="{example.workspace}")\n'
-        f'(answer,) = client.predict("{example.endpoint}", [{{\n{lines}}}])\n'
-        "print(answer.outputs)\n"
     )
+    if example.streams:
+        return (
+            f"{begin}"
+            f'for piece in client.stream("{example.endpoint}", {{\n{lines}}}, parameters={_CHOSEN!r}):\n'
+            "    print(piece)\n"
+        )
+    return f'{begin}(answer,) = client.predict("{example.endpoint}", [{{\n{lines}}}])\nprint(answer.outputs)\n'
 
 
 def _plain(column: ExampleColumn) -> str:

@@ -46,7 +46,13 @@ class Input:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EndpointSignature:
-    """What the main deployment of an endpoint takes and answers; ``samples`` rows of the model can be tried."""
+    """What the main deployment of an endpoint takes and answers; ``samples`` rows of the model can be tried.
+
+    Attributes
+    ----------
+    streams
+        The model answers piece by piece, and takes parameters that choose how.
+    """
 
     endpoint: str
     model: str
@@ -54,6 +60,7 @@ class EndpointSignature:
     inputs: list[Input]
     classes: list[str]
     samples: int
+    streams: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,6 +70,9 @@ class TryEndpoint:
     workspace: Workspace
     endpoint: EndpointSlug
     row: Annotated[Mapping[str, Any], doc("a value for each input; a missing one is null")]
+    parameters: Annotated[Mapping[str, Any], doc("what the model lets be chosen, such as max_tokens")] = field(
+        default_factory=dict[str, Any]
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -51,6 +51,7 @@ class Trials(Views):
             inputs=_inputs(package, samples, command.sample),
             classes=list(package.manifest.signature.classes),
             samples=max((len(values) for values in samples.values()), default=0),
+            streams=package.manifest.signature.streams,
         )
 
     @use_case(
@@ -65,7 +66,7 @@ class Trials(Views):
         The request is checked, limited, answered, counted and recorded like that of any program.
         """
         self._main(command.workspace, command.endpoint)
-        said = self._ground.tryouts.ask(who, command.workspace, command.endpoint, command.row)
+        said = self._ground.tryouts.ask(who, command.workspace, command.endpoint, command.row, command.parameters)
         with self._database.read() as conn:
             revision = queries.revisions_by_id(conn, [said.revision])[said.revision]
         classes = read_package(Path(revision.package)).manifest.signature.classes

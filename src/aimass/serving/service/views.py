@@ -12,6 +12,7 @@ from sqlalchemy import Row
 from aimass.kernel.pages import Page, page_of
 from aimass.kernel.principal import Principal
 from aimass.kernel.usecase import use_case
+from aimass.models import read_package
 from aimass.serving.domain.commands import ListHistory, ListRevisions, ListScalings, OneEndpoint
 from aimass.serving.domain.scaling import Scaling
 from aimass.serving.domain.snippets import Example, snippet_of
@@ -170,7 +171,12 @@ class Views(Traffic):
         columns = example_of(Path(revision.package))
         url = self._ground.settings.public_url or platform_url()
         example = Example(
-            url=url, workspace=command.workspace, endpoint=command.endpoint, columns=columns, rpc=platform_rpc()
+            url=url,
+            workspace=command.workspace,
+            endpoint=command.endpoint,
+            columns=columns,
+            rpc=platform_rpc(),
+            streams=read_package(Path(revision.package)).manifest.signature.streams,
         )
         return snippet_of(example)
 
