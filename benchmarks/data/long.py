@@ -9,7 +9,6 @@ import json
 import statistics
 import tempfile
 import time
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +17,7 @@ from aimass.lake.children.maintain import maintain
 from benchmarks.data.ingest import collected
 from benchmarks.data.made import csv_file
 
-COMMITS, BLOCK, FRESH, GOAL = 100_000, 100, 20, 1.1
+COMMITS, BLOCK, GOAL = 100_000, 100, 1.1
 FILE_GB, PEAK_MB = 10, 500
 _ROWS_PER_GB = 9_700_000
 
@@ -32,22 +31,29 @@ def tiny_commits(count: int) -> dict[str, Any]:
     """Append ten rows again and again; return milliseconds of CPU of a commit in the first and the last third.
 
     The table is tended as the platform tends it: after every hundred commits, what is not needed goes with every tenth time.
-    Beside it a new table gets its first hundred commits now and then: how these change is the machine, and not the table.
+    While it goes through its last third, a second table goes through its first, block by block in turn: others use the machine
+    too, more at some times than at others, so only what was measured at one time is compared.
     """
-    spent: list[float] = []
-    fresh: list[float] = []
+    blocks = count // BLOCK
+    third = max(1, blocks // 3)
+    begun: list[float] = []
+    old: list[float] = []
+    young: list[float] = []
     with tempfile.TemporaryDirectory(prefix="aimass-bench-") as name:
-        for block in range(count // BLOCK):
-            spent.append(_block(Path(name) / "t", block))
-            if block % FRESH == 0:
-                fresh.append(_block(Path(name) / f"fresh-{block}", 0))
-    (first, last), (before, after) = _thirds(spent), _thirds(fresh)
+        for block in range(blocks):
+            spent = _block(Path(name) / "old", block)
+            if block < third:
+                begun.append(spent)
+            if block >= blocks - third:
+                old.append(spent)
+                young.append(_block(Path(name) / "young", block - blocks + third))
+    first, last, beside = (statistics.median(each) for each in (begun, old, young))
     return {
         "commits": count,
         "first_ms": first * 1e3,
         "last_ms": last * 1e3,
-        "ratio": last / first,
-        "fresh_ratio": after / before,
+        "beside_ms": beside * 1e3,
+        "ratio": last / beside,
         "goal": GOAL,
     }
 
@@ -60,11 +66,6 @@ def _block(table: Path, block: int) -> float:
         append({"path": str(table), "rows": rows, "app_id": "bench", "batch": batch})
     maintain({"path": str(table), "pinned": [], "retain_hours": 0, "vacuum": block % 10 == 9})
     return (time.process_time() - began) / BLOCK
-
-
-def _thirds(values: Sequence[float]) -> tuple[float, float]:
-    third = max(1, len(values) // 3)
-    return statistics.median(values[:third]), statistics.median(values[-third:])
 
 
 def large_file(gigabytes: int) -> dict[str, Any]:
