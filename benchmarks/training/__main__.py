@@ -19,6 +19,7 @@ from benchmarks.training import (
     compression,
     domains,
     forecasts,
+    going_on,
     images,
     online,
     overhead,
@@ -71,6 +72,7 @@ def main() -> int:
         ("domains", lambda: domains.run(wanted.data)),
         ("texts", lambda: texts.run(wanted.texts)),
         ("forecasts", lambda: forecasts.run(wanted.data)),
+        ("going_on", going_on.run),
     ):
         if wanted.only not in (None, name):
             continue
@@ -108,6 +110,7 @@ def write(told: Mapping[str, Any], path: Path) -> None:
         "domains": domains.lines,
         "texts": texts.lines,
         "forecasts": forecasts.lines,
+        "going_on": going_on.lines,
     }
     for name, section in sections.items():
         lines += section(told[name]) if name in told else []

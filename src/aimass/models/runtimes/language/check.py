@@ -12,12 +12,14 @@ import numpy as np
 
 from aimass.models.errors import BrokenPackage
 from aimass.models.package import Package, is_of_language
-from aimass.models.runtimes.language.brains import Counted
+from aimass.models.runtimes.language.brains import MOST_HELD, Counted, held_by
 from aimass.models.runtimes.language.manifest import ABOUT, GRAPH, TABLES
 from aimass.models.runtimes.language.pieces import Pieces
+from aimass.models.shapes import FREE
 
 MOST_BYTES = 512 * 1024 * 1024
 LONGEST_CONTEXT = 4096
+_PAST = ("pieces before", "keys and values of all layers", "rows", "width")
 
 
 def check(package: Package, file: str) -> str:
@@ -37,7 +39,7 @@ def check(package: Package, file: str) -> str:
     if file == TABLES:
         return _tables(package.folder / TABLES, pieces)
     if file == GRAPH:
-        return f"{_graph(package.folder / GRAPH)} standard operators, looks back {context} pieces"
+        return f"{_graph(package.folder / GRAPH, context)} standard operators, looks back {context} pieces"
     return f"{pieces.size} pieces"
 
 
@@ -71,5 +73,25 @@ def _tables(path: Path, pieces: Pieces) -> str:
     return f"{sum(len(one) for name, one in tables.items() if name.startswith('grams_'))} runs of pieces"
 
 
-def _graph(path: Path) -> int:
-    return import_module("aimass.models.runtimes.onnx.check").check_alone(path)
+def _graph(path: Path, context: int) -> int:
+    """Refuse a graph that wants anything but pieces, or keeps more of them than a call may."""
+    looked = import_module("aimass.models.runtimes.onnx.check")
+    operators: int = looked.check_alone(path)
+    inputs: dict[str, list[int]] = looked.inputs_of(path)
+    if set(inputs) not in ({"pieces"}, {"pieces", "past"}) or len(inputs["pieces"]) != len(("row", "piece")):
+        raise BrokenPackage(
+            "the graph reads something else than pieces, and what is known of those before them",
+            field="files",
+            value=sorted(inputs)[:5],
+            allowed=["pieces", "past"],
+        )
+    if "past" in inputs:
+        _, parts, _, width = inputs["past"] if len(inputs["past"]) == len(_PAST) else (FREE, FREE, FREE, FREE)
+        if parts < 1 or width < 1 or held_by((parts, width)) * context > MOST_HELD:
+            raise BrokenPackage(
+                f"what the graph keeps of {context} pieces is not told, or more than {MOST_HELD} bytes",
+                field="files",
+                value=inputs["past"],
+                allowed=list(_PAST),
+            )
+    return operators

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from aimass.kernel.errors import Invalid
-from aimass.models.runtimes.language.brains import Brain
+from aimass.models.runtimes.language.brains import Brain, followers
 from aimass.models.runtimes.language.pieces import END, MOST_PIECES, Pieces
 
 MOST_TOKENS, MOST_ROWS, MOST_STOPS, LONGEST_STOP = 2048, 64, 8, 100
@@ -149,13 +149,14 @@ def go_on(pieces: Pieces, brain: Brain, texts: Sequence[str], wish: Wish) -> Ite
     """Yield what comes next in each text, until all have ended or are as long as they may be."""
     rows, voices = [pieces.cut(text) for text in texts], [Voice(wish.stop) for _ in texts]
     seeds = [None if wish.seed is None else [wish.seed, number] for number in range(len(texts))]
+    brains = followers(brain, rows, wish.max_tokens)
     draws = [np.random.default_rng(seed) for seed in seeds]
     for left in range(wish.max_tokens - 1, -1, -1):
         said = [""] * len(texts)
         for number, voice in enumerate(voices):
             if voice.is_over:
                 continue
-            piece = drawn(brain.following(rows[number]), wish, draws[number])
+            piece = drawn(brains[number].following(rows[number]), wish, draws[number])
             rows[number].append(piece)
             said[number] = voice.say(pieces.bytes[piece], is_last=piece == END or left == 0)
         if any(said):

@@ -10,7 +10,7 @@ import numpy as np
 
 from aimass.kernel.errors import Invalid
 from aimass.models.package import Package
-from aimass.models.runtimes.language.brains import Brain, Counted, Net, session_of
+from aimass.models.runtimes.language.brains import Brain, Counted, net_of
 from aimass.models.runtimes.language.going_on import MOST_ROWS, Wish, go_on
 from aimass.models.runtimes.language.manifest import ABOUT, GRAPH, TABLES
 from aimass.models.runtimes.language.pieces import Pieces
@@ -25,7 +25,7 @@ class LanguageModel:
         self._pieces = Pieces(about["merges"])
         self._brain: Brain
         if GRAPH in package.manifest.files:
-            self._brain = Net(session_of((package.folder / GRAPH).read_bytes(), threads), int(about["context"]))
+            self._brain = net_of((package.folder / GRAPH).read_bytes(), int(about["context"]), threads)
         else:
             with np.load(package.folder / TABLES, allow_pickle=False) as tables:
                 self._brain = Counted(dict(tables))

@@ -52,6 +52,14 @@ def check_alone(path: Path) -> int:
     return len(model.graph.node)
 
 
+def inputs_of(path: Path) -> dict[str, list[int]]:
+    """Return the inputs of a graph with their sizes; those that are free are ``FREE``."""
+    model = _read(path)
+    constants = {tensor.name for tensor in model.graph.initializer}
+    found = ((one.name, one.type.tensor_type.shape.dim) for one in model.graph.input if one.name not in constants)
+    return {name: [dim.dim_value if dim.HasField("dim_value") else FREE for dim in dims] for name, dims in found}
+
+
 def _check_operators(model: onnx.ModelProto) -> None:
     foreign = sorted(strange(model))
     if foreign:

@@ -93,30 +93,46 @@ class _Graph:
 
 
 def graph_of(weights: Mapping[str, Any], shape: Shape) -> bytes:
-    """Return the net as a graph from ``pieces`` to ``logits`` and ``hidden``."""
+    """Return the net as a graph from ``pieces``, and the ``past`` that is known of those before, to ``logits`` and ``hidden``.
+
+    ``added`` is what is known of the new pieces: keys and values of each layer. Put behind the past it makes the next step one of a
+    single piece; a past without pieces is where texts begin.
+    """
     graph = _Graph()
     zero, one, last = graph.hold([0], np.int64), graph.hold([1], np.int64), graph.hold([2], np.int64)
-    length = graph.add("Slice", graph.add("Shape", "pieces"), one, last, zero)
+    before = graph.add("Slice", graph.add("Shape", "past"), zero, one, zero)
+    total = graph.add("Add", before, graph.add("Slice", graph.add("Shape", "pieces"), one, last, zero))
     pieces = graph.hold(weights["pieces.weight"])
-    places = graph.add("Slice", graph.hold(weights["places.weight"]), zero, length, zero)
+    places = graph.add("Slice", graph.hold(weights["places.weight"]), before, total, zero)
     mask = np.triu(np.full((shape.context, shape.context), FAR), 1)
-    both = graph.add("Concat", length, length, axis=0)
-    mask = graph.add("Slice", graph.hold(mask), graph.hold([0, 0], np.int64), both, graph.hold([0, 1], np.int64))
+    begin, end = graph.add("Concat", before, zero, axis=0), graph.add("Concat", total, total, axis=0)
+    mask = graph.add("Slice", graph.hold(mask), begin, end, graph.hold([0, 1], np.int64))
     state = graph.add("Add", graph.add("Gather", pieces, "pieces"), places)
+    added: list[str] = []
     for layer in range(shape.layers):
-        seen = _attended(graph, weights, shape, (layer, state, mask))
+        seen = _attended(graph, weights, shape, (layer, state, mask, added))
         state = graph.add("Add", state, _linear(graph, weights, f"{layer}_out", seen))
         inner = _linear(graph, weights, f"{layer}_wide", _normed(graph, weights, f"{layer}_between", state))
         state = graph.add("Add", state, _linear(graph, weights, f"{layer}_back", graph.add("Relu", inner)))
     hidden = _normed(graph, weights, "end", state, name="hidden")
     graph.add("MatMul", hidden, graph.add("Transpose", pieces, perm=[1, 0]), name="logits")
+    graph.add("Concat", *added, axis=1, name="added")
+    return _made(graph, shape)
+
+
+def _made(graph: _Graph, shape: Shape) -> bytes:
+    parts, number = 2 * shape.layers, TensorProto.FLOAT
     made = helper.make_graph(
         graph.nodes,
         "language",
-        [helper.make_tensor_value_info("pieces", TensorProto.INT64, ["rows", "length"])],
         [
-            helper.make_tensor_value_info("logits", TensorProto.FLOAT, ["rows", "length", shape.pieces]),
-            helper.make_tensor_value_info("hidden", TensorProto.FLOAT, ["rows", "length", shape.width]),
+            helper.make_tensor_value_info("pieces", TensorProto.INT64, ["rows", "length"]),
+            helper.make_tensor_value_info("past", number, ["before", parts, "rows", shape.width]),
+        ],
+        [
+            helper.make_tensor_value_info("logits", number, ["rows", "length", shape.pieces]),
+            helper.make_tensor_value_info("hidden", number, ["rows", "length", shape.width]),
+            helper.make_tensor_value_info("added", number, ["length", parts, "rows", shape.width]),
         ],
         graph.weights,
     )
@@ -124,19 +140,32 @@ def graph_of(weights: Mapping[str, Any], shape: Shape) -> bytes:
     return model.SerializeToString()
 
 
-def _attended(graph: _Graph, weights: Mapping[str, Any], shape: Shape, given: tuple[int, str, str]) -> str:
-    """Add the attention of a layer; return what is seen."""
-    layer, state, mask = given
+def _attended(graph: _Graph, weights: Mapping[str, Any], shape: Shape, given: tuple[int, str, str, list[str]]) -> str:
+    """Add the attention of a layer, to new pieces and those before; return what is seen."""
+    layer, state, mask, added = given
     three = _linear(graph, weights, f"{layer}_three", _normed(graph, weights, f"{layer}_before", state))
     size = shape.width // shape.heads
     cut = graph.hold([0, 0, 3, shape.heads, size], np.int64)
     parts = graph.add("Transpose", graph.add("Reshape", three, cut), perm=[2, 0, 3, 1, 4])
-    asked, known, told = (graph.add("Gather", parts, graph.hold(place, np.int64), axis=0) for place in (0, 1, 2))
-    scores = graph.add("MatMul", asked, graph.add("Transpose", known, perm=[0, 1, 3, 2]))
+    asked = graph.add("Gather", parts, graph.hold(0, np.int64), axis=0)
+    known = graph.add("Transpose", _with_past(graph, shape, (three, 2 * layer, added)), perm=[1, 2, 3, 0])
+    told = graph.add("Transpose", _with_past(graph, shape, (three, 2 * layer + 1, added)), perm=[1, 2, 0, 3])
+    scores = graph.add("MatMul", asked, known)
     scores = graph.add("Add", graph.add("Mul", scores, graph.hold(1 / math.sqrt(size))), mask)
     seen = graph.add("MatMul", graph.add("Softmax", scores, axis=-1), told)
     seen = graph.add("Transpose", seen, perm=[0, 2, 1, 3])
     return graph.add("Reshape", seen, graph.hold([0, 0, shape.width], np.int64))
+
+
+def _with_past(graph: _Graph, shape: Shape, given: tuple[str, int, list[str]]) -> str:
+    """Return the keys or values of all pieces, ``(pieces, rows, heads, size)``, and note those of the new ones."""
+    three, part, added = given
+    begin = (1 + part % 2) * shape.width  # behind what is asked
+    ends = [graph.hold([place], np.int64) for place in (begin, begin + shape.width, 2)]
+    new = graph.add("Transpose", graph.add("Slice", three, *ends), perm=[1, 0, 2])
+    added.append(graph.add("Unsqueeze", new, graph.hold([1], np.int64)))
+    both = graph.add("Concat", graph.add("Gather", "past", graph.hold(part, np.int64), axis=1), new, axis=0)
+    return graph.add("Reshape", both, graph.hold([0, 0, shape.heads, shape.width // shape.heads], np.int64))
 
 
 def _linear(graph: _Graph, weights: Mapping[str, Any], name: str, given: str) -> str:
