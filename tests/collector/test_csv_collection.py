@@ -169,13 +169,6 @@ def test_too_many_rejects_store_nothing_and_say_why(bench, pinned):
     assert not bench.quarantine.exists()
 
 
-def test_ten_thousand_columns_are_welcome(bench):
-    names = [f"c{i}" for i in range(10_000)]
-    text = "\n".join([",".join(names), ",".join("1" for _ in names), ",".join("2" for _ in names)])
-    told = bench.collect(bench.write(text))
-    assert (told["rows"], len(told["version"]["columns"])) == (2, 10_000)
-
-
 def test_odd_column_names_survive(bench):
     told = bench.collect(bench.write('客户,😀,"a ""b"", c",,Id,id\nx,1,2,3,4,5\n'))
     assert [c["name"] for c in told["version"]["columns"]] == ["客户", "😀", 'a "b", c', "column_4", "Id", "id_2"]
