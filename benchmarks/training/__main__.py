@@ -21,6 +21,7 @@ from benchmarks.training import (
     forecasts,
     going_on,
     images,
+    languages,
     online,
     overhead,
     pruning,
@@ -46,7 +47,7 @@ def main() -> int:
         help="folder with adult/adult.data, bike-sharing/hour.csv and melbourne-pedestrian/pedestrian.csv",
     )
     parser.add_argument("--mnist", type=Path, help="mnist.npz: compression is measured on its test images")
-    parser.add_argument("--tables", nargs="*", default=(), help="tables for automatic training, with --only auto")
+    parser.add_argument("--tables", nargs="*", default=(), help="tables alone, with --only auto or --only forecasts")
     parser.add_argument("--only", help="measure this alone; the rest of the report stays as it was")
     parser.add_argument(
         "--images", type=Path, help="folder with images and labels of 28 x 28 as idx.gz, such as MNIST's test files"
@@ -71,8 +72,9 @@ def main() -> int:
         ("online", online.run),
         ("domains", lambda: domains.run(wanted.data)),
         ("texts", lambda: texts.run(wanted.texts)),
-        ("forecasts", lambda: forecasts.run(wanted.data)),
         ("going_on", going_on.run),
+        ("forecasts", lambda: _with_tables(told.get("forecasts"), forecasts.run(wanted.data, wanted.tables))),
+        ("languages", languages.run),
     ):
         if wanted.only not in (None, name):
             continue
@@ -111,6 +113,7 @@ def write(told: Mapping[str, Any], path: Path) -> None:
         "texts": texts.lines,
         "forecasts": forecasts.lines,
         "going_on": going_on.lines,
+        "languages": languages.lines,
     }
     for name, section in sections.items():
         lines += section(told[name]) if name in told else []

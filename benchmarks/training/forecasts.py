@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from importlib.util import find_spec
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -30,17 +31,22 @@ FRACTIONS = {"train": 0.7, "validation": 0.1, "test": 0.2}
 HOURS, KNOWN, QUESTIONS = 24, 4 * 168, 20
 PROGRAM = Path(__file__).parent / "programs" / "series.py"
 RECIPES = ("lag_boosting", "lag_regression", "seasonal_naive")
+NETS = ("torch_recurrent",)  # where torch is installed
 REQUIRES = ("statsforecast>=2.1", "numpy>=2")
 
 
-def run(folder: Path | None) -> dict[str, Any]:
-    """Return MASE and seconds of CPU of each side, by data set; ``folder`` has bike-sharing/hour.csv and melbourne-pedestrian/pedestrian.csv."""
+def run(folder: Path | None, wanted: Sequence[str] = ()) -> dict[str, Any]:
+    """Return MASE and seconds of CPU of each side, by data set; ``folder`` has bike-sharing/hour.csv and melbourne-pedestrian/pedestrian.csv.
+
+    Of tables that are ``wanted``, a beginning of the name is enough; all without any.
+    """
     if folder is None:
         return {"skipped": "no folder of data was named (--data)", "tables": {}}
     python, why_not = environment("statsforecast", REQUIRES)
     if why_not:
         return {"skipped": why_not, "tables": {}}
-    return {"tables": {name: _measured(frame, series, python) for name, (frame, series) in tables(folder).items()}}
+    known = {name: one for name, one in tables(folder).items() if not wanted or name.startswith(tuple(wanted))}
+    return {"tables": {name: _measured(frame, series, python) for name, (frame, series) in known.items()}}
 
 
 def tables(folder: Path) -> dict[str, tuple[pl.DataFrame, str | None]]:
@@ -85,7 +91,7 @@ def _measured(frame: pl.DataFrame, series: str | None, python: Path) -> dict[str
         windows = cut(laid_by(source, rows, parts), steps=HOURS, history=KNOWN).of("test")
         chosen = _chosen(windows.truth.series)
         truth = windows.truth[chosen]
-        found = {name: _own(folder, wish, name, (rows, parts, chosen, truth)) for name in RECIPES}
+        found = {name: _own(folder, wish, name, (rows, parts, chosen, truth)) for name in (*RECIPES, *_nets())}
         ask = {"asked": windows.features["history"][chosen].to_list(), "steps": HOURS}
         (folder / "asked.json").write_text(json.dumps(ask))
         told = spent([python, PROGRAM, folder / "asked.json"], OMP_NUM_THREADS="1", NUMBA_NUM_THREADS="1").told
@@ -96,6 +102,10 @@ def _measured(frame: pl.DataFrame, series: str | None, python: Path) -> dict[str
             "asked_cpu_s": one["cpu_s"],
         }
     return {"rows": frame.height, "questions": len(chosen), "season": int(truth.season), "found": found}
+
+
+def _nets() -> Sequence[str]:
+    return NETS if find_spec("torch") is not None else ()
 
 
 def _chosen(series: Any) -> Any:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -16,11 +17,12 @@ from hypothesis import strategies as st
 from onnx import helper, numpy_helper
 
 from aimass.kernel.errors import Invalid
+from aimass.training.children.shrinking.integers import static
 from aimass.training.children.shrinking.layers import OPERATORS, layers_of, read_graph
 from aimass.training.children.shrinking.storing import clustered, codebook, eight_bits, half, nearest, sparse
 from aimass.training.children.shrinking.students import transfer_set
 from aimass.training.children.shrinking.techniques import TECHNIQUES, factors, pruned
-from aimass.training.children.shrinking.timing import timed
+from aimass.training.children.shrinking.timing import fastest_of, timed
 from aimass.training.domain.compression import (
     AUTO,
     Figures,
@@ -243,6 +245,25 @@ def test_bytes_stay_bytes_through_what_lies_between_two_layers(tmp_path: Path) -
     kinds = [node.op_type for node in onnx.load(str(tmp_path / "loaded.onnx")).graph.node]
     assert (kinds.count("QuantizeLinear"), kinds.count("DequantizeLinear")) == (1, 1)
     assert any(node.op_type == "Relu" and node.input[0] == "x" for node in made.graph.node)
+
+
+def test_the_first_layers_go_on_with_floats_and_the_others_multiply_bytes(tmp_path: Path) -> None:
+    wanted = answers(onnx.load(str(network(tmp_path))), ROWS)
+    errors: list[float] = []
+    for floats in (0, 1):
+        made = static(read_graph(network(tmp_path)), {"x": ROWS}, ranges="minmax", floats=floats)
+        weights = {one.name: one.data_type for one in made.graph.initializer if len(one.dims) > 1}
+        assert list(weights.values()).count(onnx.TensorProto.FLOAT) == floats
+        errors.append(error_of(made, wanted))
+    assert errors[1] < errors[0]
+
+
+def test_bytes_are_multiplied_where_that_makes_a_batch_the_fastest(tmp_path: Path) -> None:
+    """Which of the files that is, the machine decides; one layer at least multiplies bytes."""
+    assert fastest_of([lambda _: time.sleep(0.002), lambda _: None], {}) == 1
+    made = answers(shrunk(network(tmp_path), "int8_static:layers=fastest"), ROWS)
+    files = [static(read_graph(network(tmp_path)), {"x": ROWS}, ranges="minmax", floats=floats) for floats in (0, 1)]
+    assert any((made == answers(one, ROWS)).all() for one in files)
 
 
 def test_graphs_that_no_technique_knows_are_refused_with_the_reason(tmp_path: Path) -> None:

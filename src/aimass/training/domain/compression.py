@@ -64,6 +64,7 @@ KNOBS: Mapping[str, Mapping[str, Knob]] = {
     "int8_static": {
         "rows": Knob(usual=640, low=16, high=10_000),
         "ranges": Knob(usual="minmax", words=("minmax", "percentile")),
+        "layers": Knob(usual="all", words=("all", "fastest")),
     },
     "int8_weights": {"unpack": Knob(usual="load", words=("load", "run"))},
     "float16_weights": {},
@@ -78,6 +79,7 @@ KNOBS: Mapping[str, Mapping[str, Knob]] = {
     "channels": {
         "share": Knob(usual=0.5, low=0.05, high=0.95),
         "int8": Knob(usual="no", words=("no", "static")),
+        "layers": Knob(usual="all", words=("all", "fastest")),
         "rows": Knob(usual=640, low=16, high=10_000),
         "epochs": Knob(usual=10, low=1, high=1000),
     },

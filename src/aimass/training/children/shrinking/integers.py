@@ -76,12 +76,13 @@ def _multiplied(layer: Layer, opset: int) -> Store:
     return store
 
 
-def static(model: onnx.ModelProto, feeds: Feeds, *, ranges: str) -> onnx.ModelProto:
+def static(model: onnx.ModelProto, feeds: Feeds, *, ranges: str, floats: int = 0) -> onnx.ModelProto:
     """Multiply bytes in MatMul, Gemm and Conv, with scales found beforehand on rows of the training part.
 
     Weights have a scale per output; inputs of layers are zero-based bytes, and stay bytes through what lies between layers.
+    The first ``floats`` layers go on with floats.
     """
-    layers = [layer for layer in layers_of(model) if _made_plain(model, layer)]
+    layers = [layer for layer in layers_of(model)[floats:] if _made_plain(model, layer)]
     if not layers:
         raise Uncompressible("its layers add biases that are no constants, and multiply them")
     typed = _typed(model, layers)
