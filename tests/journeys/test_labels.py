@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import tempfile
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import polars as pl
@@ -69,3 +70,14 @@ def test_tickets_go_from_a_file_to_an_endpoint_that_chooses_their_topics() -> No
         quality = shell.run("aimass quality show topics")
         assert "accuracy" in quality
         assert "f1" in quality
+        _again(shell, {**parameters, "recipes": ["text_linear"]})
+
+
+def _again(shell: Shell, parameters: dict[str, Any]) -> None:
+    """What was fed back is a row of the next version, written as the others are."""
+    more = json.dumps({**parameters, "least_labels": 1, "canary_requests": 0})
+    shell.run(f"aimass pipelines create again --template retrain --parameters '{more}'")
+    done = json.loads(shell.run("aimass pipelines run again --json"))
+    steps = {step["name"]: step["output"] for step in done["steps"]}
+    assert (steps["gather"]["fed_back"], steps["gather"]["dataset_version"]) == (1, 2)
+    assert sum(steps["split"]["counts"].values()) == 501

@@ -1,9 +1,10 @@
-"""What is trained again, typed by somebody at a shell: groups, which have no target, on newer rows; and a recipe from a file."""
+"""What is trained again, typed by somebody at a shell: groups and series, on newer rows; and a recipe from a file."""
 
 from __future__ import annotations
 
 import json
 import tempfile
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,16 @@ from tests.fixtures.tutorial import Shell
 pytestmark = [pytest.mark.long, pytest.mark.timeout(600)]
 NAMES = {"dataset": "visits", "model": "groups", "endpoint": "groups", "task": "clustering", "recipes": ["kmeans"]}
 MINE = {"dataset": "visits", "target": "left", "model": "mine", "endpoint": "mine"}
+
+LOAD = {"dataset": "load", "model": "load", "endpoint": "load", "task": "forecasting", "recipes": ["seasonal_naive"]}
+
+
+def loads(first: int, count: int) -> pl.DataFrame:
+    """Return hours of a series that repeats each day."""
+    hours = np.arange(first, first + count)
+    moments = [datetime(2026, 1, 1) + timedelta(hours=int(hour)) for hour in hours]  # noqa: DTZ001 wall clock
+    noise = np.random.default_rng(first).normal(scale=0.3, size=count)
+    return pl.DataFrame({"at": moments, "load": (10 + 5 * np.sin(hours / 24 * 2 * np.pi) + noise).round(3)})
 
 
 def visits(first: int, count: int) -> pl.DataFrame:
@@ -44,6 +55,7 @@ def test_groups_are_made_anew_of_newer_rows_and_a_file_is_named_by_its_run() -> 
         shell.run("aimass workspaces create demo --review auto")
         shell.run("aimass data collect visits.csv --name visits --key id")
         _groups_again(shell, folder)
+        _series_again(shell, folder)
         _a_file_in_a_pipeline_and_a_study(shell, folder)
 
 
@@ -60,6 +72,25 @@ def _groups_again(shell: Shell, folder: Path) -> None:
     assert steps["gather"]["dataset_version"] == 2
     assert steps["split"]["counts"]["train"] > 200 + 90
     assert json.loads(shell.run("aimass models show groups --json"))["latest"] == 2
+
+
+def _series_again(shell: Shell, folder: Path) -> None:
+    for first, count in ((0, 400), (400, 100)):
+        loads(first, count).write_csv(folder / "load.csv")
+        shell.run("aimass data collect load.csv --name load")
+        if not first:
+            more = {"target": "load", "time_column": "at", "horizon": 6}
+            _pipeline(shell, "load", "release", {**LOAD, **more, "key_column": None})
+            shell.run("aimass pipelines run load")
+    _pipeline(shell, "load-again", "retrain", {**LOAD, "key_column": None, "canary_requests": 0})
+    with pytest.raises(AssertionError, match="the champion learned from 'load', not from 'at'"):
+        shell.run("""aimass pipelines run load-again --parameters '{"target": "at"}'""")
+    told = json.loads(shell.run("aimass pipelines run load-again --json"))
+    steps = {step["name"]: step["output"] for step in told["steps"]}
+    split = json.loads(shell.run(f"aimass train show-split {steps['split']['split']} --json"))
+    assert (split["horizon"], split["time_column"], split["dataset_version"]) == (6, "at", 2)
+    assert split["base"] is None, "its newest moments judge"
+    assert steps["review"]["checks"]["training.metric_gate"] is True
 
 
 def _a_file_in_a_pipeline_and_a_study(shell: Shell, folder: Path) -> None:

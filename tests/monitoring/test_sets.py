@@ -12,6 +12,7 @@ from sklearn.metrics import f1_score
 
 from aimass.gateway.plane.package import Package
 from aimass.gateway.plane.payload import kept_outputs
+from aimass.monitoring.children.feedback import labelled, push
 from aimass.monitoring.children.quality import share
 from aimass.monitoring.children.rows import frame_of
 from aimass.monitoring.children.sets import is_of_sets, measure_sets
@@ -65,3 +66,22 @@ def test_live_quality_is_that_of_scikit_learn() -> None:
     assert found["labels"] == dict(zip(NAMES, truth.sum(axis=0).tolist(), strict=True))
     one = measure_sets(pl.DataFrame({"label": ['["love"]'], "truth": ["love"]}))
     assert share(one["right"], 1)["value"] == 1, "one label alone may be told as a text"
+
+
+@pytest.mark.parametrize(
+    ("joined_by", "written"),
+    [(None, ['["a;b", "love"]', "war", "[]"]), (";", ["a;b;love", "war", ""]), ("", [["a;b", "love"], ["war"], []])],
+)
+def test_what_was_fed_back_is_written_as_the_dataset_writes_it(
+    tmp_path: Path, joined_by: Any, written: list[Any]
+) -> None:
+    records, told = [record(number, [["love"]]) for number in range(3)], [["love", "a;b"], "war", []]
+    frame_of(records, {}).write_delta(str(tmp_path / "records"))
+    labels = [Label(request_id=one["id"], label=label) for one, label in zip(records, told, strict=True)]
+    tables = {"records": str(tmp_path / "records"), "feedback": str(tmp_path / "feedback")}
+    push({**tables, "rows": [[seq + 1, one.request_id, 0, one.text, seq, None] for seq, one in enumerate(labels)]})
+    found = labelled({**tables, "out": str(tmp_path / "rows.parquet"), "target": "topics", "joined_by": joined_by})
+    assert pl.read_parquet(found["path"])["topics"].to_list() == written
+    assert found["rows"] == 3
+    if joined_by == "":
+        assert found["labels"] == {"a;b": 1, "love": 1, "war": 1}

@@ -234,7 +234,9 @@ def missing(template: Template, parameters: Mapping[str, Any]) -> list[str]:
     """Return the required parameters that have no value; the task tells whether it needs a target, and a group."""
     named = parameters.get("task") if "task" in template.defaults else None
     task = None if named is None else find_task(named)
-    free = {"target"} if task is not None and not task.needs_target else set[str]()
+    knows_split = "group_column" not in template.defaults  # that of the champion tells what the target is
+    is_free = task is not None and (not task.needs_target or (knows_split and task.grows_by_rows))
+    free = {"target"} if is_free else set[str]()
     more = ("group_column",) if task is not None and task.needs_group else ()
     more += ("action_column",) if task is not None and task.needs_action else ()
     more = tuple(name for name in more if name in template.defaults)  # where the split of the champion does not tell it

@@ -70,6 +70,20 @@ class Task:
     is_written: bool = False
 
     @property
+    def grows_by_rows(self) -> bool:
+        """Tell whether more is learned from newer rows of the dataset alone, because single answers with their truth are no such rows.
+
+        A forecast is asked with many rows and answers many moments. Of a policy's decisions a row tells the action and its chance
+        beside what came of it; a learner makes such rows of feedback.
+
+        Examples
+        --------
+        >>> [name for name, task in TASKS.items() if task.grows_by_rows]
+        ['forecasting', 'policy']
+        """
+        return self.is_windowed or self.needs_action
+
+    @property
     def objective(self) -> str:
         """Return the metric that a search looks at: the mean over the folds.
 

@@ -10,9 +10,10 @@ from aimass.cluster import Job, Jobs
 from aimass.kernel.errors import Conflict, Failed
 from aimass.lake import AboutVersion, DatasetVersion, Lake, OneDataset, VersionOrder
 from aimass.lifecycle.flow import StepContext
+from aimass.lifecycle.steps.again import NewRows, order_again
 from aimass.lifecycle.steps.data import await_split, champion_split
 from aimass.monitoring import KeyList, Labelled, LabelledRecords, Monitoring
-from aimass.training import CreateSplit, Returned, Split, Training, find_task
+from aimass.training import Returned, Split, Training, find_task
 
 _MAKE_TIMEOUT_S = 3600.0
 
@@ -22,7 +23,8 @@ def gather(ctx: StepContext) -> dict[str, Any]:
 
     Where a key names the rows of the dataset, a fed-back row takes the place of the older state of the same row, and rows
     that choose or judge models stay as they are: what they say has to stay comparable. Where no target is named there is
-    nothing to feed back, and the newest version is taken as it is.
+    nothing to feed back, and the newest version is taken as it is; so it is for series, whose newest moments are rows that no
+    feedback makes, and for policies, of whose decisions feedback tells one side alone.
     """
     dataset = ctx.parameter("dataset")
     base = champion_split(ctx)
@@ -35,9 +37,8 @@ def gather(ctx: StepContext) -> dict[str, Any]:
             allowed=task,
             hint="release a first version of the other task",
         )
-    if not ctx.parameter("target"):
+    if not ctx.parameter("target") or find_task(task).grows_by_rows:
         return _newest(ctx, base, task)
-    _need_feedback(task)
     key = _key_of(ctx, dataset)
     found = _labelled(ctx, key)
     lake = ctx.registry.get(Lake)
@@ -66,34 +67,16 @@ def gather(ctx: StepContext) -> dict[str, Any]:
     }
 
 
-def _need_feedback(task: str) -> None:
-    """Refuse a task whose models learn nothing from single records that were fed back."""
-    if find_task(task).is_windowed:
-        raise Conflict(
-            f"a model of {task} learns nothing from feedback: what came is in its dataset",
-            hint="collect the newest rows, and release again",
-        )
-    if find_task(task).is_of_sets:
-        raise Conflict(
-            f"a model of {task} is not trained again on feedback: that is one text a row",
-            hint="add the rows with their labels to the dataset, and release again",
-        )
-    if find_task(task).needs_action:
-        raise Conflict(
-            "a policy is not trained again from what was fed back alone: what came of the other decisions would be lost",
-            hint="let a learner follow the endpoint, or collect decisions with their rewards and release again",
-        )
-
-
 def _newest(ctx: StepContext, base: Split, task: str) -> dict[str, Any]:
     """Take the newest version of the dataset, where rows came that the champion has not seen."""
-    if find_task(task).needs_target:
+    if find_task(task).needs_target and not find_task(task).grows_by_rows:
         raise Conflict(
             f"a model of {task} is trained again on what was fed back, and that wants a target",
             field="target",
             allowed=base.target,
             hint="name the target in 'parameters'",
         )
+    _need_the_same(ctx, base)
     about = AboutVersion(workspace=ctx.workspace, dataset=ctx.parameter("dataset"))
     found = ctx.registry.get(Lake).get_version(ctx.who, about)
     if found.number <= base.dataset_version:
@@ -109,6 +92,20 @@ def _newest(ctx: StepContext, base: Split, task: str) -> dict[str, Any]:
     return {**version, **told, "note": f"{found.dataset} v{found.number}, {found.rows} rows"}
 
 
+def _need_the_same(ctx: StepContext, base: Split) -> None:
+    """Refuse another dataset or target than the champion's: its versions could not be counted, or it could not be compared."""
+    for name, own in (("dataset", base.dataset), ("target", base.target)):
+        given = ctx.parameter(name)
+        if given and given != own:
+            raise Conflict(
+                f"the champion learned from {own!r}, not from {given!r}",
+                field=name,
+                value=given,
+                allowed=own,
+                hint="release a model of it under a name of its own",
+            )
+
+
 def _key_of(ctx: StepContext, dataset: str) -> str | None:
     """Return the column that names the rows of the dataset and of the champion's split, when it is the same one."""
     keys = ctx.registry.get(Lake).get_dataset(ctx.who, OneDataset(workspace=ctx.workspace, dataset=dataset)).keys
@@ -118,7 +115,8 @@ def _key_of(ctx: StepContext, dataset: str) -> str | None:
 
 def _labelled(ctx: StepContext, key: str | None) -> Labelled:
     least, endpoint = int(ctx.parameter("least_labels")), ctx.parameter("endpoint")
-    judges = ctx.registry.get(Training).judges(ctx.workspace, champion_split(ctx).id)
+    base = champion_split(ctx)
+    judges = ctx.registry.get(Training).judges(ctx.workspace, base.id)
     wanted = LabelledRecords(
         workspace=ctx.workspace,
         endpoint=endpoint,
@@ -126,6 +124,7 @@ def _labelled(ctx: StepContext, key: str | None) -> Labelled:
         key=key,
         without=None if key is None else KeyList(**asdict(judges)),
         name=ctx.run.id,
+        joined_by=_joined_by(ctx, base),
     )
     found = ctx.registry.get(Monitoring).labelled_records(ctx.who, wanted)
     if found.rows < least:
@@ -136,6 +135,18 @@ def _labelled(ctx: StepContext, key: str | None) -> Labelled:
             hint="send feedback, or lower 'least_labels'",
         )
     return found
+
+
+def _joined_by(ctx: StepContext, base: Split) -> str | None:
+    """Return how the dataset writes several labels: what stands between them, or nothing for lists; None for anything else."""
+    if not find_task(base.task or "classification").is_of_sets:
+        return None
+    if base.label_separator:
+        return base.label_separator
+    about = AboutVersion(workspace=ctx.workspace, dataset=ctx.parameter("dataset"))
+    columns = ctx.registry.get(Lake).get_version(ctx.who, about).columns
+    are_lists = any(one.name == ctx.parameter("target") and one.type == "json" for one in columns)
+    return "" if are_lists else None  # a text of a JSON list is what feedback is written as
 
 
 def _note(found: Labelled, version: str) -> str:
@@ -163,25 +174,19 @@ def _made(ctx: StepContext, dataset: str) -> DatasetVersion:
 
 
 def split_again(ctx: StepContext) -> dict[str, Any]:
-    """Keep the parts of the champion's split; new rows and returned ones go to train, so the test set stays untouched."""
+    """Keep the parts of the champion's split; new rows and returned ones go to train, so the test set stays untouched.
+
+    Series alone are split anew: their newest moments judge, which neither model has seen.
+    """
     base, key = champion_split(ctx), ctx.found("key")
     returned = None
     if key is not None:
         file = ctx.registry.get(Monitoring).labelled_file(ctx.workspace, ctx.found("labelled"))
         returned = Returned(path=str(file), column=key)
-    command = CreateSplit(
-        workspace=ctx.workspace,
+    rows = NewRows(
         dataset=ctx.found("dataset"),
-        dataset_version=ctx.found("dataset_version"),
-        target=ctx.parameter("target") or base.target,
-        task=base.task,
-        key_column=base.key_column,
-        group_column=base.group_column,
-        time_column=base.time_column,
-        fractions=base.fractions,
-        seed=base.seed,
-        base=base.id,
-        new_rows="train",
+        version=ctx.found("dataset_version"),
+        target=ctx.parameter("target"),
         key=ctx.key(),
     )
-    return await_split(ctx, command, returned)
+    return await_split(ctx, order_again(base, rows), returned)

@@ -10,6 +10,7 @@ import polars as pl
 from aimass.monitoring.children.numbers import VALUE
 from aimass.monitoring.children.records import select
 from aimass.monitoring.children.rows import INPUT, OUTPUT
+from aimass.monitoring.children.sets import told_sets
 from aimass.monitoring.children.tables import Order, append, exists, last_batch, lease, scan
 
 _APP = "feedback"
@@ -95,7 +96,8 @@ def labelled(args: dict[str, Any]) -> dict[str, Any]:
         ``records``, ``feedback`` (tables), ``out`` (file), ``target`` (name of the label's column), ``key`` (name of the column
         for the key that came with the feedback), ``without``: a file with keys that are not wanted (``path``, ``column``,
         ``by``, ``chosen``), ``by_request`` (the key is the request and row, for all), ``action`` and ``propensity`` (names of the
-        columns for what was decided, where the truth is what came of it), filters as in ``select``.
+        columns for what was decided, where the truth is what came of it), ``joined_by`` (what stands between several labels;
+        empty: lists of them), filters as in ``select``.
 
     Returns
     -------
@@ -110,7 +112,7 @@ def labelled(args: dict[str, Any]) -> dict[str, Any]:
     inputs = [name for name in rows.columns if name.startswith(INPUT)]
     whole = rows.filter(pl.any_horizontal(pl.col(inputs).is_not_null())) if inputs else rows.clear()
     kept = _without(whole, args.get("without")) if inputs else whole
-    kept = _decided(kept) if args.get("action") else _typed(kept)
+    kept = _as_trained(kept, args)
     if args.get("by_request"):
         kept = kept.with_columns(told_key=pl.format("{}#{}", "id", "row"))
     decisions = {args[name]: OUTPUT + name for name in ("action", "propensity") if args.get(name)}
@@ -121,7 +123,7 @@ def labelled(args: dict[str, Any]) -> dict[str, Any]:
     table.write_parquet(draft)
     draft.rename(out)
     is_counted = bool(inputs) and not kept["truth"].dtype.is_numeric()
-    counted = kept["truth"].value_counts().sort("truth") if is_counted else pl.DataFrame()
+    counted = _singly(kept["truth"]).value_counts().sort("truth") if is_counted else pl.DataFrame()
     return {
         "path": str(out),
         "rows": table.height,
@@ -129,9 +131,23 @@ def labelled(args: dict[str, Any]) -> dict[str, Any]:
         "without_inputs": rows.height - whole.height,
         "without_key": kept["told_key"].null_count() if args.get("key") and inputs else 0,
         "left_out": whole.height - kept.height,
-        "labels": dict(counted.iter_rows()),
+        "labels": dict(counted.drop_nulls().iter_rows()),
         "until": None if not kept.height else kept["told_at"].max().isoformat(),  # pyright: ignore[reportOptionalMemberAccess, reportAttributeAccessIssue]
     }
+
+
+def _singly(truth: pl.Series) -> pl.Series:
+    """Return each label of lists of them."""
+    return truth.explode() if truth.dtype.is_nested() else truth
+
+
+def _as_trained(rows: pl.DataFrame, args: dict[str, Any]) -> pl.DataFrame:
+    """Return the truth in the form that the dataset has."""
+    if args.get("action"):
+        return _decided(rows)
+    if args.get("joined_by") is None or "truth" not in rows.columns:
+        return _typed(rows)
+    return rows.with_columns(pl.Series("truth", told_sets(rows["truth"], args["joined_by"])))
 
 
 def _typed(rows: pl.DataFrame) -> pl.DataFrame:

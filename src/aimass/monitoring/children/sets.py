@@ -36,6 +36,21 @@ def _names(text: str) -> list[str] | None:
     return [str(name) for name in found]
 
 
+def told_sets(truth: pl.Series, joined_by: str) -> pl.Series:
+    """Return sets of labels, as feedback wrote them, as lists or as texts with something between the labels.
+
+    Examples
+    --------
+    >>> told = pl.Series(['["love", "war"]', "[]", "war"])
+    >>> told_sets(told, "; ").to_list(), told_sets(told, "").to_list()
+    (['love; war', '', 'war'], [['love', 'war'], [], ['war']])
+    """
+    sets = [names if (names := _names(text)) is not None else [text] for text in truth]
+    if joined_by:
+        return pl.Series([joined_by.join(names) for names in sets], dtype=pl.String)
+    return pl.Series(sets, dtype=pl.List(pl.String))
+
+
 def measure_sets(rows: pl.DataFrame) -> dict[str, Any]:
     """Return labels and metrics of rows with several labels.
 

@@ -322,6 +322,9 @@ class LabelledRecords:
     action, propensity
         Names of the columns that take the action that was answered and its chance; then the true label is a reward, a number, and
         answers without an action are left out.
+    joined_by
+        Of several labels a row: what stands between them in one text, or, where it is empty, lists are written; None where the
+        truth is one value.
     """
 
     workspace: str
@@ -336,6 +339,7 @@ class LabelledRecords:
     since: datetime | None = None
     told_since: datetime | None = None
     by_request: bool = False
+    joined_by: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -104,6 +104,7 @@ class Records(Part):
             "by_request": command.by_request,
             "action": command.action,
             "propensity": command.propensity,
+            "joined_by": command.joined_by,
         }
         with self._ground.computing:
             return Labelled(**self._call("feedback:labelled", args))
