@@ -47,7 +47,8 @@ def main() -> int:
         help="folder with adult/adult.data, bike-sharing/hour.csv and melbourne-pedestrian/pedestrian.csv",
     )
     parser.add_argument("--mnist", type=Path, help="mnist.npz: compression is measured on its test images")
-    parser.add_argument("--tables", nargs="*", default=(), help="tables alone, with --only auto or --only forecasts")
+    parser.add_argument("--tables", nargs="*", default=(), help="tables alone, with --only auto, forecasts or again")
+    parser.add_argument("--techniques", nargs="*", default=(), help="techniques alone, with --only again")
     parser.add_argument("--only", help="measure this alone; the rest of the report stays as it was")
     parser.add_argument(
         "--images", type=Path, help="folder with images and labels of 28 x 28 as idx.gz, such as MNIST's test files"
@@ -68,7 +69,7 @@ def main() -> int:
         ("auto", lambda: _with_tables(told.get("auto"), auto.run(wanted.splits, wanted.data, wanted.tables))),
         ("compression", lambda: compression.run(wanted.seeds, wanted.mnist)),
         ("images", lambda: images.run(wanted.images)),
-        ("again", lambda: again.run(wanted.images)),
+        ("again", lambda: again.beside(told.get("again"), again.run(wanted.images, wanted.tables, wanted.techniques))),
         ("online", online.run),
         ("domains", lambda: domains.run(wanted.data)),
         ("texts", lambda: texts.run(wanted.texts)),

@@ -58,19 +58,40 @@ GOALS = (
 )
 
 
-def run(folder: Path | None) -> dict[str, Any]:
-    """Return what every technique makes of a net on scikit-learn's digits, and of one on images in idx files."""
+def run(folder: Path | None, tables: Sequence[str] = (), techniques: Sequence[str] = ()) -> dict[str, Any]:
+    """Return what every technique makes of a net on scikit-learn's digits, and of one on images in idx files.
+
+    Parameters
+    ----------
+    folder
+        Where the images in idx files lie.
+    tables, techniques
+        Those that are measured; all without any.
+    """
     if find_spec("torch") is None:
         return {"skipped": "torch is not installed: pip install 'aimass[deep]'"}
     found: dict[str, Any] = {"tables": {}}
     with tempfile.TemporaryDirectory() as name:
         place = Path(name)
-        found["tables"]["digits"] = _measured(place / "digits", _digits(place / "digits"), SMALL, TECHNIQUES, 60)
-        if folder is not None:
+        if not tables or "digits" in tables:
+            tried = techniques or TECHNIQUES
+            found["tables"]["digits"] = _measured(place / "digits", _digits(place / "digits"), SMALL, tried, 60)
+        if folder is not None and (not tables or "mnist-test" in tables):
             (place / "mnist").mkdir()
             payload = images.prepared(folder, place / "mnist")
-            found["tables"]["mnist-test"] = _measured(place / "mnist", payload, WIDE, FEWER, 15)
+            found["tables"]["mnist-test"] = _measured(place / "mnist", payload, WIDE, techniques or FEWER, 15)
     return found
+
+
+def beside(before: dict[str, Any] | None, now: dict[str, Any]) -> dict[str, Any]:
+    """Return what was measured now, beside the tables and techniques that were measured before on the same net."""
+    known: dict[str, Any] = (before or {}).get("tables", {})
+    made = dict(known)
+    for name, one in now.get("tables", {}).items():
+        same = name in known and known[name]["base"]["accuracy"] == one["base"]["accuracy"]
+        earlier = known[name]["techniques"] if same else {}
+        made[name] = {**one, "techniques": {**earlier, **one["techniques"]}}
+    return {**now, "tables": made}
 
 
 def _digits(place: Path) -> dict[str, Any]:
@@ -102,6 +123,13 @@ def _measured(
         "package": str(base.out / "package"),
         "report": str(base.out / "report.json"),
     }
+    return {"params": params, **compressed(place, data, told, techniques, epochs)}
+
+
+def compressed(
+    place: Path, data: dict[str, Any], told: dict[str, Any], techniques: Sequence[str], epochs: int
+) -> dict[str, Any]:
+    """Return what techniques make of a net that has learned; each ratio is to the base in the same run."""
     policy = asdict(Policy(metric="accuracy", max_drop=0.005, min_speedup=0.8, timed="batch"))
     wished = [f"{name}{',' if ':' in name else ':'}epochs={epochs}" if _learns(name) else name for name in techniques]
     job = _job(place / "compress", {**data, "base": told, "techniques": wished, "policy": policy})
@@ -115,7 +143,6 @@ def _measured(
         tried[name] = {**one, "judged": judged}
     return {
         "rows": {"train": found_rows(data, "train"), "test": found_rows(data, "test")},
-        "params": params,
         "epochs": epochs,
         "base": {**whole, **found["baseline"]},
         "batch": found["batch"],
@@ -189,6 +216,8 @@ def _table(name: str, told: dict[str, Any]) -> list[str]:
         )
     found += ["", "| goal | reached | met |", "| --- | --- | --- |"]
     for goal, technique, lost, what, times in GOALS:
+        if technique not in told["techniques"]:
+            continue
         got = reached(base, told["techniques"][technique])
         is_met = round(got["lost"], 6) <= lost and (got[what] or 0) >= times
         found.append(
