@@ -14,6 +14,7 @@ from aimass.kernel.errors import NotFound
 from aimass.lake.children.classify import classify, classify_column, hint_of, iban, luhn
 from aimass.lake.children.describe import describe_version
 from aimass.lake.children.profile import TOP, describe, histogram, profile
+from aimass.lake.children.proposing import facts_for_rules, nulls
 from aimass.lake.children.quality import propose_rules, quality
 
 
@@ -161,6 +162,37 @@ def test_proposed_rules_pass_on_the_version_they_come_from(table):
     assert {rule["id"] for rule in told["rules"]} >= {"not_null:id", "unique:id", "in_set:plan", "range:n", "row_count"}
     assert (told["quality"]["score"], told["quality"]["passed"]) == (100.0, True)
     assert (told["rows"], told["delta_version"], len(told["schema_hash"])) == (200, 0, 64)
+
+
+@pytest.mark.parametrize("masked", [(), ("plan", "mail")])
+def test_without_a_profile_the_same_rules_are_proposed_as_from_one(table, masked):
+    rows = [
+        {
+            "mail": f"p{i}@example.org",
+            "late": "same" if i == 190 else f"k{i % 190}",
+            "plan": "ab"[i % 2],
+            "gap": None if i == 3 else "x",
+            "blank": "y" if i == 100 else None,
+            "x": [float("inf"), float("nan"), -0.5, 2.0][i % 4],
+            "n": i,
+            "debt": -i,
+            "is": i % 2 == 0,
+            "tags": [i],
+        }
+        for i in range(200)
+    ]
+    table.append(rows)
+    at = {"path": table.path, "masked": list(masked)}
+    assert propose_rules(facts_for_rules(at)) == propose_rules(profile(at))
+    counted = {column["name"]: column["nulls"] for column in profile(at)["columns"]}
+    assert nulls(at)["nulls"] == counted
+    assert (counted["gap"], counted["blank"]) == (1, 199)
+
+
+def test_a_description_leaves_the_profile_to_whoever_asks(table):
+    table.append([{"id": f"k{i}", "n": i} for i in range(200)])
+    whole, rest = (describe_version({"path": table.path, "profile": wanted, "now": "x"}) for wanted in (True, False))
+    assert rest == {**whole, "profile": {"rows": 200, "columns": None}}
 
 
 def test_no_rule_proposes_the_values_of_a_masked_column():

@@ -12,6 +12,7 @@ from aimass.cluster import CAPABILITY as CLUSTER
 from aimass.collector import CAPABILITY as COLLECTOR
 from aimass.lake import CAPABILITY as LAKE
 from aimass.lake import AboutVersion, CreateDataset, Lake, ListVersions, OneDataset
+from aimass.lake.console import datasets
 from tests.fixtures.browser import axe_violations, browser, new_page, serving, settle  # noqa: F401
 from tests.fixtures.data import ANN, Data
 from tests.fixtures.rooms import Rooms
@@ -85,6 +86,17 @@ def test_personal_data_is_hidden_from_those_who_may_only_read(site, role, seen):
     assert ("p1@example.org" in visitor.open(HOME).text) is seen
     assert "p1@example.org" not in visitor.open(f"{HOME}/profile").text
     assert "Rows 151 to 151 of 151" in visitor.open(f"{HOME}?offset=150").text
+
+
+def test_the_first_who_looks_at_a_large_profile_sees_that_it_is_being_made(site, monkeypatch):
+    monkeypatch.setattr(datasets, "CELLS_IN_A_MOMENT", 0)
+    Data(Rooms(site.folder, [], registry=site.registry)).collect("id\n1\n2\n", "Fresh")
+    home, visitor = "/demo/data/fresh/profile", site.visitor("viewer")
+    assert "is being made" in visitor.open(home).text
+    assert "is being made" in visitor.open(home).text
+    part = visitor.part(home, "columns").text
+    assert ("is being made" in part, ">id<" in part) == (False, True)
+    assert ">id<" in visitor.open(home).text
 
 
 def test_the_list_shows_quality_rows_and_personal_data_and_filters(site):

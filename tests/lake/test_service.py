@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import shutil
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from pathlib import Path
 
@@ -39,6 +40,7 @@ from aimass.lake.commands import (
 from aimass.lake.domain import Finding, Rule
 from aimass.lake.jobs import attention, doctor, erase, tend
 from aimass.lake.keeping import collect
+from aimass.lake.store import mark_collected
 from tests.fixtures.data import ANN, EVE, STRANGER
 
 TEXT = "id,mail,age\n1,ann@example.org,30\n2,bob@example.org,40\n"
@@ -240,6 +242,42 @@ def test_a_classification_by_a_person_is_obeyed(data):
     data.collect("id,mail,age\n3,cy@example.org,50\n")
     assert data.lake.get_classification(EVE, one()) == [finding]
     assert [c["masked"] for c in data.lake.get_profile(EVE, at()).columns] == [False, False, True]
+
+
+def test_a_profile_is_made_when_it_is_asked_for_once_for_all_who_ask(data, monkeypatch):
+    data.collect(TEXT)
+    called, call = list[str](), data.lake._call
+    monkeypatch.setattr(data.lake, "_call", lambda name, *more: called.append(name) or call(name, *more))
+    assert data.lake.count_nulls(EVE, at()) == {"id": 0, "mail": 0, "age": 0}
+    with ThreadPoolExecutor(3) as pool:
+        told = list(pool.map(lambda _: data.lake.get_profile(EVE, at()), range(3)))
+    assert called == ["proposing:nulls", "profile:profile"]
+    assert told == [data.lake.get_profile(EVE, at())] * 3
+    assert [(c["name"], c["distinct"]) for c in told[0].columns] == [("id", 2), ("mail", 2), ("age", 2)]
+    assert data.lake.count_nulls(EVE, at()) == {"id": 0, "mail": 0, "age": 0}
+    assert len(called) == 2
+
+
+def test_a_profile_that_ends_after_an_erasure_is_forgotten_with_the_version(data, monkeypatch):
+    data.collect(TEXT, source={"keys": ["mail"]})
+    call = data.lake._call
+
+    def erased_meanwhile(name, *more):
+        made = call(name, *more)
+        if name == "profile:profile":
+            erase(data.rooms.registry, Person(erasure="01E", values=("ann@example.org",)))
+        return made
+
+    monkeypatch.setattr(data.lake, "_call", erased_meanwhile)
+    assert data.lake.get_profile(ANN, at(1)).columns == data.lake.get_profile(ANN, at(1)).columns == []
+
+
+def test_nobody_asked_for_the_profile_of_a_version_that_retention_took(data):
+    data.collect(TEXT)
+    with data.rooms.get(Database).change(ANN, "demo") as change:
+        mark_collected(change, [data.lake.get_version(ANN, at()).id], change.now)
+    with pytest.raises(Conflict, match="removed by retention"):
+        data.lake.get_profile(ANN, at())
 
 
 def test_retention_collects_old_versions_but_never_pinned_tagged_or_newest_ones(data, monkeypatch):

@@ -3956,7 +3956,7 @@ OPERATIONS: dict[str, Operation] = {
         cli="data profile",
         permission="lake.read",
         summary="Show what is in a version: counts, ranges, quantiles, histograms and top values per column.",
-        help="Show what is in a version: counts, ranges, quantiles, histograms and top values per column.",
+        help="Show what is in a version: counts, ranges, quantiles, histograms and top values per column.\n\n        The first who asks waits until it is made; then it is kept.",
         params=(
             Param(name="workspace", where="path", kind="str", help="slug of the workspace"),
             Param(name="dataset", where="path", kind="str", help="slug of the dataset"),

@@ -15,6 +15,37 @@ from aimass.lake.asking import RunningQuery
 _LOOK_S = 0.1
 
 
+class Turns:
+    """Lets one at a time do the same thing; the others wait, and find it done.
+
+    Examples
+    --------
+    >>> turns = Turns()
+    >>> with turns.of("a"), turns.of("b"):
+    ...     sorted(turns.held)
+    ['a', 'b']
+    >>> sorted(turns.held)
+    []
+    """
+
+    def __init__(self) -> None:
+        self._changed = threading.Condition()
+        self.held: set[str] = set()
+
+    @contextmanager
+    def of(self, thing: str) -> Iterator[None]:
+        """Wait until nobody else does it, then hold it."""
+        with self._changed:
+            self._changed.wait_for(lambda: thing not in self.held)
+            self.held.add(thing)
+        try:
+            yield
+        finally:
+            with self._changed:
+                self.held.remove(thing)
+                self._changed.notify_all()
+
+
 class Running:
     """Who may run a query now.
 

@@ -295,6 +295,18 @@ def put_report(change: Change, version_id: str, *, profile: Any, quality: Any) -
     change.execute(insert(reports).values(version_id=version_id, profile=profile, quality=quality))
 
 
+def keep_profile(change: Change, version_id: str, profile: Any) -> Any:
+    """Keep the profile of a version that has none yet, and return what is told of it now.
+
+    What was made or forgotten meanwhile stays: a person who was erased does not come back with a profile begun before.
+    """
+    known = report_of(change.conn, version_id).profile
+    if known["columns"] is not None:
+        return known
+    change.execute(update(reports).where(reports.c.version_id == version_id).values(profile=profile))
+    return profile
+
+
 def scrub_reports(change: Change, version_ids: Sequence[str]) -> None:
     """Forget what was told about the values of versions; counts of rows stay with the versions."""
     nothing = {"rows": 0, "columns": []}

@@ -22,7 +22,7 @@ from aimass.kernel.errors import AimassError, Failed, Invalid, NotFound, Unauthe
 from aimass.kernel.ids import new_id
 from aimass.kernel.principal import Principal
 from aimass.web.api.callers import require_workspace
-from aimass.web.console import Console
+from aimass.web.console import Console, target_of
 from aimass.web.late import LateRoute, LateRoutes
 from aimass.web.session import require_csrf
 
@@ -95,6 +95,10 @@ class PageVisit:
     def render(self, template: str, *, parts: Mapping[str, str] | None = None, **context: Any) -> HTMLResponse:
         """Render a page, or the part of it that was asked for; see :meth:`Console.render`."""
         return self.console.render(self.request, template, parts=parts, **context)
+
+    def fills(self, part: str) -> bool:
+        """Tell whether the page that is shown already asks for a part of itself, by the id of the element."""
+        return target_of(self.request) == part
 
     def go(self, address: str, toast: str = "") -> Response:
         """Send the visitor to another page, where the toast is shown."""

@@ -6,6 +6,7 @@ from typing import Any
 
 from aimass.lake.children.classify import classify
 from aimass.lake.children.profile import profile
+from aimass.lake.children.proposing import facts_for_rules
 from aimass.lake.children.quality import propose_rules, quality
 from aimass.lake.children.tables import open_table, schema_of
 from aimass.lake.children.values import columns_of, schema_hash
@@ -17,8 +18,8 @@ def describe_version(args: dict[str, Any]) -> dict[str, Any]:
     Parameters
     ----------
     args
-        ``path``; ``version`` (Delta version, None: newest); ``rules`` (None: proposed from this profile); ``classification``
-        (None: found here); ``keys`` and ``now`` as for :func:`quality`.
+        ``path``; ``version`` (Delta version, None: newest); ``rules`` (None: proposed from this version); ``classification``
+        (None: found here); ``keys`` and ``now`` as for :func:`quality`; ``profile``: False leaves it to whoever asks first.
 
     Returns
     -------
@@ -32,19 +33,19 @@ def describe_version(args: dict[str, Any]) -> dict[str, Any]:
     if findings is None:
         findings = classify(at)["columns"]
     masked = [finding["column"] for finding in findings if finding["private"]]
-    told = profile({**at, "masked": masked})
+    told = profile({**at, "masked": masked}) if args.get("profile", True) else None
     rules = args.get("rules")
     if rules is None:
-        rules = propose_rules(told)
+        rules = propose_rules(told or facts_for_rules({**at, "masked": masked}))
     report = quality({**at, "rules": rules, "keys": args.get("keys"), "masked": masked, "now": args.get("now")})
     return {
         "delta_version": at["version"],
-        "rows": told["rows"],
+        "rows": report["rows"],
         "bytes": size_bytes(args["path"], at["version"]),
         "columns": columns,
         "schema_hash": schema_hash(columns),
         "classification": findings,
-        "profile": told,
+        "profile": told or {"rows": report["rows"], "columns": None},
         "rules": rules,
         "quality": report,
     }

@@ -16,7 +16,7 @@ from aimass.lake.children.values import plain, type_name
 
 SAMPLES = 10
 EXAMPLES = 100
-_FEW = 20
+FEW = 20
 _MANY_ROWS = 100
 _WEIGHT = {"error": 1.0, "warning": 0.5}
 TABLE_RULES = frozenset({"row_count", "freshness"})
@@ -46,7 +46,7 @@ def _for_column(column: Mapping[str, Any], rows: int) -> list[dict[str, Any]]:
     if kind == "string" and rows > 1 and distinct == rows:
         rules.append(_rule("unique", name, severity="error"))
     top = column.get("top") or []
-    if kind == "string" and rows >= _MANY_ROWS and 0 < distinct <= min(_FEW, len(top)):
+    if kind == "string" and rows >= _MANY_ROWS and 0 < distinct <= min(FEW, len(top)):
         rules.append(_rule("in_set", name, severity="warning", values=sorted(item["value"] for item in top)))
     if kind in {"integer", "float"} and (column.get("min") is not None) and column["min"] >= 0:
         rules.append(_rule("range", name, severity="warning", min=0, max=None))

@@ -8,12 +8,14 @@ from fastapi import Form, Query, Response
 
 from aimass.lake.commands import AboutVersion, CreateDataset, ListDatasets, PreviewRows
 from aimass.lake.console.sheet import dataset_sheet
+from aimass.lake.domain import DatasetVersion
 from aimass.lake.service.lake import Lake
-from aimass.web import Visit, page_router
+from aimass.web import PageVisit, Visit, page_router
 
 router = page_router()
 ROWS = 50
 COLUMNS = 60
+CELLS_IN_A_MOMENT = 2_000_000
 DATA = "/{workspace}/data"
 Version = Annotated[int | None, Query(ge=1)]
 LayerOrAll = Literal["", "landing", "bronze", "silver", "gold"]
@@ -54,11 +56,28 @@ def preview(visit: Visit, dataset: str, version: Version = None, offset: Offset 
 
 @router.get(f"{DATA}/{{dataset}}/profile")
 def profile(visit: Visit, dataset: str, version: Version = None, q: str = "", offset: Offset = 0) -> Response:
-    """What does each column hold, how complete is it, and is there personal data in it?"""
+    """What does each column hold, how complete is it, and is there personal data in it?
+
+    The first visitor waits for the profile: with the page where it is made in a moment, else with the page before him.
+    """
     sheet, found = dataset_sheet(visit, dataset, "profile", version), list[dict[str, Any]]()
-    if sheet.shown is not None:
+    state = _state(visit, sheet.shown)
+    if sheet.shown is not None and state == "there":
         wish = AboutVersion(workspace=visit.workspace, dataset=dataset, number=sheet.shown.number)
         columns = visit.get(Lake).get_profile(visit.who, wish).columns
         found = [column for column in columns if q.lower() in column["name"].lower()]
     page, more = found[offset : offset + COLUMNS], {"total": len(found), "offset": offset, "step": COLUMNS, "q": q}
+    more |= {"is_being_made": state == "being made"}
     return visit.render("lake/profile.html", parts={"columns": "lake/_columns.html"}, sheet=sheet, columns=page, **more)
+
+
+def _state(visit: PageVisit, shown: DatasetVersion | None) -> Literal["there", "being made", "gone"]:
+    """Tell whether the profile is there with the page, will be asked for by it, or cannot be made any more."""
+    if shown is None:
+        return "gone"
+    if visit.get(Lake).is_profiled(shown):
+        return "there"
+    if shown.collected_at is not None:
+        return "gone"
+    is_soon = shown.rows * len(shown.columns) <= CELLS_IN_A_MOMENT
+    return "there" if is_soon or visit.fills("columns") else "being made"

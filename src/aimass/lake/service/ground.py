@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -20,7 +20,7 @@ from aimass.kernel.counters import Counters
 from aimass.kernel.errors import Conflict, Invalid, NotFound, Stale
 from aimass.kernel.principal import Principal
 from aimass.lake.domain import DatasetVersion
-from aimass.lake.running import Running
+from aimass.lake.running import Running, Turns
 from aimass.lake.settings import LakeSettings
 from aimass.lake.store import dataset_row, version_at, version_by_tag, version_of, version_row
 from aimass.lake.view_store import maker_of
@@ -43,6 +43,7 @@ class Ground:
     settings: LakeSettings
     counters: Counters
     running: Running
+    profiling: Turns = field(default_factory=Turns)
 
 
 class Part:
@@ -98,7 +99,7 @@ class Part:
         return {"path": str(self.table_path(version.workspace, version.dataset)), "version": version.delta_version}
 
     def describing(self, workspace: str, dataset: str, *, by: str | None = None) -> dict[str, Any]:
-        """Return what a job needs to describe the next version: rules, classification, keys and the time.
+        """Return what a job needs to describe the next version: rules, classification, keys and the time; no profile.
 
         Raises
         ------
@@ -115,7 +116,7 @@ class Part:
                 value=dataset,
                 hint="write to another dataset, change what the view asks, or delete the view",
             )
-        given: dict[str, Any] = {"keys": row.keys, "now": instant(self._database.clock.now())}
+        given: dict[str, Any] = {"keys": row.keys, "now": instant(self._database.clock.now()), "profile": False}
         if row.rules is not None:
             given["rules"] = row.rules
         if row.is_classified:

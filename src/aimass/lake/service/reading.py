@@ -6,13 +6,14 @@ from typing import Any
 
 from sqlalchemy import Row
 
-from aimass.kernel.principal import Principal
+from aimass.kernel.principal import SYSTEM, Principal
 from aimass.kernel.usecase import use_case
 from aimass.lake.commands import AboutVersion, PreviewRows
-from aimass.lake.domain import Field, Profile, QualityReport, Rows
+from aimass.lake.domain import DatasetVersion, Field, Profile, QualityReport, Rows
 from aimass.lake.policies import filters_rows, masked_columns, rule_shown
+from aimass.lake.service.ground import LONG_S
 from aimass.lake.service.versions import Versions
-from aimass.lake.store import report_of
+from aimass.lake.store import keep_profile, report_of
 
 _PATH = "/workspaces/{workspace}/datasets/{dataset}"
 
@@ -37,13 +38,44 @@ class Reading(Versions):
 
     @use_case(f"GET {_PATH}/profile", permission="lake.read", cli="data profile", on="dataset")
     def get_profile(self, who: Principal, command: AboutVersion) -> Profile:
-        """Show what is in a version: counts, ranges, quantiles, histograms and top values per column."""
+        """Show what is in a version: counts, ranges, quantiles, histograms and top values per column.
+
+        The first who asks waits until it is made; then it is kept.
+        """
         with self._database.read() as conn:
             row, found = self._row(conn, command.workspace, command.dataset, command.number, command.at)
             told = report_of(conn, found.id).profile
             policy = self.policy_of(conn, who, row)
+        if told["columns"] is None:
+            told = self._profiled(row, found)
         columns = _shown(told["columns"], _private(row), policy)
         return Profile(dataset=found.dataset, number=found.number, rows=told["rows"], columns=columns)
+
+    def is_profiled(self, version: DatasetVersion) -> bool:
+        """Tell whether the profile of a version was made already."""
+        with self._database.read() as conn:
+            return report_of(conn, version.id).profile["columns"] is not None
+
+    def _profiled(self, row: Row[Any], found: DatasetVersion) -> dict[str, Any]:
+        """Make the profile of a version, once however many ask for it together, and keep it."""
+        with self._ground.profiling.of(found.id):
+            with self._database.read() as conn:
+                told = report_of(conn, found.id).profile
+            if told["columns"] is not None:
+                return told
+            made = self._call("profile:profile", {**self._at(found), "masked": sorted(_private(row))}, LONG_S)
+            with self._database.change(SYSTEM, found.workspace) as change:
+                return keep_profile(change, found.id, made)
+
+    def count_nulls(self, who: Principal, command: AboutVersion) -> dict[str, int]:
+        """Count the empty cells of each column of a version: from its profile, or from its files while there is none."""
+        who.need("lake.read", command.workspace, f"dataset:{command.dataset}")
+        with self._database.read() as conn:
+            _, found = self._row(conn, command.workspace, command.dataset, command.number, command.at)
+            columns = report_of(conn, found.id).profile["columns"]
+        if columns is None:
+            return self._call("proposing:nulls", self._at(found), LONG_S)["nulls"]
+        return {column["name"]: int(column["nulls"]) for column in columns}
 
     @use_case(f"GET {_PATH}/quality", permission="lake.read", cli="data quality", on="dataset")
     def get_quality(self, who: Principal, command: AboutVersion) -> QualityReport:

@@ -77,8 +77,7 @@ class ScoringOrders(Trials):
         lake = self._ground.lake
         wanted = AboutVersion(workspace=command.workspace, dataset=command.dataset, number=command.dataset_version)
         version = lake.get_version(SYSTEM, wanted)
-        profile = lake.get_profile(SYSTEM, replace(wanted, number=version.number))
-        nulls = {column["name"]: int(column.get("nulls") or 0) for column in profile.columns}
+        nulls = lake.count_nulls(SYSTEM, replace(wanted, number=version.number))
         return Order(command=command, plan=_plan(command, means, version, nulls), means=means, version=version)
 
     def _means(self, command: StartScoring) -> Means:
