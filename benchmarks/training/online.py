@@ -352,7 +352,7 @@ def _forgetting_lines(told: dict[str, Any]) -> list[str]:
         "Mixed is what the same learner can know of both tasks with the same rows kept; what it is short of before the second task is no forgetting.",
         "Ten digits are harder to tell apart by lines than five: scikit-learn's logistic regression, one class against the rest and fitted to the end,",
         f"is right about {fitted['first']:.1f} % of the same questions when it has seen the first five digits alone, and {fitted['both']:.1f} % when it has seen all ten.",
-        f"The goal would take {needed:.1f} %. No line reaches it: one model for all ten classes at once, all rows at hand, the best of {len(STRENGTHS)} penalties by the very",
+        f"The goal would take {needed:.1f} %. No line that was tried reaches it: one model for all ten classes at once, all rows at hand, the best of {len(STRENGTHS)} penalties by the very",
         f"rows that are asked, is right about {fitted['bound']:.1f} %. What is lost beyond that is no forgetting, and no buffer brings it back: a net or trees do.",
         "",
     ]
