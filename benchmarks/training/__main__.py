@@ -92,6 +92,9 @@ def _with_tables(before: Mapping[str, Any] | None, now: dict[str, Any]) -> dict[
 
 def write(told: Mapping[str, Any], path: Path) -> None:
     """Write Markdown, and the same as JSON beside it."""
+    path.with_suffix(".json").write_text(
+        json.dumps(told, indent=1) + "\n"
+    )  # first: no measurement is lost to a sentence
     machine = f"{os.cpu_count()} cores, Python {platform.python_version()}, load {os.getloadavg()[0]:.1f}"
     lines = [
         "# Training, side by side",
@@ -119,7 +122,6 @@ def write(told: Mapping[str, Any], path: Path) -> None:
     for name, section in sections.items():
         lines += section(told[name]) if name in told else []
     path.write_text("\n".join(lines).rstrip() + "\n")
-    path.with_suffix(".json").write_text(json.dumps(told, indent=1) + "\n")
 
 
 def _met(value: bool) -> str:
