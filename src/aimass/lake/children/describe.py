@@ -7,7 +7,7 @@ from typing import Any
 from aimass.lake.children.classify import classify
 from aimass.lake.children.profile import profile
 from aimass.lake.children.proposing import facts_for_rules
-from aimass.lake.children.quality import propose_rules, quality
+from aimass.lake.children.quality import kept, propose_rules, quality
 from aimass.lake.children.tables import open_table, schema_of
 from aimass.lake.children.values import columns_of, schema_hash
 
@@ -34,10 +34,15 @@ def describe_version(args: dict[str, Any]) -> dict[str, Any]:
         findings = classify(at)["columns"]
     masked = [finding["column"] for finding in findings if finding["private"]]
     told = profile({**at, "masked": masked}) if args.get("profile", True) else None
-    rules = args.get("rules")
-    if rules is None:
-        rules = propose_rules(told or facts_for_rules({**at, "masked": masked}))
-    report = quality({**at, "rules": rules, "keys": args.get("keys"), "masked": masked, "now": args.get("now")})
+    rules, report = args.get("rules"), None
+    if rules is None and told is None:
+        facts = facts_for_rules({**at, "masked": masked})
+        rules = propose_rules(facts)
+        report = kept(rules, facts["rows"])
+    elif rules is None:
+        rules = propose_rules(told or {})
+    if report is None:
+        report = quality({**at, "rules": rules, "keys": args.get("keys"), "masked": masked, "now": args.get("now")})
     return {
         "delta_version": at["version"],
         "rows": report["rows"],

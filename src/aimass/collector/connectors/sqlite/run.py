@@ -15,7 +15,7 @@ from arro3.core import Table
 from aimass.collector.connectors.cursor import CURSOR, Highest, begin_of
 from aimass.collector.connectors.messages import no_utf8
 from aimass.collector.connectors.port import Part, Reject, StreamColumn, StreamInfo, Wish
-from aimass.collector.connectors.portions import fetched
+from aimass.collector.connectors.portions import fetched_columns
 from aimass.collector.connectors.reach import check_path
 from aimass.collector.connectors.sqlite.manifest import Parameters
 from aimass.kernel.errors import Invalid, NotFound, Unavailable
@@ -76,12 +76,12 @@ class Sqlite:
         query, values = _query(wish, names, state)
         try:
             self._con.execute("BEGIN")
-            for found, size in fetched(_Rows(self._con, query, values), ROWS):
+            for found, size in fetched_columns(_Rows(self._con, query, values), ROWS):
                 is_odd = self._con.text_factory is _text_or_bytes
                 good, rejects = _apart(names, found) if is_odd else (found, ())
                 if seen is not None:
-                    native = _advance(seen, native, [row[names.index(str(wish.cursor))] for row in good])
-                rows = _batch(names, good) if good else None
+                    native = _advance(seen, native, good[names.index(str(wish.cursor))])
+                rows = _batch(names, good) if good[0] else None
                 yield Part(rows=rows, state=_state(seen, native), rejects=rejects, size_bytes=size)
             yield Part(rows=None, state=_state(seen, native))
         except sqlite3.Error as reason:
@@ -152,13 +152,13 @@ class _Rows:
         return self._rows.fetchmany(count)
 
 
-def _apart(names: list[str], rows: list[Sequence[Any]]) -> tuple[list[Sequence[Any]], tuple[Reject, ...]]:
-    """Return the rows that are whole, and those with a text that nobody can read."""
-    good = [row for row in rows if not any(isinstance(value, _NoText) for value in row)]
-    if len(good) == len(rows):
-        return rows, ()
-    bad = [row for row in rows if any(isinstance(value, _NoText) for value in row)]
-    return good, tuple(_reject(names, row) for row in bad)
+def _apart(names: list[str], columns: list[list[Any]]) -> tuple[list[list[Any]], tuple[Reject, ...]]:
+    """Return the columns of the rows that are whole, and the rows with a text that nobody can read."""
+    bad = {row for cells in columns for row, value in enumerate(cells) if isinstance(value, _NoText)}
+    if not bad:
+        return columns, ()
+    good = [[value for row, value in enumerate(cells) if row not in bad] for cells in columns]
+    return good, tuple(_reject(names, [cells[row] for cells in columns]) for row in sorted(bad))
 
 
 def _reject(names: list[str], row: Sequence[Any]) -> Reject:
@@ -267,9 +267,10 @@ def _state(seen: Highest | None, native: Any) -> dict[str, Any]:
     return {**seen.state, **({_NATIVE: native} if isinstance(native, int | float | str) else {})}
 
 
-def _batch(names: list[str], rows: list[Sequence[Any]]) -> Any:
-    cells = zip(*rows, strict=True) if names else ()
-    columns = [_series(name, list(values)) for name, values in zip(names, cells, strict=True)]
+def _batch(names: list[str], cells: list[list[Any]]) -> Any:
+    columns = [
+        _series(name, values) for name, values in zip(names, cells, strict=False)
+    ]  # nothing wished: one of nulls
     return Table.from_arrow(pl.DataFrame(columns)).combine_chunks().to_batches()[0]
 
 
