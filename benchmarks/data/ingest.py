@@ -2,7 +2,8 @@
 
 ``python -m benchmarks.data.ingest`` prints the figures. CPU seconds are those of all processes from their start to their end: of AI
 Mass the job (with its guard) and what control does meanwhile, of the others the whole program with its imports. AI Mass types,
-checks, quarantines, commits exactly once, and then profiles and checks the new version; its time until the commit stands beside.
+checks, quarantines, commits exactly once, and then proposes rules for the new version and reports how well it keeps them; its time
+until the commit stands beside. The profile is no part of it: it is made when somebody asks for it.
 """
 
 from __future__ import annotations

@@ -11,8 +11,8 @@ from typing import Any
 
 _TITLES = {"csv": "CSV", "postgres": "PostgreSQL", "sqlite": "SQLite"}
 _DESCRIBES = (
-    "Where the CPU of AI Mass goes: a job of its own (its processes and their imports take about a second), the commit, and after it the classification, "
-    "profile and rules of every column, which the others do not have. Of SQLite half of the time until the commit is spent in Python's own cursor, which "
+    "Where the CPU of AI Mass goes: a job of its own (its processes and their imports take about a second), the commit, and after it the "
+    "rules of every column, which the others do not have; the profile is made when somebody asks for it. Of SQLite half of the time until the commit is spent in Python's own cursor, which "
     "connectorx does without."
 )
 _ENGINE = (

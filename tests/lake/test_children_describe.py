@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from aimass.kernel.errors import NotFound
+from aimass.lake.children import many_rows
 from aimass.lake.children.classify import classify, classify_column, hint_of, iban, luhn
 from aimass.lake.children.describe import describe_version
 from aimass.lake.children.profile import TOP, describe, histogram, profile
@@ -165,7 +166,7 @@ def test_proposed_rules_pass_on_the_version_they_come_from(table):
 
 
 @pytest.mark.parametrize("masked", [(), ("plan", "mail")])
-def test_without_a_profile_the_same_rules_are_proposed_as_from_one(table, masked):
+def test_without_a_profile_the_same_rules_are_proposed_as_from_one(table, masked, monkeypatch):
     rows = [
         {
             "mail": f"p{i}@example.org",
@@ -187,6 +188,8 @@ def test_without_a_profile_the_same_rules_are_proposed_as_from_one(table, masked
     counted = {column["name"]: column["nulls"] for column in profile(at)["columns"]}
     assert nulls(at)["nulls"] == counted
     assert (counted["gap"], counted["blank"]) == (1, 199)
+    monkeypatch.setattr(many_rows, "MANY_ROWS", 100)
+    assert propose_rules(facts_for_rules(at)) == propose_rules(profile(at))
 
 
 def test_a_description_leaves_the_profile_to_whoever_asks(table):

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future
 from contextlib import contextmanager
 from dataclasses import replace
+from typing import Any
 
 from aimass.infra.compute import Stop
 from aimass.kernel.errors import Conflict, NotFound, TooMany
@@ -15,35 +17,35 @@ from aimass.lake.asking import RunningQuery
 _LOOK_S = 0.1
 
 
-class Turns:
-    """Lets one at a time do the same thing; the others wait, and find it done.
+class Together:
+    """Lets one do what several want at the same time; the others wait, and get what he got: an answer, or his error.
 
     Examples
     --------
-    >>> turns = Turns()
-    >>> with turns.of("a"), turns.of("b"):
-    ...     sorted(turns.held)
-    ['a', 'b']
-    >>> sorted(turns.held)
-    []
+    >>> Together().do("a", lambda: {"rows": 3})
+    {'rows': 3}
     """
 
     def __init__(self) -> None:
-        self._changed = threading.Condition()
-        self.held: set[str] = set()
+        self._lock = threading.Lock()
+        self._done: dict[str, Future[dict[str, Any]]] = {}
 
-    @contextmanager
-    def of(self, thing: str) -> Iterator[None]:
-        """Wait until nobody else does it, then hold it."""
-        with self._changed:
-            self._changed.wait_for(lambda: thing not in self.held)
-            self.held.add(thing)
+    def do(self, thing: str, work: Callable[[], dict[str, Any]]) -> dict[str, Any]:
+        """Do it, or wait for who does it already."""
+        with self._lock:
+            known = self._done.get(thing)
+            mine = self._done.setdefault(thing, Future())
+        if known is not None:
+            return known.result()
         try:
-            yield
+            mine.set_result(work())
+        except BaseException as reason:
+            mine.set_exception(reason)
+            raise
         finally:
-            with self._changed:
-                self.held.remove(thing)
-                self._changed.notify_all()
+            with self._lock:
+                del self._done[thing]
+        return mine.result()
 
 
 class Running:

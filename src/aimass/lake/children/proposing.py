@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from typing import Any
 
 import polars as pl
@@ -36,15 +37,15 @@ def facts_for_rules(args: dict[str, Any]) -> dict[str, Any]:
     detailed = len(schema) <= DETAILED_COLUMNS
     empty, least = _in_one_pass(slices, schema)
     told: dict[str, dict[str, Any]] = {}
-    for name in _open(slices, schema):
-        wish = {"masked": name in masked, "detailed": detailed}
-        if slices.is_many:
-            with many_of(slices) as many:
+    with many_of(slices) if slices.is_many else nullcontext() as many:
+        for name in _open(slices, schema):
+            wish = {"masked": name in masked, "detailed": detailed}
+            if many is not None:
                 told[name] = describe_many(many, name, slices.rows, **wish)
-        elif name in slices.long:
-            told[name] = describe_long(slices, name, **wish)
-        else:
-            told[name] = describe(slices.frame.select(name).collect()[name], **wish)
+            elif name in slices.long:
+                told[name] = describe_long(slices, name, **wish)
+            else:
+                told[name] = describe(slices.frame.select(name).collect()[name], **wish)
     columns: list[dict[str, Any]] = []
     for name, kind in schema.items():
         column = {"name": name, "type": type_name(kind), "count": slices.rows, "nulls": empty[name]}

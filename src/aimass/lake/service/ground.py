@@ -20,7 +20,7 @@ from aimass.kernel.counters import Counters
 from aimass.kernel.errors import Conflict, Invalid, NotFound, Stale
 from aimass.kernel.principal import Principal
 from aimass.lake.domain import DatasetVersion
-from aimass.lake.running import Running, Turns
+from aimass.lake.running import Running, Together
 from aimass.lake.settings import LakeSettings
 from aimass.lake.store import dataset_row, version_at, version_by_tag, version_of, version_row
 from aimass.lake.view_store import maker_of
@@ -43,7 +43,7 @@ class Ground:
     settings: LakeSettings
     counters: Counters
     running: Running
-    profiling: Turns = field(default_factory=Turns)
+    profiling: Together = field(default_factory=Together)
 
 
 class Part:

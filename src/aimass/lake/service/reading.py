@@ -47,7 +47,7 @@ class Reading(Versions):
             told = report_of(conn, found.id).profile
             policy = self.policy_of(conn, who, row)
         if told["columns"] is None:
-            told = self._profiled(row, found)
+            told = self._ground.profiling.do(found.id, lambda: self._profiled(row, found))
         columns = _shown(told["columns"], _private(row), policy)
         return Profile(dataset=found.dataset, number=found.number, rows=told["rows"], columns=columns)
 
@@ -57,18 +57,17 @@ class Reading(Versions):
             return report_of(conn, version.id).profile["columns"] is not None
 
     def _profiled(self, row: Row[Any], found: DatasetVersion) -> dict[str, Any]:
-        """Make the profile of a version, once however many ask for it together, and keep it."""
-        with self._ground.profiling.of(found.id):
-            with self._database.read() as conn:
-                told = report_of(conn, found.id).profile
-            if told["columns"] is not None:
-                return told
-            made = self._call("profile:profile", {**self._at(found), "masked": sorted(_private(row))}, LONG_S)
-            with self._database.change(SYSTEM, found.workspace) as change:
-                return keep_profile(change, found.id, made)
+        """Make the profile of a version, unless somebody did in this moment, and keep it."""
+        with self._database.read() as conn:
+            told = report_of(conn, found.id).profile
+        if told["columns"] is not None:
+            return told
+        made = self._call("profile:profile", {**self._at(found), "masked": sorted(_private(row))}, LONG_S)
+        with self._database.change(SYSTEM, found.workspace) as change:
+            return keep_profile(change, found.id, made)
 
     def count_nulls(self, who: Principal, command: AboutVersion) -> dict[str, int]:
-        """Count the empty cells of each column of a version: from its profile, or from its files while there is none."""
+        """Count the empty cells of each column, in all rows: from the profile, or from the files while there is none."""
         who.need("lake.read", command.workspace, f"dataset:{command.dataset}")
         with self._database.read() as conn:
             _, found = self._row(conn, command.workspace, command.dataset, command.number, command.at)
