@@ -14,10 +14,12 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from onnx import TensorProto, helper
 
 from aimass.gateway.plane.attributions import orders, shares_of, steps_of
 from aimass.gateway.plane.package import read_package
 from aimass.gateway.plane.runtimes.onnx import OnnxRuntime
+from aimass.training.recipes.policies import Exploration, deciding
 from tests.fixtures.gateway import (
     CATEGORIES,
     KEY,
@@ -164,6 +166,61 @@ def test_a_package_without_samples_says_so(served: Gateway) -> None:
     answer = explain(served, oip(), "bare")
     assert (answer.status, answer.json()["code"]) == (400, "cannot_explain")
     assert "samples" in answer.json()["error"]
+
+
+NUMBER = {"type": "float", "nullable": False, "categories": None, "unseen": "serve"}
+DECISION: dict[str, Any] = {
+    "inputs": [{"name": "age", **NUMBER}, {"name": "spent", **NUMBER}],
+    "outputs": [
+        {"name": "action", "type": "string", "shape": [-1]},
+        {"name": "propensity", "type": "float", "shape": [-1]},
+        {"name": "probabilities", "type": "float", "shape": [-1, 2], "classes": ["call", "mail"]},
+        {"name": "rewards", "type": "float", "shape": [-1, 2]},
+        {"name": "vector", "type": "float", "shape": [-1, 3]},
+    ],
+}
+
+
+def decider() -> bytes:
+    """A policy whose actions bring twice the age, or what was spent; it tries a tenth by chance."""
+    names = [one["name"] for one in DECISION["inputs"]]
+    nodes = [
+        helper.make_node("Concat", names, ["both"], axis=1),
+        helper.make_node("Mul", ["both", "worth"], ["value"]),
+    ]
+    columns = [helper.make_tensor_value_info(name, TensorProto.FLOAT, [None, 1]) for name in names]
+    weights = [helper.make_tensor("worth", TensorProto.FLOAT, [2], [2.0, 1.0])]
+    model = helper.make_model(helper.make_graph(nodes, "policy", columns, [], weights), ir_version=9)
+    model.opset_import[0].version = 18
+    deciding(model, "value", ["call", "mail"], Exploration(epsilon=0.1, temperature=None))
+    model.graph.node.append(helper.make_node("Concat", ["both", "policy/column"], ["three"], axis=1))
+    model.graph.output.append(helper.make_tensor_value_info("three", TensorProto.FLOAT, [None, 3]))
+    for old, new in zip(model.graph.output, DECISION["outputs"], strict=True):
+        model.graph.node.append(helper.make_node("Identity", [old.name], [new["name"]]))
+        old.name = new["name"]
+    return model.SerializeToString()
+
+
+def test_a_policy_is_explained_by_what_its_actions_would_bring(alone: Gateway, tmp_path: Path) -> None:
+    samples = {"inputs": {"age": [20.0, 40.0], "spent": [0.0, 10.0]}, "outputs": {}}
+    package = write_package(tmp_path / "p", "model.onnx", decider(), signature=DECISION, samples=samples)
+    alone.publish(snapshot(1, endpoint("offers", deployment(package))))
+    alone.start()
+    inputs = [
+        {"name": name, "shape": [2, 1], "datatype": "FP32", "data": data}
+        for name, data in {"age": [30.0, 50.0], "spent": [90.0, 7.0]}.items()
+    ]
+    wait_for(lambda: explain(alone, {"inputs": inputs}, "offers").status != 503)
+    document = explain(alone, {"inputs": inputs}, "offers").json()
+    told, found = document["parameters"], read(document)
+    assert (told["output"], told["classes"]) == ("rewards", ["mail", "call"])
+    assert found["shares"] == pytest.approx(np.array([[0, 85], [40, 0]]))
+    assert (found["base"].tolist(), found["value"].tolist()) == ([5, 60], [90, 100])
+    chances = explain(alone, {"inputs": inputs, "parameters": {"output": "probabilities"}}, "offers").json()
+    assert read(chances)["value"] == pytest.approx([0.95, 0.05])
+    for draw in ("propensity", "vector"):
+        refused = explain(alone, {"inputs": inputs, "parameters": {"output": draw}}, "offers")
+        assert (refused.status, refused.json()["allowed"]) == (400, ["rewards", "probabilities"])
 
 
 @pytest.mark.parametrize(("key", "status"), [(None, 401), ("aim_" + "x" * 43, 401), (VIEWER, 403), (KEY, 200)])

@@ -62,6 +62,7 @@ def test_the_signature_shows_tensors_with_an_example(tensors: Stage) -> None:
         ("in_BYTES", "BYTES", [-1, 2]),
     ]
     assert {one.name: one.example for one in shown.inputs} == VALUES
+    assert not shown.explains
 
 
 def test_tensors_that_are_tried_come_back(tensors: Stage, bob: Principal) -> None:
@@ -143,6 +144,8 @@ def test_the_page_takes_tensors_as_json_and_offers_every_program(tmp_path: Path)
         stage.until(lambda: stage.endpoint("matrix").deployments[0].state == "READY")
         page = stage.site.visitor("analyst").open("/demo/services/matrix/playground").text
         assert "[1.5, 2.5, 3.5]" in page
+        assert "playground/explain" not in page
+        assert "playground/explain" in stage.site.visitor("analyst").open("/demo/services/churn/playground").text
         assert "FP32 as JSON, shape [3]" in page
         assert "/mlflow/matrix/invocations" in page
         given = {f"in:{name}": json.dumps(value) for name, value in VALUES.items()}

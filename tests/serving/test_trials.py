@@ -110,6 +110,7 @@ def test_the_signature_shows_what_an_endpoint_takes(live: Stage) -> None:
     assert (plan.name, plan.categories, charge.type, shown.classes) == ("c0", ["basic", "plus"], "float", ["No", "Yes"])
     assert plan.example in ("basic", "plus")
     assert shown.samples > 3
+    assert shown.explains
 
 
 def test_an_endpoint_without_a_deployment_has_no_signature_yet(stage: Stage) -> None:

@@ -7360,7 +7360,7 @@ OPERATIONS: dict[str, Operation] = {
                 where="body",
                 kind="str",
                 required=False,
-                help="the class to explain; of two the second when absent, of more the one that the row got",
+                help="the class to explain; of two the second when absent, of more the one that the row got, of actions the best",
             ),
         ),
     ),

@@ -52,7 +52,9 @@ class Explanation:
     base, value
         What the model says on average of the samples that its package carries, and of this row.
     target
-        The class whose probability is explained; None for a model that answers a number.
+        The class whose probability is explained, or the action; None for a model that answers a number.
+    output
+        The output that is explained, such as ``probabilities``, or ``rewards`` of a policy.
     """
 
     shares: dict[str, float]
@@ -60,6 +62,7 @@ class Explanation:
     base: float
     value: float
     target: str | None = None
+    output: str = ""
     request_id: str = ""
     revision: str = ""
     model: str = ""
@@ -157,6 +160,7 @@ class Endpoint:
                 base=found["base"][number],
                 value=found["value"][number],
                 target=told["classes"][number] if told["classes"] else None,
+                output=told["output"],
                 request_id=str(reply.get("id", "")),
                 revision=head.get("x-aimass-revision", ""),
                 model=head.get("x-aimass-model", ""),
@@ -314,7 +318,8 @@ class Endpoints:
         rows
             Objects with one value per input; a missing one is null.
         target
-            The class to explain; of two classes the second when absent, of more the one that each row got.
+            The class to explain; of two classes the second when absent, of more the one that each row got, of actions
+            the best.
         orders
             How many orders of the inputs are tried, an even number; more make the errors smaller. 40 when absent.
 

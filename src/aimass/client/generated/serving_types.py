@@ -177,6 +177,7 @@ class RowExplanation:
     base: float
     value: float
     target: str | None
+    output: str
     classes: list[str]
     request_id: str
     latency_ms: float
@@ -198,6 +199,7 @@ class EndpointSignature:
     classes: list[str]
     samples: int
     streams: bool = False
+    explains: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -52,6 +52,8 @@ class EndpointSignature:
     ----------
     streams
         The model answers piece by piece, and takes parameters that choose how.
+    explains
+        What each input of a row contributed can be asked.
     """
 
     endpoint: str
@@ -61,6 +63,7 @@ class EndpointSignature:
     classes: list[str]
     samples: int
     streams: bool = False
+    explains: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -109,7 +112,10 @@ class ExplainRow:
     endpoint: EndpointSlug
     row: Annotated[Mapping[str, Any], doc("a value for each input; a missing one is null")]
     target: Annotated[
-        str | None, doc("the class to explain; of two the second when absent, of more the one that the row got")
+        str | None,
+        doc(
+            "the class to explain; of two the second when absent, of more the one that the row got, of actions the best"
+        ),
     ] = None
 
 
@@ -124,7 +130,9 @@ class RowExplanation:
     base, value
         What the model says on average of the samples that its package carries, and of this row.
     target
-        The class whose probability is explained; None for a model that answers a number.
+        The class whose probability is explained, or the action whose reward is; None for a model that answers a number.
+    output
+        What is explained: ``probabilities``, ``rewards`` (what each action of a policy would bring), or a number.
     """
 
     shares: Mapping[str, float]
@@ -132,6 +140,7 @@ class RowExplanation:
     base: float
     value: float
     target: str | None
+    output: str
     classes: list[str]
     request_id: str
     latency_ms: float

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from aimass.kernel.explaining import explained_outputs
 from aimass.kernel.principal import Principal
 from aimass.kernel.usecase import use_case
 from aimass.models import Column, Package, read_package
@@ -52,6 +54,7 @@ class Trials(Views):
             classes=list(package.manifest.signature.classes),
             samples=max((len(values) for values in samples.values()), default=0),
             streams=package.manifest.signature.streams,
+            explains=_is_explained(package, samples),
         )
 
     @use_case(
@@ -109,6 +112,7 @@ class Trials(Views):
             base=said.base,
             value=said.value,
             target=said.target,
+            output=said.output,
             classes=list(read_package(Path(revision.package)).manifest.signature.classes),
             request_id=said.request_id,
             latency_ms=seconds * 1000,
@@ -118,6 +122,13 @@ class Trials(Views):
             model=revision.model,
             model_version=revision.model_version,
         )
+
+
+def _is_explained(package: Package, samples: Mapping[str, list[Any]]) -> bool:
+    """Tell whether the data plane would explain a row: of a table, beside samples, by an output that is a number."""
+    signature = package.manifest.signature
+    is_table = all(column.shape is None and samples.get(column.name) for column in signature.inputs)
+    return is_table and not signature.streams and bool(explained_outputs(asdict(one) for one in signature.outputs))
 
 
 def _inputs(package: Package, samples: dict[str, list[Any]], number: int) -> list[Input]:

@@ -25,6 +25,7 @@ from aimass.gateway.plane.http import RequestHead
 from aimass.gateway.plane.package import Package
 from aimass.gateway.plane.sink import Sink
 from aimass.kernel.errors import AimassError
+from aimass.kernel.explaining import WORTH, explained_outputs
 
 USUAL_ORDERS = 40
 _MOST_ORDERS = 1000
@@ -108,19 +109,18 @@ class Explain:
 
 def _question(asked: Asked, package: Package) -> Question:
     inputs, rows, given = list(package.table), asked.decoded.rows, asked.parameters
-    outputs = {spec["name"]: spec for spec in package.signature["outputs"] if spec["type"] == "float"}
-    name = given.get("output") or next(
-        (n for n, spec in outputs.items() if spec.get("classes")), next(iter(outputs), "")
-    )
+    outputs = explained_outputs(package.signature["outputs"])
+    name = given.get("output") or next(iter(outputs), "")
     if name not in outputs:
         raise CannotExplain(
             "this output cannot be explained", field="parameters.output", value=name, allowed=list(outputs)
         )
-    classes: list[str] = list(outputs[name].get("classes") or ())
+    classes = outputs[name]
     target = given.get("class")
     if target is not None and target not in classes:
         raise CannotExplain("there is no such class", field="parameters.class", value=target, allowed=classes)
-    if target is None and len(classes) == 2:  # noqa: PLR2004 of two, the second is the one that is looked for
+    is_chance = name != WORTH  # of actions it is always the best one
+    if target is None and is_chance and len(classes) == 2:  # noqa: PLR2004 of two, the second is the one that is looked for
         target = classes[1]
     if rows > _MOST_ROWS:
         raise CannotExplain("these are too many rows to explain", value=rows, allowed=f"at most {_MOST_ROWS}")
