@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import json
 from collections.abc import Iterator
 
@@ -144,6 +145,10 @@ def test_a_query_answers_or_says_what_is_wrong(site):
     analyst = site.visitor("analyst")
     answer = analyst.do("POST", f"{HOME}/query", sql='SELECT count(*) AS n FROM "customers"')
     assert (answer.status_code, "151" in answer.text) == (200, True)
+    boxes = "SELECT [{'label': 'hat', 'x': 0.1::FLOAT, 'points': NULL}] AS boxes, [1.5, 2.0] AS pixels"
+    shown = html.unescape(analyst.do("POST", f"{HOME}/query", sql=boxes).text)
+    assert '>[{"label":"hat","x":0.1,"points":null}]<' in shown
+    assert ">[1.5,2]<" in shown
     wrong = analyst.do("POST", f"{HOME}/query", sql="SELECT * FROM read_csv('/etc/passwd')")
     assert (wrong.status_code, wrong.json()["field"]) == (400, "sql")
     assert site.visitor("viewer").do("POST", f"{HOME}/query", sql="SELECT 1").status_code == 403

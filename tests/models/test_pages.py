@@ -215,3 +215,9 @@ def test_a_version_and_a_model_are_deleted_last(site):
     assert not site.registry.get(Models).alias_names("demo")
     with pytest.raises(NotFound):
         site.registry.get(Models).get_model(SYSTEM, OneModel(workspace="demo", model="churn"))
+
+
+def test_the_source_of_the_data_of_a_ready_model_is_told_in_chinese(site) -> None:
+    page = site.visitor("viewer").open("/demo/zoo/shapes", **{"Accept-Language": "zh"}).text
+    assert "由本项目的 tools/zoo/makers/shapes.py 生成" in page
+    assert "of this project" not in page

@@ -139,13 +139,15 @@ def test_a_learner_of_decisions_is_begun_by_its_form_and_shows_what_it_would_hav
     )
     made = training.create_split(SYSTEM, replace(wish, propensity_column="chance")).id
     until(site.registry, lambda: training.get_split(SYSTEM, OneSplit(workspace="demo", split=made)).state == "READY")
-    form = {"name": "Calls", "split": made, "model": "lin_thompson", "window": 200, "snapshot_every": 300}
+    form = {"name": "Calls", "split": made, "model": "lin_thompson", "window": 10_000, "snapshot_every": 300}
     assert browser.do("POST", LIST, **form).headers["hx-redirect"] == f"{LIST}/calls"
     found = gone_on(site, 1, 1, OneLearner(workspace="demo", learner="calls"))
     assert found.metrics["lift"] > 0.2
     page = browser.open(f"{LIST}/calls").text
     assert "DR value" in page
     assert "As it was logged" in page
+    assert f"{found.rows} rows were learned; the line gets a point every 2000." in page
+    assert "The first rows" not in page
     assert "Calls" in browser.open(LIST).text
     chinese = site.visitor("admin").open(f"{LIST}/calls", **{"Accept-Language": "zh"}).text
     assert "线性汤普森采样" in chinese

@@ -421,6 +421,10 @@ def test_a_study_searches_the_parameters_of_a_file_and_its_file_is_named_by_a_ru
     with pytest.raises(Invalid) as refused:
         training.create_study(ANN, searching(split, recipe=named, space=low))
     assert (refused.value.field, refused.value.value) == ("space.alpha.low", -1)
+    with pytest.raises(Invalid, match=r"'my_recipe.py' offers nothing to search") as refused:
+        training.create_study(ANN, searching(split, source=GOOD))
+    assert refused.value.allowed == ["alpha", "max_categories"]
+    assert "--space of `aimass studies create`" in str(refused.value.hint)
 
 
 @pytest.mark.parametrize("name", ["my_recipe.py@", "other.py@{run}", "../my_recipe.py@{run}"])

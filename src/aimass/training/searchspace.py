@@ -46,6 +46,14 @@ def checked_space(
     written = {name: dict(values) if isinstance(values, Mapping) else values for name, values in told.items()}
     if wished is None:
         written = {name: values for name, values in written.items() if name not in params}
+        if not written:
+            raise Invalid(
+                f"recipe {recipe.name!r} offers nothing to search",
+                field="space",
+                allowed=sorted(set(recipe.known) - set(params)),
+                hint="name what is tried in `space`, or --space of `aimass studies create`; "
+                "a file may offer it in its manifest (`space=`)",
+            )
     space = space_of(written)
     for name, dimension in space.items():
         if name not in recipe.known:

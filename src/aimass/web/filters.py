@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -16,6 +17,7 @@ from aimass.web.markdown import markdown
 Say = Callable[..., str]
 NONE = "–"
 DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
+_WHOLE = 1e6  # of six digits
 STEPS = ((86_400, "d"), (3_600, "h"), (60, "m"), (1, "s"))
 
 
@@ -67,6 +69,30 @@ def size(value: float | None) -> str:
         amount /= 1024
         units.pop(0)
     return f"{amount:.3g} {units[0]}"
+
+
+def written(value: object) -> str:
+    """Write lists and objects as JSON without spaces, numbers with six digits; a text stays what it is.
+
+    Examples
+    --------
+    >>> written([{"label": "car", "x": 0.30000001192092896, "points": None}]), written("a"), written([1.0, True])
+    ('[{"label":"car","x":0.3,"points":null}]', 'a', '[1,true]')
+    """
+    if not isinstance(value, list | tuple | Mapping):
+        return str(value)
+    return json.dumps(_brief(value), ensure_ascii=False, separators=(",", ":"), default=str)
+
+
+def _brief(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {str(name): _brief(one) for name, one in value.items()}
+    if isinstance(value, list | tuple):
+        return [_brief(one) for one in value]
+    if not isinstance(value, float):
+        return value
+    brief = float(f"{value:.6g}") if math.isfinite(value) else None
+    return int(brief) if brief is not None and brief.is_integer() and abs(brief) < _WHOLE else brief
 
 
 def percent(value: float | None, digits: int = 3) -> str:
@@ -170,6 +196,7 @@ PLAIN = {
     "number": number,
     "short": short,
     "bytes": size,
+    "written": written,
     "percent": percent,
     "duration": duration,
     "exact": exact,

@@ -17,6 +17,7 @@ from aimass.training.children.bandits import Bandit
 from aimass.training.children.onlinemodels import detector_of, learn_again, new_model
 from aimass.training.children.partial import Partial
 from aimass.training.children.served import Encoder, answers
+from aimass.training.domain.learners import rows_of_a_point
 from aimass.training.errors import NotFinite
 from aimass.training.online import MODELS
 
@@ -114,7 +115,7 @@ class Online:
         self._again(features, label, whose)
         self.rows += 1
         self._count(label)
-        if self.rows % max(10, self.spec["window"] // 5) == 0:
+        if self.rows % rows_of_a_point(self.spec["window"]) == 0:
             self.points.append((self.rows, self.metrics()))
         return True
 

@@ -19,6 +19,7 @@ from aimass.training.domain.learners import (
     OneLearner,
     OnlineModel,
     RollBackLearner,
+    rows_of_a_point,
 )
 from aimass.training.domain.splits import ListSplits
 from aimass.training.online import DEFAULTS, MODELS
@@ -124,6 +125,7 @@ def learner(visit: Visit, learner: str) -> Response:
         learner=found,
         model=MODELS[found.model],
         measured=measured,
+        every=rows_of_a_point(found.window),
         chart=chart_of(visit, found, training.get_learner_series(visit.who, one)),
         snapshots=training.list_snapshots(visit.who, one),
         panels=visit.panels("training.learner", learner=found),

@@ -38,6 +38,19 @@ LEARN = "training.learn"
 LEARNER = "learner"
 LearnerSlug = Annotated[str, MaxLen(63), doc("slug of the learner")]
 Window = Annotated[int, Ge(50), Le(10_000), doc("newest rows that it is judged on")]
+
+
+def rows_of_a_point(window: int) -> int:
+    """Return after how many rows the measures of a learner are kept once more, as a point of its line.
+
+    Examples
+    --------
+    >>> rows_of_a_point(1000), rows_of_a_point(50)
+    (200, 10)
+    """
+    return max(10, window // 5)
+
+
 SnapshotEvery = Annotated[
     int | None, Ge(100), Le(100_000_000), doc("fewest rows between two snapshots; none by rows if absent")
 ]
