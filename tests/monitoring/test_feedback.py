@@ -63,6 +63,25 @@ def test_a_list_of_entities_or_objects_may_be_long_and_nothing_else(service: Mon
         feedback(*((number, many) for number in range(300)))
 
 
+def test_values_of_a_series_and_a_summary_may_be_long_and_are_kept_in_their_order(service: Monitoring) -> None:
+    read: Any = TypeAdapter(Label).validate_python
+    series = [round(900.5 - n / 8, 3) for n in range(500)]
+    told = [
+        {"request_id": f"q{at}", "label": label} for at, label in enumerate(([3, None, 1.5], series, "No news. " * 60))
+    ]
+    labels = [read(one) for one in told]
+    assert [one.text for one in labels[:2]] == ["[3.0, null, 1.5]", str(series)]
+    service.send_feedback(SYSTEM, SendFeedback(**CHURN, labels=labels))
+    assert service.list_feedback(SYSTEM, ListFeedback(**CHURN, request_id="q2")).items[0].label == "No news. " * 60
+    for long in ("No news. " * 600, str([0.123456789] * 2000)):
+        with pytest.raises(Invalid, match="empty or too long"):
+            feedback((1, long))
+    with pytest.raises(Invalid, match="no finite number"):
+        feedback((1, read({"request_id": "a", "label": [1, float("inf")]}).label))
+    with pytest.raises(ValidationError):
+        read({"request_id": "a", "label": [1, "two"]})
+
+
 def test_feedback_that_is_earlier_than_its_record_waits_for_it(service: Monitoring, write_segment: Any) -> None:
     service.send_feedback(SYSTEM, feedback((1, "Yes"), (9, "No")))
     service.look()

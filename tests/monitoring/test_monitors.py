@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -296,6 +297,53 @@ def test_numbers_are_watched_by_their_drift_and_their_error(
     fed_back = service.labelled_records(SYSTEM, LabelledRecords(**CHURN, target="price"))
     assert (fed_back.rows, fed_back.labels) == (300, {})
     assert pl.read_parquet(fed_back.path)["price"].dtype == pl.Float64
+
+
+def test_forecasts_and_summaries_are_measured_as_on_the_test_rows(
+    service: Monitoring, happen: Any, use: UseReference, write_segment: Any
+) -> None:
+    happen("serving.revision.created")
+    rng = np.random.default_rng(3)
+    said, came = rng.normal(20, 5, (200, 4)), rng.normal(20, 5, (200, 4))
+    came[::3, 2] = np.nan
+    baseline = {"mae": 1.0, "mase": 0.5, "rmse": 1.2, "rouge_l": 0.9}
+    service.use_reference(SYSTEM, UseReference(**{**asdict_shallow(use), "baseline": baseline}))
+    for metric in ("quality.mase_rise", "quality.rouge_l_drop"):
+        service.create_rule(SYSTEM, CreateRule(**CHURN, metric=metric, threshold=0.1, min_count=100))
+    sides = ("forecast", "low", "high")
+    answers: list[dict[str, Any]] = [{side: [json.dumps(one.tolist())] for side in sides} for one in said]
+    labels: list[Any] = [[None if np.isnan(value) else float(value) for value in one] for one in came]
+    _answered(service, write_segment, answers, labels)
+    quality = service.get_quality(SYSTEM, GetQuality(**CHURN))
+    off = np.abs(said - came)
+    assert quality.metrics["mae"].value == pytest.approx(float(np.nanmean(off)))
+    assert quality.metrics["rmse"].value == pytest.approx(float(np.sqrt(np.nanmean(off**2))))
+    assert quality.metrics["mase"].value == pytest.approx(float(np.nanmean(off)) / 2), "an error of 2 counts as 1"
+    assert quality.metrics["mase"].low < quality.metrics["mase"].value < quality.metrics["mase"].high
+    assert (quality.metrics["mae"].count, quality.baseline["mase"]) == (200, 0.5)
+    assert "quality.mase_rise" in open_alerts(service)
+    written = ["The train was late.", "Nothing happened today, people say."] * 150
+    _answered(service, write_segment, [{"summary": ["The train came late"]}] * 300, written, first=1000)
+    found = service.get_quality(SYSTEM, GetQuality(**CHURN)).metrics
+    assert {name: round(found[name].value, 6) for name in found} == {
+        "rouge_l": 0.375,
+        "rouge_1": 0.375,
+        "rouge_2": 0.166667,
+    }
+    assert "quality.rouge_l_drop" in open_alerts(service)
+
+
+def _answered(
+    service: Monitoring, write_segment: Any, answers: list[dict[str, Any]], labels: list[Any], first: int = 0
+) -> None:
+    """Record answers, and what became true of each."""
+    records = [make_record(first + n, outputs=one) for n, one in enumerate(answers)]
+    write_segment(records)
+    service.collect()
+    told = [Label(request_id=r["id"], label=label) for r, label in zip(records, labels, strict=True)]
+    service.send_feedback(SYSTEM, SendFeedback(**CHURN, labels=told))
+    service.look()
+    service.evaluate_now(SYSTEM, EvaluateNow(**CHURN, rows=len(told)))
 
 
 def test_what_a_policy_earns_is_measured_action_by_action(

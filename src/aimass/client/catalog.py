@@ -6933,7 +6933,7 @@ OPERATIONS: dict[str, Operation] = {
                 name="labels",
                 where="body",
                 kind="json",
-                help='JSON list of {"request_id", "label", "key"}, or @file with one; key may be absent; of several labels, of entities and of objects "label" is a list',
+                help='JSON list of {"request_id", "label", "key"}, or @file with one; key may be absent; of several labels, entities, objects or a forecast "label" is a list',
             ),
         ),
     ),

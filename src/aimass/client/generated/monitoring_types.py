@@ -415,6 +415,6 @@ class Label:
     """The truth about one request; ``row`` counts within a request of several rows."""
 
     request_id: str
-    label: str | int | float | bool | list[str] | list[dict[str, Any]]
+    label: str | int | float | bool | list[str] | list[float | None] | list[dict[str, Any]]
     row: int = 0
     key: str | None = None

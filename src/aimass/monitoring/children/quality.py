@@ -19,8 +19,10 @@ from aimass.monitoring.children.boxes import measure_objects, pictures_of
 from aimass.monitoring.children.decisions import decisions_of, measure_decisions
 from aimass.monitoring.children.entities import answers_of, measure_entities
 from aimass.monitoring.children.feedback import joined
+from aimass.monitoring.children.forecasts import forecasts_of, measure_forecasts
 from aimass.monitoring.children.numbers import measure_numbers, numbers_of
 from aimass.monitoring.children.sets import is_of_sets, measure_sets
+from aimass.monitoring.children.summaries import measure_summaries, summaries_of
 
 Z = 1.959963984540054
 _DRAWS = 2000
@@ -34,14 +36,15 @@ def quality(args: dict[str, Any]) -> dict[str, Any]:
     ----------
     args
         ``records``, ``feedback`` (tables), ``deployment``, ``revision``, ``rows`` (size of the window), ``since``, ``classes`` (in the
-        order of the probabilities) and ``positive``; both are found in the rows where they are not given.
+        order of the probabilities) and ``positive``; both are found in the rows where they are not given; ``baseline``: what the model
+        reached on its test rows, by metric.
 
     Returns
     -------
     dict
         ``rows``, ``since``, ``until``, ``classes``, ``positive``, ``labels`` (truth by class), ``confusion`` and ``metrics``: name to
         ``value``, ``low``, ``high``, ``count``, ``method``. Of a model that predicts numbers: ``rmse`` and ``mae``; of one that
-        finds entities, or objects: ``f1``; of a policy: ``reward``, and ``rewards`` by action; of several labels a row is right (``accuracy``) when all of them are, and ``f1`` is over all labels
+        finds entities, or objects: ``f1``; of forecasts: ``mae``, ``rmse``, ``mase``; of summaries: ``rouge_l``, ``rouge_1``, ``rouge_2``; of a policy: ``reward``, and ``rewards`` by action; of several labels a row is right (``accuracy``) when all of them are, and ``f1`` is over all labels
         at once.
     """
     frame = joined(args)
@@ -73,22 +76,25 @@ def _newest(frame: pl.LazyFrame, args: dict[str, Any]) -> pl.DataFrame:
 
 
 def _of_others(frame: pl.LazyFrame | None, args: dict[str, Any]) -> dict[str, Any]:
-    """Return what is found of a model that predicts numbers, finds entities or objects, or decides; or nothing."""
+    """Return what is found of a model that predicts numbers, finds entities or objects, decides, sums up or forecasts; or nothing."""
     nothing = {"rows": 0, "since": None, "until": None, "classes": [], "positive": None, "labels": {}, "metrics": {}}
     for kind, measured in _OTHERS:
         said = None if frame is None else kind(frame)
         rows = None if said is None else _newest(said, args)
         if rows is not None and rows.height:
             span = {"since": instant(rows["t"][0]), "until": instant(rows["t"][-1])}
-            return {**nothing, **span, "rows": rows.height, "confusion": [], **measured(rows)}
+            return {**nothing, **span, "rows": rows.height, "confusion": [], **measured(rows, args)}
     return nothing
 
 
-_OTHERS: Sequence[tuple[Callable[[pl.LazyFrame], pl.LazyFrame | None], Callable[[pl.DataFrame], dict[str, Any]]]] = (
-    (numbers_of, lambda rows: {"metrics": measure_numbers(rows)}),
-    (answers_of, lambda rows: {"metrics": measure_entities(rows)}),
-    (pictures_of, lambda rows: {"metrics": measure_objects(rows)}),
-    (decisions_of, measure_decisions),
+_Measured = Callable[[pl.DataFrame, dict[str, Any]], dict[str, Any]]
+_OTHERS: Sequence[tuple[Callable[[pl.LazyFrame], pl.LazyFrame | None], _Measured]] = (
+    (numbers_of, lambda rows, _args: {"metrics": measure_numbers(rows)}),
+    (answers_of, lambda rows, _args: {"metrics": measure_entities(rows)}),
+    (pictures_of, lambda rows, _args: {"metrics": measure_objects(rows)}),
+    (decisions_of, lambda rows, _args: measure_decisions(rows)),
+    (summaries_of, lambda rows, _args: {"metrics": measure_summaries(rows)}),
+    (forecasts_of, lambda rows, args: {"metrics": measure_forecasts(rows, args.get("baseline"))}),
 )
 
 

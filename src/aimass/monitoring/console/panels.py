@@ -36,8 +36,9 @@ from aimass.monitoring.service.monitoring import Monitoring
 from aimass.web import PageVisit, Panel
 
 POINTS = 200
-METRICS = ("auc", "accuracy", "f1", "brier", "rmse", "mae", "median_ae", "r2", "mape", "reward")
-ERRORS = ("brier", "rmse", "mae", "median_ae", "mape")
+SUMMARIES = ("rouge_l", "rouge_1", "rouge_2")
+METRICS = ("auc", "accuracy", "f1", "brier", "mase", "rmse", "mae", "median_ae", "r2", "mape", "reward", *SUMMARIES)
+ERRORS = ("brier", "rmse", "mae", "median_ae", "mape", "mase")
 PAGE = 50
 ROWS_OF_A_REQUEST = 50
 _TRACE = re.compile("[0-9a-f]{32}")

@@ -39,7 +39,7 @@ class Monitor:
         What the deployment serves now; with a new revision the windows start anew.
     baseline
         What the model reached on its test set, by metric (``auc``, ``accuracy``, ``f1``, ``brier``; ``rmse``, ``mae``,
-        ``median_ae``, ``r2``, ``mape`` of numbers).
+        ``median_ae``, ``r2``, ``mape`` of numbers; ``mase`` of forecasts; ``rouge_l``, ``rouge_1``, ``rouge_2`` of summaries).
     classes, positive
         Order of the probabilities, and the class that counts as positive.
     window_rows, min_rows

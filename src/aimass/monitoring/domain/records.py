@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from math import isfinite
 from typing import Annotated, Any, Literal
 
 from annotated_types import Ge, Le, MaxLen, MinLen, doc
@@ -19,7 +21,10 @@ _MAX_MARKS = 20_000
 _MAX_TEXT = MAX_FEEDBACK * _MAX_LABEL  # of one call: however long a list of marks may be, a call is no larger
 _MARKS = ({"type", "start", "end"}, {"label", "x", "y", "width", "height"})  # what an entity and an object have
 RecordOrigin = Literal["live", "batch"]
-Truth = str | int | float | bool | list[str] | list[dict[str, Any]]
+_MAX_WRITTEN = 5_000
+Truth = str | int | float | bool | list[str] | list[float | None] | list[dict[str, Any]]
+_WORDS_APART = re.compile(r"[\s。！？]")
+_SERIES = re.compile(r"\[[-+.,\deEnul ]{2,20000}\]")
 _LAST_ROW = 2**31 - 1  # as many as a record can name
 
 
@@ -137,6 +142,18 @@ class Label:
     key: Annotated[str | None, MinLen(1), MaxLen(255), doc("what names the row in the dataset")] = None
 
     @property
+    def is_finite(self) -> bool:
+        """Tell whether the values of a series are numbers that can be counted with.
+
+        Examples
+        --------
+        >>> Label(request_id="a", label=[1.0, float("inf")]).is_finite, Label(request_id="a", label=[None, 1]).is_finite
+        (False, True)
+        """
+        values = self.label if isinstance(self.label, list) else ()
+        return all(isfinite(one) for one in values if isinstance(one, float))
+
+    @property
     def text(self) -> str:
         """Return the label as models write theirs.
 
@@ -146,13 +163,16 @@ class Label:
         ('1', 'true')
         >>> Label(request_id="a", label=["war", "love"]).text
         '["love", "war"]'
+        >>> Label(request_id="a", label=[12.5, None, 13]).text
+        '[12.5, null, 13]'
         >>> Label(request_id="a", label=[{"type": "city", "start": 0, "end": 4}]).text
         '[{"type": "city", "start": 0, "end": 4}]'
         """
         if isinstance(self.label, list):
-            names = sorted({name.strip() for name in self.label if isinstance(name, str)} - {""})
-            marks = [mark for mark in self.label if not isinstance(mark, str)]  # entities or objects stay as they came
-            return json.dumps(marks or names, ensure_ascii=False)
+            names = [name.strip() for name in self.label if isinstance(name, str)]
+            if len(names) < len(self.label):  # the values of a series, entities or objects stay as they came
+                return json.dumps(self.label, ensure_ascii=False)
+            return json.dumps(sorted({*names} - {""}), ensure_ascii=False)
         if isinstance(self.label, bool):
             return "true" if self.label else "false"
         if isinstance(self.label, float) and self.label.is_integer():
@@ -169,7 +189,7 @@ class SendFeedback:
     labels: Annotated[
         list[Label],
         doc(
-            'JSON list of {"request_id", "label", "key"}, or @file with one; key may be absent; of several labels, of entities and of objects "label" is a list'
+            'JSON list of {"request_id", "label", "key"}, or @file with one; key may be absent; of several labels, entities, objects or a forecast "label" is a list'
         ),
     ]
 
@@ -189,7 +209,15 @@ class SendFeedback:
                 "a label is empty or too long",
                 field="labels",
                 value=long.request_id,
-                allowed=f"1 to {_MAX_LABEL} characters; a list of entities or objects as JSON: to {_MAX_MARKS}",
+                allowed=f"1 to {_MAX_LABEL} characters; a summary: to {_MAX_WRITTEN}; a list of entities, objects or numbers: to {_MAX_MARKS}",
+            )
+        endless = next((label for label in self.labels if not label.is_finite), None)
+        if endless is not None:
+            raise Invalid(
+                "a value of a series is no finite number",
+                field="labels",
+                value=endless.request_id,
+                allowed="numbers, and null where none is known",
             )
         together = sum(len(label.text) for label in self.labels)
         if together > _MAX_TEXT:
@@ -203,13 +231,19 @@ class SendFeedback:
 
 
 def most_of(text: str) -> int:
-    """Return how long a label may be: a class or a number is short, and a list of entities or objects tells of a whole text or picture.
+    """Return how long a label may be.
+
+    A class or a number is short, a summary has several words, and a list tells of the whole of a text, a picture or a series.
 
     Examples
     --------
-    >>> most_of("churned"), most_of('[{"type": "place", "start": 0, "end": 4}]')
-    (300, 20000)
+    >>> most_of("churned"), most_of("The train was late."), most_of('[{"type": "place", "start": 0, "end": 4}]'), most_of("[1, null]")
+    (300, 5000, 20000, 20000)
     """
+    if not text.startswith("["):
+        return _MAX_WRITTEN if _WORDS_APART.search(text) else _MAX_LABEL
+    if _SERIES.fullmatch(text):
+        return _MAX_MARKS
     if not text.startswith("[{") or len(text) > _MAX_MARKS:
         return _MAX_LABEL
     try:

@@ -92,7 +92,7 @@ class Computing(Part):
         """Measure predictions where the truth came back and keep the result; None without any."""
         with self._database.read() as conn:
             newest = feedback.newest_seq(conn).get((row.workspace, row.endpoint), 0)
-        known = {"classes": row.classes or None, "positive": row.positive}
+        known = {"classes": row.classes or None, "positive": row.positive, "baseline": dict(row.baseline)}
         told = self._call("quality:quality", self._window(row, wish) | known)
         with self._database.change(SYSTEM, row.workspace) as change:
             monitors.note(change, row.id, judged_seq=newest)

@@ -15,7 +15,8 @@ from aimass.monitoring.service.compute import DRIFTED
 from aimass.monitoring.service.metrics import REQUESTS, endpoint_metrics
 from aimass.monitoring.store import monitors, series
 
-_QUALITY = ("auc", "accuracy", "f1", "brier", "rmse", "mae", "median_ae", "r2", "mape", "reward")
+_NUMBERS = ("rmse", "mae", "median_ae", "r2", "mape", "mase")
+_QUALITY = ("auc", "accuracy", "f1", "brier", *_NUMBERS, "reward", "rouge_l", "rouge_1", "rouge_2")
 _SHOWN = 10
 
 
