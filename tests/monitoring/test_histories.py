@@ -71,6 +71,12 @@ def test_histories_as_in_training_are_still_and_others_are_told_by_the_figure_th
     assert (level["test"], level["p_value"] < 0.001, level["unseen"] > 0) == ("ks", True, True)
 
 
+def test_long_histories_are_named_as_not_watched(tmp_path: Path) -> None:
+    found = watched(tmp_path, ["FP32[336]"] * 60)
+    assert (found["unwatched"], [one["name"] for one in found["features"]]) == (["history"], ["hour"])
+    assert watched(tmp_path, histories(60, 2))["unwatched"] == []
+
+
 def test_what_is_no_list_of_numbers_is_missing_and_told(tmp_path: Path) -> None:
     found = watched(tmp_path, [*histories(100, 2), ["a", 1], {"x": 1}, None, [10**400]])
     assert found["misfits"] == 1  # what came as a list; the others were kept as a text

@@ -398,6 +398,10 @@ def test_a_canary_is_judged_on_its_own_records(service: Monitoring, happen: Any,
     found = service.evaluate_now(SYSTEM, EVALUATE)
     assert {d.deployment: d.max_psi > 0.2 for d in found.drift} == {"champion": False, "canary": True}
     assert [q.deployment for q in found.quality] == ["canary"]
+    assert not any("still lands" in note for note in found.notes)
+    early = [Label(request_id="not-here-yet", label="Yes")]
+    service.send_feedback(SYSTEM, SendFeedback(**CHURN, labels=early))
+    assert service.evaluate_now(SYSTEM, EVALUATE).notes[0].endswith("labels that wait for their record: 1")
     assert service.get_drift(SYSTEM, GetDrift(**CHURN, deployment="canary")).model_version == "2"
 
 

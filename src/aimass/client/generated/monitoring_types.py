@@ -127,6 +127,7 @@ class Drift:
     features: list[FeatureDrift]
     prediction: FeatureDrift | None
     misfits: int
+    unwatched: list[str] = field(default_factory=list)
     history: list[DriftPoint] = field(default_factory=list)
 
 

@@ -45,7 +45,8 @@ def drift(args: dict[str, Any]) -> dict[str, Any]:
     -------
     dict
         ``rows``, ``reference_rows``, ``since``, ``until`` of the window; ``features`` and ``prediction``: per column ``psi``, test,
-        shares of missing and unseen values, and both histograms; ``misfits``: rows with a value of a wrong type.
+        shares of missing and unseen values, and both histograms; ``misfits``: rows with a value of a wrong type;
+        ``unwatched``: inputs of which records keep no values, because their lists are long.
     """
     live = window(args)
     reference = pl.read_parquet(args["reference"])
@@ -71,6 +72,7 @@ def drift(args: dict[str, Any]) -> dict[str, Any]:
         "features": sorted(features, key=lambda feature: -feature["psi"]),
         "prediction": _prediction(reference, live),
         "misfits": live.height - live["misfit"].null_count(),
+        "unwatched": [name.removeprefix(INPUT) for name in hidden],
     }
 
 

@@ -203,7 +203,15 @@ class DriftPoint:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Drift:
-    """The newest comparison of a deployment's traffic with its reference, features that moved most first."""
+    """The newest comparison of a deployment's traffic with its reference, features that moved most first.
+
+    Attributes
+    ----------
+    misfits
+        Rows with a value of a wrong type.
+    unwatched
+        Inputs that are not compared: records keep no list of more than 256 numbers.
+    """
 
     monitor: str
     endpoint: str
@@ -220,6 +228,7 @@ class Drift:
     features: list[FeatureDrift]
     prediction: FeatureDrift | None
     misfits: int
+    unwatched: list[str] = field(default_factory=list[str])
     history: list[DriftPoint] = field(default_factory=list[DriftPoint])
 
 

@@ -31,6 +31,7 @@ def drift_of(monitor: Row[Any], row: Row[Any], history: Sequence[Any] = ()) -> D
         features=[FeatureDrift(**feature) for feature in found["features"]],
         prediction=FeatureDrift(**prediction) if prediction else None,
         misfits=found.get("misfits", 0),
+        unwatched=found.get("unwatched", []),
         history=[
             DriftPoint(at=p.at, rows=p.rows, max_psi=p.max_psi, feature=p.feature, prediction_psi=p.prediction_psi)
             for p in history

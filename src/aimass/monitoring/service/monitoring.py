@@ -69,7 +69,9 @@ class Monitoring(Records, Truths, Erasing, Monitors, Metrics, Surveys, Shadows, 
             open_ = self._alerting.evaluate(*key)
         with self._database.change(who, command.workspace) as change:
             change.audit("monitoring.evaluate", object_=subject(command.endpoint))
-        notes = _notes(self._rows(key), drift, quality)
+        with self._database.read() as conn:
+            count, known = feedback.counts(conn, *key)
+        notes = _notes(self._rows(key), drift, quality, count - known)
         return Evaluation(endpoint=command.endpoint, drift=drift, quality=quality, alerts=open_, notes=notes)
 
     def _rows(self, key: Key) -> list[Row[Any]]:
@@ -192,8 +194,8 @@ class Monitoring(Records, Truths, Erasing, Monitors, Metrics, Surveys, Shadows, 
         ]
 
 
-def _notes(rows: list[Row[Any]], drift: list[Drift], quality: list[Quality]) -> list[str]:
-    """Say why something was not computed."""
+def _notes(rows: list[Row[Any]], drift: list[Drift], quality: list[Quality], waiting: int) -> list[str]:
+    """Say why something was not computed; ``waiting`` labels were acknowledged, and their records are still to come."""
     compared, measured = {found.deployment for found in drift}, {found.deployment for found in quality}
     notes: list[str] = []
     for row in rows:
@@ -207,4 +209,5 @@ def _notes(rows: list[Row[Any]], drift: list[Drift], quality: list[Quality]) -> 
             notes.append(f"{row.deployment}: no drift, there are no records of revision {row.revision}")
         if row.deployment not in measured:
             notes.append(f"{row.deployment}: no quality, there is no feedback on its records")
-    return notes
+    landing = f"feedback still lands, ask again in some seconds; labels that wait for their record: {waiting}"
+    return [landing, *notes] if waiting else notes
