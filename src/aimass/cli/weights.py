@@ -12,8 +12,9 @@ from aimass.cli.show import show
 
 
 @click.command(
-    help="Import pretrained weights of the form of BERT from a folder of this machine: config.json, tokenizer.json and "
-    "model.safetensors become a version of a model, which is reviewed like any other."
+    help="Import pretrained weights from a folder of this machine as a version of a model, which is reviewed like any other. "
+    "Of the form of BERT: config.json, tokenizer.json and model.safetensors; of ResNet, as torchvision or Hugging Face name its "
+    "parts: model.safetensors, preprocessor_config.json and config.json."
 )
 @click.argument("folder", type=click.Path(exists=True, file_okay=False, path_type=Path))
 @click.option("--model", required=True, help="Slug of the model that gets a version; it is made when it is missing.")

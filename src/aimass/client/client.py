@@ -177,12 +177,13 @@ class Client(Endpoints, Groups):
         timeout_s: float = 3600.0,
         progress: Callable[[float, str], None] | None = None,
     ) -> Job:
-        """Import pretrained weights of the form of BERT or DistilBERT as the next version of a model; wait for it.
+        """Import pretrained weights, of texts or of pictures, as the next version of a model; wait for it.
 
         Parameters
         ----------
         folder
-            Has ``config.json``, ``tokenizer.json`` and ``model.safetensors``; nothing else of it is sent.
+            Has ``config.json``, ``tokenizer.json`` and ``model.safetensors`` of the form of BERT; or, without a tokenizer,
+            ``model.safetensors`` of a ResNet with ``preprocessor_config.json`` and ``config.json``. Nothing else of it is sent.
         model
             Slug of the model; made when it is missing.
         description

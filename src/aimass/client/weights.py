@@ -1,4 +1,4 @@
-"""Send a folder of pretrained weights: three files of it, and nothing else that lies there."""
+"""Send a folder of pretrained weights: the files that are weights, and nothing else that lies there."""
 
 from __future__ import annotations
 
@@ -14,27 +14,31 @@ from aimass.client.generated.cluster_types import Job
 from aimass.client.request import API
 from aimass.kernel.errors import Failed, Invalid
 
-FILES = ("config.json", "tokenizer.json", "model.safetensors")
+TOKENIZER, TENSORS = "tokenizer.json", "model.safetensors"
+FILES = ("config.json", TOKENIZER, TENSORS)
+PICTURE_FILES = ("config.json", "preprocessor_config.json", TENSORS)
 _CHUNK = 2**20
 _POLL_S = 0.2
 
 
 def send_weights(client: Any, folder: Path, model: str, description: str) -> dict[str, Any]:
     """Send the files of a folder as weights of a model; return the job that imports them."""
-    missing = [name for name in FILES if not (folder / name).is_file()]
+    known = FILES if (folder / TOKENIZER).is_file() else PICTURE_FILES
+    files = [name for name in known if (folder / name).is_file()]
+    missing = [name for name in (FILES if known is FILES else (TENSORS,)) if name not in files]
     if missing:
         raise Invalid(
             f"there is no {missing[0]} in {folder.name!r}",
             field="folder",
             value=str(folder),
-            allowed=list(FILES),
-            hint="save the model as safetensors with its fast tokenizer",
+            allowed=list(known),
+            hint="save the model as safetensors, with its fast tokenizer or its image processor",
         )
     workspace, name = (quote(str(one), safe="") for one in (client.workspace, model))
     address = f"{API}/workspaces/{workspace}/models/{name}/weights?{urlencode({'description': description})}"
     with TemporaryFile() as file:
         with ZipFile(file, "w", ZIP_STORED) as archive:
-            for one in FILES:
+            for one in files:
                 archive.write(folder / one, one)
 
         def chunks() -> Iterator[bytes]:

@@ -36,7 +36,7 @@ def download_artifact(request: Request, workspace: str, run: str, name: str) -> 
 async def import_weights(
     request: Request, workspace: str, model: str, description: Annotated[str, Query(max_length=5000)] = ""
 ) -> Job:
-    """Import weights of the form of BERT or DistilBERT as a version: a ZIP file of config.json, tokenizer.json, model.safetensors."""
+    """Import weights as a version, by a ZIP file of config.json, model.safetensors, and tokenizer.json or preprocessor_config.json."""
     who, registry = caller(request), registry_of(request)
     who.need("models.edit", workspace, f"model:{model}")
     with TemporaryFile(dir=registry.get(DataDir).run) as file:

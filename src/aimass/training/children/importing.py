@@ -1,6 +1,6 @@
-"""The job ``training.import_weights``: weights of Hugging Face's form become the graph of a model that answers vectors of texts.
+"""The job ``training.import_weights``: weights from elsewhere become the graph of a model of texts or of pictures.
 
-Three files are read and nothing else: sizes, pieces and numbers. None of them is a program, no other file may lie beside
+Sizes, pieces, scales and numbers are read and nothing else. None of the files is a program, no other file may lie beside
 them, and nothing is fetched from anywhere.
 """
 
@@ -17,15 +17,20 @@ import numpy as np
 from aimass.kernel.errors import Failed, Invalid, TooLarge
 from aimass.kernel.unpacking import UNREADABLE, read_packed
 from aimass.models import Candidate, Column, Output, Rows, Signature, build_package
+from aimass.training.children.imageweights import CONFIG, SCALE, TENSORS, residual_from
 from aimass.training.children.tensorfiles import tensors_of
 from aimass.training.recipes.deep.encodergraph import graph_of
 from aimass.training.recipes.deep.pieces import INSIDE, LONGEST_WORD, MASK, PAD, SPECIAL, UNKNOWN, Pieces, Rules
 from aimass.training.recipes.deep.reference import vectors_of
+from aimass.training.recipes.deep.residual import Residual, shares_of
+from aimass.training.recipes.deep.residual import graph_of as residual_graph
 from aimass.training.recipes.deep.textnet import Shape, TextNet, need_weights, sizes_of
 
-CONFIG, TOKENIZER, TENSORS = "config.json", "tokenizer.json", "model.safetensors"
+TOKENIZER = "tokenizer.json"
 FILES = (CONFIG, TOKENIZER, TENSORS)
-TEXT, VECTOR = "text", "embedding"
+PICTURE_FILES = (CONFIG, SCALE, TENSORS)
+TEXT, VECTOR, IMAGE = "text", "embedding", "image"
+_PICTURES = 3
 _MOST_JSON = 64 * 2**20
 _MOST = 2**31 - 2**27  # a graph is one message, and those end at two gigabytes
 _LINK, _KIND = 0o120000, 0o170000
@@ -50,19 +55,39 @@ _SIZES = {
 
 
 def import_weights(ctx: Any) -> dict[str, Any]:
-    """Write the package of imported weights; the payload has the ``file``, a ZIP of the three files."""
+    """Write the package of imported weights; the payload has the ``file``, a ZIP of their files."""
     ctx.report(0.1, stage="read")
     net = read_archive(Path(ctx.params["file"]))
     ctx.report(0.4, stage="package")
-    texts = list(_SAID)
-    rows = Rows(columns={TEXT: texts}, expected=vectors_of(net, texts))
-    signature = signature_of(net)
-    candidate = Candidate(signature=signature, to_onnx=lambda: graph_of(net, signature), to_python=_no_python)
+    candidate, rows, told = _of_texts(net) if isinstance(net, TextNet) else _of_pictures(net)
     package, parity = build_package(ctx.out / "package", candidate, rows)
     ctx.log(f"package {package.digest[:12]}: {parity.sentence()}")
     ctx.report(1.0, stage="done")
-    shape = net.shape
-    return {"digest": package.digest, "size": package.size, "layers": shape.layers, "width": shape.width}
+    return {"digest": package.digest, "size": package.size, **told}
+
+
+def _of_texts(net: TextNet) -> tuple[Candidate, Rows, dict[str, Any]]:
+    texts = list(_SAID)
+    signature = signature_of(net)
+    rows = Rows(columns={TEXT: texts}, expected=vectors_of(net, texts))
+    candidate = Candidate(signature=signature, to_onnx=lambda: graph_of(net, signature), to_python=_no_python)
+    return candidate, rows, {"layers": net.shape.layers, "width": net.shape.width}
+
+
+def _of_pictures(net: Residual) -> tuple[Candidate, Rows, dict[str, Any]]:
+    signature = Signature(
+        inputs=(Column(name=IMAGE, type="float", shape=(-1, net.numbers)),),
+        outputs=(
+            Output(name="label", type="string", shape=(-1,)),
+            Output(name="probabilities", type="float", shape=(-1, len(net.classes)), classes=net.classes),
+        ),
+    )
+    pictures = np.random.default_rng(0).integers(0, 256, (_PICTURES, net.numbers)).astype(float)
+    pictures[1:] = np.round(pictures[1:].mean(axis=1, keepdims=True) + pictures[1:] / 8)  # flatter ones
+    rows = Rows(columns={IMAGE: pictures.tolist()}, expected=shares_of(net, pictures))
+    candidate = Candidate(signature=signature, to_onnx=lambda: residual_graph(net, signature), to_python=_no_python)
+    told = {"blocks": len(net.blocks), "height": net.height, "width": net.width, "classes": len(net.classes)}
+    return candidate, rows, told
 
 
 def signature_of(net: TextNet) -> Signature:
@@ -73,38 +98,48 @@ def signature_of(net: TextNet) -> Signature:
     )
 
 
-def read_archive(path: Path) -> TextNet:
-    """Read a net out of an uploaded archive, or say what is wrong with it."""
+def read_archive(path: Path) -> TextNet | Residual:
+    """Read a net out of an uploaded archive, or say what is wrong with it: of texts with a tokenizer, of pictures without."""
     try:
         with ZipFile(path) as archive:
-            _check(archive)
-            config, tokenizer = (_json(archive, name) for name in (CONFIG, TOKENIZER))
+            names = _check(archive)
+            told = {name: _json(archive, name) for name in (CONFIG, TOKENIZER, SCALE) if name in names}
+            if TOKENIZER not in told and told.get(CONFIG, {}).get("model_type") in _KINDS:
+                raise _missing(TOKENIZER, names)
             tensors = tensors_of(_bytes(archive, TENSORS))
     except UNREADABLE as reason:
         raise Invalid(f"the upload is no readable ZIP file: {reason}", field="body", hint="send it again") from reason
-    return net_from(config, tokenizer, tensors)
+    if TOKENIZER in told:
+        return net_from(told[CONFIG], told[TOKENIZER], tensors)
+    return residual_from(told.get(CONFIG), told.get(SCALE), tensors)
 
 
-def _check(archive: ZipFile) -> None:
-    """Refuse everything but the three files: no links, no folders, no other weights, no programs."""
+def _check(archive: ZipFile) -> list[str]:
+    """Refuse everything but the files of weights: no links, no folders, no other weights, no programs; return their names."""
     names = [one.filename for one in archive.infolist()]
+    files = FILES if TOKENIZER in names else PICTURE_FILES
     for one in archive.infolist():
         is_link = (one.external_attr >> 16) & _KIND == _LINK
-        if one.filename not in FILES or is_link or names.count(one.filename) > 1:
+        if one.filename not in files or is_link or names.count(one.filename) > 1:
             raise Invalid(
                 f"file {one.filename[:200]!r} may not be in an import of weights",
                 field="files",
                 value=one.filename[:200],
-                allowed=list(FILES),
+                allowed=list(files),
                 hint="pickled weights and programs are never read; weights of another form are converted to safetensors "
                 "where they were made",
             )
         most = _MOST if one.filename == TENSORS else _MOST_JSON
         if one.file_size > most:
             raise TooLarge(f"{one.filename!r} has {one.file_size} bytes", value=one.file_size, allowed=most)
-    missing = [name for name in FILES if name not in names]
+    missing = [name for name in (FILES if TOKENIZER in names else (TENSORS,)) if name not in names]
     if missing:
-        raise Invalid(f"there is no {missing[0]} in the upload", field="files", value=names, allowed=list(FILES))
+        raise _missing(missing[0], names)
+    return names
+
+
+def _missing(name: str, names: list[str]) -> Invalid:
+    return Invalid(f"there is no {name} in the upload", field="files", value=names, allowed=list(FILES))
 
 
 def _bytes(archive: ZipFile, name: str) -> bytes:

@@ -13,7 +13,9 @@ from aimass.models import OneVersion, Registration
 from aimass.training.service.runs import Runs
 
 IMPORT = "training.import_weights"
-FILES = ("config.json", "tokenizer.json", "model.safetensors")
+TOKENIZER, TENSORS = "tokenizer.json", "model.safetensors"
+FILES = ("config.json", TOKENIZER, TENSORS)
+PICTURE_FILES = ("config.json", "preprocessor_config.json", TENSORS)
 MOST_BYTES = 2 * 2**30
 
 

@@ -19,7 +19,7 @@ from aimass.training.recipes.deep.weights import norm_of, weights_of
 from aimass.training.recipes.deep.written import Graph
 
 _SIDES, _AT_ONCE = 4, 256
-_HINT = "name a version that was made by torch_cnn or torch_resnet"
+_HINT = "name a version that was made by torch_cnn or torch_resnet, or imported from a residual net"
 
 
 class Started:
