@@ -112,6 +112,24 @@ def test_a_missing_or_unknown_parameter_is_named(lifecycle: Lifecycle) -> None:
         lifecycle.create_pipeline(EDITOR, CreatePipeline(workspace="demo", name="x", template="y"))
 
 
+@pytest.mark.parametrize(
+    ("recipes", "params", "why"),
+    [
+        (None, ["lightgbm"], "is not an object"),
+        (None, {"lightgbm": 3}, "is not an object"),
+        (["lightgbm"], {"xgboost": {}}, "does not train"),
+        (None, {"nobody": {}}, "no recipe 'nobody'"),
+        (["lightgbm"], {"lightgbm": {"learning_rate": -1}}, "'learning_rate' of recipe 'lightgbm'"),
+        (["lightgbm"], {"lightgbm": {"rate": 1}}, "'rate' of recipe 'lightgbm'"),
+    ],
+)
+def test_parameters_of_recipes_are_held_against_what_these_take(lifecycle: Lifecycle, recipes, params, why) -> None:
+    wish = {**PARAMETERS, "recipes": recipes, "params": params}
+    with pytest.raises(Invalid, match=why) as refused:
+        lifecycle.create_pipeline(EDITOR, CreatePipeline(workspace="demo", name="x", parameters=wish))
+    assert (refused.value.field or "").startswith(("params", "recipe"))
+
+
 def test_the_same_key_twice_is_one_run(lifecycle: Lifecycle) -> None:
     create(lifecycle)
     command = StartRun(workspace="demo", pipeline="churn", key="k")

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Annotated, Any, Literal
 
 from annotated_types import Ge, Interval, doc
 
+from aimass.kernel.errors import Invalid
 from aimass.training import find_task
 
 RunState = Literal["RUNNING", "SUCCEEDED", "FAILED", "CANCELLED"]
@@ -242,3 +243,14 @@ def missing(template: Template, parameters: Mapping[str, Any]) -> list[str]:
     more = tuple(name for name in more if name in template.defaults)  # where the split of the champion does not tell it
     wanted = [name for name in (*template.required, *more) if name not in free]
     return [name for name in wanted if parameters.get(name) in (None, "")]
+
+
+def not_trained(recipe: str, recipes: Sequence[str]) -> Invalid:
+    """Return the error of parameters for a recipe that a pipeline does not train."""
+    return Invalid(
+        f"there are parameters for {recipe!r}, which the pipeline does not train",
+        field="params",
+        value=recipe,
+        allowed=list(recipes),
+        hint="name the recipe in 'recipes' too",
+    )

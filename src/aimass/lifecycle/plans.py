@@ -32,6 +32,7 @@ RELEASE = Template(
     required=("dataset", "target", "model", "endpoint"),
     defaults={
         "recipes": None,
+        "params": None,
         "task": None,
         "key_column": None,
         "group_column": None,
@@ -69,6 +70,7 @@ RETRAIN = Template(
     required=("dataset", "target", "model", "endpoint"),
     defaults={
         "recipes": None,
+        "params": None,
         "task": None,
         "key_column": None,
         "seed": 42,

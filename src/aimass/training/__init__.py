@@ -55,6 +55,7 @@ if TYPE_CHECKING:
         Study,
         Trial,
     )
+    from aimass.training.recipes import check_params
     from aimass.training.service.splits import Judges, Returned
     from aimass.training.service.training import Training
     from aimass.training.tasks import Task, find_task
@@ -116,6 +117,7 @@ __getattr__, __dir__ = door(
         "Task": "aimass.training.tasks",
         "Training": "aimass.training.service.training",
         "Trial": "aimass.training.domain.studies",
+        "check_params": "aimass.training.recipes",
         "find_task": "aimass.training.tasks",
     },
 )
@@ -174,5 +176,6 @@ __all__ = [
     "Training",
     "Trial",
     "UpdateLearner",
+    "check_params",
     "find_task",
 ]

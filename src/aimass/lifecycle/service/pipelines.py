@@ -37,6 +37,7 @@ from aimass.lifecycle.domain import (
     cause_of,
     merged,
     missing,
+    not_trained,
 )
 from aimass.lifecycle.errors import RunEnded
 from aimass.lifecycle.plans import template_of
@@ -57,6 +58,7 @@ from aimass.lifecycle.store import (
     steps,
     steps_of,
 )
+from aimass.training import check_params
 
 _log = structlog.get_logger("aimass.lifecycle")
 FLOW = "lifecycle.pipeline"
@@ -343,3 +345,22 @@ def check_parameters(template: Template, parameters: Mapping[str, Any]) -> None:
     unknown = sorted(set(parameters) - known)
     if unknown:
         raise Invalid(f"template {template.name!r} knows no {unknown[0]!r}", field=unknown[0], allowed=sorted(known))
+    _check_params(parameters)
+
+
+def _check_params(parameters: Mapping[str, Any]) -> None:
+    """Refuse what no recipe of the pipeline can be trained with, as far as it is known before one is."""
+    chosen = parameters.get("params")
+    if chosen is None:
+        return
+    if not isinstance(chosen, Mapping) or not all(isinstance(one, Mapping) for one in chosen.values()):
+        raise Invalid(
+            "'params' is not an object with an object for each recipe",
+            field="params",
+            value=chosen,
+            allowed='{"lightgbm": {"learning_rate": 0.05}}',
+        )
+    for recipe, values in chosen.items():
+        if parameters.get("recipes") and recipe not in parameters["recipes"]:
+            raise not_trained(recipe, parameters["recipes"])
+        check_params(recipe, values)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from aimass.kernel.errors import Failed
+from aimass.lifecycle.domain import not_trained
 from aimass.lifecycle.errors import GateClosed
 from aimass.lifecycle.flow import StepContext
 from aimass.training import (
@@ -29,10 +30,16 @@ def train(ctx: StepContext) -> dict[str, Any]:
     """Train every recipe on the split, each as a job of its own; one that fails does not stop the others."""
     training = ctx.registry.get(Training)
     started: dict[str, str] = {}
-    for recipe in ctx.parameter("recipes") or _usual(ctx):
+    recipes = ctx.parameter("recipes") or _usual(ctx)
+    params = ctx.parameter("params") or {}
+    strange = next((name for name in params if name not in recipes), None)
+    if strange is not None:
+        raise not_trained(strange, recipes)
+    for recipe in recipes:
         command = StartRun(
             workspace=ctx.workspace,
             recipe=recipe,
+            params=params.get(recipe, {}),
             split=ctx.found("split"),
             experiment=ctx.run.pipeline,
             name=f"{recipe.partition('@')[0]} #{ctx.run.number}",

@@ -233,6 +233,12 @@ def find_recipe(name: str) -> RecipeManifest:
     return recipes()[name]
 
 
+def check_params(name: str, values: Mapping[str, Any]) -> None:
+    """Refuse values that an installed recipe does not take; of a recipe from a file they are known in its sandbox alone."""
+    if "@" not in name:
+        find_recipe(name).check(values)
+
+
 def check_task(recipe: RecipeManifest, task: str) -> None:
     """Refuse a recipe that cannot be trained for a task, with those that can."""
     if task not in recipe.tasks:
