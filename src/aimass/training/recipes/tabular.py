@@ -48,7 +48,8 @@ class TabularRecipe:
     options
         Extra arguments of its ``fit``, for example callbacks that report.
     learn
-        Fits the estimator itself, from context, estimator, inputs and truth; else its ``fit`` does.
+        Fits the estimator itself, from context, estimator, inputs and truth, and what rows weigh where they differ; else its
+        ``fit`` does.
     learns_codes
         Whether it learns the places of the classes instead of their names; the graph then names them.
     scales, imputes
@@ -63,7 +64,7 @@ class TabularRecipe:
 
     estimator: Callable[[RecipeContext], Any]
     options: Callable[[RecipeContext], dict[str, Any]] | None = None
-    learn: Callable[[RecipeContext, Any, Any, Any], None] | None = None
+    learn: Callable[..., None] | None = None
     learns_codes: bool = False
     scales: bool = False
     imputes: bool = True
@@ -82,7 +83,7 @@ class TabularRecipe:
         estimator = self.estimator(inside)
         pipeline = Pipeline([("columns", columns), (STEP, estimator)])
         if is_enlarging(ctx):
-            return self._fit_enlarged(ctx, table, pipeline)
+            return self._fit_enlarged(inside, table, pipeline)
         classes = np.array(ctx.signature.classes, dtype=object)
         truth = classes[table.truth] if len(classes) and not self.learns_codes else table.truth
         if self.learn is not None:
@@ -93,14 +94,18 @@ class TabularRecipe:
         options = {f"{STEP}__{name}": value for name, value in (self.options(ctx) if self.options else {}).items()}
         return pipeline.fit(frame, truth, **options)
 
-    def _fit_enlarged(self, ctx: RecipeContext, table: Table, pipeline: Pipeline) -> Pipeline:
+    def _fit_enlarged(self, ctx: Any, table: Table, pipeline: Pipeline) -> Pipeline:
         """Learn what columns hold from the rows as they came, and the estimator from them and those that are made of them."""
         columns, estimator = pipeline.named_steps["columns"], pipeline.named_steps[STEP]
         columns.fit(prepared(table.features, ctx.signature))
         rows = enlarged(ctx, table)
         classes = np.array(ctx.signature.classes, dtype=object)
         truth = classes[rows.truth] if len(classes) else rows.truth
-        estimator.fit(columns.transform(prepared(rows.features, ctx.signature)), truth, sample_weight=rows.weights)
+        inputs = columns.transform(prepared(rows.features, ctx.signature))
+        if self.learn is not None:
+            self.learn(ctx, estimator, inputs, truth, rows.weights)
+        else:
+            estimator.fit(inputs, truth, sample_weight=rows.weights)
         return pipeline
 
     def _fit_labels(self, ctx: RecipeContext, frame: pl.DataFrame, truth: Any) -> Labelled:

@@ -60,7 +60,7 @@ def _estimator(ctx: RecipeContext) -> lgb.LGBMModel:
     return lgb.LGBMClassifier(class_weight=weight, **shared)
 
 
-def _learn(ctx: RecipeContext, estimator: Any, inputs: Any, truth: Any) -> None:
+def _learn(ctx: RecipeContext, estimator: Any, inputs: Any, truth: Any, weights: Any = None) -> None:
     """Fit, and report each tree; for an order by pairs of one list, whose rows then lie side by side (LambdaRank)."""
 
     def tell(moment: Any) -> None:
@@ -71,7 +71,7 @@ def _learn(ctx: RecipeContext, estimator: Any, inputs: Any, truth: Any) -> None:
     if ctx.task == "regression" and ctx.params.loss == "huber":
         estimator.set_params(alpha=large_from(truth, ctx.params.huber_at))
     if not isinstance(truth, Lists):
-        estimator.fit(inputs, truth, callbacks=[tell])
+        estimator.fit(inputs, truth, sample_weight=weights, callbacks=[tell])
         return
     beside = np.argsort(truth.lists, kind="stable")
     sizes = np.unique(truth.lists, return_counts=True)[1]
