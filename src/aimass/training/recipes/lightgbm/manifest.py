@@ -7,6 +7,7 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from aimass.training.recipes import RecipeManifest, Traits, Variant
+from aimass.training.recipes.enlargingparams import Augment, AugmentShare
 
 
 class Parameters(BaseModel):
@@ -33,16 +34,8 @@ class Parameters(BaseModel):
         description="Where large errors begin, in spreads of the target without its extremes",
     )
     max_categories: int = Field(default=100, ge=2, le=1000, description="Most frequent values kept per text column")
-    augment: Literal["none", "noise", "mixup", "between"] = Field(
-        default="none",
-        description="Rows made of training rows: copies with noise, mixtures of two, rows between those of a rare class",
-    )
-    augment_share: float = Field(
-        default=1.0,
-        gt=0,
-        le=5,
-        description="Rows that are made, as a share of the training rows (or of what a class lacks)",
-    )
+    augment: Augment = "none"
+    augment_share: AugmentShare = 1.0
 
 
 RECIPE = RecipeManifest(

@@ -7,6 +7,7 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from aimass.training.recipes import RecipeManifest, Traits
+from aimass.training.recipes.enlargingparams import Augment, AugmentShare
 
 
 class Parameters(BaseModel):
@@ -18,16 +19,8 @@ class Parameters(BaseModel):
     max_iterations: int = Field(default=500, ge=10, le=100_000, description="Iterations of the solver at most")
     class_weight: Literal["none", "balanced"] = Field(default="none", description="Weight rare classes up")
     max_categories: int = Field(default=100, ge=2, le=1000, description="Most frequent values kept per text column")
-    augment: Literal["none", "noise", "mixup", "between"] = Field(
-        default="none",
-        description="Rows made of training rows: copies with noise, mixtures of two, rows between those of a rare class",
-    )
-    augment_share: float = Field(
-        default=1.0,
-        gt=0,
-        le=5,
-        description="Rows that are made, as a share of the training rows (or of what a class lacks)",
-    )
+    augment: Augment = "none"
+    augment_share: AugmentShare = 1.0
 
 
 RECIPE = RecipeManifest(
