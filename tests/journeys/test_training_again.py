@@ -103,7 +103,7 @@ def _a_file_in_a_pipeline_and_a_study(shell: Shell, folder: Path) -> None:
     done = json.loads(shell.run("aimass pipelines run mine --json"))
     assert list(done["steps"][2]["output"]["runs"]) == [named]
     trained = json.loads(shell.run(f"aimass train show {done['steps'][2]['output']['runs'][named]} --json"))
-    assert trained["params"] == {"trees": 6}
+    assert trained["params"]["trees"] == 6
     assert json.loads(shell.run("aimass models show mine --json"))["latest"] == 1
     words = f"--split {run['split']} --sampler grid --folds 2 --json --space"
     space = json.dumps({"trees": {"type": "int", "low": 5, "high": 6}})
